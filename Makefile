@@ -1,0 +1,57 @@
+# Crossdock. `make` prints what there is; every target sets up what it needs.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey bench clean
+
+help:                     ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is newer than the lists of packages, or the environment is made anew from them.
+$(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+setup: $(VENV)/.ready     ## the virtual environment with all that hub and tests need
+
+demo: setup               ## hub, seven sandbox systems and a trickle of orders (ARGS=--once: 20 orders to their end)
+	$(BIN)/hub up --demo $(ARGS)
+
+test: setup               ## the test suite: SQLite always, PostgreSQL where it answers
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: fmt-check lint types test workspace  ## everything that must hold before a merge
+
+fmt: setup                ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+fmt-check: setup          ## is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: setup               ## ruff, all families
+	$(BIN)/ruff check .
+
+types: setup              ## mypy, strict
+	$(BIN)/mypy
+
+strata: setup             ## who imports whom
+	$(BIN)/python -m pytest -q tests/test_strata.py
+
+workspace: setup          ## hub check and hub test on the reference supply chain
+	$(BIN)/hub check
+	$(BIN)/hub test
+
+journey: setup            ## 2 000 orders on each store while processes are killed (minutes)
+	$(BIN)/python -m pytest tests/journey $(ARGS)
+
+bench: setup              ## measure accept and deliver on both stores, into bench/RESULTS.md; fails no build
+	$(BIN)/python bench/run.py $(ARGS)
+
+clean:                    ## remove the environment and what runs left behind
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,54 @@
+"""One workspace → one frozen, cross-checked Catalog. Files in, values out; every fault at file:line:column.
+
+Imports hub.core, hub.kit.addresses and hub.settings. Knows no store, no network. Third party that lives here: ruamel.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hub.catalog.catalog import Catalog as Catalog
+from hub.catalog.check import prove
+from hub.catalog.findings import Findings
+from hub.catalog.revision import read_files as read_files
+from hub.catalog.workspace import assemble
+from hub.core.errors import BadWorkspace, Finding
+from hub.core.system import System
+
+
+def load(folder: Path) -> Catalog:
+    """Reads, cross-checks and proves a workspace. Raises BadWorkspace with all findings, in the order of their places."""
+    catalog, findings = _judged(folder)
+    if findings.errors:
+        raise BadWorkspace(findings.errors)
+    return catalog
+
+
+def check(folder: Path) -> list[Finding]:
+    """All findings, warnings too."""
+    return sorted(_judged(folder)[1].found)
+
+
+def from_files(files: Mapping[str, str]) -> Catalog:
+    """The catalogue of a stored revision: it was proven when it was applied. Raises BadWorkspace where this hub cannot read it any more."""
+    findings = Findings()
+    catalog = assemble(files, findings)
+    if findings.errors:
+        raise BadWorkspace(findings.errors)
+    return catalog
+
+
+def system(folder: Path, name: str) -> System | None:
+    """One system alone, as its folder declares it, without judging the rest: enough to run its sandbox. None where there is none."""
+    files = {path: text for path, text in read_files(folder).items() if path.startswith(f"adapters/{name}/")}
+    return assemble(files, Findings()).systems.get(name)
+
+
+def _judged(folder: Path) -> tuple[Catalog, Findings]:
+    findings = Findings()
+    files = read_files(folder, findings)
+    catalog = assemble(files, findings)
+    if not findings.errors:
+        prove(catalog, files, findings)
+    return catalog, findings

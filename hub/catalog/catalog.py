@@ -1,0 +1,52 @@
+"""The catalogue: one workspace, read, cross-checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.core.contract import Contract
+from hub.core.errors import Finding
+from hub.core.mapping import Mapping as FieldMapping
+from hub.core.message import Ref
+from hub.core.routing import Route, TargetPolicy
+from hub.core.system import Accept, Emit, System
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that the hub knows of its systems, contracts, mappings and routes. `revision` is the hash of `files`."""
+
+    revision: str
+    files: Mapping[str, str]
+    systems: Mapping[str, System]
+    routes: tuple[Route, ...]
+    targets: Mapping[str, TargetPolicy]
+    mappings: Mapping[tuple[Ref, Ref], FieldMapping]
+    warnings: tuple[Finding, ...] = ()
+    _routes_from: Mapping[str, tuple[Route, ...]] = field(default_factory=dict, repr=False)
+
+    def emit(self, type_: str) -> Emit | None:
+        """What is known of a message that a system sends, by `system/name`."""
+        system, _, name = type_.partition("/")
+        found = self.systems.get(system)
+        return found.emits.get(name) if found else None
+
+    def accept(self, ref: Ref) -> Accept | None:
+        found = self.systems.get(ref.system)
+        return found.accepts.get(ref.name) if found else None
+
+    def contract(self, ref: Ref) -> Contract | None:
+        """The contract of one version, whichever way it goes."""
+        side = self.accept(ref) or self.emit(ref.type)
+        return side.contracts.get(ref.version) if side else None
+
+    def mapping(self, source: Ref, target: Ref) -> FieldMapping | None:
+        return self.mappings.get((source, target))
+
+    def routes_from(self, type_: str) -> tuple[Route, ...]:
+        return self._routes_from.get(type_, ())
+
+
+def by_source(routes: tuple[Route, ...]) -> dict[str, tuple[Route, ...]]:
+    return {type_: tuple(route for route in routes if route.source == type_) for type_ in {route.source for route in routes}}

@@ -1,0 +1,195 @@
+"""What a workspace must prove before it goes live: samples pass or fail as they say, examples hold, routes lead somewhere and end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from hub.catalog.catalog import Catalog
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, place_at, read_yaml
+from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.revision import samples
+from hub.catalog.system import live
+from hub.catalog.workspace import mapping_documents, read_json
+from hub.core.contract import Contract
+from hub.core.errors import GiveUp
+from hub.core.expression import Expression
+from hub.core.mapping import Example, check_example
+from hub.core.message import Json, Ref
+from hub.core.routing import Route
+
+# Examples are computed as if their message had been received then: `$now()` in a mapping gives the same in every run.
+EXAMPLE_TIME = datetime(2025, 11, 22, 2, 0, tzinfo=UTC)
+
+_SAMPLE = re.compile(r"adapters/([^/]+)/samples/(.+)\.v([1-9][0-9]{0,3})/[^/]+\.json")
+_EQUALS = re.compile(r"""([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+
+
+def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> None:
+    """All proofs that need a whole catalogue. Run only where reading found no error: a proof of half a workspace proves nothing."""
+    payloads = _samples(catalog, files, findings)
+    _examples(catalog, files, payloads, findings)
+    document = read_yaml("routes.yaml", files["routes.yaml"])
+    _conditions(catalog, document, findings)
+    _loops(catalog, document, findings)
+    _locks(files, findings)
+
+
+def _samples(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> dict[str, Json]:
+    payloads: dict[str, Json] = {}
+    for name, text in samples(files).items():
+        found = _SAMPLE.fullmatch(name)
+        contract = catalog.contract(Ref(found[1], found[2], int(found[3]))) if found else None
+        before = len(findings.found)
+        payload = read_json(name, text, findings)
+        if len(findings.found) > before:
+            continue
+        if found is None or contract is None:
+            findings.add(name, (1, 1), Check.UNDECLARED_CONTRACT, "it belongs to no declared version", "name its folder message.v1, as the contract is named")
+            continue
+        payloads[name] = payload
+        if name.endswith(".bad.json"):
+            _bad_sample(name, payload, contract, findings)
+        else:
+            for fault in contract.check(payload):
+                place = _place(text, fault.pointer)
+                findings.add(name, place, Check.SAMPLE_FAILS, f"{fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix)
+    return payloads
+
+
+def _bad_sample(name: str, payload: Json, contract: Contract, findings: Findings) -> None:
+    said = payload.get("//") if isinstance(payload, dict) else None
+    if not isinstance(said, str) or not said.startswith("/"):
+        findings.add(name, (1, 1), Check.BAD_SAMPLE_PASSES, "it does not say where it must fail", '"//": "/items/0/quantity minimum"')
+        return
+    assert isinstance(payload, dict)
+    pointer = said.split()[0].rstrip("/")
+    faults = contract.check({key: value for key, value in payload.items() if key != "//"})
+    if not any(fault.pointer == pointer for fault in faults):
+        where = ", ".join(fault.pointer or "/" for fault in faults) or "nowhere"
+        findings.add(
+            name,
+            (1, 1),
+            Check.BAD_SAMPLE_PASSES,
+            f"it must fail at {pointer or '/'}, and fails {'at ' if faults else ''}{where}",
+            "mend the sample or the contract",
+        )
+
+
+def _place(text: str, pointer: str) -> tuple[int, int]:
+    at = 0
+    for step in pointer.strip("/").split("/"):
+        found = re.compile(rf'"{re.escape(step)}"\s*:').search(text, at)
+        at = found.start() if found else at
+    return place_at(text, at)
+
+
+def _examples(catalog: Catalog, files: Mapping[str, str], payloads: Mapping[str, Json], findings: Findings) -> None:
+    for pair, document in mapping_documents(files).items():
+        mapping = catalog.mapping(*pair)
+        for number, example in enumerate(mapping.examples if mapping is not None else ()):
+            for line in example_faults(catalog, pair, example, payloads):
+                findings.add(document.file, document.place(("examples", number)), line[0], line[1], line[2])
+
+
+def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, payloads: Mapping[str, Json]) -> Iterator[tuple[Check, str, str]]:
+    """What is wrong with one example: code, text, fix."""
+    mapping, contract = catalog.mapping(*pair), catalog.contract(pair[1])
+    given = example.given
+    if isinstance(given, str):
+        if given not in payloads:
+            yield Check.NO_SAMPLE, f"there is no sample {given}", did_you_mean(given, payloads)
+            return
+        given = payloads[given]
+    assert mapping is not None
+    try:
+        made = mapping.apply(given, now=EXAMPLE_TIME)
+    except GiveUp as error:
+        yield Check.EXAMPLE_FAILS, f"{error.why.field or '/'}: {error.why.text}", error.why.fix
+        return
+    for line in check_example(example, made):
+        yield Check.EXAMPLE_FAILS, line, "mend the mapping, or the example"
+    for fault in contract.check(made) if contract is not None else ():
+        yield Check.EXAMPLE_UNFIT, f"what it makes does not fit {pair[1]}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix
+
+
+def _conditions(catalog: Catalog, document: Document, findings: Findings) -> None:
+    """A comparison of an enumerated field with a value that it never has is never true."""
+    for route in catalog.routes:
+        emit = catalog.emit(route.source)
+        contracts = [emit.contracts[number] for number in live(dict(emit.versions)) if number in emit.contracts] if emit else []
+        conditions: list[tuple[tuple[str | int, ...], Expression | None]] = [
+            (("routes", route.name, "when"), route.when),
+            (("routes", route.name, "drop", "when"), route.drop.when if route.drop else None),
+        ]
+        conditions += [(("routes", route.name, "to", index, str(to.ref), "when"), to.when) for index, to in enumerate(route.to)]
+        for path, condition in conditions:
+            for found in _EQUALS.finditer(condition.text) if condition is not None else ():
+                value = found[2] if found[2] is not None else found[3]
+                allowed = [_enum(contract.schema, found[1].split(".")) for contract in contracts]
+                if allowed and all(values and value not in values for values in allowed):
+                    known = sorted({one for values in allowed for one in values})
+                    findings.add(document.file, document.place(path), Check.NEVER_TRUE, f"{found[1]} is never {value!r}", did_you_mean(value, known))
+
+
+def _enum(schema: Json, path: list[str]) -> list[str]:
+    node: Json = schema
+    for name in path:
+        properties = node.get("properties") if isinstance(node, dict) else None
+        node = properties.get(name) if isinstance(properties, dict) else None
+    values = node.get("enum") if isinstance(node, dict) else None
+    return [str(value) for value in values] if isinstance(values, list) else []
+
+
+def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:
+    """A reply that leads, by routes and replies alone, back to the message that caused it goes round until the hop count cuts it."""
+    edges: dict[str, list[tuple[str, Route, int, bool]]] = {}
+    for route in catalog.routes:
+        for index, to in enumerate(route.to):
+            if to.reply:
+                is_certain = route.when is None and route.drop is None and to.when is None
+                edges.setdefault(route.source, []).append((to.reply.partition("@")[0], route, index, is_certain))
+    told: set[frozenset[str]] = set()
+    for start in edges:
+        for way, is_certain, route, index in _ways(edges, start):
+            ring = frozenset(way)
+            if ring in told:
+                continue
+            told.add(ring)
+            code = Check.LOOP if is_certain else Check.MAY_LOOP
+            place = document.place(("routes", route.name, "to", index))
+            findings.add(document.file, place, code, "messages go round: " + " → ".join([*way, start]), "break the ring, or guard it by a condition")
+
+
+def _ways(edges: Mapping[str, list[tuple[str, Route, int, bool]]], start: str) -> Iterator[tuple[list[str], bool, Route, int]]:
+    stack: list[tuple[str, list[str], bool]] = [(start, [start], True)]
+    while stack:
+        here, way, certain = stack.pop()
+        for there, route, index, is_certain in edges.get(here, ()):
+            if there == start:
+                yield way, certain and is_certain, route, index
+            elif there not in way and len(way) < 32:
+                stack.append((there, [*way, there], certain and is_certain))
+
+
+def _locks(files: Mapping[str, str], findings: Findings) -> None:
+    """A contract that is locked never changes: what partners built against it stays true."""
+    for name, text in files.items():
+        if not name.endswith("/contracts/versions.lock"):
+            continue
+        folder = name.removesuffix("versions.lock")
+        for number, line in enumerate(text.splitlines(), 1):
+            file, _, digest = line.strip().partition(" ")
+            if not file or file.startswith("#"):
+                continue
+            if not re.fullmatch(r"[0-9a-f]{64}", digest.strip()):
+                findings.add(name, (number, 1), Check.BAD_LOCK, "the line has not the form `file sha256`", "write it anew from the published file")
+            elif folder + file not in files:
+                findings.add(
+                    name, (number, 1), Check.CONTRACT_CHANGED, f"the published contract {file} is gone", "bring it back; a version is retired, never removed"
+                )
+            elif sha256(files[folder + file].encode()).hexdigest() != digest.strip():
+                findings.add(folder + file, (1, 1), Check.CONTRACT_CHANGED, "a published contract was changed", "undo the change, and publish a new version")

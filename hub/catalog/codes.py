@@ -1,0 +1,114 @@
+"""The stable codes of findings, and what each means. Append-only; docs/checks.md has the same table, and a test compares them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Check(StrEnum):
+    """A finding's code. E refuses the workspace; W is reported and refuses nothing."""
+
+    UNREADABLE = "E101"
+    NOT_TEXT = "E102"
+    TOO_LARGE = "E103"
+    EMPTY = "E104"
+    NOT_YAML = "E105"
+    NOT_ONE_DOCUMENT = "E106"
+    TAG = "E107"
+    DUPLICATE_KEY = "E108"
+    ALIAS = "E109"
+    NEEDS_QUOTES = "E110"
+    NOT_JSON = "E111"
+    MISSING_FILE = "E112"
+    MISPLACED_FILE = "E113"
+    UNKNOWN_KEY = "E201"
+    NOT_YET = "E202"
+    MISSING_KEY = "E203"
+    WRONG_TYPE = "E204"
+    AMBIGUOUS = "E205"
+    OUT_OF_RANGE = "E206"
+    BAD_EXPRESSION = "E207"
+    EXCLUDES = "E208"
+    FOLDER_NAME = "E301"
+    FILE_NAME = "E302"
+    UNKNOWN_SYSTEM = "E303"
+    UNKNOWN_MESSAGE = "E304"
+    UNKNOWN_VERSION = "E305"
+    NO_CONTRACT = "E306"
+    UNDECLARED_CONTRACT = "E307"
+    DOUBLE_NAME = "E308"
+    NO_URL = "E309"
+    BAD_CONTRACT = "E401"
+    SAMPLE_FAILS = "E402"
+    BAD_SAMPLE_PASSES = "E403"
+    CONTRACT_CHANGED = "E404"
+    BAD_LOCK = "E405"
+    BAD_MAPPING = "E501"
+    EXAMPLE_FAILS = "E502"
+    EXAMPLE_UNFIT = "E503"
+    NO_SAMPLE = "E504"
+    NO_MAPPING = "E601"
+    DEAD_ROUTE = "E602"
+    LOOP = "E603"
+    NEVER_TRUE = "E604"
+    BAD_REPLY = "E605"
+    RETIRED_TARGET = "E606"
+    SECRET = "E701"  # noqa: S105  a code, no password
+    BAD_URL = "E702"
+    NO_OWNER = "W801"
+    MAY_LOOP = "W802"
+    UNLOCKED = "W803"
+
+
+MEANING: dict[Check, str] = {
+    Check.UNREADABLE: "A file cannot be read, is no regular file, leads out of the workspace, or changed while it was read.",
+    Check.NOT_TEXT: "A file is not plain UTF-8 text: a byte order mark, UTF-16, NUL, or a control character.",
+    Check.TOO_LARGE: "A file or the workspace is larger, deeper or longer than the hub reads.",
+    Check.EMPTY: "A file is empty or has only comments.",
+    Check.NOT_YAML: "A file is not well-formed YAML.",
+    Check.NOT_ONE_DOCUMENT: "A file has a second document, or a directive.",
+    Check.TAG: "A value has a tag (`!...`).",
+    Check.DUPLICATE_KEY: "A key stands twice in one mapping.",
+    Check.ALIAS: "An alias names no anchor, or a merge key is used.",
+    Check.NEEDS_QUOTES: "An expression has characters that YAML takes for its own; it needs quotes.",
+    Check.NOT_JSON: "A JSON file does not pass the strict decoder.",
+    Check.MISSING_FILE: "A file that every workspace or system has is missing.",
+    Check.MISPLACED_FILE: "A file has a name or place that the hub does not read.",
+    Check.UNKNOWN_KEY: "A key is not known here.",
+    Check.NOT_YET: "A key of the language that is not in this version of the hub.",
+    Check.MISSING_KEY: "A required key is missing.",
+    Check.WRONG_TYPE: "A value is of the wrong kind.",
+    Check.AMBIGUOUS: "A value without quotes that YAML readers understand differently.",
+    Check.OUT_OF_RANGE: "A value is not of the form or not in the range that is wanted.",
+    Check.BAD_EXPRESSION: "An expression does not compile.",
+    Check.EXCLUDES: "Two keys stand together that exclude each other, or contradict each other.",
+    Check.FOLDER_NAME: "A system's folder and its name differ, or the name is none.",
+    Check.FILE_NAME: "A mapping's file name and its `from` and `to` differ.",
+    Check.UNKNOWN_SYSTEM: "A system is named that the workspace does not have.",
+    Check.UNKNOWN_MESSAGE: "A message is named that its system does not emit or accept.",
+    Check.UNKNOWN_VERSION: "A version is named that its message does not have.",
+    Check.NO_CONTRACT: "A declared version has no contract file.",
+    Check.UNDECLARED_CONTRACT: "A contract or sample belongs to a version that its system does not declare.",
+    Check.DOUBLE_NAME: "One name stands for two things.",
+    Check.NO_URL: "A system accepts messages, but has no setting `url`.",
+    Check.BAD_CONTRACT: "A contract is not a usable JSON Schema.",
+    Check.SAMPLE_FAILS: "A sample does not pass its contract.",
+    Check.BAD_SAMPLE_PASSES: "A bad sample passes its contract, fails elsewhere than it says, or does not say where.",
+    Check.CONTRACT_CHANGED: "A published contract was changed or removed.",
+    Check.BAD_LOCK: "contracts/versions.lock has a line that is none.",
+    Check.BAD_MAPPING: "A mapping cannot be compiled.",
+    Check.EXAMPLE_FAILS: "A mapping's example gives something else than it says.",
+    Check.EXAMPLE_UNFIT: "What a mapping's example gives does not pass the target's contract.",
+    Check.NO_SAMPLE: "A mapping's example names a sample that is not there.",
+    Check.NO_MAPPING: "A route has no mapping from a live version of its source to a target.",
+    Check.DEAD_ROUTE: "A route's source has no live version.",
+    Check.LOOP: "Routes lead a message back to its own type, whatever it holds.",
+    Check.NEVER_TRUE: "A condition compares a field with a value that its contract does not allow.",
+    Check.BAD_REPLY: "A reply is not a message that the target emits.",
+    Check.RETIRED_TARGET: "A target's version is a draft or retired.",
+    Check.SECRET: "A secret is written into a file.",
+    Check.BAD_URL: "The default address of a target is not a plain http or https address.",
+    Check.NO_OWNER: "A system or route has no owner.",
+    Check.MAY_LOOP: "Routes may lead a message back to its own type; only their conditions end it.",
+    Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
+}

@@ -1,0 +1,122 @@
+"""A new workspace: two systems, a contract each, a mapping with an example, a route. Small, and it passes `hub check` as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_SHOP = """\
+name: shop
+title: Web shop
+owner: shop-team
+emits:
+  order.placed:
+    about: A customer has placed an order.
+    versions: {1: {state: current}}
+    keys: {orderNo: orderNo}
+    order_by: orderNo
+    dedupe_by: [orderNo]
+auth:
+  inbound: {scheme: hub-signature}
+"""
+
+_WAREHOUSE = """\
+name: warehouse
+title: Warehouse
+owner: warehouse-team
+accepts:
+  order.create:
+    about: Pick and ship this order.
+    versions: {1: {state: current}}
+    call: POST /orders
+auth:
+  outbound: {scheme: none}
+settings:
+  url: {help: Root of the warehouse's API, default: "http://127.0.0.1:9001"}
+"""
+
+_CONTRACT = """\
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["orderNo", "items"],
+  "properties": {
+    "orderNo": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", "maxLength": 64},
+    "items": {
+      "type": "array",
+      "minItems": 1,
+      "maxItems": 500,
+      "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["sku", "quantity"],
+        "properties": {
+          "sku": {"type": "string", "minLength": 1, "maxLength": 64},
+          "quantity": {"type": "integer", "minimum": 1, "maximum": 1000000}
+        }
+      }
+    }
+  }
+}
+"""
+
+_MAPPING = """\
+from: shop/order.placed@1
+to: warehouse/order.create@1
+fields:
+  orderNo: orderNo
+  items:
+    each: items
+    fields: {sku: sku, quantity: quantity}
+examples:
+  - given: adapters/shop/samples/order.placed.v1/one-line.json
+    expect: {orderNo: SO-1}
+"""
+
+_ROUTES = """\
+version: 1
+defaults:
+  retry: {attempts: 16, first: 10s, factor: 2, max: 2h, jitter: full, give_up_after: 3d}
+  order: {when_dead: park}
+  timeout: 5s
+routes:
+  orders:
+    about: What the shop sells, the warehouse ships.
+    owner: fulfilment
+    from: shop/order.placed
+    to: [warehouse/order.create@1]
+"""
+
+_README = """\
+# A workspace
+
+`routes.yaml` says what goes where, `mappings/` how one shape becomes another, `adapters/` what each system sends and takes.
+
+    hub check        every fault at file:line:column
+    hub test         every example of every mapping
+    hub up           run it on http://127.0.0.1:8080
+"""
+
+FILES: dict[str, str] = {
+    "README.md": _README,
+    "routes.yaml": _ROUTES,
+    "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml": _MAPPING,
+    "adapters/shop/system.yaml": _SHOP,
+    "adapters/shop/contracts/order.placed.v1.json": _CONTRACT,
+    "adapters/shop/samples/order.placed.v1/one-line.json": '{"orderNo": "SO-1", "items": [{"sku": "SKU-1", "quantity": 2}]}\n',
+    "adapters/shop/samples/order.placed.v1/no-quantity.bad.json": '{"//": "/items/0/quantity required", "orderNo": "SO-1", "items": [{"sku": "SKU-1"}]}\n',
+    "adapters/warehouse/system.yaml": _WAREHOUSE,
+    "adapters/warehouse/contracts/order.create.v1.json": _CONTRACT,
+}
+
+
+def init(folder: Path) -> list[Path]:
+    """Writes the workspace and gives its files. Raises ValueError where one of them exists: nothing is overwritten."""
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
+        raise ValueError(f"{folder / there[0]} exists; name an empty folder.")
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return [folder / name for name in FILES]

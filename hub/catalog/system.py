@@ -1,0 +1,277 @@
+"""`adapters/<system>/system.yaml` and its contracts → `core.system.System`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import ip_network
+from typing import Any
+
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, Map, Node
+from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.shape import Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
+from hub.core.contract import Contract
+from hub.core.message import Ref
+from hub.core.system import LIVE, Accept, Emit, Outbound, Setting, System, Version, VersionState
+from hub.kit.addresses import judge_url
+
+SYSTEM_NAME = r"[a-z][a-z0-9-]{0,39}"
+MESSAGE_NAME = r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*"
+REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[^\s\x00-\x1f]{1,300}"
+LATER = frozenset({"hooks", "polls", "alerts", "tests"})
+_LATER_SCHEMES = ("hmac", "api-key", "oauth2", "mtls")
+
+_DATE = Text(want="a date such as 2026-06-01", pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_VERSION = Record(
+    {
+        "state": Key(Word(tuple(state.value for state in VersionState)), "draft, shadow, current, deprecated or retired", required=True),
+        "since": Key(_DATE, "the day it took this state"),
+        "sunset": Key(_DATE, "the day after which it is retired"),
+    },
+    what="a version",
+)
+_VERSIONS = MapOf(Text(want="a version such as 1", pattern=r"[1-9][0-9]{0,3}"), _VERSION, most=100)
+_KEYS = MapOf(Text(want="the name of a business key, such as orderNo", pattern=r"[A-Za-z][A-Za-z0-9_]{0,63}"), Formula(), most=20)
+_MESSAGE = Text(want="a message name such as order.created", pattern=MESSAGE_NAME, longest=100)
+
+_EMIT = Record(
+    {
+        "about": Key(Text(), "one sentence for whoever integrates with it"),
+        "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
+        "keys": Key(_KEYS, "business keys: how an order's life is tied together"),
+        "order_by": Key(Formula(), "deliveries with one key go one after another"),
+        "dedupe_by": Key(ListOf(Formula(), most=10), "natural idempotency key, if the caller sends none"),
+    },
+    later=frozenset({"fresh_by"}),
+    what="an emitted message",
+)
+_CALL = Text(want="a method and a path, such as POST /api/orders", pattern=r"(GET|POST|PUT|PATCH|DELETE) /[^\s\\#\x00-\x1f\x7f]*", longest=2_000)
+_ACCEPT = Record(
+    {
+        "about": Key(Text(), "one sentence for whoever integrates with it"),
+        "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
+        "call": Key(_CALL, "POST /api/orders", required=True),
+        "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
+        "already": Key(Formula(), '"I have it": counts as success'),
+        "reply": Key(Record({"keys": Key(_KEYS, "business keys that the answer names")}, what="reply"), "what the answer holds"),
+    },
+    later=frozenset({"fresh_by", "poll", "probe"}),
+    what="an accepted message",
+)
+_REFERENCE = Text(want="a reference such as env:WMS_SECRET or file:/run/secrets/wms", pattern=REFERENCE, private=True)
+_FORM = Word(("default", "legacy"))
+_AUTH = Record(
+    {
+        "inbound": Key(
+            Record(
+                {"scheme": Key(Word(("hub-signature", "none"), _LATER_SCHEMES), "hub-signature or none", required=True), "form": Key(_FORM)}, what="inbound"
+            ),
+            "how its posts are authenticated; default: hub-signature",
+        ),
+        "outbound": Key(
+            Record(
+                {
+                    "scheme": Key(Word(("hub-signature", "none"), _LATER_SCHEMES), "hub-signature or none", required=True),
+                    "form": Key(_FORM),
+                    "key": Key(_REFERENCE, "a reference, such as env:WMS_KEY"),
+                    "secret": Key(_REFERENCE, "a reference, such as env:WMS_SECRET"),
+                },
+                what="outbound",
+            ),
+            "how calls to it are signed; default: none",
+        ),
+    },
+    what="auth",
+)
+_SETTING = Record(
+    {
+        "help": Key(Text(), "what it is, for whoever sets it", required=True),
+        "default": Key(Text(want="a text", pattern=r".*", private=True), "used where the environment says nothing"),
+        "secret": Key(Flag(), "true: never shown, and no default but a reference"),
+    },
+    what="a setting",
+)
+SHAPE = Record(
+    {
+        "name": Key(Text(want="a system name such as wms", pattern=SYSTEM_NAME), "the folder's name", required=True),
+        "title": Key(Text(), "its name for people"),
+        "owner": Key(Text(), "who answers for it"),
+        "emits": Key(MapOf(_MESSAGE, _EMIT), "messages that it sends to the hub"),
+        "accepts": Key(MapOf(_MESSAGE, _ACCEPT), "messages that the hub sends to it"),
+        "auth": Key(_AUTH, "signatures in and out"),
+        "settings": Key(MapOf(Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"), _SETTING), "read from HUB_<SYSTEM>_<SETTING>"),
+    },
+    later=LATER,
+    what="system.yaml",
+)
+
+ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_SECRET_NAME = re.compile(r"secret|passw|token|api_?key|private", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Contracts:
+    """The contract files of one system, by what their names say. None: there is a file, but it is no usable contract."""
+
+    by_ref: dict[Ref, Contract | None] = field(default_factory=dict)
+    declared: set[Ref] = field(default_factory=set)
+
+
+def read(document: Document, folder: str, contracts: Contracts, findings: Findings) -> System:
+    """The system as far as it can be understood. What is wrong stands in `findings`; a part that is wrong is left out or takes its default.
+
+    `folder` is the name that counts: a system whose `name` differs is reported, and goes on under its folder's name, so that one
+    mistake is one finding.
+    """
+    reading = Reading(document.file, findings)
+    assert document.root is not None
+    values = SHAPE.read(document.root, reading) or {}
+    if values.get("name") not in (None, folder):
+        findings.add(document.file, document.place(("name",)), Check.FOLDER_NAME, f"name is {values['name']}, the folder is {folder}", f"name: {folder}")
+    if lacks(document.root, "owner"):
+        findings.add(document.file, document.place(()), Check.NO_OWNER, f"{folder} has no owner", "owner: who answers for it")
+    settings = {name: _setting(name, row or {}) for name, row in (values.get("settings") or {}).items()}
+    _judge_settings(document, settings, findings)
+    emits = {name: _emit(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("emits") or {}).items()}
+    accepts = {name: _accept(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("accepts") or {}).items()}
+    if accepts and not _has(document.root, "settings", "url"):
+        fix = 'settings: {url: {help: "Root of its API", default: "http://..."}}'
+        findings.add(document.file, document.place(("accepts",)), Check.NO_URL, f"{folder} accepts messages, but has no setting url", fix)
+    auth = values.get("auth") or {}
+    inbound = auth.get("inbound") or {}
+    return System(
+        name=folder,
+        title=values.get("title") or folder,
+        owner=values.get("owner") or "",
+        emits=emits,
+        accepts=accepts,
+        inbound=inbound.get("scheme") or "hub-signature",
+        inbound_form=inbound.get("form") or "default",
+        outbound=_outbound(auth.get("outbound") or {}, document, findings),
+        settings=settings,
+    )
+
+
+def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Emit:
+    versions = _versions(row, document, ("emits", name), findings)
+    return Emit(
+        type=f"{system}/{name}",
+        about=row.get("about") or "",
+        versions=versions,
+        contracts=_contracts(system, name, versions, contracts, document, ("emits", name), findings),
+        keys=_compiled(row.get("keys")),
+        order_by=row.get("order_by"),
+        dedupe_by=tuple(expression for expression in row.get("dedupe_by") or () if expression is not None),
+    )
+
+
+def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Accept:
+    versions = _versions(row, document, ("accepts", name), findings)
+    method, _, path = (row.get("call") or "POST /").partition(" ")
+    return Accept(
+        type=f"{system}/{name}",
+        about=row.get("about") or "",
+        versions=versions,
+        contracts=_contracts(system, name, versions, contracts, document, ("accepts", name), findings),
+        method=method,
+        path=path,
+        success=row.get("success"),
+        already=row.get("already"),
+        reply_keys=_compiled((row.get("reply") or {}).get("keys")),
+    )
+
+
+def _compiled(keys: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, expression) for name, expression in (keys or {}).items() if expression is not None)
+
+
+def _versions(row: dict[str, Any], document: Document, path: tuple[str, str], findings: Findings) -> dict[int, Version]:
+    versions: dict[int, Version] = {}
+    for number, version in (row.get("versions") or {}).items():
+        found = version or {}
+        # A state that could not be read counts as current: what hangs on this version is not wrong because of it.
+        versions[int(number)] = Version(VersionState(found.get("state") or "current"), found.get("since") or "", found.get("sunset") or "")
+        for key in ("since", "sunset"):
+            if found.get(key) and not _is_date(found[key]):
+                place = document.place((*path, "versions", number, key))
+                findings.add(document.file, place, Check.OUT_OF_RANGE, f"{found[key]} is no day of the calendar", "write a date such as 2026-06-01")
+    return versions
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _contracts(
+    system: str,
+    name: str,
+    versions: dict[int, Version],
+    contracts: Contracts,
+    document: Document,
+    path: tuple[str, str],
+    findings: Findings,
+) -> dict[int, Contract]:
+    found: dict[int, Contract] = {}
+    for number in versions:
+        ref = Ref(system, name, number)
+        contracts.declared.add(ref)
+        if ref not in contracts.by_ref:
+            names = [f"{there.name}.v{there.version}.json" for there in contracts.by_ref]
+            wanted = f"{name}.v{number}.json"
+            fix = f"write contracts/{wanted}; {did_you_mean(wanted, names)}".rstrip("; ")
+            findings.add(document.file, document.place((*path, "versions", str(number))), Check.NO_CONTRACT, f"{ref} has no contract", fix)
+        elif (contract := contracts.by_ref[ref]) is not None:
+            found[number] = contract
+    return found
+
+
+def _outbound(row: dict[str, Any], document: Document, findings: Findings) -> Outbound:
+    scheme = row.get("scheme") or "none"
+    node = _node(document.root, "auth", "outbound")
+    for name in ("key", "secret"):
+        if scheme == "hub-signature" and isinstance(node, Map) and node.get(name) is None:
+            place = document.place(("auth", "outbound"))
+            findings.add(document.file, place, Check.MISSING_KEY, f"outbound has no {name}", f"add {name}: env:NAME_OF_A_VARIABLE")
+    return Outbound(scheme=scheme, form=row.get("form") or "default", key=row.get("key") or "", secret=row.get("secret") or "")
+
+
+def _setting(name: str, row: dict[str, Any]) -> Setting:
+    return Setting(name=name, help=row.get("help") or "", default=row.get("default") or "", secret=bool(row.get("secret")))
+
+
+def _judge_settings(document: Document, settings: dict[str, Setting], findings: Findings) -> None:
+    for name, setting in settings.items():
+        place = document.place(("settings", name, "default"))
+        if not setting.default:
+            continue
+        if setting.secret or _SECRET_NAME.search(name):
+            if not re.fullmatch(REFERENCE, setting.default):
+                text = f"the secret {name} has its value in the file"  # never the value itself
+                findings.add(document.file, place, Check.SECRET, text, "take it out and change it; write a reference such as env:NAME, or no default")
+        elif name == "url" or name.endswith(("_url", "-url")):
+            wrong = judge_url(setting.default, ANY)  # where it lies is judged when it is called, by the operator's ranges
+            if wrong:
+                findings.add(
+                    document.file, place, Check.BAD_URL, f"the default of {name} cannot be used: {wrong}", "write http://host:port/path or https://host/path"
+                )
+
+
+def live(versions: dict[int, Version]) -> list[int]:
+    """The versions that may be posted, oldest first."""
+    return sorted(number for number, version in versions.items() if version.state in LIVE)
+
+
+def _node(root: Node | None, *path: str) -> Node | None:
+    for name in path:
+        root = root.get(name) if isinstance(root, Map) else None
+    return root
+
+
+def _has(root: Node, *path: str) -> bool:
+    return _node(root, *path) is not None

@@ -1,0 +1,269 @@
+"""From files to a catalogue: every file read, every name resolved. All findings at once; one mistake is one finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hub.catalog import mappings as mapping_files
+from hub.catalog import routes as route_files
+from hub.catalog import system as system_files
+from hub.catalog.catalog import Catalog, by_source
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, place_at, read_yaml
+from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.mappings import MappingFile
+from hub.catalog.revision import content, hash_of
+from hub.catalog.routes import RouteFile, RoutesFile, Wish
+from hub.catalog.system import Contracts, live
+from hub.core import json
+from hub.core.contract import Contract, compile_contract
+from hub.core.errors import Refused
+from hub.core.message import Json, Ref
+from hub.core.routing import Destination, Route
+from hub.core.system import LIVE, System
+
+_CONTRACT = re.compile(r"adapters/([^/]+)/contracts/(.+)\.v([1-9][0-9]{0,3})\.json")
+_SYSTEM = re.compile(r"adapters/([^/]+)/system\.yaml")
+_TABLE = re.compile(r"mappings/tables/([^/]+)\.yaml")
+_POSITION = re.compile(r"(?:position|byte) (\d+)")
+
+
+def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
+    """The catalogue as far as it can be understood. It is sound only if `findings` has no error."""
+    systems = _systems(files, findings)
+    known = _mappings(files, systems, findings)
+    document = _document("routes.yaml", files.get("routes.yaml", ""), findings) if "routes.yaml" in files else None
+    written = route_files.read(document, findings) if document is not None else None
+    routes = tuple(_routes(written, systems, known, findings)) if written is not None else ()
+    if written is not None:
+        for name in written.targets:
+            if name not in systems:
+                findings.add(
+                    "routes.yaml", written.document.place(("targets", name)), Check.UNKNOWN_SYSTEM, f"there is no system {name}", did_you_mean(name, systems)
+                )
+    kept = content(files)
+    return Catalog(
+        revision=hash_of(kept),
+        files=kept,
+        systems=systems,
+        routes=routes,
+        targets=dict(written.targets) if written is not None else {},
+        mappings={pair: found.mapping for pair, found in known.items() if found.mapping is not None},
+        warnings=tuple(findings.warnings),
+        _routes_from=by_source(routes),
+    )
+
+
+def _document(name: str, text: str, findings: Findings) -> Document | None:
+    document = read_yaml(name, text)
+    findings.found.extend(document.faults)
+    return document if document.root is not None else None
+
+
+def read_json(name: str, text: str, findings: Findings) -> Json:
+    """A JSON file by the one strict decoder, its fault at its line. None with a finding where it is none."""
+    try:
+        return json.decode(text.encode())
+    except Refused as refused:
+        said = " ".join([refused.text, *(fault.got for fault in refused.faults)])
+        found = _POSITION.search(said)
+        place = place_at(text, len(text.encode()[: int(found[1])].decode("utf-8", "ignore"))) if found else (1, 1)
+        findings.add(name, place, Check.NOT_JSON, refused.text, refused.faults[0].fix if refused.faults else "")
+        return None
+
+
+def _systems(files: Mapping[str, str], findings: Findings) -> dict[str, System]:
+    contracts = _contracts(files, findings)
+    systems: dict[str, System] = {}
+    for name, text in files.items():
+        found = _SYSTEM.fullmatch(name)
+        if found:
+            document = _document(name, text, findings)
+            if document is not None:
+                systems[found[1]] = system_files.read(document, found[1], contracts.setdefault(found[1], Contracts()), findings)
+    for folder, known in contracts.items():
+        if f"adapters/{folder}/system.yaml" not in files:
+            findings.add(
+                f"adapters/{folder}/system.yaml", (1, 1), Check.MISSING_FILE, f"the folder {folder} has no system.yaml", "write one, or remove the folder"
+            )
+            continue
+        if folder not in systems:
+            continue  # its system.yaml could not be read: what it declares is not known
+        for ref in known.by_ref.keys() - known.declared:
+            file = f"adapters/{folder}/contracts/{ref.name}.v{ref.version}.json"
+            findings.add(
+                file,
+                (1, 1),
+                Check.UNDECLARED_CONTRACT,
+                f"{folder} declares no {ref}",
+                f"add it to emits or accepts; {did_you_mean(ref.name, [one.name for one in known.declared])}",
+            )
+    return systems
+
+
+def _contracts(files: Mapping[str, str], findings: Findings) -> dict[str, Contracts]:
+    by_folder: dict[str, Contracts] = {}
+    for name, text in files.items():
+        found = _CONTRACT.fullmatch(name)
+        if not found:
+            if "/contracts/" in name and not name.endswith("versions.lock"):
+                findings.add(name, (1, 1), Check.MISPLACED_FILE, "a contract's name has the form message.v1.json", "rename or remove it")
+            continue
+        ref = Ref(found[1], found[2], int(found[3]))
+        by_folder.setdefault(found[1], Contracts()).by_ref[ref] = _contract(ref, name, text, findings)
+    return by_folder
+
+
+def _contract(ref: Ref, name: str, text: str, findings: Findings) -> Contract | None:
+    before = len(findings.found)
+    schema = read_json(name, text, findings)
+    if len(findings.found) > before:
+        return None
+    try:
+        return compile_contract(ref, schema)
+    except ValueError as error:
+        for line in str(error).splitlines():
+            pointer, _, reason = line.partition(": ")
+            if pointer.startswith("#"):
+                findings.add(name, _place_of_pointer(text, pointer), Check.BAD_CONTRACT, f"{pointer}: {reason}", "write JSON Schema 2020-12")
+    return None
+
+
+def _place_of_pointer(text: str, pointer: str) -> tuple[int, int]:
+    """The line of a pointer's last name: found by looking for the names one after the other. Good enough to put a cursor there."""
+    at = 0
+    for name in pointer.lstrip("#/").split("/"):
+        found = re.compile(rf'"{re.escape(name)}"\s*:').search(text, at)
+        at = found.start() if found else at
+    return place_at(text, at)
+
+
+def _mappings(files: Mapping[str, str], systems: Mapping[str, System], findings: Findings) -> dict[tuple[Ref, Ref], MappingFile]:
+    shared: dict[str, dict[str, Json]] = {}
+    for name, text in files.items():
+        found = _TABLE.fullmatch(name)
+        document = _document(name, text, findings) if found else None
+        if found and document is not None:
+            shared[found[1]] = mapping_files.read_table(document, findings)
+    known: dict[tuple[Ref, Ref], MappingFile] = {}
+    for name, text in files.items():
+        if not name.startswith("mappings/") or _TABLE.fullmatch(name):
+            continue
+        document = _document(name, text, findings)
+        mapping = mapping_files.read(document, shared, findings) if document is not None else None
+        if mapping is None:
+            named = mapping_files.named(name)
+            if named is not None and document is None:
+                known[named] = MappingFile(*named, None, read_yaml(name, text))  # unreadable, but there: the routes that want it have no further fault
+            continue
+        known[mapping.source, mapping.target] = mapping
+        _judge_ends(mapping, systems, findings)
+    return known
+
+
+def _judge_ends(mapping: MappingFile, systems: Mapping[str, System], findings: Findings) -> None:
+    for key, ref, side in (("from", mapping.source, "emits"), ("to", mapping.target, "accepts")):
+        _resolve(ref.system, ref.name, ref.version, side, systems, findings, mapping.document, (key,))
+
+
+def _resolve(
+    system: str,
+    name: str,
+    version: int | None,
+    side: str,
+    systems: Mapping[str, System],
+    findings: Findings,
+    document: Document,
+    path: tuple[str | int, ...],
+) -> list[int] | None:
+    """The versions that are meant: the one that is named, or all live ones. None with a finding where the name is not known."""
+    place = document.place(path)
+    found = systems.get(system)
+    if found is None:
+        findings.add(document.file, place, Check.UNKNOWN_SYSTEM, f"there is no system {system}", did_you_mean(system, systems))
+        return None
+    messages = found.emits if side == "emits" else found.accepts
+    message = messages.get(name)
+    if message is None:
+        findings.add(document.file, place, Check.UNKNOWN_MESSAGE, f"{system} {side} no {name}", did_you_mean(name, messages))
+        return None
+    if version is None:
+        return live(dict(message.versions))
+    if version not in message.versions:
+        findings.add(
+            document.file,
+            place,
+            Check.UNKNOWN_VERSION,
+            f"{system}/{name} has no version {version}",
+            did_you_mean(str(version), [str(one) for one in message.versions]),
+        )
+        return None
+    return [version]
+
+
+def _routes(written: RoutesFile, systems: Mapping[str, System], known: Mapping[tuple[Ref, Ref], MappingFile], findings: Findings) -> list[Route]:
+    routes: list[Route] = []
+    for route in written.routes:
+        sources = _sources(route, systems, written.document, findings)
+        to = [_destination(wish, route, sources, systems, known, written.document, findings) for wish in route.wishes]
+        routes.append(route_files.route(route, tuple(one for one in to if one is not None)))
+    return routes
+
+
+def _sources(route: RouteFile, systems: Mapping[str, System], document: Document, findings: Findings) -> list[Ref]:
+    if not route.source:
+        return []
+    system, _, name = route.source.partition("/")
+    versions = _resolve(system, name, None, "emits", systems, findings, document, ("routes", route.name, "from"))
+    if versions == []:
+        findings.add(
+            document.file,
+            document.place(("routes", route.name, "from")),
+            Check.DEAD_ROUTE,
+            f"no version of {route.source} is live",
+            "make one current, or remove the route",
+        )
+    return [Ref(system, name, version) for version in versions or ()]
+
+
+def _destination(
+    wish: Wish,
+    route: RouteFile,
+    sources: list[Ref],
+    systems: Mapping[str, System],
+    known: Mapping[tuple[Ref, Ref], MappingFile],
+    document: Document,
+    findings: Findings,
+) -> Destination | None:
+    type_, _, version = wish.to.partition("@")
+    system, _, name = type_.partition("/")
+    versions = _resolve(system, name, int(version) if version else None, "accepts", systems, findings, document, wish.path)
+    if not versions:
+        return None
+    ref = Ref(system, name, versions[-1])
+    state = systems[system].accepts[name].versions[ref.version].state
+    if state not in LIVE:
+        findings.add(document.file, document.place(wish.path), Check.RETIRED_TARGET, f"{ref} is {state}", "name a live version")
+    for source in sources:
+        if (source, ref) not in known:
+            fix = f"write {mapping_files.file_name(source, ref)}"
+            findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
+    _judge_reply(wish, system, systems, document, findings)
+    return route_files.destination(wish, ref, route)
+
+
+def _judge_reply(wish: Wish, system: str, systems: Mapping[str, System], document: Document, findings: Findings) -> None:
+    reply = wish.row.get("reply")
+    if not reply:
+        return
+    ref = Ref.parse(reply)
+    emit = systems[system].emits.get(ref.name) if ref.system == system else None
+    if emit is None or ref.version not in emit.versions:
+        emitted = [f"{system}/{name}@{number}" for name, one in systems[system].emits.items() for number in one.versions]
+        findings.add(document.file, document.place((*wish.path, "reply")), Check.BAD_REPLY, f"{system} emits no {reply}", did_you_mean(reply, emitted))
+
+
+def mapping_documents(files: Mapping[str, str]) -> dict[tuple[Ref, Ref], Document]:
+    """The documents of all mapping files, for places in findings about what they make."""
+    return {named: read_yaml(name, text) for name, text in files.items() if (named := mapping_files.named(name)) is not None}

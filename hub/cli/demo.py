@@ -1,0 +1,178 @@
+"""`hub up --demo`: the hub, every sandbox of the workspace as a process of its own, and orders through them.
+
+Which orders, and what counts as arrived, the workspace says: the one `adapters/<system>/demo.py` gives `place(urls, count)` and
+`report(urls) -> Report`. The hub itself knows no system by name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hub import main
+from hub.catalog import Catalog
+from hub.cli.keys import make_key
+from hub.cli.output import FAULTS, console, fail, table
+from hub.core.system import System
+from hub.flow import revisions
+from hub.kit.loading import load_module
+from hub.settings import Settings, read
+from hub.store import Store
+from hub.vault import new_key
+
+PATIENCE_S = 180.0
+TRICKLE_S = 2.0
+
+
+def run(settings: Settings, *, once: bool, orders: int) -> int:
+    """Runs the demo until it is stopped, or with `once` until `orders` orders have arrived. Gives the exit code."""
+    script = _script(settings.workspace)
+    with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
+        made = revisions.apply(store, settings.workspace)
+        settings, urls = _demo_settings(settings, made)
+        for system in made.systems.values():
+            process = _spawn(settings, store, system, urls[system.name])
+            stack.callback(_end, process)
+        code: list[int] = []
+
+        def ready(_: main.Running) -> None:
+            threading.Thread(target=_drive, args=(settings, script, urls, once, orders, code), name="demo", daemon=True).start()
+
+        main.serve(settings, web=True, work=True, ready=ready)
+    return code[0] if code else 0
+
+
+def _script(workspace: Path) -> ModuleType:
+    found = sorted(workspace.glob("adapters/*/demo.py"))
+    if len(found) != 1:
+        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py; a demo needs just one.", FAULTS)
+    return load_module(found[0])
+
+
+def _demo_settings(settings: Settings, made: Catalog) -> tuple[Settings, dict[str, str]]:
+    """Settings with a port for everyone, secrets for every call, and loopback allowed. Gives the sandboxes' URLs by system."""
+    environment = dict(settings.environment)
+    environment["HUB_PORT"] = str(_free(settings.port, settings.host))
+    environment["HUB_ALLOW_CIDRS"] = ",".join(filter(None, [environment.get("HUB_ALLOW_CIDRS", ""), "127.0.0.0/8"]))
+    environment.setdefault("HUB_LOG_LEVEL", "warning")
+    urls: dict[str, str] = {}
+    for system in made.systems.values():
+        default = system.settings["url"].default if "url" in system.settings else ""
+        port = _free(urlsplit(settings.system(system.name, "url") or default).port or 0, "127.0.0.1")
+        urls[system.name] = environment[f"HUB_{system.name}_URL".upper().replace("-", "_")] = f"http://127.0.0.1:{port}"
+        for reference, value in zip((system.outbound.key, system.outbound.secret), new_key(), strict=True):
+            if reference.startswith("env:"):
+                environment.setdefault(reference.removeprefix("env:"), value)
+    return replace(read(environment), workspace=settings.workspace, store=settings.store), urls
+
+
+def _free(wanted: int, host: str) -> int:
+    """The port, if nobody has it; else any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("there is no free port")
+
+
+def _spawn(settings: Settings, store: Store, system: System, url: str) -> subprocess.Popen[bytes]:
+    """One sandbox as a process. Its secrets travel in its environment, never on its command line."""
+    _, key, secret = make_key(
+        store, main.open_vault(settings), name=f"demo {system.name} {secrets.token_hex(3)}", systems=(system.name,), form="default", days=1
+    )
+    environment = {**os.environ, **settings.environment, "HUB_SANDBOX_KEY": key, "HUB_SANDBOX_SECRET": secret}
+    data = Path(settings.store.split("///", 1)[-1]).absolute().parent / "sandbox" if settings.store.startswith("sqlite") else Path("var/sandbox")
+    command = [sys.executable, "-m", "hub", "--workspace", str(settings.workspace), "sandbox", system.name, "--port", str(urlsplit(url).port)]
+    command += ["--hub", f"http://{settings.host}:{settings.port}", "--data", str(data)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own command, no shell
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _drive(settings: Settings, script: ModuleType, urls: Mapping[str, str], once: bool, orders: int, code: list[int]) -> None:
+    """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order."""
+    try:
+        _await_health(urls)
+        if once:
+            code.append(_once(script, urls, orders))
+        else:
+            _welcome(settings, urls)
+            while True:
+                script.place(urls, 1)
+                time.sleep(TRICKLE_S)
+    except Exception as error:  # noqa: BLE001  it is shown, and the demo ends with a failure
+        console.print(f"The demo failed: {error!r}", style="red", markup=False)
+        code.append(FAULTS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _await_health(urls: Mapping[str, str]) -> None:
+    waiting = set(urls)
+    end = time.monotonic() + 30
+    while waiting and time.monotonic() < end:
+        for name in sorted(waiting):
+            try:
+                with socket.create_connection((urlsplit(urls[name]).hostname or "", urlsplit(urls[name]).port or 0), 1):
+                    waiting.discard(name)
+            except OSError:
+                time.sleep(0.05)
+    if waiting:
+        raise RuntimeError(f"sandboxes that do not answer: {', '.join(sorted(waiting))}")
+
+
+def _once(script: ModuleType, urls: Mapping[str, str], orders: int) -> int:
+    placed: list[str] = script.place(urls, orders)
+    with Progress(TextColumn("orders arrived"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console) as progress:
+        bar = progress.add_task("orders", total=len(placed))
+        end = time.monotonic() + PATIENCE_S
+        report: Any = script.report(urls, placed)
+        while not report.is_settled and time.monotonic() < end:
+            progress.update(bar, completed=report.arrived)
+            time.sleep(0.2)
+            report = script.report(urls, placed)
+        progress.update(bar, completed=report.arrived)
+    table("What became of them", report.columns, report.rows)
+    for line in report.lines:
+        console.print(line, markup=False)
+    console.print(report.verdict, style="green" if report.is_good else "red", markup=False)
+    return 0 if report.is_good else FAULTS
+
+
+def _welcome(settings: Settings, urls: Mapping[str, str]) -> None:
+    hub = f"http://{settings.host}:{settings.port}"
+    table("Running", ["what", "where"], [("hub", hub), *urls.items()])
+    console.print(
+        f"An order every {TRICKLE_S:g} s. Loopback is allowed for targets in this demo.\n"
+        f"Try:  hub trace <orderNo>        the whole life of one order\n"
+        f"      curl {hub}/ops/v1/conservation\n"
+        f"      curl {hub}/metrics\n"
+        f"      curl -X POST {next(iter(urls.values()))}/_control -d '{{\"fail\": 503}}'   and look at: hub dead list\n"
+        "Ctrl-C ends it; nothing that was accepted is lost.",
+        markup=False,
+    )

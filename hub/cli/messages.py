@@ -1,0 +1,155 @@
+"""Commands about single messages: send one, follow one, ask why one went where it went."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.tree import Tree
+
+from hub.catalog import from_files, load
+from hub.cli.output import FAULTS, as_json, console, fail, say, told
+from hub.core import json
+from hub.core.delivery import Seen
+from hub.core.errors import Refused
+from hub.core.message import Incoming, Json, Receipt, Ref
+from hub.core.routing import match
+from hub.flow import trace as tracing
+from hub.flow.accept import lay
+from hub.main import new_id, now, open_serving, running
+from hub.settings import Settings
+
+STYLE = {"delivered": "green", "pending": "yellow", "leased": "yellow", "dead": "red", "unknown": "red", "held": "magenta"}
+
+
+@click.command()
+@click.argument("type_", metavar="SYSTEM/MESSAGE@VERSION")
+@click.argument("file", type=click.File("rb"))
+@click.option("--key", help="Idempotency-Key; without it, the SHA-256 of the file: sending the same file twice is one message.")
+@as_json
+@click.pass_obj
+@told
+def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bool) -> None:
+    """Accept FILE as if its system had posted it: the same contract, keys, routes and store. A running hub delivers it."""
+    ref, raw = Ref.parse(type_), file.read()
+    name = key or hashlib.sha256(raw).hexdigest()
+    with open_serving(settings, writer=False) as store, running(settings, store) as made:
+        try:
+            incoming = Incoming(ref, json.decode(raw, made.hub.limits), raw, "command line", name, new_id().replace("-", ""))
+            laid = lay(made.hub, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
+            answer = store.add([laid])[0]
+            if isinstance(answer, Refused):
+                raise answer
+        except Refused as refused:
+            _show_refusal(refused, as_json=as_json)
+            raise SystemExit(FAULTS) from refused
+    _show_receipt(answer, as_json=as_json)
+
+
+def _show_receipt(receipt: Receipt, *, as_json: bool) -> None:
+    if as_json:
+        say({"messageId": receipt.message_id, "duplicate": receipt.duplicate})
+    else:
+        console.print(f"{receipt.message_id}{'  (known before: a duplicate)' if receipt.duplicate else ''}", markup=False)
+
+
+def _show_refusal(refused: Refused, *, as_json: bool) -> None:
+    if as_json:
+        say({"code": int(refused.code), "message": refused.text, "details": [dict[str, Json](fault.as_json()) for fault in refused.faults]})
+        return
+    console.print(f"{int(refused.code)} {refused.text}", style="red", markup=False)
+    for fault in refused.faults:
+        console.print(f"  {fault.pointer or '/'}: {fault.got}; wanted {fault.want}; {fault.fix}", markup=False)
+
+
+@click.command()
+@click.argument("number")
+@as_json
+@click.pass_obj
+@told
+def trace(settings: Settings, number: str, as_json: bool) -> None:
+    """The whole life behind NUMBER (an order, waybill, outbound or payment number, or a message id): every hop, with times."""
+    with open_serving(settings, writer=False) as store:
+        story = tracing.trace(store, number)
+    if story is None:
+        fail(f"No message bears the number {number}.", FAULTS)
+    if as_json:
+        say(story)
+        return
+    console.print(_tree(story))
+
+
+def _tree(story: dict[str, Any]) -> Tree:
+    keys = "  ".join(f"{key['name']} {key['value']}" for key in story["keys"])
+    root = Tree(_safe(f"{story['asked']}  began {story['began'][:23]}  {keys}"), guide_style="dim")
+    for message in story["messages"]:
+        branch = root.add(_safe(f"{_offset(message['afterMs'])}  {message['type']}@{message['version']}  {message['id']}  from {message['source']}"))
+        if message["disposition"] != "routed":
+            branch.add(_safe(f"{message['disposition']}: {message['why']}"))
+        for line in message["deliveries"]:
+            style = STYLE.get(line["status"], "white")
+            took = line["attempts"][-1]["ms"] if line["attempts"] else 0
+            text = f"{_offset(line['afterMs'])}  → {line['target']}  [{style}]{line['status']}[/]  {len(line['attempts'])} attempt(s), {took} ms, route {line['route']}"
+            leaf = branch.add(text)
+            if line["why"] is not None:
+                leaf.add(_safe(f"{line['why']['reason']}: {line['why']['text']} {line['why']['fix']}"))
+            for attempt in line["attempts"][:-1]:
+                leaf.add(
+                    _safe(f"attempt {attempt['number']}: {attempt['outcome']} {attempt['status'] or ''} {attempt['why']['text'] if attempt['why'] else ''}")
+                )
+    return root
+
+
+def _offset(ms: int) -> str:
+    return f"+{ms / 1000:8.3f} s"
+
+
+def _safe(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text).replace("[", r"\[")
+
+
+@click.command()
+@click.argument("id_or_type", metavar="ID | SYSTEM/MESSAGE@VERSION")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_json
+@click.pass_obj
+@told
+def explain(settings: Settings, id_or_type: str, file: Path | None, as_json: bool) -> None:
+    """Why a message went where it went, and not elsewhere: each route with its condition. With FILE, for one that was never sent."""
+    if file is not None:
+        catalog, ref, raw = load(settings.workspace), Ref.parse(id_or_type), file.read_bytes()
+    else:
+        with open_serving(settings, writer=False) as store:
+            row, body = store.message(id_or_type), store.body(id_or_type)
+            files = store.revision(row.revision) if row is not None else None
+        if row is None or body is None or files is None:
+            fail(f"There is no message {id_or_type}.", FAULTS)
+        catalog, ref, raw = from_files(files), row.ref, body
+    try:
+        payload = json.decode(raw)
+        emit = catalog.emit(ref.type)
+        faults = emit.contracts[ref.version].check(payload) if emit is not None and ref.version in emit.contracts else []
+        matched = match(catalog.routes_from(ref.type), payload, targets=catalog.targets, order_key=None, hops=0, now=now(), new_id=new_id)
+    except Refused as refused:
+        _show_refusal(refused, as_json=as_json)
+        raise SystemExit(FAULTS) from refused
+    if as_json:
+        say(
+            {
+                "type": ref.type,
+                "disposition": matched.disposition.value,
+                "considered": [dict(line) for line in matched.considered],
+                "faults": [dict[str, Json](fault.as_json()) for fault in faults],
+            }
+        )
+        return
+    console.print(f"{ref}: {matched.disposition.value}", markup=False)
+    for fault in faults:
+        console.print(f"  contract: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", style="red", markup=False)
+    for line in matched.considered:
+        words = [str(line[name]) for name in ("route", "target", "result", "condition", "why") if line.get(name)]
+        console.print("  " + "  ".join(words), markup=False)
+    if not matched.considered:
+        console.print(f"  No route takes {ref.type}.", markup=False)

@@ -1,0 +1,84 @@
+"""What commands print: a table for people, one JSON value for programs. rich never touches `--json`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hub.core import json
+from hub.core.errors import BadWorkspace, HubError, StoreBusy
+from hub.core.message import Json
+from hub.settings import BadSetting
+from hub.vault import VaultError
+
+FAULTS = 1  # the command worked, and its answer is no: findings, nothing found, orders that did not arrive
+USAGE = 2  # the command's words or the settings are wrong
+UNAVAILABLE = 3  # the store or the hub cannot be reached now
+
+P = ParamSpec("P")
+R = TypeVar("R")
+WIDTH = 140  # where nobody says how wide the screen is: a log, a pipe
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value instead of text for people.")
+
+
+def say(value: Json) -> None:
+    """One JSON value on standard output."""
+    sys.stdout.write(json.encode(value).decode() + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows for people; what comes from outside is text, never markup."""
+    made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(_plain(cell) for cell in row))
+    console.print(made)
+
+
+def _plain(cell: object) -> Any:
+    text = "" if cell is None else str(cell)
+    return "".join(char if char.isprintable() else "?" for char in text).replace("[", r"\[")
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """One line that says what to do, and a documented exit code."""
+    errors.print(text, style="red", markup=False)
+    raise SystemExit(code)
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns errors on purpose into a line and an exit code; a traceback is for bugs."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except BadWorkspace as error:
+            show_findings([finding.as_json() for finding in error.findings])
+            fail(f"{len(error.findings)} findings; nothing was changed.", FAULTS)
+        except (BadSetting, VaultError, ValueError) as error:
+            fail(str(error), USAGE)
+        except StoreBusy as error:
+            fail(str(error), UNAVAILABLE)
+        except HubError as error:
+            fail(str(error), FAULTS)
+
+    return wrapped
+
+
+def show_findings(findings: Iterable[Any]) -> None:
+    for finding in findings:
+        color = "yellow" if finding["level"] == "warning" else "red"
+        errors.print(f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['code']} {finding['text']}", style=color, markup=False, soft_wrap=True)
+        if finding["fix"]:
+            errors.print(f"    {finding['fix']}", style="dim", markup=False, soft_wrap=True)

@@ -1,0 +1,102 @@
+"""Commands that run processes: the hub whole or in parts, a sandbox system, a migration."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hub import catalog, main
+from hub.cli import demo
+from hub.cli.output import as_json, console, say, told
+from hub.flow import revisions
+from hub.kit.sandbox import SandboxConfig
+from hub.kit.sandbox import run as run_sandbox
+from hub.settings import Settings
+from hub.vault import resolve
+
+
+@click.command()
+@click.option("--demo", "is_demo", is_flag=True, help="With sandbox systems and a trickle of orders; loopback is allowed for targets.")
+@click.option("--once", is_flag=True, help="With --demo: 20 orders to their end, a table, and an exit code.")
+@click.option("--orders", type=click.IntRange(1, 100_000), default=20, show_default=True, help="With --once: how many.")
+@click.pass_obj
+@told
+def up(settings: Settings, is_demo: bool, once: bool, orders: int) -> None:
+    """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
+    if is_demo or once:
+        raise SystemExit(demo.run(settings, once=once, orders=orders))
+    with main.open_serving(settings, writer=False) as store:
+        made = revisions.apply(store, settings.workspace)
+    console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
+    main.serve(settings, web=True, work=True, ready=lambda _: _ready(settings, "hub"))
+
+
+@click.command()
+@click.pass_obj
+@told
+def web(settings: Settings) -> None:
+    """Take posts, without delivering: one of several on PostgreSQL. Follows the active configuration (`hub apply`)."""
+    main.serve(settings, web=True, work=False, ready=lambda _: _ready(settings, "web"))
+
+
+@click.command()
+@click.pass_obj
+@told
+def worker(settings: Settings) -> None:
+    """Deliver, without taking posts: one of several on PostgreSQL. Follows the active configuration (`hub apply`)."""
+    main.serve(settings, web=False, work=True, ready=lambda _: _ready(settings, "worker"))
+
+
+def _ready(settings: Settings, role: str) -> None:
+    """One line that a supervisor can wait for."""
+    where = f" on http://{settings.host}:{settings.port}" if role != "worker" else ""
+    sys.stdout.write(f"{role} is ready{where}\n")
+    sys.stdout.flush()
+
+
+@click.command()
+@click.argument("system")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0: any free one; it is printed.")
+@click.option("--hub", "hub_url", default="http://127.0.0.1:8080", show_default=True, help="Where it posts to.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True, help="Folder of its journal.")
+@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="10: each moment takes a tenth of its time.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.pass_obj
+@told
+def sandbox(settings: Settings, system: str, port: int, hub_url: str, data: Path, speed: float, seed: int) -> None:
+    """Run the sandbox of SYSTEM: a small real neighbour with its own HTTP and durable state.
+
+    It posts under HUB_SANDBOX_KEY and HUB_SANDBOX_SECRET, and proves the hub's calls by the references of the system's auth.outbound.
+    """
+    file = settings.workspace / "adapters" / system / "sandbox.py"
+    known = catalog.system(settings.workspace, system)
+    if known is None or not file.exists():
+        raise click.UsageError(f"{settings.workspace} has no sandbox of {system!r}.")
+    out = known.outbound
+    signs = out.scheme != "none"
+    config = SandboxConfig(
+        name=system,
+        port=port,
+        hub_url=hub_url,
+        data=data,
+        key=settings.environment.get("HUB_SANDBOX_KEY", ""),
+        secret=settings.environment.get("HUB_SANDBOX_SECRET", ""),
+        verify_key=resolve(out.key, settings.environment) if signs else "",
+        verify_secret=resolve(out.secret, settings.environment) if signs else "",
+        seed=seed,
+        speed=speed,
+    )
+    run_sandbox(file, config)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+@told
+def migrate(settings: Settings, as_json: bool) -> None:
+    """Bring the store's schema up to this hub's. All or nothing; safe to run from several machines at once."""
+    with main.open_serving(settings, writer=False) as store:
+        revision = store.schema_revision()
+    say({"schema": revision}) if as_json else console.print(f"Schema {revision}.")

@@ -1,0 +1,82 @@
+"""Commands of integration engineers: a workspace is made, checked, tried and applied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hub import catalog
+from hub.catalog.scaffold import init as make_workspace
+from hub.cli.output import FAULTS, as_json, console, fail, say, show_findings, told
+from hub.flow import revisions
+from hub.main import open_serving
+from hub.settings import Settings
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@as_json
+@told
+def init(folder: Path, as_json: bool) -> None:
+    """Make a new workspace in FOLDER: two systems, a mapping with an example, a route. It passes `hub check`."""
+    made = make_workspace(folder)
+    if as_json:
+        say({"files": [str(path) for path in made]})
+        return
+    for path in made:
+        console.print(str(path), markup=False)
+    console.print(f"Next: cd {folder} && hub check && hub up", markup=False)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+@told
+def check(settings: Settings, as_json: bool) -> None:
+    """Read the whole workspace and report every fault at file:line:column. Exits 1 if there is an error."""
+    findings = [finding.as_json() for finding in catalog.check(settings.workspace)]
+    broken = sum(finding["level"] == "error" for finding in findings)
+    if as_json:
+        say({"findings": [dict(finding) for finding in findings], "errors": broken})
+    else:
+        show_findings(findings)
+        if not broken:
+            made = catalog.load(settings.workspace)
+            console.print(f"{len(made.systems)} systems, {len(made.mappings)} mappings, {len(made.routes)} routes: no faults ({made.revision[:12]}).")
+    if broken:
+        raise SystemExit(FAULTS)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+@told
+def test(settings: Settings, as_json: bool) -> None:
+    """Run every example of every mapping and show what differs. Exits 1 if one does not hold."""
+    findings = [finding for finding in catalog.check(settings.workspace) if finding.level == "error"]
+    if findings:
+        show_findings([finding.as_json() for finding in findings]) if not as_json else say({"failed": [dict(finding.as_json()) for finding in findings]})
+        raise SystemExit(FAULTS)
+    made = catalog.load(settings.workspace)
+    examples = sum(len(mapping.examples) for mapping in made.mappings.values())
+    if as_json:
+        say({"failed": [], "examples": examples})
+    else:
+        console.print(f"{examples} examples of {len(made.mappings)} mappings hold.")
+    if not examples:
+        fail("There is no example in this workspace; a mapping without one proves nothing.", FAULTS)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+@told
+def apply(settings: Settings, as_json: bool) -> None:
+    """Check the workspace whole and make it the active configuration. Running processes follow within a second."""
+    with open_serving(settings, writer=False) as store:
+        made = revisions.apply(store, settings.workspace)
+    if as_json:
+        say({"revision": made.revision})
+    else:
+        console.print(f"Active: {made.revision[:12]} ({len(made.systems)} systems, {len(made.routes)} routes).")

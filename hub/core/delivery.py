@@ -1,0 +1,220 @@
+"""A delivery: one message on its way to one target. Values and judgement, no I/O. Drawn in docs/states.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from hub.core.adapter import Answer, Reply
+from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.message import Message, Ref
+from hub.core.retry import RetryPolicy, may_retry, wait_s
+
+
+class Status(StrEnum):
+    PENDING = "pending"  # due at `due_at`; waits for a claim
+    LEASED = "leased"  # one worker has it, until its lease ends
+    DELIVERED = "delivered"  # the target has it
+    DEAD = "dead"  # cannot be delivered; waits for a person
+    UNKNOWN = "unknown"  # sent, answer not seen; the target's `in_doubt` decides, or a person
+    HELD = "held"  # waits for a person or an hour
+    CANCELLED = "cancelled"  # a named person or a written policy ended it
+    SUPERSEDED = "superseded"  # a newer one on the same key made it pointless
+
+
+ENDED = frozenset({Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED})  # may be pruned by age; the others wait in sight
+
+# From each state, where a delivery may go. The database's CHECK and the drawing in docs/states.md are compared with this by a test.
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.LEASED, Status.HELD, Status.CANCELLED, Status.SUPERSEDED, Status.DEAD}),
+    Status.LEASED: frozenset(
+        {Status.DELIVERED, Status.PENDING, Status.DEAD, Status.UNKNOWN, Status.HELD, Status.SUPERSEDED},
+    ),
+    Status.DELIVERED: frozenset(),
+    Status.DEAD: frozenset({Status.PENDING, Status.CANCELLED, Status.SUPERSEDED}),
+    Status.UNKNOWN: frozenset({Status.PENDING, Status.DELIVERED, Status.DEAD, Status.CANCELLED}),
+    Status.HELD: frozenset({Status.PENDING, Status.CANCELLED, Status.SUPERSEDED}),
+    Status.CANCELLED: frozenset(),
+    Status.SUPERSEDED: frozenset(),
+}
+
+
+class WhenDead(StrEnum):
+    """What a dead delivery means for the later ones on its business key in the same lane."""
+
+    PARK = "park"  # this key waits
+    SKIP = "skip"  # the next one goes
+    BLOCK = "block"  # the whole lane waits
+    LATEST = "latest"  # a newer one supersedes the older ones that are not yet delivered
+
+
+class InDoubtPolicy(StrEnum):
+    """What to do with a delivery that was sent and whose outcome nobody saw."""
+
+    RESEND = "resend"  # pending again, under the same Idempotency-Key
+    PARK = "park"  # unknown; a person decides
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery that acceptance lays: what is known before the store gives it a sequence number."""
+
+    id: str  # UUIDv7, made by us; also its Idempotency-Key, for ever
+    route: str
+    ref: Ref  # the target's message, such as wms/outbound.create@1; its system is the lane
+    order_key: str | None = None  # None: no order is kept
+    part: int | None = None  # which part of a split message
+    when_dead: WhenDead = WhenDead.PARK
+    in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+
+    @property
+    def lane(self) -> str:
+        return self.ref.system
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that one worker holds until `until` (the database's clock). `token` is the fence that every later write must show."""
+
+    id: str
+    message: Message
+    route: str
+    ref: Ref
+    part: int | None
+    order_key: str | None
+    seq: int | None
+    attempt: int  # number of this attempt, from 1, over the delivery's whole life; it names the attempt's row
+    spent: int  # attempts since the last replay, this one included; the retry budget is counted by it
+    first_at: datetime  # when the delivery was laid, or last replayed: `give_up_after` counts from here
+    claimed_at: datetime  # the database's clock at the claim
+    token: str
+    until: datetime
+
+    @property
+    def lane(self) -> str:
+        return self.ref.system
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The target has it."""
+
+    keys: tuple[tuple[str, str], ...] = ()  # business keys that its reply named
+    already: bool = False  # it said that it had it before
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now: pending again, due `after_s` seconds from the settling."""
+
+    why: Why
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Never: waits for a person."""
+
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`) or unknown."""
+
+    why: Why
+    policy: InDoubtPolicy
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Waits for a person: its route or target is gone, or is not to be used now."""
+
+    why: Why
+
+
+Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one try looked like from here, for the attempt's row. Sizes in bytes, times in milliseconds; `request_sha256` of the sent body."""
+
+    url: str = ""
+    method: str = ""
+    status: int | None = None
+    sent: bool = False
+    request_bytes: int = 0
+    reply: bytes = b""  # at most 64 kB of it
+    ms: int = 0
+    timings: Mapping[str, int] = field(default_factory=dict)  # dns, connect, tls, first_byte
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A claim with its judged outcome, as `store.settle` writes it: attempt row, new state, and the reply as a message, in one transaction."""
+
+    claim: Claim
+    outcome: Outcome
+    exchange: Exchange
+    revision: str  # of the configuration that made this attempt
+    reply: Laid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One name by which a repeat of a message is known. Unique over (caller, type, key) for `keep_for`.
+
+    `fingerprint` is the SHA-256 of method, path and raw body in hex: the same name with another one is refused. Empty: not compared,
+    any repeat is a duplicate (a natural key, `dedupe_by`).
+    """
+
+    caller: str  # "" for a natural key: it holds for all callers of the system
+    type: str  # "*" where the name holds at every path (webhook-id: the path is not signed)
+    key: str
+    fingerprint: str = ""
+    keep_for: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A message with the deliveries that its acceptance planned: what `store.add` stores whole or not at all."""
+
+    message: Message
+    deliveries: tuple[Planned, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+
+def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoubtPolicy, jitter: float, now: datetime) -> Outcome:
+    """What an answer means for the delivery. `jitter` in [0, 1) spreads the wait (full jitter); `now` is compared with `first_at`.
+
+    A target that may have received it is never treated as if it had not: `Unknown` goes by `in_doubt`, everything else by the retry policy.
+    """
+    match answer:
+        case Reply():
+            return Delivered(keys=answer.keys, already=answer.already)
+        case GiveUp():
+            return Dead(answer.why)
+        case TryLater():
+            return _again(answer.why, answer.after_s, claim, policy=policy, jitter=jitter, now=now)
+        case Unknown():
+            if in_doubt is InDoubtPolicy.PARK:
+                return InDoubt(answer.why, in_doubt)
+            again = _again(answer.why, None, claim, policy=policy, jitter=jitter, now=now)
+            return again if isinstance(again, Dead) else InDoubt(answer.why, in_doubt, again.after_s)
+        case _:
+            assert_never(answer)
+
+
+def _again(why: Why, after_s: float | None, claim: Claim, *, policy: RetryPolicy, jitter: float, now: datetime) -> Retry | Dead:
+    age = now - claim.first_at
+    if not may_retry(policy, spent=claim.spent, age=age):
+        is_last = claim.spent >= policy.attempts
+        limit = f"Attempt {claim.spent} of {policy.attempts} was the last." if is_last else f"It is older than {policy.give_up_after}, and is given up."
+        text = f"{why.text} {limit}"
+        return Dead(Why(Reason.EXHAUSTED, text, why.field, why.fix or "Mend the cause, then: hub dead replay " + claim.id))
+    return Retry(why, wait_s(policy, spent=claim.spent, jitter=jitter, asked_s=after_s))

@@ -1,0 +1,365 @@
+"""Expressions: one pinned JSONata engine behind one door, and plain paths that never reach it.
+
+A plain path (`consignee.name`, `items[0].sku`, `items.0.sku`, `items.sku`, `$source.orderNo`) is copied losslessly. Everything else goes to
+the engine, whose numbers are doubles. A number goes in as a number where a double keeps all of it: whole numbers up to ±2⁵³, fractions of
+up to 15 significant digits (so `totalAmount > 100` compares numbers). Any other goes in as text, with all its digits. What comes out has 15
+significant digits, as JSONata's own `$string` writes numbers: 0.1 + 0.2 is 0.3, 19.99 * 100 is 1999. Comparisons inside are still between
+doubles, so exact money is made with `$dec_add`, `$dec_mul`, `$dec_round` on decimal texts (`core.functions`).
+
+A compiled expression belongs to the thread that made it: used or even dropped in another it panics. So each thread has its own cache.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import Any, Final, TypeAlias
+
+import jsonatapy
+
+from hub.core.errors import GiveUp, Reason, Why
+from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
+from hub.core.message import Json
+
+CONDITION_MS = 50
+MAPPING_MS = 200
+MAX_DEPTH = 500
+MAX_SEQUENCE = 100_000
+MAX_TEXT = 10_000  # characters of one expression
+MAX_MADE = 10_000_000  # characters and values of one result
+MAX_NESTING = 64  # levels of one result, as of a message
+MAX_ENGINES = 5_000  # compiled expressions that a thread keeps; revisions come and go
+SAFE_INTEGER = 2**53
+SAFE_DIGITS = 15
+
+
+class _Missing:
+    """What a path gives that finds nothing. Not the same as null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+_HAND_OVER: Final = object()  # an index after an array: JSONata's rules for it are the engine's business
+_NO_TABLES: Mapping[str, Mapping[str, Json]] = {}
+
+_NAME = r"[^\W\d]\w*"
+_PLAIN = re.compile(rf"(?:\$(?:\$|{_NAME})?(?=\.|\[|$)|{_NAME})(?:\.{_NAME}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
+_STEP = re.compile(r"\w+")
+_WORDS = frozenset({"true", "false", "null", "and", "or", "in", "function"})  # not paths, though they look like one
+_CODE = re.compile(r"\b[A-Z]\d{4}\b", re.ASCII)
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`|/\*.*?\*/', re.DOTALL)
+_CALL = re.compile(r"\$(\w+)\s*\(", re.ASCII)
+_REGEX_IN_REPLACE = re.compile(r"\$replace\s*\(\s*(?:[^(),]+,\s*)?/")
+_MEANING = {
+    "D1001": "a number is too large",
+    "D1002": "a minus sign stands before something that is no number",
+    "D1011": "it calls itself too deeply",
+    "D1012": "it takes too long",
+    "D2014": "a range is too long",
+    "D2015": "a sequence is too long",
+    "D3030": "a text is no number",
+    "D3060": "a root of a negative number",
+    "D3061": "a power that is no number",
+    "D3137": "its $error was reached",
+    "D3141": "its $assert does not hold",
+    "S0201": "something stands where nothing may",
+    "S0207": "it ends too early",
+    "S0213": "a step of the path is no name",
+    "T0410": "a function was given an argument of the wrong type",
+    "T1003": "a name in an object is no text",
+    "T1006": "something is called that is no function",
+    "T2001": "the left side of an arithmetic operator is no number",
+    "T2002": "the right side of an arithmetic operator is no number",
+    "T2009": "a comparison is between two kinds of value",
+    "T2010": "a comparison is between what is no number and no text, such as null",
+}
+_LIMITS = frozenset({"D1011", "D1012", "D2014", "D2015"})
+_local = threading.local()
+
+
+class Prepared:
+    """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
+
+    __slots__ = ("_ready", "value")
+
+    def __init__(self, value: Json) -> None:
+        self.value = value
+        self._ready: Any = MISSING
+
+    def ready(self) -> Any:
+        if self._ready is MISSING:
+            self._ready = _into_engine(self.value)
+        return self._ready
+
+
+Over: TypeAlias = "Json | Prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression: `text` as written; `path` if it is a plain one over the value itself. Equal and safe in every thread."""
+
+    text: str
+    path: tuple[str | int, ...] | None = None
+    limit_ms: int = CONDITION_MS
+    root: str | None = None  # the binding that a plain path such as `$source.orderNo` begins at
+    steps: tuple[str | int, ...] | None = field(default=None, repr=False)  # of the plain path, wherever it begins
+
+    def evaluate(
+        self,
+        value: Over,
+        *,
+        now: datetime,
+        bindings: Mapping[str, Over] | None = None,
+        tables: Mapping[str, Mapping[str, Json]] = _NO_TABLES,
+    ) -> Any:
+        """The result over `value`, or MISSING. `bindings` are what `$name` finds; `now` is what `$now()` says; `tables` those of `$table`.
+
+        Raises GiveUp: transform_error, transform_timeout, codelist_miss (without field). Nothing that is given is changed; the result may share parts of it.
+        """
+        if self.steps is not None:
+            start: Any = value if self.root is None else (bindings or {}).get(self.root, MISSING)
+            found = _follow(start.value if type(start) is Prepared else start, self.steps)
+            if found is not _HAND_OVER:
+                return found
+        text = _readable(self)
+        result = self._run(text, value, now, bindings, tables)
+        if result is None:
+            # The engine gives None for null and for nothing; asked whether there is something, it can tell them apart.
+            return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables) is True else MISSING
+        return result
+
+    def holds(self, value: Over, *, now: datetime, bindings: Mapping[str, Over] | None = None) -> bool:
+        """As a condition, by JSONata's `$boolean`: missing, null, "", 0, {} and [] are false. Raises GiveUp."""
+        return _truth(self.evaluate(value, now=now, bindings=bindings) if self.steps else self._run(self.text, value, now, bindings, _NO_TABLES))
+
+    def _run(self, text: str, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+        given = _given()
+        given.told(now, tables)
+        bound = {name: _ready(part) for name, part in bindings.items() if "$" + name in text} if bindings else None
+        try:
+            result = _compiled(text, self.limit_ms).evaluate(_ready(value), bound)
+        except (ValueError, TypeError, RecursionError) as error:
+            if given.nothing:
+                return None if not text.startswith("$exists((") else False
+            raise GiveUp(_why(self.text, error, given)) from error
+        except BaseException as error:
+            # The engine's panic is no Exception. The thread's cache may hold what panicked: it is thrown away.
+            if type(error).__name__ != "PanicException":
+                raise
+            _local.engines = {}
+            raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
+        return _Result(self.text).taken(result, 0)
+
+
+def compile_expression(text: str, *, limit_ms: int = CONDITION_MS) -> Expression:
+    """Reads an expression. `limit_ms`: how long one evaluation may take. Raises ValueError with the reason, in words for whoever wrote it."""
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("an expression is a text, such as consignee.name")
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"the expression has {len(text)} characters; at most {MAX_TEXT} are taken")
+    root, steps = _plain(text)
+    expression = Expression(text, steps if root is None else None, limit_ms, root, steps)
+    try:
+        _compiled(_readable(expression), limit_ms)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(_reason(error)) from error
+    if steps is None:
+        _refuse_unknown_calls(text)
+    return expression
+
+
+def plain_path(text: str) -> tuple[str | int, ...] | None:
+    """The steps of a plain path over the value itself, names and indexes; None for anything else. `$` is the value: no step at all."""
+    root, steps = _plain(text)
+    return steps if root is None else None
+
+
+def _plain(text: str) -> tuple[str | None, tuple[str | int, ...] | None]:
+    text = text.strip()
+    if not _PLAIN.fullmatch(text):
+        return None, None
+    names = _STEP.findall(text)
+    root = None
+    if text.startswith("$") and text[1:2] not in {"", "$", ".", "["}:
+        root = names.pop(0)
+    if _WORDS & set(names):
+        return None, None
+    return root, tuple(int(step) if step.isdecimal() else step for step in names)
+
+
+def _follow(value: Any, steps: tuple[str | int, ...]) -> Any:
+    is_sequence = False  # an array was met on the way: from here on many are followed at once, and what they give is flattened
+    for step in steps:
+        if isinstance(step, str):
+            if type(value) is dict:
+                if step not in value:
+                    return MISSING
+                value = value[step]
+            elif type(value) is list:
+                is_sequence = True
+                value = _each(value, step)
+            else:
+                return MISSING
+        elif is_sequence:
+            return _HAND_OVER
+        elif type(value) is list:
+            if step >= len(value):
+                return MISSING
+            value = value[step]
+        elif step or value is MISSING:  # [0] of a single value is the value itself, as JSONata has it
+            return MISSING
+    if is_sequence:
+        return MISSING if not value else value[0] if len(value) == 1 else value
+    return value
+
+
+def _each(values: list[Any], name: str) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if type(value) is list:
+            found += _each(value, name)
+        elif type(value) is dict and name in value:
+            member = value[name]
+            if type(member) is list:
+                found += member
+            else:
+                found.append(member)
+    return found
+
+
+def _readable(expression: Expression) -> str:
+    """The engine's spelling: `items.0.sku` is ours, `items[0].sku` is JSONata's."""
+    if expression.path is None:
+        return expression.text
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in expression.path)
+
+
+def _compiled(text: str, limit_ms: int) -> Any:
+    engines = getattr(_local, "engines", None)
+    if engines is None:
+        engines = _local.engines = {}
+    engine = engines.get((text, limit_ms))
+    if engine is None:
+        engine = jsonatapy.compile(text, timeout=limit_ms, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE)
+        for name, function in functions(_given()).items():
+            (engine.register_override if name in REPLACED else engine.register)(name, function)
+        if len(engines) >= MAX_ENGINES:
+            engines.clear()
+        engines[text, limit_ms] = engine
+    return engine
+
+
+def _given() -> Given:
+    given: Given | None = getattr(_local, "given", None)
+    if given is None:
+        given = _local.given = Given()
+    return given
+
+
+def _ready(value: Over) -> Any:
+    return value.ready() if type(value) is Prepared else _into_engine(value)
+
+
+def _into_engine(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict:
+        return {name: member if type(member) is str else _into_engine(member) for name, member in value.items()}
+    if kind is list:
+        return [_into_engine(member) for member in value]
+    if kind is int:
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
+    if kind is Decimal:
+        return float(value) if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300 else f"{value:f}"
+    return value
+
+
+class _Result:
+    """Takes a result over from the engine: numbers made clean, size and depth measured."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.size = 0
+
+    def taken(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        self.size += len(value) + 1 if kind is str else 1
+        if self.size > MAX_MADE or depth > MAX_NESTING:
+            raise GiveUp(
+                Why(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is too large.", fix=f"At most {MAX_MADE} characters, {MAX_NESTING} levels.")
+            )
+        if kind is dict:
+            return {name: self.taken(member, depth + 1) for name, member in value.items()}
+        if kind is list:
+            return [self.taken(member, depth + 1) for member in value]
+        if kind is float:
+            if value - value != 0.0:  # infinity, or not a number
+                raise GiveUp(
+                    Why(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is no number that JSON has.", fix="Guard the division: b = 0 ? 0 : a / b")
+                )
+            return _clean(value)
+        return value
+
+
+_DIGITS = Context(prec=SAFE_DIGITS)
+
+
+def _clean(value: float) -> int | Decimal:
+    number = _DIGITS.create_decimal(repr(value)).normalize()
+    return int(number) if number == number.to_integral_value() and abs(number) <= SAFE_INTEGER else number
+
+
+def _truth(value: Any) -> bool:
+    if value is MISSING or value is None:
+        return False
+    if isinstance(value, list):
+        return any(_truth(child) for child in value)
+    return bool(value)
+
+
+def _refuse_unknown_calls(text: str) -> None:
+    """What the engine would only say at the first message: a function that nobody knows, and a regular expression in `$replace`."""
+    bare = _LITERAL.sub('""', text)
+    for name in _CALL.findall(bare):
+        if name not in BUILT_IN | OWN and bare.count(f"${name}") == len(re.findall(rf"\${name}\s*\(", bare)):
+            near = difflib.get_close_matches(name, BUILT_IN | OWN, 1)
+            raise ValueError(f"there is no function ${name}" + (f"; did you mean ${near[0]}?" if near else ""))
+    if _REGEX_IN_REPLACE.search(bare):
+        raise ValueError("$replace takes plain texts here; for a regular expression write $join($split(text, /expression/), replacement)")
+
+
+def _reason(error: Exception) -> str:
+    """The engine's complaint about an expression, for whoever wrote it: there is no data in it yet."""
+    text = str(error).strip() or type(error).__name__
+    found = _CODE.search(text)
+    return f"{_MEANING[found[0]]} ({found[0]})" if found and found[0] in _MEANING else text
+
+
+def _why(text: str, error: Exception, given: Given) -> Why:
+    """In our own words: the engine's may repeat a value, and a value may be personal."""
+    if given.missed:
+        return Why(Reason.CODELIST_MISS, f"The table {given.missed[:64]!r} has no row for the value.", fix="Add the row to the table, then replay.")
+    found = _CODE.search(str(error))
+    code = found[0] if found else ""
+    is_limit = code in _LIMITS or isinstance(error, RecursionError)
+    said = given.said or _MEANING.get(code, "the engine cannot compute it")
+    suffix = f" ({code})" if code and not given.said else ""
+    return Why(
+        Reason.TRANSFORM_TIMEOUT if is_limit else Reason.TRANSFORM_ERROR,
+        f"The expression {_short(text)} failed: {said}{suffix}.",
+        fix="Mend the expression or the data, then replay.",
+    )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else line[:77] + "..."

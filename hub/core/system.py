@@ -1,0 +1,95 @@
+"""A system: one neighbour, as its folder declares it. Values only; read from files by `catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hub.core.contract import Contract
+from hub.core.expression import Expression
+from hub.core.message import Ref
+
+
+class VersionState(StrEnum):
+    """The life of a contract's version."""
+
+    DRAFT = "draft"
+    SHADOW = "shadow"
+    CURRENT = "current"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+LIVE = frozenset({VersionState.CURRENT, VersionState.DEPRECATED})  # these may be posted
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    state: VersionState
+    since: str = ""  # ISO date, as written
+    sunset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """A message that the system sends to the hub. Expressions are over the payload."""
+
+    type: str  # system/name
+    about: str
+    versions: Mapping[int, Version]
+    contracts: Mapping[int, Contract]
+    keys: tuple[tuple[str, Expression], ...] = ()
+    order_by: Expression | None = None
+    dedupe_by: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """A message that the hub sends to the system, and how. Expressions are over {status, headers, body}."""
+
+    type: str
+    about: str
+    versions: Mapping[int, Version]
+    contracts: Mapping[int, Contract]
+    method: str = "POST"
+    path: str = ""  # appended to the system's `url`
+    success: Expression | None = None  # None: any 2xx
+    already: Expression | None = None
+    reply_keys: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """How calls to the system are signed. `key` and `secret` are references (`env:…`, `file:…`), resolved by `main`."""
+
+    scheme: str = "none"  # none | hub-signature
+    form: str = "default"  # default | legacy
+    key: str = ""
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    name: str
+    help: str
+    default: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One neighbour. `inbound` is the scheme by which its posts are authenticated: hub-signature, or none."""
+
+    name: str
+    title: str
+    owner: str
+    emits: Mapping[str, Emit] = field(default_factory=dict)  # by message name, without the system
+    accepts: Mapping[str, Accept] = field(default_factory=dict)
+    inbound: str = "hub-signature"
+    inbound_form: str = "default"
+    outbound: Outbound = field(default_factory=Outbound)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    def accept(self, ref: Ref) -> Accept | None:
+        return self.accepts.get(ref.name)

@@ -1,0 +1,31 @@
+"""Times as text: RFC 3339 with an offset, and local times whose zone a contract names. Strict, where the standard library guesses."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+_LOCAL = r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?"
+_LOCAL_TIME = re.compile(_LOCAL, re.ASCII)
+_DATE_TIME = re.compile(_LOCAL + r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+
+
+def is_date_time(text: str) -> bool:
+    """RFC 3339 with an offset, on a day that exists. Second 60 is refused: most readers cannot hold it."""
+    return _exists(_DATE_TIME.fullmatch(text))
+
+
+def is_local_date_time(text: str) -> bool:
+    """The same without an offset; a contract's `x-zone` says where (seed 002 section 2.2 writes 2025-11-22T10:00:00)."""
+    return _exists(_LOCAL_TIME.fullmatch(text))
+
+
+def _exists(found: re.Match[str] | None) -> bool:
+    if found is None:
+        return False
+    year, month, day, hour, minute, second = map(int, found.groups())
+    try:
+        datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  only whether there is such a time
+    except ValueError:
+        return False
+    return True

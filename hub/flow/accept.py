@@ -1,0 +1,270 @@
+"""Accept: from a request to a committed message. If the power goes, nothing is half done: see the line of each step.
+
+authenticate → decode → contract → match → (group commit: message, names, deliveries) → ring → 202
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from hub.catalog import Catalog
+from hub.core import json
+from hub.core.delivery import Laid, Seen
+from hub.core.errors import Code, Fault, GiveUp, Refused
+from hub.core.expression import MISSING, Expression
+from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
+from hub.core.routing import match
+from hub.core.system import LIVE, Emit
+from hub.core.tracing import trace_id_of
+from hub.flow.callers import Caller
+from hub.flow.hub import Hub
+
+MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
+LEGACY_SEEN = timedelta(minutes=10)  # the legacy form has no id; its signature is remembered for twice its window
+
+
+def authorise(hub: Hub, request: Request, ref: Ref) -> Caller:
+    """Who posts, proven over the bytes as they came, and whether it may speak for the system. Raises Refused."""
+    caller = hub.callers.authenticate(request, now=hub.clock())
+    if ref.system not in caller.systems:
+        fault = Fault("", ref.system, " or ".join(sorted(caller.systems)), "use a key of that system")
+        raise Refused(Code.FORBIDDEN, f"This key may not speak for {ref.system}.", [fault])
+    return caller
+
+
+def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> Laid:
+    """All further steps before the commit, for one post of `ref`. Raises Refused; then nothing is stored, and the sender knows what to change."""
+    now = hub.clock()
+    payload = json.decode(request.body, hub.limits)
+    trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
+    incoming = Incoming(ref, payload, request.body, caller.id, _idempotency_key(request), trace_id)
+    return lay(hub, incoming, source="http", now=now, seen=_names(request, caller, incoming, timedelta(days=hub.settings.keep_keys)))
+
+
+def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[Laid | Refused]:
+    """The same for many: a JSON array, or NDJSON. One answer per item, in order. Raises Refused for what concerns the whole post."""
+    now = hub.clock()
+    trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
+    batch_key = _idempotency_key(request) or caller.request_key
+    keep = timedelta(days=hub.settings.keep_keys)
+    laid: list[Laid | Refused] = []
+    for number, item in enumerate(_items(hub, request)):
+        if isinstance(item, Refused):
+            laid.append(item)
+            continue
+        payload, raw = item
+        # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
+        incoming = Incoming(ref, payload, raw, caller.id, f"{batch_key}#{number}", trace_id)
+        try:
+            one = replace(request, body=raw)
+            laid.append(lay(hub, incoming, source="http", now=now, seen=_names(one, caller, incoming, keep, f"#{number}")))
+        except Refused as refused:
+            laid.append(refused)
+    return laid
+
+
+def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Sequence[Seen] = ()) -> Laid:
+    """Contract, keys and match for what is authenticated and decoded: pure, but for the new ids. Raises Refused."""
+    catalog = hub.catalogs.active()
+    emit = _emit(catalog, incoming.ref)
+    _check(emit, incoming, now)
+    order_key = _one_key(emit.order_by, incoming.payload, now) if emit.order_by is not None else None
+    matched = match(
+        catalog.routes_from(emit.type),
+        incoming.payload,
+        targets=catalog.targets,
+        order_key=order_key,
+        hops=incoming.hops,
+        now=now,
+        new_id=hub.new_id,
+    )
+    message = Message(
+        id=hub.new_id(),
+        ref=incoming.ref,
+        received_at=now,
+        caller=incoming.caller,
+        source=source,
+        raw=incoming.raw,
+        trace_id=incoming.trace_id,
+        revision=catalog.revision,
+        disposition=matched.disposition,
+        planned=len(matched.planned),
+        keys=_business_keys(emit, incoming.payload, now),
+        order_key=order_key,
+        idempotency_key=incoming.idempotency_key,
+        cause_id=incoming.cause_id,
+        hops=incoming.hops,
+        why={} if matched.planned else {"considered": [dict(line) for line in matched.considered]},
+    )
+    natural = _natural_key(emit, incoming.payload, now)
+    names = (*seen, Seen("", emit.type, natural, keep_for=timedelta(days=hub.settings.keep_keys))) if natural else tuple(seen)
+    return Laid(message, matched.planned, names)
+
+
+def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
+    contract = emit.contracts[incoming.ref.version]
+    faults = contract.check(incoming.payload)
+    if faults:
+        raise Refused(Code.CONTRACT_VIOLATION, f"The post does not fit {incoming.ref.type} version {incoming.ref.version}.", faults)
+    try:
+        against = contract.contradictions(incoming.payload, now=now)
+    except GiveUp as error:
+        raise Refused(Code.INCONSISTENT, f"A rule of the contract cannot be computed: {error.why.text}") from error
+    if against:
+        raise Refused(Code.INCONSISTENT, f"The post fits {incoming.ref.type}, but its fields contradict each other.", against)
+
+
+def submit(hub: Hub, laid: Laid) -> Future[Receipt | Refused]:
+    """Hands over to the group commit. The future ends after the COMMIT: what it gives is true whatever dies next. Raises StoreBusy when full.
+
+    Lanes are rung by the group commit, once per group and after it. If we die between the commit and the answer, the sender posts again
+    and its name answers `duplicate`, not a second order.
+    """
+    return hub.commit.submit(laid)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """A caller's own message: where it stands, per target. Holds nothing of the body and nothing that a target answered."""
+
+    id: str
+    type: str
+    version: int
+    received_at: datetime
+    disposition: str
+    deliveries: tuple[tuple[str, str, int, datetime | None], ...]  # target message, status, attempts, settled at
+
+    def as_json(self) -> dict[str, Json]:
+        return {
+            "messageId": self.id,
+            "type": self.type,
+            "version": self.version,
+            "receivedAt": self.received_at.isoformat(),
+            "disposition": self.disposition,
+            "deliveries": [
+                {"target": target, "status": status, "attempts": attempts, "settledAt": settled.isoformat() if settled else None}
+                for target, status, attempts, settled in self.deliveries
+            ],
+        }
+
+
+def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus | None:
+    """The caller's own message, or None: somebody else's is not told apart from one that does not exist. Raises Refused."""
+    caller = hub.callers.authenticate(request, now=hub.clock())
+    row = hub.store.message(message_id)
+    if row is None or row.system not in caller.systems:
+        return None
+    deliveries = tuple((str(line.ref), line.status.value, line.attempts, line.settled_at) for line in hub.store.deliveries(message_id))
+    return MessageStatus(row.id, row.type, row.version, row.received_at, row.disposition.value, deliveries)
+
+
+def _emit(catalog: Catalog, ref: Ref) -> Emit:
+    emit = catalog.emit(ref.type)
+    if emit is None:
+        raise Refused(Code.NOT_FOUND, f"There is no message {ref.type}. The interface docs list what there is.")
+    version = emit.versions.get(ref.version)
+    if version is None or version.state not in LIVE:
+        live = ", ".join(f"v{number}" for number, known in sorted(emit.versions.items()) if known.state in LIVE)
+        raise Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live or 'none'}.")
+    return emit
+
+
+def _items(hub: Hub, request: Request) -> list[tuple[Json, bytes] | Refused]:
+    content_type = (_header(request, "content-type") or "").split(";")[0].strip().lower()
+    if content_type == "application/x-ndjson":
+        lines = [line for line in request.body.split(b"\n") if line.strip()]
+        _count(hub, len(lines))
+        return [_decoded(hub, line) for line in lines]
+    # The whole array is one JSON text; each of its elements is held to the limits of one message, not the array.
+    limits = replace(hub.limits, max_values=hub.limits.max_values * max(1, min(hub.settings.max_batch, 100)))
+    whole = json.decode(request.body, limits)
+    if not isinstance(whole, list):
+        raise Refused(Code.CONTRACT_VIOLATION, "A batch is a JSON array, or NDJSON.", [Fault("", "one value", "an array", "put the messages in [ ]")])
+    _count(hub, len(whole))
+    return [(item, json.encode(item)) for item in whole]
+
+
+def _decoded(hub: Hub, line: bytes) -> tuple[Json, bytes] | Refused:
+    try:
+        return json.decode(line, hub.limits), line
+    except Refused as refused:
+        return refused
+
+
+def _count(hub: Hub, number: int) -> None:
+    if not number:
+        raise Refused(Code.EMPTY_BATCH, "The batch has no message.")
+    if number > hub.settings.max_batch:
+        raise Refused(Code.TOO_LARGE, f"The batch has {number} messages; at most {hub.settings.max_batch} go at once. Send it in parts.")
+
+
+def _names(request: Request, caller: Caller, incoming: Incoming, keep: timedelta, suffix: str = "") -> tuple[Seen, ...]:
+    """The names of one post. The signed one counts at every path (the path is not signed); the header's, within its message type."""
+    path = request.path
+    fingerprint = hashlib.sha256(b"\n".join((request.method.encode(), path.encode(), request.body))).hexdigest()
+    signed = Seen(caller.id, "*", caller.request_key + suffix, fingerprint, keep if caller.form == "default" else LEGACY_SEEN)
+    if incoming.idempotency_key is None or incoming.idempotency_key == caller.request_key + suffix:
+        return (signed,)
+    return (signed, Seen(caller.id, incoming.ref.type, incoming.idempotency_key, fingerprint, keep))
+
+
+def _header(request: Request, name: str) -> str | None:
+    try:
+        return request.header(name)
+    except ValueError as error:
+        raise Refused(Code.BAD_REQUEST, f"The {error}. Send it once.") from error
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible ASCII characters."""
+    try:
+        text = request.header("idempotency-key")
+    except ValueError as error:
+        raise Refused(Code.BAD_IDEMPOTENCY_KEY, f"The {error}. Send it once.") from error
+    if text is None:
+        return None
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if not 0 < len(text) <= MAX_KEY or not all("!" <= char <= "~" for char in text):
+        fault = Fault("", f"{len(text)} characters", f"1 to {MAX_KEY} visible ASCII characters", "send a UUID, or a business number")
+        raise Refused(Code.BAD_IDEMPOTENCY_KEY, "The Idempotency-Key cannot be used.", [fault])
+    return text
+
+
+def _one_key(expression: Expression, payload: Json, now: datetime) -> str | None:
+    """The canonical text of an identifier; None for null or missing. Raises Refused for what cannot be one."""
+    try:
+        value = expression.evaluate(payload, now=now)
+    except GiveUp as error:
+        raise Refused(Code.CONTRACT_VIOLATION, f"The key {expression.text} cannot be computed: {error.why.text}") from error
+    if value is None or value is MISSING:
+        return None
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)  # 1.0 and 1 are one order
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or not 0 < len(str(value)) <= MAX_KEY:
+        fault = Fault(
+            "/" + expression.text.replace(".", "/"), type(value).__name__, f"a text or number of 1 to {MAX_KEY} characters", "send the business number alone"
+        )
+        raise Refused(Code.CONTRACT_VIOLATION, f"{expression.text} is no identifier.", [fault])
+    return str(value)
+
+
+def _business_keys(emit: Emit, payload: Json, now: datetime) -> tuple[tuple[str, str], ...]:
+    found = ((name, _one_key(expression, payload, now)) for name, expression in emit.keys)
+    return tuple((name, value) for name, value in found if value is not None)
+
+
+def _natural_key(emit: Emit, payload: Json, now: datetime) -> str | None:
+    """`dedupe_by` as one name; None where the contract has none or a field of it is not there. Each part's length stands before it,
+    so that ("a|b", "c") and ("a", "b|c") stay two.
+    """
+    parts = [_one_key(expression, payload, now) for expression in emit.dedupe_by]
+    if not parts or any(part is None for part in parts):
+        return None
+    text = "|".join(f"{len(part)}:{part}" for part in parts if part is not None)
+    return text if len(text) <= MAX_KEY else hashlib.sha256(text.encode()).hexdigest()

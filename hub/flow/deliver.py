@@ -1,0 +1,235 @@
+"""Deliver: from a ring to a settled batch. If the power goes, the lease ends and the delivery is tried again under the same key.
+
+claim → map → check against the target's contract → send (no transaction open) → judge → settle (one fenced transaction)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hub.catalog import Catalog
+from hub.core import json
+from hub.core.adapter import Answer, Parcel, Reply
+from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Settled, judge
+from hub.core.errors import BadWorkspace, Code, GiveUp, Reason, Refused, TryLater, Unknown, Why
+from hub.core.message import Incoming, Json, Ref
+from hub.core.routing import Destination, Route, TargetPolicy
+from hub.flow.accept import lay
+from hub.flow.hub import Hub, LaneTarget
+from hub.flow.render import render
+from hub.flow.revisions import NoRevision
+from hub.kit.http import Call, Done, Sender
+from hub.logs import event
+
+MARGIN_S = 1.0  # what a settle may take: a lease must outlast the longest send by it
+SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A claim that is mapped and checked, and what the active revision says of its way."""
+
+    claim: Claim
+    destination: Destination
+    parcel: Parcel
+    call: Call
+
+
+def deliver(hub: Hub, lane: str, sender: Sender) -> int:
+    """One round for `lane`. Returns how many deliveries were claimed; 0 means that nothing was due. Raises StoreBusy: nothing is lost."""
+    policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
+    claims = hub.store.claim(lane, size=batch_size(hub, lane), lease_s=hub.settings.lease, worker=hub.worker)
+    if not claims:
+        return 0
+    began = time.monotonic()
+    ready, ended = prepare(hub, claims)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+    settled = _settle(hub, ended)
+    for batch in send(hub, ready, sender, concurrency=policy.concurrency):  # no transaction and no connection is held here
+        settled += _settle(hub, batch)
+    event(
+        "deliveries.settled",
+        f"{settled} of {len(claims)} settled",
+        level="debug",
+        lane=lane,
+        claimed=len(claims),
+        settled=settled,
+        ms=int((time.monotonic() - began) * 1000),
+    )
+    return len(claims)
+
+
+def batch_size(hub: Hub, lane: str) -> int:
+    """How many to claim at once: no more than can be sent, each with its whole timeout, before the lease ends.
+
+    Where an unseen outcome parks (`in_doubt: park`), no more than are sent side by side: few are in doubt if we die.
+    """
+    catalog = hub.catalogs.active()
+    policy = catalog.targets.get(lane, TargetPolicy())
+    timeouts = [to.timeout.total_seconds() for route in catalog.routes for to in route.to if to.ref.system == lane]
+    rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
+    if policy.in_doubt is InDoubtPolicy.PARK:
+        rounds = 1
+    return min(hub.settings.claim_size, policy.concurrency * rounds)
+
+
+def prepare(hub: Hub, claims: Sequence[Claim]) -> tuple[list[Ready], list[Settled]]:
+    """Maps and checks each claim. What cannot be made is settled as dead, unsent: retrying cannot help. What has no way any more is held."""
+    ready: list[Ready] = []
+    ended: list[Settled] = []
+    active = hub.catalogs.active()
+    for claim in claims:
+        try:
+            way = _way(active, claim)
+            target = hub.targets(claim.lane)
+            if way is None or target is None:
+                raise _Orphaned  # noqa: TRY301  one way out for both
+            parcel = _parcel(claim, _rendered(hub, claim), way)
+            ready.append(Ready(claim, way, parcel, target.call(parcel)))
+        except _Orphaned:
+            text = f"Route {claim.route} does not lead to {claim.ref} any more."
+            why = Why(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
+            ended.append(Settled(claim, Hold(why), Exchange(), active.revision))
+        except GiveUp as error:
+            ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
+        except (NoRevision, BadWorkspace) as error:
+            why = Why(Reason.UNEXPECTED, f"The configuration that accepted it cannot be read: {error}"[:500], fix="Restore the revision, then replay.")
+            ended.append(Settled(claim, Hold(why), Exchange(), active.revision))
+        except Exception as error:  # noqa: BLE001
+            # Nobody foresaw it and nothing was sent: this delivery ends in sight, its neighbours go on.
+            event("delivery.unexpected", repr(error), level="error", delivery=claim.id, message_id=claim.message.id, lane=claim.lane)
+            ended.append(
+                Settled(
+                    claim,
+                    Dead(Why(Reason.UNEXPECTED, f"{type(error).__name__} while mapping.", fix="See the log; mend, then replay.")),
+                    Exchange(),
+                    active.revision,
+                )
+            )
+    return ready, ended
+
+
+def send(hub: Hub, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
+    """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'."""
+    batch: list[Settled] = []
+    oldest = time.monotonic()
+    for index, done in sender.stream([one.call for one in ready], concurrency):
+        if not batch:
+            oldest = time.monotonic()
+        batch.append(_judged(hub, ready[index], done))
+        if time.monotonic() - oldest >= SETTLE_EVERY_S:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Orphaned(Exception):
+    pass
+
+
+def _rendered(hub: Hub, claim: Claim) -> Json:
+    """By the pinned revision: what was decided at acceptance is what is sent, however often the files changed since."""
+    message = claim.message
+    catalog = hub.catalogs.pinned(message.revision)
+    return render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
+
+
+def _way(catalog: Catalog, claim: Claim) -> Destination | None:
+    """The route's destination as it is now: retry, timeout and endpoint are live, only contract and mapping are pinned (PROMISES P16)."""
+    route: Route | None = next((route for route in catalog.routes if route.name == claim.route), None)
+    return next((to for to in route.to if to.ref == claim.ref), None) if route else None
+
+
+def _parcel(claim: Claim, payload: Json, way: Destination) -> Parcel:
+    return Parcel(
+        key=claim.id,  # for ever: the target recognises a repeat by it, replays included
+        ref=claim.ref,
+        payload=payload,
+        body=json.encode(payload),
+        message_id=claim.message.id,
+        trace_id=claim.message.trace_id,
+        attempt=claim.attempt,
+        order_key=claim.order_key,
+        deadline_s=way.timeout.total_seconds(),
+    )
+
+
+def _judged(hub: Hub, one: Ready, done: Done) -> Settled:
+    claim, now = one.claim, hub.clock()
+    policy = hub.catalogs.active().targets.get(claim.lane, TargetPolicy())
+    target = hub.targets(claim.lane)
+    answer, reply = _understood(hub, one, target, done)
+    outcome: Outcome = judge(answer, claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=now)
+    exchange = Exchange(
+        url=one.call.url,
+        method=one.call.method,
+        status=done.status,
+        sent=done.sent,
+        request_bytes=len(one.call.body),
+        reply=done.body,
+        ms=int(done.ms),
+        timings=dict(done.timings),
+    )
+    hub.counts.add("delivered", type(outcome).__name__.lower())
+    hub.counts.time("send", done.ms)
+    return Settled(claim, outcome, exchange, hub.catalogs.active().revision, reply)
+
+
+def _understood(hub: Hub, one: Ready, target: LaneTarget | None, done: Done) -> tuple[Answer, Laid | None]:
+    """What the answer means, and the message that it becomes where the route says `reply:`."""
+    now = hub.clock()
+    try:
+        if target is None:
+            return Unknown(Why(Reason.NO_ANSWER, "The target left the configuration while it was being sent to.")), None
+        answer = target.verdict(one.parcel, done, now=now)
+        if isinstance(answer, Reply) and one.destination.reply is not None:
+            return answer, _reply(hub, one, answer)
+    except Refused as error:
+        fault = error.faults[0] if error.faults else None
+        where = f" {fault.pointer or '/'} is {fault.got}, wanted {fault.want}." if fault else ""
+        return TryLater(
+            Why(Reason.BAD_ANSWER, f"The answer does not fit {one.destination.reply}: {error.text}{where}", fix="Mend the target or the reply's contract.")
+        ), None
+    except Exception as error:  # noqa: BLE001
+        # Judging failed: what was sent may have been done. Nobody foresaw it, so it counts as unknown, never as a success.
+        event("answer.unexpected", repr(error), level="error", delivery=one.claim.id, lane=one.claim.lane)
+        why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
+        return (Unknown(why) if done.sent else TryLater(why)), None
+    return answer, None
+
+
+def _reply(hub: Hub, one: Ready, answer: Reply) -> Laid:
+    """The answer as a message: matched like any other, stored in the transaction that settles its delivery, so that no crash comes between."""
+    message = one.claim.message
+    ref = Ref.parse(one.destination.reply or "")
+    if answer.payload is None:
+        raise Refused(Code.CONTRACT_VIOLATION, "The answer has no JSON body.")
+    incoming = Incoming(ref, answer.payload, json.encode(answer.payload), "hub", one.claim.id, message.trace_id, message.id, message.hops + 1)
+    return lay(hub, incoming, source="reply", now=hub.clock())
+
+
+def _settle(hub: Hub, batch: list[Settled]) -> int:
+    if not batch:
+        return 0
+    done = set(hub.store.settle(batch))
+    lanes = {lane for one in batch if one.reply is not None and one.claim.id in done for lane in {planned.lane for planned in one.reply.deliveries}}
+    if lanes:
+        hub.bell.ring(lanes)  # after the commit; a lost ring costs one sweep
+    for one in batch:
+        if one.claim.id not in done:
+            event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", delivery=one.claim.id)
+        elif isinstance(one.outcome, Dead):
+            event(
+                "delivery.dead",
+                one.outcome.why.text,
+                level="warning",
+                delivery=one.claim.id,
+                message_id=one.claim.message.id,
+                trace_id=one.claim.message.trace_id,
+                target=str(one.claim.ref),
+                attempt=one.claim.attempt,
+                reason=one.outcome.why.reason.value,
+            )
+    return len(done)

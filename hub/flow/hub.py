@@ -1,0 +1,45 @@
+"""The hub as the flow sees it: its ports, wired by `main`. No verbs live here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hub.core.adapter import Answer, Parcel
+from hub.core.json import Limits
+from hub.flow.callers import Callers
+from hub.flow.counts import Counts
+from hub.flow.revisions import Revisions
+from hub.kit.http import Call, Done
+from hub.settings import Settings
+from hub.store import GroupCommit, Store
+from hub.transport.bell import Bell
+
+
+class LaneTarget(Protocol):
+    """One system as a target over HTTP: what to send, and what the answer means."""
+
+    def call(self, parcel: Parcel) -> Call: ...
+
+    def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Everything that a step of the flow may reach. `clock` gives aware UTC; `random` gives [0, 1); ids are UUIDv7."""
+
+    settings: Settings
+    store: Store
+    commit: GroupCommit
+    bell: Bell
+    catalogs: Revisions
+    callers: Callers
+    counts: Counts
+    limits: Limits
+    targets: Callable[[str], LaneTarget | None]  # by system, as the active revision and the settings have it
+    clock: Callable[[], datetime]
+    random: Callable[[], float]
+    new_id: Callable[[], str]
+    worker: str

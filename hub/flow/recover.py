@@ -1,0 +1,20 @@
+"""Recover: what nobody rang for, and what a dead worker left. Run by the ticker; running it twice, or on two machines, changes nothing."""
+
+from __future__ import annotations
+
+from hub.flow.hub import Hub
+from hub.logs import event
+
+
+def sweep(hub: Hub) -> set[str]:
+    """Ends leases that have run out, finds lanes with due work, and rings them. Returns the lanes.
+
+    If we die in the midst, the next sweep does the rest: each ended lease is one guarded change, and a ring promises nothing.
+    """
+    ended = hub.store.expire()
+    if ended:
+        event("leases.expired", "outcome not seen; each goes by its target's in_doubt", level="warning", lanes=sorted(set(ended)))
+    lanes = {*ended, *hub.store.due_lanes()}
+    if lanes:
+        hub.bell.ring(lanes)
+    return lanes

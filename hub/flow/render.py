@@ -1,0 +1,45 @@
+"""Render: a stored message as one of its targets gets it. Pure, so that a delivery, a trace and a what-if show the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hub.catalog import Catalog
+from hub.core import json
+from hub.core.errors import GiveUp, Reason, Refused, Why
+from hub.core.json import Limits
+from hub.core.message import Json, Ref
+from hub.core.routing import parts
+
+
+def render(catalog: Catalog, raw: bytes, source: Ref, target: Ref, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
+    """Decode, take the part, map, check against the target's contract. `at`: when the message was received; expressions know no other time.
+
+    Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field where one is to blame.
+    """
+    payload = _part(catalog, _decoded(raw, limits), route, part, at)
+    mapping = catalog.mapping(source, target)
+    if mapping is None:
+        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"There is no mapping from {source} to {target}.", fix="Add the mapping, then replay."))
+    made = mapping.apply(payload, now=at)
+    contract = catalog.contract(target)
+    faults = contract.check(made) if contract is not None else []
+    if faults:
+        first = faults[0]
+        text = f"What the mapping made does not fit {target}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
+        raise GiveUp(Why(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay."))
+    return made
+
+
+def _decoded(raw: bytes, limits: Limits) -> Json:
+    try:
+        return json.decode(raw, limits)
+    except Refused as error:
+        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The stored body cannot be read: {error.text}")) from error
+
+
+def _part(catalog: Catalog, payload: Json, name: str, part: int | None, at: datetime) -> Json:
+    route = next((route for route in catalog.routes if route.name == name), None)
+    if part is None or route is None or route.split is None:
+        return payload
+    return parts(payload, route.split, at)[part]

@@ -1,0 +1,189 @@
+# ruff: noqa: N815  names are as they stand in the answers
+"""What `/ops/v1` answers, as it stands in its OpenAPI document. Answers are built by flow.trace and hub.http.ops; tests hold them to this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+
+from hub.core.delivery import Status
+from hub.core.message import Disposition
+
+
+def _text(**named: Any) -> ma.fields.String:
+    return ma.fields.String(required=True, **named)
+
+
+def _number(**named: Any) -> ma.fields.Integer:
+    return ma.fields.Integer(required=True, strict=True, **named)
+
+
+def _time() -> ma.fields.AwareDateTime:
+    return ma.fields.AwareDateTime(required=True, format="iso")
+
+
+def _anything() -> ma.fields.Raw:
+    return ma.fields.Raw(required=True, allow_none=True)
+
+
+class Why(ma.Schema):
+    reason = _text()
+    text = _text()
+    field = _text()
+    fix = _text()
+
+
+class Attempt(ma.Schema):
+    number = _number()
+    startedAt = _time()
+    endedAt = _time()
+    outcome = _text()
+    status = _number(allow_none=True)
+    ms = _number()
+    timings = ma.fields.Dict(required=True)
+    why = ma.fields.Nested(Why, required=True, allow_none=True)
+    url = _text()
+    worker = _text()
+    revision = _text()
+
+
+class Delivery(ma.Schema):
+    id = ma.fields.UUID(required=True)
+    messageId = ma.fields.UUID(required=True)
+    route = _text()
+    target = _text()
+    part = _number(allow_none=True)
+    status = ma.fields.Enum(Status, by_value=True, required=True)
+    orderKey = _text(allow_none=True)
+    seq = _number(allow_none=True)
+    dueAt = _time()
+    changedAt = _time()
+    afterMs = ma.fields.Integer()
+    why = ma.fields.Nested(Why, required=True, allow_none=True)
+    changedBy = _text(allow_none=True)
+    attempts = ma.fields.List(ma.fields.Nested(Attempt), required=True)
+
+
+class Message(ma.Schema):
+    id = ma.fields.UUID(required=True)
+    type = _text()
+    version = _number()
+    receivedAt = _time()
+    afterMs = ma.fields.Integer()
+    caller = _text()
+    source = _text()
+    disposition = ma.fields.Enum(Disposition, by_value=True, required=True)
+    why = ma.fields.Dict(required=True)
+    keys = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
+    orderKey = _text(allow_none=True)
+    traceId = _text()
+    causeId = _text(allow_none=True)
+    revision = _text()
+    deliveries = ma.fields.List(ma.fields.Nested(Delivery), required=True)
+
+
+class Messages(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(Message), required=True)
+    next = ma.fields.UUID(required=True, allow_none=True, metadata={"description": "Ask again with before= this; null: the last page."})
+
+
+class Deliveries(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(Delivery), required=True)
+    next = ma.fields.UUID(required=True, allow_none=True)
+
+
+class Reply(ma.Schema):
+    number = _number()
+    status = _number(allow_none=True)
+    body = _text()
+
+
+class Stage(ma.Schema):
+    deliveryId = ma.fields.UUID(required=True)
+    target = _text()
+    status = ma.fields.Enum(Status, by_value=True, required=True)
+    mapped = _anything()
+    fault = _anything()
+    replies = ma.fields.List(ma.fields.Nested(Reply), required=True)
+
+
+class Stages(ma.Schema):
+    messageId = ma.fields.UUID(required=True)
+    raw = _text()
+    decoded = _anything()
+    deliveries = ma.fields.List(ma.fields.Nested(Stage), required=True)
+
+
+class Key(ma.Schema):
+    name = _text()
+    value = _text()
+
+
+class Story(ma.Schema):
+    asked = _text()
+    began = _time()
+    keys = ma.fields.List(ma.fields.Nested(Key), required=True)
+    messages = ma.fields.List(ma.fields.Nested(Message), required=True)
+
+
+class Books(ma.Schema):
+    messages = _number()
+    routed = _number()
+    unrouted = _number()
+    filtered = _number()
+    planned = _number()
+    deliveries = ma.fields.Dict(keys=ma.fields.Enum(Status, by_value=True), values=_number(), required=True)
+    unaccounted = _number(metadata={"description": "Must be 0."})
+
+
+class Version(ma.Schema):
+    version = _number()
+    state = _text()
+    since = _text(allow_none=True)
+    sunset = _text(allow_none=True)
+
+
+class Interface(ma.Schema):
+    type = _text()
+    about = _text()
+    versions = ma.fields.List(ma.fields.Nested(Version), required=True)
+
+
+class System(ma.Schema):
+    name = _text()
+    title = _text()
+    owner = _text()
+    emits = ma.fields.List(ma.fields.Nested(Interface), required=True)
+    accepts = ma.fields.List(ma.fields.Nested(Interface), required=True)
+
+
+class Systems(ma.Schema):
+    revision = _text()
+    items = ma.fields.List(ma.fields.Nested(System), required=True)
+
+
+class Route(ma.Schema):
+    name = _text()
+    about = _text()
+    owner = _text()
+    source = _text()
+    when = _text(allow_none=True)
+    targets = ma.fields.List(_text(), required=True)
+
+
+class Routes(ma.Schema):
+    revision = _text()
+    items = ma.fields.List(ma.fields.Nested(Route), required=True)
+
+
+def envelope(data: type[ma.Schema] | ma.fields.Field[Any], name: str = "") -> type[ma.Schema]:
+    """The unified envelope (seed 003 §2.2) around `data`."""
+    field = data if isinstance(data, ma.fields.Field) else ma.fields.Nested(data, required=True)
+    title = name or (data.__name__ if isinstance(data, type) else "Answer")
+    parts: dict[str, ma.fields.Field[Any]] = {"code": _number(), "message": _text(), "data": field, "traceId": _text(), "timestamp": _number()}
+    return ma.Schema.from_dict(parts, name=f"{title}Envelope")
+
+
+# Per id, what became of it.
+RESULTS = envelope(ma.fields.Dict(keys=ma.fields.UUID(), values=ma.fields.String(), required=True), "Results")

@@ -1,0 +1,182 @@
+"""The Flask app: partners' status, operators' calls, health and metrics; and partners' posts too, for any other WSGI server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from urllib.parse import quote
+
+from flask import Flask, Response, g, request
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from hub.core.errors import Code, Fault, Refused, StoreBusy
+from hub.core.message import Request
+from hub.flow import accept
+from hub.flow.hub import Hub
+from hub.http import auth, bodies, docs, ingress, metrics, ops
+from hub.http.arrivals import outcome
+from hub.http.faults import success
+from hub.http.views import respond
+
+COMMIT_S = 10.0
+STALE_TICK_S = 30.0
+
+
+def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask:
+    """The app. `ticked_at`: when this process's worker loop last swept (monotonic seconds); None where it has none."""
+    app = Flask("crossdock", static_folder=None)
+    app.config.update(
+        API_TITLE="Crossdock operations",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/ops/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+        MAX_CONTENT_LENGTH=hub.limits.max_bytes,
+        MAX_FORM_PARTS=1_000,
+        PROVIDE_AUTOMATIC_OPTIONS=False,  # OPTIONS is a wrong method like any other: 405 with Allow
+    )
+    # No route is taken for another: nothing is merged, completed or redirected.
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    _hold_to_rules(app, hub)
+    _add_partners(app, hub)
+    _add_health(app, hub, ticked_at)
+    api = _Api(app)
+    api.register_blueprint(ops.blueprint(hub))
+    app.register_blueprint(docs.blueprint())
+
+    @app.get("/metrics")
+    def measured() -> Response:
+        return Response(metrics.exposition(hub), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return app
+
+
+def _hold_to_rules(app: Flask, hub: Hub) -> None:
+    """What holds for every request and answer of the app, whichever server it runs under."""
+
+    @app.before_request
+    def _begin() -> None:
+        known: Request | None = request.environ.get("crossdock.request")
+        g.incoming = known or _head()
+        g.trace_id = ingress.trace_of(hub, g.incoming)
+        if known is None:
+            ingress.check_line(g.incoming)
+        if request.path.startswith("/ops/") or request.path == "/metrics":
+            auth.admit(g.incoming, hub.settings.ops_token)
+            if request.method not in ("GET", "HEAD"):
+                bodies.check_type(g.incoming)
+        if known is None:
+            g.incoming = _read(g.incoming, hub.limits.max_bytes)
+
+    @app.after_request
+    def _always(response: Response) -> Response:
+        response.headers.setdefault("x-content-type-options", "nosniff")
+        response.headers.setdefault("cache-control", "no-store")
+        return response
+
+    @app.errorhandler(Exception)
+    def _failed(error: Exception) -> Response | HTTPException:
+        if isinstance(error, HTTPException) and (error.code or 500) < 400:
+            return error  # a redirect is no fault
+        incoming = g.get("incoming") or _head()
+        return respond(ingress.refusal(hub, _known(error), incoming, g.get("trace_id", "")))
+
+
+def _add_partners(app: Flask, hub: Hub) -> None:
+    @app.get("/api/messages/<uuid:message_id>")
+    def own_message(message_id: object) -> Response:
+        """The caller's own message; somebody else's is not told apart from one that does not exist."""
+        found = accept.own_message(hub, g.incoming, str(message_id))
+        if found is None:
+            raise Refused(Code.NOT_FOUND, "There is no such message of yours.")
+        return respond(success(found.as_json(), g.trace_id))
+
+    @app.post("/api/<path:_rest>")
+    def post(_rest: str) -> Response:
+        """A partner's post under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+        head = ingress.read_head(g.incoming)
+        prepared = ingress.prepare(hub, g.incoming, head)
+        committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, head, prepared)]
+        return respond(ingress.answer(hub, head, prepared, committed, g.incoming))
+
+
+def _add_health(app: Flask, hub: Hub, ticked_at: Callable[[], float] | None) -> None:
+    """Open to everybody, so they say ok or not, and nothing else."""
+
+    @app.get("/health/live")
+    def live() -> Response:
+        return respond(success({"status": "ok"}, g.trace_id))
+
+    @app.get("/health/ready")
+    def ready() -> Response:
+        """Ready to take posts: the store answers and has this hub's schema, and the worker's loop, where there is one, goes round."""
+        parts = {"store": _store_is_current(hub), "loop": ticked_at is None or time.monotonic() - ticked_at() < STALE_TICK_S}
+        if not all(parts.values()):
+            raise Refused(Code.UNAVAILABLE, "Not ready: " + ", ".join(name for name, good in parts.items() if not good) + ".")
+        return respond(success({"status": "ok"}, g.trace_id))
+
+
+class _Api(Api):  # type: ignore[misc]  # the library has no types
+    """flask-smorest would answer errors in a shape of its own."""
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+
+def _head() -> Request:
+    """The request under another WSGI server. Its path is as it came where the server keeps that, else escaped anew."""
+    environ = request.environ
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
+    headers = tuple((name.lower(), value) for name, value in request.headers.items())
+    return Request(request.method, raw.partition("?")[0], environ.get("QUERY_STRING", ""), headers, b"", request.remote_addr or "")
+
+
+def _read(head: Request, limit: int) -> Request:
+    """The request with its body, measured; Flask is handed the same bytes for whoever asks it for them."""
+    declared = bodies.declared_length(head, limit)
+    body = bodies.read_stream(request.environ["wsgi.input"], declared, limit)
+    request.environ.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+    return Request(head.method, head.path, head.query, head.headers, body, head.peer)
+
+
+_CODES = {int(str(code.value)[:3]): code for code in reversed(Code)}  # per status its first code
+_WORDS = {
+    Code.NOT_FOUND: "There is nothing here.",
+    Code.METHOD_NOT_ALLOWED: "This method is not taken here; see Allow.",
+    Code.TOO_LARGE: "The body is too large.",
+}
+
+
+def _known(error: Exception) -> Exception:
+    """Flask's own errors in our terms. Arguments that do not fit their schema are a bad request, each told with its place."""
+    if not isinstance(error, HTTPException):
+        return error
+    status = 400 if error.code == 422 else error.code or 500
+    if status >= 500:
+        return getattr(error, "original_exception", None) or error
+    code = _CODES.get(status, Code.BAD_REQUEST)
+    faults = [
+        Fault(f"/{place}", "what does not fit", text, f"change {place}, or leave it out")
+        for part in (getattr(error, "data", None) or {}).get("messages", {}).values()
+        for place, text in _places(part)
+    ]
+    methods = getattr(error, "valid_methods", None)
+    headers = [("allow", ", ".join(sorted(methods)))] if methods else []
+    return Refused(code, _WORDS.get(code, "The request cannot be taken as it is."), faults, headers)
+
+
+def _places(part: object, under: str = "") -> list[tuple[str, str]]:
+    """Marshmallow's nested messages as (place, text)."""
+    if isinstance(part, dict):
+        return [found for name, below in part.items() for found in _places(below, f"{under}/{name}" if under else str(name))]
+    return [(under, str(text)) for text in part] if isinstance(part, list) else [(under, str(part))]
+
+
+def _store_is_current(hub: Hub) -> bool:
+    try:
+        return hub.store.is_current()
+    except StoreBusy:
+        return False

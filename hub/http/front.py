@@ -1,0 +1,152 @@
+"""The ASGI front: what partners post is handled here, on the event loop; everything else goes to Flask through a buffered bridge.
+
+The one reader of bodies is here. A request waits for its commit as a future, not as a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from hub.core.errors import Code, Refused
+from hub.core.message import Request
+from hub.flow.callers import TEXT
+from hub.flow.hub import Hub
+from hub.http import bodies, ingress
+from hub.http.arrivals import Arrivals
+from hub.http.bridge import call_wsgi
+from hub.http.faults import Answer
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+BRIDGE_THREADS = 8
+MAX_FORM = 1 << 20  # bytes of a body that goes to Flask: forms and lists of ids
+SMALL = 65_536  # bytes of a post that the event loop reads by itself; decoding more would make the others wait
+
+
+class Truncated(Exception):
+    """The sender went away before the end of its body: nothing is stored, and it will send again."""
+
+
+class Front:
+    """The ASGI application. `wsgi` is the Flask app; `on_stop` is called when the server has answered its last request."""
+
+    def __init__(self, hub: Hub, wsgi: Any, on_stop: Callable[[], None] = lambda: None) -> None:
+        self._hub = hub
+        self._wsgi = wsgi
+        self._on_stop = on_stop
+        self._arrivals: Arrivals | None = None
+        self._threads = ThreadPoolExecutor(BRIDGE_THREADS, thread_name_prefix="bridge")
+        self._posts = ThreadPoolExecutor(2, thread_name_prefix="posts")  # large posts and batches: Python's work, so few threads
+        self._health = ThreadPoolExecutor(1, thread_name_prefix="health")  # answers while every other thread waits for the store
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif event["type"] == "lifespan.shutdown":
+                await asyncio.get_running_loop().run_in_executor(None, self._on_stop)
+                for threads in (self._threads, self._posts, self._health):
+                    threads.shutdown(wait=False)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        request = _request(scope)
+        is_post = ingress.is_post(request)
+        try:
+            ingress.check_line(request)
+            answer = await (self._post(request, receive) if is_post else self._other(request, receive))
+        except Truncated:
+            return
+        except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
+            answer = ingress.refusal(self._hub, error, request)
+        if is_post:
+            self._hub.counts.add("posts", str(answer.status))
+            self._hub.counts.time("accept", (time.perf_counter() - began) * 1000)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+    async def _post(self, request: Request, receive: Receive) -> Answer:
+        hub = self._hub
+        post = ingress.read_head(request)
+        declared = bodies.declared_length(request, hub.limits.max_bytes)
+        # `100 Continue` goes out with the first read, and a long body costs a stranger nothing but us: neither before a key is named
+        # that exists. A short body is read first, so that an unknown key costs what a wrong signature costs.
+        is_long = declared is None or declared > SMALL
+        if (is_long or _expects(request)) and not hub.callers.is_known(request):
+            raise Refused(Code.UNAUTHENTICATED, TEXT, headers=[bodies.CLOSE])
+        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        if is_long or post.is_batch or post.coding:
+            prepared = await asyncio.get_running_loop().run_in_executor(self._posts, ingress.prepare, hub, request, post)
+        else:
+            prepared = ingress.prepare(hub, request, post)
+        committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
+        # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
+        return ingress.answer(hub, post, prepared, committed, request)
+
+    async def _other(self, request: Request, receive: Receive) -> Answer:
+        declared = bodies.declared_length(request, MAX_FORM)
+        body = b"" if declared == 0 else await read_body(receive, declared, MAX_FORM, self._hub.settings.body_seconds)
+        threads = self._health if request.path.startswith("/health/") else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, call_wsgi, self._wsgi, _with_body(request, body))
+
+    def _arrived(self) -> Arrivals:
+        if self._arrivals is None:
+            self._arrivals = Arrivals(asyncio.get_running_loop())
+        return self._arrivals
+
+
+async def read_body(receive: Receive, declared: int | None, limit: int, seconds: float) -> bytes:
+    """The whole body, within `limit` bytes and `seconds`. Raises Refused, or Truncated where the sender left.
+
+    A cut upload ends with `http.disconnect`, not with an error: whoever looks at `more_body` alone takes the part for the whole.
+    """
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                event = await receive()
+                if event["type"] != "http.request":
+                    raise Truncated
+                part: bytes = event.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    raise bodies.too_large(f"The body has more than {limit} bytes.")
+                if not event.get("more_body"):
+                    break
+    except TimeoutError as error:
+        raise Refused(Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.", headers=[bodies.CLOSE]) from error
+    if declared is not None and size != declared:
+        raise Truncated
+    return b"".join(parts)
+
+
+def _expects(request: Request) -> bool:
+    return any(name == "expect" for name, _ in request.headers)
+
+
+def _request(scope: dict[str, Any]) -> Request:
+    raw = scope.get("raw_path") or scope["path"].encode()
+    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    peer = scope.get("client") or ("",)
+    return Request(scope["method"], raw.partition(b"?")[0].decode("latin-1"), scope.get("query_string", b"").decode("latin-1"), headers, b"", str(peer[0]))
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    return Request(request.method, request.path, request.query, request.headers, body, request.peer)  # a third of what `replace` costs

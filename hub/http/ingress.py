@@ -1,0 +1,190 @@
+"""What partners post, without any framework: the front (ASGI) and the Flask app call the same functions, and answer the same."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from hub.core.delivery import Laid
+from hub.core.errors import Code, Fault, Refused, StoreBusy
+from hub.core.message import Json, Receipt, Ref, Request
+from hub.core.system import VersionState
+from hub.core.tracing import trace_id_of
+from hub.flow import accept
+from hub.flow.hub import Hub
+from hub.http import bodies, lifetimes
+from hub.http.faults import Answer, batch_failure, failure, item_failure, success
+
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+MAX_PATH = 2_048
+MAX_QUERY = 8_192
+MAX_PARAMETERS = 100
+MAX_BATCH_DETAILS = 1_000  # faults told in one batch's answer: ten thousand bad messages must not make an answer of a hundred megabytes
+
+# What became of one message of a post, once the group commit has answered.
+Outcome: TypeAlias = "Receipt | Refused | StoreBusy"
+
+_PATH = re.compile(r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?", re.ASCII)
+_VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII)
+_VERSION = re.compile(r"([1-9][0-9]{0,3})", re.ASCII)
+# Escapes that would make another path of it, after the routes were judged: dots, slashes, semicolons, controls, escapes of escapes.
+_TRICK = re.compile(r"//|[;\\]|(?:^|/)\.\.?(?:/|$)|%(?:[01][0-9a-f]|2[5ef]|3b|5c|7f|(?![0-9a-f]{2}))", re.ASCII | re.IGNORECASE)
+_ONCE = ("host", "content-type", "content-length", "transfer-encoding", "expect", "api-version")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post as its line and headers say: which message, whether it is a batch, and how it is compressed."""
+
+    ref: Ref
+    is_batch: bool
+    coding: str = ""  # of the body: gzip, deflate, or none
+
+
+def trace_of(hub: Hub, request: Request) -> str:
+    """The trace id of an answer: the caller's, if it sent a well-formed one."""
+    given = next((value for name, value in request.headers if name == "traceparent"), None)
+    return trace_id_of(given) or hub.new_id().replace("-", "")
+
+
+def is_post(request: Request) -> bool:
+    """Whether this is a partner's post, in its one canonical spelling. Nothing that is escaped is."""
+    return request.method == "POST" and _PATH.fullmatch(request.path) is not None
+
+
+def check_line(request: Request) -> None:
+    """Sizes, characters and doubles of the line and the headers: what holds for every request. Raises Refused."""
+    if len(request.path) > MAX_PATH or len(request.query) > MAX_QUERY:
+        raise Refused(Code.URI_TOO_LONG, f"The path has at most {MAX_PATH} characters, the query {MAX_QUERY}.")
+    names = [name for name, _ in request.headers]
+    text = "".join([part for header in request.headers for part in header])
+    if len(names) > MAX_HEADERS or len(text) > MAX_HEADER_BYTES:
+        raise Refused(Code.HEADERS_TOO_LARGE, f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.", headers=[bodies.CLOSE])
+    if not text.isascii() or "\r" in text or "\n" in text or "\0" in text:
+        raise Refused(Code.BAD_REQUEST, "A header holds a line break, NUL, or what is not ASCII.", [Fault("", "such a header", "visible ASCII", "encode it")])
+    if len(set(names)) != len(names):
+        twice = next((name for name in _ONCE if names.count(name) > 1), None)
+        if twice is not None:
+            raise Refused(Code.BAD_REQUEST, f"The header {twice} was sent {names.count(twice)} times. Send it once.", headers=[bodies.CLOSE])
+    if _TRICK.search(request.path) or not request.path.isascii():
+        raise Refused(Code.NOT_FOUND, "There is nothing here; a path holds no dot segments, empty parts, parameters or escapes of such.")
+    if request.query:
+        _check_query(request.query)
+
+
+def _check_query(query: str) -> None:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
+    except ValueError as error:
+        raise Refused(Code.BAD_REQUEST, f"The query cannot be read: at most {MAX_PARAMETERS} parameters, in UTF-8.") from error
+    twice = [name for name, number in Counter(name for name, _ in pairs).items() if number > 1]
+    if twice:
+        raise Refused(Code.DUPLICATE_PARAMETER, f"The parameter {twice[0][:64]!r} stands twice; readers differ on which one counts.")
+
+
+def read_head(request: Request) -> Post:
+    """All of a post that can be judged before its body is read. Raises Refused."""
+    found = _PATH.fullmatch(request.path)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, "There is nothing here. Post to /api/v1/{system}/{message}.")
+    if request.query:
+        fault = Fault("", "a query", "no query", "put credentials and keys into headers")
+        raise Refused(Code.BAD_REQUEST, "A post takes no query parameters; credentials and keys go into headers.", [fault])
+    coding = bodies.check_type(request, is_batch=bool(found[4]))
+    return Post(Ref(found[2], found[3], _version(request, found[1])), bool(found[4]), coding)
+
+
+def _version(request: Request, in_path: str | None) -> int:
+    """The one contract version that path, API-Version and Accept say; each may be silent, none may contradict. Raises Refused."""
+    said = bodies.values(request, "api-version")
+    given = {in_path} if in_path else set()
+    given |= {number for value in bodies.values(request, "accept") for number in _VENDOR.findall(value)}
+    given |= {value.strip() for value in said}
+    if len(given) != 1 or not _VERSION.fullmatch(next(iter(given))):
+        text = "does not say which contract version it is in" if not given else "names its contract version in a way that cannot be followed"
+        fix = "post to /api/v1/…, or send API-Version: 1, or Accept: application/vnd.crossdock.v1+json"
+        raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64] or "no version", "one version", fix)])
+    return int(given.pop())
+
+
+def prepare(hub: Hub, request: Request, post: Post) -> list[Laid | Refused]:
+    """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
+    # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
+    caller = accept.authorise(hub, request, post.ref)
+    plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
+    return accept.prepare_batch(hub, caller, plain, post.ref) if post.is_batch else [accept.prepare(hub, caller, plain, post.ref)]
+
+
+def submit(hub: Hub, post: Post, prepared: Sequence[Laid | Refused]) -> list[Future[Receipt | Refused]]:
+    """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none was taken."""
+    laid = [one for one in prepared if isinstance(one, Laid)]
+    return hub.commit.submit_many(laid) if post.is_batch else [accept.submit(hub, one) for one in laid]
+
+
+def answer(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], committed: Sequence[Outcome], request: Request) -> Answer:
+    """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a single post met."""
+    outcomes = _merged(prepared, committed)
+    for one in outcomes:
+        if isinstance(one, Receipt):
+            hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
+    headers = _lifetime(hub, post.ref)
+    if not post.is_batch:
+        [only] = outcomes
+        if not isinstance(only, Receipt):
+            raise only
+        return success({"messageId": only.message_id, "duplicate": only.duplicate}, _trace(hub, prepared, request), status=202, headers=headers)
+    for one in outcomes:
+        if isinstance(one, Refused):
+            hub.counts.add("refused", str(int(one.code)))
+    accepted = sum(isinstance(one, Receipt) for one in outcomes)
+    data: Json = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
+    if accepted:
+        return success(data, _trace(hub, prepared, request), status=202, headers=headers)
+    # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
+    code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
+    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request))
+
+
+def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:
+    """The answer to a request that ended in an error, counted by its code."""
+    told = failure(error, trace_id or trace_of(hub, request), accept=", ".join(bodies.values(request, "accept")))
+    hub.counts.add("refused", str(int(told.code)))
+    return told
+
+
+def _merged(prepared: Sequence[Laid | Refused], committed: Sequence[Outcome]) -> list[Outcome]:
+    ends = iter(committed)
+    return [one if isinstance(one, Refused) else next(ends) for one in prepared]
+
+
+def _items(outcomes: Sequence[Outcome]) -> list[Json]:
+    items: list[Json] = []
+    left = MAX_BATCH_DETAILS
+    for number, one in enumerate(outcomes):
+        line: dict[str, Json] = {"index": number}
+        if isinstance(one, Receipt):
+            line |= {"code": 0, "messageId": one.message_id, "duplicate": one.duplicate}
+        else:
+            line |= item_failure(one, left)
+            left -= len(one.faults) if isinstance(one, Refused) else 0
+        items.append(line)
+    return items
+
+
+def _trace(hub: Hub, prepared: Sequence[Laid | Refused], request: Request) -> str:
+    """The id that the messages were stored under: an operator who is told it must find them."""
+    return next((one.message.trace_id for one in prepared if isinstance(one, Laid)), None) or trace_of(hub, request)
+
+
+def _lifetime(hub: Hub, ref: Ref) -> tuple[tuple[str, str], ...]:
+    emit = hub.catalogs.active().emit(ref.type)
+    version = emit.versions.get(ref.version) if emit is not None else None
+    if emit is None or version is None or version.state is not VersionState.DEPRECATED:
+        return ()
+    return lifetimes.headers(ref, emit.versions)

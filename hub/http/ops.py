@@ -1,0 +1,198 @@
+"""`/ops/v1`: all that an operator can ask and do, as JSON. The console and the command line can do nothing that is not here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flask import Response, g
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from marshmallow import RAISE
+from webargs.flaskparser import FlaskParser
+
+from hub.core import json
+from hub.core.delivery import Status
+from hub.core.errors import Code, Refused
+from hub.core.message import Json
+from hub.core.system import Accept, Emit, Version
+from hub.flow import replay, trace
+from hub.flow.hub import Hub
+from hub.http import answers, bodies
+from hub.http.queries import Cancel, Find, Page, Replay
+from hub.http.views import envelope
+from hub.store import DeliveryRow, MessageRow
+
+MAX_BODY = 1 << 20
+
+
+class _Parser(FlaskParser):
+    """Arguments by the one strict decoder. A parameter that nobody knows is a fault: it was meant for something."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"json": RAISE, "query": RAISE}  # noqa: RUF012  as the library declares it
+
+    def load_json(self, _req: Any, _schema: Any) -> Json:
+        return json.decode(bodies.inflate(g.incoming, bodies.check_type(g.incoming), MAX_BODY).body)
+
+
+class _Calls(Blueprint):  # type: ignore[misc]  # the library has no types
+    ARGUMENTS_PARSER = _Parser()
+
+
+def blueprint(hub: Hub) -> Blueprint:
+    """The operator's calls. Each is a method view; who may call them was decided before."""
+    ops = _Calls("ops", __name__, url_prefix="/ops/v1", description="What operators ask and do.")
+    _add_messages(ops, hub)
+    _add_deliveries(ops, hub)
+    _add_landscape(ops, hub)
+    return ops
+
+
+def _add_messages(ops: Blueprint, hub: Hub) -> None:
+    @ops.route("/messages")
+    class Messages(MethodView):
+        @ops.arguments(Find, location="query", error_status_code=400)
+        @ops.response(200, answers.envelope(answers.Messages))
+        def get(self, given: dict[str, Any]) -> Response:
+            """Messages, newest first."""
+            limit = given.pop("limit")
+            rows = _one(hub, given["id"]) if "id" in given else hub.store.search(limit=limit, **_renamed(given, type="type_"))
+            lines = hub.store.deliveries(*(row.id for row in rows))
+            return _page([trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in rows], rows, limit)
+
+    @ops.route("/messages/<uuid:message_id>")
+    class OneMessage(MethodView):
+        @ops.response(200, answers.envelope(answers.Message))
+        def get(self, message_id: Any) -> Response:
+            """One message with its deliveries and attempts."""
+            [row] = _one(hub, str(message_id)) or _nothing("There is no such message.")
+            lines = hub.store.deliveries(row.id)
+            return envelope(trace.message_json(row, lines, hub.store.attempts(*(line.id for line in lines))))
+
+    @ops.route("/messages/<uuid:message_id>/stages")
+    class Stages(MethodView):
+        @ops.response(200, answers.envelope(answers.Stages))
+        def get(self, message_id: Any) -> Response:
+            """Its bodies at each stage: raw, decoded, mapped, answered."""
+            return envelope(trace.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+
+    @ops.route("/trace/<path:value>")
+    class Trace(MethodView):
+        @ops.response(200, answers.envelope(answers.Story))
+        def get(self, value: str) -> Response:
+            """The whole story that a business key or a message id belongs to."""
+            return envelope(trace.trace(hub.store, value) or _nothing("No message bears this number."))
+
+
+def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
+    @ops.route("/deliveries/<any(dead, held, unknown):status>")
+    class Waiting(MethodView):
+        @ops.arguments(Page, location="query", error_status_code=400)
+        @ops.response(200, answers.envelope(answers.Deliveries))
+        def get(self, given: dict[str, Any], status: str) -> Response:
+            """Deliveries that wait for a person, newest first."""
+            rows = hub.store.waiting(Status(status), limit=given["limit"], before=given.get("before"))
+            attempts = hub.store.attempts(*(row.id for row in rows))
+            return _page([trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows], rows, given["limit"])
+
+    @ops.route("/deliveries/replay")
+    class ReplayView(MethodView):
+        @ops.arguments(Replay, error_status_code=400)
+        @ops.response(200, answers.RESULTS)
+        def post(self, given: dict[str, Any]) -> Response:
+            """Re-arms deliveries under their old keys. A result per id."""
+            return envelope(dict(replay.replay(hub, given["ids"], by=given["by"], force=given["force"])))
+
+    @ops.route("/deliveries/cancel")
+    class CancelView(MethodView):
+        @ops.arguments(Cancel, error_status_code=400)
+        @ops.response(200, answers.RESULTS)
+        def post(self, given: dict[str, Any]) -> Response:
+            """Ends deliveries for good. A result per id."""
+            return envelope(dict(replay.cancel(hub, given["ids"], by=given["by"], why=given["why"])))
+
+    @ops.route("/conservation")
+    class Books(MethodView):
+        @ops.response(200, answers.envelope(answers.Books))
+        def get(self) -> Response:
+            """The books: what was accepted, and where all of it is."""
+            books = hub.store.conservation()
+            return envelope(
+                {
+                    "messages": books.messages,
+                    "routed": books.routed,
+                    "unrouted": books.unrouted,
+                    "filtered": books.filtered,
+                    "planned": books.planned,
+                    "deliveries": {status.value: number for status, number in books.by_status.items()},
+                    "unaccounted": books.unaccounted,
+                },
+            )
+
+
+def _add_landscape(ops: Blueprint, hub: Hub) -> None:
+    @ops.route("/systems")
+    class Systems(MethodView):
+        @ops.response(200, answers.envelope(answers.Systems))
+        def get(self) -> Response:
+            """The systems of the active revision, with the messages that they send and take."""
+            catalog = hub.catalogs.active()
+            items: list[Json] = [
+                {
+                    "name": system.name,
+                    "title": system.title,
+                    "owner": system.owner,
+                    "emits": _interfaces(system.emits.values()),
+                    "accepts": _interfaces(system.accepts.values()),
+                }
+                for _, system in sorted(catalog.systems.items())
+            ]
+            return envelope({"revision": catalog.revision, "items": items})
+
+    @ops.route("/routes")
+    class Routes(MethodView):
+        @ops.response(200, answers.envelope(answers.Routes))
+        def get(self) -> Response:
+            """The routes of the active revision, in the order of routes.yaml."""
+            catalog = hub.catalogs.active()
+            items: list[Json] = [
+                {
+                    "name": route.name,
+                    "about": route.about,
+                    "owner": route.owner,
+                    "source": route.source,
+                    "when": route.when.text if route.when is not None else None,
+                    "targets": [str(to.ref) for to in route.to],
+                }
+                for route in catalog.routes
+            ]
+            return envelope({"revision": catalog.revision, "items": items})
+
+
+def _interfaces(sides: Iterable[Emit | Accept]) -> Json:
+    return [{"type": side.type, "about": side.about, "versions": _versions(side.versions)} for side in sides]
+
+
+def _versions(versions: Mapping[int, Version]) -> Json:
+    return [
+        {"version": number, "state": version.state.value, "since": version.since or None, "sunset": version.sunset or None}
+        for number, version in sorted(versions.items())
+    ]
+
+
+def _one(hub: Hub, message_id: str) -> list[MessageRow]:
+    row = hub.store.message(message_id)
+    return [row] if row is not None else []
+
+
+def _nothing(text: str) -> Any:
+    raise Refused(Code.NOT_FOUND, text)
+
+
+def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in given.items()}
+
+
+def _page(items: Sequence[dict[str, Json]], rows: Sequence[MessageRow | DeliveryRow], limit: int) -> Response:
+    """A page, and where the next one goes on; a page that is not full is the last."""
+    return envelope({"items": list(items), "next": rows[-1].id if len(rows) == limit else None})

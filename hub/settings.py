@@ -1,0 +1,128 @@
+"""The one table of settings: name, default, help, secret. The environment is read here and nowhere else; everybody else is handed values.
+
+A setting NAME is read from the environment variable `HUB_NAME` in capitals; a system's own setting from `HUB_<SYSTEM>_<SETTING>`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the table. `default` is the text that the environment would hold."""
+
+    name: str
+    default: str
+    help: str
+    secret: bool = False
+
+
+TABLE: tuple[Entry, ...] = (
+    Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
+    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."),
+    Entry("host", "127.0.0.1", "Address that the hub listens on."),
+    Entry("port", "8080", "Port that the hub listens on."),
+    Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
+    Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
+    Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
+    Entry("max_batch", "10000", "Most messages in one batch."),
+    Entry("max_depth", "64", "Deepest nesting of a JSON body."),
+    Entry("max_values", "100000", "Most values in one message."),
+    Entry("body_seconds", "30", "Seconds in which a body must have arrived."),
+    Entry("claim_size", "256", "Most deliveries in one claim."),
+    Entry("lease", "60", "Seconds that a claim holds; longer than the longest `timeout` of a route, twice over."),
+    Entry("sweep", "1.0", "Seconds between two looks for due deliveries that nobody rang for."),
+    Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
+    Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
+    Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
+    Entry("log_level", "info", "debug, info, warning or error."),
+    Entry("log_format", "json", "json, or text for people."),
+)
+
+
+class BadSetting(ValueError):
+    """A setting has a value that cannot be used; the text says which, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table's values, read and checked. `system` are the systems' own: (system, setting) → text."""
+
+    workspace: Path
+    store: str
+    host: str
+    port: int
+    master_key: str
+    allow_cidrs: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    max_body: int
+    max_batch: int
+    max_depth: int
+    max_values: int
+    body_seconds: float
+    claim_size: int
+    lease: float
+    sweep: float
+    grace: float
+    keep_keys: float
+    ops_token: str
+    log_level: str
+    log_format: str
+    environment: Mapping[str, str]
+
+    def system(self, system: str, setting: str) -> str | None:
+        """A system's own setting as the environment has it; None where it says nothing."""
+        return self.environment.get(f"HUB_{system}_{setting}".upper().replace("-", "_"))
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Reads the table from an environment. Raises BadSetting, naming the variable and what to write instead."""
+    text = {entry.name: environment.get(f"HUB_{entry.name.upper()}", entry.default) for entry in TABLE}
+    return Settings(
+        workspace=Path(text["workspace"]),
+        store=text["store"],
+        host=text["host"],
+        port=int(_number(text, "port", 0, 65_535)),
+        master_key=text["master_key"],
+        allow_cidrs=_networks(text["allow_cidrs"]),
+        max_body=int(_number(text, "max_body", 1_024, 1 << 30)),
+        max_batch=int(_number(text, "max_batch", 1, 100_000)),
+        max_depth=int(_number(text, "max_depth", 4, 200)),
+        max_values=int(_number(text, "max_values", 100, 10_000_000)),
+        body_seconds=_number(text, "body_seconds", 0.1, 600),
+        claim_size=int(_number(text, "claim_size", 1, 1_000)),
+        lease=_number(text, "lease", 0.2, 3_600),
+        sweep=_number(text, "sweep", 0.01, 60),
+        grace=_number(text, "grace", 0, 600),
+        keep_keys=_number(text, "keep_keys", 1, 3_650),
+        ops_token=text["ops_token"],
+        log_level=_one_of(text, "log_level", ("debug", "info", "warning", "error")),
+        log_format=_one_of(text, "log_format", ("json", "text")),
+        environment=dict(environment),
+    )
+
+
+def _number(text: Mapping[str, str], name: str, low: float, high: float) -> float:
+    try:
+        value = float(text[name])
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not a number from {low:g} to {high:g}.")
+    return value
+
+
+def _one_of(text: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    if text[name] not in words:
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is none of {', '.join(words)}.")
+    return text[name]
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise BadSetting(f"HUB_ALLOW_CIDRS={text!r}: {error}. Write ranges such as 127.0.0.0/8,10.2.0.0/16.") from error

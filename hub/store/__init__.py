@@ -1,0 +1,14 @@
+"""The truth: messages, deliveries, attempts. The only SQL in the house.
+
+Imports hub.core and hub.settings. No connection and no row object leaves this package; verbs take batches. Third parties that live
+here: sqlalchemy, alembic (psycopg by way of sqlalchemy).
+"""
+
+from hub.store.commit import GroupCommit as GroupCommit
+from hub.store.conservation import Conservation as Conservation
+from hub.store.keys import KeyRow as KeyRow
+from hub.store.reading import AttemptRow as AttemptRow
+from hub.store.reading import DeliveryRow as DeliveryRow
+from hub.store.reading import MessageRow as MessageRow
+from hub.store.store import Store as Store
+from hub.store.store import open_store as open_store

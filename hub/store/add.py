@@ -1,0 +1,284 @@
+"""Adding messages: message, body, idempotency row, business keys and deliveries in one transaction (DESIGN law 2)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from hub.core.delivery import Laid, Planned, WhenDead
+from hub.core.errors import Code, Fault, Reason, Refused, Why
+from hub.core.message import Receipt
+from hub.store import tables
+from hub.store.database import CLOCK, Database, Insert, Stamp
+from hub.store.documents import dump_why, message_row
+
+Answer: TypeAlias = Receipt | Refused
+Name: TypeAlias = tuple[str, str, str]  # caller, message type, key: by what a repeat is known
+OrderKey: TypeAlias = tuple[str, str]  # lane, business key
+
+_INSERT_MESSAGES = Insert(tables.message)
+_INSERT_BODIES = Insert(tables.body)
+_INSERT_DELIVERIES = Insert(tables.delivery)
+INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
+# A row whose time is over is replaced; a living one stays, and is not counted: so one number says whether all were new.
+_CLAIM_KEYS = Insert(
+    tables.idempotency,
+    "ON CONFLICT (caller, type, key) DO UPDATE SET message_id = excluded.message_id, fingerprint = excluded.fingerprint, "
+    f"expires_at = excluded.expires_at WHERE idempotency.expires_at <= {CLOCK}",
+)
+_TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
+UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
+
+
+def add(database: Database, batch: Sequence[Laid]) -> list[Answer]:
+    """Stores `batch` in one transaction; one answer per message, in order. One that cannot be stored is refused without its neighbours.
+
+    Raises StoreBusy: then nobody may be told 2xx.
+    """
+    if not batch:
+        return []
+    written: list[str] = []
+
+    def work(connection: sa.Connection) -> list[Answer]:
+        answers = lay(database, connection, batch)
+        written[:] = [answer.message_id for answer in answers if isinstance(answer, Receipt) and not answer.duplicate]
+        return answers
+
+    def committed(connection: sa.Connection) -> bool:
+        known = connection.execute(sa.select(sa.func.count()).where(tables.message.c.id.in_(written[:1]))).scalar_one()
+        return not written or known == 1  # one of them stands for all: they are one transaction
+
+    try:
+        return database.write(work, committed=committed)
+    except UNSTORABLE as error:
+        if len(batch) == 1:
+            # A message whose id is there is one whose commit went through unseen (PROMISES P12): it was accepted, and says so.
+            if isinstance(error, sa.exc.IntegrityError) and database.read(lambda connection: _is_stored(connection, batch[0])):
+                return [Receipt(batch[0].message.id, duplicate=True)]
+            return [Refused(Code.INTERNAL, f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.")]
+        # One bad row ends its transaction, not its neighbours' (PROMISES P21): halve until it stands alone.
+        middle = len(batch) // 2
+        return add(database, batch[:middle]) + add(database, batch[middle:])
+
+
+def _is_stored(connection: sa.Connection, laid: Laid) -> bool:
+    return connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first() is not None
+
+
+def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) -> list[Answer]:
+    """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
+    now = database.clock(connection)
+    answers: list[Answer | None] = [refuse_unstorable(laid) for laid in batch]
+    _answer_repeats(database, connection, batch, answers, now)
+    fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
+    _insert(database, connection, fresh, now)
+    return [answer if answer is not None else _receipt(laid) for laid, answer in zip(batch, answers, strict=True)]
+
+
+def _receipt(laid: Laid) -> Receipt:
+    return Receipt(laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries)))
+
+
+def refuse_unstorable(laid: Laid) -> Refused | None:
+    """NUL and odd surrogates cannot be text on PostgreSQL, and cut a value short on SQLite: refused alike on both."""
+    message = laid.message
+    texts = [message.order_key or "", message.idempotency_key or "", message.caller, message.trace_id, *(text for key in message.keys for text in key)]
+    texts += [planned.order_key for planned in laid.deliveries if planned.order_key is not None and planned.order_key != message.order_key]
+    text = "\n".join(texts)
+    if text.isascii() and "\0" not in text:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return Refused(Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters.")
+    if "\0" in text:
+        return Refused(Code.INVALID_UNICODE, "A key holds the character NUL, and cannot be stored. Send it without.")
+    return None
+
+
+def _answer_repeats(database: Database, connection: sa.Connection, batch: Sequence[Laid], answers: list[Answer | None], now: Stamp) -> None:
+    """Fills in the answers of those that are known by one of their names: in the store, or earlier in this batch."""
+    waiting = [place for place, laid in enumerate(batch) if answers[place] is None and laid.seen]
+    while waiting:
+        # Those that share no name go first; the rest then meet their rows, in the batch's order.
+        taken: set[Name] = set()
+        first: list[int] = []
+        rest: list[int] = []
+        for place in waiting:
+            names = _names(batch[place])
+            (rest if names & taken else first).append(place)
+            taken |= names
+        known = _write_names(database, connection, [batch[place] for place in first], now)
+        repeated = [place for place in first if _is_known(batch[place], known)]
+        for place in repeated:
+            answers[place] = _known(batch[place], known)
+        _hand_over(connection, [(batch[place], answers[place]) for place in repeated])
+        if rest:
+            known = _find_names(connection, {name for place in rest for name in _names(batch[place])})
+            for place in rest:
+                if _is_known(batch[place], known):
+                    answers[place] = _known(batch[place], known)
+        waiting = [place for place in rest if answers[place] is None]
+
+
+def _names(laid: Laid) -> set[Name]:
+    return {(seen.caller, seen.type, seen.key) for seen in laid.seen}
+
+
+def _is_known(laid: Laid, known: dict[Name, tuple[str, str]]) -> bool:
+    return not known.keys().isdisjoint(_names(laid))
+
+
+def _known(laid: Laid, known: dict[Name, tuple[str, str]]) -> Answer:
+    """A repeat gets the first message's id. The same name with another body, method or path is refused: which of the two is meant, we cannot know."""
+    first = ""
+    for seen in laid.seen:
+        message_id, fingerprint = known.get((seen.caller, seen.type, seen.key), ("", ""))
+        if message_id and seen.fingerprint and fingerprint and seen.fingerprint != fingerprint:
+            text = f"The key {seen.key} was used for another body, method or path, by message {message_id}. Send this one under a new key."
+            fault = Fault("", "a key that is known, with other content", "one key per message", "send a changed message under a new key")
+            return Refused(Code.IDEMPOTENCY_MISMATCH, text, [fault])
+        first = first or message_id
+    return Receipt(first, duplicate=True)
+
+
+def _write_names(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> dict[Name, tuple[str, str]]:
+    """Writes the names that are new. Of the others: the first message's id and fingerprint."""
+    # In one order everywhere: two groups with the same names wait for each other in turn, never crosswise.
+    lines = sorted(
+        (seen.caller, seen.type, seen.key, laid.message.id, seen.fingerprint, database.stamp(database.instant(now) + seen.keep_for))
+        for laid in batch
+        for seen in laid.seen
+    )
+    if _CLAIM_KEYS.run(connection, lines) == len(lines):
+        return {}
+    ours = {laid.message.id for laid in batch}
+    found = _find_names(connection, {line[:3] for line in lines})
+    return {name: known for name, known in found.items() if known[0] not in ours}
+
+
+def _find_names(connection: sa.Connection, names: set[Name]) -> dict[Name, tuple[str, str]]:
+    columns = tables.idempotency.c
+    found: dict[Name, tuple[str, str]] = {}
+    wanted = sorted(names)
+    for start in range(0, len(wanted), 500):
+        among = sa.tuple_(columns.caller, columns.type, columns.key).in_(wanted[start : start + 500])
+        query = sa.select(columns.caller, columns.type, columns.key, columns.message_id, columns.fingerprint).where(among)
+        found |= {(caller, type_, key): (message_id, fingerprint) for caller, type_, key, message_id, fingerprint in connection.execute(query)}
+    return found
+
+
+def _hand_over(connection: sa.Connection, repeated: Sequence[tuple[Laid, Answer | None]]) -> None:
+    """Further names that a repeat brought: they lead to the first message, or are given up where the repeat was refused."""
+    columns = tables.idempotency.c
+    for laid, answer in repeated:
+        if len(laid.seen) < 2:
+            continue
+        mine = sa.and_(sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(laid))), columns.message_id == laid.message.id)
+        if isinstance(answer, Receipt):
+            connection.execute(sa.update(tables.idempotency).where(mine).values(message_id=answer.message_id))
+        else:
+            connection.execute(sa.delete(tables.idempotency).where(mine))
+
+
+def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> None:
+    if not batch:
+        return
+    stamp = database.stamp
+    _INSERT_MESSAGES.run(connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch])
+    _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
+    keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
+    INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
+    numbers = _take_numbers(database, connection, _ordered(batch))
+    _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(laid, numbers, now)])
+    supersede_older(connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now)
+
+
+def _ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
+    """How many numbers each key needs."""
+    return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
+
+
+def _is_latest(planned: Planned) -> bool:
+    return planned.when_dead is WhenDead.LATEST and planned.order_key is not None
+
+
+def _take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
+    """The last number taken already, per key. The keys' rows stay locked until the commit, so numbers rise in the order of commits."""
+    if not needed:
+        return {}
+    # Sorted: two groups that touch the same keys take the locks in one order, and cannot wait for each other crosswise.
+    keys = sorted(needed)
+    _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
+    if database.is_postgresql:
+        found = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
+    else:
+        found = connection.execute(_NUMBERS_SQLITE, {"pairs": json.dumps(keys)})
+    return {(lane, key): last - needed[lane, key] for lane, key, last in found}
+
+
+_NUMBERS_POSTGRESQL = sa.text(
+    "SELECT k.lane, k.key, k.last_seq FROM unnest(CAST(:lanes AS text[]), CAST(:keys AS text[])) AS j (lane, key) "
+    "JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
+)
+_NUMBERS_SQLITE = sa.text(
+    "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
+)
+
+
+def _delivery_rows(laid: Laid, numbers: dict[OrderKey, int], now: Stamp) -> Iterable[tuple[Any, ...]]:
+    for planned in laid.deliveries:
+        seq = None
+        if planned.order_key is not None:
+            key = (planned.ref.system, planned.order_key)
+            seq = numbers[key] = numbers[key] + 1
+        yield (
+            planned.id,
+            laid.message.id,
+            planned.route,
+            planned.ref.system,
+            str(planned.ref),
+            planned.part,
+            planned.order_key,
+            seq,
+            planned.when_dead.value,
+            planned.in_doubt.value,
+            "pending",
+            now,
+            0,  # attempts
+            0,  # spent
+            0,  # lost leases
+            now,
+            now,
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        )
+
+
+OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+# Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
+# into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer.
+NEWER = (
+    "EXISTS (SELECT 1 FROM delivery newer WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
+    "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
+    "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
+)
+_SUPERSEDE = sa.text(
+    "UPDATE delivery SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
+    f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {NEWER}",
+)
+
+
+def supersede_older(connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
+    """On keys that want the latest only: what waits behind nothing newer stays, the older ones end."""
+    rows = [{"lane": lane, "key": key, "why": OVERTAKEN, "now": now} for lane, key in sorted(keys)]
+    if rows:
+        connection.execute(_SUPERSEDE, rows)

@@ -1,0 +1,154 @@
+"""Claiming: leasing due deliveries of one lane to one worker. The claim is the record made before the first byte leaves (PROMISES P13)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.core.delivery import Claim
+from hub.store.database import Database, Stamp, any_of
+from hub.store.documents import MESSAGE, message_of, parse_ref
+
+# Who may go: due, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the lane.
+# Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second.
+_ELIGIBLE = """
+    d.lane = :lane AND d.status = 'pending' AND d.due_at <= :now
+    AND (d.order_key IS NULL OR (
+        NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+            AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)
+        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
+        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+            AND e.status = 'dead' AND e.seq < d.seq AND e.when_dead IN ('park', 'block'))))
+    AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
+    ORDER BY d.due_at, d.id LIMIT :size
+"""
+_LEASE = """
+    status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
+    attempts = attempts + 1, spent = spent + 1, changed_at = :now
+"""
+_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at"
+# MATERIALIZED: without it the planner may run the inner part again, and claim more than :size (PROMISES P19).
+_POSTGRESQL = sa.text(f"""
+    WITH due AS MATERIALIZED (SELECT d.id FROM delivery d WHERE {_ELIGIBLE} FOR UPDATE SKIP LOCKED),
+    d AS (
+        UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
+        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at
+    )
+    SELECT {_COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id ORDER BY d.due_at, d.id
+""")
+_SQLITE = sa.text(f"UPDATE delivery SET {_LEASE} WHERE id IN (SELECT d.id FROM delivery d WHERE {_ELIGIBLE}) RETURNING id")
+# CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
+_SQLITE_CLAIMED = sa.text(f"""
+    SELECT {_COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
+    CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id ORDER BY d.due_at, d.id
+""")
+_HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
+_RACES = 5
+
+
+def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: str) -> list[Claim]:
+    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds, oldest first, at most one per business key.
+
+    [] when nothing may go. The database's clock decides. Attempts are counted here, not at the end: a worker that dies has spent one.
+    Raises StoreBusy; nothing is claimed then, or the lease lapses.
+    """
+    token = secrets.token_hex(12)
+
+    def work(connection: sa.Connection) -> list[Claim]:
+        now = database.clock(connection)
+        until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
+        given = {"lane": lane, "size": size, "now": now, "until": until, "token": token, "worker": worker}
+        rows = _lease(database, connection, given)
+        return _claims(database, rows, token, now, until)
+
+    def committed(connection: sa.Connection) -> bool:
+        return connection.execute(_HELD_BY, {"token": token}).first() is not None
+
+    for _ in range(_RACES):
+        try:
+            return database.write(work, committed=committed)
+        except sa.exc.IntegrityError:
+            # Another worker leased the same key between our look and our write; the index decided. Look again: its lease is to be seen
+            # now, and the rest of the lane is still ours to take.
+            continue
+    return []
+
+
+def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
+    if database.is_postgresql:
+        return connection.execute(_POSTGRESQL, given).all()
+    ids = [row[0] for row in connection.execute(_SQLITE, given)]
+    return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
+
+
+def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, until: Stamp) -> list[Claim]:
+    claimed_at, ends_at = database.instant(now), database.instant(until)
+    return [
+        Claim(
+            id=row[17],
+            message=message_of(database, row, bytes(row[16])),
+            route=row[18],
+            ref=parse_ref(row[19]),
+            part=row[20],
+            order_key=row[21],
+            seq=row[22],
+            attempt=row[23],
+            spent=row[24],
+            first_at=database.instant(row[25]),
+            claimed_at=claimed_at,
+            token=token,
+            until=ends_at,
+        )
+        for row in rows
+    ]
+
+
+_RETURN = {
+    is_postgresql: sa.text(
+        "UPDATE delivery SET status = 'pending', lease = NULL, leased_at = NULL, lease_until = NULL, worker = NULL, attempts = attempts - 1, "
+        "spent = spent - 1, changed_at = :now WHERE status = 'leased' AND lease = :token AND id " + any_of("ids", postgresql=is_postgresql),
+    )
+    for is_postgresql in (False, True)
+}
+
+
+def return_leases(database: Database, claims: Sequence[Claim]) -> int:
+    """Gives back what was claimed and never sent: pending again, at once, its attempt uncounted. How many were still ours.
+
+    Only for what surely did not leave the house: its number is used again, and no attempt row tells of it.
+    """
+    ids_by_token: dict[str, list[str]] = {}
+    for held in claims:
+        ids_by_token.setdefault(held.token, []).append(held.id)
+
+    def work(connection: sa.Connection) -> int:
+        now = database.clock(connection)
+        statement = _RETURN[database.is_postgresql]
+        return sum(connection.execute(statement, {"now": now, "token": token, "ids": database.listing(ids)}).rowcount for token, ids in ids_by_token.items())
+
+    return database.write(work) if claims else 0
+
+
+# Lanes one by one along the index, then a look at each: not a walk over a million waiting rows.
+_DUE_LANES = sa.text("""
+    WITH RECURSIVE lanes (lane) AS (
+        SELECT min(lane) FROM delivery WHERE status = 'pending'
+        UNION ALL
+        SELECT (SELECT min(d.lane) FROM delivery d WHERE d.status = 'pending' AND d.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL
+    )
+    SELECT lane FROM lanes WHERE lane IS NOT NULL
+    AND EXISTS (SELECT 1 FROM delivery d WHERE d.status = 'pending' AND d.lane = lanes.lane AND d.due_at <= :now)
+""")
+
+
+def due_lanes(database: Database) -> list[str]:
+    """Lanes in which something is due by its time; whether its key lets it go is the claim's to say."""
+
+    def work(connection: sa.Connection) -> list[str]:
+        return [row[0] for row in connection.execute(_DUE_LANES, {"now": database.clock(connection)})]
+
+    return database.read(work)

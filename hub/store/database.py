@@ -1,0 +1,200 @@
+"""A database: transactions that are repeated where that is safe, the one clock, and statements for many rows. Knows no table's meaning.
+
+Hot statements are written once, as text; they differ between the databases only in what this module says.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
+
+import sqlalchemy as sa
+
+from hub.core.errors import StoreBusy
+from hub.store.engine import make_engines, parse, take_writing_role
+from hub.store.tables import Instant, from_micros, to_micros
+
+Result = TypeVar("Result")
+Stamp: TypeAlias = Any  # an instant as the driver takes it: datetime on PostgreSQL, microseconds on SQLite
+
+TURNS = 5
+# What may go away by itself: serialization, deadlock, lock not available, statement timeout, too many connections, a server that stops,
+# starts, or lost us, and a node that has just become read-only (PROMISES F19, F20, F22, F24).
+TRANSIENT = ("40001", "40P01", "55P03", "57014", "53300", "57P01", "57P02", "57P03", "25006", "08")
+
+
+class Database:
+    """One store's engines. `write` and `read` are the only ways in."""
+
+    def __init__(self, url: str, *, writer: bool) -> None:
+        self.url = parse(url)
+        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self._role = take_writing_role(self.url) if writer else None
+        self.writing, self.reading = make_engines(self.url)
+
+    def close(self) -> None:
+        self.writing.dispose()
+        self.reading.dispose()
+        if self._role is not None:
+            self._role.close()
+
+    def write(self, work: Callable[[sa.Connection], Result], *, committed: Callable[[sa.Connection], bool] | None = None) -> Result:
+        """One transaction around `work`, repeated whole up to five times where what failed may pass. Raises StoreBusy after that.
+
+        A COMMIT whose answer was lost may have happened (PROMISES P12). `committed` then looks, on a new connection, whether it did;
+        without it the work is repeated, which must be harmless.
+        """
+        for turn in range(TURNS):
+            done: list[Result] = []
+            try:
+                with self.writing.connect() as connection, connection.begin():
+                    done.append(work(connection))
+                return done[0]
+            except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+                if not (is_transient(error) or (turn and isinstance(error, sa.exc.IntegrityError) and committed is not None)):
+                    raise
+                problem = error
+            if has_waited(problem):
+                break
+            # Only a connection that went away in the COMMIT leaves a doubt; a repeat that meets its own rows means that it had happened.
+            if committed is not None and (done or isinstance(problem, sa.exc.IntegrityError)) and self._look(committed):
+                if done:
+                    return done[0]
+                raise StoreBusy("A commit went through without its answer. Send it again: it will be known.") from problem
+            time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
+        raise StoreBusy(f"The store did not take the transaction: {_brief(problem)}") from problem
+
+    def _look(self, committed: Callable[[sa.Connection], bool]) -> bool:
+        """Whether the transaction in doubt is there. Raises StoreBusy where that cannot be seen either: then nobody may be told 2xx."""
+        return self.read(committed)
+
+    def read(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """One snapshot for `work`, where the database gives one per transaction. Raises StoreBusy."""
+        for turn in range(TURNS):
+            try:
+                with self.reading.connect() as connection:
+                    return work(connection)
+            except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+                if not is_transient(error):
+                    raise
+                problem = error
+            if has_waited(problem):
+                break
+            time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
+        raise StoreBusy(f"The store cannot be read: {_brief(problem)}") from problem
+
+    def clock(self, connection: sa.Connection) -> Stamp:
+        """The clock that decides leases and due times: the database's, moving inside a transaction too. On SQLite one process owns time."""
+        if self.is_postgresql:
+            return connection.execute(_CLOCK).scalar_one()
+        return time.time_ns() // 1_000
+
+    def stamp(self, instant: datetime) -> Stamp:
+        """An instant as the driver takes it. Raises ValueError for one without a zone."""
+        micros = to_micros(instant)
+        return instant if self.is_postgresql else micros
+
+    def instant(self, stamp: Stamp) -> datetime:
+        return stamp.astimezone(UTC) if self.is_postgresql else from_micros(stamp)
+
+    def listing(self, values: Sequence[str]) -> object:
+        """The parameter of `any_of`."""
+        return list(values) if self.is_postgresql else json.dumps(values)
+
+
+def any_of(name: str, *, postgresql: bool) -> str:
+    """The right side of a comparison with a list of any length, as one parameter: the statement's text stays the same, and prepared."""
+    return f"= ANY(CAST(:{name} AS text[]))" if postgresql else f"IN (SELECT value FROM json_each(:{name}))"
+
+
+_CLOCK = sa.text("SELECT clock_timestamp()")  # not now(): that stands still inside a transaction
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same transaction may succeed a moment later."""
+    if isinstance(error, sa.exc.TimeoutError):
+        return True
+    if not isinstance(error, sa.exc.DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(TRANSIENT)
+    if error.connection_invalidated:
+        return True
+    text = str(error.orig)
+    return isinstance(error, sa.exc.OperationalError) and not any(word in text for word in ("no such", "syntax error", "readonly database", "has no column"))
+
+
+def has_waited(error: Exception) -> bool:
+    """Whether the limit of waiting is already over: for a free connection, or for SQLite's one write lock. Five more such waits help nobody."""
+    return isinstance(error, sa.exc.TimeoutError) or "database is locked" in str(getattr(error, "orig", ""))
+
+
+def _brief(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0] if str(error).strip() else repr(error)
+
+
+def _array_type(column: sa.Column[Any]) -> str:
+    kind = column.type
+    if isinstance(kind, Instant):
+        return "timestamptz[]"
+    names = ((sa.Boolean, "boolean"), (sa.BigInteger, "bigint"), (sa.Integer, "integer"), (sa.LargeBinary, "bytea"))
+    return next((name for type_, name in names if isinstance(kind, type_)), "text") + "[]"
+
+
+# The clock inside a statement, for a condition that cannot be handed `clock()`'s value. SQLite's steps are milliseconds.
+CLOCK = "{clock}"
+_CLOCKS = {"postgresql": "clock_timestamp()", "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"}
+
+
+class Insert:
+    """Inserts whole rows, as tuples in the order of the table's columns: executemany on SQLite, arrays on PostgreSQL (one plan, one trip)."""
+
+    def __init__(self, table: sa.Table, tail: str = "") -> None:
+        names = ", ".join(column.name for column in table.columns)
+        marks = ", ".join("?" for _ in table.columns)
+        arrays = ", ".join(f"%s::{_array_type(column)}" for column in table.columns)
+        self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {tail}".replace(CLOCK, _CLOCKS["sqlite"])
+        self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}".replace(CLOCK, _CLOCKS["postgresql"])
+
+    def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many rows were written; fewer than given where the tail says what becomes of conflicts."""
+        return _run_many(connection, self._sqlite, self._postgresql, rows)
+
+
+class Update:
+    """Updates rows found by the columns `by`: rows are tuples of `by` and `names`, in that order. `fixed` is set too; `only` must hold."""
+
+    def __init__(self, table: sa.Table, names: Sequence[str], *, by: Sequence[str], fixed: str, only: str) -> None:
+        arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in (*by, *names))
+        self._keys = len(by)
+        self._sqlite = (
+            f"UPDATE {table.name} SET {', '.join(f'{name} = ?' for name in names)}, {fixed} WHERE {' AND '.join(f'{name} = ?' for name in by)} AND {only}"
+        )
+        self._postgresql = (
+            f"UPDATE {table.name} SET {', '.join(f'{name} = given.{name}' for name in names)}, {fixed} "
+            f"FROM unnest({arrays}) AS given ({', '.join((*by, *names))}) "
+            f"WHERE {' AND '.join(f'{table.name}.{name} = given.{name}' for name in by)} AND {table.name}.{only}"
+        )
+
+    def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """How many rows were changed."""
+        if connection.dialect.name == "sqlite":
+            rows = [row[self._keys :] + row[: self._keys] for row in rows]
+        return _run_many(connection, self._sqlite, self._postgresql, rows)
+
+
+_COUNTED = {"preserve_rowcount": True}
+
+
+def _run_many(connection: sa.Connection, sqlite: str, postgresql: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    if not rows:
+        return 0
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(sqlite, list(rows), execution_options=_COUNTED).rowcount
+    columns = tuple(list(column) for column in zip(*rows, strict=True))
+    return connection.exec_driver_sql(postgresql, columns, execution_options=_COUNTED).rowcount

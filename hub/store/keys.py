@@ -1,0 +1,61 @@
+"""Callers' keys: who may post for which systems. Secrets come here sealed, keys as hashes; nothing here can open them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.store.database import Database
+from hub.store.tables import caller_key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A caller's key. `systems`: for which it may post. `form`: how it signs, default or legacy. `secret_sealed` is opened by the vault."""
+
+    id: str
+    name: str
+    systems: tuple[str, ...]
+    form: str
+    key_hash: str
+    secret_sealed: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+def _row(row: Any) -> KeyRow:
+    return KeyRow(**{**row._mapping, "systems": tuple(json.loads(row.systems))})  # noqa: SLF001  # the library's public name
+
+
+def add_key(database: Database, key: KeyRow) -> None:
+    """Raises ValueError where the id is taken."""
+    values = {name: getattr(key, name) for name in KeyRow.__slots__} | {"systems": json.dumps(key.systems)}
+    try:
+        database.write(lambda connection: connection.execute(sa.insert(caller_key).values(values)))
+    except sa.exc.IntegrityError as error:
+        raise ValueError(f"Key {key.id} exists, or its form {key.form!r} is neither default nor legacy.") from error
+
+
+def find_key(database: Database, id_: str) -> KeyRow | None:
+    """The key, revoked or expired ones too: the caller judges them, and says which it is."""
+    row = database.read(lambda connection: connection.execute(sa.select(caller_key).where(caller_key.c.id == id_)).first())
+    return None if row is None else _row(row)
+
+
+def all_keys(database: Database) -> list[KeyRow]:
+    """All keys, oldest first, revoked and expired ones too."""
+    query = sa.select(caller_key).order_by(caller_key.c.created_at, caller_key.c.id)
+    return [_row(row) for row in database.read(lambda connection: connection.execute(query).all())]
+
+
+def revoke_key(database: Database, id_: str, at: datetime) -> bool:
+    """Ends a key at `at`, which may lie ahead so that two overlap. False where there is no such key. The earlier of two ends stands."""
+    first = sa.or_(caller_key.c.revoked_at.is_(None), caller_key.c.revoked_at > at)
+    until = sa.case((first, sa.literal(at, caller_key.c.revoked_at.type)), else_=caller_key.c.revoked_at)
+    change = sa.update(caller_key).where(caller_key.c.id == id_).values(revoked_at=until)
+    return database.write(lambda connection: connection.execute(change).rowcount) > 0

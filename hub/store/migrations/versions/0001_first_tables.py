@@ -1,0 +1,233 @@
+"""The tables of the first release: messages, deliveries, attempts, keys and revisions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from hub.store.tables import Instant, Text
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "attempt",
+        sa.Column("delivery_id", Text, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("started_at", Instant, nullable=False),
+        sa.Column("ended_at", Instant, nullable=False),
+        sa.Column("outcome", Text, nullable=False),
+        sa.Column("why", Text, nullable=True),
+        sa.Column("url", Text, nullable=False),
+        sa.Column("method", Text, nullable=False),
+        sa.Column("http_status", sa.Integer(), nullable=True),
+        sa.Column("sent", sa.Boolean(), nullable=False),
+        sa.Column("request_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("reply", sa.LargeBinary(), nullable=False),
+        sa.Column("ms", sa.BigInteger(), nullable=False),
+        sa.Column("timings", Text, nullable=False),
+        sa.Column("revision", Text, nullable=False),
+        sa.Column("worker", Text, nullable=False),
+        sa.Column("lease", Text, nullable=False),
+        sa.CheckConstraint(
+            "outcome = 'delivered' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'in_doubt' OR outcome = 'hold' OR outcome = 'outcome_not_seen'",
+            name=op.f("ck_attempt_outcome"),
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempt")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "body",
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_body")),
+    )
+    op.create_table(
+        "business_key",
+        sa.Column("value", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("message_id", Text, nullable=False),
+        sa.PrimaryKeyConstraint("value", "name", "message_id", name=op.f("pk_business_key")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_business_key_message", "business_key", ["message_id"], unique=False)
+    op.create_table(
+        "caller_key",
+        sa.Column("id", Text, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("systems", Text, nullable=False),
+        sa.Column("form", Text, nullable=False),
+        sa.Column("key_hash", Text, nullable=False),
+        sa.Column("secret_sealed", Text, nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("expires_at", Instant, nullable=True),
+        sa.Column("revoked_at", Instant, nullable=True),
+        sa.CheckConstraint("form = 'default' OR form = 'legacy'", name=op.f("ck_caller_key_form")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_caller_key")),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("id", Text, nullable=False),
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("route", Text, nullable=False),
+        sa.Column("lane", Text, nullable=False),
+        sa.Column("target", Text, nullable=False),
+        sa.Column("part", sa.Integer(), nullable=True),
+        sa.Column("order_key", Text, nullable=True),
+        sa.Column("seq", sa.BigInteger(), nullable=True),
+        sa.Column("when_dead", Text, nullable=False),
+        sa.Column("in_doubt", Text, nullable=False),
+        sa.Column("status", Text, nullable=False),
+        sa.Column("due_at", Instant, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("spent", sa.Integer(), nullable=False),
+        sa.Column("lost_leases", sa.Integer(), nullable=False),
+        sa.Column("first_at", Instant, nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.Column("lease", Text, nullable=True),
+        sa.Column("leased_at", Instant, nullable=True),
+        sa.Column("lease_until", Instant, nullable=True),
+        sa.Column("worker", Text, nullable=True),
+        sa.Column("why", Text, nullable=True),
+        sa.Column("changed_by", Text, nullable=True),
+        sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name=op.f("ck_delivery_lease")),
+        sa.CheckConstraint(
+            "status = 'pending' OR status = 'leased' OR status = 'delivered' OR status = 'dead' OR status = 'unknown' OR status = 'held' OR status = 'cancelled' OR status = 'superseded'",
+            name=op.f("ck_delivery_status"),
+        ),
+        sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name=op.f("ck_delivery_seq")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+        postgresql_with={"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02},
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_delivery_block",
+        "delivery",
+        ["lane"],
+        unique=False,
+        sqlite_where=sa.text("status = 'dead' AND when_dead = 'block'"),
+        postgresql_where=sa.text("status = 'dead' AND when_dead = 'block'"),
+    )
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["lane", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'pending'"),
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "ix_delivery_key",
+        "delivery",
+        ["lane", "order_key", "status", "seq"],
+        unique=False,
+        sqlite_where=sa.text("order_key IS NOT NULL"),
+        postgresql_where=sa.text("order_key IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_lease", "delivery", ["lease_until"], unique=False, sqlite_where=sa.text("status = 'leased'"), postgresql_where=sa.text("status = 'leased'")
+    )
+    op.create_index("ix_delivery_message", "delivery", ["message_id"], unique=False)
+    op.create_index(
+        "ix_delivery_waiting",
+        "delivery",
+        ["status", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'dead' OR status = 'held' OR status = 'unknown'"),
+        postgresql_where=sa.text("status = 'dead' OR status = 'held' OR status = 'unknown'"),
+    )
+    op.create_index(
+        "uq_delivery_key",
+        "delivery",
+        ["lane", "order_key"],
+        unique=True,
+        sqlite_where=sa.text("status = 'leased' AND order_key IS NOT NULL"),
+        postgresql_where=sa.text("status = 'leased' AND order_key IS NOT NULL"),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("caller", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("fingerprint", Text, nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("caller", "type", "key", name=op.f("pk_idempotency")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "message",
+        sa.Column("id", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.Column("caller", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("trace_id", Text, nullable=False),
+        sa.Column("revision", Text, nullable=False),
+        sa.Column("disposition", Text, nullable=False),
+        sa.Column("planned", sa.Integer(), nullable=False),
+        sa.Column("keys", Text, nullable=False),
+        sa.Column("order_key", Text, nullable=True),
+        sa.Column("idempotency_key", Text, nullable=True),
+        sa.Column("cause_id", Text, nullable=True),
+        sa.Column("hops", sa.Integer(), nullable=False),
+        sa.Column("why", Text, nullable=False),
+        sa.CheckConstraint("disposition = 'routed' OR disposition = 'unrouted' OR disposition = 'filtered'", name=op.f("ck_message_disposition")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_message_cause",
+        "message",
+        ["cause_id"],
+        unique=False,
+        sqlite_where=sa.text("cause_id IS NOT NULL"),
+        postgresql_where=sa.text("cause_id IS NOT NULL"),
+    )
+    op.create_index("ix_message_received", "message", ["received_at", "id"], unique=False)
+    op.create_index("ix_message_type", "message", ["type", "received_at", "id"], unique=False)
+    op.create_table(
+        "order_key",
+        sa.Column("lane", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "key", name=op.f("pk_order_key")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "revision",
+        sa.Column("hash", Text, nullable=False),
+        sa.Column("files", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("activated_at", Instant, nullable=True),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_revision")),
+    )
+    op.create_table(
+        "worker_sign",
+        sa.Column("worker", Text, nullable=False),
+        sa.Column("seen_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("worker", name=op.f("pk_worker_sign")),
+    )
+    op.create_table(
+        "active_revision",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hash", Text, nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_active_revision_one")),
+        sa.ForeignKeyConstraint(["hash"], ["revision.hash"], name=op.f("fk_active_revision_hash")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_active_revision")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("active_revision")
+    op.drop_table("worker_sign")
+    op.drop_table("revision")
+    op.drop_table("order_key")
+    op.drop_table("message")
+    op.drop_table("idempotency")
+    op.drop_table("delivery")
+    op.drop_table("caller_key")
+    op.drop_table("business_key")
+    op.drop_table("body")
+    op.drop_table("attempt")

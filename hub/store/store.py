@@ -1,0 +1,145 @@
+"""The store: one object with all the verbs. Each is a function in the module of its tables; this is their one front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from hub.core.delivery import Claim, Laid, Settled, Status
+from hub.core.errors import Refused
+from hub.core.message import Disposition, Receipt
+from hub.store import add, claim, conservation, expire, keys, migrate, reading, reopen, revisions, settle
+from hub.store.conservation import Conservation
+from hub.store.database import Database
+from hub.store.keys import KeyRow
+from hub.store.reading import AttemptRow, DeliveryRow, MessageRow
+
+
+class Search(TypedDict, total=False):
+    """What messages can be searched by."""
+
+    key: str | None
+    name: str | None
+    type_: str | None
+    status: Status | None
+    disposition: Disposition | None
+    since: datetime | None
+    until: datetime | None
+    limit: int
+    before: str | None
+
+
+def open_store(url: str, *, writer: bool = False) -> Store:
+    """Opens a store; does not migrate it. `writer`: this process keeps writing (`hub up`, a worker); on SQLite there can be one.
+
+    Raises ValueError for an address that is none, StoreBusy where another process is the SQLite file's writer.
+    """
+    return Store(Database(url, writer=writer))
+
+
+class Store:
+    """All verbs. They take batches, raise StoreBusy, and let no connection and no row object out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        self._database.close()
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        return self._database.read(lambda connection: self._database.instant(self._database.clock(connection)))
+
+    def migrate(self) -> None:
+        migrate.upgrade(self._database)
+
+    def schema_revision(self) -> str | None:
+        return migrate.current(self._database)
+
+    def is_current(self) -> bool:
+        return migrate.current(self._database) == migrate.head()
+
+    def add(self, batch: Sequence[Laid]) -> list[Receipt | Refused]:
+        return add.add(self._database, batch)
+
+    def claim(self, lane: str, *, size: int, lease_s: float, worker: str) -> list[Claim]:
+        return claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker)
+
+    def return_leases(self, claims: Sequence[Claim]) -> int:
+        return claim.return_leases(self._database, claims)
+
+    def due_lanes(self) -> list[str]:
+        return claim.due_lanes(self._database)
+
+    def settle(self, batch: Sequence[Settled]) -> list[str]:
+        return settle.settle(self._database, batch)
+
+    def expire(self, limit: int = 1_000) -> list[str]:
+        return expire.expire(self._database, limit)
+
+    def sign(self, worker: str) -> None:
+        expire.sign(self._database, worker)
+
+    def sign_off(self, worker: str) -> None:
+        expire.sign_off(self._database, worker)
+
+    def reopen(self, ids: Sequence[str], *, by: str, force: bool = False) -> dict[str, str]:
+        return reopen.reopen(self._database, ids, by=by, force=force)
+
+    def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
+        return reopen.cancel(self._database, ids, by=by, why=why)
+
+    def conservation(self) -> Conservation:
+        return conservation.conservation(self._database)
+
+    def search(self, **given: Unpack[Search]) -> list[MessageRow]:
+        return reading.search(self._database, **given)
+
+    def message(self, id_: str) -> MessageRow | None:
+        return reading.find_message(self._database, id_)
+
+    def body(self, message_id: str) -> bytes | None:
+        return reading.find_body(self._database, message_id)
+
+    def deliveries(self, *message_ids: str) -> list[DeliveryRow]:
+        return reading.deliveries(self._database, list(message_ids))
+
+    def delivery(self, id_: str) -> DeliveryRow | None:
+        return reading.find_delivery(self._database, id_)
+
+    def attempts(self, *delivery_ids: str) -> list[AttemptRow]:
+        return reading.attempts(self._database, list(delivery_ids))
+
+    def waiting(self, status: Status, *, limit: int = 50, before: str | None = None) -> list[DeliveryRow]:
+        return reading.waiting(self._database, status, limit=limit, before=before)
+
+    def story(self, value: str) -> list[MessageRow]:
+        return reading.story(self._database, value)
+
+    def oldest_due(self) -> dict[str, datetime]:
+        return reading.oldest_due(self._database)
+
+    def save_revision(self, hash_: str, files: Mapping[str, str]) -> None:
+        revisions.save_revision(self._database, hash_, files)
+
+    def revision(self, hash_: str) -> dict[str, str] | None:
+        return revisions.load_revision(self._database, hash_)
+
+    def activate(self, hash_: str) -> None:
+        revisions.activate(self._database, hash_)
+
+    def active(self) -> str | None:
+        return revisions.active(self._database)
+
+    def add_key(self, key: KeyRow) -> None:
+        keys.add_key(self._database, key)
+
+    def key(self, id_: str) -> KeyRow | None:
+        return keys.find_key(self._database, id_)
+
+    def keys(self) -> list[KeyRow]:
+        return keys.all_keys(self._database)
+
+    def revoke_key(self, id_: str, at: datetime) -> bool:
+        return keys.revoke_key(self._database, id_, at)

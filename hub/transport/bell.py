@@ -1,0 +1,35 @@
+"""The bell: who has work. A ring names lanes; it carries no message, promises nothing and never raises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Bell(Protocol):
+    """What the flow rings after a commit."""
+
+    def ring(self, lanes: Iterable[str]) -> None:
+        """Says "look" for `lanes`. Best effort: a lost ring costs one sweep."""
+
+
+class EmbeddedBell:
+    """A bell inside one process: rings gather in a set until the worker's loop takes them."""
+
+    def __init__(self) -> None:
+        self._lanes: set[str] = set()
+        self._heard = threading.Condition()
+
+    def ring(self, lanes: Iterable[str]) -> None:
+        with self._heard:
+            self._lanes.update(lanes)
+            self._heard.notify()
+
+    def wait(self, seconds: float) -> set[str]:
+        """The lanes that were rung, each once; waits up to `seconds` for the first. Empty if none was."""
+        with self._heard:
+            if not self._lanes:
+                self._heard.wait(seconds)
+            lanes, self._lanes = self._lanes, set()
+            return lanes

@@ -1,0 +1,129 @@
+"""The embedded receiver: one thread per lane that has work, one for rings, one for ticks. Stops within its grace, losing nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from hub.core.errors import StoreBusy
+from hub.flow.deliver import deliver
+from hub.flow.hub import Hub
+from hub.flow.recover import sweep
+from hub.kit.http import Sender
+from hub.logs import event
+from hub.transport.bell import EmbeddedBell
+
+SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
+PAUSE_S = 0.5  # after a fault of ours (the store is away, a bug): long enough not to spin, short enough not to be noticed
+
+
+class Lane(threading.Thread):
+    """Works off one lane whenever it is rung. Has its own sender, with its own kept-alive connections."""
+
+    def __init__(self, hub: Hub, name: str, sender: Callable[[], Sender]) -> None:
+        super().__init__(name=f"lane-{name}", daemon=True)
+        self._hub = hub
+        self._lane = name
+        self._make_sender = sender
+        self._rung = threading.Event()
+        self._stopping = threading.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    def stop(self) -> None:
+        """No further claim; what is under way is finished."""
+        self._stopping.set()
+        self._rung.set()
+
+    def run(self) -> None:
+        sender = self._make_sender()
+        try:
+            while not self._stopping.is_set():
+                self._rung.wait()
+                # Cleared before the work, not after it: a ring during the work means one more look, never a missed one.
+                self._rung.clear()
+                self._work(sender)
+        finally:
+            sender.close()
+
+    def _work(self, sender: Sender) -> None:
+        while not self._stopping.is_set():
+            try:
+                if not deliver(self._hub, self._lane, sender):
+                    return
+            except StoreBusy as error:
+                event("lane.paused", str(error), level="warning", lane=self._lane)
+                self._stopping.wait(PAUSE_S)
+                return
+            except Exception as error:  # noqa: BLE001
+                # What was claimed stays leased and comes back by itself when the lease ends.
+                event("lane.failed", repr(error), level="error", lane=self._lane)
+                self._stopping.wait(PAUSE_S)
+                return
+
+
+class Loop:
+    """Hears rings and ticks. `start` returns at once; `stop` waits for what is under way, up to `grace` seconds."""
+
+    def __init__(self, hub: Hub, bell: EmbeddedBell, sender: Callable[[], Sender]) -> None:
+        self._hub = hub
+        self._bell = bell
+        self._sender = sender
+        self._lanes: dict[str, Lane] = {}
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._listen, name="bell", daemon=True),
+            threading.Thread(target=self._tick, name="tick", daemon=True),
+        ]
+        self.ticked_at = time.monotonic()  # of the last sweep that worked: readiness looks at it
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, grace: float) -> bool:
+        """Returns whether everything under way was finished. What was not comes back when its lease ends."""
+        end = time.monotonic() + grace
+        self._stopping.set()
+        self._bell.ring(())
+        for lane in self._lanes.values():
+            lane.stop()
+        for thread in (*self._threads, *self._lanes.values()):
+            thread.join(max(0.0, end - time.monotonic()))
+        finished = not any(lane.is_alive() for lane in self._lanes.values())
+        if finished:
+            self._sign_off()
+        return finished
+
+    def _sign_off(self) -> None:
+        """A worker that ended in good order is not one that was lost. If this fails, it holds nothing: nobody is the worse for it."""
+        try:
+            self._hub.store.sign_off(self._hub.worker)
+        except StoreBusy as error:
+            event("worker.unsigned", str(error), level="warning")
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            for name in self._bell.wait(self._hub.settings.sweep):
+                lane = self._lanes.get(name)
+                if lane is None:
+                    lane = self._lanes[name] = Lane(self._hub, name, self._sender)
+                    lane.start()
+                lane.ring()
+
+    def _tick(self) -> None:
+        signed_at = float("-inf")
+        while not self._stopping.wait(self._hub.settings.sweep):
+            try:
+                if time.monotonic() - signed_at >= SIGN_S:
+                    self._hub.store.sign(self._hub.worker)
+                    signed_at = time.monotonic()
+                sweep(self._hub)
+                self._hub.catalogs.refresh()
+                self.ticked_at = time.monotonic()
+            except StoreBusy as error:
+                event("sweep.failed", str(error), level="warning")
+            except Exception as error:  # noqa: BLE001  the next tick tries again
+                event("sweep.failed", repr(error), level="error")

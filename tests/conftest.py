@@ -1,0 +1,48 @@
+"""What all tests share: real stores on both databases, each test with its own."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from hub.store import Store, open_store
+
+POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+
+
+def missing(service: str, reason: str) -> None:
+    """A service that is missing is a skip at the desk that says so, and a failure where the run promised to have it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{service} is missing: {reason}")
+    pytest.skip(f"{service} is missing: {reason}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path) -> Iterator[str]:
+    """The address of an empty database of the test's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/hub.sqlite3"
+        return
+    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    name = f"crossdock_{secrets.token_hex(6)}"
+    try:
+        with server.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    except sa.exc.OperationalError as error:
+        server.dispose()
+        missing("PostgreSQL", str(error.orig).strip())
+    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+def store(store_url) -> Iterator[Store]:
+    """An open store with this hub's schema."""
+    opened = open_store(store_url, writer=True)
+    opened.migrate()
+    yield opened
+    opened.close()

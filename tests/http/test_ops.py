@@ -1,0 +1,224 @@
+"""What operators ask and do over `/ops/v1`, who may, and that every answer is what its OpenAPI document says."""
+
+import itertools
+import json
+
+import pytest
+import requests
+
+from hub.core.delivery import Dead, Exchange, Settled
+from hub.core.errors import Reason, Why
+from hub.http import answers
+from tests.support.hubs import small_workspace
+from tests.support.servers import served, small_hub
+
+TOKEN = "an-operators-token"
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ops")
+    with (
+        small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3", HUB_OPS_TOKEN=TOKEN) as made,
+        served(made, "granian") as answering,
+    ):
+        yield answering
+
+
+@pytest.fixture(scope="module")
+def caller(hub):
+    return hub.caller("shop")
+
+
+@pytest.fixture
+def accepted(caller):
+    """A message of the test's own, with its deliveries."""
+    number = f"OPS-{next(NUMBERS)}"
+    body = b'{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}' % number.encode()
+    return number, caller.post("/api/v1/shop/order.placed", body, number).json()["data"]["messageId"]
+
+
+def get(hub, path, **headers):
+    return requests.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=10)
+
+
+def post(hub, path, document, **headers):
+    given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return requests.post(f"{hub.url}/ops/v1{path}", data=body, headers={name: value for name, value in given.items() if value}, timeout=10)
+
+
+def fits(schema, answer):
+    """The answer's data, once it is known to be what the schema says: nothing missing, nothing more."""
+    assert answer.status_code == 200, answer.text
+    assert answers.envelope(schema)().validate(answer.json()) == {}
+    return answer.json()["data"]
+
+
+def test_a_message_is_found_by_its_keys_and_shown_with_its_deliveries(hub, accepted):
+    number, message_id = accepted
+    for query in (f"key={number}", f"key={number}&name=orderNo", f"id={message_id}", f"key={number}&status=pending&disposition=routed&type=shop/order.placed"):
+        assert [item["id"] for item in fits(answers.Messages, get(hub, f"/messages?{query}"))["items"]] == [message_id]
+    assert fits(answers.Messages, get(hub, f"/messages?key={number}&status=dead"))["items"] == []
+    one = fits(answers.Message, get(hub, f"/messages/{message_id}"))
+    assert [line["status"] for line in one["deliveries"]] == ["pending"]
+    stages = fits(answers.Stages, get(hub, f"/messages/{message_id}/stages"))
+    assert stages["decoded"]["orderNo"] == number
+    assert stages["deliveries"][0]["mapped"]
+    story = fits(answers.Story, get(hub, f"/trace/{number}"))
+    assert [message["id"] for message in story["messages"]] == [message_id]
+
+
+def test_pages_neither_skip_nor_repeat(hub, caller):
+    for number in range(5):
+        caller.post("/api/v1/shop/order.placed", b'{"orderNo":"PG-%d","items":[{"sku":"S","quantity":1}]}' % number, f"pg-{number}")
+    whole = [item["id"] for item in fits(answers.Messages, get(hub, "/messages?limit=500"))["items"]]
+    paged, after = [], None
+    while True:
+        page = fits(answers.Messages, get(hub, "/messages?limit=2" + (f"&before={after}" if after else "")))
+        paged += [item["id"] for item in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert paged == whole
+
+
+def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
+    # Given a delivery that died
+    _, message_id = accepted
+    claims = hub.hub.store.claim("warehouse", size=256, lease_s=30, worker="test")
+    [claim] = [one for one in claims if one.message.id == message_id]
+    hub.hub.store.return_leases([one for one in claims if one is not claim])
+    hub.hub.store.settle([Settled(claim, Dead(Why(Reason.REFUSED, "no")), Exchange(), claim.message.revision)])
+    waiting = fits(answers.Deliveries, get(hub, "/deliveries/dead"))["items"]
+    assert [(line["id"], line["why"]["reason"]) for line in waiting] == [(claim.id, "refused")]
+    # When a person replays it, then it is pending again; a second time changes nothing
+    assert post(hub, "/deliveries/replay", {"ids": [claim.id], "by": "ann"}).json()["data"] == {claim.id: "reopened"}
+    assert post(hub, "/deliveries/replay", {"ids": [claim.id], "by": "ann"}).json()["data"][claim.id] != "reopened"
+    # When a person cancels it, then it ends, with the name and the reason
+    assert post(hub, "/deliveries/cancel", {"ids": [claim.id], "by": "ann", "why": "sold out"}).json()["data"] == {claim.id: "cancelled"}
+    [line] = fits(answers.Message, get(hub, f"/messages/{message_id}"))["deliveries"]
+    assert (line["status"], line["changedBy"]) == ("cancelled", "ann")
+    assert fits(answers.Books, get(hub, "/conservation"))["unaccounted"] == 0
+
+
+def test_the_landscape_is_told(hub):
+    systems = fits(answers.Systems, get(hub, "/systems"))
+    assert {"shop", "warehouse"} <= {system["name"] for system in systems["items"]}
+    routes = fits(answers.Routes, get(hub, "/routes"))
+    assert routes["revision"] == systems["revision"]
+    assert any(target.startswith("warehouse/") for route in routes["items"] for target in route["targets"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nonsense=1", "limit=1&limit=2", "limit=0", "limit=501", "limit=-1", "limit=1e3", "limit=%EF%BC%91", "limit=1_0", "limit=", "before=1", "id=x",
+        "status=lost", "disposition=x", "since=2026-01-01", "since=20260101T101010Z", "since=2026-01-01T10:10:10", "since=2026-02-30T00:00:00Z",
+        "key=", "key=%00", "key=a%0Ab", "key=%FF", "key=" + "a" * 256, "type=" + "a" * 151,
+    ],
+)  # fmt: skip
+def test_a_query_that_does_not_fit_is_refused(hub, query):  # B14, B36, B90
+    answer = get(hub, f"/messages?{query}")
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["code"] in (40000, 40008)
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "code"),
+    [
+        (b"", 400, 40001),
+        (b"{", 400, 40002),
+        (b'{"ids":[],"by":"a","by":"b"}', 400, 40002),
+        ({"ids": [], "by": "ann"}, 400, 40000),
+        ({"ids": ["x"], "by": "ann"}, 400, 40000),
+        ({"ids": [1], "by": "ann"}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"]}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"], "by": "ann\n"}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"], "by": "ann", "force": "yes"}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"], "by": "ann", "force": 1}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"], "by": "ann", "state": "dead"}, 400, 40000),
+        ({"ids": ["01a00000-0000-7000-8000-000000000000"] * 10_001, "by": "ann"}, 400, 40000),
+        (b" " * (1 << 20) + b"{}", 413, 41300),
+    ],
+    ids=["empty", "cut", "twice", "none", "no-uuid", "number", "nobody", "line-break", "yes", "one", "state", "too-many", "too-large"],
+)
+def test_a_body_that_does_not_fit_is_refused(hub, document, status, code):  # B34, B35, B95
+    answer = post(hub, "/deliveries/replay", document)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    if code == 40000:
+        assert answer.json()["details"]
+
+
+def test_a_form_does_not_pass(hub):  # B92
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", None):
+        assert post(hub, "/deliveries/replay", b'{"ids":[],"by":"x"}', content_type=kind).status_code == 415
+
+
+def test_an_unknown_id_has_its_own_result(hub):
+    unknown = "01a00000-0000-7000-8000-000000000000"
+    assert post(hub, "/deliveries/replay", {"ids": [unknown], "by": "ann"}).json()["data"][unknown] != "reopened"
+    for path in (f"/messages/{unknown}", f"/messages/{unknown}/stages", "/trace/no-such-number"):
+        assert get(hub, path).json()["code"] == 40400
+
+
+def test_only_this_machine_or_the_token_is_let_in(hub):  # B99
+    for path in ("/ops/v1/conservation", "/ops/v1/openapi.json", "/ops/v1/nothing", "/metrics"):
+        through_a_proxy = {"x-forwarded-for": "203.0.113.7"}
+        refused = requests.get(hub.url + path, headers=through_a_proxy, timeout=10)
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        for wrong in ("Bearer x", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", "Bearer"):
+            assert requests.get(hub.url + path, headers={**through_a_proxy, "authorization": wrong}, timeout=10).status_code == 401
+        assert requests.get(hub.url + path, headers={**through_a_proxy, "authorization": f"Bearer {TOKEN}"}, timeout=10).status_code in (200, 404)
+    assert get(hub, "/conservation", host="rebound.example").status_code == 401
+    assert get(hub, "/conservation", origin="https://evil.example").status_code == 401
+    assert get(hub, "/conservation", origin=hub.url).status_code == 200
+
+
+def test_the_document_names_every_call(hub):
+    document = get(hub, "/openapi.json").json()
+    assert document["openapi"] == "3.1.0"
+    assert set(document["paths"]) == {
+        "/ops/v1/messages", "/ops/v1/messages/{message_id}", "/ops/v1/messages/{message_id}/stages", "/ops/v1/trace/{value}", "/ops/v1/deliveries/{status}",
+        "/ops/v1/deliveries/replay", "/ops/v1/deliveries/cancel", "/ops/v1/conservation", "/ops/v1/systems", "/ops/v1/routes",
+    }  # fmt: skip
+    assert all("200" in call["responses"] for path in document["paths"].values() for name, call in path.items() if name in ("get", "post"))
+
+
+def test_metrics_are_what_the_books_say(hub, accepted):
+    text = requests.get(hub.url + "/metrics", timeout=10).text
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    books = get(hub, "/conservation").json()["data"]
+    assert float(lines["hub_unaccounted"]) == 0
+    assert float(lines['hub_messages{disposition="routed"}']) == books["routed"]
+    assert float(lines['hub_deliveries{status="pending"}']) == books["deliveries"]["pending"]
+    assert float(lines['hub_accepted_total{kind="new"}']) >= 1
+    assert float(lines['hub_posts_total{status="202"}']) >= 1
+    assert float(lines["hub_accept_seconds_count"]) >= 1
+    assert float(lines["hub_commit_backlog"]) == 0
+    assert any(name.startswith("hub_refused_total") for name in lines)
+
+
+def test_health_says_ok_or_not_and_nothing_else(hub):  # B99
+    for path in ("/health/live", "/health/ready"):
+        answer = requests.get(hub.url + path, timeout=10)
+        assert (answer.status_code, answer.json()["data"]) == (200, {"status": "ok"})
+    with served(hub.hub, "wsgi", ticked_at=lambda: -1e9) as stuck:
+        answer = requests.get(stuck.url + "/health/ready", timeout=10)
+        assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", 50300)
+
+
+def test_without_a_token_there_is_nothing_for_strangers(tmp_path):
+    with (
+        small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made,
+        served(made, "wsgi") as plain,
+    ):
+        assert requests.get(plain.url + "/ops/v1/conservation", headers={"x-real-ip": "203.0.113.7"}, timeout=10).status_code == 404
+        assert requests.get(plain.url + "/ops/v1/conservation", timeout=10).status_code == 200
+
+
+def test_the_page_of_codes_is_served(hub):
+    answer = requests.get(hub.url + "/docs/errors", timeout=10)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert 'id="42200"' in answer.text

@@ -1,0 +1,88 @@
+"""The schema: what the migrations make is what the tables say, on both databases, and there is a way back."""
+
+import re
+
+import pytest
+import setuptools
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from hub.core.delivery import Status
+from hub.store import migrate, tables
+from hub.store.database import Database
+
+
+@pytest.fixture
+def database(store_url):
+    opened = Database(store_url, writer=True)
+    yield opened
+    opened.close()
+
+
+def shape(database):
+    """All that the database itself knows of the schema: tables, columns, indexes with their conditions, constraints."""
+
+    def work(connection):
+        if database.is_postgresql:
+            queries = (
+                "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+                "SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns WHERE table_schema = 'public'",
+                "SELECT relname, reloptions::text FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+            )
+        else:
+            queries = ("SELECT tbl_name, name, sql FROM sqlite_master",)
+        rows = [row for query in queries for row in connection.exec_driver_sql(query)]
+        return sorted(words for words in ([re.sub(r"[\s\"]+", " ", str(word)) for word in row] for row in rows) if "alembic" not in " ".join(words))
+
+    return database.read(work)
+
+
+def test_the_migrations_make_what_the_tables_say(database):
+    # Given a store that was migrated
+    migrate.upgrade(database)
+
+    # Then nothing differs from the tables, as far as the migration tool can see
+    def differences(connection):
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), tables.metadata)
+
+    assert database.read(differences) == []
+
+
+def test_down_to_the_last_condition_of_an_index(database):
+    # Given the schema as the tables make it, then as the migrations make it
+    database.write(tables.metadata.create_all)
+    made = shape(database)
+    database.write(tables.metadata.drop_all)
+    migrate.upgrade(database)
+    # Then the database itself tells both alike: the conditions of partial indexes and CHECKs too
+    columns_in_order = [sorted(re.split(r", ", " ".join(row))) for row in made]
+    assert [sorted(re.split(r", ", " ".join(row))) for row in shape(database)] == columns_in_order
+
+
+def test_up_down_and_up_again_is_the_same(database):
+    migrate.upgrade(database)
+    first = shape(database)
+    migrate.downgrade(database, "base")
+    assert [row for row in shape(database) if "delivery" in " ".join(row)] == []
+    assert migrate.current(database) is None
+    migrate.upgrade(database)
+    assert shape(database) == first
+    assert migrate.current(database) == migrate.head()
+
+
+def test_migrating_twice_changes_nothing(store):
+    store.migrate()
+    assert store.is_current()
+
+
+def test_the_database_knows_exactly_the_eight_states(store, store_url):
+    engine = sa.create_engine(store_url)
+    [check] = [one for one in sa.inspect(engine).get_check_constraints("delivery") if one["name"] == "ck_delivery_status"]
+    engine.dispose()
+    assert set(re.findall(r"'(\w+)'", check["sqltext"])) == {status.value for status in Status}
+
+
+def test_the_migrations_are_in_the_wheel():
+    assert "hub.store.migrations.versions" in setuptools.find_packages(include=["hub*"])

@@ -1,0 +1,86 @@
+"""Papers are tested too: tables equal the code, links resolve, both READMEs show the same commands, and README's commands are run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub.catalog.codes import MEANING
+from hub.core.delivery import TRANSITIONS, Status
+from hub.core.errors import Code, Reason
+from hub.http.codes import MEANINGS
+from hub.settings import TABLE
+from hub.store import tables
+from tests.support.hubs import HubProcess
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def rows(page):
+    text = (ROOT / page).read_text("utf-8")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
+
+
+def test_every_setting_stands_in_the_operators_page():
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows("docs/operating.md") if row[0].startswith("`HUB_")}
+    assert told == {f"HUB_{entry.name.upper()}": entry.default for entry in TABLE}
+
+
+def test_every_code_stands_in_the_partners_page():
+    told = {row[0]: (row[1].strip("`"), row[2], row[3]) for row in rows("docs/errors.md") if row[0].isdigit()}
+    assert told == {str(int(code)): (code.label, MEANINGS[code].title, MEANINGS[code].do) for code in Code}
+
+
+def test_every_reason_stands_in_the_page():
+    text = (ROOT / "docs/errors.md").read_text("utf-8")
+    assert [reason for reason in Reason if f"`{reason.value}`" not in text] == []
+
+
+def test_every_check_stands_in_the_engineers_page():
+    told = {row[0].strip("`"): row[1] for row in rows("docs/checks.md") if re.fullmatch(r"`[EW]\d{3}`", row[0])}
+    assert told == {code.value: text for code, text in MEANING.items()}
+
+
+def test_the_drawing_the_table_and_the_database_agree_on_the_states():
+    told = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in rows("docs/states.md") if row[0].strip("`") in set(Status)}
+    assert told == {status.value: {other.value for other in after} for status, after in TRANSITIONS.items()}
+    [check] = [one for one in tables.delivery.constraints if str(one.name).endswith("delivery_status")]
+    assert set(re.findall(r"'(\w+)'", str(check.sqltext))) == {status.value for status in Status}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_resolve(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_both_readmes_show_the_same_make_commands():
+    shown = [set(re.findall(r"make (?:demo ARGS=--once|demo|test)", (ROOT / name).read_text("utf-8"))) for name in ("README.md", "README.zh-CN.md")]
+    assert shown[0] == shown[1]
+
+
+def test_the_readmes_curl_commands_work_as_they_stand(tmp_path):
+    """The block is run by a shell; only the hub's address and the place of the `hub` command are put in."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    block = text.split("<!-- test: start -->")[1].split("<!-- test: end -->")[0].split("```sh\n")[1].split("```")[0]
+    secrets = {f"{name}_{part}": "ak_test" for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP") for part in ("KEY", "SECRET")}
+    hub = HubProcess(ROOT, f"sqlite:///{tmp_path}/hub.sqlite3", hub_sweep=5, **secrets).start()
+    try:
+        (tmp_path / "var").mkdir()
+        script = block.replace(".venv/bin/hub", f"{sys.executable} -m hub").replace("http://127.0.0.1:8080", hub.url)
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=tmp_path, env={**os.environ, **hub.environment}, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        first, again, wrong, status = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        assert '"duplicate":false' in first
+        assert '"duplicate":true' in again
+        assert all(word in wrong for word in ('"code":42200', '"pointer":"/items/0/quantity"', '"got"', '"want"', '"fix"'))
+        assert '"target":"wms/outbound.create@1"' in status
+    finally:
+        hub.stop()

@@ -1,0 +1,51 @@
+"""The vault: sealed texts open only where they were sealed; references are resolved strictly (INPUTS B60, S24)."""
+
+import os
+
+import pytest
+
+from hub.vault import Vault, VaultError, new_key, new_master_key, read_master_key, resolve
+
+VAULT = Vault(bytes(32))
+
+
+def test_a_sealed_text_opens_for_its_row_alone():
+    sealed = VAULT.seal("whsec_x", "k_1")
+    assert VAULT.open(sealed, "k_1") == "whsec_x"
+    assert "whsec" not in sealed
+    with pytest.raises(VaultError, match="another row"):
+        VAULT.open(sealed, "k_2")
+
+
+def test_another_master_key_opens_nothing_and_says_which_it_was():
+    with pytest.raises(VaultError, match="another master key"):
+        Vault(bytes(31) + b"1").open(VAULT.seal("x", "r"), "r")
+
+
+def test_an_altered_text_does_not_open():
+    sealed = VAULT.seal("x", "r")
+    with pytest.raises(VaultError):
+        VAULT.open(sealed[:-4] + "AAAA", "r")
+
+
+def test_keys_are_random_and_hashed_with_a_pepper():
+    assert new_key() != new_key()
+    assert VAULT.hash_key("ak") != Vault(bytes(31) + b"1").hash_key("ak")
+    assert len(read_master_key(new_master_key())) == 32
+
+
+def test_references(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    file.chmod(0o600)
+    assert resolve("env:A", {"A": "x"}) == "x"
+    assert resolve(f"file:{file}", {}) == "s3cret"
+    file.chmod(0o644)
+    with pytest.raises(VaultError, match="chmod 600"):
+        resolve(f"file:{file}", {})
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "big").write_bytes(b"x" * 100_000)
+    (tmp_path / "big").chmod(0o600)
+    for bad in ("env:MISSING", "env:", "plain", f"file:{tmp_path}/none", f"file:{tmp_path}/pipe", f"file:{tmp_path}/big", f"file:{tmp_path}"):
+        with pytest.raises(VaultError):
+            resolve(bad, {})
