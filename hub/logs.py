@@ -5,15 +5,21 @@ Imports hub.core and hub.settings. Third party that lives here: structlog.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import queue
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+import threading
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
 
 import structlog
 
 HIDDEN = frozenset({"secret", "password", "authorization", "token", "key", "body", "payload", "signature", "master_key", "phone", "address", "name"})
+
+MAX_WAITING = 10_000  # lines that wait for a slow reader of standard error; what comes beyond them is counted, not kept
+DRAIN_S = 1.0  # that an ending process gives its last lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _logger = structlog.get_logger()
@@ -21,6 +27,8 @@ _logger = structlog.get_logger()
 
 def set_up(level: str = "info", form: str = "json") -> None:
     """Lines to standard error: JSON for machines, or text for people."""
+    outlet = Outlet(sys.stderr)
+    atexit.register(outlet.drain)
     renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
@@ -30,9 +38,43 @@ def set_up(level: str = "info", form: str = "json") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: outlet,
         cache_logger_on_first_use=True,
     )
+
+
+class Outlet:
+    """Writes lines from a thread of its own: a pipe that nobody reads stops the log, never the hub. Lines that find no room are counted."""
+
+    def __init__(self, stream: TextIO, room: int = MAX_WAITING) -> None:
+        self._stream = stream
+        self._lines: queue.Queue[str] = queue.Queue(room)
+        self._dropped = 0
+        threading.Thread(target=self._write, name="log", daemon=True).start()
+
+    def msg(self, line: str) -> None:
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    debug = info = warning = error = msg
+
+    def drain(self, seconds: float = DRAIN_S) -> None:
+        """Waits until all lines are out, at most so long."""
+        with self._lines.all_tasks_done:
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, seconds)
+
+    def _write(self) -> None:
+        while True:
+            line = self._lines.get()
+            dropped, self._dropped = self._dropped, 0
+            with contextlib.suppress(OSError, ValueError):  # a closed stream; the next line may find it open again
+                if dropped:
+                    self._stream.write(f'{{"event": "log.dropped", "level": "warning", "lines": {dropped}}}\n')
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            self._lines.task_done()
 
 
 def event(key: str, text: str = "", *, level: str = "info", **fields: Any) -> None:
@@ -43,11 +85,18 @@ def event(key: str, text: str = "", *, level: str = "info", **fields: Any) -> No
 
 def _hide(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in fields.items():
-        if name in HIDDEN:
-            fields[name] = "***"
-        elif isinstance(value, str) and name != "event":
-            fields[name] = _one_line(value)
+        if name != "event":
+            fields[name] = "***" if name in HIDDEN else _shown(value)
     return fields
+
+
+def _shown(value: Any) -> Any:
+    """A value as a line may show it, at any depth: what has a hidden name is masked, texts stay on one line."""
+    if isinstance(value, Mapping):
+        return {_one_line(str(name)): "***" if str(name).lower() in HIDDEN else _shown(member) for name, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(member) for member in value]
+    return _one_line(value) if isinstance(value, str) else value
 
 
 def _one_line(text: str) -> str:

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 MAX_SECRET_FILE = 64 * 1024
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class VaultError(ValueError):
@@ -79,16 +81,28 @@ def read_master_key(text: str) -> bytes:
         raise VaultError("The master key is 32 bytes in base64; `hub init` makes one.") from error
 
 
-def resolve(reference: str, environment: Mapping[str, str]) -> str:
-    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file, readable by its owner alone). Raises VaultError."""
+class Secret(str):
+    """A secret that was resolved. Usable as text; printed, formatted with `!r` or logged it shows `***`, so that a careless line gives nothing away."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
+    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file, readable by its owner alone).
+
+    Raises VaultError; it names a variable or a path, and never repeats what is no reference: that may be the secret itself.
+    """
     scheme, _, name = reference.partition(":")
-    if scheme == "env" and name:
+    if scheme == "env" and _VARIABLE.fullmatch(name):
         if not environment.get(name):
             raise VaultError(f"The environment has no {name}; {reference} wants it.")
-        return environment[name]
+        return Secret(environment[name])
     if scheme == "file" and name:
-        return _from_file(Path(name))
-    raise VaultError(f"{scheme or 'nothing'}: is no reference to a secret; write env:NAME or file:PATH.")
+        return Secret(_from_file(Path(name)))
+    raise VaultError(f"A text of {len(reference)} characters is no reference to a secret; write env:NAME or file:PATH.")
 
 
 def _from_file(path: Path) -> str:

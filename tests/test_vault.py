@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from hub.vault import Vault, VaultError, new_key, new_master_key, read_master_key, resolve
+from hub.vault import Secret, Vault, VaultError, new_key, new_master_key, read_master_key, resolve
 
 VAULT = Vault(bytes(32))
 
@@ -49,3 +49,17 @@ def test_references(tmp_path):
     for bad in ("env:MISSING", "env:", "plain", f"file:{tmp_path}/none", f"file:{tmp_path}/pipe", f"file:{tmp_path}/big", f"file:{tmp_path}"):
         with pytest.raises(VaultError):
             resolve(bad, {})
+
+
+@pytest.mark.parametrize("written", ["whsec_9fKd2hPq", "env:whsec/9fKd2hPq==", "9fKd2hPq:rest", "hunter2-9fKd2hPq"])
+def test_a_secret_that_stands_where_a_reference_belongs_is_not_repeated(written):
+    with pytest.raises(VaultError) as caught:
+        resolve(written, {})
+    assert "9fKd2hPq" not in str(caught.value)
+
+
+def test_a_resolved_secret_shows_nothing_when_it_is_printed():
+    secret = resolve("env:A", {"A": "s3cret"})
+    assert isinstance(secret, Secret)
+    assert "s3cret" not in repr([secret])
+    assert secret.encode() == b"s3cret"

@@ -35,7 +35,7 @@ Kind: TypeAlias = Literal["ok", "unreachable", "no_answer", "bad_answer"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `deadline_s` covers name, connection, TLS, sending and the whole answer. `repeat_ok`: the receiver knows a repeat by its key."""
+    """One request. `deadline_s` covers name, connection, TLS, sending and the whole answer."""
 
     method: str
     url: str
@@ -43,7 +43,6 @@ class Call:
     body: bytes = b""
     deadline_s: float = 5.0
     connect_s: float = 3.0
-    repeat_ok: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +251,6 @@ class _Line:
 
     def load(self, call: Call) -> None:
         """Makes the handle ready for `call`, and forgets the one before."""
-        self._repeat_ok = call.repeat_ok
         self._sent = 0
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0
@@ -294,10 +292,9 @@ class _Line:
 
     def _before_request(self, *_: Any) -> int:
         self._sent += 1
-        # A second call means that the kept-alive connection died before the first answer byte and libcurl would send again by itself.
-        if self._sent > 1 and not self._repeat_ok:
-            return int(pycurl.PREREQFUNC_ABORT)
-        return int(pycurl.PREREQFUNC_OK)
+        # A second call means that the kept-alive connection died before the first answer byte and libcurl would send again by itself. One attempt
+        # is one request on the wire (PROMISES F59): whether it is sent again is for the retry layer to say, which writes it down.
+        return int(pycurl.PREREQFUNC_ABORT if self._sent > 1 else pycurl.PREREQFUNC_OK)
 
     def _on_header(self, line: bytes) -> int:
         self._header_bytes += len(line)

@@ -54,24 +54,16 @@ def test_a_connection_that_dies_before_the_answer_is_not_sent_on_again(sender, r
     # Given a kept-alive connection, which the target closes once it has read the second request
     target = rude(lambda turn: CLOSE if turn == 2 else OK)
     sender.send([call(target.url)])
-    # When the receiver would not know a repeat, then libcurl's own second try is stopped: one attempt, one arrival, and the outcome is in doubt
-    [done] = sender.send([call(target.url, repeat_ok=False)])
+    # Then libcurl's own second try is stopped: one attempt, one arrival, and the outcome is in doubt
+    [done] = sender.send([call(target.url)])
     assert (done.kind, done.sent, done.status) == ("no_answer", True, None)
     assert len(target.seen) == 2
-
-
-def test_where_the_receiver_knows_repeats_the_second_try_is_let_pass(sender, rude):
-    target = rude(lambda turn: CLOSE if turn == 2 else OK)
-    sender.send([call(target.url)])
-    [done] = sender.send([call(target.url, repeat_ok=True)])
-    assert (done.kind, len(target.seen)) == ("ok", 3)
-    assert target.seen[1][1] == target.seen[2][1]
 
 
 def test_a_target_that_closes_after_each_answer_gets_each_request_once(sender, rude):  # F59, I9
     target = rude(lambda turn: [OK, CLOSE])
     bodies = [b'{"n":%d}' % number for number in range(20)]
-    calls = [Call("POST", target.url, (), body, repeat_ok=False) for body in bodies]
+    calls = [Call("POST", target.url, (), body) for body in bodies]
     answers = [done for start in range(0, 20, 4) for done in sender.send(calls[start : start + 4], 2)]
     # Whatever raced with the closing: what was answered arrived, and nothing arrived twice
     arrived = [request.partition(b"\r\n\r\n")[2] for _, request in target.seen]
