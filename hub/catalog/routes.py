@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Path
 from hub.catalog.findings import Findings
 from hub.catalog.mappings import REF
-from hub.catalog.shape import Either, Formula, Key, ListOf, MapOf, Number, Reading, Record, Single, Span, Text, Whole, Word, lacks
+from hub.catalog.shape import Either, Fork, Formula, Key, ListOf, MapOf, Number, Reading, Record, Single, Span, Text, Whole, Word, Zone, lacks
 from hub.catalog.system import MESSAGE_NAME, SYSTEM_NAME
-from hub.core.delivery import InDoubtPolicy, WhenDead
+from hub.core import windows
+from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
 from hub.core.message import Ref
 from hub.core.retry import RetryPolicy
-from hub.core.routing import Destination, Drop, OrderPolicy, Route, Split, TargetPolicy
+from hub.core.routing import Batch, Canary, Capacity, Destination, Drop, HoldUntil, OrderPolicy, Route, Split, TargetPolicy
 
 _TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150)
 _TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150)
@@ -39,19 +41,56 @@ _ORDER = Either(
     Record({"when_dead": Key(Word(tuple(word.value for word in WhenDead)), "park, skip, block or latest", required=True)}, what="order"),
 )
 _TIMEOUT = Span("1ms", "10m")
+_PRIORITY = Word(tuple(priority.value for priority in Priority))
+_EXPIRES = Span("1s", "365d")
 _HOW: dict[str, Key] = {
     "retry": Key(_RETRY, "when to try again"),
     "order": Key(_ORDER, "per target and business key; none switches it off"),
     "timeout": Key(_TIMEOUT, "for everything: name, connection, sending, answer"),
+    "priority": Key(_PRIORITY, "urgent goes first, bulk last, of what is due for one target"),
+    "expires": Key(_EXPIRES, "not delivered within this: cancelled, as it is of no use any more"),
 }
+_BATCH = Record(
+    {
+        "size": Key(Whole(1, 1_000), "the most in one call", required=True),
+        "within": Key(Span("10ms", "1d"), "the longest that one waits for the others", required=True),
+    },
+    what="batch",
+)
+_CANARY = Record(
+    {
+        "percent": Key(Number(0, 100), "the share of the values of `by` that go to `then`"),
+        "by": Key(Formula(), "whose values are shared out: a value is always on the same side"),
+        "when": Key(Formula(), "in place of a share: what goes to `then`"),
+        "then": Key(_TO, "the trial, such as wms/outbound.create@2", required=True),
+        "else": Key(_TO, "all others, such as wms/outbound.create@1", required=True),
+        **_HOW,
+    },
+    what="canary",
+    excludes=(("percent", "when"), ("by", "when")),
+)
 _DESTINATION = Record(
     {
         "when": Key(Formula(), "only if this holds"),
+        "batch": Key(_BATCH, "several go out in one call, as a JSON array"),
         **_HOW,
         "reply": Key(REF, "the message that the target's answer becomes, such as inventory/stock.reserved@1"),
     },
-    later=frozenset({"batch", "topic", "canary", "rate", "breaker", "priority", "expires"}),
+    later=frozenset({"topic", "rate", "breaker"}),
     what="a destination",
+    excludes=(("batch", "reply"),),
+)
+_ZONE = Zone()
+_HOLD = Record(
+    {"until": Key(Formula(), "an expression that gives a time", required=True), "zone": Key(_ZONE, "where a time without an offset is meant")}, what="hold"
+)
+_CAPACITY = Record(
+    {
+        "limit": Key(Text(want="a number per unit such as 5000/day", pattern=windows.PATTERN), "5000/day", required=True),
+        "by": Key(Formula(), "each value has a capacity of its own"),
+        "zone": Key(_ZONE, "whose clock says when a day begins; default UTC"),
+    },
+    what="capacity",
 )
 _ROUTE = Record(
     {
@@ -67,10 +106,17 @@ _ROUTE = Record(
             Record({"list": Key(_PATH, "path of a list", required=True), "by": Key(Formula(), "one part per group; without it one per element")}, what="split"),
             "one message becomes several",
         ),
-        "to": Key(ListOf(Either(_TO, Single(MapOf(_TO, _DESTINATION))), most=200), "where it goes, such as [wms/outbound.create@1]", required=True),
+        "hold": Key(_HOLD, "its deliveries wait until then"),
+        "capacity": Key(_CAPACITY, "what is over it waits for the next window"),
+        "to": Key(
+            ListOf(Either(_TO, Fork("canary", _CANARY, Single(MapOf(_TO, _DESTINATION)))), most=200),
+            "where it goes, such as [wms/outbound.create@1]",
+            required=True,
+        ),
+        "alert": Key(Word(("P0", "P1", "P2", "P3")), "the level at which its dead letters are told"),
         **_HOW,
     },
-    later=frozenset({"hold", "capacity", "enrich", "mode", "deadline", "fallback", "canary", "batch", "priority", "expires", "alert", "tests"}),
+    later=frozenset({"enrich", "mode", "deadline", "fallback", "tests"}),
     what="a route",
 )
 _TARGET = Record(
@@ -100,6 +146,8 @@ class Wish:
     to: str
     path: Path
     row: dict[str, Any]
+    canary: Canary | None = None
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +179,7 @@ def read(document: Document, findings: Findings) -> RoutesFile:
             continue
         own = {key: row[key] for key in _HOW if row.get(key) is not None}
         wishes = tuple(_wishes(name, row))
+        _judge_canaries(document, name, row, findings)
         routes.append(RouteFile(name, row.get("from"), row, wishes, (defaults, own)))
         _judge_owner(document, name, findings)
         for path, chain in [(("routes", name), (defaults, own)), *((wish.path, (defaults, own, wish.row)) for wish in wishes)]:
@@ -143,11 +192,34 @@ def _wishes(route: str, row: dict[str, Any]) -> list[Wish]:
     wishes: list[Wish] = []
     for index, entry in enumerate(row.get("to") or ()):
         at: Path = ("routes", route, "to", index)
-        if isinstance(entry, tuple):
+        if isinstance(entry, dict):
+            wishes += _forked(entry.get("canary") or {}, (*at, "canary"))
+        elif isinstance(entry, tuple):
             wishes.append(Wish(entry[0], (*at, entry[0]), entry[1] or {}))
         elif entry is not None:
             wishes.append(Wish(entry, at, {}))
     return wishes
+
+
+def _forked(row: dict[str, Any], at: Path) -> list[Wish]:
+    """Both sides of a canary: two destinations, of which each message gets one."""
+    percent = row.get("percent")
+    canary = Canary(Decimal(str(percent)) if percent is not None else None, row.get("by"), row.get("when"))
+    how = {key: row[key] for key in _HOW if row.get(key) is not None}
+    return [Wish(row[side], (*at, side), how, canary, side == "then") for side in ("then", "else") if row.get(side)]
+
+
+def _judge_canaries(document: Document, route: str, row: dict[str, Any], findings: Findings) -> None:
+    """A trial is taken by a share of values, or by a condition; and both of its sides are one system's."""
+    for index, entry in enumerate(row.get("to") or ()):
+        canary = (entry.get("canary") or {}) if isinstance(entry, dict) else {}
+        place = document.place(("routes", route, "to", index, "canary"))
+        if canary and "when" not in canary and not {"percent", "by"} <= canary.keys():
+            findings.add(document.file, place, Check.MISSING_KEY, "the canary does not say who takes part", "add percent: 10 and by: orderNo, or when:")
+        sides = {str(canary[side]).partition("/")[0] for side in ("then", "else") if canary.get(side)}
+        if len(sides) > 1:
+            text = f"the two sides of the canary are of {' and '.join(sorted(sides))}: a key's deliveries would overtake each other"
+            findings.add(document.file, place, Check.EXCLUDES, text, "let both sides be of one system")
 
 
 def _targets(rows: dict[str, Any]) -> dict[str, TargetPolicy]:
@@ -207,9 +279,13 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
     chain = (*route.how, wish.row)
     order: Any = {"when_dead": WhenDead.PARK}
     timeout = timedelta(seconds=5)
+    priority, expires = Priority.NORMAL.value, None
     for layer in chain:
         order = layer.get("order") or order
         timeout = layer.get("timeout") or timeout
+        priority = layer.get("priority") or priority
+        expires = layer.get("expires") or expires
+    batch = wish.row.get("batch") or {}
     return Destination(
         ref=ref,
         when=wish.row.get("when"),
@@ -217,6 +293,11 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
         order=None if order == "none" else OrderPolicy(WhenDead(order.get("when_dead") or WhenDead.PARK)),
         timeout=timeout,
         reply=wish.row.get("reply"),
+        priority=Priority(priority),
+        expires=expires,
+        batch=Batch(batch["size"], batch["within"]) if batch.get("size") and batch.get("within") else None,
+        canary=wish.canary,
+        is_trial=wish.is_trial,
     )
 
 
@@ -224,6 +305,8 @@ def route(written: RouteFile, to: tuple[Destination, ...]) -> Route:
     """The route, once its destinations are resolved."""
     drop = written.row.get("drop") or {}
     split = written.row.get("split") or {}
+    hold = written.row.get("hold") or {}
+    capacity = written.row.get("capacity") or {}
     return Route(
         name=written.name,
         about=written.row.get("about") or "",
@@ -233,4 +316,7 @@ def route(written: RouteFile, to: tuple[Destination, ...]) -> Route:
         when=written.row.get("when"),
         drop=Drop(drop["when"], drop.get("why") or "") if drop.get("when") is not None else None,
         split=Split(split["list"], split.get("by")) if split.get("list") else None,
+        hold=HoldUntil(hold["until"], hold.get("zone") or "") if hold.get("until") is not None else None,
+        capacity=Capacity(windows.quota(capacity["limit"], capacity.get("zone") or "UTC"), capacity.get("by")) if capacity.get("limit") else None,
+        alert=written.row.get("alert") or "",
     )

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Protocol
+from zoneinfo import available_timezones
 
 from hub.catalog import durations
 from hub.catalog.codes import Check
@@ -185,6 +187,28 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone by its name in the IANA database."""
+
+    def read(self, node: Node, reading: Reading) -> str | None:
+        if not isinstance(node, Scalar):
+            _wrong_kind(node, reading, "a time zone such as Asia/Shanghai")
+            return None
+        if node.text not in _zones():
+            reading.fault(node, Check.OUT_OF_RANGE, f"{shown(node.text) or 'nothing'} is no time zone", did_you_mean(node.text, _zones()) or "Asia/Shanghai")
+            return None
+        return node.text
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": "string", "maxLength": 64}
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@dataclass(frozen=True, slots=True)
 class Formula:
     """An expression (JSONata), compiled where it stands."""
 
@@ -351,6 +375,24 @@ class Single:
 
     def schema(self) -> dict[str, Json]:
         return {**self.of.schema(), "minProperties": 1, "maxProperties": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A mapping that begins with one word reads as that word's shape, `{word: value}`; any other as `other`."""
+
+    word: str
+    shape: Shape
+    other: Shape
+
+    def read(self, node: Node, reading: Reading) -> Any:
+        if isinstance(node, Map) and node.get(self.word) is not None:
+            return Record({self.word: Key(self.shape)}, what=f"an element with {self.word}").read(node, reading)
+        return self.other.read(node, reading)
+
+    def schema(self) -> dict[str, Json]:
+        mine: dict[str, Json] = {"type": "object", "properties": {self.word: self.shape.schema()}, "required": [self.word], "additionalProperties": False}
+        return {"anyOf": [mine, self.other.schema()]}
 
 
 def published(shape: Shape, title: str) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from hub.core.adapter import Answer, Reply
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.message import Message, Ref
 from hub.core.retry import RetryPolicy, may_retry, wait_s
+from hub.core.windows import Quota
 
 
 class Status(StrEnum):
@@ -51,6 +52,40 @@ class WhenDead(StrEnum):
     LATEST = "latest"  # a newer one supersedes the older ones that are not yet delivered
 
 
+class Priority(StrEnum):
+    """Who goes first of what is due in one lane. Never against the order of a business key."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+    @property
+    def rank(self) -> int:
+        """0 goes first."""
+        return RANKS.index(self)
+
+
+RANKS = (Priority.URGENT, Priority.NORMAL, Priority.BULK)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a capacity that a delivery needs: of which route, for which value of `by`, and how much there is."""
+
+    route: str
+    key: str
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Deliveries that travel together: at most `size` in one call, and none waits longer than `within` for the others."""
+
+    name: str  # its route and target: what travels together shares it
+    size: int
+    within: timedelta
+
+
 class InDoubtPolicy(StrEnum):
     """What to do with a delivery that was sent and whose outcome nobody saw."""
 
@@ -69,6 +104,11 @@ class Planned:
     part: int | None = None  # which part of a split message
     when_dead: WhenDead = WhenDead.PARK
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+    priority: Priority = Priority.NORMAL
+    expires_at: datetime | None = None  # not delivered by then: cancelled, by the route's own word
+    hold_until: datetime | None = None
+    slot: Slot | None = None  # given by the store, which knows what is taken
+    bundle: Bundle | None = None
 
     @property
     def lane(self) -> str:
@@ -92,6 +132,7 @@ class Claim:
     claimed_at: datetime  # the database's clock at the claim
     token: str
     until: datetime
+    bundle: str | None = None  # the name under which it may travel with others
 
     @property
     def lane(self) -> str:
@@ -112,6 +153,7 @@ class Retry:
 
     why: Why
     after_s: float
+    alone: bool = False  # from now on it travels by itself: a batch that was refused says nothing about each of its members
 
 
 @dataclass(frozen=True, slots=True)

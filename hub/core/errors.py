@@ -87,6 +87,12 @@ class Reason(StrEnum):
     ORPHANED = "orphaned"  # its route or target is gone from the active revision
     UNEXPECTED = "unexpected"  # nobody foresaw this; the text says what
     OVERTAKEN = "overtaken"  # a newer one on the same key made it pointless
+    SCHEDULED = "scheduled"  # its route holds it until a time that the message names
+    OVER_CAPACITY = "over_capacity"  # the window was full when it came; it goes in the next one that is not
+    EXPIRED = "expired"  # older than its route lets it become
+    LOOKUP_FAILED = "lookup_failed"  # what its route looks up before it goes was not to be had
+    CIRCUIT_OPEN = "circuit_open"  # the target's breaker is open
+    DEADLINE = "deadline"  # the caller of a synchronous route no longer waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hub.core.delivery import InDoubtPolicy, Planned, WhenDead
+from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
 from hub.core.errors import Code, Fault, GiveUp, Reason, Refused, Why
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Disposition, Json, Ref
 from hub.core.retry import RetryPolicy
+from hub.core.times import instant
+from hub.core.windows import Quota
 
 MAX_HOPS = 32  # a chain of messages that caused each other is cut here: routes that form a loop end
 
@@ -33,6 +36,39 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldUntil:
+    """A delivery waits until the time that `until` gives over its payload; `zone` is where a time without an offset is meant."""
+
+    until: Expression
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """At most so many deliveries per window, and per value of `by` over the payload. What is over it goes in the next window with room."""
+
+    quota: Quota
+    by: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries that go out in one call: at most `size`, and none waits longer than `within` for the others."""
+
+    size: int
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A trial by share or by condition. By share: `percent` of the values of `by`, and a value is always on the same side."""
+
+    percent: Decimal | None = None
+    by: Expression | None = None
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPolicy:
     when_dead: WhenDead = WhenDead.PARK
 
@@ -47,6 +83,11 @@ class Destination:
     order: OrderPolicy | None = field(default_factory=OrderPolicy)  # None: order is not kept
     timeout: timedelta = timedelta(seconds=5)
     reply: str | None = None  # the type that the target's answer becomes a message of, such as inventory/stock.reserved
+    priority: Priority = Priority.NORMAL
+    expires: timedelta | None = None
+    batch: Batch | None = None
+    canary: Canary | None = None
+    is_trial: bool = False  # of a canary: the side that the trial takes (`then`), or the other (`else`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +102,9 @@ class Route:
     when: Expression | None = None
     drop: Drop | None = None
     split: Split | None = None
+    hold: HoldUntil | None = None
+    capacity: Capacity | None = None
+    alert: str = ""  # the level at which its dead letters are told: P0 to P3
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,39 +186,103 @@ def match(
         if route.when is not None and not _holds(route.when, payload, now, route.name):
             considered.append({"route": route.name, "result": "missed", "condition": route.when.text})
             continue
-        numbers = _part_numbers(route, payload, now)
-        if not numbers:
+        pieces = _pieces(route, payload, now)
+        if not pieces:
             considered.append({"route": route.name, "result": "missed", "why": "the list that it splits is empty"})
             continue
         for destination in route.to:
-            if destination.when is not None and not _holds(destination.when, payload, now, route.name):
-                considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", "condition": destination.when.text})
+            missed = _missed(route, destination, payload, now)
+            if missed is not None:
+                considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", **missed})
                 continue
             considered.append({"route": route.name, "target": str(destination.ref), "result": "matched"})
             policy = targets.get(destination.ref.system, TargetPolicy())
-            planned += [
-                Planned(
-                    id=new_id(),
-                    route=route.name,
-                    ref=destination.ref,
-                    order_key=order_key if destination.order is not None else None,
-                    part=number,
-                    when_dead=destination.order.when_dead if destination.order is not None else WhenDead.SKIP,
-                    in_doubt=policy.in_doubt,
-                )
-                for number in numbers
-            ]
+            planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
     disposition = Disposition.ROUTED if planned else Disposition.FILTERED if dropped else Disposition.UNROUTED
     return Matched(disposition, tuple(planned), tuple(considered))
 
 
-def _part_numbers(route: Route, payload: Json, now: datetime) -> list[int | None]:
-    if route.split is None:
-        return [None]
+def _planned(
+    route: Route, to: Destination, policy: TargetPolicy, order_key: str | None, number: int | None, piece: Json, now: datetime, new_id: str
+) -> Planned:
+    return Planned(
+        id=new_id,
+        route=route.name,
+        ref=to.ref,
+        order_key=order_key if to.order is not None else None,
+        part=number,
+        when_dead=to.order.when_dead if to.order is not None else WhenDead.SKIP,
+        in_doubt=policy.in_doubt,
+        priority=to.priority,
+        expires_at=now + to.expires if to.expires is not None else None,
+        hold_until=_hold_until(route, piece, now),
+        slot=_slot(route, piece, now),
+        bundle=Bundle(f"{route.name} {to.ref}", to.batch.size, to.batch.within) if to.batch is not None else None,
+    )
+
+
+def _hold_until(route: Route, piece: Json, now: datetime) -> datetime | None:
+    """The time that the payload names, if it lies ahead. Raises Refused for a value that is none: to send at once would be a guess."""
+    if route.hold is None:
+        return None
+    value = _value(route.hold.until, piece, now, route.name)
+    if value is MISSING or value is None:
+        return None
     try:
-        return list(range(len(parts(payload, route.split, now))))
+        until = instant(str(value), route.hold.zone)
+    except ValueError as error:
+        pointer = "/" + route.hold.until.text.replace(".", "/") if route.hold.until.path is not None else ""
+        fault = Fault(pointer, f"{type(value).__name__} of {len(str(value))} characters", "a time", str(error))
+        raise Refused(Code.CONTRACT_VIOLATION, f"Route {route.name} waits until {route.hold.until.text}, and that is no time.", [fault]) from error
+    return until if until > now else None
+
+
+def _slot(route: Route, piece: Json, now: datetime) -> Slot | None:
+    if route.capacity is None:
+        return None
+    by = route.capacity.by
+    return Slot(route.name, _group_name(_value(by, piece, now, route.name)) if by is not None else "", route.capacity.quota)
+
+
+def _missed(route: Route, to: Destination, payload: Json, now: datetime) -> dict[str, Json] | None:
+    """Why a destination does not get it; None where it does."""
+    if to.when is not None and not _holds(to.when, payload, now, route.name):
+        return {"condition": to.when.text}
+    if to.canary is None:
+        return None
+    in_trial, shown = _in_trial(to.canary, payload, now, route.name)
+    return None if in_trial is to.is_trial else {"canary": shown}
+
+
+def _in_trial(canary: Canary, payload: Json, now: datetime, route: str) -> tuple[bool, str]:
+    if canary.when is not None:
+        holds = _holds(canary.when, payload, now, route)
+        return holds, f"{canary.when.text} {'holds' if holds else 'does not hold'}"
+    assert canary.by is not None
+    assert canary.percent is not None
+    share = bucket(_group_name(_value(canary.by, payload, now, route)))
+    return share < canary.percent, f"bucket {share} of 100, the trial takes those below {canary.percent}"
+
+
+def bucket(name: str) -> Decimal:
+    """Where a value lies between 0 and 100, in steps of a hundredth: the same in every process and for ever, and evenly spread."""
+    return Decimal(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10_000) / 100
+
+
+def _pieces(route: Route, payload: Json, now: datetime) -> list[tuple[int | None, Json]]:
+    if route.split is None:
+        return [(None, payload)]
+    try:
+        return list(enumerate(parts(payload, route.split, now)))
     except GiveUp as error:
         raise _undecided(route.name, error.why) from error
+
+
+def _value(expression: Expression, payload: Json, now: datetime, route: str) -> object:
+    try:
+        return expression.evaluate(payload, now=now)
+    except GiveUp as error:
+        raise _undecided(route, error.why) from error
 
 
 def _holds(condition: Expression, payload: Json, now: datetime, route: str) -> bool:

@@ -5,14 +5,15 @@ claim → map → check against the target's contract → send (no transaction o
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.catalog import Catalog
 from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
-from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Settled, judge
+from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, judge
 from hub.core.errors import BadWorkspace, Code, GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.message import Incoming, Json, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
@@ -28,11 +29,19 @@ SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Made:
     """A claim that is mapped and checked, and what the active revision says of its way."""
 
     claim: Claim
     destination: Destination
+    parcel: Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One call, and what travels in it: one delivery, or several of a bundle. `parcel` is what the target is shown: the one, or all as an array."""
+
+    made: tuple[Made, ...]
     parcel: Parcel
     call: Call
 
@@ -40,7 +49,8 @@ class Ready:
 def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     """One round for `lane`. Returns how many deliveries were claimed; 0 means that nothing was due. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
-    claims = hub.store.claim(lane, size=batch_size(hub, lane), lease_s=hub.settings.lease, worker=hub.worker)
+    bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
+    claims = hub.store.claim(lane, size=batch_size(hub, lane), lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
     if not claims:
         return 0
     began = time.monotonic()
@@ -76,17 +86,15 @@ def batch_size(hub: Hub, lane: str) -> int:
 
 def prepare(hub: Hub, claims: Sequence[Claim]) -> tuple[list[Ready], list[Settled]]:
     """Maps and checks each claim. What cannot be made is settled as dead, unsent: retrying cannot help. What has no way any more is held."""
-    ready: list[Ready] = []
+    made: list[Made] = []
     ended: list[Settled] = []
     active = hub.catalogs.active()
     for claim in claims:
         try:
             way = _way(active, claim)
-            target = hub.targets(claim.lane)
-            if way is None or target is None:
+            if way is None or hub.targets(claim.lane) is None:
                 raise _Orphaned  # noqa: TRY301  one way out for both
-            parcel = _parcel(claim, _rendered(hub, claim), way)
-            ready.append(Ready(claim, way, parcel, target.call(parcel)))
+            made.append(Made(claim, way, _parcel(claim, _rendered(hub, claim), way)))
         except _Orphaned:
             text = f"Route {claim.route} does not lead to {claim.ref} any more."
             why = Why(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
@@ -107,7 +115,42 @@ def prepare(hub: Hub, claims: Sequence[Claim]) -> tuple[list[Ready], list[Settle
                     active.revision,
                 )
             )
+    ready: list[Ready] = []
+    for group in _together(made):
+        try:
+            ready.append(_ready(hub, group))
+        except GiveUp as error:
+            ended += [Settled(one.claim, Dead(error.why), Exchange(), active.revision) for one in group]
     return ready, ended
+
+
+def _together(made: Sequence[Made]) -> Iterator[tuple[Made, ...]]:
+    """What goes out in one call: each by itself, but those of one bundle up to its size."""
+    bundles: dict[str, list[Made]] = {}
+    for one in made:
+        if one.claim.bundle is None or one.destination.batch is None:
+            yield (one,)
+            continue
+        bundle = bundles.setdefault(one.claim.bundle, [])
+        bundle.append(one)
+        if len(bundle) >= one.destination.batch.size:
+            yield tuple(bundles.pop(one.claim.bundle))
+    yield from (tuple(bundle) for bundle in bundles.values())
+
+
+def _ready(hub: Hub, made: tuple[Made, ...]) -> Ready:
+    parcel = made[0].parcel if made[0].claim.bundle is None or made[0].destination.batch is None else _bundle(made)
+    target = hub.targets(parcel.ref.system)
+    assert target is not None
+    return Ready(made, parcel, target.call(parcel))
+
+
+def _bundle(made: Sequence[Made]) -> Parcel:
+    """Several parcels as one: a JSON array in the order of the claims. Its key names exactly these members: other members, another key."""
+    first = made[0].parcel
+    key = hashlib.sha256("\n".join(one.parcel.key for one in made).encode()).hexdigest()
+    body = b"[" + b",".join(one.parcel.body for one in made) + b"]"
+    return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
 
 
 def send(hub: Hub, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
@@ -117,7 +160,7 @@ def send(hub: Hub, ready: Sequence[Ready], sender: Sender, *, concurrency: int) 
     for index, done in sender.stream([one.call for one in ready], concurrency):
         if not batch:
             oldest = time.monotonic()
-        batch.append(_judged(hub, ready[index], done))
+        batch += _judged(hub, ready[index], done)
         if time.monotonic() - oldest >= SETTLE_EVERY_S:
             yield batch
             batch = []
@@ -156,35 +199,43 @@ def _parcel(claim: Claim, payload: Json, way: Destination) -> Parcel:
     )
 
 
-def _judged(hub: Hub, one: Ready, done: Done) -> Settled:
-    claim, now = one.claim, hub.clock()
-    policy = hub.catalogs.active().targets.get(claim.lane, TargetPolicy())
-    target = hub.targets(claim.lane)
-    answer, reply = _understood(hub, one, target, done)
-    outcome: Outcome = judge(answer, claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=now)
+def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
+    answer, reply = _understood(hub, ready, hub.targets(ready.parcel.ref.system), done)
+    return [_settled(hub, ready, one, done, answer, reply) for one in ready.made]
+
+
+def _settled(hub: Hub, ready: Ready, one: Made, done: Done, answer: Answer, reply: Laid | None) -> Settled:
+    policy = hub.catalogs.active().targets.get(one.claim.lane, TargetPolicy())
+    outcome: Outcome
+    if isinstance(answer, GiveUp) and len(ready.made) > 1:
+        # Which of them the target meant, it did not say: each goes alone now, so that one bad row costs its neighbours a call, not their lives.
+        text = f"A batch of {len(ready.made)} was refused; each of them is sent alone. {answer.why.text}"
+        outcome = Retry(Why(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
+    else:
+        outcome = judge(answer, one.claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
     exchange = Exchange(
-        url=one.call.url,
-        method=one.call.method,
+        url=ready.call.url,
+        method=ready.call.method,
         status=done.status,
         sent=done.sent,
-        request_bytes=len(one.call.body),
+        request_bytes=len(ready.call.body),
         reply=done.body,
         ms=int(done.ms),
         timings=dict(done.timings),
     )
     hub.counts.add("delivered", type(outcome).__name__.lower())
     hub.counts.time("send", done.ms)
-    return Settled(claim, outcome, exchange, hub.catalogs.active().revision, reply)
+    return Settled(one.claim, outcome, exchange, hub.catalogs.active().revision, reply)
 
 
-def _understood(hub: Hub, one: Ready, target: LaneTarget | None, done: Done) -> tuple[Answer, Laid | None]:
+def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -> tuple[Answer, Laid | None]:
     """What the answer means, and the message that it becomes where the route says `reply:`."""
-    now = hub.clock()
+    now, one = hub.clock(), ready.made[0]
     try:
         if target is None:
             return Unknown(Why(Reason.NO_ANSWER, "The target left the configuration while it was being sent to.")), None
-        answer = target.verdict(one.parcel, done, now=now)
-        if isinstance(answer, Reply) and one.destination.reply is not None:
+        answer = target.verdict(ready.parcel, done, now=now)
+        if isinstance(answer, Reply) and one.destination.reply is not None and len(ready.made) == 1:
             return answer, _reply(hub, one, answer)
     except Refused as error:
         fault = error.faults[0] if error.faults else None
@@ -200,7 +251,7 @@ def _understood(hub: Hub, one: Ready, target: LaneTarget | None, done: Done) -> 
     return answer, None
 
 
-def _reply(hub: Hub, one: Ready, answer: Reply) -> Laid:
+def _reply(hub: Hub, one: Made, answer: Reply) -> Laid:
     """The answer as a message: matched like any other, stored in the transaction that settles its delivery, so that no crash comes between."""
     message = one.claim.message
     ref = Ref.parse(one.destination.reply or "")

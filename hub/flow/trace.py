@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.core import json
+from hub.core.delivery import RANKS
 from hub.core.errors import BadWorkspace, GiveUp, Refused
 from hub.core.json import LIMITS
 from hub.core.message import Json
@@ -63,7 +64,10 @@ def delivery_json(row: DeliveryRow, attempts: list[AttemptRow], began: datetime 
         "status": row.status.value,
         "orderKey": row.order_key,
         "seq": row.seq,
+        "priority": RANKS[row.rank].value,
         "dueAt": row.due_at.isoformat(),
+        "releaseAt": row.release_at.isoformat() if row.release_at is not None else None,
+        "expiresAt": row.expires_at.isoformat() if row.expires_at is not None else None,
         "changedAt": row.changed_at.isoformat(),
         **({"afterMs": _ms(row.changed_at, began)} if began is not None else {}),
         "why": dict(row.why.as_json()) if row.why is not None else None,

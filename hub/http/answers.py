@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from hub.core.delivery import Status
+from hub.core.delivery import Priority, Status
 from hub.core.message import Disposition
 
 
@@ -19,8 +19,8 @@ def _number(**named: Any) -> ma.fields.Integer:
     return ma.fields.Integer(required=True, strict=True, **named)
 
 
-def _time() -> ma.fields.AwareDateTime:
-    return ma.fields.AwareDateTime(required=True, format="iso")
+def _time(*, allow_none: bool = False) -> ma.fields.AwareDateTime:
+    return ma.fields.AwareDateTime(required=True, format="iso", allow_none=allow_none)
 
 
 def _anything() -> ma.fields.Raw:
@@ -57,7 +57,10 @@ class Delivery(ma.Schema):
     status = ma.fields.Enum(Status, by_value=True, required=True)
     orderKey = _text(allow_none=True)
     seq = _number(allow_none=True)
+    priority = ma.fields.Enum(Priority, by_value=True, required=True)
     dueAt = _time()
+    releaseAt = _time(allow_none=True)
+    expiresAt = _time(allow_none=True)
     changedAt = _time()
     afterMs = ma.fields.Integer()
     why = ma.fields.Nested(Why, required=True, allow_none=True)

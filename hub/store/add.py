@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Laid, Planned, WhenDead
+from hub.core.delivery import Bundle, Laid, Planned, WhenDead
 from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
-from hub.store import tables
+from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
 from hub.store.documents import dump_why, message_row
 
@@ -194,7 +195,9 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
     numbers = _take_numbers(database, connection, _ordered(batch))
-    _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(laid, numbers, now)])
+    starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
+    _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
+    _send_full(connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
     supersede_older(connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now)
 
 
@@ -230,12 +233,13 @@ _NUMBERS_SQLITE = sa.text(
 )
 
 
-def _delivery_rows(laid: Laid, numbers: dict[OrderKey, int], now: Stamp) -> Iterable[tuple[Any, ...]]:
+def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp) -> Iterable[tuple[Any, ...]]:
     for planned in laid.deliveries:
         seq = None
         if planned.order_key is not None:
             key = (planned.ref.system, planned.order_key)
             seq = numbers[key] = numbers[key] + 1
+        held, why = _held(planned, starts.get(planned.id))
         yield (
             planned.id,
             laid.message.id,
@@ -247,8 +251,8 @@ def _delivery_rows(laid: Laid, numbers: dict[OrderKey, int], now: Stamp) -> Iter
             seq,
             planned.when_dead.value,
             planned.in_doubt.value,
-            "pending",
-            now,
+            "pending" if held is None else "held",
+            now if planned.bundle is None else database.stamp(database.instant(now) + planned.bundle.within),
             0,  # attempts
             0,  # spent
             0,  # lost leases
@@ -258,9 +262,34 @@ def _delivery_rows(laid: Laid, numbers: dict[OrderKey, int], now: Stamp) -> Iter
             None,
             None,
             None,
+            why,
             None,
-            None,
+            planned.priority.rank,
+            database.stamp(planned.expires_at) if planned.expires_at is not None else None,
+            database.stamp(held) if held is not None else None,
+            planned.bundle.name if planned.bundle is not None else None,
         )
+
+
+def _held(planned: Planned, start: datetime | None) -> tuple[datetime | None, str | None]:
+    """Until when a delivery is held from the beginning, and why: what its message says, or a window that is full."""
+    if start is not None and (planned.hold_until is None or start > planned.hold_until):
+        return start, dump_why(Why(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
+    if planned.hold_until is not None:
+        return planned.hold_until, dump_why(Why(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
+    return None, None
+
+
+_SEND_FULL = sa.text(
+    "UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
+    "AND (SELECT count(*) FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
+)
+
+
+def _send_full(connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
+    """A bundle that is full does not wait for its hour."""
+    if bundles:
+        connection.execute(_SEND_FULL, [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
 
 
 OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))

@@ -13,10 +13,11 @@ from hub.core.delivery import Claim
 from hub.store.database import Database, Stamp, any_of
 from hub.store.documents import MESSAGE, message_of, parse_ref
 
-# Who may go: due, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the lane.
-# Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second.
+# Who may go: due, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the
+# lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
 _ELIGIBLE = """
-    d.lane = :lane AND d.status = 'pending' AND d.due_at <= :now
+    SELECT d.id FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
+    AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
         NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)
@@ -24,36 +25,57 @@ _ELIGIBLE = """
         AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status = 'dead' AND e.seq < d.seq AND e.when_dead IN ('park', 'block'))))
     AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
-    ORDER BY d.due_at, d.id LIMIT :size
+    ORDER BY d.due_at, d.id LIMIT {limit} {lock}
 """
+# Rank by rank, each along the index. The first leaves a few places to the others, so that nothing waits for ever behind urgent work.
+_LIMITS = (
+    "CAST(:size AS integer) - :kept",
+    ":size - :kept / 2 - (SELECT count(*) FROM due0)",
+    ":size - (SELECT count(*) FROM due0) - (SELECT count(*) FROM due1)",
+)
+
+
+def _due(lock: str) -> str:
+    """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19)."""
+    parts = [f"due{rank} AS MATERIALIZED ({_ELIGIBLE.format(rank=rank, limit=limit, lock=lock)})" for rank, limit in enumerate(_LIMITS)]
+    union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
+    return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
+
+
 _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at"
-# MATERIALIZED: without it the planner may run the inner part again, and claim more than :size (PROMISES P19).
+_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank"
+_IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
-    WITH due AS MATERIALIZED (SELECT d.id FROM delivery d WHERE {_ELIGIBLE} FOR UPDATE SKIP LOCKED),
+    WITH {_due("FOR UPDATE SKIP LOCKED")},
     d AS (
         UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
-        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at
+        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank
     )
-    SELECT {_COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id ORDER BY d.due_at, d.id
+    SELECT {_COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
-_SQLITE = sa.text(f"UPDATE delivery SET {_LEASE} WHERE id IN (SELECT d.id FROM delivery d WHERE {_ELIGIBLE}) RETURNING id")
+_SQLITE = sa.text(f"WITH {_due('')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
 _SQLITE_CLAIMED = sa.text(f"""
     SELECT {_COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
-    CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id ORDER BY d.due_at, d.id
+    CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
+""")
+# Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
+_RIPEN = sa.text("""
+    UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0
+    AND EXISTS (SELECT 1 FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)
 """)
 _HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
 _RACES = 5
+KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
 
 
-def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: str) -> list[Claim]:
-    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds, oldest first, at most one per business key.
+def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False) -> list[Claim]:
+    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds: by rank, then oldest first, at most one per business key.
 
-    [] when nothing may go. The database's clock decides. Attempts are counted here, not at the end: a worker that dies has spent one.
+    `bundled`: the lane has deliveries that travel together; once the first of a bundle is due, the others are too. [] when nothing may go. The database's clock decides. Attempts are counted here, not at the end: a worker that dies has spent one.
     Raises StoreBusy; nothing is claimed then, or the lease lapses.
     """
     token = secrets.token_hex(12)
@@ -61,7 +83,9 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
-        given = {"lane": lane, "size": size, "now": now, "until": until, "token": token, "worker": worker}
+        given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
+        if bundled:
+            connection.execute(_RIPEN, {"lane": lane, "now": now})
         rows = _lease(database, connection, given)
         return _claims(database, rows, token, now, until)
 
@@ -102,6 +126,7 @@ def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, unt
             claimed_at=claimed_at,
             token=token,
             until=ends_at,
+            bundle=row[27],
         )
         for row in rows
     ]

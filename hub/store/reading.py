@@ -71,6 +71,9 @@ class DeliveryRow:
     changed_at: datetime
     why: Why | None
     changed_by: str | None
+    rank: int
+    expires_at: datetime | None
+    release_at: datetime | None
 
     @property
     def settled_at(self) -> datetime | None:
@@ -139,6 +142,9 @@ _DELIVERY = [
         "changed_at",
         "why",
         "changed_by",
+        "rank",
+        "expires_at",
+        "release_at",
     )
 ]
 _ATTEMPT = [

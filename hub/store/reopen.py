@@ -28,13 +28,16 @@ _LATER = sa.text(
 )
 _REOPEN = sa.text(
     "UPDATE delivery SET status = 'pending', due_at = :now, first_at = :now, changed_at = :now, spent = 0, lost_leases = 0, why = NULL, "
-    "changed_by = :by WHERE id = :id AND status = :status",
+    "release_at = NULL, expires_at = NULL, changed_by = :by WHERE id = :id AND status = :status",
 )
-_CANCEL = sa.text("UPDATE delivery SET status = 'cancelled', changed_at = :now, why = :why, changed_by = :by WHERE id = :id AND status = :status")
+_CANCEL = sa.text(
+    "UPDATE delivery SET status = 'cancelled', changed_at = :now, release_at = NULL, why = :why, changed_by = :by WHERE id = :id AND status = :status"
+)
 
 
 def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> dict[str, str]:
-    """Re-arms dead, unknown and held deliveries: the same id, key and sequence number, a fresh budget, due at once. Per id: why, or `reopened`.
+    """Re-arms dead, unknown and held deliveries: the same id, key and sequence number, a fresh budget, due at once, and no
+    expiry any more: a person wants it. Per id: why, or `reopened`.
 
     On an ordered key a delivery is not replayed once a later one is delivered, unless `force`: an old state would overwrite a newer one.
     A second click changes nothing. Source: PROMISES P11, F79, F80.

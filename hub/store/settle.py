@@ -98,8 +98,14 @@ def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settl
     overtaken = find_overtaken(database, connection, [id_ for id_ in ours if fence[id_].latest])
     UPDATE_DELIVERIES.run(connection, [_state_row(database, settled, overtaken, now) for settled in ours.values()])
     INSERT_ATTEMPTS.run(connection, [_attempt_row(database, settled, fence[id_].worker, now) for id_, settled in ours.items()])
+    alone = [id_ for id_, settled in ours.items() if isinstance(settled.outcome, Retry) and settled.outcome.alone]
+    if alone:
+        connection.execute(_ALONE[database.is_postgresql], {"ids": database.listing(alone)})
     _lay_replies(database, connection, ours.values())
     return list(ours)
+
+
+_ALONE = {is_postgresql: sa.text("UPDATE delivery SET bundle = NULL WHERE id " + any_of("ids", postgresql=is_postgresql)) for is_postgresql in (False, True)}
 
 
 _FIND_OVERTAKEN = {

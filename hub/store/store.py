@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt
-from hub.store import add, claim, conservation, expire, keys, migrate, reading, reopen, revisions, settle
+from hub.store import add, claim, conservation, expire, keys, migrate, reading, reopen, revisions, settle, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.keys import KeyRow
@@ -63,8 +63,8 @@ class Store:
     def add(self, batch: Sequence[Laid]) -> list[Receipt | Refused]:
         return add.add(self._database, batch)
 
-    def claim(self, lane: str, *, size: int, lease_s: float, worker: str) -> list[Claim]:
-        return claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker)
+    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False) -> list[Claim]:
+        return claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundled=bundled)
 
     def return_leases(self, claims: Sequence[Claim]) -> int:
         return claim.return_leases(self._database, claims)
@@ -77,6 +77,12 @@ class Store:
 
     def expire(self, limit: int = 1_000) -> list[str]:
         return expire.expire(self._database, limit)
+
+    def release(self, limit: int = 1_000) -> list[str]:
+        return waiting.release(self._database, limit)
+
+    def lapse(self, limit: int = 1_000) -> int:
+        return waiting.lapse(self._database, limit)
 
     def sign(self, worker: str) -> None:
         expire.sign(self._database, worker)

@@ -145,6 +145,10 @@ delivery = sa.Table(
     sa.Column("worker", Text),
     sa.Column("why", Document),
     sa.Column("changed_by", Text),
+    sa.Column("rank", sa.Integer, nullable=False),  # of its priority: 0 goes first
+    sa.Column("expires_at", Instant),
+    sa.Column("release_at", Instant),  # held until then; without it, until a person says so
+    sa.Column("bundle", Text),  # what may travel together in one call
     sa.CheckConstraint(_one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
     sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name="seq"),
@@ -155,7 +159,13 @@ delivery = sa.Table(
 # Work is found by state, never by a cursor over ids (PROMISES P2). Literals, not parameters: both planners take a partial index only
 # where they can read its condition in the statement.
 _pending = sa.text("status = 'pending'")
-sa.Index("ix_delivery_due", delivery.c.lane, delivery.c.due_at, delivery.c.id, sqlite_where=_pending, postgresql_where=_pending)
+sa.Index("ix_delivery_due", delivery.c.lane, delivery.c.rank, delivery.c.due_at, delivery.c.id, sqlite_where=_pending, postgresql_where=_pending)
+_bundled = sa.text("status = 'pending' AND bundle IS NOT NULL")
+sa.Index("ix_delivery_bundle", delivery.c.lane, delivery.c.bundle, delivery.c.due_at, sqlite_where=_bundled, postgresql_where=_bundled)
+_released = sa.text("status = 'held' AND release_at IS NOT NULL")
+sa.Index("ix_delivery_release", delivery.c.release_at, sqlite_where=_released, postgresql_where=_released)
+_expiring = sa.text("expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')")
+sa.Index("ix_delivery_expires", delivery.c.expires_at, sqlite_where=_expiring, postgresql_where=_expiring)
 _leased = sa.text("status = 'leased'")
 sa.Index("ix_delivery_lease", delivery.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
 _waiting = sa.text(_one_of("status", "dead", "held", "unknown"))
@@ -219,6 +229,17 @@ order_key = sa.Table(
     sa.Column("lane", Text, primary_key=True),
     sa.Column("key", Text, primary_key=True),
     sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What a capacity has given away: a row per route, value and window; and one at EPOCH per route and value, which is the lock on them.
+capacity = sa.Table(
+    "capacity",
+    metadata,
+    sa.Column("route", Text, primary_key=True),
+    sa.Column("key", Text, primary_key=True),
+    sa.Column("window_at", Instant, primary_key=True),
+    sa.Column("used", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

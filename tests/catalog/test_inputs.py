@@ -11,6 +11,8 @@ SYSTEM, ROUTES = "adapters/shop/system.yaml", "routes.yaml"
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 WAREHOUSE = "adapters/warehouse/system.yaml"
 
+SIDES = "then: warehouse/order.create@1, else: warehouse/order.create@1"
+
 # row, file, sound text, what is written instead, the code that must be among the findings
 CASES = [
     ("B54-python-tag", SYSTEM, "title: Web shop", "title: !!python/object/apply:os.system ['true']", "E107"),
@@ -44,6 +46,19 @@ CASES = [
     ("B58-first-negative", ROUTES, "first: 10s", "first: -1s", "E2"),
     ("B58-concurrency", ROUTES, "routes:\n", "targets:\n  warehouse: {concurrency: 100000}\nroutes:\n", "E206"),
     ("B58-not-in-this-version", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    mode: sync\n", "E202"),
+    ("route-priority", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    priority: high\n", "E206"),
+    ("route-expires", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    expires: 2 days\n", "E206"),
+    ("route-hold-without-until", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    hold: {zone: Asia/Shanghai}\n", "E203"),
+    ("route-hold-zone", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    hold: {until: orderNo, zone: Asia/Shangai}\n", "E206"),
+    ("route-capacity", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    capacity: {limit: 5000}\n", "E206"),
+    ("route-alert", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    alert: P9\n", "E206"),
+    ("batch-without-within", ROUTES, "[warehouse/order.create@1]", "[warehouse/order.create@1: {batch: {size: 100}}]", "E203"),
+    ("batch-too-large", ROUTES, "[warehouse/order.create@1]", "[warehouse/order.create@1: {batch: {size: 5000, within: 1s}}]", "E206"),
+    ("canary-without-else", ROUTES, "[warehouse/order.create@1]", "[{canary: {percent: 10, by: orderNo, then: warehouse/order.create@1}}]", "E203"),
+    ("canary-without-who", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 10, {SIDES}}}}}]", "E203"),
+    ("canary-share-and-condition", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 10, by: orderNo, when: a, {SIDES}}}}}]", "E208"),
+    ("canary-percent", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 101, by: orderNo, {SIDES}}}}}]", "E206"),
+    ("canary-of-two-systems", ROUTES, "[warehouse/order.create@1]", "[{canary: {when: a, then: shop/order.placed@1, else: warehouse/order.create@1}}]", "E208"),
     ("B59-unknown-target", ROUTES, "warehouse/order.create@1", "warehous/order.create@1", "E303"),
     ("B59-unknown-message", ROUTES, "warehouse/order.create@1", "warehouse/order.creat@1", "E304"),
     ("B59-unknown-version", ROUTES, "warehouse/order.create@1", "warehouse/order.create@9", "E305"),

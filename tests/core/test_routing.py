@@ -1,16 +1,32 @@
 """Which deliveries a message gets."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
 import pytest
 
-from hub.core.delivery import InDoubtPolicy, WhenDead
+from hub.core.delivery import Bundle, InDoubtPolicy, Priority, WhenDead
 from hub.core.errors import Code, GiveUp, Refused
 from hub.core.expression import compile_expression
 from hub.core.message import Disposition, Ref
-from hub.core.routing import MAX_HOPS, Destination, Drop, OrderPolicy, Route, Split, TargetPolicy, match, parts
+from hub.core.routing import (
+    MAX_HOPS,
+    Batch,
+    Canary,
+    Capacity,
+    Destination,
+    Drop,
+    HoldUntil,
+    OrderPolicy,
+    Route,
+    Split,
+    TargetPolicy,
+    bucket,
+    match,
+    parts,
+)
+from hub.core.windows import quota
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 WMS = Destination(Ref("wms", "outbound.create", 1))
@@ -162,3 +178,75 @@ def test_a_condition_that_ran_out_of_time_asks_the_sender_to_try_again():
 
     assert _undecided("r", Why(Reason.TRANSFORM_TIMEOUT, "it takes too long")).code is Code.UNAVAILABLE
     assert _undecided("r", Why(Reason.TRANSFORM_ERROR, "no number")).code is Code.CONTRACT_VIOLATION
+
+
+def test_a_destination_says_how_urgent_it_is_and_until_when_it_is_of_use():
+    [found] = matched(route(Destination(WMS.ref, priority=Priority.URGENT, expires=timedelta(days=2)))).planned
+    assert (found.priority, found.expires_at) == (Priority.URGENT, NOW + timedelta(days=2))
+
+
+def test_a_held_delivery_waits_until_the_time_that_its_message_names():
+    hold = HoldUntil(when("effectiveTime"), "Asia/Shanghai")
+    [found] = matched(route(hold=hold), payload={**ORDER, "effectiveTime": "2026-06-02T08:00:00"}).planned
+    assert found.hold_until == datetime(2026, 6, 2, 0, 0, tzinfo=UTC)
+    # A time that is over, and a time that is not there, hold nothing
+    for payload in ({**ORDER, "effectiveTime": "2026-06-01T17:29:59"}, {**ORDER, "effectiveTime": None}, ORDER):
+        assert matched(route(hold=hold), payload=payload).planned[0].hold_until is None
+
+
+@pytest.mark.parametrize("value", ["tomorrow", 1764554400, "2026-02-30T00:00:00Z", ""])
+def test_a_time_that_is_none_refuses_the_message_instead_of_sending_it_at_once(value):
+    with pytest.raises(Refused) as caught:
+        matched(route(hold=HoldUntil(when("effectiveTime"))), payload={**ORDER, "effectiveTime": value})
+    assert caught.value.code is Code.CONTRACT_VIOLATION
+    assert caught.value.faults[0].pointer == "/effectiveTime"
+
+
+def test_a_capacity_is_counted_per_value_of_each_part():
+    split = Split("items", by=when("wh"))
+    found = matched(route(split=split, capacity=Capacity(quota("5/day"), when("items[0].wh"))))
+    assert [(one.part, one.slot.route, one.slot.key) for one in found.planned] == [(0, "outbound", "str:W1"), (1, "outbound", "str:W2")]
+
+
+def test_a_bundle_is_named_after_its_route_and_target():
+    [found] = matched(route(Destination(WMS.ref, batch=Batch(100, timedelta(seconds=10))))).planned
+    assert found.bundle == Bundle("outbound wms/outbound.create@1", 100, timedelta(seconds=10))
+
+
+def canary(**given):
+    trial = Canary(**given)
+    new = Destination(Ref("wms", "outbound.create", 2), canary=trial, is_trial=True)
+    return route(new, Destination(WMS.ref, canary=trial))
+
+
+def test_a_canary_by_condition_sends_to_one_side_or_the_other():
+    trial = canary(when=when("total > 9"))
+    assert [one.ref.version for one in matched(trial).planned] == [2]
+    found = matched(trial, payload={"total": Decimal(1)})
+    assert [one.ref.version for one in found.planned] == [1]
+    assert found.considered[0]["canary"] == "total > 9 does not hold"
+
+
+def test_a_canary_by_share_keeps_each_value_on_one_side_and_the_share():
+    trial = canary(percent=Decimal(10), by=when("orderNo"))
+    sides = {}
+    for number in range(4_000):
+        payload = {"orderNo": f"SO-{number}"}
+        [one] = matched(trial, payload=payload).planned
+        [again] = matched(trial, payload={**payload, "other": 1}).planned
+        assert one.ref == again.ref
+        sides[number] = one.ref.version
+    assert 0.085 < sum(version == 2 for version in sides.values()) / len(sides) < 0.115
+    # Raising the share moves nobody back: who took part goes on taking part
+    more = canary(percent=Decimal(30), by=when("orderNo"))
+    assert all(matched(more, payload={"orderNo": f"SO-{number}"}).planned[0].ref.version == 2 for number, side in sides.items() if side == 2)
+
+
+@pytest.mark.parametrize(("percent", "version"), [(Decimal(0), 1), (Decimal(100), 2)])
+def test_nobody_and_everybody(percent, version):
+    trial = canary(percent=percent, by=when("orderNo"))
+    assert {matched(trial, payload={"orderNo": str(number)}).planned[0].ref.version for number in range(200)} == {version}
+
+
+def test_a_bucket_is_the_same_for_ever():
+    assert [str(bucket(name)) for name in ("", "str:SO-1", "int:7")] == ["16.52", "1.56", "59.09"]

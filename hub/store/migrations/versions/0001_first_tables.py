@@ -52,6 +52,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_business_key_message", "business_key", ["message_id"], unique=False)
     op.create_table(
+        "capacity",
+        sa.Column("route", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("window_at", Instant, nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("route", "key", "window_at", name=op.f("pk_capacity")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "caller_key",
         sa.Column("id", Text, nullable=False),
         sa.Column("name", Text, nullable=False),
@@ -90,6 +99,10 @@ def upgrade() -> None:
         sa.Column("worker", Text, nullable=True),
         sa.Column("why", Text, nullable=True),
         sa.Column("changed_by", Text, nullable=True),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("expires_at", Instant, nullable=True),
+        sa.Column("release_at", Instant, nullable=True),
+        sa.Column("bundle", Text, nullable=True),
         sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name=op.f("ck_delivery_lease")),
         sa.CheckConstraint(
             "status = 'pending' OR status = 'leased' OR status = 'delivered' OR status = 'dead' OR status = 'unknown' OR status = 'held' OR status = 'cancelled' OR status = 'superseded'",
@@ -109,12 +122,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'dead' AND when_dead = 'block'"),
     )
     op.create_index(
+        "ix_delivery_bundle",
+        "delivery",
+        ["lane", "bundle", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'pending' AND bundle IS NOT NULL"),
+        postgresql_where=sa.text("status = 'pending' AND bundle IS NOT NULL"),
+    )
+    op.create_index(
         "ix_delivery_due",
         "delivery",
-        ["lane", "due_at", "id"],
+        ["lane", "rank", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("status = 'pending'"),
         postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "ix_delivery_expires",
+        "delivery",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')"),
+        postgresql_where=sa.text("expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')"),
     )
     op.create_index(
         "ix_delivery_key",
@@ -128,6 +157,14 @@ def upgrade() -> None:
         "ix_delivery_lease", "delivery", ["lease_until"], unique=False, sqlite_where=sa.text("status = 'leased'"), postgresql_where=sa.text("status = 'leased'")
     )
     op.create_index("ix_delivery_message", "delivery", ["message_id"], unique=False)
+    op.create_index(
+        "ix_delivery_release",
+        "delivery",
+        ["release_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'held' AND release_at IS NOT NULL"),
+        postgresql_where=sa.text("status = 'held' AND release_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_delivery_waiting",
         "delivery",
@@ -227,6 +264,7 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_table("idempotency")
     op.drop_table("delivery")
+    op.drop_table("capacity")
     op.drop_table("caller_key")
     op.drop_table("business_key")
     op.drop_table("body")
