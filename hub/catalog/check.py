@@ -106,7 +106,7 @@ def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, pa
         given = payloads[given]
     assert mapping is not None
     try:
-        made = mapping.apply(given, now=EXAMPLE_TIME)
+        made = mapping.apply(given, now=EXAMPLE_TIME, lookups=example.lookups)
     except GiveUp as error:
         yield Check.EXAMPLE_FAILS, f"{error.why.field or '/'}: {error.why.text}", error.why.fix
         return

@@ -23,6 +23,7 @@ _EXAMPLE = Record(
         "given": Key(Either(Text(want="the path of a sample"), Free()), "a sample's path in the workspace, or the message itself", required=True),
         "expect": Key(Free(), "what the result holds at least"),
         "exactly": Key(Free(), "the whole result"),
+        "lookups": Key(Free(), "what the route's enrich would have found, by name"),
     },
     what="an example",
     excludes=(("expect", "exactly"),),

@@ -11,13 +11,14 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Path
 from hub.catalog.findings import Findings
 from hub.catalog.mappings import REF
-from hub.catalog.shape import Either, Fork, Formula, Key, ListOf, MapOf, Number, Reading, Record, Single, Span, Text, Whole, Word, Zone, lacks
+from hub.catalog.shape import Either, Fork, Formula, Free, Key, ListOf, MapOf, Number, Reading, Record, Single, Span, Text, Whole, Word, Zone, lacks
 from hub.catalog.system import MESSAGE_NAME, SYSTEM_NAME
 from hub.core import windows
 from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
+from hub.core.mapping import Mapping
 from hub.core.message import Ref
 from hub.core.retry import RetryPolicy
-from hub.core.routing import Batch, Canary, Capacity, Destination, Drop, HoldUntil, OrderPolicy, Route, Split, TargetPolicy
+from hub.core.routing import Batch, Canary, Capacity, Destination, Drop, Enrich, HoldUntil, OnFail, OrderPolicy, Route, Split, TargetPolicy
 
 _TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150)
 _TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150)
@@ -92,6 +93,15 @@ _CAPACITY = Record(
     },
     what="capacity",
 )
+_ENRICH = Record(
+    {
+        "call": Key(_TO, "the message that is asked with, such as inventory/stock.query", required=True),
+        "with": Key(Free(), "its fields, as in a mapping", required=True),
+        "cache": Key(Span("1s", "1d"), "an answer to the same question serves again for so long"),
+        "on_fail": Key(Word(tuple(word.value for word in OnFail)), "retry, hold, dead or skip; default: retry"),
+    },
+    what="a look-up",
+)
 _ROUTE = Record(
     {
         "about": Key(Text(), "what it is for"),
@@ -107,6 +117,9 @@ _ROUTE = Record(
             "one message becomes several",
         ),
         "hold": Key(_HOLD, "its deliveries wait until then"),
+        "enrich": Key(
+            MapOf(Text(want="a name such as stock", pattern=r"(?!source$)[a-z][A-Za-z0-9_]{0,39}"), _ENRICH, most=20), "look-ups, bound as $name in the mapping"
+        ),
         "capacity": Key(_CAPACITY, "what is over it waits for the next window"),
         "to": Key(
             ListOf(Either(_TO, Fork("canary", _CANARY, Single(MapOf(_TO, _DESTINATION)))), most=200),
@@ -116,7 +129,7 @@ _ROUTE = Record(
         "alert": Key(Word(("P0", "P1", "P2", "P3")), "the level at which its dead letters are told"),
         **_HOW,
     },
-    later=frozenset({"enrich", "mode", "deadline", "fallback", "tests"}),
+    later=frozenset({"mode", "deadline", "fallback", "tests"}),
     what="a route",
 )
 _TARGET = Record(
@@ -301,8 +314,12 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
     )
 
 
-def route(written: RouteFile, to: tuple[Destination, ...]) -> Route:
-    """The route, once its destinations are resolved."""
+def look_up(name: str, row: dict[str, Any], ref: Ref, fields: Mapping) -> Enrich:
+    return Enrich(name, ref, fields, row.get("cache"), OnFail(row.get("on_fail") or OnFail.RETRY))
+
+
+def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich, ...] = ()) -> Route:
+    """The route, once its destinations and look-ups are resolved."""
     drop = written.row.get("drop") or {}
     split = written.row.get("split") or {}
     hold = written.row.get("hold") or {}
@@ -318,5 +335,6 @@ def route(written: RouteFile, to: tuple[Destination, ...]) -> Route:
         split=Split(split["list"], split.get("by")) if split.get("list") else None,
         hold=HoldUntil(hold["until"], hold.get("zone") or "") if hold.get("until") is not None else None,
         capacity=Capacity(windows.quota(capacity["limit"], capacity.get("zone") or "UTC"), capacity.get("by")) if capacity.get("limit") else None,
+        enrich=enrich,
         alert=written.row.get("alert") or "",
     )

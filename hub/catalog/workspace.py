@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from hub.catalog import mappings as mapping_files
 from hub.catalog import routes as route_files
@@ -19,8 +20,9 @@ from hub.catalog.system import Contracts, live
 from hub.core import json
 from hub.core.contract import Contract, compile_contract
 from hub.core.errors import Refused
+from hub.core.mapping import BadMapping, compile_mapping
 from hub.core.message import Json, Ref
-from hub.core.routing import Destination, Route
+from hub.core.routing import Destination, Enrich, Route
 from hub.core.system import LIVE, System
 
 _CONTRACT = re.compile(r"adapters/([^/]+)/contracts/(.+)\.v([1-9][0-9]{0,3})\.json")
@@ -207,8 +209,30 @@ def _routes(written: RoutesFile, systems: Mapping[str, System], known: Mapping[t
     for route in written.routes:
         sources = _sources(route, systems, written.document, findings)
         to = [_destination(wish, route, sources, systems, known, written.document, findings) for wish in route.wishes]
-        routes.append(route_files.route(route, tuple(one for one in to if one is not None)))
+        enrich = [_look_up(name, row or {}, route, sources, systems, written.document, findings) for name, row in (route.row.get("enrich") or {}).items()]
+        routes.append(route_files.route(route, tuple(one for one in to if one is not None), tuple(one for one in enrich if one is not None)))
     return routes
+
+
+def _look_up(
+    name: str, row: dict[str, Any], route: RouteFile, sources: list[Ref], systems: Mapping[str, System], document: Document, findings: Findings
+) -> Enrich | None:
+    at = ("routes", route.name, "enrich", name)
+    type_, _, version = (row.get("call") or "").partition("@")
+    if not type_ or row.get("with") is None or not sources:
+        return None
+    system, _, message = type_.partition("/")
+    versions = _resolve(system, message, int(version) if version else None, "accepts", systems, findings, document, (*at, "call"))
+    if not versions:
+        return None
+    ref = Ref(system, message, versions[-1])
+    try:
+        fields = compile_mapping({"from": str(sources[-1]), "to": str(ref), "fields": row["with"]})
+    except BadMapping as error:
+        for fault in error.faults:
+            findings.add(document.file, document.place((*at, "with", *fault.path[1:])), Check.BAD_MAPPING, fault.text, fault.fix)
+        return None
+    return route_files.look_up(name, row, ref, fields)
 
 
 def _sources(route: RouteFile, systems: Mapping[str, System], document: Document, findings: Findings) -> list[Ref]:

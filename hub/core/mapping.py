@@ -7,10 +7,11 @@ A result may share parts with its source and with the mapping's tables: neither 
 
 from __future__ import annotations
 
+import collections.abc
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -24,8 +25,11 @@ from hub.core.message import Json, Ref
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
 MAX_TEXT = 10_000_000  # characters in one result
 
+Lookups: TypeAlias = "collections.abc.Mapping[str, Json]"
 Place: TypeAlias = "tuple[str | int, ...]"
 Table: TypeAlias = "dict[str, Json]"
+
+_NO_LOOKUPS: Lookups = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,15 @@ class BadMapping(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A source and what it must become: `expect` is a subset, `exactly` the whole. `given` is a sample's path, or the value itself."""
+    """A source and what it must become: `expect` is a subset, `exactly` the whole. `given` is a sample's path, or the value itself.
+
+    `lookups` are what the route's `enrich` would have found, by name.
+    """
 
     given: Json
     expect: Json = None
     exactly: Json = None
+    lookups: dict[str, Json] = field(default_factory=dict)
 
 
 class _Scope:
@@ -76,10 +84,14 @@ class Mapping:
     examples: tuple[Example, ...] = ()
     expressions: tuple[tuple[str, str], ...] = ()
 
-    def apply(self, payload: Json, *, now: datetime) -> Json:
-        """The target's payload. `now`: when the message was received. Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field."""
+    def apply(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
+        """The target's payload. `now`: when the message was received; `lookups`: what its route looked up, bound as `$name`.
+
+        Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field.
+        """
         source = Prepared(payload)
-        made = self.make(_Scope(source, {"source": source}, now))
+        bindings: dict[str, Over] = {name: Prepared(value) for name, value in lookups.items()}
+        made = self.make(_Scope(source, {**bindings, "source": source}, now))
         _measure(made)
         return made  # type: ignore[no-any-return]
 
@@ -146,9 +158,13 @@ class _Compiler:
             if not isinstance(example, dict) or "given" not in example or not {"expect", "exactly"} & example.keys():
                 self._fault(place, "an example has given, and expect or exactly")
                 continue
-            for word in example.keys() - {"given", "expect", "exactly", "about"}:
-                self._fault((*place, word), f"unknown key {word!r}", _near(word, ("given", "expect", "exactly", "about")))
-            found.append(Example(example["given"], example.get("expect"), example.get("exactly")))
+            for word in example.keys() - set(_OF_EXAMPLE):
+                self._fault((*place, word), f"unknown key {word!r}", _near(word, _OF_EXAMPLE))
+            lookups = example.get("lookups", {})
+            if not isinstance(lookups, dict):
+                self._fault((*place, "lookups"), "lookups holds what was looked up, by name")
+                lookups = {}
+            found.append(Example(example["given"], example.get("expect"), example.get("exactly"), lookups))
         if examples is not None and not isinstance(examples, list):
             self._fault(("examples",), "examples is a list")
         return tuple(found)
@@ -304,6 +320,7 @@ class _Compiler:
         return make
 
 
+_OF_EXAMPLE = ("given", "expect", "exactly", "lookups", "about")
 _TABLE_CALL = re.compile(r"""\$table\(\s*["']([^"']+)["']""")
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
 from hub.core.errors import Code, Fault, GiveUp, Reason, Refused, Why
 from hub.core.expression import MISSING, Expression
+from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Disposition, Json, Ref
 from hub.core.retry import RetryPolicy
 from hub.core.times import instant
@@ -49,6 +51,26 @@ class Capacity:
 
     quota: Quota
     by: Expression | None = None
+
+
+class OnFail(StrEnum):
+    """What becomes of a delivery whose look-up was not to be had."""
+
+    RETRY = "retry"  # by the destination's retry policy
+    HOLD = "hold"  # until a person sends it on
+    DEAD = "dead"
+    SKIP = "skip"  # it goes without: the name is bound to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Enrich:
+    """A look-up before the mapping, bound there as `$name`: asked once per message, recorded, and from then on the same for ever."""
+
+    name: str
+    call: Ref
+    fields: FieldMapping  # from the source's payload to what is asked
+    cache: timedelta | None = None
+    on_fail: OnFail = OnFail.RETRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +126,7 @@ class Route:
     split: Split | None = None
     hold: HoldUntil | None = None
     capacity: Capacity | None = None
+    enrich: tuple[Enrich, ...] = ()
     alert: str = ""  # the level at which its dead letters are told: P0 to P3
 
 

@@ -1,13 +1,13 @@
 """Deliver: from a ring to a settled batch. If the power goes, the lease ends and the delivery is tried again under the same key.
 
-claim → map → check against the target's contract → send (no transaction open) → judge → settle (one fenced transaction)
+claim → look up → map → check against the target's contract → send (no transaction open) → judge → settle (one fenced transaction)
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.catalog import Catalog
@@ -18,6 +18,7 @@ from hub.core.errors import BadWorkspace, Code, GiveUp, Reason, Refused, TryLate
 from hub.core.message import Incoming, Json, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.accept import lay
+from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.render import render
 from hub.flow.revisions import NoRevision
@@ -54,8 +55,11 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     if not claims:
         return 0
     began = time.monotonic()
-    ready, ended = prepare(hub, claims)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
-    settled = _settle(hub, ended)
+    ways, orphans = _ways(hub, claims)
+    looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
+    going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
+    ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+    settled = _settle(hub, [*orphans, *looked.ended, *ended])
     for batch in send(hub, ready, sender, concurrency=policy.concurrency):  # no transaction and no connection is held here
         settled += _settle(hub, batch)
     event(
@@ -77,44 +81,54 @@ def batch_size(hub: Hub, lane: str) -> int:
     """
     catalog = hub.catalogs.active()
     policy = catalog.targets.get(lane, TargetPolicy())
-    timeouts = [to.timeout.total_seconds() for route in catalog.routes for to in route.to if to.ref.system == lane]
+    # A route that looks something up may wait for that as long again.
+    timeouts = [to.timeout.total_seconds() * (2 if route.enrich else 1) for route in catalog.routes for to in route.to if to.ref.system == lane]
     rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
     if policy.in_doubt is InDoubtPolicy.PARK:
         rounds = 1
     return min(hub.settings.claim_size, policy.concurrency * rounds)
 
 
-def prepare(hub: Hub, claims: Sequence[Claim]) -> tuple[list[Ready], list[Settled]]:
-    """Maps and checks each claim. What cannot be made is settled as dead, unsent: retrying cannot help. What has no way any more is held."""
+def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
+    """Each claim with its destination as the active revision has it. What has no way any more is held."""
+    active = hub.catalogs.active()
+    ways: list[tuple[Claim, Destination]] = []
+    orphans: list[Settled] = []
+    for claim in claims:
+        way = _way(active, claim)
+        problem = None if way is not None and hub.targets(claim.lane) is not None else _orphaned(claim)
+        try:
+            hub.catalogs.pinned(claim.message.revision)
+        except (NoRevision, BadWorkspace) as error:
+            text = f"The configuration that accepted it cannot be read: {error}"[:500]
+            problem = Why(Reason.UNEXPECTED, text, fix="Restore the revision, then replay.")
+        if problem is not None or way is None:
+            orphans.append(Settled(claim, Hold(problem or _orphaned(claim)), Exchange(), active.revision))
+        else:
+            ways.append((claim, way))
+    return ways, orphans
+
+
+def _orphaned(claim: Claim) -> Why:
+    text = f"Route {claim.route} does not lead to {claim.ref} any more."
+    return Why(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
+
+
+def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mapping[str, Mapping[str, Json]]) -> tuple[list[Ready], list[Settled]]:
+    """Maps and checks each claim. What cannot be made is settled as dead, unsent: retrying cannot help."""
     made: list[Made] = []
     ended: list[Settled] = []
     active = hub.catalogs.active()
-    for claim in claims:
+    for claim, way in ways:
         try:
-            way = _way(active, claim)
-            if way is None or hub.targets(claim.lane) is None:
-                raise _Orphaned  # noqa: TRY301  one way out for both
-            made.append(Made(claim, way, _parcel(claim, _rendered(hub, claim), way)))
-        except _Orphaned:
-            text = f"Route {claim.route} does not lead to {claim.ref} any more."
-            why = Why(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
-            ended.append(Settled(claim, Hold(why), Exchange(), active.revision))
+            made.append(Made(claim, way, _parcel(claim, _rendered(hub, claim, lookups.get(claim.id, {})), way)))
         except GiveUp as error:
             ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
-        except (NoRevision, BadWorkspace) as error:
-            why = Why(Reason.UNEXPECTED, f"The configuration that accepted it cannot be read: {error}"[:500], fix="Restore the revision, then replay.")
-            ended.append(Settled(claim, Hold(why), Exchange(), active.revision))
         except Exception as error:  # noqa: BLE001
             # Nobody foresaw it and nothing was sent: this delivery ends in sight, its neighbours go on.
             event("delivery.unexpected", repr(error), level="error", delivery=claim.id, message_id=claim.message.id, lane=claim.lane)
-            ended.append(
-                Settled(
-                    claim,
-                    Dead(Why(Reason.UNEXPECTED, f"{type(error).__name__} while mapping.", fix="See the log; mend, then replay.")),
-                    Exchange(),
-                    active.revision,
-                )
-            )
+            why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
+            ended.append(Settled(claim, Dead(why), Exchange(), active.revision))
     ready: list[Ready] = []
     for group in _together(made):
         try:
@@ -168,15 +182,11 @@ def send(hub: Hub, ready: Sequence[Ready], sender: Sender, *, concurrency: int) 
         yield batch
 
 
-class _Orphaned(Exception):
-    pass
-
-
-def _rendered(hub: Hub, claim: Claim) -> Json:
+def _rendered(hub: Hub, claim: Claim, lookups: Mapping[str, Json]) -> Json:
     """By the pinned revision: what was decided at acceptance is what is sent, however often the files changed since."""
     message = claim.message
     catalog = hub.catalogs.pinned(message.revision)
-    return render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
+    return render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits, lookups=lookups)
 
 
 def _way(catalog: Catalog, claim: Claim) -> Destination | None:

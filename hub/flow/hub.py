@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from hub.core.adapter import Answer, Parcel
 from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
+from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.kit.http import Call, Done
 from hub.settings import Settings
@@ -43,3 +44,4 @@ class Hub:
     random: Callable[[], float]
     new_id: Callable[[], str]
     worker: str
+    remembered: Remembered = field(default_factory=Remembered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hub.catalog import Catalog
@@ -10,18 +11,33 @@ from hub.core.errors import GiveUp, Reason, Refused, Why
 from hub.core.json import Limits
 from hub.core.message import Json, Ref
 from hub.core.routing import parts
+from hub.store import Lookup
+
+_NONE: Mapping[str, Json] = {}
 
 
-def render(catalog: Catalog, raw: bytes, source: Ref, target: Ref, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
+def render(
+    catalog: Catalog,
+    raw: bytes,
+    source: Ref,
+    target: Ref,
+    *,
+    route: str,
+    part: int | None,
+    at: datetime,
+    limits: Limits,
+    lookups: Mapping[str, Json] = _NONE,
+) -> Json:
     """Decode, take the part, map, check against the target's contract. `at`: when the message was received; expressions know no other time.
+    `lookups` are the recorded ones of the route, by name.
 
     Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field where one is to blame.
     """
-    payload = _part(catalog, _decoded(raw, limits), route, part, at)
+    payload = source_part(catalog, raw, route=route, part=part, at=at, limits=limits)
     mapping = catalog.mapping(source, target)
     if mapping is None:
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"There is no mapping from {source} to {target}.", fix="Add the mapping, then replay."))
-    made = mapping.apply(payload, now=at)
+    made = mapping.apply(payload, now=at, lookups=lookups)
     contract = catalog.contract(target)
     faults = contract.check(made) if contract is not None else []
     if faults:
@@ -29,6 +45,17 @@ def render(catalog: Catalog, raw: bytes, source: Ref, target: Ref, *, route: str
         text = f"What the mapping made does not fit {target}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay."))
     return made
+
+
+def source_part(catalog: Catalog, raw: bytes, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
+    """What the mapping and the look-ups of a route are over: the message, or its part where the route splits it. Raises GiveUp."""
+    return _part(catalog, _decoded(raw, limits), route, part, at)
+
+
+def found(lookups: Sequence[Lookup], route: str, part: int | None) -> dict[str, Json]:
+    """What a route's mapping sees of recorded look-ups. One that was skipped is not there."""
+    mine = [one for one in lookups if one.route == route and one.part == part and one.found is not None]
+    return {one.name: json.decode(one.found) for one in mine if one.found is not None}
 
 
 def _decoded(raw: bytes, limits: Limits) -> Json:

@@ -11,7 +11,7 @@ from hub.core.delivery import RANKS
 from hub.core.errors import BadWorkspace, GiveUp, Refused
 from hub.core.json import LIMITS
 from hub.core.message import Json
-from hub.flow.render import render
+from hub.flow.render import found, render
 from hub.flow.revisions import NoRevision, Revisions
 from hub.store import AttemptRow, DeliveryRow, MessageRow, Store
 
@@ -111,7 +111,8 @@ def _stage(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line:
     fault: Json = None
     try:
         catalog: Catalog = catalogs.pinned(row.revision)
-        mapped = render(catalog, raw, row.ref, line.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
+        seen = found(store.lookups(row.id), line.route, line.part)
+        mapped = render(catalog, raw, row.ref, line.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS, lookups=seen)
     except GiveUp as error:
         fault = dict[str, Any](error.why.as_json())
     except (NoRevision, BadWorkspace) as error:

@@ -7,6 +7,7 @@ here: sqlalchemy, alembic (psycopg by way of sqlalchemy).
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.keys import KeyRow as KeyRow
+from hub.store.lookups import Lookup as Lookup
 from hub.store.reading import AttemptRow as AttemptRow
 from hub.store.reading import DeliveryRow as DeliveryRow
 from hub.store.reading import MessageRow as MessageRow

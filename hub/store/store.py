@@ -9,10 +9,11 @@ from typing import TypedDict, Unpack
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt
-from hub.store import add, claim, conservation, expire, keys, migrate, reading, reopen, revisions, settle, waiting
+from hub.store import add, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.keys import KeyRow
+from hub.store.lookups import Lookup
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow
 
 
@@ -77,6 +78,12 @@ class Store:
 
     def expire(self, limit: int = 1_000) -> list[str]:
         return expire.expire(self._database, limit)
+
+    def record_lookups(self, batch: Sequence[Lookup]) -> None:
+        lookups.record(self._database, batch)
+
+    def lookups(self, *message_ids: str) -> list[Lookup]:
+        return lookups.find(self._database, message_ids)
 
     def release(self, limit: int = 1_000) -> list[str]:
         return waiting.release(self._database, limit)

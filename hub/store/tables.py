@@ -243,6 +243,19 @@ capacity = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# What a route looked up for a message, as it was found: once written never changed, so that a step can be computed again.
+lookup = sa.Table(
+    "lookup",
+    metadata,
+    sa.Column("message_id", Text, primary_key=True),
+    sa.Column("route", Text, primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),  # -1: the whole message
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("found", sa.LargeBinary),  # the answer's body; NULL: there was none, and the route goes on without
+    sa.Column("taken_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 revision = sa.Table(
     "revision",
     metadata,

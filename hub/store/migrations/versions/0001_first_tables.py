@@ -193,6 +193,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "lookup",
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("route", Text, nullable=False),
+        sa.Column("part", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", Text, nullable=False),
+        sa.Column("found", sa.LargeBinary(), nullable=True),
+        sa.Column("taken_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "route", "part", "name", name=op.f("pk_lookup")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "message",
         sa.Column("id", Text, nullable=False),
         sa.Column("type", Text, nullable=False),
@@ -262,6 +273,7 @@ def downgrade() -> None:
     op.drop_table("revision")
     op.drop_table("order_key")
     op.drop_table("message")
+    op.drop_table("lookup")
     op.drop_table("idempotency")
     op.drop_table("delivery")
     op.drop_table("capacity")
