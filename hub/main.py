@@ -31,6 +31,7 @@ from hub.core.system import System
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub, LaneTarget
+from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
 from hub.http.front import Front
@@ -161,6 +162,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
         catalogs=catalogs,
         callers=Callers(store, open_vault(settings)),
         counts=Counts(),
+        pace=Pace(store, now),
         limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
         targets=Targets(settings, catalogs.active),
         clock=now,

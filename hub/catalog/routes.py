@@ -14,6 +14,7 @@ from hub.catalog.mappings import REF
 from hub.catalog.shape import Either, Fork, Formula, Free, Key, ListOf, MapOf, Number, Reading, Record, Single, Span, Text, Whole, Word, Zone, lacks
 from hub.catalog.system import MESSAGE_NAME, SYSTEM_NAME
 from hub.core import windows
+from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
 from hub.core.mapping import Mapping
 from hub.core.message import Ref
@@ -132,12 +133,21 @@ _ROUTE = Record(
     later=frozenset({"mode", "deadline", "fallback", "tests"}),
     what="a route",
 )
+_BREAKER = Record(
+    {
+        "ratio": Key(Text(want="a share such as 50%", pattern=r"([1-9]|[1-9][0-9]|100)%"), "50%: opens when so many of the last calls failed"),
+        "of": Key(Whole(2, 1_000), "how many calls are looked at"),
+        "open": Key(Span("100ms", "1h"), "how long nothing goes"),
+    },
+    what="breaker",
+)
 _TARGET = Record(
     {
         "concurrency": Key(Whole(1, 1_024), "calls under way at once"),
+        "rate": Key(Text(want="a number per unit such as 200/s", pattern=windows.PATTERN), "calls per second, minute, hour or day, of all workers together"),
+        "breaker": Key(_BREAKER, "leaves a target alone that fails, and tries it again with one delivery"),
         "in_doubt": Key(Word(tuple(policy.value for policy in InDoubtPolicy), ("probe",)), "resend or park"),
     },
-    later=frozenset({"rate", "breaker"}),
     what="a target",
 )
 SHAPE = Record(
@@ -236,14 +246,23 @@ def _judge_canaries(document: Document, route: str, row: dict[str, Any], finding
 
 
 def _targets(rows: dict[str, Any]) -> dict[str, TargetPolicy]:
+    return {name: _target(row or {}) for name, row in rows.items()}
+
+
+def _target(row: dict[str, Any]) -> TargetPolicy:
     default = TargetPolicy()
-    return {
-        name: TargetPolicy(
-            concurrency=(row or {}).get("concurrency") or default.concurrency,
-            in_doubt=InDoubtPolicy((row or {}).get("in_doubt") or default.in_doubt),
-        )
-        for name, row in rows.items()
-    }
+    return TargetPolicy(
+        concurrency=row.get("concurrency") or default.concurrency,
+        rate=windows.quota(row["rate"]) if row.get("rate") else None,
+        breaker=_breaker(row["breaker"]) if row.get("breaker") is not None else None,
+        in_doubt=InDoubtPolicy(row.get("in_doubt") or default.in_doubt),
+    )
+
+
+def _breaker(row: dict[str, Any]) -> BreakerPolicy:
+    default = BreakerPolicy()
+    ratio = Decimal(row["ratio"].removesuffix("%")) / 100 if row.get("ratio") else default.ratio
+    return BreakerPolicy(ratio, row.get("of") or default.of, row.get("open") or default.open)
 
 
 def _judge_owner(document: Document, name: str, findings: Findings) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
 from hub.core.errors import Code, Fault, GiveUp, Reason, Refused, Why
 from hub.core.expression import MISSING, Expression
@@ -135,6 +136,8 @@ class TargetPolicy:
     """How one system may be treated."""
 
     concurrency: int = 32
+    rate: Quota | None = None
+    breaker: BreakerPolicy | None = None
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
 
 

@@ -21,6 +21,11 @@ class Quota:
     unit: str
     zone: str = "UTC"
 
+    @property
+    def per_second(self) -> float:
+        """The same as a mean rate."""
+        return self.limit / _STEPS[self.unit].total_seconds()
+
     def window(self, at: datetime) -> datetime:
         """When the window that holds `at` began, in UTC."""
         local = at.astimezone(ZoneInfo(self.zone))

@@ -51,7 +51,11 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     """One round for `lane`. Returns how many deliveries were claimed; 0 means that nothing was due. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
-    claims = hub.store.claim(lane, size=batch_size(hub, lane), lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
+    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane))
+    if not allowed:
+        return 0
+    claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
+    hub.pace.give_back(lane, allowed - len(claims), claimed=len(claims))
     if not claims:
         return 0
     began = time.monotonic()
@@ -60,7 +64,7 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
     ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
     settled = _settle(hub, [*orphans, *looked.ended, *ended])
-    for batch in send(hub, ready, sender, concurrency=policy.concurrency):  # no transaction and no connection is held here
+    for batch in send(hub, lane, ready, sender, concurrency=policy.concurrency):  # no transaction and no connection is held here
         settled += _settle(hub, batch)
     event(
         "deliveries.settled",
@@ -167,19 +171,22 @@ def _bundle(made: Sequence[Made]) -> Parcel:
     return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
 
 
-def send(hub: Hub, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
+def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
     """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'."""
     batch: list[Settled] = []
     oldest = time.monotonic()
-    for index, done in sender.stream([one.call for one in ready], concurrency):
+    unsent = dict(enumerate(ready))
+    for index, done in sender.stream([one.call for one in ready], concurrency, halt=lambda: hub.pace.is_open(lane)):
         if not batch:
             oldest = time.monotonic()
-        batch += _judged(hub, ready[index], done)
+        batch += _judged(hub, unsent.pop(index), done)
         if time.monotonic() - oldest >= SETTLE_EVERY_S:
             yield batch
             batch = []
     if batch:
         yield batch
+    # The breaker opened on the way: what did not go out was no attempt, and waits as it did before.
+    hub.store.return_leases([one.claim for group in unsent.values() for one in group.made])
 
 
 def _rendered(hub: Hub, claim: Claim, lookups: Mapping[str, Json]) -> Json:
@@ -211,6 +218,7 @@ def _parcel(claim: Claim, payload: Json, way: Destination) -> Parcel:
 
 def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
     answer, reply = _understood(hub, ready, hub.targets(ready.parcel.ref.system), done)
+    hub.pace.saw(ready.parcel.ref.system, answer)
     return [_settled(hub, ready, one, done, answer, reply) for one in ready.made]
 
 

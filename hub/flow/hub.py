@@ -11,6 +11,7 @@ from hub.core.adapter import Answer, Parcel
 from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
+from hub.flow.pace import Pace
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.kit.http import Call, Done
@@ -38,6 +39,7 @@ class Hub:
     catalogs: Revisions
     callers: Callers
     counts: Counts
+    pace: Pace
     limits: Limits
     targets: Callable[[str], LaneTarget | None]  # by system, as the active revision and the settings have it
     clock: Callable[[], datetime]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from hub.core.breaker import Circuit
 from hub.flow.counts import BUCKETS_MS
 from hub.flow.hub import Hub
 
@@ -35,6 +36,10 @@ class _Collector:
             buckets = [(f"{bound / 1000:g}", row[index]) for index, bound in enumerate(BUCKETS_MS)]
             histogram.add_metric([], [*buckets, ("+Inf", row[-1])], row[-2] / 1000)
             yield histogram
+        breakers = GaugeMetricFamily("hub_breaker_open", "1 while a target's breaker lets nothing or one probe through.", labels=["target"])
+        for breaker in self._hub.pace.breakers():
+            breakers.add_metric([breaker.lane], 0 if breaker.state is Circuit.CLOSED else 1)
+        yield breakers
         backlog = GaugeMetricFamily("hub_commit_backlog", "Posts that wait for the next group commit.")
         backlog.add_metric([], self._hub.commit.backlog)
         yield backlog

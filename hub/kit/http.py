@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import responses
 from io import BytesIO
@@ -84,15 +84,18 @@ class Sender:
             answers[index] = done
         return [done for done in answers if done is not None]
 
-    def stream(self, calls: Sequence[Call], concurrency: int = 32) -> Iterator[tuple[int, Done]]:
+    def stream(self, calls: Sequence[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Done]]:
         """Each answer as it comes, with the number of its call. At most `concurrency` are under way at once.
 
+        Once `halt` says so no further call goes out: those under way are finished, the others have no answer.
         Nothing moves while the consumer is busy with an answer, but the deadlines run on. One stream at a time.
         """
         waiting = deque(enumerate(calls))
         flying: dict[Any, tuple[int, _Line]] = {}
         try:
             while waiting or flying:
+                if waiting and halt():
+                    waiting.clear()
                 while waiting and len(flying) < max(1, concurrency):
                     index, call = waiting.popleft()
                     wrong = self._unsendable(call)

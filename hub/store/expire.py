@@ -85,6 +85,16 @@ def sign(database: Database, worker: str) -> None:
     database.write(work)
 
 
+def workers(database: Database) -> int:
+    """How many workers live: those that gave a sign lately."""
+
+    def work(connection: sa.Connection) -> int:
+        after = database.instant(database.clock(connection)) - STALLED
+        return int(connection.execute(sa.select(sa.func.count()).where(tables.worker_sign.c.seen_at >= after)).scalar_one())
+
+    return database.read(work)
+
+
 def sign_off(database: Database, worker: str) -> None:
     """The worker has ended, and given back what it held."""
     database.write(lambda connection: connection.execute(sa.delete(tables.worker_sign).where(tables.worker_sign.c.worker == worker)))

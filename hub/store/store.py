@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
+from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt
-from hub.store import add, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, waiting
+from hub.store import add, breakers, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.keys import KeyRow
@@ -90,6 +91,24 @@ class Store:
 
     def lapse(self, limit: int = 1_000) -> int:
         return waiting.lapse(self._database, limit)
+
+    def breakers(self) -> list[BreakerState]:
+        return breakers.all_breakers(self._database)
+
+    def trip_breaker(self, lane: str, span: timedelta) -> bool:
+        return breakers.trip(self._database, lane, span)
+
+    def probe_breaker(self, lane: str, span: timedelta) -> bool:
+        return breakers.probe(self._database, lane, span)
+
+    def return_probe(self, lane: str) -> bool:
+        return breakers.return_probe(self._database, lane)
+
+    def close_breaker(self, lane: str) -> bool:
+        return breakers.close(self._database, lane)
+
+    def workers(self) -> int:
+        return expire.workers(self._database)
 
     def sign(self, worker: str) -> None:
         expire.sign(self._database, worker)

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from hub.core.breaker import Circuit
 from hub.core.delivery import Status
 from hub.core.message import Disposition
 
@@ -286,6 +287,17 @@ caller_key = sa.Table(
     sa.Column("expires_at", Instant),
     sa.Column("revoked_at", Instant),
     sa.CheckConstraint(_one_of("form", "default", "legacy"), name="form"),
+)
+
+breaker = sa.Table(
+    "breaker",
+    metadata,
+    sa.Column("lane", Text, primary_key=True),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("until", Instant),
+    sa.Column("trips", sa.Integer, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.CheckConstraint(_one_of("state", *Circuit), name="state"),
 )
 
 worker_sign = sa.Table(

@@ -149,6 +149,9 @@ class HubProcess:
     def ops(self, path):
         return requests.get(f"{self.url}/ops/v1{path}", timeout=30).json()["data"]
 
+    def metrics(self):
+        return requests.get(f"{self.url}/metrics", timeout=30).text
+
     def delivered(self, message_id, seconds=15.0):
         """Waits until no delivery of the message is on its way; gives them."""
 

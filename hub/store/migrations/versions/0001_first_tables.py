@@ -43,6 +43,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_body")),
     )
     op.create_table(
+        "breaker",
+        sa.Column("lane", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("until", Instant, nullable=True),
+        sa.Column("trips", sa.Integer(), nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.CheckConstraint("state = 'closed' OR state = 'open' OR state = 'half_open'", name=op.f("ck_breaker_state")),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_breaker")),
+    )
+    op.create_table(
         "business_key",
         sa.Column("value", Text, nullable=False),
         sa.Column("name", Text, nullable=False),
@@ -279,5 +289,6 @@ def downgrade() -> None:
     op.drop_table("capacity")
     op.drop_table("caller_key")
     op.drop_table("business_key")
+    op.drop_table("breaker")
     op.drop_table("body")
     op.drop_table("attempt")
