@@ -19,7 +19,7 @@ from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
 from hub.core.mapping import Mapping
 from hub.core.message import Ref
 from hub.core.retry import RetryPolicy
-from hub.core.routing import Batch, Canary, Capacity, Destination, Drop, Enrich, HoldUntil, OnFail, OrderPolicy, Route, Split, TargetPolicy
+from hub.core.routing import Batch, Canary, Capacity, Destination, Drop, Enrich, HoldUntil, OnFail, OrderPolicy, Route, Split, Sync, TargetPolicy
 
 _TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150)
 _TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150)
@@ -121,6 +121,10 @@ _ROUTE = Record(
         "enrich": Key(
             MapOf(Text(want="a name such as stock", pattern=r"(?!source$)[a-z][A-Za-z0-9_]{0,39}"), _ENRICH, most=20), "look-ups, bound as $name in the mapping"
         ),
+        "mode": Key(Word(("async", "sync")), "sync: the caller waits for the target's answer"),
+        "deadline": Key(Span("10ms", "60s"), "how long the caller of a sync route waits at most"),
+        "answer": Key(_TO, "what the caller of a sync route gets, mapped from the target's reply"),
+        "fallback": Key(Record({"cached": Key(Span("1s", "1d"), "60s", required=True)}, what="fallback"), "an earlier answer, where the target gives none"),
         "capacity": Key(_CAPACITY, "what is over it waits for the next window"),
         "to": Key(
             ListOf(Either(_TO, Fork("canary", _CANARY, Single(MapOf(_TO, _DESTINATION)))), most=200),
@@ -130,7 +134,7 @@ _ROUTE = Record(
         "alert": Key(Word(("P0", "P1", "P2", "P3")), "the level at which its dead letters are told"),
         **_HOW,
     },
-    later=frozenset({"mode", "deadline", "fallback", "tests"}),
+    later=frozenset({"tests"}),
     what="a route",
 )
 _BREAKER = Record(
@@ -203,6 +207,7 @@ def read(document: Document, findings: Findings) -> RoutesFile:
         own = {key: row[key] for key in _HOW if row.get(key) is not None}
         wishes = tuple(_wishes(name, row))
         _judge_canaries(document, name, row, findings)
+        _judge_sync(document, name, row, findings)
         routes.append(RouteFile(name, row.get("from"), row, wishes, (defaults, own)))
         _judge_owner(document, name, findings)
         for path, chain in [(("routes", name), (defaults, own)), *((wish.path, (defaults, own, wish.row)) for wish in wishes)]:
@@ -333,11 +338,45 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
     )
 
 
+_NOT_SYNC = ("split", "hold", "capacity", "enrich", "priority", "expires", "retry", "order")
+_ONLY_SYNC = ("deadline", "answer", "fallback")
+
+
+def _judge_sync(document: Document, route: str, row: dict[str, Any], findings: Findings) -> None:
+    """A route whose caller waits is tried once, at once, at one target; what is for waiting and trying again has no place in it."""
+    at: Path = ("routes", route)
+    if row.get("mode") != "sync":
+        for key in _ONLY_SYNC:
+            if row.get(key) is not None:
+                findings.add(document.file, document.place((*at, key)), Check.EXCLUDES, f"{key} is for routes whose caller waits", "add mode: sync")
+        return
+    if row.get("deadline") is None and not row.keys() & {"deadline"}:
+        findings.add(document.file, document.place((*at, "mode")), Check.MISSING_KEY, "a sync route has no deadline", "add deadline: 800ms")
+    for key in _NOT_SYNC:
+        if row.get(key) is not None:
+            findings.add(document.file, document.place((*at, key)), Check.EXCLUDES, f"{key} has no meaning in a sync route: its caller waits", "take it out")
+    wishes = row.get("to") or ()
+    if len(wishes) != 1:
+        findings.add(document.file, document.place((*at, "to")), Check.OUT_OF_RANGE, f"a sync route has one target, not {len(wishes)}", "keep one")
+    for index, entry in enumerate(wishes):
+        inner = (entry[1] or {}) if isinstance(entry, tuple) else {}
+        for key in ("batch", "retry", "order", "priority", "expires", "timeout"):
+            if inner.get(key) is not None:
+                place = document.place((*at, "to", index))
+                findings.add(document.file, place, Check.EXCLUDES, f"{key} has no meaning in a sync route: its caller waits", "take it out")
+
+
 def look_up(name: str, row: dict[str, Any], ref: Ref, fields: Mapping) -> Enrich:
     return Enrich(name, ref, fields, row.get("cache"), OnFail(row.get("on_fail") or OnFail.RETRY))
 
 
-def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich, ...] = ()) -> Route:
+def sync(row: dict[str, Any], answer: Ref | None) -> Sync | None:
+    if row.get("mode") != "sync" or not row.get("deadline"):
+        return None
+    return Sync(row["deadline"], answer, (row.get("fallback") or {}).get("cached"))
+
+
+def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich, ...] = (), answer: Ref | None = None) -> Route:
     """The route, once its destinations and look-ups are resolved."""
     drop = written.row.get("drop") or {}
     split = written.row.get("split") or {}
@@ -355,5 +394,6 @@ def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich,
         hold=HoldUntil(hold["until"], hold.get("zone") or "") if hold.get("until") is not None else None,
         capacity=Capacity(windows.quota(capacity["limit"], capacity.get("zone") or "UTC"), capacity.get("by")) if capacity.get("limit") else None,
         enrich=enrich,
+        sync=sync(written.row, answer),
         alert=written.row.get("alert") or "",
     )

@@ -210,8 +210,34 @@ def _routes(written: RoutesFile, systems: Mapping[str, System], known: Mapping[t
         sources = _sources(route, systems, written.document, findings)
         to = [_destination(wish, route, sources, systems, known, written.document, findings) for wish in route.wishes]
         enrich = [_look_up(name, row or {}, route, sources, systems, written.document, findings) for name, row in (route.row.get("enrich") or {}).items()]
-        routes.append(route_files.route(route, tuple(one for one in to if one is not None), tuple(one for one in enrich if one is not None)))
+        answer = _answer(route, systems, known, written.document, findings)
+        found = tuple(one for one in to if one is not None), tuple(one for one in enrich if one is not None)
+        routes.append(route_files.route(route, *found, answer))
     return routes
+
+
+def _answer(
+    route: RouteFile, systems: Mapping[str, System], known: Mapping[tuple[Ref, Ref], MappingFile], document: Document, findings: Findings
+) -> Ref | None:
+    """What the caller of a sync route gets: a message that its system accepts, with a mapping from the target's reply."""
+    text = route.row.get("answer")
+    if not text:
+        return None
+    at = ("routes", route.name, "answer")
+    type_, _, version = text.partition("@")
+    system, _, name = type_.partition("/")
+    versions = _resolve(system, name, int(version) if version else None, "accepts", systems, findings, document, at)
+    if not versions:
+        return None
+    ref = Ref(system, name, versions[-1])
+    for wish in route.wishes:
+        reply = wish.row.get("reply")
+        if not reply:
+            findings.add(document.file, document.place(wish.path), Check.MISSING_KEY, f"{ref} is made of the target's reply, and it has none", "add reply:")
+        elif (Ref.parse(reply), ref) not in known:
+            fix = f"write {mapping_files.file_name(Ref.parse(reply), ref)}"
+            findings.add(document.file, document.place(at), Check.NO_MAPPING, f"there is no mapping from {reply} to {ref}", fix)
+    return ref
 
 
 def _look_up(

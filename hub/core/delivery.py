@@ -32,7 +32,7 @@ ENDED = frozenset({Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED})  # ma
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.LEASED, Status.HELD, Status.CANCELLED, Status.SUPERSEDED, Status.DEAD}),
     Status.LEASED: frozenset(
-        {Status.DELIVERED, Status.PENDING, Status.DEAD, Status.UNKNOWN, Status.HELD, Status.SUPERSEDED},
+        {Status.DELIVERED, Status.PENDING, Status.DEAD, Status.UNKNOWN, Status.HELD, Status.SUPERSEDED, Status.CANCELLED},
     ),
     Status.DELIVERED: frozenset(),
     Status.DEAD: frozenset({Status.PENDING, Status.CANCELLED, Status.SUPERSEDED}),
@@ -86,6 +86,15 @@ class Bundle:
     within: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A delivery that is laid as already claimed: a caller waits for it. `seconds` from the commit on."""
+
+    token: str
+    seconds: float
+    worker: str
+
+
 class InDoubtPolicy(StrEnum):
     """What to do with a delivery that was sent and whose outcome nobody saw."""
 
@@ -109,6 +118,7 @@ class Planned:
     hold_until: datetime | None = None
     slot: Slot | None = None  # given by the store, which knows what is taken
     bundle: Bundle | None = None
+    lease: Lease | None = None
 
     @property
     def lane(self) -> str:
@@ -179,7 +189,14 @@ class Hold:
     why: Why
 
 
-Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Whoever waited for it was told that it failed: nobody tries again."""
+
+    why: Why
+
+
+Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold | Ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class Incoming:
     trace_id: str = ""
     cause_id: str | None = None  # the message that caused this one
     hops: int = 0
+    in_batch: bool = False  # one of many: nobody waits for its answer, even where a route is synchronous
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,17 @@ class Enrich:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """The caller waits for the target's answer, at most `deadline`. `answer`: what it gets, mapped from the destination's `reply`; without it the
+    target's own body. `fallback`: an answer to the same question serves again for so long where the target gives none.
+    """
+
+    deadline: timedelta
+    answer: Ref | None = None
+    fallback: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Deliveries that go out in one call: at most `size`, and none waits longer than `within` for the others."""
 
@@ -128,6 +139,7 @@ class Route:
     hold: HoldUntil | None = None
     capacity: Capacity | None = None
     enrich: tuple[Enrich, ...] = ()
+    sync: Sync | None = None
     alert: str = ""  # the level at which its dead letters are told: P0 to P3
 
 

@@ -21,6 +21,7 @@ from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import match
 from hub.core.system import LIVE, Emit
 from hub.core.tracing import trace_id_of
+from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 
@@ -59,7 +60,7 @@ def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[
             continue
         payload, raw = item
         # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
-        incoming = Incoming(ref, payload, raw, caller.id, f"{batch_key}#{number}", trace_id)
+        incoming = Incoming(ref, payload, raw, caller.id, f"{batch_key}#{number}", trace_id, in_batch=True)
         try:
             one = replace(request, body=raw)
             laid.append(lay(hub, incoming, source="http", now=now, seen=_names(one, caller, incoming, keep, f"#{number}")))
@@ -83,6 +84,10 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
         now=now,
         new_id=hub.new_id,
     )
+    deliveries = matched.planned
+    if source == "http" and not incoming.in_batch:
+        routes = {route.name: route for route in catalog.routes_from(emit.type)}
+        deliveries = tuple(lease(hub, planned, routes) for planned in deliveries)
     message = Message(
         id=hub.new_id(),
         ref=incoming.ref,
@@ -103,7 +108,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     )
     natural = _natural_key(emit, incoming.payload, now)
     names = (*seen, Seen("", emit.type, natural, keep_for=timedelta(days=hub.settings.keep_keys))) if natural else tuple(seen)
-    return Laid(message, matched.planned, names)
+    return Laid(message, deliveries, names)
 
 
 def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:

@@ -29,6 +29,7 @@ class _Lane:
     window: Window | None = None
     policy: TargetPolicy | None = None
     ramp: int = 0  # after closing: how many may go at once, doubled with each good round; 0 once it is over
+    asking: int = 0  # callers that wait for an answer of this target right now
     tokens: float = 0.0
     filled_at: float = field(default_factory=time.monotonic)
 
@@ -74,6 +75,22 @@ class Pace:
         if not claimed and state is not None and state.state is Circuit.HALF_OPEN:
             self._set(BreakerState(lane, Circuit.OPEN, self._clock(), state.trips))
             self._write(lambda: self._store.return_probe(lane))
+
+    def enter(self, lane: str, policy: TargetPolicy) -> bool:
+        """One caller more waits for this target; False where it is left alone, or has as much under way as it may. `leave` ends it."""
+        known = self._known(lane, policy)
+        with self._lock:
+            if known.asking >= policy.concurrency:
+                return False
+            known.asking += 1
+        if self.allows(lane, policy, 1):
+            return True
+        self.leave(lane)
+        return False
+
+    def leave(self, lane: str) -> None:
+        with self._lock:
+            self._lanes[lane].asking -= 1
 
     def saw(self, lane: str, answer: Answer) -> None:
         """Notes one answer of the target. May open its breaker, or close it after a probe."""

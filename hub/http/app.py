@@ -98,7 +98,10 @@ def _add_partners(app: Flask, hub: Hub) -> None:
     def post(_rest: str) -> Response:
         """A partner's post under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
         head = ingress.read_head(g.incoming)
+        began = time.monotonic()
         prepared = ingress.prepare(hub, g.incoming, head)
+        if ingress.waits(prepared):
+            return respond(ingress.exchange(hub, head, prepared, began))
         committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, head, prepared)]
         return respond(ingress.answer(hub, head, prepared, committed, g.incoming))
 

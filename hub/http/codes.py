@@ -72,6 +72,14 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.INTERNAL: Meaning(
         "A fault of the hub's.", "Send again, under the same Idempotency-Key. If it stays, give the hub's operator the traceId; the log has the cause under it."
     ),
+    Code.BAD_GATEWAY: Meaning(
+        "The system behind said no, or something that cannot be used.",
+        "The message says what. Change what it names; the exchange is recorded under the message's id.",
+    ),
+    Code.GATEWAY_TIMEOUT: Meaning(
+        "The system behind did not answer in time.",
+        "Whether it was done is not known. GET /api/messages/{id} tells; send again under the same Idempotency-Key.",
+    ),
     Code.UNAVAILABLE: Meaning(
         "The hub cannot promise anything now.",
         "Wait as long as Retry-After says, then send the same again, under the same Idempotency-Key: nothing is stored twice.",

@@ -24,6 +24,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BRIDGE_THREADS = 8
+ASKING_THREADS = 64
 MAX_FORM = 1 << 20  # bytes of a body that goes to Flask: forms and lists of ids
 SMALL = 65_536  # bytes of a post that the event loop reads by itself; decoding more would make the others wait
 
@@ -42,6 +43,7 @@ class Front:
         self._arrivals: Arrivals | None = None
         self._threads = ThreadPoolExecutor(BRIDGE_THREADS, thread_name_prefix="bridge")
         self._posts = ThreadPoolExecutor(2, thread_name_prefix="posts")  # large posts and batches: Python's work, so few threads
+        self._asks = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="ask")  # callers that wait for a target's answer
         self._health = ThreadPoolExecutor(1, thread_name_prefix="health")  # answers while every other thread waits for the store
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -57,7 +59,7 @@ class Front:
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await asyncio.get_running_loop().run_in_executor(None, self._on_stop)
-                for threads in (self._threads, self._posts, self._health):
+                for threads in (self._threads, self._posts, self._asks, self._health):
                     threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -68,7 +70,7 @@ class Front:
         is_post = ingress.is_post(request)
         try:
             ingress.check_line(request)
-            answer = await (self._post(request, receive) if is_post else self._other(request, receive))
+            answer = await (self._post(request, receive, time.monotonic()) if is_post else self._other(request, receive))
         except Truncated:
             return
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
@@ -80,7 +82,7 @@ class Front:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
-    async def _post(self, request: Request, receive: Receive) -> Answer:
+    async def _post(self, request: Request, receive: Receive, began: float) -> Answer:
         hub = self._hub
         post = ingress.read_head(request)
         declared = bodies.declared_length(request, hub.limits.max_bytes)
@@ -94,6 +96,8 @@ class Front:
             prepared = await asyncio.get_running_loop().run_in_executor(self._posts, ingress.prepare, hub, request, post)
         else:
             prepared = ingress.prepare(hub, request, post)
+        if ingress.waits(prepared):
+            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, post, prepared, began)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
         return ingress.answer(hub, post, prepared, committed, request)

@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.system import VersionState
 from hub.core.tracing import trace_id_of
-from hub.flow import accept
+from hub.flow import accept, ask
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
@@ -149,6 +149,23 @@ def answer(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], committed: 
     # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
     code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
     return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request))
+
+
+def waits(prepared: Sequence[Laid | Refused]) -> bool:
+    """Whether the caller of a single post waits for the answer of a target."""
+    return len(prepared) == 1 and isinstance(prepared[0], Laid) and ask.waits(prepared[0])
+
+
+def exchange(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], began: float) -> Answer:
+    """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
+    [laid] = prepared
+    assert isinstance(laid, Laid)
+    told = ask.ask(hub, laid, began)
+    hub.counts.add("accepted", "duplicate" if told.duplicate else "new")
+    headers = [*_lifetime(hub, post.ref), ("x-crossdock-message", told.message_id)]
+    if told.age is not None:
+        headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
+    return success(told.data, laid.message.trace_id, headers=headers)
 
 
 def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:

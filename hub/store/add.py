@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -240,6 +240,7 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
             key = (planned.ref.system, planned.order_key)
             seq = numbers[key] = numbers[key] + 1
         held, why = _held(planned, starts.get(planned.id))
+        lease = planned.lease
         yield (
             planned.id,
             laid.message.id,
@@ -251,17 +252,17 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
             seq,
             planned.when_dead.value,
             planned.in_doubt.value,
-            "pending" if held is None else "held",
+            "leased" if lease is not None else "pending" if held is None else "held",
             now if planned.bundle is None else database.stamp(database.instant(now) + planned.bundle.within),
-            0,  # attempts
-            0,  # spent
+            0 if lease is None else 1,  # attempts
+            0 if lease is None else 1,  # spent
             0,  # lost leases
             now,
             now,
-            None,
-            None,
-            None,
-            None,
+            lease.token if lease is not None else None,
+            now if lease is not None else None,
+            database.stamp(database.instant(now) + timedelta(seconds=lease.seconds)) if lease is not None else None,
+            lease.worker if lease is not None else None,
             why,
             None,
             planned.priority.rank,

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Claim, Dead, Delivered, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status
+from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status
 from hub.core.errors import Code, HubError, Reason, Refused, Why
 from hub.store import tables
 from hub.store.add import INSERT_BUSINESS_KEYS, NEWER, OVERTAKEN, UNSTORABLE, lay
@@ -134,6 +134,8 @@ def next_status(outcome: Outcome) -> Status:
             return Status.PENDING if outcome.policy is InDoubtPolicy.RESEND else Status.UNKNOWN
         case Hold():
             return Status.HELD
+        case Ended():
+            return Status.CANCELLED
         case _:
             assert_never(outcome)
 
@@ -150,6 +152,8 @@ def _word(outcome: Outcome) -> str:
             return "in_doubt"
         case Hold():
             return "hold"
+        case Ended():
+            return "ended"
         case _:
             assert_never(outcome)
 

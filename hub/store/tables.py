@@ -209,7 +209,7 @@ attempt = sa.Table(
     sa.Column("revision", Text, nullable=False),
     sa.Column("worker", Text, nullable=False),
     sa.Column("lease", Text, nullable=False),
-    sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "outcome_not_seen"), name="outcome"),
+    sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "outcome_not_seen"), name="outcome"),
     sqlite_with_rowid=False,
 )
 

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("worker", Text, nullable=False),
         sa.Column("lease", Text, nullable=False),
         sa.CheckConstraint(
-            "outcome = 'delivered' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'in_doubt' OR outcome = 'hold' OR outcome = 'outcome_not_seen'",
+            "outcome = 'delivered' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'in_doubt' OR outcome = 'hold' OR outcome = 'ended' OR outcome = 'outcome_not_seen'",
             name=op.f("ck_attempt_outcome"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempt")),

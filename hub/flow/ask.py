@@ -1,0 +1,217 @@
+"""Ask: a synchronous route. The caller waits for the target's answer, and the exchange is recorded like any other.
+
+add as claimed (group commit) → map → send within the deadline → judge → settle → answer
+
+If we die after the commit, the lease ends and says *outcome not seen*; the caller got no answer, and asks again under its key.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from hub.core import json
+from hub.core.adapter import Answer, Parcel, Reply
+from hub.core.delivery import Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Laid, Lease, Outcome, Planned, Settled, Status
+from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, Unknown, Why
+from hub.core.message import Json, Message, Ref
+from hub.core.routing import Destination, Route, TargetPolicy
+from hub.flow.hub import Hub
+from hub.flow.render import render
+from hub.kit.http import Call, Done, Sender
+from hub.logs import event
+
+MARGIN_S = 30.0  # a lease outlasts the deadline by this: settling takes its time too
+COMMIT_S = 10.0
+_CODES = {
+    Reason.DEADLINE: Code.GATEWAY_TIMEOUT,
+    Reason.NO_ANSWER: Code.GATEWAY_TIMEOUT,
+    Reason.OUTCOME_NOT_SEEN: Code.GATEWAY_TIMEOUT,
+    Reason.UNREACHABLE: Code.UNAVAILABLE,
+    Reason.THROTTLED: Code.UNAVAILABLE,
+    Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
+}
+_threads = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the caller gets. `age`: of an earlier answer that serves again; None for the target's own."""
+
+    message_id: str
+    data: Json
+    duplicate: bool = False
+    age: timedelta | None = None
+
+
+def lease(hub: Hub, planned: Planned, routes: dict[str, Route]) -> Planned:
+    """The delivery as claimed by this process, if its route's caller waits for it. It keeps no order: a question overtakes nothing."""
+    sync = routes[planned.route].sync
+    if sync is None:
+        return planned
+    mine = Lease(secrets.token_hex(12), sync.deadline.total_seconds() + MARGIN_S, hub.worker)
+    return replace(planned, lease=mine, order_key=None, in_doubt=InDoubtPolicy.PARK)
+
+
+def waits(laid: Laid) -> bool:
+    """Whether the caller waits for an answer to this message."""
+    return any(planned.lease is not None for planned in laid.deliveries)
+
+
+def ask(hub: Hub, laid: Laid, began: float) -> Told:
+    """Stores and asks; `began` is `time.monotonic()` of the request. Raises Refused (what the caller is told) and StoreBusy (nothing is stored)."""
+    try:
+        receipt = hub.commit.submit(laid).result(COMMIT_S)
+    except NotInTime as error:
+        raise StoreBusy("The commit took too long.") from error
+    if isinstance(receipt, Refused):
+        raise receipt
+    if receipt.duplicate:
+        return _again(hub, receipt.message_id)
+    [planned] = [one for one in laid.deliveries if one.lease is not None]
+    route, to = _route(hub, laid.message, planned.route)
+    assert route.sync is not None
+    assert planned.lease is not None
+    claim = _claim(hub, laid.message, planned, planned.lease)
+    question = b""
+    try:
+        payload = render(
+            hub.catalogs.pinned(laid.message.revision),
+            laid.message.raw,
+            laid.message.ref,
+            to.ref,
+            route=route.name,
+            part=None,
+            at=laid.message.received_at,
+            limits=hub.limits,
+        )
+        question = json.encode(payload)
+        answer, done, call = _send(hub, _parcel(claim, payload, question), route.sync.deadline.total_seconds() - (time.monotonic() - began))
+        if isinstance(answer, Reply):
+            data = _answer(hub, laid.message, route, to, answer.body)
+            hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
+            _settle(hub, claim, Delivered(answer.keys, answer.already), done, call)
+            return Told(laid.message.id, data)
+    except GiveUp as error:
+        answer, done, call = error, None, None
+    _settle(hub, claim, _outcome(hub, answer, to), done, call)
+    if route.sync.fallback is not None and not isinstance(answer, GiveUp):
+        known = hub.remembered.get(f"sync {route.name} {to.ref}", question, within=route.sync.fallback, now=hub.clock())
+        if known is not None:
+            return Told(laid.message.id, _answer(hub, laid.message, route, to, known[0]), age=known[1])
+    raise _refusal(laid.message.id, answer.why)
+
+
+def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None, Call | None]:
+    lane = parcel.ref.system
+    policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
+    target = hub.targets(lane)
+    if target is None:
+        return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} any more.")), None, None
+    if seconds <= 0:
+        return GiveUp(Why(Reason.DEADLINE, "The deadline passed before it was sent.")), None, None
+    if not hub.pace.enter(lane, policy):
+        return Unknown(Why(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may.")), None, None
+    try:
+        call = target.call(replace(parcel, deadline_s=seconds))
+        [done] = _sender(hub).send([call], 1)
+        answer = target.verdict(parcel, done, now=hub.clock())
+    finally:
+        hub.pace.leave(lane)
+    hub.pace.saw(lane, answer)
+    hub.counts.time("send", done.ms)
+    if isinstance(answer, Reply) and answer.payload is None:
+        return GiveUp(Why(Reason.BAD_ANSWER, "The answer has no JSON body that could be handed on.")), done, call
+    return answer, done, call
+
+
+def _sender(hub: Hub) -> Sender:
+    sender: Sender | None = getattr(_threads, "sender", None)
+    if sender is None:
+        sender = _threads.sender = Sender(hub.settings.allow_cidrs)
+    return sender
+
+
+def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: bytes) -> Json:
+    """What the caller gets of the target's body: as it is, or checked as the reply that it is and mapped. Raises GiveUp."""
+    try:
+        payload = json.decode(body)
+    except Refused as error:
+        raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer cannot be read: {error.text}")) from error
+    assert route.sync is not None
+    catalog = hub.catalogs.pinned(message.revision)
+    if to.reply is not None:
+        ref = Ref.parse(to.reply)
+        contract = catalog.contract(ref)
+        faults = contract.check(payload) if contract is not None else []
+        if faults:
+            raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer does not fit {ref}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."))
+        if route.sync.answer is not None:
+            return render(catalog, body, ref, route.sync.answer, route=route.name, part=None, at=message.received_at, limits=hub.limits)
+    return payload
+
+
+def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
+    """Nobody tries again: the caller was told. Only where an unseen outcome must be cleared up, a person is asked to."""
+    assert not isinstance(answer, Reply)
+    policy = hub.catalogs.active().targets.get(to.ref.system, TargetPolicy())
+    is_unseen = isinstance(answer, Unknown) and answer.why.reason is not Reason.CIRCUIT_OPEN
+    return InDoubt(answer.why, InDoubtPolicy.PARK) if is_unseen and policy.in_doubt is InDoubtPolicy.PARK else Ended(answer.why)
+
+
+def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: Call | None) -> None:
+    exchange = Exchange()
+    if done is not None and call is not None:
+        exchange = Exchange(call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
+    hub.counts.add("delivered", type(outcome).__name__.lower())
+    try:
+        hub.store.settle([Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
+    except StoreBusy as error:
+        # The caller gets its answer all the same; the lease ends, and the record says that nobody saw the outcome.
+        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id)
+
+
+def _again(hub: Hub, message_id: str) -> Told:
+    """A repeat of a question that is known: the same answer, or the same no. Nothing is sent."""
+    row = hub.store.message(message_id)
+    raw = hub.store.body(message_id)
+    lines = hub.store.deliveries(message_id)
+    if row is None or raw is None or not lines:
+        raise Refused(Code.CONFLICT, f"Message {message_id} is known under this key, and was no question.")
+    catalog = hub.catalogs.pinned(row.revision)
+    routes = {route.name: route for route in catalog.routes if route.sync is not None}
+    line = next((one for one in lines if one.route in routes), None)
+    if line is None:
+        raise Refused(Code.CONFLICT, f"Message {message_id} is known under this key, and was no question.")
+    if line.status is Status.LEASED:
+        raise Refused(Code.CONFLICT, f"The same question, message {message_id}, is under way.", headers=[("retry-after", "1")])
+    if line.status is not Status.DELIVERED:
+        raise _refusal(message_id, line.why or Why(Reason.UNEXPECTED, f"It is {line.status.value}."))
+    route = routes[line.route]
+    to = next(one for one in route.to if one.ref == line.ref)
+    message = Message(row.id, row.ref, row.received_at, row.caller, row.source, raw, row.trace_id, row.revision, row.disposition, row.planned, hops=row.hops)
+    return Told(message_id, _answer(hub, message, route, to, hub.store.attempts(line.id)[-1].reply), duplicate=True)
+
+
+def _route(hub: Hub, message: Message, name: str) -> tuple[Route, Destination]:
+    route = next(route for route in hub.catalogs.pinned(message.revision).routes if route.name == name)
+    return route, route.to[0]
+
+
+def _claim(hub: Hub, message: Message, planned: Planned, mine: Lease) -> Claim:
+    now = hub.clock()
+    return Claim(planned.id, message, planned.route, planned.ref, None, None, None, 1, 1, now, now, mine.token, now + timedelta(seconds=mine.seconds))
+
+
+def _parcel(claim: Claim, payload: Json, body: bytes) -> Parcel:
+    return Parcel(claim.id, claim.ref, payload, body, claim.message.id, claim.message.trace_id, 1)
+
+
+def _refusal(message_id: str, why: Why) -> Refused:
+    code = _CODES.get(why.reason, Code.BAD_GATEWAY)
+    headers = [("x-crossdock-message", message_id)]
+    return Refused(code, why.text, headers=headers)
