@@ -13,6 +13,7 @@ from hub.catalog.documents import Document, place_at, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.revision import samples
 from hub.catalog.system import live
+from hub.catalog.trials import trial_faults
 from hub.catalog.workspace import mapping_documents, read_json
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
@@ -33,6 +34,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     payloads = _samples(catalog, files, findings)
     _examples(catalog, files, payloads, findings)
     document = read_yaml("routes.yaml", files["routes.yaml"])
+    _trials(catalog, document, payloads, findings)
     _conditions(catalog, document, findings)
     _loops(catalog, document, findings)
     _locks(files, findings)
@@ -114,6 +116,21 @@ def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, pa
         yield Check.EXAMPLE_FAILS, line, "mend the mapping, or the example"
     for fault in contract.check(made) if contract is not None else ():
         yield Check.EXAMPLE_UNFIT, f"what it makes does not fit {pair[1]}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix
+
+
+def _trials(catalog: Catalog, document: Document, payloads: Mapping[str, Json], findings: Findings) -> None:
+    samples_by_path = {name: (sample_ref(name), payload) for name, payload in payloads.items()}
+    for route in catalog.routes:
+        for number, test in enumerate(route.tests):
+            for code, text, fix in trial_faults(catalog, route, test, samples_by_path, EXAMPLE_TIME):
+                findings.add(document.file, document.place(("routes", route.name, "tests", number)), code, text, fix)
+
+
+def sample_ref(name: str) -> Ref:
+    """The message that a sample is of, by its path."""
+    found = _SAMPLE.fullmatch(name)
+    assert found is not None
+    return Ref(found[1], found[2], int(found[3]))
 
 
 def _conditions(catalog: Catalog, document: Document, findings: Findings) -> None:

@@ -47,6 +47,7 @@ class Check(StrEnum):
     EXAMPLE_FAILS = "E502"
     EXAMPLE_UNFIT = "E503"
     NO_SAMPLE = "E504"
+    ROUTE_TEST_FAILS = "E505"
     NO_MAPPING = "E601"
     DEAD_ROUTE = "E602"
     LOOP = "E603"
@@ -99,7 +100,8 @@ MEANING: dict[Check, str] = {
     Check.BAD_MAPPING: "A mapping cannot be compiled.",
     Check.EXAMPLE_FAILS: "A mapping's example gives something else than it says.",
     Check.EXAMPLE_UNFIT: "What a mapping's example gives does not pass the target's contract.",
-    Check.NO_SAMPLE: "A mapping's example names a sample that is not there.",
+    Check.NO_SAMPLE: "A mapping's example or a route's test names a sample that is not there.",
+    Check.ROUTE_TEST_FAILS: "A route's test gives other deliveries, or other payloads, than it says.",
     Check.NO_MAPPING: "A route has no mapping from a live version of its source to a target.",
     Check.DEAD_ROUTE: "A route's source has no live version.",
     Check.LOOP: "Routes lead a message back to its own type, whatever it holds.",

@@ -53,17 +53,18 @@ def check(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @told
 def test(settings: Settings, as_json: bool) -> None:
-    """Run every example of every mapping and show what differs. Exits 1 if one does not hold."""
+    """Run every example of every mapping and every test of every route, and show what differs. Exits 1 if one does not hold."""
     findings = [finding for finding in catalog.check(settings.workspace) if finding.level == "error"]
     if findings:
         show_findings([finding.as_json() for finding in findings]) if not as_json else say({"failed": [dict(finding.as_json()) for finding in findings]})
         raise SystemExit(FAULTS)
     made = catalog.load(settings.workspace)
     examples = sum(len(mapping.examples) for mapping in made.mappings.values())
+    tests = sum(len(route.tests) for route in made.routes)
     if as_json:
-        say({"failed": [], "examples": examples})
+        say({"failed": [], "examples": examples, "tests": tests})
     else:
-        console.print(f"{examples} examples of {len(made.mappings)} mappings hold.")
+        console.print(f"{examples} examples of {len(made.mappings)} mappings and {tests} tests of {len(made.routes)} routes hold.")
     if not examples:
         fail("There is no example in this workspace; a mapping without one proves nothing.", FAULTS)
 

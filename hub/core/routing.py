@@ -125,6 +125,21 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteTest:
+    """A message and what a route must make of it: per target the payload (a subset), several for a split; or why nothing goes out.
+
+    `given` is a sample's path, or the payload itself, which is then of version `version`.
+    """
+
+    about: str
+    given: Json
+    version: int = 1
+    expect: Mapping[str, Json] = field(default_factory=dict)
+    disposition: Disposition = Disposition.ROUTED
+    lookups: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """From which message, under which conditions, to which targets."""
 
@@ -140,6 +155,7 @@ class Route:
     capacity: Capacity | None = None
     enrich: tuple[Enrich, ...] = ()
     sync: Sync | None = None
+    tests: tuple[RouteTest, ...] = ()
     alert: str = ""  # the level at which its dead letters are told: P0 to P3
 
 

@@ -45,7 +45,7 @@ CASES = [
     ("B58-attempts-10^9", ROUTES, "attempts: 16", "attempts: 1000000000", "E206"),
     ("B58-first-negative", ROUTES, "first: 10s", "first: -1s", "E2"),
     ("B58-concurrency", ROUTES, "routes:\n", "targets:\n  warehouse: {concurrency: 100000}\nroutes:\n", "E206"),
-    ("B58-not-in-this-version", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    mode: sync\n", "E202"),
+    ("B58-not-in-this-version", ROUTES, "version: 1\n", "version: 1\nsagas: {}\n", "E202"),
     ("route-priority", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    priority: high\n", "E206"),
     ("route-expires", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    expires: 2 days\n", "E206"),
     ("route-hold-without-until", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    hold: {zone: Asia/Shanghai}\n", "E203"),
