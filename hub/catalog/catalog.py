@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hub.catalog import ways
 from hub.core.contract import Contract
 from hub.core.errors import Finding
 from hub.core.mapping import Mapping as FieldMapping
@@ -25,6 +26,7 @@ class Catalog:
     mappings: Mapping[tuple[Ref, Ref], FieldMapping]
     warnings: tuple[Finding, ...] = ()
     _routes_from: Mapping[str, tuple[Route, ...]] = field(default_factory=dict, repr=False)
+    _found: dict[tuple[Ref, Ref | None], tuple[FieldMapping, ...] | None] = field(default_factory=dict, repr=False)  # ways that were asked for before
 
     def emit(self, type_: str) -> Emit | None:
         """What is known of a message that a system sends, by `system/name`."""
@@ -43,6 +45,21 @@ class Catalog:
 
     def mapping(self, source: Ref, target: Ref) -> FieldMapping | None:
         return self.mappings.get((source, target))
+
+    def upgrade(self, source: Ref) -> tuple[FieldMapping, ...]:
+        """The mappings that make the newest live version of a message out of `source`; () where it is that, or cannot become it."""
+        if (source, None) not in self._found:
+            emit = self.emit(source.type)
+            steps = ways.upgrade(self.mappings.keys(), source, emit.versions) if emit is not None else ()
+            self._found[source, None] = tuple(self.mappings[step] for step in steps)
+        return self._found[source, None] or ()
+
+    def way(self, source: Ref, target: Ref) -> tuple[FieldMapping, ...] | None:
+        """The mappings from `source` to `target`, one after the other; None where there is no way."""
+        if (source, target) not in self._found:
+            steps = ways.way(self.mappings.keys(), source, target)
+            self._found[source, target] = tuple(self.mappings[step] for step in steps) if steps is not None else None
+        return self._found[source, target]
 
     def routes_from(self, type_: str) -> tuple[Route, ...]:
         return self._routes_from.get(type_, ())

@@ -32,6 +32,12 @@ def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapp
         return
     ids = count(1)
     try:
+        for step in catalog.upgrade(source):
+            source, payload = step.target, step.apply(payload, now=now)
+    except GiveUp as error:
+        yield Check.ROUTE_TEST_FAILS, f"it cannot be upgraded: {error.why.field} {error.why.text}", error.why.fix
+        return
+    try:
         matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=now, new_id=lambda: str(next(ids)))
     except Refused as error:
         yield Check.ROUTE_TEST_FAILS, f"it would be refused: {error.text}", ""
@@ -53,11 +59,12 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
         return
     made: dict[str, list[Json]] = {}
     for planned in matched.planned:
-        mapping = catalog.mapping(source, planned.ref)
+        steps = catalog.way(source, planned.ref) or ()
         piece = payload if planned.part is None or route.split is None else parts(payload, route.split, now)[planned.part]
         try:
-            assert mapping is not None
-            made.setdefault(str(planned.ref), []).append(mapping.apply(piece, now=now, lookups=test.lookups))
+            for step in steps:
+                piece = step.apply(piece, now=now, lookups=test.lookups)
+            made.setdefault(str(planned.ref), []).append(piece)
         except GiveUp as error:
             yield Check.ROUTE_TEST_FAILS, f"{planned.ref}{error.why.field}: {error.why.text}", error.why.fix
             return

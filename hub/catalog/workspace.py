@@ -9,6 +9,7 @@ from typing import Any
 from hub.catalog import mappings as mapping_files
 from hub.catalog import routes as route_files
 from hub.catalog import system as system_files
+from hub.catalog import ways
 from hub.catalog.catalog import Catalog, by_source
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, place_at, read_yaml
@@ -165,7 +166,10 @@ def _mappings(files: Mapping[str, str], systems: Mapping[str, System], findings:
 
 
 def _judge_ends(mapping: MappingFile, systems: Mapping[str, System], findings: Findings) -> None:
-    for key, ref, side in (("from", mapping.source, "emits"), ("to", mapping.target, "accepts")):
+    is_step = mapping.source.type == mapping.target.type  # from one version of a message to another: whichever way that message goes
+    system = systems.get(mapping.source.system)
+    own = "accepts" if system is not None and mapping.source.name in system.accepts else "emits"
+    for key, ref, side in (("from", mapping.source, own if is_step else "emits"), ("to", mapping.target, own if is_step else "accepts")):
         _resolve(ref.system, ref.name, ref.version, side, systems, findings, mapping.document, (key,))
 
 
@@ -234,7 +238,7 @@ def _answer(
         reply = wish.row.get("reply")
         if not reply:
             findings.add(document.file, document.place(wish.path), Check.MISSING_KEY, f"{ref} is made of the target's reply, and it has none", "add reply:")
-        elif (Ref.parse(reply), ref) not in known:
+        elif ways.way(known.keys(), Ref.parse(reply), ref) is None:
             fix = f"write {mapping_files.file_name(Ref.parse(reply), ref)}"
             findings.add(document.file, document.place(at), Check.NO_MAPPING, f"there is no mapping from {reply} to {ref}", fix)
     return ref
@@ -296,7 +300,8 @@ def _destination(
     if state not in LIVE:
         findings.add(document.file, document.place(wish.path), Check.RETIRED_TARGET, f"{ref} is {state}", "name a live version")
     for source in sources:
-        if (source, ref) not in known:
+        steps = ways.upgrade(known.keys(), source, systems[source.system].emits[source.name].versions)
+        if ways.way(known.keys(), steps[-1][1] if steps else source, ref) is None:
             fix = f"write {mapping_files.file_name(source, ref)}"
             findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
     _judge_reply(wish, system, systems, document, findings)

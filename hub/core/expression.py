@@ -197,13 +197,16 @@ def _plain(text: str) -> tuple[str | None, tuple[str | int, ...] | None]:
 
 def _follow(value: Any, steps: tuple[str | int, ...]) -> Any:
     is_sequence = False  # an array was met on the way: from here on many are followed at once, and what they give is flattened
-    for step in steps:
+    last = len(steps) - 1
+    for place, step in enumerate(steps):
         if isinstance(step, str):
             if type(value) is dict:
                 if step not in value:
                     return MISSING
                 value = value[step]
             elif type(value) is list:
+                if place == last and (only := _only_array(value, step)) is not None:
+                    return only
                 is_sequence = True
                 value = _each(value, step)
             else:
@@ -219,6 +222,20 @@ def _follow(value: Any, steps: tuple[str | int, ...]) -> Any:
     if is_sequence:
         return MISSING if not value else value[0] if len(value) == 1 else value
     return value
+
+
+def _only_array(values: list[Any], name: str) -> list[Any] | None:
+    """At the end of a path, an array that only one element has is the result itself: neither flattened nor unwrapped. None: it is not so."""
+    only: list[Any] | None = None
+    for value in values:
+        if type(value) is dict and name in value:
+            member = value[name]
+            if only is not None or type(member) is not list:
+                return None
+            only = member
+        elif type(value) is list and _each(value, name):
+            return None
+    return only
 
 
 def _each(values: list[Any], name: str) -> list[Any]:

@@ -43,6 +43,22 @@ class Emit:
     order_by: Expression | None = None
     dedupe_by: tuple[Expression, ...] = ()
 
+    @property
+    def live(self) -> list[int]:
+        """The versions that may be posted, oldest first."""
+        return sorted(number for number, version in self.versions.items() if version.state in LIVE)
+
+    @property
+    def newest(self) -> int | None:
+        """The version that a sender without a wish gets: the newest current one, else the newest live one."""
+        current = [number for number, version in self.versions.items() if version.state is VersionState.CURRENT]
+        return max(current, default=max(self.live, default=None))
+
+    @property
+    def shadows(self) -> list[int]:
+        """Versions that validate in parallel, and refuse nothing."""
+        return sorted(number for number, version in self.versions.items() if version.state is VersionState.SHADOW)
+
 
 @dataclass(frozen=True, slots=True)
 class Accept:

@@ -19,11 +19,12 @@ from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import match
-from hub.core.system import LIVE, Emit
+from hub.core.system import LIVE, Emit, VersionState
 from hub.core.tracing import trace_id_of
 from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
+from hub.flow.render import upgraded
 
 MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
 LEGACY_SEEN = timedelta(minutes=10)  # the legacy form has no id; its signature is remembered for twice its window
@@ -74,10 +75,11 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     catalog = hub.catalogs.active()
     emit = _emit(catalog, incoming.ref)
     _check(emit, incoming, now)
-    order_key = _one_key(emit.order_by, incoming.payload, now) if emit.order_by is not None else None
+    payload = _upgraded(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
+    order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
     matched = match(
         catalog.routes_from(emit.type),
-        incoming.payload,
+        payload,
         targets=catalog.targets,
         order_key=order_key,
         hops=incoming.hops,
@@ -99,16 +101,24 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
         revision=catalog.revision,
         disposition=matched.disposition,
         planned=len(matched.planned),
-        keys=_business_keys(emit, incoming.payload, now),
+        keys=_business_keys(emit, payload, now),
         order_key=order_key,
         idempotency_key=incoming.idempotency_key,
         cause_id=incoming.cause_id,
         hops=incoming.hops,
         why={} if matched.planned else {"considered": [dict(line) for line in matched.considered]},
     )
-    natural = _natural_key(emit, incoming.payload, now)
+    natural = _natural_key(emit, payload, now)
     names = (*seen, Seen("", emit.type, natural, keep_for=timedelta(days=hub.settings.keep_keys))) if natural else tuple(seen)
     return Laid(message, deliveries, names)
+
+
+def _upgraded(catalog: Catalog, incoming: Incoming, now: datetime) -> Json:
+    try:
+        return upgraded(catalog, incoming.ref, incoming.payload, now)[1]
+    except GiveUp as error:
+        fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
+        raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
 
 
 def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
@@ -174,9 +184,24 @@ def _emit(catalog: Catalog, ref: Ref) -> Emit:
         raise Refused(Code.NOT_FOUND, f"There is no message {ref.type}. The interface docs list what there is.")
     version = emit.versions.get(ref.version)
     if version is None or version.state not in LIVE:
-        live = ", ".join(f"v{number}" for number, known in sorted(emit.versions.items()) if known.state in LIVE)
-        raise Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live or 'none'}.")
+        raise not_live(ref, emit)
     return emit
+
+
+def not_live(ref: Ref, emit: Emit) -> Refused:
+    """Why a version cannot be posted, and which can: retired is gone for good, with its successor; a draft or a shadow is not there yet."""
+    newest = emit.newest
+    live = ", ".join(f"v{number}" for number in emit.live) or "none"
+    version = emit.versions.get(ref.version)
+    if version is not None and version.state is VersionState.RETIRED:
+        headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
+        text = (
+            f"{ref.type} version {ref.version} is retired. Move to version {newest}." if newest is not None else f"{ref.type} is retired, without a successor."
+        )
+        return Refused(Code.GONE, text, headers=headers)
+    if version is not None:
+        return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
+    return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
 def _items(hub: Hub, request: Request) -> list[tuple[Json, bytes] | Refused]:

@@ -77,7 +77,7 @@ def _questions(hub: Hub, wanted: Sequence[tuple[Claim, Destination]], routes: Ma
         message = claim.message
         catalog = hub.catalogs.pinned(message.revision)
         try:
-            payload = source_part(catalog, message.raw, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
+            payload = source_part(catalog, message.raw, message.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
             for enrich in routes[claim.id].enrich:
                 asked = enrich.fields.apply(payload, now=message.received_at)
                 contract = catalog.contract(enrich.call)

@@ -33,23 +33,36 @@ def render(
 
     Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field where one is to blame.
     """
-    payload = source_part(catalog, raw, route=route, part=part, at=at, limits=limits)
-    mapping = catalog.mapping(source, target)
-    if mapping is None:
-        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"There is no mapping from {source} to {target}.", fix="Add the mapping, then replay."))
-    made = mapping.apply(payload, now=at, lookups=lookups)
-    contract = catalog.contract(target)
+    ref, payload = upgraded(catalog, source, _decoded(raw, limits), at)
+    steps = catalog.way(ref, target)
+    if steps is None:
+        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"There is no mapping from {ref} to {target}.", fix="Add the mapping, then replay."))
+    made = _part(catalog, payload, route, part, at)
+    for step in steps:
+        made = _checked(catalog, step.target, step.apply(made, now=at, lookups=lookups))
+    return made
+
+
+def upgraded(catalog: Catalog, source: Ref, payload: Json, at: datetime) -> tuple[Ref, Json]:
+    """The message as its newest live version, which routes and mappings are over; as it is where nothing leads there. Raises GiveUp."""
+    for step in catalog.upgrade(source):
+        source, payload = step.target, _checked(catalog, step.target, step.apply(payload, now=at))
+    return source, payload
+
+
+def _checked(catalog: Catalog, ref: Ref, made: Json) -> Json:
+    contract = catalog.contract(ref)
     faults = contract.check(made) if contract is not None else []
     if faults:
         first = faults[0]
-        text = f"What the mapping made does not fit {target}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
+        text = f"What the mapping made does not fit {ref}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay."))
     return made
 
 
-def source_part(catalog: Catalog, raw: bytes, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
-    """What the mapping and the look-ups of a route are over: the message, or its part where the route splits it. Raises GiveUp."""
-    return _part(catalog, _decoded(raw, limits), route, part, at)
+def source_part(catalog: Catalog, raw: bytes, source: Ref, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
+    """What the mapping and the look-ups of a route are over: the message, upgraded, or its part where the route splits it. Raises GiveUp."""
+    return _part(catalog, upgraded(catalog, source, _decoded(raw, limits), at)[1], route, part, at)
 
 
 def found(lookups: Sequence[Lookup], route: str, part: int | None) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import jsonata
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.core import expression
@@ -125,7 +125,12 @@ _SHAPES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
+@example({"c": [{"a": []}]}, ["c", "a"])
+@example({"c": [{"a": [1]}]}, ["c", "a"])
+@example({"c": [{"b": 1}, {"a": [1]}]}, ["c", "a"])
+@example({"c": [{"a": [1]}, {"a": []}]}, ["c", "a"])
+@example({"c": [[{"a": [1]}]]}, ["c", "a"])
 @given(st.dictionaries(st.sampled_from("abc"), _SHAPES, max_size=3), st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
 def test_a_plain_path_finds_what_the_engine_finds(value, names):
     found = evaluate(".".join(names), value)
