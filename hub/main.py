@@ -45,6 +45,7 @@ from hub.store import GroupCommit, Store, open_store
 from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.worker.loop import Loop
+from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
 KEY_FILE = "master.key"
@@ -183,11 +184,13 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
     """
     with open_serving(settings, writer=True) as store, running(settings, store) as made:
         loop = Loop(made.hub, made.bell, made.sender) if work else None
+        ticker = Ticker(made.hub, works=work)
+        ticker.start()
         if loop is not None:
             loop.start()
         try:
             if web:
-                front = Front(made.hub, make_app(made.hub, ticked_at=(lambda: loop.ticked_at) if loop is not None else None))
+                front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
                 asyncio.run(_serve(front, settings, lambda: ready(made)))
             else:
                 stopped = threading.Event()
@@ -196,8 +199,12 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
                 ready(made)
                 stopped.wait()
         finally:
-            if loop is not None and not loop.stop(settings.grace):
+            ended = loop is None or loop.stop(settings.grace)
+            ticker.stop(settings.grace)
+            if not ended:
                 event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
+            elif work:
+                ticker.sign_off()
 
 
 @contextmanager

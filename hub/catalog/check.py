@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
 
+from hub.catalog import lock
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, place_at, read_yaml
@@ -37,7 +37,8 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _trials(catalog, document, payloads, findings)
     _conditions(catalog, document, findings)
     _loops(catalog, document, findings)
-    _locks(files, findings)
+    lock.judge(files, findings)
+    lock.remind(catalog, files, findings)
 
 
 def _samples(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> dict[str, Json]:
@@ -190,23 +191,3 @@ def _ways(edges: Mapping[str, list[tuple[str, Route, int, bool]]], start: str) -
                 yield way, certain and is_certain, route, index
             elif there not in way and len(way) < 32:
                 stack.append((there, [*way, there], certain and is_certain))
-
-
-def _locks(files: Mapping[str, str], findings: Findings) -> None:
-    """A contract that is locked never changes: what partners built against it stays true."""
-    for name, text in files.items():
-        if not name.endswith("/contracts/versions.lock"):
-            continue
-        folder = name.removesuffix("versions.lock")
-        for number, line in enumerate(text.splitlines(), 1):
-            file, _, digest = line.strip().partition(" ")
-            if not file or file.startswith("#"):
-                continue
-            if not re.fullmatch(r"[0-9a-f]{64}", digest.strip()):
-                findings.add(name, (number, 1), Check.BAD_LOCK, "the line has not the form `file sha256`", "write it anew from the published file")
-            elif folder + file not in files:
-                findings.add(
-                    name, (number, 1), Check.CONTRACT_CHANGED, f"the published contract {file} is gone", "bring it back; a version is retired, never removed"
-                )
-            elif sha256(files[folder + file].encode()).hexdigest() != digest.strip():
-                findings.add(folder + file, (1, 1), Check.CONTRACT_CHANGED, "a published contract was changed", "undo the change, and publish a new version")

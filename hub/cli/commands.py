@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import dead, keys, messages, run, workspace
+from hub.cli import contracts, dead, keys, messages, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -51,5 +51,6 @@ for command in (
     messages.explain,
     dead.dead,
     keys.key,
+    contracts.contracts,
 ):
     main.add_command(command)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import click
 
 from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
-from hub.core.message import Json
+from hub.core.message import Json, is_type
 from hub.flow.callers import key_id
 from hub.main import now, open_serving, open_vault
 from hub.settings import Settings
@@ -20,13 +21,15 @@ def key() -> None:
     """Callers' keys: create, list, revoke."""
 
 
-def make_key(store: Store, vault: Vault, *, name: str, systems: tuple[str, ...], form: str, days: float | None = None) -> tuple[str, str, str]:
+def make_key(
+    store: Store, vault: Vault, *, name: str, systems: tuple[str, ...], form: str, days: float | None = None, pins: Mapping[str, int] | None = None
+) -> tuple[str, str, str]:
     """A new key in the store. Gives its id, the key and the secret; these two are shown once and never again."""
     made, secret = new_key()
     hashed = vault.hash_key(made)
     id_ = key_id(hashed)
     expires = now() + timedelta(days=days) if days is not None else None
-    store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), now(), expires))
+    store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), now(), expires, pins=pins or {}))
     return id_, made, secret
 
 
@@ -35,18 +38,27 @@ def make_key(store: Store, vault: Vault, *, name: str, systems: tuple[str, ...],
 @click.option("--system", "-s", "systems", multiple=True, required=True, help="A system that this key may speak for; may be given several times.")
 @click.option("--form", type=click.Choice(["default", "legacy"]), default="default", show_default=True, help="How it signs (docs/partners.md).")
 @click.option("--days", type=click.FloatRange(min=0.0, min_open=True), help="Days until it ends; without it, it does not.")
+@click.option("--pin", "pins", multiple=True, metavar="MESSAGE=VERSION", help="The version of its posts that do not say one, such as oms/order.created=1.")
 @as_json
 @click.pass_obj
 @told
-def create(settings: Settings, name: str, systems: tuple[str, ...], form: str, days: float | None, as_json: bool) -> None:
+def create(settings: Settings, name: str, systems: tuple[str, ...], form: str, days: float | None, pins: tuple[str, ...], as_json: bool) -> None:
     """Make a key for NAME. The key and its secret are shown once."""
+    pinned = dict(_pin(text) for text in pins)
     with open_serving(settings, writer=False) as store:
-        id_, made, secret = make_key(store, open_vault(settings), name=name, systems=systems, form=form, days=days)
+        id_, made, secret = make_key(store, open_vault(settings), name=name, systems=systems, form=form, days=days, pins=pinned)
     if as_json:
         say({"id": id_, "key": made, "secret": secret, "systems": list(systems), "form": form})
         return
     console.print(f"id      {id_}\nkey     {made}\nsecret  {secret}", markup=False)
     console.print("Both are shown only now: the key is kept as a hash, the secret sealed.", style="dim")
+
+
+def _pin(text: str) -> tuple[str, int]:
+    type_, _, version = text.partition("=")
+    if not is_type(type_) or not version.isdecimal() or int(version) < 1:
+        raise ValueError(f"{text!r} is no pin; write a message and a version, such as oms/order.created=1.")
+    return type_, int(version)
 
 
 @key.command("list")
@@ -59,7 +71,15 @@ def list_(settings: Settings, as_json: bool) -> None:
         rows = store.keys()
     if as_json:
         found: list[Json] = [
-            {"id": row.id, "name": row.name, "systems": list(row.systems), "form": row.form, "createdAt": row.created_at.isoformat(), "state": _state(row)}
+            {
+                "id": row.id,
+                "name": row.name,
+                "systems": list(row.systems),
+                "form": row.form,
+                "pins": dict(row.pins),
+                "createdAt": row.created_at.isoformat(),
+                "state": _state(row),
+            }
             for row in rows
         ]
         say(found)

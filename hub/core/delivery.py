@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 
 from hub.core.adapter import Answer, Reply
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
-from hub.core.message import Message, Ref
+from hub.core.message import Json, Message, Ref
 from hub.core.retry import RetryPolicy, may_retry, wait_s
 from hub.core.windows import Quota
 
@@ -246,6 +246,7 @@ class Laid:
     message: Message
     deliveries: tuple[Planned, ...] = ()
     seen: tuple[Seen, ...] = ()
+    payload: Json = None  # the message decoded, for whoever looks at it once it is stored
 
 
 def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoubtPolicy, jitter: float, now: datetime) -> Outcome:

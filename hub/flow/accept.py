@@ -19,23 +19,23 @@ from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import match
-from hub.core.system import LIVE, Emit, VersionState
+from hub.core.system import LIVE, Emit
 from hub.core.tracing import trace_id_of
 from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
-from hub.flow.render import upgraded
+from hub.flow.versions import not_live, upgrade
 
 MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
 LEGACY_SEEN = timedelta(minutes=10)  # the legacy form has no id; its signature is remembered for twice its window
 
 
-def authorise(hub: Hub, request: Request, ref: Ref) -> Caller:
+def authorise(hub: Hub, request: Request, system: str) -> Caller:
     """Who posts, proven over the bytes as they came, and whether it may speak for the system. Raises Refused."""
     caller = hub.callers.authenticate(request, now=hub.clock())
-    if ref.system not in caller.systems:
-        fault = Fault("", ref.system, " or ".join(sorted(caller.systems)), "use a key of that system")
-        raise Refused(Code.FORBIDDEN, f"This key may not speak for {ref.system}.", [fault])
+    if system not in caller.systems:
+        fault = Fault("", system, " or ".join(sorted(caller.systems)), "use a key of that system")
+        raise Refused(Code.FORBIDDEN, f"This key may not speak for {system}.", [fault])
     return caller
 
 
@@ -75,7 +75,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     catalog = hub.catalogs.active()
     emit = _emit(catalog, incoming.ref)
     _check(emit, incoming, now)
-    payload = _upgraded(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
+    payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
     order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
     matched = match(
         catalog.routes_from(emit.type),
@@ -110,15 +110,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     )
     natural = _natural_key(emit, payload, now)
     names = (*seen, Seen("", emit.type, natural, keep_for=timedelta(days=hub.settings.keep_keys))) if natural else tuple(seen)
-    return Laid(message, deliveries, names)
-
-
-def _upgraded(catalog: Catalog, incoming: Incoming, now: datetime) -> Json:
-    try:
-        return upgraded(catalog, incoming.ref, incoming.payload, now)[1]
-    except GiveUp as error:
-        fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
-        raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
+    return Laid(message, deliveries, names, incoming.payload)
 
 
 def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
@@ -186,22 +178,6 @@ def _emit(catalog: Catalog, ref: Ref) -> Emit:
     if version is None or version.state not in LIVE:
         raise not_live(ref, emit)
     return emit
-
-
-def not_live(ref: Ref, emit: Emit) -> Refused:
-    """Why a version cannot be posted, and which can: retired is gone for good, with its successor; a draft or a shadow is not there yet."""
-    newest = emit.newest
-    live = ", ".join(f"v{number}" for number in emit.live) or "none"
-    version = emit.versions.get(ref.version)
-    if version is not None and version.state is VersionState.RETIRED:
-        headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
-        text = (
-            f"{ref.type} version {ref.version} is retired. Move to version {newest}." if newest is not None else f"{ref.type} is retired, without a successor."
-        )
-        return Refused(Code.GONE, text, headers=headers)
-    if version is not None:
-        return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
-    return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
 def _items(hub: Hub, request: Request) -> list[tuple[Json, bytes] | Refused]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.core.errors import Code, Refused
@@ -28,6 +28,7 @@ class Caller:
     systems: frozenset[str]
     form: str
     request_key: str
+    pins: Mapping[str, int] = field(default_factory=dict)  # message type -> the version of a post that does not say
 
 
 class Callers:
@@ -52,7 +53,7 @@ class Callers:
         if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
             raise Refused(Code.UNAUTHENTICATED, TEXT)
         request_key = credentials.message_id if row.form == "default" else f"sig:{credentials.legacy_signature}"
-        return Caller(row.id, row.name, frozenset(row.systems), row.form, request_key)
+        return Caller(row.id, row.name, frozenset(row.systems), row.form, request_key, row.pins)
 
     def is_known(self, request: Request) -> bool:
         """Whether the request names a key that exists: enough to start reading its body, not enough to believe it. Raises Refused."""

@@ -22,6 +22,7 @@ from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.render import render
 from hub.flow.revisions import NoRevision
+from hub.flow.versions import accepted
 from hub.kit.http import Call, Done, Sender
 from hub.logs import event
 
@@ -287,6 +288,8 @@ def _settle(hub: Hub, batch: list[Settled]) -> int:
     if lanes:
         hub.bell.ring(lanes)  # after the commit; a lost ring costs one sweep
     for one in batch:
+        if one.reply is not None and one.claim.id in done:
+            accepted(hub, one.reply)
         if one.claim.id not in done:
             event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", delivery=one.claim.id)
         elif isinstance(one.outcome, Dead):

@@ -14,6 +14,7 @@ from hub.flow.counts import Counts
 from hub.flow.pace import Pace
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
+from hub.flow.usage import Usage
 from hub.kit.http import Call, Done
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
@@ -46,4 +47,5 @@ class Hub:
     random: Callable[[], float]
     new_id: Callable[[], str]
     worker: str
+    usage: Usage = field(default_factory=Usage)
     remembered: Remembered = field(default_factory=Remembered)

@@ -18,7 +18,6 @@ def sweep(hub: Hub) -> set[str]:
     if lapsed:
         event("deliveries.expired", f"{lapsed} were not delivered before they expired", level="warning", count=lapsed)
     hub.store.release()
-    hub.pace.look()
     lanes = {*ended, *hub.store.due_lanes()}
     if lanes:
         hub.bell.ring(lanes)

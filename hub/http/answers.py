@@ -180,6 +180,29 @@ class Routes(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(Route), required=True)
 
 
+class UsedBy(ma.Schema):
+    version = _text()
+    caller = _text()
+    field = _text()
+    number = _number()
+    firstAt = _time()
+    lastAt = _time()
+
+
+class Usage(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(UsedBy), required=True)
+
+
+class Retirement(ma.Schema):
+    version = _text()
+    canRetire = ma.fields.Boolean(required=True)
+    reasons = ma.fields.List(_text(), required=True)
+    used = ma.fields.List(ma.fields.Nested(UsedBy), required=True)
+    routes = ma.fields.List(_text(), required=True)
+    mappings = ma.fields.List(_text(), required=True)
+    openDeliveries = _number()
+
+
 def envelope(data: type[ma.Schema] | ma.fields.Field[Any], name: str = "") -> type[ma.Schema]:
     """The unified envelope (seed 003 §2.2) around `data`."""
     field = data if isinstance(data, ma.fields.Field) else ma.fields.Nested(data, required=True)

@@ -101,7 +101,7 @@ def _add_partners(app: Flask, hub: Hub) -> None:
         began = time.monotonic()
         prepared = ingress.prepare(hub, g.incoming, head)
         if ingress.waits(prepared):
-            return respond(ingress.exchange(hub, head, prepared, began))
+            return respond(ingress.exchange(hub, prepared, began))
         committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, head, prepared)]
         return respond(ingress.answer(hub, head, prepared, committed, g.incoming))
 

@@ -97,9 +97,11 @@ class Front:
         else:
             prepared = ingress.prepare(hub, request, post)
         if ingress.waits(prepared):
-            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, post, prepared, began)
+            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
+        if post.is_batch:
+            return await asyncio.get_running_loop().run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
         return ingress.answer(hub, post, prepared, committed, request)
 
     async def _other(self, request: Request, receive: Receive) -> Answer:

@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl
 
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
-from hub.core.message import Json, Receipt, Ref, Request
+from hub.core.message import Json, Receipt, Request
 from hub.core.system import VersionState
 from hub.core.tracing import trace_id_of
-from hub.flow import accept, ask
+from hub.flow import accept, ask, versions
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
@@ -42,7 +42,9 @@ _ONCE = ("host", "content-type", "content-length", "transfer-encoding", "expect"
 class Post:
     """A post as its line and headers say: which message, whether it is a batch, and how it is compressed."""
 
-    ref: Ref
+    system: str
+    name: str
+    version: int | None  # None: it does not say, and its caller's pin decides
     is_batch: bool
     coding: str = ""  # of the body: gzip, deflate, or none
 
@@ -97,28 +99,31 @@ def read_head(request: Request) -> Post:
         fault = Fault("", "a query", "no query", "put credentials and keys into headers")
         raise Refused(Code.BAD_REQUEST, "A post takes no query parameters; credentials and keys go into headers.", [fault])
     coding = bodies.check_type(request, is_batch=bool(found[4]))
-    return Post(Ref(found[2], found[3], _version(request, found[1])), bool(found[4]), coding)
+    return Post(found[2], found[3], _version(request, found[1]), bool(found[4]), coding)
 
 
-def _version(request: Request, in_path: str | None) -> int:
+def _version(request: Request, in_path: str | None) -> int | None:
     """The one contract version that path, API-Version and Accept say; each may be silent, none may contradict. Raises Refused."""
     said = bodies.values(request, "api-version")
     given = {in_path} if in_path else set()
     given |= {number for value in bodies.values(request, "accept") for number in _VENDOR.findall(value)}
     given |= {value.strip() for value in said}
+    if not given:
+        return None
     if len(given) != 1 or not _VERSION.fullmatch(next(iter(given))):
-        text = "does not say which contract version it is in" if not given else "names its contract version in a way that cannot be followed"
+        text = "names its contract version in a way that cannot be followed"
         fix = "post to /api/v1/…, or send API-Version: 1, or Accept: application/vnd.crossdock.v1+json"
-        raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64] or "no version", "one version", fix)])
+        raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64], "one version", fix)])
     return int(given.pop())
 
 
 def prepare(hub: Hub, request: Request, post: Post) -> list[Laid | Refused]:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
-    caller = accept.authorise(hub, request, post.ref)
+    caller = accept.authorise(hub, request, post.system)
+    ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
-    return accept.prepare_batch(hub, caller, plain, post.ref) if post.is_batch else [accept.prepare(hub, caller, plain, post.ref)]
+    return accept.prepare_batch(hub, caller, plain, ref) if post.is_batch else [accept.prepare(hub, caller, plain, ref)]
 
 
 def submit(hub: Hub, post: Post, prepared: Sequence[Laid | Refused]) -> list[Future[Receipt | Refused]]:
@@ -130,10 +135,12 @@ def submit(hub: Hub, post: Post, prepared: Sequence[Laid | Refused]) -> list[Fut
 def answer(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], committed: Sequence[Outcome], request: Request) -> Answer:
     """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a single post met."""
     outcomes = _merged(prepared, committed)
-    for one in outcomes:
+    for laid, one in zip(prepared, outcomes, strict=True):
         if isinstance(one, Receipt):
             hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
-    headers = _lifetime(hub, post.ref)
+            if isinstance(laid, Laid) and not one.duplicate:
+                versions.accepted(hub, laid)
+    headers = _lifetime(hub, prepared)
     if not post.is_batch:
         [only] = outcomes
         if not isinstance(only, Receipt):
@@ -156,13 +163,15 @@ def waits(prepared: Sequence[Laid | Refused]) -> bool:
     return len(prepared) == 1 and isinstance(prepared[0], Laid) and ask.waits(prepared[0])
 
 
-def exchange(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], began: float) -> Answer:
+def exchange(hub: Hub, prepared: Sequence[Laid | Refused], began: float) -> Answer:
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
     [laid] = prepared
     assert isinstance(laid, Laid)
     told = ask.ask(hub, laid, began)
     hub.counts.add("accepted", "duplicate" if told.duplicate else "new")
-    headers = [*_lifetime(hub, post.ref), ("x-crossdock-message", told.message_id)]
+    if not told.duplicate:
+        versions.accepted(hub, laid)
+    headers = [*_lifetime(hub, prepared), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
     return success(told.data, laid.message.trace_id, headers=headers)
@@ -199,7 +208,10 @@ def _trace(hub: Hub, prepared: Sequence[Laid | Refused], request: Request) -> st
     return next((one.message.trace_id for one in prepared if isinstance(one, Laid)), None) or trace_of(hub, request)
 
 
-def _lifetime(hub: Hub, ref: Ref) -> tuple[tuple[str, str], ...]:
+def _lifetime(hub: Hub, prepared: Sequence[Laid | Refused]) -> tuple[tuple[str, str], ...]:
+    ref = next((one.message.ref for one in prepared if isinstance(one, Laid)), None)
+    if ref is None:
+        return ()
     emit = hub.catalogs.active().emit(ref.type)
     version = emit.versions.get(ref.version) if emit is not None else None
     if emit is None or version is None or version.state is not VersionState.DEPRECATED:

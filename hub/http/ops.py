@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, g
@@ -14,12 +15,12 @@ from webargs.flaskparser import FlaskParser
 from hub.core import json
 from hub.core.delivery import Status
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
+from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, Version
-from hub.flow import replay, trace
+from hub.flow import replay, retire, trace
 from hub.flow.hub import Hub
 from hub.http import answers, bodies
-from hub.http.queries import Cancel, Find, Page, Replay
+from hub.http.queries import Cancel, Find, OneVersion, Page, Replay, Used
 from hub.http.views import envelope
 from hub.store import DeliveryRow, MessageRow
 
@@ -131,6 +132,28 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
 
 
 def _add_landscape(ops: Blueprint, hub: Hub) -> None:
+    @ops.route("/contracts/usage")
+    class Usage(MethodView):
+        @ops.arguments(Used, location="query", error_status_code=400)
+        @ops.response(200, answers.envelope(answers.Usage))
+        def get(self, given: dict[str, Any]) -> Response:
+            """Who sent which version, and which of its fields."""
+            since = (hub.store.now() - timedelta(days=given["days"])).date().isoformat()
+            rows = hub.store.usage(type_=given.get("type"), version=given.get("version"), since=since, fields=given["by"] == "field")
+            return envelope({"items": [retire.used_json(row) for row in rows]})
+
+    @ops.route("/contracts/can-retire")
+    class CanRetire(MethodView):
+        @ops.arguments(OneVersion, location="query", error_status_code=400)
+        @ops.response(200, answers.envelope(answers.Retirement))
+        def get(self, given: dict[str, Any]) -> Response:
+            """May a version be retired? Who used it last, and what would break."""
+            ref = Ref(given["type"].split("/")[0], given["type"].split("/")[1], given["version"])
+            try:
+                return envelope(retire.can_retire(hub.store, hub.catalogs.active(), ref, quiet=timedelta(days=given["days"])).as_json())
+            except ValueError as error:
+                raise Refused(Code.NOT_FOUND, str(error)) from error
+
     @ops.route("/systems")
     class Systems(MethodView):
         @ops.response(200, answers.envelope(answers.Systems))

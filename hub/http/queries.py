@@ -98,3 +98,20 @@ class Replay(Act):
 
 class Cancel(Act):
     why = Text(required=True, validate=ma.validate.Length(1, 500))
+
+
+class Used(ma.Schema):
+    """What usage is asked for."""
+
+    type = Text(metadata={"description": "A message such as oms/order.created."})
+    version = Number(validate=ma.validate.Range(1, 9_999))
+    days = Number(load_default=30, validate=ma.validate.Range(0, 3_650), metadata={"description": "How far back."})
+    by = ma.fields.String(load_default="caller", validate=ma.validate.OneOf(["caller", "field"]))
+
+
+class OneVersion(ma.Schema):
+    """Which version may go."""
+
+    type = Text(required=True, validate=ma.validate.Regexp(r"[a-z0-9-]+/[a-z0-9.-]+\Z"))
+    version = Number(required=True, validate=ma.validate.Range(1, 9_999))
+    days = Number(load_default=30, validate=ma.validate.Range(0, 3_650), metadata={"description": "Nobody may have used it for so long."})

@@ -13,3 +13,4 @@ from hub.store.reading import DeliveryRow as DeliveryRow
 from hub.store.reading import MessageRow as MessageRow
 from hub.store.store import Store as Store
 from hub.store.store import open_store as open_store
+from hub.store.usage import Used as Used

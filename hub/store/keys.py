@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,15 +27,16 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    pins: Mapping[str, int] = field(default_factory=dict)  # message type -> version of a post that does not say
 
 
 def _row(row: Any) -> KeyRow:
-    return KeyRow(**{**row._mapping, "systems": tuple(json.loads(row.systems))})  # noqa: SLF001  # the library's public name
+    return KeyRow(**{**row._mapping, "systems": tuple(json.loads(row.systems)), "pins": json.loads(row.pins)})  # noqa: SLF001  # the library's public name
 
 
 def add_key(database: Database, key: KeyRow) -> None:
     """Raises ValueError where the id is taken."""
-    values = {name: getattr(key, name) for name in KeyRow.__slots__} | {"systems": json.dumps(key.systems)}
+    values = {name: getattr(key, name) for name in KeyRow.__slots__} | {"systems": json.dumps(key.systems), "pins": json.dumps(dict(key.pins))}
     try:
         database.write(lambda connection: connection.execute(sa.insert(caller_key).values(values)))
     except sa.exc.IntegrityError as error:

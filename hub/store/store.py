@@ -9,13 +9,14 @@ from typing import TypedDict, Unpack
 from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
-from hub.core.message import Disposition, Receipt
-from hub.store import add, breakers, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, waiting
+from hub.core.message import Disposition, Receipt, Ref
+from hub.store import add, breakers, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.keys import KeyRow
 from hub.store.lookups import Lookup
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow
+from hub.store.usage import Used
 
 
 class Search(TypedDict, total=False):
@@ -91,6 +92,15 @@ class Store:
 
     def lapse(self, limit: int = 1_000) -> int:
         return waiting.lapse(self._database, limit)
+
+    def add_usage(self, batch: Sequence[Used]) -> None:
+        usage.add_usage(self._database, batch)
+
+    def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
+        return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)
+
+    def count_open(self, ref: Ref) -> int:
+        return usage.count_open(self._database, ref)
 
     def breakers(self) -> list[BreakerState]:
         return breakers.all_breakers(self._database)

@@ -280,6 +280,7 @@ caller_key = sa.Table(
     sa.Column("id", Text, primary_key=True),
     sa.Column("name", Text, nullable=False),
     sa.Column("systems", Document, nullable=False),
+    sa.Column("pins", Document, nullable=False),  # message type -> the version that a post of this caller is in, if it does not say
     sa.Column("form", Text, nullable=False),
     sa.Column("key_hash", Text, nullable=False),
     sa.Column("secret_sealed", Text, nullable=False),
@@ -298,6 +299,21 @@ breaker = sa.Table(
     sa.Column("trips", sa.Integer, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
     sa.CheckConstraint(_one_of("state", *Circuit), name="state"),
+)
+
+# Who used which version and field of a contract, by day. Counted in memory and added in batches: the last seconds before a kill are lost.
+contract_usage = sa.Table(
+    "contract_usage",
+    metadata,
+    sa.Column("type", Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("day", Text, primary_key=True),  # in UTC, 2026-06-01
+    sa.Column("caller", Text, primary_key=True),
+    sa.Column("field", Text, primary_key=True),  # /items/*/sku; empty: the message itself
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 worker_sign = sa.Table(

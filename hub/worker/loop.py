@@ -1,4 +1,4 @@
-"""The embedded receiver: one thread per lane that has work, one for rings, one for ticks. Stops within its grace, losing nothing."""
+"""The embedded receiver: one thread per lane that has work, and one for rings. Stops within its grace, losing nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from collections.abc import Callable
 from hub.core.errors import StoreBusy
 from hub.flow.deliver import deliver
 from hub.flow.hub import Hub
-from hub.flow.recover import sweep
 from hub.kit.http import Sender
 from hub.logs import event
 from hub.transport.bell import EmbeddedBell
 
-SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
 PAUSE_S = 0.5  # after a fault of ours (the store is away, a bug): long enough not to spin, short enough not to be noticed
 
 
@@ -65,7 +63,7 @@ class Lane(threading.Thread):
 
 
 class Loop:
-    """Hears rings and ticks. `start` returns at once; `stop` waits for what is under way, up to `grace` seconds."""
+    """Hears rings. `start` returns at once; `stop` waits for what is under way, up to `grace` seconds."""
 
     def __init__(self, hub: Hub, bell: EmbeddedBell, sender: Callable[[], Sender]) -> None:
         self._hub = hub
@@ -73,15 +71,10 @@ class Loop:
         self._sender = sender
         self._lanes: dict[str, Lane] = {}
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._listen, name="bell", daemon=True),
-            threading.Thread(target=self._tick, name="tick", daemon=True),
-        ]
-        self.ticked_at = time.monotonic()  # of the last sweep that worked: readiness looks at it
+        self._thread = threading.Thread(target=self._listen, name="bell", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def stop(self, grace: float) -> bool:
         """Returns whether everything under way was finished. What was not comes back when its lease ends."""
@@ -90,19 +83,9 @@ class Loop:
         self._bell.ring(())
         for lane in self._lanes.values():
             lane.stop()
-        for thread in (*self._threads, *self._lanes.values()):
+        for thread in (self._thread, *self._lanes.values()):
             thread.join(max(0.0, end - time.monotonic()))
-        finished = not any(lane.is_alive() for lane in self._lanes.values())
-        if finished:
-            self._sign_off()
-        return finished
-
-    def _sign_off(self) -> None:
-        """A worker that ended in good order is not one that was lost. If this fails, it holds nothing: nobody is the worse for it."""
-        try:
-            self._hub.store.sign_off(self._hub.worker)
-        except StoreBusy as error:
-            event("worker.unsigned", str(error), level="warning")
+        return not any(lane.is_alive() for lane in self._lanes.values())
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
@@ -112,18 +95,3 @@ class Loop:
                     lane = self._lanes[name] = Lane(self._hub, name, self._sender)
                     lane.start()
                 lane.ring()
-
-    def _tick(self) -> None:
-        signed_at = float("-inf")
-        while not self._stopping.wait(self._hub.settings.sweep):
-            try:
-                if time.monotonic() - signed_at >= SIGN_S:
-                    self._hub.store.sign(self._hub.worker)
-                    signed_at = time.monotonic()
-                sweep(self._hub)
-                self._hub.catalogs.refresh()
-                self.ticked_at = time.monotonic()
-            except StoreBusy as error:
-                event("sweep.failed", str(error), level="warning")
-            except Exception as error:  # noqa: BLE001  the next tick tries again
-                event("sweep.failed", repr(error), level="error")

@@ -105,7 +105,6 @@ def test_other_transfer_codings_are_refused(hub, caller, codings):
         ("POST /api/v1/shop/order.placed?apikey=ak_x HTTP/1.1", {400}),
         ("GET /ops/v1/messages?limit=1&limit=2 HTTP/1.1", {400}),
         ("POST /api/v0/shop/order.placed HTTP/1.1", {404}),
-        ("POST /api/shop/order.placed HTTP/1.1", {400}),
     ],
     ids=[
         "B11-dots",
@@ -121,7 +120,6 @@ def test_other_transfer_codings_are_refused(hub, caller, codings):
         "B41-key-in-query",
         "B14-ops",
         "version-0",
-        "no-version",
     ],
 )
 def test_no_path_is_taken_for_another(hub, caller, line, status):

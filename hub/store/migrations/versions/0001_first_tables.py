@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("id", Text, nullable=False),
         sa.Column("name", Text, nullable=False),
         sa.Column("systems", Text, nullable=False),
+        sa.Column("pins", Text, nullable=False),
         sa.Column("form", Text, nullable=False),
         sa.Column("key_hash", Text, nullable=False),
         sa.Column("secret_sealed", Text, nullable=False),
@@ -83,6 +84,19 @@ def upgrade() -> None:
         sa.Column("revoked_at", Instant, nullable=True),
         sa.CheckConstraint("form = 'default' OR form = 'legacy'", name=op.f("ck_caller_key_form")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_caller_key")),
+    )
+    op.create_table(
+        "contract_usage",
+        sa.Column("type", Text, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("day", Text, nullable=False),
+        sa.Column("caller", Text, nullable=False),
+        sa.Column("field", Text, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", Instant, nullable=False),
+        sa.Column("last_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("type", "version", "day", "caller", "field", name=op.f("pk_contract_usage")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "delivery",
@@ -287,6 +301,7 @@ def downgrade() -> None:
     op.drop_table("idempotency")
     op.drop_table("delivery")
     op.drop_table("capacity")
+    op.drop_table("contract_usage")
     op.drop_table("caller_key")
     op.drop_table("business_key")
     op.drop_table("breaker")

@@ -1,0 +1,128 @@
+"""Commands about contract versions: who uses them, whether one may go, and the lock of what is published."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from hub import catalog
+from hub.catalog import durations, lock
+from hub.cli.output import FAULTS, as_json, console, say, table, told
+from hub.core.message import Ref, is_type
+from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
+from hub.flow.revisions import Revisions
+from hub.main import open_serving
+from hub.settings import Settings
+
+
+@click.group()
+def contracts() -> None:
+    """Contract versions: usage, can-retire, lock."""
+
+
+class Span(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return value if isinstance(value, timedelta) else durations.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@contracts.command()
+@click.argument("message", required=False)
+@click.option("--since", type=Span(), default="30d", show_default=True, help="How far back, in whole days.")
+@click.option("--by", type=click.Choice(["caller", "field"]), default="caller", show_default=True, help="Per caller, or per caller and field.")
+@as_json
+@click.pass_obj
+@told
+def usage(settings: Settings, message: str | None, since: timedelta, by: str, as_json: bool) -> None:
+    """Who sent which version of MESSAGE (oms/order.created, or oms/order.created@1), and which of its fields. Counts are written each second."""
+    type_, version = _message(message)
+    with open_serving(settings, writer=False) as store:
+        made = Revisions(store).active()
+        day = (store.now() - since).date().isoformat()
+        rows = store.usage(type_=type_, version=version, since=day, fields=by == "field")
+        shadows = {
+            f"{emit.type}@{number}": shadow_report(store.usage(type_=emit.type, version=number, since=day, fields=True))
+            for system in made.systems.values()
+            for emit in system.emits.values()
+            for number in emit.shadows
+            if type_ in (None, emit.type)
+        }
+    rows = [row for row in rows if str(row.ref) not in shadows]
+    if as_json:
+        say({"since": day, "used": [used_json(row) for row in rows], "shadows": {name: found for name, found in shadows.items() if found}})
+        return
+    columns = ["version", "caller", *(["field"] if by == "field" else []), "messages", "first", "last"]
+    cells = [
+        (
+            row.ref,
+            row.caller,
+            *([row.field or "(message)"] if by == "field" else []),
+            row.number,
+            f"{row.first_at:%Y-%m-%d %H:%M}",
+            f"{row.last_at:%Y-%m-%d %H:%M}",
+        )
+        for row in rows
+    ]
+    table(f"Since {day} (UTC)", columns, cells)
+    for name, found in shadows.items():
+        for caller, seen in found.items():
+            console.print(f"{name} in shadow: {caller} {seen}", markup=False)
+
+
+@contracts.command("can-retire")
+@click.argument("version")
+@click.option("--quiet", type=Span(), default=f"{QUIET.days}d", show_default=True, help="Nobody may have used it for so long.")
+@as_json
+@click.pass_obj
+@told
+def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: bool) -> None:
+    """May VERSION (oms/order.created@1) be retired? Who used it last, and what would break. Exits 1 if not."""
+    ref = Ref.parse(version)
+    with open_serving(settings, writer=False) as store:
+        found = can_retire(store, Revisions(store).active(), ref, quiet=quiet)
+    if as_json:
+        say(found.as_json())
+    else:
+        console.print(f"{ref}: {'yes' if found.may else 'no'}", style="green" if found.may else "red")
+        for reason in found.reasons:
+            console.print(f"  {reason}", markup=False)
+        if not found.used:
+            console.print("  nobody has ever used it, as far as was counted", markup=False)
+        for one in found.used:
+            console.print(f"  last used by {one.caller} on {one.last_at:%Y-%m-%d %H:%M} UTC, {one.number} messages", markup=False)
+        for mapping in found.mappings:
+            console.print(f"  the mapping {mapping} would be of no use", markup=False)
+        if found.open:
+            console.print(f"  {found.open} deliveries of it still wait; they keep the configuration that accepted them", markup=False)
+    if not found.may:
+        raise SystemExit(FAULTS)
+
+
+@contracts.command("lock")
+@as_json
+@click.pass_obj
+@told
+def lock_(settings: Settings, as_json: bool) -> None:
+    """Write the hash of every published version into contracts/versions.lock, where it is not there yet. From then on it never changes."""
+    made = catalog.load(settings.workspace)
+    lacking = lock.missing(made, catalog.read_files(settings.workspace))
+    lock.append(settings.workspace, lacking)
+    if as_json:
+        say({"locked": [line.split(" ")[0] for lines in lacking.values() for line in lines]})
+        return
+    for name, lines in lacking.items():
+        console.print(f"{name}: {len(lines)} added", markup=False)
+    if not lacking:
+        console.print("Every published version is locked.")
+
+
+def _message(text: str | None) -> tuple[str | None, int | None]:
+    if text is None or is_type(text):
+        return text, None
+    ref = Ref.parse(text)
+    return ref.type, ref.version

@@ -1,0 +1,95 @@
+"""Versions of a contract, as a post meets them: which one it is in, whether it may be posted, what it becomes, and what a shadow says of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from hub.catalog import Catalog
+from hub.core.delivery import Laid
+from hub.core.errors import Code, Fault, GiveUp, Refused
+from hub.core.message import Incoming, Json, Ref
+from hub.core.system import Emit, VersionState
+from hub.flow.callers import Caller
+from hub.flow.hub import Hub
+from hub.flow.render import upgraded
+from hub.flow.usage import REFUSED
+from hub.logs import event
+
+_ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)
+
+
+def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
+    """The version that a post is in: what it says; else what its caller's key pins; else the newest current one. Raises Refused."""
+    if said is not None:
+        return Ref(system, name, said)
+    emit = hub.catalogs.active().emit(f"{system}/{name}")
+    if emit is None:
+        raise Refused(Code.NOT_FOUND, f"There is no message {system}/{name}. The interface docs list what there is.")
+    version = caller.pins.get(emit.type, emit.newest)
+    if version is None:
+        raise Refused(Code.NOT_FOUND, f"{emit.type} has no live version.")
+    return Ref(system, name, version)
+
+
+def not_live(ref: Ref, emit: Emit) -> Refused:
+    """Why a version cannot be posted, and which can: retired is gone for good, with its successor; a draft or a shadow is not there yet."""
+    newest = emit.newest
+    live = ", ".join(f"v{number}" for number in emit.live) or "none"
+    version = emit.versions.get(ref.version)
+    if version is not None and version.state is VersionState.RETIRED:
+        headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
+        text = (
+            f"{ref.type} version {ref.version} is retired. Move to version {newest}." if newest is not None else f"{ref.type} is retired, without a successor."
+        )
+        return Refused(Code.GONE, text, headers=headers)
+    if version is not None:
+        return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
+    return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
+
+
+def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> Json:
+    """The payload as its newest live version. Raises Refused."""
+    try:
+        return upgraded(catalog, incoming.ref, incoming.payload, now)[1]
+    except GiveUp as error:
+        fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
+        raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
+
+
+def accepted(hub: Hub, laid: Laid) -> None:
+    """What is noted of a message once it is stored for the first time: who used which version and field, and what its shadows would say."""
+    message = laid.message
+    try:
+        hub.usage.saw(message.ref, message.caller, laid.payload, message.received_at)
+        emit = hub.catalogs.active().emit(message.ref.type)
+        for number in emit.shadows if emit is not None else ():
+            shadow(hub, laid, Ref(message.ref.system, message.ref.name, number))
+    except Exception as error:  # noqa: BLE001  it is stored, and its sender is told so, whatever happens to the counts
+        event("usage.failed", repr(error), level="error", message_id=message.id)
+
+
+def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
+    """Validates against a version in shadow: counted per caller and field, and nothing is refused."""
+    message, payload = laid.message, laid.payload
+    catalog = hub.catalogs.active()
+    contract = catalog.contract(ref)
+    if contract is None:
+        return
+    try:
+        for step in catalog.way(message.ref, ref) or ():
+            payload = step.apply(payload, now=message.received_at)
+        faults = contract.check(payload)
+    except GiveUp as error:
+        faults = [Fault(error.why.field, "what the upgrade made", "a message of the version", error.why.text)]
+    hub.counts.add("shadow", f"{ref} {'refused' if faults else 'passed'}")
+    fields = {REFUSED, *(_ELEMENT.sub("/*", fault.pointer) for fault in faults)} if faults else set()
+    hub.usage.note(ref, message.caller, fields, message.received_at)
+    if faults:
+        event(
+            "shadow.refused",
+            f"{ref} would refuse it at {faults[0].pointer or '/'}: wanted {faults[0].want}",
+            level="debug",
+            message_id=message.id,
+            caller=message.caller,
+        )

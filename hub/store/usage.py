@@ -1,0 +1,79 @@
+"""Who still uses what: counts per contract version, day, caller and field. Added in batches, from many processes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.core.message import Ref
+from hub.store.database import Database, Insert
+from hub.store.documents import ref_of
+from hub.store.tables import contract_usage
+
+_ADD = Insert(
+    contract_usage,
+    "ON CONFLICT (type, version, day, caller, field) DO UPDATE SET number = contract_usage.number + excluded.number, "
+    "first_at = CASE WHEN excluded.first_at < contract_usage.first_at THEN excluded.first_at ELSE contract_usage.first_at END, "
+    "last_at = CASE WHEN excluded.last_at > contract_usage.last_at THEN excluded.last_at ELSE contract_usage.last_at END",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How often one caller used one field of one version (an empty field: the message), first and last. `day`: of one day in UTC, or "" for a sum."""
+
+    ref: Ref
+    day: str
+    caller: str
+    field: str
+    number: int
+    first_at: datetime
+    last_at: datetime
+
+
+def add_usage(database: Database, batch: Sequence[Used]) -> None:
+    """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in turn."""
+
+    def work(connection: sa.Connection) -> None:
+        stamp = database.stamp
+        rows = sorted((one.ref.type, one.ref.version, one.day, one.caller, one.field, one.number, stamp(one.first_at), stamp(one.last_at)) for one in batch)
+        _ADD.run(connection, rows)
+
+    if batch:
+        database.write(work)
+
+
+def usage(database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
+    """Sums over all days from `since` (2026-06-01) on, per version and caller; with `fields` per field too. Busiest first within a version."""
+    columns = contract_usage.c
+    query = sa.select(
+        columns.type,
+        columns.version,
+        columns.caller,
+        columns.field,
+        sa.func.sum(columns.number).label("number"),
+        sa.type_coerce(sa.func.min(columns.first_at), columns.first_at.type),
+        sa.type_coerce(sa.func.max(columns.last_at), columns.last_at.type),
+    ).where(columns.day >= since)
+    if type_ is not None:
+        query = query.where(columns.type == type_)
+    if version is not None:
+        query = query.where(columns.version == version)
+    if not fields:
+        query = query.where(columns.field == "")
+    query = query.group_by(columns.type, columns.version, columns.caller, columns.field)
+    query = query.order_by(columns.type, columns.version, sa.text("number DESC"), columns.caller, columns.field)
+    rows = database.read(lambda connection: connection.execute(query).all())
+    return [Used(ref_of(row[0], row[1]), "", row[2], row[3], int(row[4]), row[5], row[6]) for row in rows]
+
+
+def count_open(database: Database, ref: Ref) -> int:
+    """Deliveries of messages of this version that are still on their way or wait for a person."""
+    query = sa.text(
+        "SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message_id WHERE m.type = :type AND m.version = :version "
+        "AND (d.status = 'pending' OR d.status = 'leased' OR d.status = 'dead' OR d.status = 'held' OR d.status = 'unknown')"
+    )
+    return int(database.read(lambda connection: connection.execute(query, {"type": ref.type, "version": ref.version}).scalar_one()))

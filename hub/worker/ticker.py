@@ -1,0 +1,62 @@
+"""The tick: what every process does each sweep, a web process too. Follows the active configuration, shares what it knows, writes what it counted."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from hub.core.errors import StoreBusy
+from hub.flow.hub import Hub
+from hub.flow.recover import sweep
+from hub.logs import event
+
+SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
+
+
+class Ticker:
+    """A thread that ticks until it is stopped. `works`: this process claims deliveries, so it also sweeps and gives signs of life."""
+
+    def __init__(self, hub: Hub, *, works: bool) -> None:
+        self._hub = hub
+        self._works = works
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
+        self.ticked_at = time.monotonic()  # of the last tick that worked: readiness looks at it
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Ends it; what was counted and not written yet is written."""
+        self._stopping.set()
+        self._thread.join(seconds)
+        self._attempt("usage.unwritten", lambda: self._hub.usage.flush(self._hub.store))
+
+    def sign_off(self) -> None:
+        """A worker that ended in good order is not one that was lost. If this fails, it holds nothing: nobody is the worse for it."""
+        self._attempt("worker.unsigned", lambda: self._hub.store.sign_off(self._hub.worker))
+
+    def _run(self) -> None:
+        signed_at = float("-inf")
+        while not self._stopping.wait(self._hub.settings.sweep):
+            try:
+                if self._works:
+                    if time.monotonic() - signed_at >= SIGN_S:
+                        self._hub.store.sign(self._hub.worker)
+                        signed_at = time.monotonic()
+                    sweep(self._hub)
+                self._hub.pace.look()
+                self._hub.catalogs.refresh()
+                self._hub.usage.flush(self._hub.store)
+                self.ticked_at = time.monotonic()
+            except StoreBusy as error:
+                event("sweep.failed", str(error), level="warning")
+            except Exception as error:  # noqa: BLE001  the next tick tries again
+                event("sweep.failed", repr(error), level="error")
+
+    def _attempt(self, key: str, act: object) -> None:
+        assert callable(act)
+        try:
+            act()
+        except StoreBusy as error:
+            event(key, str(error), level="warning")
