@@ -10,6 +10,9 @@ from pathlib import Path
 
 from hub.catalog.catalog import Catalog as Catalog
 from hub.catalog.check import prove
+from hub.catalog.difference import Change as Change
+from hub.catalog.difference import Touched as Touched
+from hub.catalog.difference import difference as difference
 from hub.catalog.findings import Findings
 from hub.catalog.revision import read_files as read_files
 from hub.catalog.workspace import assemble
@@ -28,6 +31,19 @@ def load(folder: Path) -> Catalog:
 def check(folder: Path) -> list[Finding]:
     """All findings, warnings too."""
     return sorted(_judged(folder)[1].found)
+
+
+def judge(folder: Path) -> tuple[Catalog, list[Finding]]:
+    """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change."""
+    catalog, findings = _judged(folder)
+    return catalog, sorted(findings.found)
+
+
+def is_readable(catalog: Catalog) -> bool:
+    """Whether a process could load it: findings of its proofs may be accepted by name, what cannot be read cannot."""
+    findings = Findings()
+    assemble(catalog.files, findings)
+    return not findings.errors
 
 
 def from_files(files: Mapping[str, str]) -> Catalog:

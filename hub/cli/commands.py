@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, keys, messages, run, workspace
+from hub.cli import contracts, dead, keys, messages, plans, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -40,7 +40,10 @@ for command in (
     workspace.init,
     workspace.check,
     workspace.test,
-    workspace.apply,
+    plans.plan,
+    plans.apply,
+    plans.rollback,
+    plans.revisions_,
     run.up,
     run.web,
     run.worker,

@@ -7,8 +7,9 @@ from datetime import timedelta
 import click
 
 from hub import catalog
-from hub.catalog import durations, lock
+from hub.catalog import lock
 from hub.cli.output import FAULTS, as_json, console, say, table, told
+from hub.cli.spans import Span
 from hub.core.message import Ref, is_type
 from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
 from hub.flow.revisions import Revisions
@@ -19,16 +20,6 @@ from hub.settings import Settings
 @click.group()
 def contracts() -> None:
     """Contract versions: usage, can-retire, lock."""
-
-
-class Span(click.ParamType[timedelta]):
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return value if isinstance(value, timedelta) else durations.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @contracts.command()

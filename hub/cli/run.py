@@ -10,6 +10,7 @@ import click
 from hub import catalog, main
 from hub.cli import demo
 from hub.cli.output import as_json, console, say, told
+from hub.cli.watch import Watch
 from hub.flow import revisions
 from hub.kit.sandbox import SandboxConfig
 from hub.kit.sandbox import run as run_sandbox
@@ -21,16 +22,27 @@ from hub.vault import resolve
 @click.option("--demo", "is_demo", is_flag=True, help="With sandbox systems and a trickle of orders; loopback is allowed for targets.")
 @click.option("--once", is_flag=True, help="With --demo: 20 orders to their end, a table, and an exit code.")
 @click.option("--orders", type=click.IntRange(1, 100_000), default=20, show_default=True, help="With --once: how many.")
+@click.option("--watch", is_flag=True, help="Check the workspace on each save, and make it active if it is clean.")
 @click.pass_obj
 @told
-def up(settings: Settings, is_demo: bool, once: bool, orders: int) -> None:
+def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) -> None:
     """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
     with main.open_serving(settings, writer=False) as store:
         made = revisions.apply(store, settings.workspace)
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
-    main.serve(settings, web=True, work=True, ready=lambda _: _ready(settings, "hub"))
+    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, watch=watch))
+
+
+def _watched(settings: Settings, running: main.Running, *, watch: bool) -> None:
+    if watch:
+        Watch(running.hub.store, settings.workspace, lambda _: _follow(running))
+    _ready(settings, "hub")
+
+
+def _follow(running: main.Running) -> None:
+    running.hub.catalogs.refresh()
 
 
 @click.command()

@@ -9,8 +9,6 @@ import click
 from hub import catalog
 from hub.catalog.scaffold import init as make_workspace
 from hub.cli.output import FAULTS, as_json, console, fail, say, show_findings, told
-from hub.flow import revisions
-from hub.main import open_serving
 from hub.settings import Settings
 
 
@@ -67,17 +65,3 @@ def test(settings: Settings, as_json: bool) -> None:
         console.print(f"{examples} examples of {len(made.mappings)} mappings and {tests} tests of {len(made.routes)} routes hold.")
     if not examples:
         fail("There is no example in this workspace; a mapping without one proves nothing.", FAULTS)
-
-
-@click.command()
-@as_json
-@click.pass_obj
-@told
-def apply(settings: Settings, as_json: bool) -> None:
-    """Check the workspace whole and make it the active configuration. Running processes follow within a second."""
-    with open_serving(settings, writer=False) as store:
-        made = revisions.apply(store, settings.workspace)
-    if as_json:
-        say({"revision": made.revision})
-    else:
-        console.print(f"Active: {made.revision[:12]} ({len(made.systems)} systems, {len(made.routes)} routes).")

@@ -79,7 +79,7 @@ class Contract:
                     yield Fault(_pointer([*path, unknown]), "a field that the contract does not have", "only fields of the contract", instead)
             case "propertyNames":
                 inner = error.kind.error
-                is_shown = not self._is_personal(path)
+                is_shown = not self.is_personal(path)
                 shown = f"the name {str(inner.instance)[: wording.MAX_SHOWN]}" if is_shown else "a name"
                 yield Fault(_pointer(path), shown, f"names with {wording.want(_at(self.schema, inner.schema_path[:-1]))}", "send another name")
             case "anyOf" | "oneOf" if (branch := _meant(error)) is not None:
@@ -89,12 +89,12 @@ class Contract:
                 yield self._fault(path, keyword, node, error.instance)
 
     def _fault(self, path: list[Any], keyword: str, node: Any, value: Any) -> Fault:
-        got = wording.got(value, is_personal=self._is_personal(path), is_of_wrong_type=keyword == "type")
+        got = wording.got(value, is_personal=self.is_personal(path), is_of_wrong_type=keyword == "type")
         if keyword in {"not", "contains", "minContains", "maxContains", "if"}:
             return Fault(_pointer(path), got, f"what `{keyword}` of the contract allows", "see the contract")
         return Fault(_pointer(path), got, wording.want(node), wording.fix(node, keyword, value))
 
-    def _is_personal(self, path: list[Any]) -> bool:
+    def is_personal(self, path: list[Any]) -> bool:
         """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in recursive schemas too."""
         nodes = list(_same_value(self.schema, [self.schema]))
         for step in path:
@@ -194,7 +194,7 @@ def _is_zone(name: Any) -> bool:
 
 
 def _personal(schema: dict[str, Any]) -> frozenset[tuple[str, ...]]:
-    """The places under `x-pii`, through references and choices. A recursive schema is followed once; `_is_personal` follows it for ever."""
+    """The places under `x-pii`, through references and choices. A recursive schema is followed once; `is_personal` follows it for ever."""
     found: set[tuple[str, ...]] = set()
     waiting: list[tuple[tuple[str, ...], list[Any], frozenset[int]]] = [((), [schema], frozenset())]
     while waiting:

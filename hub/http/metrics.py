@@ -36,6 +36,14 @@ class _Collector:
             buckets = [(f"{bound / 1000:g}", row[index]) for index, bound in enumerate(BUCKETS_MS)]
             histogram.add_metric([], [*buckets, ("+Inf", row[-1])], row[-2] / 1000)
             yield histogram
+        revision = GaugeMetricFamily("hub_revision", "The configuration that this process goes by.", labels=["revision"])
+        revision.add_metric([self._hub.catalogs.active().revision], 1)
+        yield revision
+        refused = GaugeMetricFamily(
+            "hub_revision_refused", "1 while this process cannot load the active configuration and keeps an older one; the log says why."
+        )
+        refused.add_metric([], 1 if self._hub.catalogs.refused else 0)
+        yield refused
         breakers = GaugeMetricFamily("hub_breaker_open", "1 while a target's breaker lets nothing or one probe through.", labels=["target"])
         for breaker in self._hub.pace.breakers():
             breakers.add_metric([breaker.lane], 0 if breaker.state is Circuit.CLOSED else 1)

@@ -233,6 +233,22 @@ def find_body(database: Database, message_id: str) -> bytes | None:
     return None if raw is None else bytes(raw)
 
 
+def bodies(database: Database, message_ids: list[str]) -> dict[str, bytes]:
+    """The bodies of many messages, by id."""
+    query = sa.select(body.c.message_id, body.c.raw).where(body.c.message_id.in_(message_ids))
+    rows = database.read(lambda connection: connection.execute(query).all()) if message_ids else []
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def waiting_by_way(database: Database) -> list[tuple[str, str, Status, int]]:
+    """How many deliveries wait or are on their way, by route and target."""
+    query = sa.text(
+        "SELECT route, target, status, count(*) FROM delivery WHERE status = 'pending' OR status = 'leased' OR status = 'dead' OR status = 'held' "
+        "OR status = 'unknown' GROUP BY route, target, status ORDER BY route, target, status"
+    )
+    return [(row[0], row[1], Status(row[2]), int(row[3])) for row in database.read(lambda connection: connection.execute(query).all())]
+
+
 def deliveries(database: Database, message_ids: list[str]) -> list[DeliveryRow]:
     """Deliveries of messages, in the order in which they were laid."""
     query = sa.select(*_DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)

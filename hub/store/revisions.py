@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from hub.store.database import Database
-from hub.store.tables import revision
+from hub.store.tables import activation, revision
 
 _SAVE = sa.text("INSERT INTO revision (hash, files, created_at) VALUES (:hash, :files, :now) ON CONFLICT (hash) DO NOTHING")
 _ACTIVATE = sa.text("INSERT INTO active_revision (id, hash) VALUES (1, :hash) ON CONFLICT (id) DO UPDATE SET hash = excluded.hash")
@@ -32,17 +34,50 @@ def load_revision(database: Database, hash_: str) -> dict[str, str] | None:
     return {str(path): str(text) for path, text in files.items()}
 
 
-def activate(database: Database, hash_: str) -> None:
-    """Makes a saved revision the active one, in one transaction. Raises KeyError where it was never saved; the old one stays then."""
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """That a configuration was made the active one: by whom, in place of which, and in spite of what."""
+
+    hash: str
+    at: datetime
+    by: str
+    before: str | None
+    despite: tuple[str, ...] = ()
+
+
+class Outdated(ValueError):
+    """The active configuration is no longer the one that the change was planned against."""
+
+
+def activate(database: Database, hash_: str, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
+    """Makes a saved revision the active one, in one transaction, and writes down who did it. Making the active one active again changes nothing.
+
+    Raises KeyError where it was never saved, Outdated where `onto` is given and another one is active; the old one stays then.
+    """
 
     def work(connection: sa.Connection) -> None:
-        dated = connection.execute(_DATE, {"hash": hash_, "now": database.clock(connection)}).rowcount
-        if dated:
-            connection.execute(_ACTIVATE, {"hash": hash_})
-        else:
+        if database.is_postgresql:  # two that apply at once go one after the other; SQLite's writer is alone anyhow
+            connection.execute(sa.text("LOCK TABLE active_revision IN EXCLUSIVE MODE"))
+        now = database.clock(connection)
+        before = connection.execute(_ACTIVE).scalar()
+        if onto is not None and before != onto:
+            raise Outdated(f"Another configuration, {(before or 'none')[:12]}, became active after {onto[:12]}. Plan again.")
+        if not connection.execute(_DATE, {"hash": hash_, "now": now}).rowcount:
             raise KeyError(hash_)
+        if before != hash_:
+            connection.execute(_ACTIVATE, {"hash": hash_})
+            row = {"at": database.instant(now), "hash": hash_, "by": by, "before": before, "despite": json.dumps(list(despite))}
+            connection.execute(sa.insert(activation).values(row))
 
     database.write(work)
+
+
+def activations(database: Database, limit: int) -> list[Activation]:
+    """Who made what active, newest first."""
+    columns = activation.c
+    query = sa.select(columns.hash, columns.at, columns.by, columns.before, columns.despite).order_by(columns.at.desc()).limit(limit)
+    rows = database.read(lambda connection: connection.execute(query).all())
+    return [Activation(row[0], row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows]
 
 
 def active(database: Database) -> str | None:

@@ -16,6 +16,7 @@ from hub.store.database import Database
 from hub.store.keys import KeyRow
 from hub.store.lookups import Lookup
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow
+from hub.store.revisions import Activation
 from hub.store.usage import Used
 
 
@@ -144,6 +145,12 @@ class Store:
     def body(self, message_id: str) -> bytes | None:
         return reading.find_body(self._database, message_id)
 
+    def bodies(self, *message_ids: str) -> dict[str, bytes]:
+        return reading.bodies(self._database, list(message_ids))
+
+    def waiting_by_way(self) -> list[tuple[str, str, Status, int]]:
+        return reading.waiting_by_way(self._database)
+
     def deliveries(self, *message_ids: str) -> list[DeliveryRow]:
         return reading.deliveries(self._database, list(message_ids))
 
@@ -168,8 +175,11 @@ class Store:
     def revision(self, hash_: str) -> dict[str, str] | None:
         return revisions.load_revision(self._database, hash_)
 
-    def activate(self, hash_: str) -> None:
-        revisions.activate(self._database, hash_)
+    def activate(self, hash_: str, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
+        revisions.activate(self._database, hash_, by=by, despite=despite, onto=onto)
+
+    def activations(self, limit: int = 50) -> list[Activation]:
+        return revisions.activations(self._database, limit)
 
     def active(self) -> str | None:
         return revisions.active(self._database)

@@ -274,6 +274,16 @@ active_revision = sa.Table(
     sa.CheckConstraint("id = 1", name="one"),
 )
 
+activation = sa.Table(
+    "activation",
+    metadata,
+    sa.Column("at", Instant, primary_key=True),
+    sa.Column("hash", Text, primary_key=True),
+    sa.Column("by", Text, nullable=False),
+    sa.Column("before", Text),
+    sa.Column("despite", Document, nullable=False),
+)
+
 caller_key = sa.Table(
     "caller_key",
     metadata,

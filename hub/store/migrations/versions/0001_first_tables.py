@@ -11,6 +11,15 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "activation",
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("hash", Text, nullable=False),
+        sa.Column("by", Text, nullable=False),
+        sa.Column("before", Text, nullable=True),
+        sa.Column("despite", Text, nullable=False),
+        sa.PrimaryKeyConstraint("at", "hash", name=op.f("pk_activation")),
+    )
+    op.create_table(
         "attempt",
         sa.Column("delivery_id", Text, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -307,3 +316,4 @@ def downgrade() -> None:
     op.drop_table("breaker")
     op.drop_table("body")
     op.drop_table("attempt")
+    op.drop_table("activation")

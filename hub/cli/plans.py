@@ -1,0 +1,138 @@
+"""Commands that change the configuration, and show beforehand what would change: plan, apply, rollback, revisions."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import timedelta
+
+import click
+from rich.progress import Progress
+
+from hub.cli.output import FAULTS, as_json, console, errors, say, show_findings, table, told
+from hub.cli.spans import Span
+from hub.core.message import Json
+from hub.flow import revisions
+from hub.flow.plan import Plan
+from hub.flow.plan import plan as make_plan
+from hub.flow.whatif import Kind
+from hub.main import open_serving
+from hub.settings import Settings
+
+DEFAULT_MESSAGES = 1_000
+_WORDS = {
+    "refused": "accepted before, refused now",
+    "accepted": "refused before, accepted now",
+    "target_gained": "goes to one more target",
+    "target_lost": "goes to one target less",
+    "fault_gained": "could be made before, and now cannot",
+    "fault_mended": "could not be made before, and now can",
+    "field": "another value",
+}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+@click.command()
+@click.option("--last", type=Span(), help="What-if over the messages of so long, such as 24h.")
+@click.option("--messages", type=click.IntRange(0, 1_000_000), help=f"What-if over the last so many messages. Default: {DEFAULT_MESSAGES}.")
+@as_json
+@click.pass_obj
+@told
+def plan(settings: Settings, last: timedelta | None, messages: int | None, as_json: bool) -> None:
+    """Show what the workspace would change: in meaning, for what waits, and for the messages of late (what-if). Changes nothing. Exits 1 on errors."""
+    with open_serving(settings, writer=False) as store:
+        since = store.now() - last if last is not None else None
+        most = messages if messages is not None else (None if last is not None else DEFAULT_MESSAGES)
+        with Progress(console=errors, transient=True, disable=as_json) as progress:
+            task = progress.add_task("what-if", total=most)
+            made = make_plan(store, settings.workspace, since=since, most=most, step=lambda: progress.advance(task))
+    if as_json:
+        say(made.as_json())
+    else:
+        _show(made)
+    if made.errors:
+        raise SystemExit(FAULTS)
+
+
+def _show(made: Plan) -> None:
+    if made.onto is None:
+        console.print("Nothing is active yet; hub apply makes this the first configuration.")
+    elif not made.changes:
+        console.print(f"Nothing changes: {made.onto[:12]} means the same.")
+    for change in made.changes:
+        console.print(change.text, markup=False, style={"+": "green", "-": "red"}.get(change.text[0], "yellow"), soft_wrap=True)
+    show_findings([dict(finding.as_json()) for finding in made.findings])
+    if made.waiting:
+        rows = [(one.route, one.target, one.status, one.number, "will be held: no way any more" if one.is_orphaned else "") for one in made.waiting]
+        table("Deliveries that wait and are touched", ["route", "target", "state", "deliveries", ""], rows)
+    report = made.report
+    if report.messages:
+        console.print(f"What if: {report.messages} messages, {report.unchanged} unchanged.")
+        groups = sorted(report.groups.items())
+        table(
+            "", ["what", "where", "messages", "such as"], [(_WORDS[kind.what], _where(kind), group.number, _example(group.examples)) for kind, group in groups]
+        )
+    if made.onto is not None and made.changes and not made.errors:
+        console.print(f"To make it so: hub apply --onto {made.onto[:12]}", style="dim")
+
+
+def _where(kind: Kind) -> str:
+    return " ".join(part for part in (kind.route, kind.target, kind.pointer) if part)
+
+
+def _example(examples: list[tuple[str, Json, Json]]) -> str:
+    id_, before, after = examples[0]
+    return f"{id_}: {before!r} → {after!r}"[:160]
+
+
+@click.command()
+@click.option("--despite", multiple=True, metavar="CODE:FILE:LINE", help="An error that is accepted, by its name; written down with who did it.")
+@click.option("--onto", metavar="HASH", help="Only if this configuration is still the active one: what the change was planned against.")
+@click.option("--by", default=_user, help="Who does it. Default: the user.", show_default=False)
+@as_json
+@click.pass_obj
+@told
+def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, by: str, as_json: bool) -> None:
+    """Check the workspace whole and make it the active configuration. Running processes follow within a second."""
+    with open_serving(settings, writer=False) as store:
+        active = store.active()
+        whole = active if onto and active and active.startswith(onto) else onto
+        made = revisions.apply(store, settings.workspace, by=by, despite=despite, onto=whole)
+    if as_json:
+        say({"revision": made.revision, "despite": list(despite)})
+    else:
+        console.print(f"Active: {made.revision[:12]} ({len(made.systems)} systems, {len(made.routes)} routes).")
+
+
+@click.command()
+@click.argument("hash_", metavar="[HASH]", required=False)
+@click.option("--by", default=_user, help="Who does it. Default: the user.", show_default=False)
+@as_json
+@click.pass_obj
+@told
+def rollback(settings: Settings, hash_: str | None, by: str, as_json: bool) -> None:
+    """Make an older configuration active again: HASH, or the one before. What it accepted is delivered by it anyhow."""
+    with open_serving(settings, writer=False) as store:
+        made = revisions.roll_back(store, hash_, by=by)
+    say({"revision": made.revision}) if as_json else console.print(f"Active: {made.revision[:12]}.")
+
+
+@click.command("revisions")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@as_json
+@click.pass_obj
+@told
+def revisions_(settings: Settings, limit: int, as_json: bool) -> None:
+    """Who made which configuration active, newest first."""
+    with open_serving(settings, writer=False) as store:
+        rows = store.activations(limit)
+    if as_json:
+        say([{"revision": row.hash, "at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows])
+        return
+    cells = [(row.hash[:12], f"{row.at:%Y-%m-%d %H:%M:%S}", row.by, (row.before or "")[:12], ", ".join(row.despite)) for row in rows]
+    table("", ["configuration", "active since (UTC)", "by", "in place of", "despite"], cells)

@@ -1,0 +1,58 @@
+"""`hub up --watch`: what is saved is checked, and made active if it is clean. A file half written is looked at again, and harms nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from hub.catalog import read_files
+from hub.cli.output import console, show_findings
+from hub.core.errors import BadWorkspace, HubError
+from hub.flow import revisions
+from hub.store import Store
+
+POLL_S = 0.3  # a change counts once it stood still for one look: an editor writes in several steps
+
+
+class Watch:
+    """A thread that looks at the workspace. `applied` is called with the new revision's hash."""
+
+    def __init__(self, store: Store, folder: Path, applied: Callable[[str], None], *, by: str = "watch") -> None:
+        self._store = store
+        self._folder = folder
+        self._applied = applied
+        self._by = by
+        self._stopping = threading.Event()
+        self._known = self._look()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(5)
+
+    def _look(self) -> dict[str, str]:
+        """What stands in the files. Those that are gone for a moment are missing, and the next look sees them again."""
+        return read_files(self._folder)
+
+    def _run(self) -> None:
+        before = self._known
+        while not self._stopping.wait(POLL_S):
+            now = self._look()
+            if now == before and now != self._known:
+                self._known = now
+                self._apply()
+            before = now
+
+    def _apply(self) -> None:
+        try:
+            made = revisions.apply(self._store, self._folder, by=self._by)
+        except BadWorkspace as error:
+            show_findings([dict(finding.as_json()) for finding in error.findings])
+            console.print(f"{len(error.findings)} faults; the configuration before stays active.", style="red")
+        except (HubError, OSError) as error:
+            console.print(f"Not applied: {error}", style="red", markup=False)
+        else:
+            self._applied(made.revision)
+            console.print(f"Active: {made.revision[:12]}.", style="green")

@@ -1,0 +1,87 @@
+"""Plan: what a workspace would change, before it does. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hub.catalog import Catalog, Change, Touched, difference, from_files, judge
+from hub.core.errors import Finding
+from hub.core.message import Json
+from hub.flow.whatif import Report, orphans, recent, what_if
+from hub.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries on one way that the change touches."""
+
+    route: str
+    target: str
+    status: str
+    number: int
+    is_orphaned: bool  # the way is gone: they will be held
+
+    def as_json(self) -> dict[str, Json]:
+        return {"route": self.route, "target": self.target, "status": self.status, "number": self.number, "orphaned": self.is_orphaned}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change, proven as far as that can be done before it goes live. `onto` is the active configuration that it was compared with."""
+
+    revision: str
+    onto: str | None
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    waiting: tuple[Waiting, ...]
+    report: Report
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    def as_json(self) -> dict[str, Json]:
+        return {
+            "revision": self.revision,
+            "onto": self.onto,
+            "changes": [change.as_json() for change in self.changes],
+            "findings": [dict(finding.as_json()) for finding in self.findings],
+            "waiting": [one.as_json() for one in self.waiting],
+            "whatIf": self.report.as_json(),
+        }
+
+
+def plan(store: Store, folder: Path, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
+    """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or the last so many.
+
+    A workspace that cannot be read is told by its findings alone. `step` is called after each message.
+    """
+    new, findings = judge(folder)
+    active = store.active()
+    files = store.revision(active) if active is not None else None
+    if files is None:
+        return Plan(new.revision, active, (), tuple(findings), (), Report())
+    old = from_files(files)
+    changes = difference(old, new)
+    readable = not any(finding.level == "error" and not _is_of_a_proof(finding) for finding in findings)
+    report = what_if(old, new, recent(store, since=since, most=most), step=step) if changes and readable else Report()
+    return Plan(new.revision, active, tuple(changes), tuple(findings), tuple(_waiting(store, new, changes)), report)
+
+
+def _is_of_a_proof(finding: Finding) -> bool:
+    """Samples, examples and tests that do not hold: the configuration can be understood all the same."""
+    return finding.code in {"E402", "E403", "E502", "E503", "E504", "E505"}
+
+
+def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[Waiting]:
+    touched = Touched.by(changes)
+    ways = orphans(new.routes)
+    found = []
+    for route, target, status, number in store.waiting_by_way():
+        is_orphaned = (route, target) not in ways
+        if is_orphaned or route in touched.routes or target.partition("/")[0] in touched.targets or target in touched.refs:
+            found.append(Waiting(route, target, status.value, number, is_orphaned))
+    return found
