@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey reload what-if bench clean
+.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey suites reload what-if bench clean
 
 help:                     ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ workspace: setup          ## hub check and hub test on the reference supply chai
 
 journey: setup            ## 2 000 orders on each store while processes are killed (minutes)
 	$(BIN)/python -m pytest tests/journey $(ARGS)
+
+suites: setup             ## the suites of JSONata and JSON Schema (fetched; needs pip, npm and node)
+	$(BIN)/python -m pytest -s -rs tests/suites $(ARGS)
 
 reload: setup             ## two minutes of five configurations a second under load, on both stores
 	HUB_TEST_RELOAD_S=120 $(BIN)/python -m pytest -s tests/flow/test_reload.py --timeout 600 $(ARGS)

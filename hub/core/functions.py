@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any, NoReturn
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub.core.message import Json
@@ -274,6 +275,25 @@ def _written(moment: datetime, pattern: str, zone: ZoneInfo) -> str | int:
     return "".join(words.get(token, token) for token in _TOKEN.findall(pattern))
 
 
+def _url(change: Callable[[str], str]) -> Callable[..., Any]:
+    """The engine's own leave blanks as they are, and escape what ECMAScript's encodeURI and encodeURIComponent do not."""
+
+    def function(_given: Given, text: Any) -> Any:
+        if not isinstance(text, str):
+            raise TypeError("takes a text")
+        return change(text)
+
+    return function
+
+
+_RESERVED = re.compile(r"%(?:3B|2C|2F|3F|3A|40|26|3D|2B|24|23)", re.IGNORECASE)
+
+
+def _decode_url(text: str) -> str:
+    """As decodeURI: the escapes of what separates the parts of a URL stay."""
+    return unquote(_RESERVED.sub(lambda found: "%25" + found[0][1:], text), errors="strict")
+
+
 _REPLACED: Mapping[str, Callable[..., Any]] = {
     "now": _now,
     "millis": _millis,
@@ -282,6 +302,10 @@ _REPLACED: Mapping[str, Callable[..., Any]] = {
     "eval": _never("is refused: data is never run"),
     "pad": _pad,
     "replace": _replace,
+    "encodeUrl": _url(lambda text: quote(text, safe=";,/?:@&=+$#-_.!~*'()")),
+    "encodeUrlComponent": _url(lambda text: quote(text, safe="-_.!~*'()")),
+    "decodeUrl": _url(_decode_url),
+    "decodeUrlComponent": _url(lambda text: unquote(text, errors="strict")),
 }
 _OWN: Mapping[str, Callable[..., Any]] = {
     "dec_add": _dec_add,
