@@ -14,6 +14,7 @@ from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.revision import samples
 from hub.catalog.system import live
 from hub.catalog.trials import trial_faults
+from hub.catalog.typing import types
 from hub.catalog.workspace import mapping_documents, read_json
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
@@ -35,6 +36,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _examples(catalog, files, payloads, findings)
     document = read_yaml("routes.yaml", files["routes.yaml"])
     _trials(catalog, document, payloads, findings)
+    types(catalog, findings)
     _conditions(catalog, document, findings)
     _loops(catalog, document, findings)
     lock.judge(files, findings)

@@ -48,6 +48,23 @@ class Check(StrEnum):
     EXAMPLE_UNFIT = "E503"
     NO_SAMPLE = "E504"
     ROUTE_TEST_FAILS = "E505"
+    UNKNOWN_PATH = "E510"
+    MISSING_FIELD = "E511"
+    UNKNOWN_FIELD = "E512"
+    WRONG_KIND = "E513"
+    UNKNOWN_VALUE = "E514"
+    MAY_BE_NULL = "E515"
+    MAY_BE_MISSING = "E516"
+    MANY_INTO_ONE = "E517"
+    ONE_OR_MANY = "E518"
+    FRACTION = "E519"
+    TOO_LONG = "E520"
+    OTHER_FORMAT = "E521"
+    LOST_DIGITS = "E522"
+    WRONG_ARGUMENT = "E523"
+    PERSONAL = "E524"
+    TABLE_LACKS = "E525"
+    NO_LIST = "E526"
     NO_MAPPING = "E601"
     DEAD_ROUTE = "E602"
     LOOP = "E603"
@@ -59,6 +76,8 @@ class Check(StrEnum):
     NO_OWNER = "W801"
     MAY_LOOP = "W802"
     UNLOCKED = "W803"
+    UNREACHED = "W804"
+    NOTHING_IGNORED = "W805"
 
 
 MEANING: dict[Check, str] = {
@@ -102,6 +121,23 @@ MEANING: dict[Check, str] = {
     Check.EXAMPLE_UNFIT: "What a mapping's example gives does not pass the target's contract.",
     Check.NO_SAMPLE: "A mapping's example or a route's test names a sample that is not there.",
     Check.ROUTE_TEST_FAILS: "A route's test gives other deliveries, or other payloads, than it says.",
+    Check.UNKNOWN_PATH: "An expression names a field that its source's contract does not have.",
+    Check.MISSING_FIELD: "A mapping does not make a field that the target's contract requires.",
+    Check.UNKNOWN_FIELD: "A mapping makes a field that the target's contract does not have.",
+    Check.WRONG_KIND: "A leaf gives another kind of value than the target's contract takes.",
+    Check.UNKNOWN_VALUE: "A leaf can give a value that the target's contract does not know.",
+    Check.MAY_BE_NULL: "A leaf can be null where the target's contract takes no null.",
+    Check.MAY_BE_MISSING: "A leaf can be missing where the target's contract requires it.",
+    Check.MANY_INTO_ONE: "A leaf can give a list where the target's contract takes a single value.",
+    Check.ONE_OR_MANY: "A leaf gives a single value, or a list only of several, where the target's contract takes a list.",
+    Check.FRACTION: "A leaf can have a fraction where the target's contract takes an integer.",
+    Check.TOO_LONG: "A leaf can be longer than the target's contract takes.",
+    Check.OTHER_FORMAT: "A leaf is of another format than the target's contract takes.",
+    Check.LOST_DIGITS: "An expression computes in doubles with a number that can have more digits.",
+    Check.WRONG_ARGUMENT: "A function or an operator gets a kind of value that it never takes.",
+    Check.PERSONAL: "Personal data (x-pii) goes to a field whose contract does not declare it.",
+    Check.TABLE_LACKS: "A code list has no row for a value that its source can have, and there is no otherwise.",
+    Check.NO_LIST: "each or split goes over what is no list.",
     Check.NO_MAPPING: "A route has no mapping from a live version of its source to a target.",
     Check.DEAD_ROUTE: "A route's source has no live version.",
     Check.LOOP: "Routes lead a message back to its own type, whatever it holds.",
@@ -113,4 +149,6 @@ MEANING: dict[Check, str] = {
     Check.NO_OWNER: "A system or route has no owner.",
     Check.MAY_LOOP: "Routes may lead a message back to its own type; only their conditions end it.",
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
+    Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up.",
+    Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
 }

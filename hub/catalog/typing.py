@@ -1,0 +1,278 @@
+"""Each leaf of each mapping against both contracts: what it can give, against what the target takes. Findings stand at the leaf's own line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub.catalog.catalog import Catalog
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, Path, plain, read_yaml
+from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.mappings import file_name
+from hub.core.expression import compile_expression
+from hub.core.fit import Fitting, misfits
+from hub.core.infer import Oddity, Over, infer, narrowed
+from hub.core.message import Json, Ref
+from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
+
+_CODES = {
+    "unknown_path": Check.UNKNOWN_PATH,
+    "missing_field": Check.MISSING_FIELD,
+    "unknown_field": Check.UNKNOWN_FIELD,
+    "wrong_kind": Check.WRONG_KIND,
+    "unknown_value": Check.UNKNOWN_VALUE,
+    "any_value": Check.UNKNOWN_VALUE,
+    "may_be_null": Check.MAY_BE_NULL,
+    "may_be_missing": Check.MAY_BE_MISSING,
+    "many_into_one": Check.MANY_INTO_ONE,
+    "one_or_many": Check.ONE_OR_MANY,
+    "fraction": Check.FRACTION,
+    "too_long": Check.TOO_LONG,
+    "other_format": Check.OTHER_FORMAT,
+    "lost_digits": Check.LOST_DIGITS,
+    "no_number": Check.WRONG_ARGUMENT,
+    "wrong_argument": Check.WRONG_ARGUMENT,
+    "personal": Check.PERSONAL,
+    "table_lacks": Check.TABLE_LACKS,
+    "no_list": Check.NO_LIST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far the types of a mapping could be decided: leaves in all, and those that only its examples cover."""
+
+    leaves: int
+    undecided: tuple[str, ...]
+
+
+def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverage]:
+    """Checks every mapping; gives how far each could be decided."""
+    return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
+
+
+def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
+    """A mapping is judged for each way that leads to it: a route's conditions prove something of what comes."""
+    uses = [
+        tuple(condition.text for condition in (route.when, to.when) if condition is not None)
+        for route in catalog.routes
+        for to in route.to
+        if route.source == pair[0].type and to.ref == pair[1]
+    ]
+    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in dict.fromkeys(uses or [()])]
+    return covered[0]
+
+
+class _Typing:
+    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: tuple[str, ...] = ()) -> None:
+        self._file = file_name(*pair)
+        self._document: Document = read_yaml(self._file, catalog.files.get(self._file, ""))
+        self._findings = findings
+        source, target = catalog.contract(pair[0]), catalog.contract(pair[1])
+        self._source = of_schema(source.schema) if source is not None else UNDECIDED
+        for condition in conditions:
+            self._source = narrowed(self._source, condition)
+        self._target = of_schema(target.schema) if target is not None else UNDECIDED
+        root = self._document.root
+        written = plain(root, self._file, Findings()) if root is not None else None
+        self._written: dict[str, Any] = written if isinstance(written, dict) else {}
+        own = self._written.get("tables")
+        self._tables: dict[str, Any] = {**_shared(catalog), **(own if isinstance(own, dict) else {})}
+        self._leaves = 0
+        self._undecided: list[str] = []
+
+    def run(self) -> Coverage:
+        self._fields(self._written.get("fields") or {}, ("fields",), "", self._source, self._target)
+        return Coverage(self._leaves, tuple(self._undecided))
+
+    def _add(self, path: Path, pointer: str, odd: Oddity) -> None:
+        code = _CODES[odd.code]
+        if odd.code == "unknown_path":
+            names = odd.fix.split(", ") if odd.fix else []
+            self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: the source has no {odd.text}", did_you_mean(odd.text, names))
+            return
+        self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: {odd.text}", odd.fix)
+
+    def _over(self, scope: Shape) -> Over:
+        return Over(scope, {"source": self._source, "$": self._source}, self._tables)
+
+    def _infer(self, text: object, path: Path, pointer: str, scope: Shape) -> Shape:
+        if not isinstance(text, str):
+            return UNDECIDED
+        over = self._over(scope)
+        spelled = _spelled(text)
+        shape = infer(spelled, over)
+        for odd in dict.fromkeys(over.odd):
+            self._add(path, pointer, odd)
+        return shape
+
+    def _fields(self, fields: Json, path: Path, pointer: str, scope: Shape, wanted: Shape) -> Shape:
+        """An object of named leaves. Gives what it makes, so that what is around it can be judged."""
+        if not isinstance(fields, dict):
+            return UNDECIDED
+        made: dict[str, Shape] = {}
+        required = required_of(wanted)
+        for name, leaf in fields.items():
+            there = f"{pointer}/{name}"
+            if is_closed(wanted) and name not in names_of(wanted):
+                fix = did_you_mean(name, names_of(wanted) - fields.keys()) or "leave it out"
+                self._findings.add(self._file, self._document.place((*path, name)), Check.UNKNOWN_FIELD, f"{there}: the target has no such field", fix)
+                continue
+            made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, name in required)
+        for name in sorted(required - fields.keys()):
+            text = f"{pointer}/{name}: the target requires it, and nothing makes it"
+            self._findings.add(self._file, self._document.place(path), Check.MISSING_FIELD, text, f"add {name}: an expression")
+        return of_kind("object", fields=made)
+
+    def _leaf(self, leaf: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+        directive = _directive(leaf)
+        if directive is None and isinstance(leaf, dict):
+            shape = self._fields(leaf, path, pointer, scope, wanted)
+            # An object of which every part may be missing is itself left out then.
+            parts = shape.fields or {}
+            return shape.also(MISSING) if parts and all(part.kinds is not None and MISSING in part.kinds for part in parts.values()) else shape
+        if directive == "each":
+            assert isinstance(leaf, dict)
+            return self._each(leaf, path, pointer, scope, wanted, required)
+        shape = self._value(leaf, directive, path, pointer, scope)
+        self._judge(shape, wanted, path, pointer, required)
+        return shape
+
+    def _judge(self, shape: Shape, wanted: Shape, path: Path, pointer: str, required: bool) -> None:
+        self._leaves += 1
+        fitting = Fitting()
+        for misfit in misfits(shape, wanted, fitting, required=required):
+            self._add(path, pointer + misfit.pointer, misfit.odd)
+        if fitting.undecided:
+            self._undecided.append(pointer)
+
+    def _value(self, leaf: Json, directive: str | None, path: Path, pointer: str, scope: Shape) -> Shape:
+        if not isinstance(leaf, dict):
+            return self._infer(leaf, path, pointer, scope)
+        match directive:
+            case "const":
+                return of_value(leaf["const"])
+            case "copy":
+                shape = self._infer(leaf["copy"], (*path, "copy"), pointer, scope)
+                without = leaf.get("except")
+                return _except(shape, tuple(str(name) for name in without) if isinstance(without, list) else ())
+            case "table":
+                return self._table(leaf, path, pointer, scope)
+            case "when":
+                over = self._over(scope)
+                condition = _spelled(str(leaf["when"]))
+                infer(condition, over)
+                for odd in dict.fromkeys(over.odd):
+                    self._add((*path, "when"), pointer, odd)
+                then = self._branch(leaf, "value", path, pointer, narrowed(scope, condition))
+                other = self._branch(leaf, "otherwise", path, pointer, scope) if "otherwise" in leaf else NOTHING
+                return union([then, other])
+            case _:
+                return UNDECIDED
+
+    def _branch(self, leaf: dict[str, Any], name: str, path: Path, pointer: str, scope: Shape) -> Shape:
+        inner = leaf.get(name)
+        directive = _directive(inner)
+        if isinstance(inner, dict) and directive is None:
+            return UNDECIDED
+        return self._value(inner, directive, (*path, name), pointer, scope)
+
+    def _table(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape) -> Shape:
+        of = self._infer(leaf.get("of"), (*path, "of"), pointer, scope)
+        table = self._tables.get(str(leaf.get("table")))
+        if table is None:
+            return UNDECIDED
+        rows = union([of_value(value) for value in table.values()])
+        if "otherwise" in leaf:
+            return union([rows, of_value(leaf["otherwise"])])
+        if of.values is not None:
+            lacking = sorted(_key(value) for value in of.values if _key(value) not in table)
+            if lacking:
+                fix = f"add {lacking[0]}: ... to the table, or write an otherwise"
+                self._add(path, pointer, Oddity("table_lacks", f"the table {leaf['table']} has no row for {', '.join(lacking[:5])}", fix))
+        return rows.also(MISSING) if of.may(MISSING) else rows
+
+    def _each(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+        over = self._infer(leaf["each"], (*path, "each"), pointer, scope)
+        if over.kinds is not None and not over.kinds & {"array", "object"} and over.kinds - {MISSING, "null"}:
+            self._add(
+                (*path, "each"),
+                pointer,
+                Oddity("no_list", f"each goes over a list, and this is {' or '.join(sorted(over.kinds - {MISSING, 'null'}))}", "name a list"),
+            )
+            return UNDECIDED
+        element = item_of(over.without(MISSING, "null")) if over.kinds is not None else UNDECIDED
+        inside = item_of(wanted) if wanted.may("array") else UNDECIDED
+        if "fields" in leaf:
+            made = self._fields(leaf["fields"], (*path, "fields"), f"{pointer}/*", element, inside)
+        else:
+            made = self._leaf(leaf["value"], (*path, "value"), f"{pointer}/*", element, inside, required=False)
+        shape = of_kind("array", item=made)
+        if over.kinds is not None and over.kinds & {MISSING, "null"}:
+            shape = shape.also(MISSING)
+        if wanted.kinds is not None:
+            self._judge(
+                replace(shape, item=UNDECIDED) if wanted.may("array") else shape,
+                wanted if not wanted.may("array") else replace(wanted, item=UNDECIDED, schemas=()),
+                path,
+                pointer,
+                required,
+            )
+            if self._undecided and self._undecided[-1] == pointer:
+                self._undecided.pop()  # its elements were judged field by field
+        return shape
+
+
+_FORMS: Mapping[str, frozenset[str]] = {
+    "each": frozenset({"each", "fields", "value"}),
+    "copy": frozenset({"copy", "except"}),
+    "table": frozenset({"table", "of", "otherwise"}),
+    "const": frozenset({"const"}),
+    "when": frozenset({"when", "value", "otherwise"}),
+}
+
+
+def _directive(leaf: Json) -> str | None:
+    """Which form of a leaf this is, by the rule of `core.mapping`; None for an expression, or an object of fields."""
+    if not isinstance(leaf, dict):
+        return None
+    return next((word for word, known in _FORMS.items() if word in leaf and leaf.keys() <= known and (len(leaf) > 1 or word in ("copy", "const"))), None)
+
+
+def _spelled(text: str) -> str:
+    """`items.0.sku` is ours, `items[0].sku` is JSONata's."""
+    try:
+        path = compile_expression(text).path
+    except ValueError:
+        return text
+    if path is None or not any(isinstance(step, int) for step in path):
+        return text
+    first, *rest = path
+    return str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)
+
+
+def _except(shape: Shape, names: tuple[str, ...]) -> Shape:
+    """What is left of an object without some of its fields."""
+    if not names or shape.kinds is None:
+        return shape
+    fields = {name: field_of(shape, name) for name in names_of(shape) if name not in names}
+    if shape.may("array"):
+        element = item_of(shape)
+        return replace(shape, schemas=(), item=of_kind("object", fields={name: field_of(element, name) for name in names_of(element) if name not in names}))
+    return replace(shape, schemas=(), fields=fields)
+
+
+def _shared(catalog: Catalog) -> dict[str, Mapping[str, Json]]:
+    tables: dict[str, Mapping[str, Json]] = {}
+    for file, text in catalog.files.items():
+        if file.startswith("mappings/tables/"):
+            root = read_yaml(file, text).root
+            rows = plain(root, file, Findings()) if root is not None else None
+            tables[file.removeprefix("mappings/tables/").removesuffix(".yaml")] = rows if isinstance(rows, dict) else {}
+    return tables
+
+
+def _key(value: object) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,433 @@
+"""What an expression can give, inferred from what it is over. Paths, objects, arrays, conditions, operators and the functions; what it cannot tell is undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import lru_cache
+
+from hub.core.syntax import (
+    Array,
+    Binary,
+    Bind,
+    Block,
+    Call,
+    Chain,
+    Condition,
+    Filter,
+    Lambda,
+    Literal,
+    Name,
+    Negate,
+    Node,
+    Object,
+    Step,
+    Variable,
+    read,
+)
+from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, item_of, names_of, of_kind, of_value, union
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something in an expression that cannot be meant: `code` is a word of its own, `text` says what."""
+
+    code: str
+    text: str
+    fix: str = ""
+
+
+@dataclass(slots=True)
+class Over:
+    """What an expression is over, and what was odd in it."""
+
+    value: Shape
+    variables: dict[str, Shape] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    odd: list[Oddity] = field(default_factory=list)
+    touched: bool = False  # the engine computed it: not a plain path, which is copied as it is
+
+
+@lru_cache(maxsize=20_000)
+def tree(text: str) -> Node | None:
+    """The tree of an expression; None where the reader does not know what the engine does."""
+    try:
+        return read(text)
+    except ValueError:
+        return None
+
+
+def infer(text: str, over: Over) -> Shape:
+    """What the expression gives. Oddities are added to `over.odd`."""
+    node = tree(text)
+    return UNDECIDED if node is None else _of(node, over)
+
+
+def _of(node: Node, over: Over) -> Shape:
+    match node:
+        case Literal(value=value):
+            return of_value(value)
+        case Name(text=name):
+            return _named(over.value, name, over)
+        case Variable(name=name):
+            return over.value if name == "" else over.variables.get(name, UNDECIDED)
+        case Step():
+            return _step(node, over)
+        case Filter():
+            return _filtered(node, over)
+        case Array(items=items):
+            over.touched = True
+            shapes = [_of(one, over) for one in items if not (isinstance(one, Binary) and one.sign == "..")]
+            ranges = [of_kind("integer")] if len(shapes) < len(items) else []
+            # Nothing in an array leaves no place; an array that a path gives is laid out flat in it.
+            flat = [item_of(one) if one.many else one.without(MISSING) for one in shapes]
+            return of_kind("array", item=union([*flat, *ranges]) if flat or ranges else NOTHING)
+        case Object(pairs=pairs):
+            over.touched = True
+            made = {key.value: _of(value, over) for key, value in pairs if isinstance(key, Literal) and isinstance(key.value, str)}
+            return of_kind("object", fields=made) if len(made) == len(pairs) else UNDECIDED
+        case Block(parts=parts):
+            shapes = [_of(one, over) for one in parts]
+            return shapes[-1] if shapes else NOTHING
+        case Bind(name=name, value=value):
+            over.variables[name] = _of(value, over)
+            return over.variables[name]
+        case Condition(test=test, then=then, other=other):
+            over.touched = True
+            _of(test, over)
+            return union([_narrowed(test, then, over), _of(other, over) if other is not None else NOTHING])
+        case Negate(value=value):
+            over.touched = True
+            return _number([_of(value, over)], over, "-")
+        case Binary():
+            over.touched = True
+            return _binary(node, over)
+        case Call():
+            over.touched = True
+            return _call(node, over)
+        case Chain(left=left, right=right):
+            over.touched = True
+            return _chained(left, right, over)
+        case _:
+            over.touched = True
+            return UNDECIDED
+
+
+def _named(base: Shape, name: str, over: Over) -> Shape:
+    found = field_of(base, name)
+    if name in found.unknown and base.kinds is not None:
+        known = sorted(names_of(base))
+        over.odd.append(Oddity("unknown_path", name, ", ".join(known)))
+    return replace(found, unknown=())
+
+
+def _step(node: Step, over: Over) -> Shape:
+    left = _of(node.left, over)
+    if isinstance(node.right, Name):
+        return _named(left, node.right.text, over)
+    if left.kinds is None:
+        over.touched = True
+        return UNDECIDED
+    over.touched = True
+    inner = _of(node.right, _within(over, item_of(left) if left.may("array") else left.without(MISSING)))
+    if inner.kinds is None:
+        return inner
+    if not left.may("array"):
+        return inner.also(MISSING) if left.may(MISSING) else inner
+    element = inner.without("array", MISSING)
+    return replace(element.also("array", MISSING), item=union([element, item_of(inner)]) if inner.may("array") else element, many=True)
+
+
+def _within(over: Over, value: Shape) -> Over:
+    return Over(value, over.variables, over.tables, over.odd)
+
+
+def _filtered(node: Filter, over: Over) -> Shape:
+    base = _of(node.base, over)
+    if base.kinds is None:
+        return base
+    if node.predicate is None:
+        over.touched = True
+        return of_kind("array", MISSING, item=item_of(base), personal=base.personal) if base.may("array") else of_kind("array", item=base.without(MISSING))
+    if isinstance(node.predicate, Literal) and isinstance(node.predicate.value, int | Decimal) and not isinstance(node.predicate.value, bool):
+        return replace(item_of(base).also(MISSING), many=False) if base.may("array") else base
+    over.touched = True
+    _of(node.predicate, _within(over, item_of(base)))
+    if not base.may("array"):
+        return base.also(MISSING)
+    element = item_of(base).without(MISSING)
+    return replace(element.also("array", MISSING), item=element, many=True)
+
+
+def _narrowed(test: Node, then: Node, over: Over) -> Shape:
+    """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`."""
+    shape = _of(then, over)
+    proven = {_same(one) for one in _proven(test)}
+    return shape.without(MISSING, "null") if _same(then) in proven and shape.kinds is not None else shape
+
+
+def _proven(test: Node) -> list[Node]:
+    match test:
+        case Call(function=Variable(name="exists" | "boolean"), arguments=arguments):
+            return [one for one in arguments if one is not None]
+        case Binary(sign="and", left=left, right=right):
+            return [*_proven(left), *_proven(right)]
+        case Binary(sign="!=", left=left, right=Literal(value=None)):
+            return [left]
+        case Block(parts=(one,)):
+            return _proven(one)
+        case Binary() | Literal():
+            return []
+        case _:
+            return [test]
+
+
+def _same(node: Node) -> object:
+    """The node without its places, so that two of one text are equal."""
+    return _bare(node)
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_bare(one) for one in value)
+    if hasattr(value, "__dataclass_fields__"):
+        return (type(value).__name__, *(_bare(getattr(value, name)) for name in value.__dataclass_fields__ if name != "at"))
+    return value
+
+
+_COMPARING = frozenset({"=", "!=", "<", "<=", ">", ">=", "in", "and", "or"})
+
+
+def _binary(node: Binary, over: Over) -> Shape:
+    left, right = _of(node.left, over), _of(node.right, over)
+    match node.sign:
+        case "&":
+            longest = left.longest + right.longest if left.longest is not None and right.longest is not None else None
+            return of_kind("string", longest=longest, personal=left.personal or right.personal)
+        case "?:" | "??":
+            kept = left.without(MISSING, "null") if node.sign == "?:" else left.without(MISSING)
+            return union([kept, right])
+        case sign if sign in _COMPARING:
+            return of_kind("boolean")
+        case "..":
+            return of_kind("array", item=of_kind("integer"))
+        case sign:
+            return _number([left, right], over, sign)
+
+
+def _number(shapes: Sequence[Shape], over: Over, sign: str) -> Shape:
+    for one in shapes:
+        if one.kinds is not None and one.kinds - {MISSING} and not one.kinds & {"number", "integer"}:
+            kind = "a list" if one.may("array") else "a text" if one.may("string") else " or ".join(sorted(one.kinds - {MISSING}))
+            fix = "use $number(...), or $dec_add and its kin for money" if one.may("string") else "compute with numbers"
+            over.odd.append(Oddity("no_number", f"{sign} stands beside {kind}", fix))
+        if one.long_number:
+            over.odd.append(
+                Oddity("lost_digits", f"{sign} computes in doubles, and the contract allows more digits than they hold", "use $dec_add, $dec_mul or $dec_round")
+            )
+    if any(one.kinds is None for one in shapes):
+        return of_kind("number")
+    whole = sign != "/" and all(not one.may("number") for one in shapes)
+    shape = of_kind("integer" if whole else "number")
+    return shape.also(MISSING) if any(one.may(MISSING) for one in shapes) else shape
+
+
+def _chained(left: Node, right: Node, over: Over) -> Shape:
+    if isinstance(right, Call) and None not in right.arguments:
+        return _call(Call(right.function, (left, *right.arguments), right.at), over)
+    if isinstance(right, Variable) and right.name in _FUNCTIONS:
+        return _call(Call(right, (left,), right.at), over)
+    _of(left, over)
+    return UNDECIDED
+
+
+def _call(node: Call, over: Over) -> Shape:
+    for one in node.arguments:
+        if isinstance(one, Lambda):
+            return UNDECIDED  # what a function makes of each is not followed
+    shapes = [_of(one, over) for one in node.arguments if one is not None]
+    if not isinstance(node.function, Variable):
+        return UNDECIDED
+    if None in node.arguments:
+        return UNDECIDED
+    name = node.function.name
+    if name == "table":
+        return _table(node, over)
+    makes = _FUNCTIONS.get(name)
+    if makes is None:
+        return UNDECIDED
+    _judge_argument(name, shapes, over)
+    made = makes(shapes)
+    # What is missing gives nothing, but for the few that answer for it.
+    if name not in _TOTAL and shapes and (shapes[0].kinds is None or shapes[0].may(MISSING)) and made.kinds is not None:
+        made = made.also(MISSING) if shapes[0].kinds is not None else made
+    return replace(made, personal=any(one.personal for one in shapes) and name not in _HIDING)
+
+
+def _judge_argument(name: str, shapes: Sequence[Shape], over: Over) -> None:
+    """A function over what it can never take."""
+    wanted = "string" if name in _OF_TEXT else "number" if name in _OF_NUMBER else None
+    if wanted is None or not shapes or shapes[0].kinds is None:
+        return
+    kinds = shapes[0].kinds - {MISSING}
+    fits = {"string"} if wanted == "string" else {"number", "integer"}
+    if kinds and not kinds & fits:
+        over.odd.append(
+            Oddity("wrong_argument", f"${name} takes a {wanted}, and gets {' or '.join(sorted(kinds))}", "convert it first: $string(...), $number(...)")
+        )
+
+
+def _table(node: Call, over: Over) -> Shape:
+    if not node.arguments or not isinstance(node.arguments[0], Literal):
+        return UNDECIDED
+    table = over.tables.get(str(node.arguments[0].value))
+    return union([of_value(value) for value in table.values()]) if table else UNDECIDED
+
+
+def _first(shapes: Sequence[Shape]) -> Shape:
+    return shapes[0] if shapes else UNDECIDED
+
+
+def _text(**more: int | frozenset[str]) -> Callable[[Sequence[Shape]], Shape]:
+    return lambda _: of_kind("string", **more)
+
+
+def _kept_length(shapes: Sequence[Shape]) -> Shape:
+    return of_kind("string", longest=shapes[0].longest if shapes else None)
+
+
+def _cut(shapes: Sequence[Shape]) -> Shape:
+    """$substring(text, start, length): as long as its third argument at most."""
+    length = next(iter(shapes[2].values)) if len(shapes) == 3 and shapes[2].values and len(shapes[2].values) == 1 else None
+    return of_kind("string", longest=int(length) if isinstance(length, int) else shapes[0].longest if shapes else None)
+
+
+def _listed(shapes: Sequence[Shape]) -> Shape:
+    return of_kind("array", item=item_of(_first(shapes)))
+
+
+_FUNCTIONS: Mapping[str, Callable[[Sequence[Shape]], Shape]] = {
+    **dict.fromkeys(("string", "join", "replace", "base64encode", "base64decode", "formatNumber", "formatInteger", "formatBase", "fromMillis"), _text()),
+    **dict.fromkeys(("encodeUrl", "encodeUrlComponent", "decodeUrl", "decodeUrlComponent", "date", "mask", "dec_add", "dec_mul", "dec_round", "pad"), _text()),
+    **dict.fromkeys(("uppercase", "lowercase", "trim", "substringBefore", "substringAfter"), _kept_length),
+    "substring": _cut,
+    "now": _text(formats=frozenset({"date-time"})),
+    "uuid5": _text(longest=36, formats=frozenset({"uuid"})),
+    "type": _text(),
+    **dict.fromkeys(("length", "count", "floor", "ceil", "millis", "toMillis", "parseInteger"), lambda _: of_kind("integer")),
+    **dict.fromkeys(("number", "sum", "average", "power", "sqrt"), lambda _: of_kind("number")),
+    "round": lambda shapes: of_kind("integer" if len(shapes) == 1 else "number"),
+    "abs": lambda shapes: of_kind(*((_first(shapes).kinds or frozenset({"number"})) & {"number", "integer"} or {"number"})),
+    **dict.fromkeys(("max", "min"), lambda shapes: replace(item_of(_first(shapes)).also(MISSING), values=None, many=False)),
+    **dict.fromkeys(("boolean", "not", "exists", "contains"), lambda _: of_kind("boolean")),
+    "split": lambda _: of_kind("array", item=of_kind("string")),
+    "keys": lambda _: of_kind("string", "array", MISSING, item=of_kind("string"), many=True),
+    **dict.fromkeys(("reverse", "sort", "shuffle"), _listed),
+    "distinct": _first,
+    "append": lambda shapes: of_kind("array", item=union([item_of(one) for one in shapes])) if len(shapes) == 2 else UNDECIDED,
+}
+_TOTAL = frozenset({"exists", "boolean", "not", "count", "now", "millis", "sum", "append"})
+_HIDING = frozenset({"mask", "exists", "boolean", "count", "length", "not", "uuid5", "contains", "type"})
+_OF_TEXT = frozenset(
+    {
+        "uppercase",
+        "lowercase",
+        "trim",
+        "substring",
+        "substringBefore",
+        "substringAfter",
+        "length",
+        "contains",
+        "split",
+        "pad",
+        "replace",
+        "toMillis",
+        "parseInteger",
+    }
+)
+_OF_NUMBER = frozenset({"floor", "ceil", "round", "abs", "sqrt", "power", "formatNumber", "formatInteger", "formatBase", "fromMillis"})
+
+
+def narrowed(shape: Shape, text: str) -> Shape:
+    """The shape of what a condition holds for: what exists is not missing, what equals a value is that value."""
+    node = tree(text)
+    return shape if node is None else _narrow(shape, node)
+
+
+def _narrow(shape: Shape, node: Node) -> Shape:
+    match node:
+        case Block(parts=(one,)):
+            return _narrow(shape, one)
+        case Binary(sign="and", left=left, right=right):
+            return _narrow(_narrow(shape, left), right)
+        case Binary(sign="=" | "in", left=left, right=right):
+            names, values = _path(left), _literals(right)
+            if names is None or values is None:
+                names, values = _path(right), _literals(left) if node.sign == "=" else None
+            if names is None or values is None:
+                return shape
+            return _with(shape, names, lambda found: _among(found, values))
+        case Binary(sign="!=", left=left, right=Literal(value=value)):
+            names = _path(left)
+            return shape if names is None else _with(shape, names, lambda found: _other_than(found, value))
+        case Call(function=Variable(name="exists"), arguments=(one,)) if one is not None:
+            names = _path(one)
+            return shape if names is None else _with(shape, names, lambda found: found.without(MISSING))
+        case Call(function=Variable(name="not"), arguments=(Binary(sign="=", left=left, right=right, at=at),)):
+            return _narrow(shape, Binary("!=", left, right, at))
+        case Name() | Step() | Call(function=Variable(name="boolean")):
+            names = _path(node.arguments[0] if isinstance(node, Call) and node.arguments and node.arguments[0] is not None else node)
+            return shape if names is None else _with(shape, names, lambda found: found.without(MISSING, "null"))
+        case _:
+            return shape
+
+
+def _path(node: Node) -> list[str] | None:
+    """The names of a plain path; None for anything else."""
+    match node:
+        case Name(text=text):
+            return [text]
+        case Step(left=left, right=Name(text=text)):
+            before = _path(left)
+            return [*before, text] if before is not None else None
+        case _:
+            return None
+
+
+def _literals(node: Node) -> frozenset[object] | None:
+    match node:
+        case Literal(value=value):
+            return frozenset({value})
+        case Array(items=items) if all(isinstance(one, Literal) for one in items):
+            return frozenset(one.value for one in items if isinstance(one, Literal))
+        case _:
+            return None
+
+
+def _with(shape: Shape, names: list[str], change: Callable[[Shape], Shape]) -> Shape:
+    """The shape with one of its fields changed, however deep; what is around it is there then. Lists on the way are left as they are."""
+    if shape.kinds is None or shape.may("array"):
+        return shape
+    first, rest = names[0], names[1:]
+    inner = field_of(shape, first)
+    if inner.kinds is None:
+        return shape
+    inner = _with(inner, rest, change).without(MISSING) if rest else change(inner)
+    return replace(shape, known={**(shape.known or {}), first: inner})
+
+
+def _among(found: Shape, values: frozenset[object]) -> Shape:
+    kept = frozenset(value for value in values if value is not None)
+    texts = [value for value in kept if isinstance(value, str)]
+    if found.values is not None:
+        kept &= found.values
+    shape = found.without(MISSING) if None not in values else found
+    longest = max((len(text) for text in texts), default=found.longest) if texts else found.longest
+    return replace(shape.without("null") if None not in values else shape, values=kept, longest=longest)
+
+
+def _other_than(found: Shape, value: object) -> Shape:
+    if value is None:
+        return found.without("null")
+    return replace(found, values=found.values - {value}) if found.values is not None else found
