@@ -45,13 +45,19 @@ class Pace:
         self._lanes: dict[str, _Lane] = {}
         self._breakers: dict[str, BreakerState] = {}
         self._workers = 1
+        self._changes = 0
 
     def look(self) -> None:
         """Reads the breakers and how many workers share each rate. Raises StoreBusy."""
+        before = self._changes
         breakers = {one.lane: one for one in self._store.breakers()}
         workers = max(1, self._store.workers())
         with self._lock:
-            self._breakers, self._workers = breakers, workers
+            self._workers = workers
+            # What was read may be older than what this process has done meanwhile: a probe under way would be taken for an open breaker,
+            # and its answer for one that says nothing new. The next look sees all of it.
+            if self._changes == before:
+                self._breakers = breakers
 
     def breakers(self) -> list[BreakerState]:
         with self._lock:
@@ -174,10 +180,13 @@ class Pace:
 
     def _set(self, state: BreakerState) -> None:
         with self._lock:
+            self._changes += 1
             self._breakers = {**self._breakers, state.lane: state}
 
     def _write(self, change: Callable[[], bool]) -> None:
         try:
             change()
+            with self._lock:
+                self._changes += 1  # what was read before this was written is old too
         except StoreBusy as error:  # this process keeps to it all the same; the others find out for themselves
             event("breaker.unwritten", str(error), level="warning")
