@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from hub.catalog import lock
+from hub.catalog import ignore, lock
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
+from hub.catalog.conditions import conditions
 from hub.catalog.documents import Document, place_at, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.revision import samples
-from hub.catalog.system import live
 from hub.catalog.trials import trial_faults
 from hub.catalog.typing import types
 from hub.catalog.workspace import mapping_documents, read_json
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
-from hub.core.expression import Expression
 from hub.core.mapping import Example, check_example
 from hub.core.message import Json, Ref
 from hub.core.routing import Route
@@ -27,7 +26,6 @@ from hub.core.routing import Route
 EXAMPLE_TIME = datetime(2025, 11, 22, 2, 0, tzinfo=UTC)
 
 _SAMPLE = re.compile(r"adapters/([^/]+)/samples/(.+)\.v([1-9][0-9]{0,3})/[^/]+\.json")
-_EQUALS = re.compile(r"""([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
 def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> None:
@@ -37,10 +35,12 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     document = read_yaml("routes.yaml", files["routes.yaml"])
     _trials(catalog, document, payloads, findings)
     types(catalog, findings)
-    _conditions(catalog, document, findings)
+    conditions(catalog, {"routes.yaml": document}, findings)
+    _unreached(catalog, findings)
     _loops(catalog, document, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
+    ignore.apply(files, findings)
 
 
 def _samples(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> dict[str, Json]:
@@ -136,32 +136,18 @@ def sample_ref(name: str) -> Ref:
     return Ref(found[1], found[2], int(found[3]))
 
 
-def _conditions(catalog: Catalog, document: Document, findings: Findings) -> None:
-    """A comparison of an enumerated field with a value that it never has is never true."""
-    for route in catalog.routes:
-        emit = catalog.emit(route.source)
-        contracts = [emit.contracts[number] for number in live(dict(emit.versions)) if number in emit.contracts] if emit else []
-        conditions: list[tuple[tuple[str | int, ...], Expression | None]] = [
-            (("routes", route.name, "when"), route.when),
-            (("routes", route.name, "drop", "when"), route.drop.when if route.drop else None),
-        ]
-        conditions += [(("routes", route.name, "to", index, str(to.ref), "when"), to.when) for index, to in enumerate(route.to)]
-        for path, condition in conditions:
-            for found in _EQUALS.finditer(condition.text) if condition is not None else ():
-                value = found[2] if found[2] is not None else found[3]
-                allowed = [_enum(contract.schema, found[1].split(".")) for contract in contracts]
-                if allowed and all(values and value not in values for values in allowed):
-                    known = sorted({one for values in allowed for one in values})
-                    findings.add(document.file, document.place(path), Check.NEVER_TRUE, f"{found[1]} is never {value!r}", did_you_mean(value, known))
-
-
-def _enum(schema: Json, path: list[str]) -> list[str]:
-    node: Json = schema
-    for name in path:
-        properties = node.get("properties") if isinstance(node, dict) else None
-        node = properties.get(name) if isinstance(properties, dict) else None
-    values = node.get("enum") if isinstance(node, dict) else None
-    return [str(value) for value in values] if isinstance(values, list) else []
+def _unreached(catalog: Catalog, findings: Findings) -> None:
+    """A message that a system accepts and that nothing leads to: meant for something, or a leftover. Only where the system is reached at all."""
+    reached = {to.ref.type for route in catalog.routes for to in route.to} | {one.call.type for route in catalog.routes for one in route.enrich}
+    reached |= {route.sync.answer.type for route in catalog.routes if route.sync is not None and route.sync.answer is not None}
+    for system in catalog.systems.values():
+        if not any(type_.startswith(f"{system.name}/") for type_ in reached):
+            continue
+        for name in system.accepts:
+            if f"{system.name}/{name}" not in reached:
+                document = read_yaml(f"adapters/{system.name}/system.yaml", catalog.files.get(f"adapters/{system.name}/system.yaml", ""))
+                text = f"no route leads to {system.name}/{name}"
+                findings.add(document.file, document.place(("accepts", name)), Check.UNREACHED, text, "add a route, or take it out")
 
 
 def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:

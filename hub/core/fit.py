@@ -98,6 +98,23 @@ def _wrong(wrong: frozenset[str], allowed: frozenset[str]) -> Oddity:
 
 
 def _scalars(made: Shape, wanted: Shape, at: str) -> Iterator[Misfit]:
+    strange = list(_values(made, wanted, at))
+    yield from strange
+    # A value that is not known is too long as well, more often than not: one mistake is one finding.
+    if not strange and made.longest is not None and wanted.longest is not None and made.longest > wanted.longest:
+        yield Misfit(
+            at, Oddity("too_long", f"it can have {made.longest} characters, and the target takes {wanted.longest}", f"$substring(field, 0, {wanted.longest})")
+        )
+    if made.formats and wanted.formats and not made.formats & wanted.formats:
+        text = f"it is of format {', '.join(sorted(made.formats))}, and the target wants {', '.join(sorted(wanted.formats))}"
+        yield Misfit(at, Oddity("other_format", text, "convert it: $date(field, from, to, zone)"))
+    if made.personal and not wanted.personal and made.kinds is not None and made.kinds & {"string", "number", "integer"}:
+        yield Misfit(
+            at, Oddity("personal", "it is personal, and the target's contract does not declare it (x-pii)", "declare x-pii there, or send $mask(field)")
+        )
+
+
+def _values(made: Shape, wanted: Shape, at: str) -> Iterator[Misfit]:
     if wanted.values is not None and made.kinds is not None and made.kinds & {"string", "number", "integer", "boolean"}:
         if made.values is not None:
             extra = sorted(str(value) for value in made.values - wanted.values)
@@ -113,17 +130,6 @@ def _scalars(made: Shape, wanted: Shape, at: str) -> Iterator[Misfit]:
         elif "string" in made.kinds:
             text = f"it can be any text, and the target knows only {', '.join(sorted(map(str, wanted.values))[:8])}"
             yield Misfit(at, Oddity("any_value", text, "translate by a table with an otherwise"))
-    if made.longest is not None and wanted.longest is not None and made.longest > wanted.longest:
-        yield Misfit(
-            at, Oddity("too_long", f"it can have {made.longest} characters, and the target takes {wanted.longest}", f"$substring(field, 0, {wanted.longest})")
-        )
-    if made.formats and wanted.formats and not made.formats & wanted.formats:
-        text = f"it is of format {', '.join(sorted(made.formats))}, and the target wants {', '.join(sorted(wanted.formats))}"
-        yield Misfit(at, Oddity("other_format", text, "convert it: $date(field, from, to, zone)"))
-    if made.personal and not wanted.personal and made.kinds is not None and made.kinds & {"string", "number", "integer"}:
-        yield Misfit(
-            at, Oddity("personal", "it is personal, and the target's contract does not declare it (x-pii)", "declare x-pii there, or send $mask(field)")
-        )
 
 
 def _inside(made: Shape, wanted: Shape, fitting: Fitting, at: str, depth: int) -> Iterator[Misfit]:

@@ -26,7 +26,7 @@ from hub.core.syntax import (
     Variable,
     read,
 )
-from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, item_of, names_of, of_kind, of_value, union
+from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, has_elements, item_of, names_of, of_kind, of_value, union
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,13 @@ def _named(base: Shape, name: str, over: Over) -> Shape:
     if name in found.unknown and base.kinds is not None:
         known = sorted(names_of(base))
         over.odd.append(Oddity("unknown_path", name, ", ".join(known)))
+        return UNDECIDED  # one mistake is one finding: what a field that is not there would do is not told as well
     return replace(found, unknown=())
 
 
 def _step(node: Step, over: Over) -> Shape:
+    if isinstance(node.right, Filter) and node.right.predicate is None:
+        return _filtered(Filter(Step(node.left, node.right.base, node.at), None, node.at), over)  # [] at the end is about the whole path
     left = _of(node.left, over)
     if isinstance(node.right, Name):
         return _named(left, node.right.text, over)
@@ -149,9 +152,12 @@ def _filtered(node: Filter, over: Over) -> Shape:
         return base
     if node.predicate is None:
         over.touched = True
-        return of_kind("array", MISSING, item=item_of(base), personal=base.personal) if base.may("array") else of_kind("array", item=base.without(MISSING))
+        kept = of_kind("array", item=item_of(base).without(MISSING), personal=base.personal)
+        return kept.also(MISSING) if base.may(MISSING) else kept
     if isinstance(node.predicate, Literal) and isinstance(node.predicate.value, int | Decimal) and not isinstance(node.predicate.value, bool):
-        return replace(item_of(base).also(MISSING), many=False) if base.may("array") else base
+        element = item_of(base) if base.may("array") else base
+        is_there = node.predicate.value == 0 and has_elements(base) and not base.may(MISSING)
+        return replace(element if is_there or not base.may("array") else element.also(MISSING), many=False)
     over.touched = True
     _of(node.predicate, _within(over, item_of(base)))
     if not base.may("array"):
@@ -362,40 +368,41 @@ def _narrow(shape: Shape, node: Node) -> Shape:
         case Binary(sign="and", left=left, right=right):
             return _narrow(_narrow(shape, left), right)
         case Binary(sign="=" | "in", left=left, right=right):
-            names, values = _path(left), _literals(right)
+            names, values = path_of(left), literals(right)
             if names is None or values is None:
-                names, values = _path(right), _literals(left) if node.sign == "=" else None
+                names, values = path_of(right), literals(left) if node.sign == "=" else None
             if names is None or values is None:
                 return shape
             return _with(shape, names, lambda found: _among(found, values))
         case Binary(sign="!=", left=left, right=Literal(value=value)):
-            names = _path(left)
+            names = path_of(left)
             return shape if names is None else _with(shape, names, lambda found: _other_than(found, value))
         case Call(function=Variable(name="exists"), arguments=(one,)) if one is not None:
-            names = _path(one)
+            names = path_of(one)
             return shape if names is None else _with(shape, names, lambda found: found.without(MISSING))
         case Call(function=Variable(name="not"), arguments=(Binary(sign="=", left=left, right=right, at=at),)):
             return _narrow(shape, Binary("!=", left, right, at))
         case Name() | Step() | Call(function=Variable(name="boolean")):
-            names = _path(node.arguments[0] if isinstance(node, Call) and node.arguments and node.arguments[0] is not None else node)
+            names = path_of(node.arguments[0] if isinstance(node, Call) and node.arguments and node.arguments[0] is not None else node)
             return shape if names is None else _with(shape, names, lambda found: found.without(MISSING, "null"))
         case _:
             return shape
 
 
-def _path(node: Node) -> list[str] | None:
+def path_of(node: Node) -> list[str] | None:
     """The names of a plain path; None for anything else."""
     match node:
         case Name(text=text):
             return [text]
         case Step(left=left, right=Name(text=text)):
-            before = _path(left)
+            before = path_of(left)
             return [*before, text] if before is not None else None
         case _:
             return None
 
 
-def _literals(node: Node) -> frozenset[object] | None:
+def literals(node: Node) -> frozenset[object] | None:
+    """The constants that stand there, one or a list of them; None for anything else."""
     match node:
         case Literal(value=value):
             return frozenset({value})

@@ -232,7 +232,8 @@ def field_of(shape: Shape, name: str) -> Shape:
     if shape.may("array"):
         element = item_of(shape)
         inner = field_of(element, name)
-        found.append(_over(inner))
+        over = _over(inner)
+        found.append(over.without(MISSING) if has_elements(shape) and not inner.may(MISSING) else over)
     if shape.kinds - {"object", "array"}:
         found.append(NOTHING)
     made = union(found) if found else NOTHING
@@ -241,6 +242,12 @@ def field_of(shape: Shape, name: str) -> Shape:
     return replace(
         made, unknown=shape.unknown if known else (*shape.unknown, *made.unknown), personal=made.personal or shape.personal, many=made.many or shape.many
     )
+
+
+def has_elements(shape: Shape) -> bool:
+    """Whether its arrays are never empty."""
+    arrays = [schema for schema in shape.schemas if all("array" in _kinds(node) for node in schema.nodes)]
+    return bool(arrays) and all(any(isinstance(node.get("minItems"), int) and node["minItems"] > 0 for node in schema.nodes) for schema in arrays)
 
 
 def _over(inner: Shape) -> Shape:
@@ -278,7 +285,7 @@ def item_of(shape: Shape) -> Shape:
             items = [node["items"] for node in schema.nodes if isinstance(node.get("items"), dict)]
             found.append(_shape(Schema(schema.root, tuple(items))) if items else UNDECIDED)
     if shape.kinds - {"array", MISSING, "null"}:
-        found.append(replace(shape.without("array", MISSING, "null"), item=None))
+        found.append(replace(shape.without("array", MISSING, "null"), item=None, many=False))
     return union(found) if found else UNDECIDED
 
 

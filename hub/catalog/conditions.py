@@ -1,0 +1,167 @@
+"""Expressions of routes and systems against the contracts that they are over: fields that are not there, conditions that can never hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from hub.catalog.catalog import Catalog
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, Path, read_yaml
+from hub.catalog.findings import Findings, did_you_mean
+from hub.core.expression import Expression
+from hub.core.infer import Over, infer, literals, path_of, tree
+from hub.core.message import Ref
+from hub.core.routing import Route
+from hub.core.syntax import Binary, Block, Node
+from hub.core.system import Emit
+from hub.core.types import MISSING, Shape, field_of, item_of, of_schema
+
+Placed: TypeAlias = tuple[Path, Expression]
+
+
+def conditions(catalog: Catalog, documents: Mapping[str, Document], findings: Findings) -> None:
+    """All expressions that are over a message of a contract. One that is fine for every live version says nothing."""
+    routes = documents.get("routes.yaml") or read_yaml("routes.yaml", catalog.files.get("routes.yaml", ""))
+    for route in catalog.routes:
+        emit = catalog.emit(route.source)
+        shapes = _shapes(catalog, emit) if emit is not None else []
+        at: Path = ("routes", route.name)
+        for path, expression in _of_route(route):
+            _judge(routes, (*at, *path), expression, shapes, findings)
+        for path, expression in _tests(route):
+            _judge_truth(routes, (*at, *path), expression, shapes, findings)
+        if route.split is not None:
+            _judge_split(routes, at, route, shapes, findings)
+    for system in catalog.systems.values():
+        file = f"adapters/{system.name}/system.yaml"
+        document = read_yaml(file, catalog.files.get(file, ""))
+        for name, emit in system.emits.items():
+            shapes = _shapes(catalog, emit)
+            for path, expression in _of_emit(emit):
+                _judge(document, ("emits", name, *path), expression, shapes, findings)
+
+
+def _shapes(catalog: Catalog, emit: Emit) -> list[Shape]:
+    """What a message is when it is routed: each live version as what it is upgraded to."""
+    system, _, name = emit.type.partition("/")
+    newest = {steps[-1].target if (steps := catalog.upgrade(Ref(system, name, number))) else Ref(system, name, number) for number in emit.live}
+    return [of_schema(emit.contracts[ref.version].schema) for ref in sorted(newest) if ref.version in emit.contracts]
+
+
+def _tests(route: Route) -> Iterator[Placed]:
+    if route.when is not None:
+        yield ("when",), route.when
+    if route.drop is not None:
+        yield ("drop", "when"), route.drop.when
+    for index, to in enumerate(route.to):
+        if to.when is not None:
+            yield ("to", index, str(to.ref), "when"), to.when
+
+
+def _of_route(route: Route) -> Iterator[Placed]:
+    yield from _tests(route)
+    if route.hold is not None:
+        yield ("hold", "until"), route.hold.until
+    if route.capacity is not None and route.capacity.by is not None:
+        yield ("capacity", "by"), route.capacity.by
+    for index, to in enumerate(route.to):
+        for key in ("by", "when") if to.canary is not None and to.is_trial else ():
+            expression = getattr(to.canary, key)
+            if expression is not None:
+                yield ("to", index, "canary", key), expression
+
+
+def _of_emit(emit: Emit) -> Iterator[Placed]:
+    for name, expression in emit.keys:
+        yield ("keys", name), expression
+    if emit.order_by is not None:
+        yield ("order_by",), emit.order_by
+    for index, expression in enumerate(emit.dedupe_by):
+        yield ("dedupe_by", index), expression
+
+
+def _judge(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> None:
+    """A finding where what it says is odd over every version; over one alone it may be meant for the others."""
+    odd = []
+    for shape in shapes:
+        over = Over(shape)
+        infer(expression.text, over)
+        odd.append(over.odd)
+    if not odd or not all(odd):
+        return
+    for one in dict.fromkeys(odd[-1]):
+        if one.code == "unknown_path":
+            text, fix = f"the contract has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
+            findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, text, fix)
+        elif one.code in ("no_number", "wrong_argument"):
+            findings.add(document.file, document.place(path), Check.WRONG_ARGUMENT, one.text, one.fix)
+
+
+def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape], findings: Findings) -> None:
+    assert route.split is not None
+    for shape in shapes:
+        found = shape
+        for name in route.split.list.split("."):
+            found = field_of(found, name)
+        if route.split.list.split(".")[-1] in found.unknown:
+            text = f"the contract has no {route.split.list}"
+            findings.add(document.file, document.place((*at, "split", "list")), Check.UNKNOWN_PATH, text, "name a list of it")
+        elif found.kinds is not None and "array" not in found.kinds:
+            text = f"{route.split.list} is {' or '.join(sorted(found.kinds - {MISSING}))}, not a list"
+            findings.add(document.file, document.place((*at, "split", "list")), Check.NO_LIST, text, "name a list")
+        elif route.split.by is not None:
+            _judge(document, (*at, "split", "by"), route.split.by, [item_of(found)], findings)
+
+
+def _judge_truth(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> None:
+    node = tree(expression.text)
+    if node is None or not shapes:
+        return
+    whys = [_never(node, shape) for shape in shapes]
+    if all(why is not None for why in whys):
+        text, fix = whys[-1] or ("", "")
+        findings.add(document.file, document.place(path), Check.NEVER_TRUE, text, fix)
+
+
+def _never(node: Node, shape: Shape) -> tuple[str, str] | None:
+    """Why a condition cannot hold; None where it may."""
+    match node:
+        case Block(parts=(one,)):
+            return _never(one, shape)
+        case Binary(sign="and", left=left, right=right):
+            return _never(left, shape) or _never(right, shape)
+        case Binary(sign="or", left=left, right=right):
+            first, second = _never(left, shape), _never(right, shape)
+            return first if first is not None and second is not None else None
+        case Binary(sign="=" | "in", left=left, right=right):
+            names, wanted = path_of(left), literals(right)
+            if names is None or wanted is None:
+                names, wanted = (path_of(right), literals(left)) if node.sign == "=" else (None, None)
+            return _unequal(shape, names, wanted) if names is not None and wanted is not None else None
+        case _:
+            return None
+
+
+def _unequal(shape: Shape, names: list[str], wanted: frozenset[object]) -> tuple[str, str] | None:
+    found = shape
+    for name in names:
+        found = field_of(found, name)
+    if found.kinds is None or found.many or found.unknown or not wanted:
+        return None
+    where = ".".join(names)
+    if all(not _could_be(found, value) for value in wanted):
+        shown = ", ".join(sorted(repr(value) for value in wanted))
+        known = sorted(map(str, found.values or ()))
+        fix = did_you_mean(str(next(iter(wanted))), known) if known else f"it is {' or '.join(sorted(found.kinds - {MISSING}))}"
+        return f"{where} is never {shown}", fix
+    return None
+
+
+def _could_be(found: Shape, value: object) -> bool:
+    kinds = found.kinds or frozenset()
+    if value is None:
+        return "null" in kinds
+    kind = "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+    fits = bool(kinds & {"number", "integer"}) if kind == "number" else kind in kinds
+    return fits and (found.values is None or value in found.values or bool(kinds & {"object", "array"}))
