@@ -8,10 +8,11 @@ written, and what it means is the schema's business (`shape`). Nothing in a file
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, TypeAlias, assert_never
 
 from ruamel.yaml import YAML
@@ -106,6 +107,7 @@ def read_yaml(file: str, text: str) -> Document:
     return Document(file, root, tuple(findings.found))
 
 
+_FAST = find_spec("_ruamel_yaml") is not None
 _FORBIDDEN = re.compile("[^\t\n\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]")
 _DEEP = re.compile(r"(?:[\[{]\s*){" + str(MAX_DEPTH + 1) + "}")
 
@@ -129,6 +131,21 @@ def place_at(text: str, offset: int) -> tuple[int, int]:
     """Line and column, from 1, of the character at `offset`."""
     before = text[:offset]
     return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+
+
+def _events(text: str) -> Iterable[Any]:
+    """The events of a text: by the fast parser, thirty times faster, where it is installed and finds nothing wrong; else by the one with the better words."""
+    if _FAST:
+        try:
+            return list(YAML(typ="safe", pure=False).parse(text))
+        except (YAMLError, ValueError):
+            pass  # the other one says what is wrong
+    return YAML(typ="safe", pure=True).parse(text)  # type: ignore[no-any-return]
+
+
+def _tag(event: Any) -> Any:
+    """A tag that stands in the text; the two parsers keep it in two places."""
+    return getattr(event, "ctag", None) or event.tag
 
 
 @dataclass(slots=True)
@@ -158,7 +175,7 @@ class _Composer:
         stack: list[_Frame] = []
         root: Node | None = None
         try:
-            for event in YAML(typ="rt", pure=True).parse(text):
+            for event in _events(text):
                 self.mark = (event.start_mark.line + 1, event.start_mark.column + 1)
                 node = self._node(event, stack)
                 if node is None:
@@ -185,7 +202,7 @@ class _Composer:
                 self._document(event)
             case ScalarEvent() | SequenceStartEvent() | MappingStartEvent():
                 self._spend(1)
-                if getattr(event, "ctag", None) is not None:
+                if _tag(event) is not None:
                     self._fault(
                         self.mark, Check.TAG, f"the tag {shown(str(event.tag))} stands before a value", "take the tag out; if it begins a text, quote it"
                     )
