@@ -15,8 +15,11 @@ from hub.catalog.difference import Touched as Touched
 from hub.catalog.difference import difference as difference
 from hub.catalog.findings import Findings
 from hub.catalog.revision import read_files as read_files
+from hub.catalog.typing import Coverage as Coverage
+from hub.catalog.typing import types
 from hub.catalog.workspace import assemble
 from hub.core.errors import BadWorkspace, Finding
+from hub.core.message import Ref
 from hub.core.system import System
 
 
@@ -37,6 +40,11 @@ def judge(folder: Path) -> tuple[Catalog, list[Finding]]:
     """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change."""
     catalog, findings = _judged(folder)
     return catalog, sorted(findings.found)
+
+
+def coverage(catalog: Catalog) -> dict[tuple[Ref, Ref], Coverage]:
+    """How far the types of each mapping can be decided."""
+    return types(catalog, Findings())
 
 
 def is_readable(catalog: Catalog) -> bool:

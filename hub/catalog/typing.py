@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.mappings import file_name
-from hub.core.expression import compile_expression
+from hub.core.expression import plain_path
 from hub.core.fit import Fitting, misfits
 from hub.core.infer import Oddity, Over, infer, narrowed
 from hub.core.message import Json, Ref
@@ -113,11 +114,11 @@ class _Typing:
         if not isinstance(fields, dict):
             return UNDECIDED
         made: dict[str, Shape] = {}
-        required = required_of(wanted)
+        required, known, closed = required_of(wanted), names_of(wanted), is_closed(wanted)
         for name, leaf in fields.items():
             there = f"{pointer}/{name}"
-            if is_closed(wanted) and name not in names_of(wanted):
-                fix = did_you_mean(name, names_of(wanted) - fields.keys()) or "leave it out"
+            if closed and name not in known:
+                fix = did_you_mean(name, known - fields.keys()) or "leave it out"
                 self._findings.add(self._file, self._document.place((*path, name)), Check.UNKNOWN_FIELD, f"{there}: the target has no such field", fix)
                 continue
             made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, name in required)
@@ -225,6 +226,7 @@ class _Typing:
         return shape
 
 
+_INDEX = re.compile(r"\.[0-9]")
 _FORMS: Mapping[str, frozenset[str]] = {
     "each": frozenset({"each", "fields", "value"}),
     "copy": frozenset({"copy", "except"}),
@@ -243,11 +245,8 @@ def _directive(leaf: Json) -> str | None:
 
 def _spelled(text: str) -> str:
     """`items.0.sku` is ours, `items[0].sku` is JSONata's."""
-    try:
-        path = compile_expression(text).path
-    except ValueError:
-        return text
-    if path is None or not any(isinstance(step, int) for step in path):
+    path = plain_path(text) if _INDEX.search(text) else None
+    if not path or not any(isinstance(step, int) for step in path):
         return text
     first, *rest = path
     return str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in rest)

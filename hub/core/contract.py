@@ -195,6 +195,8 @@ def _is_zone(name: Any) -> bool:
 
 def _personal(schema: dict[str, Any]) -> frozenset[tuple[str, ...]]:
     """The places under `x-pii`, through references and choices. A recursive schema is followed once; `is_personal` follows it for ever."""
+    if not any("x-pii" in node for _, node in _nodes(schema)):
+        return frozenset()
     found: set[tuple[str, ...]] = set()
     waiting: list[tuple[tuple[str, ...], list[Any], frozenset[int]]] = [((), [schema], frozenset())]
     while waiting:

@@ -120,7 +120,7 @@ def _named(base: Shape, name: str, over: Over) -> Shape:
         known = sorted(names_of(base))
         over.odd.append(Oddity("unknown_path", name, ", ".join(known)))
         return UNDECIDED  # one mistake is one finding: what a field that is not there would do is not told as well
-    return replace(found, unknown=())
+    return replace(found, unknown=()) if found.unknown else found
 
 
 def _step(node: Step, over: Over) -> Shape:
@@ -268,7 +268,8 @@ def _call(node: Call, over: Over) -> Shape:
     # What is missing gives nothing, but for the few that answer for it.
     if name not in _TOTAL and shapes and (shapes[0].kinds is None or shapes[0].may(MISSING)) and made.kinds is not None:
         made = made.also(MISSING) if shapes[0].kinds is not None else made
-    return replace(made, personal=any(one.personal for one in shapes) and name not in _HIDING)
+    is_personal = any(one.personal for one in shapes) and name not in _HIDING
+    return made if made.personal is is_personal else replace(made, personal=is_personal)
 
 
 def _judge_argument(name: str, shapes: Sequence[Shape], over: Over) -> None:

@@ -22,10 +22,11 @@ Conjunct: TypeAlias = "tuple[dict[str, Any], ...]"
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Schemas that all hold for one value, within their document."""
+    """Schemas that all hold for one value, within their document. `seen` keeps what its fields were found to be."""
 
     root: dict[str, Any]
     nodes: Conjunct
+    seen: dict[str, Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class Shape:
         return self.kinds is not None and kind in self.kinds
 
     def without(self, *kinds: str) -> Shape:
-        return self if self.kinds is None else replace(self, kinds=self.kinds - set(kinds))
+        return self if self.kinds is None or self.kinds.isdisjoint(kinds) else replace(self, kinds=self.kinds.difference(kinds))
 
     def also(self, *kinds: str) -> Shape:
-        return self if self.kinds is None else replace(self, kinds=self.kinds | set(kinds))
+        return self if self.kinds is None or self.kinds.issuperset(kinds) else replace(self, kinds=self.kinds.union(kinds))
 
 
 _HOLLOW = (frozenset({MISSING}), frozenset({"null"}), frozenset({MISSING, "null"}))
@@ -132,10 +133,15 @@ def of_schema(root: dict[str, Any], node: Any | None = None) -> Shape:
 
 
 def _shape(schema: Schema) -> Shape:
+    if len(schema.nodes) == 1 and _JOINING.isdisjoint(schema.nodes[0]):
+        return _one(schema.root, list(schema.nodes))
     alternatives = list(_alternatives(schema.root, list(schema.nodes)))
     if not alternatives or len(alternatives) > MAX_ALTERNATIVES:
         return UNDECIDED
     return union([_one(schema.root, nodes) for nodes in alternatives])
+
+
+_JOINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
 def _alternatives(root: dict[str, Any], nodes: list[Any], seen: frozenset[int] = frozenset()) -> Iterator[list[dict[str, Any]]]:
@@ -239,9 +245,10 @@ def field_of(shape: Shape, name: str) -> Shape:
     made = union(found) if found else NOTHING
     # A name that one kind of object has is known, even if another has not.
     known = [one for one in found if not one.unknown and one.kinds not in _HOLLOW]
-    return replace(
-        made, unknown=shape.unknown if known else (*shape.unknown, *made.unknown), personal=made.personal or shape.personal, many=made.many or shape.many
-    )
+    unknown = shape.unknown if known else (*shape.unknown, *made.unknown)
+    if unknown == made.unknown and made.personal >= shape.personal and made.many >= shape.many:
+        return made
+    return replace(made, unknown=unknown, personal=made.personal or shape.personal, many=made.many or shape.many)
 
 
 def has_elements(shape: Shape) -> bool:
@@ -265,6 +272,13 @@ def _is_object(schema: Schema) -> bool:
 
 
 def _property(schema: Schema, name: str) -> Shape:
+    found = schema.seen.get(name)
+    if found is None:
+        found = schema.seen[name] = _found_property(schema, name)
+    return found
+
+
+def _found_property(schema: Schema, name: str) -> Shape:
     found = [node["properties"][name] for node in schema.nodes if name in node.get("properties", {})]
     if not found:
         if any(node.get("additionalProperties") is False or node.get("unevaluatedProperties") is False for node in schema.nodes):

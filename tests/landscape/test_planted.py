@@ -1,9 +1,11 @@
 """A landscape with mistakes planted in it: each is found at its line, by its code, and nothing else is. The marks stand in the files: `# !CODE`."""
 
 import re
+import shutil
 from pathlib import Path
 
 from hub.catalog import check
+from hub.cli.sarif import sarif
 
 WORKSPACE = Path(__file__).parent / "workspace"
 
@@ -33,3 +35,30 @@ def test_each_says_what_is_wrong_and_what_to_write():
 def test_a_typo_is_met_with_the_name_that_was_meant():
     said = {(finding.file, finding.line): finding.fix for finding in check(WORKSPACE) if finding.code == "E510"}
     assert sum("did you mean" in fix for fix in said.values()) >= 6
+
+
+def test_as_sarif_for_editors():
+    findings = check(WORKSPACE)
+    [run] = sarif(findings)["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert {rule["id"] for rule in rules} == {finding.code for finding in findings}
+    for result, finding in zip(run["results"], findings, strict=True):
+        place = result["locations"][0]["physicalLocation"]
+        assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == (finding.file, finding.line)
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == finding.code
+        assert result["level"] in ("error", "warning")
+
+
+def test_a_mark_takes_out_what_is_meant_and_must_say_why(tmp_path):
+    folder = shutil.copytree(WORKSPACE, tmp_path / "workspace")
+    routes = folder / "routes.yaml"
+    text = routes.read_text("utf-8")
+    routes.write_text(
+        text.replace("# !E604", "# check: ignore E604 the value comes with the next contract", 1).replace("# !E604", "# check: ignore E604", 1), "utf-8"
+    )
+    before = {(finding.file, finding.line, finding.code) for finding in check(WORKSPACE)}
+    after = {(finding.file, finding.line, finding.code) for finding in check(folder)}
+    [ignored] = before - after
+    [mark] = after - before
+    assert ignored[2] == "E604"
+    assert mark[2] == "W805"
