@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey suites reload what-if bench clean
+.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey suites reload what-if bench bench-check clean
 
 help:                     ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ suites: setup             ## the suites of JSONata and JSON Schema (fetched; nee
 
 reload: setup             ## two minutes of five configurations a second under load, on both stores
 	HUB_TEST_RELOAD_S=120 $(BIN)/python -m pytest -s tests/flow/test_reload.py --timeout 600 $(ARGS)
+
+bench-check: setup        ## how long hub check takes on 500 mappings of 200 fields
+	$(BIN)/python bench/check.py $(ARGS)
 
 what-if: setup            ## what-if over 10 000 stored messages, on both stores, with its time
 	$(BIN)/python -m pytest -s tests/flow/test_whatif.py -k thousand $(ARGS)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.catalog import check
 from hub.catalog.codes import MEANING
+from hub.catalog.scaffold import init
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
 from hub.http.codes import MEANINGS
@@ -84,3 +86,10 @@ def test_the_readmes_curl_commands_work_as_they_stand(tmp_path):
         assert '"target":"wms/outbound.create@1"' in status
     finally:
         hub.stop()
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/routes.md").read_text("utf-8"), re.DOTALL))
+def test_every_route_in_the_page_passes_the_check(tmp_path, block):
+    init(tmp_path)
+    (tmp_path / "routes.yaml").write_text("version: 1\n" + block, "utf-8")
+    assert [finding for finding in check(tmp_path) if finding.level == "error"] == []
