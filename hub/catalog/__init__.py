@@ -13,13 +13,15 @@ from hub.catalog.check import prove
 from hub.catalog.difference import Change as Change
 from hub.catalog.difference import Touched as Touched
 from hub.catalog.difference import difference as difference
+from hub.catalog.documents import plain, read_yaml
 from hub.catalog.findings import Findings
+from hub.catalog.mappings import file_name
 from hub.catalog.revision import read_files as read_files
 from hub.catalog.typing import Coverage as Coverage
 from hub.catalog.typing import types
 from hub.catalog.workspace import assemble
 from hub.core.errors import BadWorkspace, Finding
-from hub.core.message import Ref
+from hub.core.message import Json, Ref
 from hub.core.system import System
 
 
@@ -45,6 +47,13 @@ def judge(folder: Path) -> tuple[Catalog, list[Finding]]:
 def coverage(catalog: Catalog) -> dict[tuple[Ref, Ref], Coverage]:
     """How far the types of each mapping can be decided."""
     return types(catalog, Findings())
+
+
+def mapping_document(catalog: Catalog, source: Ref, target: Ref) -> Json:
+    """A mapping's file as plain values; None where there is none."""
+    name = file_name(source, target)
+    root = read_yaml(name, catalog.files[name]).root if name in catalog.files else None
+    return plain(root, name, Findings()) if root is not None else None
 
 
 def is_readable(catalog: Catalog) -> bool:

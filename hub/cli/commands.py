@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, keys, messages, plans, run, workspace
+from hub.cli import contracts, dead, keys, lineage, messages, plans, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -55,5 +55,6 @@ for command in (
     dead.dead,
     keys.key,
     contracts.contracts,
+    lineage.lineage,
 ):
     main.add_command(command)

@@ -203,6 +203,11 @@ class Retirement(ma.Schema):
     openDeliveries = _number()
 
 
+class Lineage(ma.Schema):
+    messageId = ma.fields.UUID(required=True)
+    deliveries = ma.fields.List(ma.fields.Dict(), required=True)
+
+
 def envelope(data: type[ma.Schema] | ma.fields.Field[Any], name: str = "") -> type[ma.Schema]:
     """The unified envelope (seed 003 §2.2) around `data`."""
     field = data if isinstance(data, ma.fields.Field) else ma.fields.Nested(data, required=True)

@@ -17,7 +17,7 @@ from hub.core.delivery import Status
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, Version
-from hub.flow import replay, retire, trace
+from hub.flow import lineage, replay, retire, trace
 from hub.flow.hub import Hub
 from hub.http import answers, bodies
 from hub.http.queries import Cancel, Find, OneVersion, Page, Replay, Used
@@ -76,6 +76,13 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         def get(self, message_id: Any) -> Response:
             """Its bodies at each stage: raw, decoded, mapped, answered."""
             return envelope(trace.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+
+    @ops.route("/messages/<uuid:message_id>/lineage")
+    class Lineage(MethodView):
+        @ops.response(200, answers.envelope(answers.Lineage))
+        def get(self, message_id: object) -> Response:
+            """Where each field that its targets got came from. Personal values are masked."""
+            return envelope(lineage.of_message(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
 
     @ops.route("/trace/<path:value>")
     class Trace(MethodView):

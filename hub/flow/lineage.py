@@ -1,0 +1,97 @@
+"""Lineage of a message: for each field that a target got, where it came from, with the values. Recomputed from the pinned revision; nothing is kept for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hub.catalog import Catalog, mapping_document
+from hub.core import json
+from hub.core.contract import Contract
+from hub.core.errors import GiveUp, Refused
+from hub.core.json import LIMITS
+from hub.core.lineage import ELEMENT, Origin, forwards, lineage
+from hub.core.message import Json, Ref
+from hub.flow.render import found, source_part, upgraded
+from hub.flow.revisions import Revisions
+from hub.store import DeliveryRow, MessageRow, Store
+
+MASK = "***"
+MAX_SHOWN = 10  # values of one place
+
+
+def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
+    """Per target field what makes it. Raises ValueError where there is no such mapping."""
+    document = mapping_document(catalog, source, target)
+    if document is None:
+        raise ValueError(f"There is no mapping from {source} to {target}.")
+    return lineage(document)
+
+
+def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str | None = None, source: str | None = None) -> Json:
+    """Per delivery and target field its value, and the places, tables and constants that made it. None where there is no such message.
+
+    `field`: only this target field and what is below it. `source`: only fields that this place of the source reaches. Personal values are masked.
+    """
+    row, raw = store.message(message_id), store.body(message_id)
+    if row is None or raw is None:
+        return None
+    catalog = catalogs.pinned(row.revision)
+    return {"messageId": row.id, "deliveries": [_delivery(store, catalog, row, raw, line, field, source) for line in store.deliveries(message_id)]}
+
+
+def _delivery(store: Store, catalog: Catalog, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
+    told: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
+    try:
+        ref, _ = upgraded(catalog, row.ref, json.decode(raw), row.received_at)
+        given = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
+        steps = catalog.way(ref, line.ref) or ()
+        lookups = found(store.lookups(row.id), line.route, line.part)
+        for step in steps[:-1]:
+            ref, given = step.target, step.apply(given, now=row.received_at, lookups=lookups)
+        made = steps[-1].apply(given, now=row.received_at, lookups=lookups) if steps else None
+    except (GiveUp, Refused) as error:
+        return {**told, "fault": str(error), "fields": []}
+    origins = of_mapping(catalog, ref, line.ref) if steps else {}
+    wanted = set(forwards(origins, source)) if source is not None else set(origins)
+    fields: list[Json] = [
+        {
+            "field": name,
+            "value": _shown(catalog.contract(line.ref), made, name),
+            "from": [{"path": path, "value": _shown(catalog.contract(ref), {**_named(lookups), **_object(given)}, path)} for path in origin.paths],
+            "tables": list(origin.tables),
+            "constants": list(origin.constants),
+            "functions": list(origin.functions),
+        }
+        for name, origin in origins.items()
+        if name in wanted and (field is None or name == field or name.startswith(f"{field}/"))
+    ]
+    return {**told, "from": str(ref), "fields": fields}
+
+
+def _object(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _named(lookups: dict[str, Json]) -> dict[str, Json]:
+    return {f"${name}": value for name, value in lookups.items()}
+
+
+def _shown(contract: Contract | None, value: Json, pointer: str) -> Json:
+    """What stands at a place; of many, the first few. Masked where the contract says that it is personal."""
+    names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:] if name]
+    places = list(_at(value, names, ()))
+    seen: list[Json] = [MASK if contract is not None and contract.is_personal(list(place)) else one for place, one in places[:MAX_SHOWN]]
+    if not seen:
+        return None
+    return seen[0] if len(places) == 1 else seen
+
+
+def _at(value: Json, names: list[str], place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    if not names:
+        yield place, value
+    elif isinstance(value, list):
+        rest = names[1:] if names[0] == ELEMENT else names
+        for index, one in enumerate(value):
+            yield from _at(one, rest, (*place, index))
+    elif isinstance(value, dict) and names[0] in value:
+        yield from _at(value[names[0]], names[1:], (*place, names[0]))
