@@ -1,16 +1,23 @@
-"""Commands about contract versions: who uses them, whether one may go, and the lock of what is published."""
+"""Commands about contract versions: what changes between them, who uses them, whether one may go, and the lock of what is published."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import click
+from rich.progress import Progress
 
 from hub import catalog
 from hub.catalog import lock
-from hub.cli.output import FAULTS, as_json, console, say, table, told
+from hub.cli.output import FAULTS, as_json, console, errors, say, table, told
 from hub.cli.spans import Span
+from hub.core import json
+from hub.core.compat import Effect, compare
+from hub.core.contract import Contract, compile_contract
 from hub.core.message import Ref, is_type
+from hub.flow.candidates import try_contract
 from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
 from hub.flow.revisions import Revisions
 from hub.main import open_serving
@@ -19,7 +26,7 @@ from hub.settings import Settings
 
 @click.group()
 def contracts() -> None:
-    """Contract versions: usage, can-retire, lock."""
+    """Contract versions: diff, try, usage, can-retire, lock."""
 
 
 @contracts.command()
@@ -110,6 +117,75 @@ def lock_(settings: Settings, as_json: bool) -> None:
         console.print(f"{name}: {len(lines)} added", markup=False)
     if not lacking:
         console.print("Every published version is locked.")
+
+
+@contracts.command()
+@click.argument("old")
+@click.argument("new")
+@as_json
+@click.pass_obj
+@told
+def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
+    """What changes from contract OLD to NEW, in plain words: versions such as oms/order.created@1, or files. Exits 1 if it is not safe for both sides."""
+    found = compare(_contract(settings, old), _contract(settings, new))
+    if as_json:
+        say(found.as_json())
+    else:
+        words = {True: "yes", False: "no", None: "not decided: look at the changes marked so"}
+        console.print(f"Safe for senders (what was taken is still taken): {words[found.safe_for_senders]}")
+        console.print(f"Safe for receivers (nothing comes that could not come before): {words[found.safe_for_receivers]}")
+        said = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "-", Effect.UNDECIDED: "not decided"}
+        rows = [
+            (one.pointer or "/", one.text, said[one.effect], "" if one.example is None else json.encode(one.example).decode()[:120]) for one in found.changes
+        ]
+        table("", ["where", "what", "effect", "a document that shows it"], rows)
+    if not (found.safe_for_senders and found.safe_for_receivers):
+        raise SystemExit(FAULTS)
+
+
+@contracts.command("try")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--type", "version", metavar="VERSION", help="What it is a candidate for, such as oms/order.created@1. Default: as its path says.")
+@click.option("--since", type=Span(), default="7d", show_default=True, help="How far back.")
+@as_json
+@click.pass_obj
+@told
+def try_(settings: Settings, file: Path, version: str | None, since: timedelta, as_json: bool) -> None:
+    """How many stored messages the contract in FILE would refuse, by caller and place. Exits 1 if any. Changes nothing."""
+    ref = Ref.parse(version) if version else _by_path(file)
+    candidate = compile_contract(ref, json.decode(file.read_bytes()))
+    with open_serving(settings, writer=False) as store, Progress(console=errors, transient=True, disable=as_json) as progress:
+        task = progress.add_task("messages", total=None)
+        found = try_contract(store, candidate, since=store.now() - since, step=lambda: progress.advance(task))
+    if as_json:
+        say(found.as_json())
+    else:
+        console.print(f"{found.refused} of {found.messages} messages of {ref.type} since {found.since:%Y-%m-%d %H:%M} UTC would be refused.")
+        rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]
+        table("", ["caller", "where", "wanted", "messages", "such as"], rows)
+    if found.refused:
+        raise SystemExit(FAULTS)
+
+
+def _contract(settings: Settings, text: str) -> Contract:
+    """A contract by its version, or in a file."""
+    path = Path(text)
+    if path.is_file():
+        return compile_contract(_by_path(path), json.decode(path.read_bytes()))
+    ref = Ref.parse(text)
+    found = catalog.judge(settings.workspace)[0].contract(ref)
+    if found is None:
+        raise ValueError(f"There is no contract {ref} in this workspace, and no file of that name.")
+    return found
+
+
+def _by_path(path: Path) -> Ref:
+    """The version that a contract's file is of: adapters/<system>/contracts/<message>.v<N>.json."""
+    found = re.fullmatch(r"(.+)\.v([1-9][0-9]{0,3})\.json", path.name)
+    parts = path.resolve().parts
+    if found is None or len(parts) < 3 or parts[-2] != "contracts":
+        return Ref("file", "candidate", 1)
+    return Ref(parts[-3], found[1], int(found[2]))
 
 
 def _message(text: str | None) -> tuple[str | None, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,6 +14,7 @@ from hub.store import Store, Used
 MAX_FIELDS = 2_000  # of one contract version: names that a sender makes up must not fill the memory
 MAX_DEPTH = 16
 REFUSED = "refused"  # no field's name: those begin with a slash
+ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)  # of a pointer: whichever element it is
 OTHER = "/*"  # stands for what is beyond that
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from hub.catalog import Catalog
@@ -13,10 +12,8 @@ from hub.core.system import Emit, VersionState
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
-from hub.flow.usage import REFUSED
+from hub.flow.usage import ELEMENT, REFUSED
 from hub.logs import event
-
-_ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)
 
 
 def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
@@ -83,7 +80,7 @@ def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
     except GiveUp as error:
         faults = [Fault(error.why.field, "what the upgrade made", "a message of the version", error.why.text)]
     hub.counts.add("shadow", f"{ref} {'refused' if faults else 'passed'}")
-    fields = {REFUSED, *(_ELEMENT.sub("/*", fault.pointer) for fault in faults)} if faults else set()
+    fields = {REFUSED, *(ELEMENT.sub("/*", fault.pointer) for fault in faults)} if faults else set()
     hub.usage.note(ref, message.caller, fields, message.received_at)
     if faults:
         event(

@@ -59,8 +59,10 @@ def versioned(folder, sink_url, *, states="{1: {state: deprecated, since: 2026-0
     (folder / "mappings" / "shop.order.placed.v2--warehouse.order.create.v1.yaml").write_text(MAPPING, "utf-8")
     (folder / "adapters" / "shop" / "contracts" / "order.placed.v2.json").write_text(V2, "utf-8")
     system = folder / "adapters" / "shop" / "system.yaml"
-    text = system.read_text("utf-8").replace("versions: {1: {state: current}}", f"versions: {states}").replace("orderNo: orderNo", "orderNo: orderNumber")
-    text = text.replace("order_by: orderNo", "order_by: orderNumber").replace("dedupe_by: [orderNo]", "dedupe_by: [orderNumber]")
+    text = system.read_text("utf-8").replace("versions: {1: {state: current}}", f"versions: {states}")
+    if "2: {state: current}" in states:  # keys are over the newest version that may be posted
+        text = text.replace("orderNo: orderNo", "orderNo: orderNumber").replace("order_by: orderNo", "order_by: orderNumber")
+        text = text.replace("dedupe_by: [orderNo]", "dedupe_by: [orderNumber]")
     system.write_text(text, "utf-8")
     return folder
 

@@ -1,0 +1,58 @@
+"""Commands about contracts: what changes, and what real messages would have been refused."""
+
+import json
+
+import pytest
+
+from hub.catalog.scaffold import init
+from tests.support.hubs import HubProcess
+from tests.support.making import laid
+
+CONTRACT = "adapters/shop/contracts/order.placed.v1.json"
+
+
+@pytest.fixture
+def hub(tmp_path):
+    init(tmp_path / "workspace")
+    return HubProcess(tmp_path / "workspace", f"sqlite:///{tmp_path}/hub.sqlite3")
+
+
+@pytest.fixture
+def candidate(tmp_path):
+    folder = tmp_path / "shop" / "contracts"
+    folder.mkdir(parents=True)
+    text = (tmp_path / "workspace" / CONTRACT).read_text("utf-8").replace('"maximum": 1000000', '"maximum": 5') if (tmp_path / "workspace").exists() else ""
+    path = folder / "order.placed.v1.json"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_diff_tells_what_changes_with_a_document_that_shows_it(hub, candidate):
+    found = hub.json("contracts", "diff", "shop/order.placed@1", str(candidate))
+    assert (found["safeForSenders"], found["safeForReceivers"]) == (False, True)
+    [change] = found["changes"]
+    assert (change["pointer"], change["effect"]) == ("/items/*/quantity", "narrows")
+    assert change["example"]["items"][0]["quantity"] == 6
+    code, out, _ = hub.run("contracts", "diff", "shop/order.placed@1", str(candidate))
+    assert code == 1
+    assert "breaks senders" in out
+    assert hub.run("contracts", "diff", "shop/order.placed@1", "shop/order.placed@1")[0] == 0
+    code, _, err = hub.run("contracts", "diff", "shop/order.placed@1", "shop/order.place@1")
+    assert (code, "There is no contract shop/order.place@1" in err) == (2, True)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_try_says_what_real_messages_would_have_been_refused(hub, candidate, store, store_url):
+    # Given ten stored orders, of which four have more than the candidate takes
+    orders = [{"orderNo": f"SO-{number}", "items": [{"sku": "A", "quantity": 9 if number < 4 else 1}]} for number in range(10)]
+    added = [laid(raw=json.dumps(order).encode()) for order in orders]
+    store.add(added)
+    hub.environment["HUB_STORE"] = store_url
+    found = hub.json("contracts", "try", str(candidate))
+    # Then that is what it says, by caller and place, with ids to look at and no value
+    assert (found["messages"], found["refused"]) == (10, 4)
+    [group] = found["groups"]
+    assert (group["caller"], group["pointer"], group["number"]) == ("k_test", "/items/*/quantity", 4)
+    assert set(group["messages"]) == {one.message.id for one in added[:4]}
+    assert hub.run("contracts", "try", str(candidate))[0] == 1
+    assert hub.run("contracts", "try", str(hub.environment["HUB_WORKSPACE"]) + "/" + CONTRACT)[0] == 0
