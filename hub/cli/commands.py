@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, keys, lineage, messages, plans, run, workspace
+from hub.cli import contracts, dead, keys, lineage, mapping, messages, plans, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -56,5 +56,7 @@ for command in (
     keys.key,
     contracts.contracts,
     lineage.lineage,
+    mapping.new,
+    mapping.map_,
 ):
     main.add_command(command)
