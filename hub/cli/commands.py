@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, keys, lineage, mapping, messages, plans, run, workspace
+from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, plans, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -56,6 +56,9 @@ for command in (
     keys.key,
     contracts.contracts,
     lineage.lineage,
+    interfaces.openapi,
+    interfaces.asyncapi,
+    interfaces.schema,
     mapping.new,
     mapping.map_,
 ):

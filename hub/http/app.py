@@ -45,7 +45,7 @@ def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask
     _add_health(app, hub, ticked_at)
     api = _Api(app)
     api.register_blueprint(ops.blueprint(hub))
-    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(docs.blueprint(hub))
 
     @app.get("/metrics")
     def measured() -> Response:

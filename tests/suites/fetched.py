@@ -21,6 +21,7 @@ PACKAGES = {
     "jsonschema": ("pip", "jsonschema==4.26.0", "json/tests/draft2020-12"),
     "jsonata-rows": ("pip", "jsonata_rs==0.1.4", "crates/jsonata/tests/fidelity/groups"),
     "jsonata": ("npm", "jsonata@2.2.2", "jsonata.js"),
+    "asyncapi": ("npm", "@asyncapi/specs@6.11.1", "schemas/3.0.0-without-$id.json"),
 }
 
 

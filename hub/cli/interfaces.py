@@ -1,0 +1,88 @@
+"""Commands that write the interface down: OpenAPI, AsyncAPI, and the JSON Schemas of the workspace's own files."""
+
+from __future__ import annotations
+
+import json as plain_json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from hub import __version__, catalog
+from hub.catalog.route_shape import SHAPE as ROUTES
+from hub.catalog.shape import published
+from hub.catalog.system import SHAPE as SYSTEM
+from hub.cli.output import console, say, told
+from hub.core import json
+from hub.core.interface import asyncapi as make_asyncapi
+from hub.core.interface import openapi as make_openapi
+from hub.core.message import Json, Ref
+from hub.core.system import System
+from hub.settings import Settings
+
+
+def _written(settings: Settings, system: str | None, out: Path | None, make: Callable[..., Json]) -> None:
+    made = catalog.load(settings.workspace)
+    if system is not None and system not in made.systems:
+        raise ValueError(f"There is no system {system}; there is {', '.join(sorted(made.systems))}.")
+    systems: list[System] = [made.systems[name] for name in sorted(made.systems) if system in (None, name)]
+    _put(make(systems, title="Crossdock", version=__version__, examples=_samples(settings.workspace)), out)
+
+
+def _put(document: Json, out: Path | None) -> None:
+    if out is None:
+        say(document)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(json.encode(document) + b"\n")
+    console.print(str(out), markup=False)
+
+
+def _samples(workspace: Path) -> dict[Ref, dict[str, Json]]:
+    """The good samples of the workspace: examples of their versions."""
+    found: dict[Ref, dict[str, Json]] = {}
+    for name, text in catalog.read_files(workspace).items():
+        parts = name.split("/")
+        if len(parts) == 5 and parts[2] == "samples" and not name.endswith(".bad.json"):  # adapters/<system>/samples/<message>.v<N>/<case>.json
+            message, _, number = parts[3].rpartition(".v")
+            found.setdefault(Ref(parts[1], message, int(number)), {})[parts[4].removesuffix(".json")] = json.decode(text.encode())
+    return found
+
+
+_system = click.option("--system", help="Of one system alone.")
+_out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into a file; without it, to standard output.")
+
+
+@click.command()
+@_system
+@_out
+@click.pass_obj
+@told
+def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
+    """OpenAPI 3.1 of what systems post and of what the hub calls, with the workspace's samples."""
+    _written(settings, system, out, make_openapi)
+
+
+@click.command()
+@_system
+@_out
+@click.pass_obj
+@told
+def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
+    """AsyncAPI 3.0 of all messages, with the workspace's samples."""
+    _written(settings, system, out, make_asyncapi)
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Into a folder, a file each; without it, to standard output.")
+@told
+def schema(out: Path | None) -> None:
+    """JSON Schemas of routes.yaml and system.yaml, for editors."""
+    found = {"routes.schema.json": published(ROUTES, "routes.yaml"), "system.schema.json": published(SYSTEM, "system.yaml")}
+    if out is None:
+        say(dict(found))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in found.items():
+        (out / name).write_text(plain_json.dumps(document, indent=2) + "\n", "utf-8")
+        console.print(str(out / name), markup=False)
