@@ -15,9 +15,9 @@ from hub.core import json
 from hub.core.delivery import Seen
 from hub.core.errors import Refused
 from hub.core.message import Incoming, Json, Receipt, Ref
-from hub.core.routing import match
 from hub.flow import trace as tracing
 from hub.flow.accept import lay
+from hub.flow.explain import explain_message
 from hub.main import new_id, now, open_serving, running
 from hub.settings import Settings
 
@@ -113,11 +113,13 @@ def _safe(text: str) -> str:
 @click.command()
 @click.argument("id_or_type", metavar="ID | SYSTEM/MESSAGE@VERSION")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--target", metavar="MESSAGE", help="Only what concerns this target, such as wms/outbound.create@1.")
 @as_json
 @click.pass_obj
 @told
-def explain(settings: Settings, id_or_type: str, file: Path | None, as_json: bool) -> None:
-    """Why a message went where it went, and not elsewhere: each route with its condition. With FILE, for one that was never sent."""
+def explain(settings: Settings, id_or_type: str, file: Path | None, target: str | None, as_json: bool) -> None:
+    """Why a message went where it went, and not elsewhere: every condition with its values, and the nearest miss. With FILE, for one never sent."""
+    at = now()
     if file is not None:
         catalog, ref, raw = load(settings.workspace), Ref.parse(id_or_type), file.read_bytes()
     else:
@@ -126,30 +128,29 @@ def explain(settings: Settings, id_or_type: str, file: Path | None, as_json: boo
             files = store.revision(row.revision) if row is not None else None
         if row is None or body is None or files is None:
             fail(f"There is no message {id_or_type}.", FAULTS)
-        catalog, ref, raw = from_files(files), row.ref, body
+        catalog, ref, raw, at = from_files(files), row.ref, body, row.received_at
     try:
-        payload = json.decode(raw)
-        emit = catalog.emit(ref.type)
-        faults = emit.contracts[ref.version].check(payload) if emit is not None and ref.version in emit.contracts else []
-        matched = match(catalog.routes_from(ref.type), payload, targets=catalog.targets, order_key=None, hops=0, now=now(), new_id=new_id)
+        found = explain_message(catalog, ref, raw, at, target=target)
     except Refused as refused:
         _show_refusal(refused, as_json=as_json)
         raise SystemExit(FAULTS) from refused
-    if as_json:
-        say(
-            {
-                "type": ref.type,
-                "disposition": matched.disposition.value,
-                "considered": [dict(line) for line in matched.considered],
-                "faults": [dict[str, Json](fault.as_json()) for fault in faults],
-            }
-        )
-        return
-    console.print(f"{ref}: {matched.disposition.value}", markup=False)
-    for fault in faults:
-        console.print(f"  contract: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", style="red", markup=False)
-    for line in matched.considered:
-        words = [str(line[name]) for name in ("route", "target", "result", "condition", "why") if line.get(name)]
+    say(found) if as_json else _show_explained(ref, found)
+
+
+def _show_explained(ref: Ref, found: dict[str, Any]) -> None:
+    console.print(f"{ref}: {found['disposition']}", markup=False)
+    for fault in found["faults"]:
+        console.print(f"  contract: {fault['pointer'] or '/'} is {fault['got']}, wanted {fault['want']}", style="red", markup=False)
+    for line in found["considered"]:
+        words = [str(line[name]) for name in ("route", "target", "result", "condition", "why", "canary") if line.get(name)]
         console.print("  " + "  ".join(words), markup=False)
-    if not matched.considered:
+    for one in found["conditions"]:
+        where = " ".join(filter(None, (one["route"], one["target"], one["kind"])))
+        console.print(f"  {where}: {one['text']}  ({'holds' if one['holds'] else 'does not hold'})", markup=False)
+        for part in one["parts"]:
+            values = ", ".join(f"{name} = {value!r}" for name, value in part["values"].items())
+            console.print(f"      {'yes' if part['holds'] else 'no '}  {part['text']}   {values}", style="green" if part["holds"] else "yellow", markup=False)
+    if found["nearest"] is not None and found["disposition"] != "routed":
+        console.print(f"  The nearest miss: {found['nearest']['route']} {found['nearest']['text']}", markup=False)
+    if not found["considered"]:
         console.print(f"  No route takes {ref.type}.", markup=False)

@@ -203,6 +203,16 @@ class Retirement(ma.Schema):
     openDeliveries = _number()
 
 
+class Explained(ma.Schema):
+    type = _text()
+    version = _number()
+    disposition = _text()
+    faults = ma.fields.List(ma.fields.Dict(), required=True)
+    considered = ma.fields.List(ma.fields.Dict(), required=True)
+    conditions = ma.fields.List(ma.fields.Dict(), required=True)
+    nearest = ma.fields.Dict(required=True, allow_none=True)
+
+
 class Lineage(ma.Schema):
     messageId = ma.fields.UUID(required=True)
     deliveries = ma.fields.List(ma.fields.Dict(), required=True)

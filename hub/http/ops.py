@@ -17,7 +17,7 @@ from hub.core.delivery import Status
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, Version
-from hub.flow import lineage, replay, retire, trace
+from hub.flow import explain, lineage, replay, retire, trace
 from hub.flow.hub import Hub
 from hub.http import answers, bodies
 from hub.http.queries import Cancel, Find, OneVersion, Page, Replay, Used
@@ -76,6 +76,16 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         def get(self, message_id: Any) -> Response:
             """Its bodies at each stage: raw, decoded, mapped, answered."""
             return envelope(trace.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+
+    @ops.route("/messages/<uuid:message_id>/explain")
+    class Explain(MethodView):
+        @ops.response(200, answers.envelope(answers.Explained))
+        def get(self, message_id: object) -> Response:
+            """Why it went where it went: every condition with its values, by the configuration that accepted it."""
+            row, raw = hub.store.message(str(message_id)), hub.store.body(str(message_id))
+            if row is None or raw is None:
+                return _nothing("There is no such message.")  # type: ignore[no-any-return]
+            return envelope(explain.explain_message(hub.catalogs.pinned(row.revision), row.ref, raw, row.received_at))
 
     @ops.route("/messages/<uuid:message_id>/lineage")
     class Lineage(MethodView):

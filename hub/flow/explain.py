@@ -1,0 +1,72 @@
+"""Explain: why a message goes where it goes, and not elsewhere. Every condition of every route of its type, with the values; and the nearest miss. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import count
+
+from hub.catalog import Catalog
+from hub.core import json
+from hub.core.errors import Code, GiveUp, Refused
+from hub.core.explaining import Part, explain
+from hub.core.expression import Expression
+from hub.core.message import Json, Ref
+from hub.core.routing import match
+from hub.flow.render import upgraded
+
+
+def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None) -> dict[str, Json]:
+    """For a message as it was sent, or never was: what its contract says, what each route decides, and why.
+
+    `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or a condition refuses it.
+    """
+    payload = json.decode(raw)
+    emit = catalog.emit(ref.type)
+    contract = catalog.contract(ref)
+    faults = contract.check(payload) if contract is not None else []
+    told: dict[str, Json] = {"type": ref.type, "version": ref.version, "faults": [dict[str, Json](fault.as_json()) for fault in faults]}
+    if emit is None or contract is None:
+        return {**told, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None}
+    try:
+        newest, payload = upgraded(catalog, ref, payload, at)
+    except GiveUp as error:
+        raise Refused(Code.CONTRACT_VIOLATION, f"It cannot be upgraded to the newest version: {error.why.field} {error.why.text}") from error
+    ids = count(1)
+    routes = catalog.routes_from(ref.type)
+    matched = match(routes, payload, targets=catalog.targets, order_key=None, hops=0, now=at, new_id=lambda: str(next(ids)))
+    against = catalog.contract(newest)
+    conditions: list[dict[str, Json]] = []
+    missed: list[tuple[int, dict[str, Json]]] = []
+    for route in routes:
+        asked: list[tuple[str, str, Expression | None, bool]] = [
+            ("drop", "", route.drop.when if route.drop is not None else None, False),
+            ("when", "", route.when, True),
+        ]
+        asked += [("when", str(to.ref), to.when, True) for to in route.to]
+        for kind, ref_, condition, wanted in asked:
+            if (
+                condition is None
+                or (target is not None and ref_ not in ("", target))
+                or (target is not None and not any(str(to.ref) == target for to in route.to))
+            ):
+                continue
+            parts = explain(condition.text, payload, now=at, is_personal=against.is_personal if against is not None else lambda _: False)
+            holds = condition.holds(payload, now=at)
+            line: dict[str, Json] = {
+                "route": route.name,
+                "target": ref_ or None,
+                "kind": kind,
+                "text": condition.text,
+                "holds": holds,
+                "parts": [one.as_json() for one in parts],
+            }
+            conditions.append(line)
+            if holds is not wanted:
+                missed.append((_failing(parts, wanted=wanted), line))
+    considered: list[Json] = [dict(line) for line in matched.considered if target is None or line.get("target") in (None, target)]
+    nearest = min(missed, key=lambda one: one[0])[1] if missed else None
+    return {**told, "disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+
+
+def _failing(parts: list[Part], *, wanted: bool) -> int:
+    return sum(part.holds is not wanted for part in parts) or 1
