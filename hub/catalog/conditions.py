@@ -77,6 +77,8 @@ def _of_emit(emit: Emit) -> Iterator[Placed]:
         yield ("keys", name), expression
     if emit.order_by is not None:
         yield ("order_by",), emit.order_by
+    if emit.fresh_by is not None:
+        yield ("fresh_by",), emit.fresh_by
     for index, expression in enumerate(emit.dedupe_by):
         yield ("dedupe_by", index), expression
 

@@ -43,8 +43,8 @@ _EMIT = Record(
         "keys": Key(_KEYS, "business keys: how an order's life is tied together"),
         "order_by": Key(Formula(), "deliveries with one key go one after another"),
         "dedupe_by": Key(ListOf(Formula(), most=10), "natural idempotency key, if the caller sends none"),
+        "fresh_by": Key(Formula(), "a time or a number: what is older than what was delivered for this key is superseded"),
     },
-    later=frozenset({"fresh_by"}),
     what="an emitted message",
 )
 _CALL = Text(want="a method and a path, such as POST /api/orders", pattern=r"(GET|POST|PUT|PATCH|DELETE) /[^\s\\#\x00-\x1f\x7f]*", longest=2_000)
@@ -164,6 +164,7 @@ def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, doc
         keys=_compiled(row.get("keys")),
         order_by=row.get("order_by"),
         dedupe_by=tuple(expression for expression in row.get("dedupe_by") or () if expression is not None),
+        fresh_by=row.get("fresh_by"),
     )
 
 

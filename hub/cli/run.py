@@ -30,7 +30,7 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
     with main.open_serving(settings, writer=False) as store:
-        made = revisions.apply(store, settings.workspace)
+        made = revisions.apply(store, settings.workspace, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
     main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, watch=watch))
 

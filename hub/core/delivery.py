@@ -119,6 +119,7 @@ class Planned:
     slot: Slot | None = None  # given by the store, which knows what is taken
     bundle: Bundle | None = None
     lease: Lease | None = None
+    fresh: str | None = None  # how new its content is, as a text that sorts
 
     @property
     def lane(self) -> str:
@@ -143,6 +144,7 @@ class Claim:
     token: str
     until: datetime
     bundle: str | None = None  # the name under which it may travel with others
+    fresh: str | None = None
 
     @property
     def lane(self) -> str:
@@ -196,7 +198,14 @@ class Ended:
     why: Why
 
 
-Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold | Ended
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Something newer has been delivered on its key: it was not sent, and never will be."""
+
+    why: Why
+
+
+Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold | Ended | Superseded
 
 
 @dataclass(frozen=True, slots=True)

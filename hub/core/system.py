@@ -42,6 +42,7 @@ class Emit:
     keys: tuple[tuple[str, Expression], ...] = ()
     order_by: Expression | None = None
     dedupe_by: tuple[Expression, ...] = ()
+    fresh_by: Expression | None = None  # what is older than what was delivered for its key is superseded
 
     @property
     def live(self) -> list[int]:

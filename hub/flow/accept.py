@@ -20,6 +20,7 @@ from hub.core.expression import MISSING, Expression
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import match
 from hub.core.system import LIVE, Emit
+from hub.core.times import instant
 from hub.core.tracing import trace_id_of
 from hub.flow.ask import lease
 from hub.flow.callers import Caller
@@ -90,6 +91,9 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     if source == "http" and not incoming.in_batch:
         routes = {route.name: route for route in catalog.routes_from(emit.type)}
         deliveries = tuple(lease(hub, planned, routes) for planned in deliveries)
+    fresh = _fresh(emit, payload, now)
+    if fresh is not None:
+        deliveries = tuple(replace(planned, fresh=fresh) for planned in deliveries)
     message = Message(
         id=hub.new_id(),
         ref=incoming.ref,
@@ -258,6 +262,25 @@ def _one_key(expression: Expression, payload: Json, now: datetime) -> str | None
         )
         raise Refused(Code.CONTRACT_VIOLATION, f"{expression.text} is no identifier.", [fault])
     return str(value)
+
+
+def _fresh(emit: Emit, payload: Json, now: datetime) -> str | None:
+    """How new the content is, as a text that sorts: an instant in UTC, or a whole number. Raises Refused for what is neither."""
+    if emit.fresh_by is None:
+        return None
+    try:
+        value = emit.fresh_by.evaluate(payload, now=now)
+    except GiveUp as error:
+        raise Refused(Code.CONTRACT_VIOLATION, f"fresh_by cannot be computed: {error.why.text}") from error
+    if value is None or value is MISSING:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
+        return f"{value:020d}"
+    try:
+        return instant(str(value), "UTC").isoformat(timespec="microseconds")
+    except ValueError as error:
+        fault = Fault("/" + emit.fresh_by.text.replace(".", "/"), type(value).__name__, "a time, or a whole number", str(error))
+        raise Refused(Code.CONTRACT_VIOLATION, f"{emit.fresh_by.text} does not say how new it is.", [fault]) from error
 
 
 def _business_keys(emit: Emit, payload: Json, now: datetime) -> tuple[tuple[str, str], ...]:

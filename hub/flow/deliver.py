@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from hub.catalog import Catalog
 from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
-from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, judge
+from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
 from hub.core.errors import BadWorkspace, Code, GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.message import Incoming, Json, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
@@ -95,11 +95,16 @@ def batch_size(hub: Hub, lane: str) -> int:
 
 
 def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
-    """Each claim with its destination as the active revision has it. What has no way any more is held."""
+    """Each claim with its destination as the active revision has it. What has no way any more is held, what is too old is superseded."""
     active = hub.catalogs.active()
     ways: list[tuple[Claim, Destination]] = []
     orphans: list[Settled] = []
+    stale = hub.store.stale(claims)
     for claim in claims:
+        if claim.id in stale:
+            why = Why(Reason.OVERTAKEN, "Something newer was delivered on its key before it (fresh_by).")
+            orphans.append(Settled(claim, Superseded(why), Exchange(), active.revision))
+            continue
         way = _way(active, claim)
         problem = None if way is not None and hub.targets(claim.lane) is not None else _orphaned(claim)
         try:

@@ -269,6 +269,7 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
             database.stamp(planned.expires_at) if planned.expires_at is not None else None,
             database.stamp(held) if held is not None else None,
             planned.bundle.name if planned.bundle is not None else None,
+            planned.fresh,
         )
 
 

@@ -46,13 +46,13 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank"
+_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
     WITH {_due("FOR UPDATE SKIP LOCKED")},
     d AS (
         UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
-        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank
+        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank, fresh
     )
     SELECT {_COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
@@ -127,9 +127,27 @@ def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, unt
             token=token,
             until=ends_at,
             bundle=row[27],
+            fresh=row[29],
         )
         for row in rows
     ]
+
+
+_STALE = {
+    is_postgresql: sa.text(
+        "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS (SELECT 1 FROM delivery n WHERE n.lane = d.lane "
+        "AND n.order_key = d.order_key AND n.status = 'delivered' AND n.route = d.route AND n.target = d.target AND n.fresh > d.fresh) AND d.id "
+        + any_of("ids", postgresql=is_postgresql),
+    )
+    for is_postgresql in (False, True)
+}
+
+
+def stale(database: Database, claims: Sequence[Claim]) -> frozenset[str]:
+    """Those of the claims that something newer was already delivered for, on their key, route and target."""
+    ids = [held.id for held in claims if held.fresh is not None]
+    statement = _STALE[database.is_postgresql]
+    return frozenset(database.read(lambda connection: connection.execute(statement, {"ids": database.listing(ids)}).scalars().all())) if ids else frozenset()
 
 
 _RETURN = {

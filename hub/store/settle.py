@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status
+from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status, Superseded
 from hub.core.errors import Code, HubError, Reason, Refused, Why
 from hub.store import tables
 from hub.store.add import INSERT_BUSINESS_KEYS, NEWER, OVERTAKEN, UNSTORABLE, lay
@@ -136,6 +136,8 @@ def next_status(outcome: Outcome) -> Status:
             return Status.HELD
         case Ended():
             return Status.CANCELLED
+        case Superseded():
+            return Status.SUPERSEDED
         case _:
             assert_never(outcome)
 
@@ -154,6 +156,8 @@ def _word(outcome: Outcome) -> str:
             return "hold"
         case Ended():
             return "ended"
+        case Superseded():
+            return "superseded"
         case _:
             assert_never(outcome)
 

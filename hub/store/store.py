@@ -70,6 +70,9 @@ class Store:
     def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False) -> list[Claim]:
         return claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundled=bundled)
 
+    def stale(self, claims: Sequence[Claim]) -> frozenset[str]:
+        return claim.stale(self._database, claims)
+
     def return_leases(self, claims: Sequence[Claim]) -> int:
         return claim.return_leases(self._database, claims)
 

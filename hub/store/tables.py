@@ -150,6 +150,7 @@ delivery = sa.Table(
     sa.Column("expires_at", Instant),
     sa.Column("release_at", Instant),  # held until then; without it, until a person says so
     sa.Column("bundle", Text),  # what may travel together in one call
+    sa.Column("fresh", Text),  # how new its content is: sorts as it is meant
     sa.CheckConstraint(_one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
     sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name="seq"),
@@ -209,7 +210,7 @@ attempt = sa.Table(
     sa.Column("revision", Text, nullable=False),
     sa.Column("worker", Text, nullable=False),
     sa.Column("lease", Text, nullable=False),
-    sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "outcome_not_seen"), name="outcome"),
+    sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
     sqlite_with_rowid=False,
 )
 

@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("worker", Text, nullable=False),
         sa.Column("lease", Text, nullable=False),
         sa.CheckConstraint(
-            "outcome = 'delivered' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'in_doubt' OR outcome = 'hold' OR outcome = 'ended' OR outcome = 'outcome_not_seen'",
+            "outcome = 'delivered' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'in_doubt' OR outcome = 'hold' OR outcome = 'ended' OR outcome = 'superseded' OR outcome = 'outcome_not_seen'",
             name=op.f("ck_attempt_outcome"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempt")),
@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("expires_at", Instant, nullable=True),
         sa.Column("release_at", Instant, nullable=True),
         sa.Column("bundle", Text, nullable=True),
+        sa.Column("fresh", Text, nullable=True),
         sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name=op.f("ck_delivery_lease")),
         sa.CheckConstraint(
             "status = 'pending' OR status = 'leased' OR status = 'delivered' OR status = 'dead' OR status = 'unknown' OR status = 'held' OR status = 'cancelled' OR status = 'superseded'",
