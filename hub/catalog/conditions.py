@@ -10,11 +10,12 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.core.expression import Expression
-from hub.core.infer import Over, infer, literals, path_of, tree
+from hub.core.infer import Over, infer, tree
 from hub.core.message import Ref
+from hub.core.narrow import literals, path_of
 from hub.core.routing import Route
-from hub.core.syntax import Binary, Block, Node
 from hub.core.system import Emit
+from hub.core.tree import Binary, Block, Node
 from hub.core.types import MISSING, Shape, field_of, item_of, of_schema
 
 Placed: TypeAlias = tuple[Path, Expression]

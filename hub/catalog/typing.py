@@ -14,8 +14,9 @@ from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.mappings import file_name
 from hub.core.expression import plain_path
 from hub.core.fit import Fitting, misfits
-from hub.core.infer import Oddity, Over, infer, narrowed
+from hub.core.infer import Oddity, Over, infer
 from hub.core.message import Json, Ref
+from hub.core.narrow import narrowed
 from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
 
 _CODES = {

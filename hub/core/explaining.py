@@ -10,7 +10,8 @@ from hub.core.errors import GiveUp
 from hub.core.expression import MISSING, compile_expression
 from hub.core.message import Json
 from hub.core.reads import paths
-from hub.core.syntax import Binary, Block, Node, read
+from hub.core.syntax import read
+from hub.core.tree import Binary, Block, Node
 
 MASK = "***"
 MAX_SHOWN = 80  # characters of a value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from hub.core.syntax import (
+from hub.core.syntax import read
+from hub.core.tree import (
     Binary,
     Bind,
     Block,
@@ -25,7 +26,6 @@ from hub.core.syntax import (
     Step,
     Variable,
     children,
-    read,
 )
 
 Names: TypeAlias = tuple[str, ...]

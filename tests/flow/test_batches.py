@@ -4,19 +4,11 @@ import json
 
 import pytest
 
-from tests.support.hubs import HubProcess, Sink, small_workspace
+from tests.support.hubs import HubProcess, small_workspace
 
 
 def order(number):
     return json.dumps({"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]}).encode()
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture

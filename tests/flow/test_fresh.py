@@ -4,15 +4,7 @@ import json
 
 import pytest
 
-from tests.support.hubs import HubProcess, Sink, small_workspace
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
+from tests.support.hubs import HubProcess, small_workspace
 
 
 @pytest.fixture

@@ -1,19 +1,9 @@
 """Numbers from a partner's post to a target's wire, through a real hub: not a digit is lost on the way (INPUTS on numbers)."""
 
-import pytest
-
-from tests.support.hubs import HubProcess, Sink, small_workspace
+from tests.support.hubs import HubProcess, small_workspace
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 NUMBERS = (b"1234567890123456789", b"0.10", b"19.99", b"1234567890123456.78")
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def test_ids_and_amounts_arrive_unchanged_and_sums_are_exact(tmp_path, sink, store_url):

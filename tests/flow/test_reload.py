@@ -13,19 +13,11 @@ from hub.cli.watch import Watch
 from hub.core.errors import BadWorkspace
 from hub.flow.revisions import apply
 from hub.store import open_store
-from tests.support.hubs import HubProcess, Sink, small_workspace
+from tests.support.hubs import HubProcess, small_workspace
 from tests.support.waiting import wait_until
 
 SECONDS = float(os.environ.get("HUB_TEST_RELOAD_S", "12"))
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def marked(folder, turn):

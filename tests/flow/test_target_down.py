@@ -2,16 +2,8 @@
 
 import pytest
 
-from tests.support.hubs import ORDER, HubProcess, Sink, small_workspace
+from tests.support.hubs import ORDER, HubProcess, small_workspace
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture

@@ -7,19 +7,11 @@ from collections import Counter
 import pytest
 
 from hub.catalog import check
-from tests.support.hubs import HubProcess, Sink
+from tests.support.hubs import HubProcess
 from tests.support.versioned import new_order, old_order, versioned
 from tests.support.waiting import wait_until
 
 PATH = "/api/shop/order.placed"
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture
