@@ -59,6 +59,7 @@ for command in (
     interfaces.openapi,
     interfaces.asyncapi,
     interfaces.schema,
+    interfaces.handbook,
     mapping.new,
     mapping.map_,
 ):

@@ -14,6 +14,7 @@ from hub.catalog.shape import published
 from hub.catalog.system import SHAPE as SYSTEM
 from hub.cli.output import console, say, told
 from hub.core import json
+from hub.core.handbook import pages
 from hub.core.interface import asyncapi as make_asyncapi
 from hub.core.interface import openapi as make_openapi
 from hub.core.message import Json, Ref
@@ -71,6 +72,22 @@ def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
 def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
     """AsyncAPI 3.0 of all messages, with the workspace's samples."""
     _written(settings, system, out, make_asyncapi)
+
+
+@click.command("docs")
+@click.option("--markdown", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder that the pages are written into.")
+@_system
+@click.pass_obj
+@told
+def handbook(settings: Settings, folder: Path, system: str | None) -> None:
+    """A Markdown page for each message: purpose, versions, fields, a sample, and what changed between versions."""
+    made = catalog.load(settings.workspace)
+    samples = _samples(settings.workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(made.systems):
+        for file, text in pages(made.systems[name], samples).items() if system in (None, name) else ():
+            (folder / file).write_text(text, "utf-8")
+            console.print(str(folder / file), markup=False)
 
 
 @click.command()

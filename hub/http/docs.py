@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 from flask import Blueprint, Response, g
 
 from hub import __version__
 from hub.core import json
+from hub.core.contract import Contract
+from hub.core.handbook import rows
 from hub.core.interface import asyncapi, openapi
 from hub.core.message import Json
-from hub.core.system import LIVE, System
-from hub.core.types import MISSING, Shape, field_of, item_of, names_of, of_schema, required_of
+from hub.core.specimen import specimen
+from hub.core.system import LIVE, Accept, Emit, System, Version
+from hub.core.types import of_schema
 from hub.flow.hub import Hub
 from hub.http import auth
 from hub.http.codes import MEANINGS
 
 TITLE = "Crossdock"
-MAX_DEPTH = 8
-_POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_POLICY = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+}
+SCRIPT = Path(__file__).parent / "try.js"
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}"
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc;vertical-align:top}"
@@ -53,6 +59,11 @@ def blueprint(hub: Hub) -> Blueprint:
         """The same for people."""
         return Response(_page(mine()), content_type="text/html; charset=utf-8", headers=_POLICY)
 
+    @pages.get("/docs/try.js")
+    def script() -> Response:
+        """The one script of the page: it signs and posts. Open to everybody: there is nothing in it."""
+        return Response(SCRIPT.read_bytes(), content_type="text/javascript; charset=utf-8")
+
     @pages.get("/docs/errors")
     def errors() -> Response:
         rows = "".join(
@@ -77,36 +88,34 @@ def _page(systems: list[System]) -> str:
     parts.append("<a href=/docs/errors>What each code means</a>.</p>")
     for system in systems:
         parts.append(f"<h2>{escape(system.title)} <code>{escape(system.name)}</code></h2>")
-        sides = [(f"POST /api/v{{N}}/{system.name}/{name}", one.about, one.versions, one.contracts) for name, one in system.emits.items()]
-        sides += [(f"the hub calls {one.method} {one.path} ({name})", one.about, one.versions, one.contracts) for name, one in system.accepts.items()]
-        for title, about, versions, contracts in sides:
-            parts.append(f"<h3><code>{escape(title)}</code></h3><p>{escape(about)}</p>")
-            for number, version in sorted(versions.items()):
-                if version.state in LIVE and number in contracts:
-                    until = f", until {version.sunset}" if version.sunset else ""
-                    parts.append(f'<h4 class="{"old" if version.sunset else ""}">Version {number}: {version.state.value}{escape(until)}</h4>')
-                    rows = "".join(_rows(of_schema(contracts[number].schema), "", 0))
-                    parts.append(
-                        f"<table><thead><tr><th>field</th><th>kind</th><th>required</th><th>values and limits</th></tr></thead><tbody>{rows}</tbody></table>"
-                    )
-    return "".join(parts) + "</body></html>\n"
+        for name, emit in system.emits.items():
+            parts.append(f"<h3><code>{escape(f'POST /api/v{{N}}/{system.name}/{name}')}</code></h3><p>{escape(emit.about)}</p>")
+            parts += [_version(number, version, emit.contracts[number], f"/api/v{number}/{system.name}/{name}") for number, version in _live(emit)]
+        for name, accept in system.accepts.items():
+            parts.append(f"<h3><code>{escape(f'the hub calls {accept.method} {accept.path}')}</code> {escape(name)}</h3><p>{escape(accept.about)}</p>")
+            parts += [_version(number, version, accept.contracts[number], None) for number, version in _live(accept)]
+    return "".join(parts) + '<script src="/docs/try.js"></script></body></html>\n'
 
 
-def _rows(shape: Shape, under: str, depth: int) -> list[str]:
-    if depth > MAX_DEPTH:
-        return []
-    rows: list[str] = []
-    required = required_of(shape)
-    for name in sorted(names_of(shape), key=lambda one: (one not in required, one)):
-        found = field_of(shape, name)
-        limits = ", ".join(sorted(map(str, found.values))) if found.values else f"up to {found.longest} characters" if found.longest is not None else ""
-        notes = [limits, *sorted(found.formats), "personal" if found.personal else ""]
-        kinds = " or ".join(sorted((found.kinds or frozenset({"anything"})) - {MISSING}))
-        cells = (f"{under}{name}", kinds, "yes" if name in required else "", "; ".join(note for note in notes if note))
-        rows.append(
-            "<tr>" + "".join(f"<td>{f'<code>{escape(cell)}</code>' if index == 0 else escape(cell)}</td>" for index, cell in enumerate(cells)) + "</tr>"
-        )
-        inner = item_of(found) if found.may("array") else found
-        if inner.may("object"):
-            rows += _rows(inner, f"{under}{name}{'[]' if found.may('array') else ''}.", depth + 1)
-    return rows
+def _live(message: Emit | Accept) -> list[tuple[int, Version]]:
+    return [(number, version) for number, version in sorted(message.versions.items()) if version.state in LIVE and number in message.contracts]
+
+
+def _version(number: int, version: Version, contract: Contract, path: str | None) -> str:
+    until = f", until {version.sunset}" if version.sunset else ""
+    head = f'<h4 class="{"old" if version.sunset else ""}">Version {number}: {version.state.value}{escape(until)}</h4>'
+    cells = rows(of_schema(contract.schema))
+    lines = "".join(f"<tr><td><code>{escape(a)}</code></td><td>{b}</td><td>{'yes' if c else ''}</td><td>{escape(d)}</td></tr>" for a, b, c, d in cells)
+    table = f"<table><thead><tr><th>field</th><th>kind</th><th>required</th><th>values and limits</th></tr></thead><tbody>{lines}</tbody></table>"
+    return head + table + (_form(path, specimen(contract.schema)) if path is not None else "")
+
+
+def _form(path: str, example: Json) -> str:
+    """Try it: the post is signed in the browser and sent to this hub; key and secret stay in the page. Without scripts it is not shown."""
+    text = escape(json.encode(example).decode())
+    return (
+        f'<form class="try" data-path="{escape(path)}" hidden><p><label>Key <input name="key" autocomplete="off" size="40"></label> '
+        '<label>Secret <input name="secret" type="password" autocomplete="off" size="40"></label></p>'
+        f'<p><label>Message<br><textarea name="body" rows="8" cols="90" spellcheck="false">{text}</textarea></label></p>'
+        '<p><button type="submit">Sign and post</button></p><pre role="status" aria-live="polite" hidden></pre></form>'
+    )
