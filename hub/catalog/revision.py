@@ -28,7 +28,12 @@ def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]
     files: dict[str, str] = {}
     if not (folder / "routes.yaml").exists():
         found.add("routes.yaml", (1, 1), Check.MISSING_FILE, f"{folder} has no routes.yaml", "run hub in a workspace, or make one: hub init DIR")
-    for path in _paths(folder):
+    try:
+        paths = list(_paths(folder))
+    except OSError as error:  # half a workspace is none: nothing is read
+        found.add("routes.yaml", (1, 1), Check.UNREADABLE, f"a folder changed while it was read: {error.strerror}", "run it again")
+        return {}
+    for path in paths:
         name = path.relative_to(folder).as_posix()
         if len(files) >= MAX_FILES:
             found.add(name, (1, 1), Check.TOO_LARGE, f"the workspace has more than {MAX_FILES} files")

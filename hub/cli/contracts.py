@@ -23,6 +23,8 @@ from hub.flow.revisions import Revisions
 from hub.main import open_serving
 from hub.settings import Settings
 
+NOWHERE = "file"  # the system of a contract that lies in no system's folder
+
 
 @click.group()
 def contracts() -> None:
@@ -153,6 +155,8 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
 def try_(settings: Settings, file: Path, version: str | None, since: timedelta, as_json: bool) -> None:
     """How many stored messages the contract in FILE would refuse, by caller and place. Exits 1 if any. Changes nothing."""
     ref = Ref.parse(version) if version else _by_path(file)
+    if ref.system == NOWHERE:
+        raise ValueError(f"{file} does not say what it is a candidate for. Add --type, such as --type oms/order.created@1.")
     candidate = compile_contract(ref, json.decode(file.read_bytes()))
     with open_serving(settings, writer=False) as store, Progress(console=errors, transient=True, disable=as_json) as progress:
         task = progress.add_task("messages", total=None)
@@ -161,6 +165,8 @@ def try_(settings: Settings, file: Path, version: str | None, since: timedelta, 
         say(found.as_json())
     else:
         console.print(f"{found.refused} of {found.messages} messages of {ref.type} since {found.since:%Y-%m-%d %H:%M} UTC would be refused.")
+        if found.unreadable:
+            console.print(f"{found.unreadable} cannot be read any more, and are not judged.")
         rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]
         table("", ["caller", "where", "wanted", "messages", "such as"], rows)
     if found.refused:
@@ -184,7 +190,7 @@ def _by_path(path: Path) -> Ref:
     found = re.fullmatch(r"(.+)\.v([1-9][0-9]{0,3})\.json", path.name)
     parts = path.resolve().parts
     if found is None or len(parts) < 3 or parts[-2] != "contracts":
-        return Ref("file", "candidate", 1)
+        return Ref(NOWHERE, "candidate", 1)
     return Ref(parts[-3], found[1], int(found[2]))
 
 

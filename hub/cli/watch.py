@@ -39,7 +39,10 @@ class Watch:
     def _run(self) -> None:
         before = self._known
         while not self._stopping.wait(POLL_S):
-            now = self._look()
+            try:
+                now = self._look()
+            except OSError:
+                continue  # a folder went away in the midst of the look (a checkout, a rename): the next look sees what there is
             if now == before and now != self._known:
                 self._known = now
                 self._apply()

@@ -100,8 +100,8 @@ class _Found:
 def compare(old: Contract, new: Contract) -> Comparison:
     """What changes from `old` to `new`."""
     changes = [_proven(one, old, new) for one in _nodes(old.schema, old.schema, new.schema, new.schema, (), 0)]
-    rules = sorted({text for _, text in new.rules} ^ {text for _, text in old.rules})
-    changes += [Change("", f"A rule between fields came or went: {rule}", Effect.UNDECIDED) for rule in rules]
+    rules = sorted({(text, rule.text) for rule, text in new.rules} ^ {(text, rule.text) for rule, text in old.rules})
+    changes += [Change("", f"A rule between fields came, went or changed: {text} ({rule})", Effect.UNDECIDED) for text, rule in rules]
     return Comparison(tuple(change for number, change in enumerate(changes) if change not in changes[:number]))
 
 
@@ -129,25 +129,23 @@ def _without(document: Any, at: tuple[str, ...]) -> Any:
 
 
 def _nodes(old_root: Any, old: Any, new_root: Any, new: Any, at: tuple[str, ...], depth: int) -> Iterator[_Found]:
-    if old == new and old_root == new_root:
+    if _same(old, new) and _same(old_root, new_root):
         return
     if depth > MAX_DEPTH or not isinstance(old, dict) or not isinstance(new, dict):
-        if old != new:
+        if not _same(old, new):
             yield _Found(at, "It is written in another way", Effect.UNDECIDED)
         return
-    for word in _CHOICES:
-        if old.get(word) != new.get(word):
-            yield _Found(at, f"`{word}` changed", Effect.UNDECIDED)
+    yield from _unfollowed(old_root, old, new_root, new, at)
     one, other = joined(old_root, old), joined(new_root, new)
     for word in sorted((one.keys() | other.keys()) - _COMPARED):
-        if one.get(word) != other.get(word) and not word.startswith("x-"):
+        if not _same(one.get(word), other.get(word)) and not word.startswith("x-"):
             yield _Found(at, f"`{word}` changed", Effect.UNDECIDED)
     yield from _kinds(one, other, at)
     yield from _values(one, other, at)
     yield from _limits(one, other, at)
     for word in ("pattern", "format", "uniqueItems", "multipleOf"):
         yield from _asked(word, one.get(word), other.get(word), at)
-    for word in ("x-pii", "x-money", "x-unit"):
+    for word in ("x-pii", "x-money", "x-unit", "x-zone"):
         if one.get(word) != other.get(word):
             yield _Found(at, f"{word} was {one.get(word)!r} and is {other.get(word)!r}", Effect.SAME)
     yield from _fields(old_root, one, new_root, other, at, depth)
@@ -155,6 +153,44 @@ def _nodes(old_root: Any, old: Any, new_root: Any, new: Any, at: tuple[str, ...]
         yield from _nodes(old_root, one["items"], new_root, other["items"], (*at, "*"), depth + 1)
     elif one.get("items") != other.get("items"):
         yield _Found(at, "What its elements may be changed", Effect.UNDECIDED)
+
+
+# Words whose schemas are compared as they are written, not followed. A reference in them may lead to something that changed.
+_UNFOLLOWED = (*_CHOICES, "additionalProperties", "unevaluatedProperties", "unevaluatedItems")
+
+
+def _unfollowed(old_root: Any, old: dict[str, Any], new_root: Any, new: dict[str, Any], at: tuple[str, ...]) -> Iterator[_Found]:
+    moved = not _same(old_root.get("$defs"), new_root.get("$defs")) if isinstance(old_root, dict) and isinstance(new_root, dict) else True
+    for word in _UNFOLLOWED:
+        if not _same(old.get(word), new.get(word)):
+            if word in _CHOICES:
+                yield _Found(at, f"`{word}` changed", Effect.UNDECIDED)
+        elif word in old and _refers(old[word]) and (moved or _refers_to_root(old[word])) and not _same(old_root, new_root):
+            yield _Found(at, f"What `{word}` refers to changed, perhaps", Effect.UNDECIDED)
+
+
+def _refers(node: Any) -> bool:
+    if isinstance(node, dict):
+        return "$ref" in node or any(_refers(one) for one in node.values())
+    return isinstance(node, list) and any(_refers(one) for one in node)
+
+
+def _refers_to_root(node: Any) -> bool:
+    """Whether a reference leads elsewhere than into `$defs`: then any change of the document may be behind it."""
+    if isinstance(node, dict):
+        return ("$ref" in node and not str(node["$ref"]).startswith("#/$defs/")) or any(_refers_to_root(one) for one in node.values())
+    return isinstance(node, list) and any(_refers_to_root(one) for one in node)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON: 1 is not true, though Python says so; 1 and 1.0 are one number."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    return bool(one == other)
 
 
 _EXAMPLES: dict[str, Any] = {"string": "text", "integer": 1, "number": Decimal("1.5"), "boolean": True, "null": None, "object": {}, "array": []}
@@ -190,7 +226,7 @@ def _said(kinds: frozenset[str] | None) -> str:
 def _values(one: dict[str, Any], other: dict[str, Any], at: tuple[str, ...]) -> Iterator[_Found]:
     before = one.get("enum", [one["const"]] if "const" in one else None)
     after = other.get("enum", [other["const"]] if "const" in other else None)
-    if before == after:
+    if _same(before, after):
         return
     if before is None:
         assert after is not None
@@ -199,10 +235,10 @@ def _values(one: dict[str, Any], other: dict[str, Any], at: tuple[str, ...]) -> 
         yield _Found(at, "Any value is taken now", Effect.WIDENS, specimen({**other, "type": other.get("type", "string")}))
     else:
         for value in before:
-            if value not in after:
+            if not any(_same(value, one_) for one_ in after):
                 yield _Found(at, f"The value {value!r} is no longer taken", Effect.NARROWS, value)
         for value in after:
-            if value not in before:
+            if not any(_same(value, one_) for one_ in before):
                 yield _Found(at, f"The value {value!r} is new", Effect.WIDENS, value)
 
 

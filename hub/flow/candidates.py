@@ -8,7 +8,7 @@ from datetime import datetime
 
 from hub.core import json
 from hub.core.contract import Contract
-from hub.core.errors import Refused
+from hub.core.errors import Fault, GiveUp, Refused
 from hub.core.message import Json
 from hub.flow.usage import ELEMENT
 from hub.store import Store
@@ -35,13 +35,14 @@ class Trial:
     since: datetime
     messages: int = 0
     refused: int = 0
+    unreadable: int = 0  # bodies that no contract can be asked about
     groups: list[Group] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Json]:
         groups: list[Json] = [
             {"caller": one.caller, "pointer": one.pointer, "want": one.want, "number": one.number, "messages": list(one.messages)} for one in self.groups
         ]
-        return {"since": self.since.isoformat(), "messages": self.messages, "refused": self.refused, "groups": groups}
+        return {"since": self.since.isoformat(), "messages": self.messages, "refused": self.refused, "unreadable": self.unreadable, "groups": groups}
 
 
 def try_contract(store: Store, candidate: Contract, *, since: datetime, step: Callable[[], None] = lambda: None) -> Trial:
@@ -53,19 +54,23 @@ def try_contract(store: Store, candidate: Contract, *, since: datetime, step: Ca
         bodies = store.bodies(*(row.id for row in rows))
         for row in rows:
             if row.version == candidate.ref.version and row.id in bodies:
-                _try(trial, groups, candidate, row.id, row.caller, bodies[row.id])
+                _try(trial, groups, candidate, row.id, row.caller, bodies[row.id], row.received_at)
                 step()
         before = rows[-1].id
     trial.groups = sorted(groups.values(), key=lambda one: (-one.number, one.caller, one.pointer))
     return trial
 
 
-def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Contract, id_: str, caller: str, raw: bytes) -> None:
+def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Contract, id_: str, caller: str, raw: bytes, at: datetime) -> None:
     trial.messages += 1
     try:
-        faults = candidate.check(json.decode(raw))
+        payload = json.decode(raw)
+        faults = candidate.check(payload) or candidate.contradictions(payload, now=at)
     except Refused:
-        return  # it cannot be read any more; no contract would change that
+        trial.unreadable += 1
+        return
+    except GiveUp as error:
+        faults = [Fault("", "a message", "one that the contract's rules can be computed of", error.why.text)]
     trial.refused += bool(faults)
     for pointer, want in dict.fromkeys((ELEMENT.sub("/*", fault.pointer), fault.want) for fault in faults):
         group = groups.setdefault((caller, pointer, want), Group(caller, pointer, want))

@@ -13,6 +13,7 @@ from itertools import count
 
 from hub.catalog import Catalog
 from hub.core import json
+from hub.core.contract import Contract
 from hub.core.errors import GiveUp, Refused
 from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
@@ -92,7 +93,7 @@ def what_if(old: Catalog, new: Catalog, messages: Iterable[Stored], *, limits: L
     report = Report()
     for message in messages:
         report.messages += 1
-        found_ = list(_differences(new, make(old, message, limits), make(new, message, limits)))
+        found_ = list(_differences(old, new, make(old, message, limits), make(new, message, limits)))
         report.unchanged += not found_
         for kind, before, after in found_:
             group = report.groups.setdefault(kind, Group())
@@ -173,7 +174,7 @@ def orphans(routes: Sequence[Route]) -> frozenset[tuple[str, str]]:
     return frozenset((route.name, str(to.ref)) for route in routes for to in route.to)
 
 
-def _differences(new: Catalog, one: Made, other: Made) -> Iterator[tuple[Kind, Json, Json]]:
+def _differences(old: Catalog, new: Catalog, one: Made, other: Made) -> Iterator[tuple[Kind, Json, Json]]:
     if one.refused is not None or other.refused is not None:
         if (one.refused is None) != (other.refused is None):
             yield Kind("refused" if other.refused is not None else "accepted"), one.refused, other.refused
@@ -187,7 +188,7 @@ def _differences(new: Catalog, one: Made, other: Made) -> Iterator[tuple[Kind, J
         route, target, _ = key
         if key in one.payloads and key in other.payloads:
             for pointer, was, is_ in _fields(one.payloads[key], other.payloads[key]):
-                yield Kind("field", route, target, _any_element(pointer)), *_masked(new, target, pointer, was, is_)
+                yield Kind("field", route, target, _any_element(pointer)), *_masked(old, new, target, pointer, was, is_)
         elif key in other.faults and key in one.payloads:
             yield Kind("fault_gained", route, target), "made", other.faults[key]
         elif key in one.faults and key in other.payloads:
@@ -212,8 +213,19 @@ def _any_element(at: tuple[str | int, ...]) -> str:
     return "".join("/*" if isinstance(step, int) else f"/{json.escape(step)}" for step in at)
 
 
-def _masked(catalog: Catalog, target: str, at: tuple[str | int, ...], was: Json, is_: Json) -> tuple[Json, Json]:
-    contract = catalog.contract(Ref.parse(target))
-    if contract is not None and contract.is_personal(list(at)):
-        return (MASK if was != _NOTHING else was), (MASK if is_ != _NOTHING else is_)
-    return was, is_
+def _masked(old: Catalog, new: Catalog, target: str, at: tuple[str | int, ...], was: Json, is_: Json) -> tuple[Json, Json]:
+    contracts = [contract for catalog in (old, new) if (contract := catalog.contract(Ref.parse(target))) is not None]
+    return _without_personal(contracts, was, at), _without_personal(contracts, is_, at)
+
+
+def _without_personal(contracts: Sequence[Contract], value: Json, at: tuple[str | int, ...]) -> Json:
+    """The value with everything masked that either contract calls personal, however deep: a change that drops the mark shows no more than before."""
+    if value == _NOTHING:
+        return value
+    if any(contract.is_personal(list(at)) for contract in contracts):
+        return MASK
+    if isinstance(value, dict):
+        return {name: _without_personal(contracts, member, (*at, name)) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_personal(contracts, member, (*at, index)) for index, member in enumerate(value)]
+    return value

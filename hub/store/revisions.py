@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hub.core.errors import HubError
 from hub.store.database import Database
 from hub.store.tables import activation, revision
 
@@ -45,7 +46,7 @@ class Activation:
     despite: tuple[str, ...] = ()
 
 
-class Outdated(ValueError):
+class Outdated(HubError):
     """The active configuration is no longer the one that the change was planned against."""
 
 

@@ -56,3 +56,10 @@ def test_try_says_what_real_messages_would_have_been_refused(hub, candidate, sto
     assert set(group["messages"]) == {one.message.id for one in added[:4]}
     assert hub.run("contracts", "try", str(candidate))[0] == 1
     assert hub.run("contracts", "try", str(hub.environment["HUB_WORKSPACE"]) + "/" + CONTRACT)[0] == 0
+
+
+def test_a_candidate_that_lies_nowhere_must_say_what_it_is_for(hub, candidate, tmp_path):
+    lost = tmp_path / "candidate.json"
+    lost.write_text(candidate.read_text("utf-8"), "utf-8")
+    code, _, err = hub.run("contracts", "try", str(lost))
+    assert (code, "--type" in err) == (2, True)

@@ -141,3 +141,35 @@ def test_a_verdict_of_safe_is_never_wrong(old, new, documents):
 @given(_NODES)
 def test_a_specimen_fits_its_schema(schema):
     assert compile_contract(REF, schema).check(specimen(schema)) == []
+
+
+TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+BEHIND = {
+    "additionalProperties": {"additionalProperties": {"$ref": "#/$defs/x"}},
+    "patternProperties": {"patternProperties": {"^x": {"$ref": "#/$defs/x"}}},
+    "prefixItems": {"properties": {"l": {"type": "array", "prefixItems": [{"$ref": "#/$defs/x"}]}}},
+    "not": {"properties": {"l": {"not": {"$ref": "#/$defs/x"}}}},
+    "unevaluatedProperties": {"unevaluatedProperties": {"$ref": "#/$defs/x"}},
+    "oneOf": {"properties": {"x": {"oneOf": [{"$ref": "#/$defs/x"}]}}},
+}
+
+
+@pytest.mark.parametrize("word", sorted(BEHIND))
+def test_what_changed_behind_a_reference_is_never_called_safe(word):
+    before, after = ({"type": "object", **BEHIND[word], "$defs": {"x": kind}} for kind in (TEXT, WHOLE))
+    assert compared(after, before).safe_for_senders is not True
+    assert compared(copy.deepcopy(before), before).safe_for_senders is True
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [({"enum": [1]}, {"enum": [True]}), ({"const": 0}, {"const": False}), ({"enum": [0, 1]}, {"enum": [False, True]})]
+)
+def test_a_number_is_not_true_or_false(before, after):
+    found = compared({"type": "object", "properties": {"x": after}}, {"type": "object", "properties": {"x": before}})
+    assert found.safe_for_senders is False
+    assert found.safe_for_receivers is False
+
+
+def test_a_rule_of_the_same_words_and_another_expression_is_a_change():
+    before, after = ({"type": "object", "properties": {"a": WHOLE}, "x-consistent": {"a is right": rule}} for rule in ("a > 0", "a > 100"))
+    assert compared(after, before).safe_for_senders is None

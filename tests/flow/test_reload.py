@@ -125,3 +125,26 @@ def test_watch_applies_what_is_saved_whole_and_leaves_the_rest(workspace, store)
         assert store.active() == seen[0] != first
     finally:
         watch.stop()
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_watch_outlives_a_folder_that_goes_away_under_its_look(workspace, store, monkeypatch):
+    apply(store, workspace)
+    seen = []
+    watch = Watch(store, workspace, seen.append)
+    looks = iter([FileNotFoundError("gone"), FileNotFoundError("gone")])
+    look = watch._look
+
+    def gone_for_a_moment():
+        problem = next(looks, None)
+        if problem is not None:
+            raise problem
+        return look()
+
+    monkeypatch.setattr(watch, "_look", gone_for_a_moment)
+    try:
+        routes = workspace / "routes.yaml"
+        routes.write_text(routes.read_text("utf-8").replace("timeout: 5s", "timeout: 6s"), "utf-8")
+        wait_until(lambda: seen, what="the new configuration")
+    finally:
+        watch.stop()

@@ -126,6 +126,20 @@ def test_personal_values_are_masked(workspace, store):
     assert report.groups[Kind("field", *DELIVERY, "/orderNo")].examples[0][1:] == ("***", "***")
 
 
+def test_personal_values_are_masked_within_what_differs_whole(workspace, store):
+    for side, message in (("shop", "order.placed"), ("warehouse", "order.create")):
+        change(workspace, f"adapters/{side}/contracts/{message}.v1.json", '"sku": {', '"sku": {"x-pii": "id", ')
+    old = apply(store, workspace)
+    stored(store, {"orderNo": "SO-1", "items": [{"sku": "SECRET-1", "quantity": 1}, {"sku": "SECRET-2", "quantity": 9}]})
+    # When the list itself differs, and the same change drops the mark in one contract
+    change(workspace, MAPPING, "each: items", "each: items[quantity < 5]")
+    change(workspace, "adapters/warehouse/contracts/order.create.v1.json", '"sku": {"x-pii": "id", ', '"sku": {')
+    report = what_if(old, judge(workspace)[0], recent(store))
+    told = json.dumps(report.as_json())
+    assert "SECRET" not in told
+    assert "***" in told
+
+
 def test_a_plan_tells_changes_findings_what_waits_and_what_if(workspace, store):
     apply(store, workspace)
     store.add([laid(raw=json.dumps(order(1, 1)).encode())])
