@@ -82,6 +82,8 @@ def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
 def handbook(settings: Settings, folder: Path, system: str | None) -> None:
     """A Markdown page for each message: purpose, versions, fields, a sample, and what changed between versions."""
     made = catalog.load(settings.workspace)
+    if system is not None and system not in made.systems:
+        raise ValueError(f"There is no system {system}; there is {', '.join(sorted(made.systems))}.")
     samples = _samples(settings.workspace)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(made.systems):

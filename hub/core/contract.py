@@ -28,6 +28,8 @@ MAX_FAULTS = 50
 MAX_SCHEMA_NODES = 20_000
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
+MASK = "***"
+
 _KEYWORDS = frozenset(
     "$schema $id $ref $defs $comment $anchor title description default examples deprecated readOnly writeOnly type enum const multipleOf maximum"
     " exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains minContains contains"
@@ -93,6 +95,16 @@ class Contract:
         if keyword in {"not", "contains", "minContains", "maxContains", "if"}:
             return Fault(_pointer(path), got, f"what `{keyword}` of the contract allows", "see the contract")
         return Fault(_pointer(path), got, wording.want(node), wording.fix(node, keyword, value))
+
+    def masked(self, value: Json, at: tuple[str | int, ...] = ()) -> Json:
+        """`value`, which stands at `at`, with everything personal in it masked, however deep. For whatever people or logs may see."""
+        if self.is_personal(list(at)):
+            return MASK
+        if isinstance(value, dict):
+            return {name: self.masked(member, (*at, name)) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.masked(member, (*at, index)) for index, member in enumerate(value)]
+        return value
 
     def is_personal(self, path: list[Any]) -> bool:
         """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in recursive schemas too."""

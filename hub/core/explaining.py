@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.core.contract import Contract
 from hub.core.errors import GiveUp
-from hub.core.expression import MISSING, compile_expression
+from hub.core.expression import compile_expression
 from hub.core.message import Json
+from hub.core.places import places
 from hub.core.reads import paths
 from hub.core.syntax import read
 from hub.core.tree import Binary, Block, Node
 
-MASK = "***"
 MAX_SHOWN = 80  # characters of a value
 
 
@@ -29,9 +29,9 @@ class Part:
         return {"text": self.text, "holds": self.holds, "values": dict(self.values)}
 
 
-def explain(text: str, payload: Json, *, now: datetime, is_personal: Callable[[list[str]], bool]) -> list[Part]:
-    """The parts that `and` and `or` join, from left to right, each by itself."""
-    return [_part(one, payload, now, is_personal) for one in split(text)]
+def explain(text: str, payload: Json, *, now: datetime, contract: Contract | None) -> list[Part]:
+    """The parts that `and` and `or` join, from left to right, each by itself. What `contract` calls personal is masked."""
+    return [_part(one, payload, now, contract) for one in split(text)]
 
 
 def split(text: str) -> list[str]:
@@ -52,7 +52,7 @@ def _split(text: str, start: int, end: int, node: Node) -> list[str]:
     return [text[start:end].strip()]
 
 
-def _part(text: str, payload: Json, now: datetime, is_personal: Callable[[list[str]], bool]) -> Part:
+def _part(text: str, payload: Json, now: datetime, contract: Contract | None) -> Part:
     try:
         holds: bool | None = compile_expression(text).holds(payload, now=now)
     except (GiveUp, ValueError):
@@ -60,26 +60,19 @@ def _part(text: str, payload: Json, now: datetime, is_personal: Callable[[list[s
     values: dict[str, Json] = {}
     try:
         for path in paths(text):
-            found = _value(".".join(path), payload, now)
-            if found is not MISSING:
-                values[".".join(path)] = MASK if is_personal(list(path)) else _short(found)
+            found = [one if contract is None else contract.masked(one, place) for place, one in places(payload, path)]
+            if found:
+                values[".".join(path)] = _short(found[0] if len(found) == 1 else found)
     except ValueError:
         pass
     return Part(text, holds, values)
 
 
-def _value(path: str, payload: Json, now: datetime) -> object:
-    try:
-        return compile_expression(path).evaluate(payload, now=now)
-    except (GiveUp, ValueError):
-        return MISSING
-
-
-def _short(value: object) -> Json:
+def _short(value: Json) -> Json:
     if isinstance(value, dict):
         return f"an object of {len(value)} fields"
     if isinstance(value, list):
         return [_short(one) for one in value[:10]]
     if isinstance(value, str) and len(value) > MAX_SHOWN:
         return value[:MAX_SHOWN] + "…"
-    return value  # type: ignore[return-value]
+    return value

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from hub.core.json import escape
 from hub.core.message import Json
+from hub.core.places import ELEMENT
 from hub.core.reads import Names, called, paths
 from hub.core.syntax import read
 from hub.core.tree import Call, Literal, Variable, walk
 
-ELEMENT = "*"
 _NUMBERED = re.compile(r"\.([0-9]{1,6})(?=\.|\[|$)")  # our plain paths have `items.0.sku` too
 
 

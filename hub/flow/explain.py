@@ -50,7 +50,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
                 or (target is not None and not any(str(to.ref) == target for to in route.to))
             ):
                 continue
-            parts = explain(condition.text, payload, now=at, is_personal=against.is_personal if against is not None else lambda _: False)
+            parts = explain(condition.text, payload, now=at, contract=against)
             holds = condition.holds(payload, now=at)
             line: dict[str, Json] = {
                 "route": route.name,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hub.catalog import Catalog, mapping_document
 from hub.core import json
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp, Refused
 from hub.core.json import LIMITS
-from hub.core.lineage import ELEMENT, Origin, forwards, lineage
+from hub.core.lineage import Origin, forwards, lineage
 from hub.core.message import Json, Ref
+from hub.core.places import places
 from hub.flow.render import found, source_part, upgraded
 from hub.flow.revisions import Revisions
 from hub.store import DeliveryRow, MessageRow, Store
 
-MASK = "***"
 MAX_SHOWN = 10  # values of one place
 
 
@@ -79,19 +77,8 @@ def _named(lookups: dict[str, Json]) -> dict[str, Json]:
 def _shown(contract: Contract | None, value: Json, pointer: str) -> Json:
     """What stands at a place; of many, the first few. Masked where the contract says that it is personal."""
     names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:] if name]
-    places = list(_at(value, names, ()))
-    seen: list[Json] = [MASK if contract is not None and contract.is_personal(list(place)) else one for place, one in places[:MAX_SHOWN]]
+    found_ = list(places(value, names))
+    seen: list[Json] = [one if contract is None else contract.masked(one, place) for place, one in found_[:MAX_SHOWN]]
     if not seen:
         return None
-    return seen[0] if len(places) == 1 else seen
-
-
-def _at(value: Json, names: list[str], place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Json]]:
-    if not names:
-        yield place, value
-    elif isinstance(value, list):
-        rest = names[1:] if names[0] == ELEMENT else names
-        for index, one in enumerate(value):
-            yield from _at(one, rest, (*place, index))
-    elif isinstance(value, dict) and names[0] in value:
-        yield from _at(value[names[0]], names[1:], (*place, names[0]))
+    return seen[0] if len(found_) == 1 else seen

@@ -62,6 +62,8 @@ def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = Q
     routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not others)
     mappings = tuple(f"{source} -> {target}" for source, target in sorted(catalog.mappings) if source == ref)
     reasons = [f"{one.caller} sent {one.number}, the last on {one.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}" for one in recent]
+    keys = store.keys()
+    reasons += [f"the key {key.id} ({key.name}) is pinned to it" for key in keys if key.pins.get(ref.type) == ref.version and key.revoked_at is None]
     if routes:
         reasons.append(f"it is the only live version, and {', '.join(routes)} would get nothing any more")
     return Retirement(ref, tuple(reasons), used, routes, mappings, store.count_open(ref))

@@ -11,7 +11,8 @@ from hub.core.json import escape
 from hub.core.message import Json, Ref
 from hub.store import Store, Used
 
-MAX_FIELDS = 2_000  # of one contract version: names that a sender makes up must not fill the memory
+MAX_FIELDS = 500  # of one contract version and caller: names that a sender makes up fill its own room, nobody else's
+MAX_PATH = 200  # characters of a place
 MAX_DEPTH = 16
 REFUSED = "refused"  # no field's name: those begin with a slash
 ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)  # of a pointer: whichever element it is
@@ -25,7 +26,7 @@ class Usage:
         self._lock = threading.Lock()
         self._rows: dict[tuple[Ref, str, str], dict[str, list[int]]] = {}
         self._times: dict[tuple[Ref, str, str], tuple[datetime, datetime]] = {}
-        self._known: dict[Ref, set[str]] = {}
+        self._known: dict[tuple[Ref, str], set[str]] = {}
 
     def saw(self, ref: Ref, caller: str, payload: Json, at: datetime) -> None:
         """One message that was accepted for the first time."""
@@ -35,12 +36,9 @@ class Usage:
         """The same with the fields as given: for a version in shadow, those that it would refuse, and REFUSED."""
         key = (ref, caller, at.date().isoformat())
         with self._lock:
-            known = self._known.setdefault(ref, set())
-            if len(known) + len(fields) > MAX_FIELDS:
-                fields = {field if field in known or len(known) < MAX_FIELDS else OTHER for field in fields}
-            known |= fields
+            known = self._known.setdefault((ref, caller), set())
             row = self._rows.setdefault(key, {})
-            for field in ("", *fields):
+            for field in {"", *(_named(field, known) for field in fields)}:
                 row.setdefault(field, [0])[0] += 1
             first, _ = self._times.get(key, (at, at))
             self._times[key] = (min(first, at), at)
@@ -68,6 +66,16 @@ class Usage:
                     row.setdefault(field, [0])[0] += number
                 first, last = self._times.get(key, times[key])
                 self._times[key] = (min(first, times[key][0]), max(last, times[key][1]))
+
+
+def _named(field: str, known: set[str]) -> str:
+    """The place as it is counted: by its name while there is room, else among the others."""
+    if field in known:
+        return field
+    if len(field) > MAX_PATH or len(known) >= MAX_FIELDS:
+        return OTHER
+    known.add(field)
+    return field
 
 
 def paths(payload: Json, under: str = "", depth: int = 0) -> Iterator[str]:

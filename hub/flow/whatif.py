@@ -13,7 +13,6 @@ from itertools import count
 
 from hub.catalog import Catalog
 from hub.core import json
-from hub.core.contract import Contract
 from hub.core.errors import GiveUp, Refused
 from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
@@ -23,7 +22,6 @@ from hub.store import Lookup, Store
 
 PAGE = 500
 MAX_EXAMPLES = 3
-MASK = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,18 +212,8 @@ def _any_element(at: tuple[str | int, ...]) -> str:
 
 
 def _masked(old: Catalog, new: Catalog, target: str, at: tuple[str | int, ...], was: Json, is_: Json) -> tuple[Json, Json]:
-    contracts = [contract for catalog in (old, new) if (contract := catalog.contract(Ref.parse(target))) is not None]
-    return _without_personal(contracts, was, at), _without_personal(contracts, is_, at)
-
-
-def _without_personal(contracts: Sequence[Contract], value: Json, at: tuple[str | int, ...]) -> Json:
-    """The value with everything masked that either contract calls personal, however deep: a change that drops the mark shows no more than before."""
-    if value == _NOTHING:
-        return value
-    if any(contract.is_personal(list(at)) for contract in contracts):
-        return MASK
-    if isinstance(value, dict):
-        return {name: _without_personal(contracts, member, (*at, name)) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_without_personal(contracts, member, (*at, index)) for index, member in enumerate(value)]
-    return value
+    for catalog in (old, new):  # either says what is personal: a change that drops the mark shows no more than before
+        contract = catalog.contract(Ref.parse(target))
+        if contract is not None:
+            was, is_ = (one if one == _NOTHING else contract.masked(one, at) for one in (was, is_))
+    return was, is_

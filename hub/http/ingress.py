@@ -31,7 +31,8 @@ MAX_BATCH_DETAILS = 1_000  # faults told in one batch's answer: ten thousand bad
 Outcome: TypeAlias = "Receipt | Refused | StoreBusy"
 
 _PATH = re.compile(r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?", re.ASCII)
-_VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII)
+_VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII | re.IGNORECASE)
+_OURS = re.compile(r"vnd\.crossdock", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"([1-9][0-9]{0,3})", re.ASCII)
 # Escapes that would make another path of it, after the routes were judged: dots, slashes, semicolons, controls, escapes of escapes.
 _TRICK = re.compile(r"//|[;\\]|(?:^|/)\.\.?(?:/|$)|%(?:[01][0-9a-f]|2[5ef]|3b|5c|7f|(?![0-9a-f]{2}))", re.ASCII | re.IGNORECASE)
@@ -106,7 +107,10 @@ def _version(request: Request, in_path: str | None) -> int | None:
     """The one contract version that path, API-Version and Accept say; each may be silent, none may contradict. Raises Refused."""
     said = bodies.values(request, "api-version")
     given = {in_path} if in_path else set()
-    given |= {number for value in bodies.values(request, "accept") for number in _VENDOR.findall(value)}
+    for value in bodies.values(request, "accept"):
+        numbers = _VENDOR.findall(value)
+        # A version that is meant and cannot be read is not silence: the post would go in under another one.
+        given |= set(numbers) if len(numbers) == len(_OURS.findall(value)) else {value.strip()[:64]}
     given |= {value.strip() for value in said}
     if not given:
         return None

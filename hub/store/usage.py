@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.core.message import Ref
+from hub.store.add import UNSTORABLE
 from hub.store.database import Database, Insert
 from hub.store.documents import ref_of
 from hub.store.tables import contract_usage
@@ -42,8 +43,16 @@ def add_usage(database: Database, batch: Sequence[Used]) -> None:
         rows = sorted((one.ref.type, one.ref.version, one.day, one.caller, one.field, one.number, stamp(one.first_at), stamp(one.last_at)) for one in batch)
         _ADD.run(connection, rows)
 
-    if batch:
+    if not batch:
+        return
+    try:
         database.write(work)
+    except UNSTORABLE:
+        # One row that cannot be stored must not hold up the others for ever: it is let go, its neighbours are not.
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            add_usage(database, batch[:middle])
+            add_usage(database, batch[middle:])
 
 
 def usage(database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:

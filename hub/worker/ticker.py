@@ -47,8 +47,8 @@ class Ticker:
                     sweep(self._hub)
                 self._hub.pace.look()
                 self._hub.catalogs.refresh()
-                self._hub.usage.flush(self._hub.store)
                 self.ticked_at = time.monotonic()
+                self._hub.usage.flush(self._hub.store)  # last: counts that cannot be written are no reason to count as stuck
             except StoreBusy as error:
                 event("sweep.failed", str(error), level="warning")
             except Exception as error:  # noqa: BLE001  the next tick tries again

@@ -80,6 +80,16 @@ def test_personal_values_are_masked(workspace):
     assert explained(workspace)["conditions"][0]["parts"][1]["values"] == {"orderNo": "***"}
 
 
+def test_personal_values_within_lists_are_masked_too(workspace):
+    for file in ("adapters/shop/contracts/order.placed.v1.json", "adapters/warehouse/contracts/order.create.v1.json"):
+        contract = workspace / file
+        contract.write_text(contract.read_text("utf-8").replace('"sku": {', '"sku": {"x-pii": "id", '), "utf-8")
+    routes = workspace / "routes.yaml"
+    routes.write_text(ROUTES.replace('$count(items) > 5 and orderNo = "X"', '\'"Z" in items.sku and $exists(items[sku = "Q"])\''), "utf-8")
+    found = explained(workspace, {**ORDER, "items": [{"sku": "SECRET", "quantity": 1}, {"sku": "SECRET", "quantity": 2}]})
+    assert "SECRET" not in json.dumps(found)
+
+
 def test_one_target_alone(workspace):
     assert explained(workspace, target="books/order.note@1")["conditions"] == []
     assert len(explained(workspace, target="warehouse/order.create@1")["conditions"]) == 2

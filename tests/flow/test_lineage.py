@@ -32,6 +32,9 @@ def test_values_come_from_the_pinned_revision_and_personal_ones_are_masked(works
     assert fields["/orderNo"] == ("SO-1", [{"path": "/orderNo", "value": "SO-1"}])
     assert fields["/items/*/quantity"] == ([1, 2], [{"path": "/items/*/quantity", "value": [1, 2]}])
     assert fields["/items/*/sku"] == (["***", "***"], [{"path": "/items/*/sku", "value": ["***", "***"]}])
+    # A list around what is personal shows no more than its fields do
+    assert "'A'" not in repr(delivery)
+    assert fields["/items"][0] == [{"sku": "***", "quantity": 1}, {"sku": "***", "quantity": 2}]
     # Forwards, and one field alone
     [forward] = of_message(store, Revisions(store), one.message.id, source="/orderNo")["deliveries"]
     assert [line["field"] for line in forward["fields"]] == ["/orderNo"]

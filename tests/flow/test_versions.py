@@ -61,6 +61,10 @@ def test_the_version_is_said_by_path_header_or_accept_else_pinned_else_the_newes
     assert version(caller, new_order(4), "m4") == 2
     assert version(pinned, old_order(5), "m5") == 1
     assert version(pinned, new_order(6), "m6", "/api/v2/shop/order.placed") == 2
+    assert version(caller, old_order(8), "m8", accept="application/VND.crossdock.V1+json") == 1
+    # What is meant as a version and cannot be read is not taken for silence
+    for number, accept in enumerate(("application/vnd.crossdock.v0+json", "application/vnd.crossdock.v99999+json", "application/vnd.crossdock+json")):
+        assert caller.post(PATH, new_order(20 + number), f"a{number}", accept=accept).status_code == 400
     # What contradicts itself is refused, with what to write
     answer = caller.post("/api/v2/shop/order.placed", new_order(7), "m7", api_version="1")
     assert (answer.status_code, answer.json()["code"]) == (400, 40000)
