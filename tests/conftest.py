@@ -4,10 +4,16 @@ import os
 import secrets
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from hub.store import Store, open_store
+
+# A run that decides about a landing tries the same generated cases each time; at the desk new ones are tried in every run.
+hypothesis.settings.register_profile("landing", derandomize=True, deadline=None)
+if os.environ.get("CI") == "true":
+    hypothesis.settings.load_profile("landing")
 
 POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 
