@@ -6,9 +6,11 @@ A setting NAME is read from the environment variable `HUB_NAME` in capitals; a s
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import available_timezones
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."),
     Entry("host", "127.0.0.1", "Address that the hub listens on."),
     Entry("port", "8080", "Port that the hub listens on."),
+    Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),
+    Entry("zone", "UTC", "Time zone of partners' timestamps that have none of their own, such as Asia/Shanghai."),
     Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
     Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
     Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
@@ -56,6 +60,8 @@ class Settings:
     store: str
     host: str
     port: int
+    public_url: str
+    zone: str
     master_key: str
     allow_cidrs: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     max_body: int
@@ -86,6 +92,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         store=text["store"],
         host=text["host"],
         port=int(_number(text, "port", 0, 65_535)),
+        public_url=_public_url(text),
+        zone=_zone(text),
         master_key=text["master_key"],
         allow_cidrs=_networks(text["allow_cidrs"]),
         max_body=int(_number(text, "max_body", 1_024, 1 << 30)),
@@ -113,6 +121,19 @@ def _number(text: Mapping[str, str], name: str, low: float, high: float) -> floa
     if not low <= value <= high:
         raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not a number from {low:g} to {high:g}.")
     return value
+
+
+def _public_url(text: Mapping[str, str]) -> str:
+    given = text["public_url"] or f"http://{text['host']}:{text['port']}"
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", given):
+        raise BadSetting(f"HUB_PUBLIC_URL={given!r} is no address such as https://hub.example.")
+    return given.rstrip("/")
+
+
+def _zone(text: Mapping[str, str]) -> str:
+    if text["zone"] not in available_timezones():
+        raise BadSetting(f"HUB_ZONE={text['zone']!r} is no time zone; write one such as Asia/Shanghai.")
+    return text["zone"]
 
 
 def _one_of(text: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from hub.catalog.workspace import mapping_documents, read_json
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
 from hub.core.mapping import Example, check_example
+from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
 from hub.core.routing import Route
 
@@ -37,6 +38,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     types(catalog, findings)
     conditions(catalog, {"routes.yaml": document}, findings)
     _unreached(catalog, findings)
+    _unused(catalog, findings)
     _loops(catalog, document, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
@@ -98,18 +100,28 @@ def _examples(catalog: Catalog, files: Mapping[str, str], payloads: Mapping[str,
         for number, example in enumerate(mapping.examples if mapping is not None else ()):
             for line in example_faults(catalog, pair, example, payloads):
                 findings.add(document.file, document.place(("examples", number)), line[0], line[1], line[2])
+    for name, mapping in catalog.foreign.items():
+        document = read_yaml(f"mappings/{name}.yaml", files[f"mappings/{name}.yaml"])
+        for number, example in enumerate(mapping.examples):
+            for line in faults_of(mapping, catalog.contract(mapping.target), example, payloads):
+                findings.add(document.file, document.place(("examples", number)), line[0], line[1], line[2])
 
 
 def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, payloads: Mapping[str, Json]) -> Iterator[tuple[Check, str, str]]:
     """What is wrong with one example: code, text, fix."""
-    mapping, contract = catalog.mapping(*pair), catalog.contract(pair[1])
+    mapping = catalog.mapping(*pair)
+    assert mapping is not None
+    return faults_of(mapping, catalog.contract(pair[1]), example, payloads)
+
+
+def faults_of(mapping: FieldMapping, contract: Contract | None, example: Example, payloads: Mapping[str, Json]) -> Iterator[tuple[Check, str, str]]:
+    """The same for a mapping that is at hand."""
     given = example.given
     if isinstance(given, str):
         if given not in payloads:
             yield Check.NO_SAMPLE, f"there is no sample {given}", did_you_mean(given, payloads)
             return
         given = payloads[given]
-    assert mapping is not None
     try:
         made = mapping.apply(given, now=EXAMPLE_TIME, lookups=example.lookups)
     except GiveUp as error:
@@ -118,7 +130,7 @@ def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, pa
     for line in check_example(example, made):
         yield Check.EXAMPLE_FAILS, line, "mend the mapping, or the example"
     for fault in contract.check(made) if contract is not None else ():
-        yield Check.EXAMPLE_UNFIT, f"what it makes does not fit {pair[1]}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix
+        yield Check.EXAMPLE_UNFIT, f"what it makes does not fit {mapping.target}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix
 
 
 def _trials(catalog: Catalog, document: Document, payloads: Mapping[str, Json], findings: Findings) -> None:
@@ -148,6 +160,13 @@ def _unreached(catalog: Catalog, findings: Findings) -> None:
                 document = read_yaml(f"adapters/{system.name}/system.yaml", catalog.files.get(f"adapters/{system.name}/system.yaml", ""))
                 text = f"no route leads to {system.name}/{name}"
                 findings.add(document.file, document.place(("accepts", name)), Check.UNREACHED, text, "add a route, or take it out")
+
+
+def _unused(catalog: Catalog, findings: Findings) -> None:
+    """A mapping of a foreign body that no hook uses: a leftover, or a slip in the hook's `map`."""
+    used = {read.mapping_name for system in catalog.systems.values() for hook in system.hooks.values() for read in hook.reads}
+    for name in catalog.foreign.keys() - used:
+        findings.add(f"mappings/{name}.yaml", (1, 1), Check.UNREACHED, f"no hook uses {name}", f"write map: {name} in a hook, or remove the file")
 
 
 def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:

@@ -149,6 +149,6 @@ MEANING: dict[Check, str] = {
     Check.NO_OWNER: "A system or route has no owner.",
     Check.MAY_LOOP: "Routes may lead a message back to its own type; only their conditions end it.",
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
-    Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up.",
+    Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
 }

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, List, Map, Scalar, plain
 from hub.catalog.findings import Findings
+from hub.catalog.names import MESSAGE_NAME, SYSTEM_NAME
 from hub.catalog.shape import Either, Free, Key, ListOf, MapOf, Reading, Record, Text
-from hub.catalog.system import MESSAGE_NAME, SYSTEM_NAME
 from hub.core.mapping import BadMapping, Mapping, compile_mapping
 from hub.core.message import Json, Ref
 
@@ -28,20 +28,24 @@ _EXAMPLE = Record(
     what="an example",
     excludes=(("expect", "exactly"),),
 )
-SHAPE = Record(
-    {
-        "from": Key(REF, "the message that is read, such as oms/order.created@1", required=True),
-        "to": Key(REF, "the message that is made, such as wms/outbound.create@1", required=True),
-        "fields": Key(Free(), "the shape of the target; each leaf an expression over the source", required=True),
-        "tables": Key(MapOf(Text(want="a table's name", pattern=_TABLE_NAME), TABLE), "code lists of this mapping"),
-        "examples": Key(ListOf(_EXAMPLE), "what it makes of a sample; held by hub check"),
-    },
-    what="a mapping",
-)
+_REST = {
+    "to": Key(REF, "the message that is made, such as wms/outbound.create@1", required=True),
+    "fields": Key(Free(), "the shape of the target; each leaf an expression over the source", required=True),
+    "tables": Key(MapOf(Text(want="a table's name", pattern=_TABLE_NAME), TABLE), "code lists of this mapping"),
+    "examples": Key(ListOf(_EXAMPLE), "what it makes of a sample; held by hub check"),
+}
+SHAPE = Record({"from": Key(REF, "the message that is read, such as oms/order.created@1", required=True), **_REST}, what="a mapping")
+_FOREIGN_NAME = Text(want="a name for the foreign body, such as kuaidi100-push", pattern=r"[a-z][a-z0-9-]{0,62}")
+# A foreign body has no contract of ours, so its mapping has a name in place of a message, and types are known of its target alone.
+FOREIGN_SHAPE = Record({"from": Key(_FOREIGN_NAME, "what a hook receives", required=True), **_REST}, what="a mapping")
+FOREIGN = "foreign"  # stands for the system of a mapping's source that is none
 
 _FILE = re.compile(
     rf"mappings/({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})--({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})\.yaml", re.ASCII
 )
+
+
+_FOREIGN_FILE = re.compile(r"mappings/(([a-z][a-z0-9-]{0,62}?)--[a-z0-9][a-z0-9.-]{0,150})\.yaml", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,28 @@ def named(file: str) -> tuple[Ref, Ref] | None:
         return None
     source, message, version, target, other, another = (found[index] for index in (1, 2, 4, 5, 6, 8))
     return Ref(source, message, int(version)), Ref(target, other, int(another))
+
+
+def foreign_name(file: str) -> str | None:
+    """The name by which a hook uses the mapping of a foreign body: its file's, without folder and ending. None if the file is no such."""
+    found = _FOREIGN_FILE.fullmatch(file)
+    return found[1] if found and named(file) is None else None
+
+
+def read_foreign(document: Document, shared: dict[str, dict[str, Json]], findings: Findings) -> MappingFile | None:
+    """The mapping of a foreign body, for `hooks:`."""
+    assert document.root is not None
+    before = len(findings.errors)
+    values = FOREIGN_SHAPE.read(document.root, Reading(document.file, findings))
+    found = _FOREIGN_FILE.fullmatch(document.file)
+    assert found
+    if values and values.get("from") and values["from"] != found[2]:
+        text = f"from is {values['from']}, the file's name says {found[2]}"
+        findings.add(document.file, document.place(("from",)), Check.FILE_NAME, text, f"from: {found[2]}, or rename the file")
+    if not values or not values.get("to"):
+        return None
+    source, target = Ref(FOREIGN, found[2], 1), Ref.parse(values["to"])
+    return MappingFile(source, target, _compiled(document, shared, findings, source) if len(findings.errors) == before else None, document)
 
 
 def read_table(document: Document, findings: Findings) -> dict[str, Json]:
@@ -98,7 +124,7 @@ def _name_from(values: dict[str, str] | None) -> str:
     return "name it like mappings/oms.order.created.v1--wms.outbound.create.v1.yaml"
 
 
-def _compiled(document: Document, shared: dict[str, dict[str, Json]], findings: Findings) -> Mapping | None:
+def _compiled(document: Document, shared: dict[str, dict[str, Json]], findings: Findings, source: Ref | None = None) -> Mapping | None:
     assert isinstance(document.root, Map)
     # The shape has read it without a finding, so this walk over the same nodes has none to report either.
     whole = plain(document.root, document.file, Findings())
@@ -111,6 +137,8 @@ def _compiled(document: Document, shared: dict[str, dict[str, Json]], findings: 
         findings.add(document.file, document.place(("tables", name)), Check.DOUBLE_NAME, text, "keep one, or give one another name")
     tables: dict[str, Json] = {name: dict(shared[name]) for name in sorted(used & shared.keys())}
     document_with_tables: dict[str, Json] = {**whole, "tables": {**tables, **own}} if tables or own else whole
+    if source is not None:
+        document_with_tables = {**document_with_tables, "from": str(source)}
     try:
         return compile_mapping(document_with_tables)
     except BadMapping as error:

@@ -359,6 +359,23 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """One of a shape, or a list of such. Reads as (list, whether it was written as one); elements that could not be read are None."""
+
+    element: Shape
+    most: int = 100
+
+    def read(self, node: Node, reading: Reading) -> tuple[list[Any], bool] | None:
+        if not isinstance(node, List):
+            return [self.element.read(node, reading)], False
+        values = ListOf(self.element, most=self.most).read(node, reading)
+        return None if values is None else (values, True)
+
+    def schema(self) -> dict[str, Json]:
+        return {"anyOf": [self.element.schema(), ListOf(self.element, most=self.most).schema()]}
+
+
+@dataclass(frozen=True, slots=True)
 class Single:
     """A mapping with exactly one name: `{wms/outbound.create@1: {...}}`. Reads as (name, value)."""
 

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from ipaddress import ip_network
 from typing import Any
 
+from hub.catalog import hooks
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Node
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.mappings import MappingFile
+from hub.catalog.names import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
 from hub.catalog.shape import Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
 from hub.core.contract import Contract
 from hub.core.message import Ref
 from hub.core.system import LIVE, Accept, Emit, Outbound, Setting, System, Version, VersionState
 from hub.kit.addresses import judge_url
 
-SYSTEM_NAME = r"[a-z][a-z0-9-]{0,39}"
-MESSAGE_NAME = r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*"
 REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[^\s\x00-\x1f]{1,300}"
-LATER = frozenset({"hooks", "polls", "alerts", "tests"})
+LATER = frozenset({"polls", "alerts", "tests"})
 _LATER_SCHEMES = ("hmac", "api-key", "oauth2", "mtls")
 
 _DATE = Text(want="a date such as 2026-06-01", pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -101,6 +103,7 @@ SHAPE = Record(
         "emits": Key(MapOf(_MESSAGE, _EMIT), "messages that it sends to the hub"),
         "accepts": Key(MapOf(_MESSAGE, _ACCEPT), "messages that the hub sends to it"),
         "auth": Key(_AUTH, "signatures in and out"),
+        "hooks": Key(MapOf(Text(want="a hook's name such as track-push", pattern=HOOK_NAME), hooks.HOOK), "foreign webhooks under /in/<system>/<hook>"),
         "settings": Key(MapOf(Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"), _SETTING), "read from HUB_<SYSTEM>_<SETTING>"),
     },
     later=LATER,
@@ -119,7 +122,7 @@ class Contracts:
     declared: set[Ref] = field(default_factory=set)
 
 
-def read(document: Document, folder: str, contracts: Contracts, findings: Findings) -> System:
+def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping[str, MappingFile], findings: Findings) -> System:
     """The system as far as it can be understood. What is wrong stands in `findings`; a part that is wrong is left out or takes its default.
 
     `folder` is the name that counts: a system whose `name` differs is reported, and goes on under its folder's name, so that one
@@ -151,6 +154,7 @@ def read(document: Document, folder: str, contracts: Contracts, findings: Findin
         inbound_form=inbound.get("form") or "default",
         outbound=_outbound(auth.get("outbound") or {}, document, findings),
         settings=settings,
+        hooks=hooks.read(folder, values.get("hooks") or {}, foreign, document, findings),
     )
 
 

@@ -52,6 +52,9 @@ class Coverage:
 
 def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverage]:
     """Checks every mapping; gives how far each could be decided."""
+    for name, mapping in catalog.foreign.items():
+        # What comes in has no contract of ours: leaves over it are undecided, and what the target wants is held all the same.
+        _Typing(catalog, (mapping.source, mapping.target), findings, file=f"mappings/{name}.yaml").run()
     return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
 
 
@@ -68,8 +71,8 @@ def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Co
 
 
 class _Typing:
-    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: tuple[str, ...] = ()) -> None:
-        self._file = file_name(*pair)
+    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: tuple[str, ...] = (), file: str = "") -> None:
+        self._file = file or file_name(*pair)
         self._document: Document = read_yaml(self._file, catalog.files.get(self._file, ""))
         self._findings = findings
         source, target = catalog.contract(pair[0]), catalog.contract(pair[1])

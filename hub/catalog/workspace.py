@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hub.catalog import hooks as hook_files
 from hub.catalog import mappings as mapping_files
 from hub.catalog import routes as route_files
 from hub.catalog import system as system_files
@@ -34,8 +35,10 @@ _POSITION = re.compile(r"(?:position|byte) (\d+)")
 
 def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
     """The catalogue as far as it can be understood. It is sound only if `findings` has no error."""
-    systems = _systems(files, findings)
-    known = _mappings(files, systems, findings)
+    shared = _tables(files, findings)
+    foreign = _foreign(files, shared, findings)
+    systems = _systems(files, foreign, findings)
+    known = _mappings(files, systems, shared, findings)
     document = _document("routes.yaml", files.get("routes.yaml", ""), findings) if "routes.yaml" in files else None
     written = route_files.read(document, findings) if document is not None else None
     routes = tuple(_routes(written, systems, known, findings)) if written is not None else ()
@@ -53,6 +56,7 @@ def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
         routes=routes,
         targets=dict(written.targets) if written is not None else {},
         mappings={pair: found.mapping for pair, found in known.items() if found.mapping is not None},
+        foreign={name: found.mapping for name, found in foreign.items() if found.mapping is not None},
         warnings=tuple(findings.warnings),
         _routes_from=by_source(routes),
     )
@@ -76,15 +80,19 @@ def read_json(name: str, text: str, findings: Findings) -> Json:
         return None
 
 
-def _systems(files: Mapping[str, str], findings: Findings) -> dict[str, System]:
+def _systems(files: Mapping[str, str], foreign: Mapping[str, MappingFile], findings: Findings) -> dict[str, System]:
     contracts = _contracts(files, findings)
     systems: dict[str, System] = {}
+    documents: dict[str, Document] = {}
     for name, text in files.items():
         found = _SYSTEM.fullmatch(name)
         if found:
             document = _document(name, text, findings)
             if document is not None:
-                systems[found[1]] = system_files.read(document, found[1], contracts.setdefault(found[1], Contracts()), findings)
+                documents[found[1]] = document
+                systems[found[1]] = system_files.read(document, found[1], contracts.setdefault(found[1], Contracts()), foreign, findings)
+    for folder, document in documents.items():
+        hook_files.judge(document, systems[folder], systems, findings)
     for folder, known in contracts.items():
         if f"adapters/{folder}/system.yaml" not in files:
             findings.add(
@@ -142,16 +150,34 @@ def _place_of_pointer(text: str, pointer: str) -> tuple[int, int]:
     return place_at(text, at)
 
 
-def _mappings(files: Mapping[str, str], systems: Mapping[str, System], findings: Findings) -> dict[tuple[Ref, Ref], MappingFile]:
+def _foreign(files: Mapping[str, str], shared: dict[str, dict[str, Json]], findings: Findings) -> dict[str, MappingFile]:
+    """The mappings of what hooks receive, by name."""
+    known: dict[str, MappingFile] = {}
+    for file, text in files.items():
+        name = mapping_files.foreign_name(file)
+        document = _document(file, text, findings) if name is not None else None
+        found = mapping_files.read_foreign(document, shared, findings) if document is not None else None
+        if name is not None and found is not None:
+            known[name] = found
+    return known
+
+
+def _tables(files: Mapping[str, str], findings: Findings) -> dict[str, dict[str, Json]]:
     shared: dict[str, dict[str, Json]] = {}
     for name, text in files.items():
         found = _TABLE.fullmatch(name)
         document = _document(name, text, findings) if found else None
         if found and document is not None:
             shared[found[1]] = mapping_files.read_table(document, findings)
+    return shared
+
+
+def _mappings(
+    files: Mapping[str, str], systems: Mapping[str, System], shared: dict[str, dict[str, Json]], findings: Findings
+) -> dict[tuple[Ref, Ref], MappingFile]:
     known: dict[tuple[Ref, Ref], MappingFile] = {}
     for name, text in files.items():
-        if not name.startswith("mappings/") or _TABLE.fullmatch(name):
+        if not name.startswith("mappings/") or _TABLE.fullmatch(name) or mapping_files.foreign_name(name) is not None:
             continue
         document = _document(name, text, findings)
         mapping = mapping_files.read(document, shared, findings) if document is not None else None

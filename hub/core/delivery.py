@@ -249,6 +249,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a foreign system sent, as it came, where messages were made of it: kept beside the first of them that is new. All have its trace id."""
+
+    source: str  # hook:<system>/<hook>
+    method: str
+    query: str
+    content_type: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Laid:
     """A message with the deliveries that its acceptance planned: what `store.add` stores whole or not at all."""
 
@@ -256,6 +267,7 @@ class Laid:
     deliveries: tuple[Planned, ...] = ()
     seen: tuple[Seen, ...] = ()
     payload: Json = None  # the message decoded, for whoever looks at it once it is stored
+    origin: Origin | None = None
 
 
 def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoubtPolicy, jitter: float, now: datetime) -> Outcome:

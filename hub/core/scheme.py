@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from hub.core.message import Json
 
@@ -121,7 +121,7 @@ def read_template(text: str) -> Template:
     return tuple(part for part in parts if part != "")
 
 
-def read_scheme(row: Mapping[str, Json]) -> Scheme:
+def read_scheme(row: Mapping[str, Any]) -> Scheme:
     """The six primitives as they are written (their words were checked before). Raises ValueError with what to write instead."""
     alg = str(row.get("alg"))
     if alg == "none":
@@ -136,8 +136,7 @@ def read_scheme(row: Mapping[str, Json]) -> Scheme:
     used = _roles(over)
     for role in sorted(used - places.keys()):
         raise ValueError(f"{{{role}}} is signed, and `at` does not say where it is; write at: {{signature: …, {role}: header:X-Name}}")
-    tolerance = row.get("tolerance")
-    assert tolerance is None or isinstance(tolerance, timedelta)
+    tolerance: timedelta | None = row.get("tolerance")
     if tolerance is not None and "timestamp" not in places:
         raise ValueError("tolerance looks at a timestamp, and `at` does not say where it is")
     return Scheme(alg, str(row["encode"]), over, str(row.get("quote") or "none"), places, tolerance, str(row.get("stamp") or "seconds"))

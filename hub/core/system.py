@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from hub.core.contract import Contract
 from hub.core.expression import Expression
+from hub.core.hook import Hook
 from hub.core.message import Ref
 
 
@@ -107,6 +108,7 @@ class System:
     inbound_form: str = "default"
     outbound: Outbound = field(default_factory=Outbound)
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    hooks: Mapping[str, Hook] = field(default_factory=dict)  # foreign webhooks under /in/<system>/<hook>
 
     def accept(self, ref: Ref) -> Accept | None:
         return self.accepts.get(ref.name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from hub.core.adapter import Answer, Parcel
+from hub.core.adapter import Answer, Parcel, Source
 from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
@@ -43,6 +43,8 @@ class Hub:
     pace: Pace
     limits: Limits
     targets: Callable[[str], LaneTarget | None]  # by system, as the active revision and the settings have it
+    values: Callable[[str], Mapping[str, str]]  # a system's settings by name, its secrets among them
+    sources: Callable[[str, str], Source]  # by system and hook: what its adapter.py reads requests with
     clock: Callable[[], datetime]
     random: Callable[[], float]
     new_id: Callable[[], str]

@@ -9,6 +9,7 @@ from hub.catalog import Catalog
 from hub.core import json
 from hub.core.delivery import RANKS
 from hub.core.errors import BadWorkspace, GiveUp, Refused
+from hub.core.hook import HOOK
 from hub.core.json import LIMITS
 from hub.core.message import Json
 from hub.flow.render import found, render
@@ -102,7 +103,23 @@ def stages(store: Store, catalogs: Revisions, message_id: str) -> dict[str, Json
         "messageId": row.id,
         "raw": raw.decode("utf-8", "replace"),
         "decoded": _decoded(raw),
+        "origin": _origin(store, row),
         "deliveries": [_stage(store, catalogs, row, raw, line) for line in store.deliveries(message_id)],
+    }
+
+
+def _origin(store: Store, row: MessageRow) -> Json:
+    """The foreign request that the message was made of, if it is not its own original."""
+    found = store.origin(row.trace_id) if row.source == HOOK else None
+    if found is None:
+        return None
+    return {
+        "source": found.source,
+        "receivedAt": found.received_at.isoformat(),
+        "method": found.method,
+        "query": found.query,
+        "contentType": found.content_type,
+        "raw": found.raw.decode("utf-8", "replace"),
     }
 
 

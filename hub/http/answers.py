@@ -115,6 +115,7 @@ class Stages(ma.Schema):
     messageId = ma.fields.UUID(required=True)
     raw = _text()
     decoded = _anything()
+    origin = _anything()
     deliveries = ma.fields.List(ma.fields.Nested(Stage), required=True)
 
 

@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import accept
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, docs, ingress, metrics, ops
+from hub.http import auth, bodies, docs, hooks, ingress, metrics, ops
 from hub.http.arrivals import outcome
 from hub.http.faults import success
 from hub.http.views import respond
@@ -42,6 +42,7 @@ def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask
     app.url_map.redirect_defaults = False
     _hold_to_rules(app, hub)
     _add_partners(app, hub)
+    _add_hooks(app, hub)
     _add_health(app, hub, ticked_at)
     api = _Api(app)
     api.register_blueprint(ops.blueprint(hub))
@@ -104,6 +105,18 @@ def _add_partners(app: Flask, hub: Hub) -> None:
             return respond(ingress.exchange(hub, prepared, began))
         committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, head, prepared)]
         return respond(ingress.answer(hub, head, prepared, committed, g.incoming))
+
+
+def _add_hooks(app: Flask, hub: Hub) -> None:
+    @app.route("/in/<system>/<hook>", methods=[*hooks.METHODS])
+    def hook(system: str, hook: str) -> Response:
+        """A foreign system's webhook under a WSGI server, by the same steps as in the front."""
+        taken = hooks.take(hub, g.incoming)
+        try:
+            committed = [outcome(future, COMMIT_S) for future in hooks.submit(hub, taken)]
+        except StoreBusy as error:
+            return respond(hooks.sorry(taken, error))
+        return respond(hooks.answer(hub, taken, committed))
 
 
 def _add_health(app: Flask, hub: Hub, ticked_at: Callable[[], float] | None) -> None:

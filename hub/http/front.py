@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from hub.core.errors import Code, Refused
+from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow.callers import TEXT
 from hub.flow.hub import Hub
-from hub.http import bodies, ingress
+from hub.http import bodies, hooks, ingress
 from hub.http.arrivals import Arrivals
 from hub.http.bridge import call_wsgi
 from hub.http.faults import Answer
@@ -70,7 +70,10 @@ class Front:
         is_post = ingress.is_post(request)
         try:
             ingress.check_line(request)
-            answer = await (self._post(request, receive, time.monotonic()) if is_post else self._other(request, receive))
+            if is_post:
+                answer = await self._post(request, receive, time.monotonic())
+            else:
+                answer = await (self._hook(request, receive) if hooks.is_hook(request) else self._other(request, receive))
         except Truncated:
             return
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
@@ -103,6 +106,19 @@ class Front:
         if post.is_batch:
             return await asyncio.get_running_loop().run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
         return ingress.answer(hub, post, prepared, committed, request)
+
+    async def _hook(self, request: Request, receive: Receive) -> Answer:
+        """A foreign webhook. Its partner waits a second or five, and counts a slow yes as a no: it is answered as soon as it is committed."""
+        hub = self._hub
+        declared = bodies.declared_length(request, hub.limits.max_bytes)
+        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        # Proving may cost a signature by RSA, and reading ten lines of an expression each: not on the event loop.
+        taken = await asyncio.get_running_loop().run_in_executor(self._posts, hooks.take, hub, request)
+        try:
+            committed = await self._arrived().wait(hooks.submit(hub, taken))
+        except StoreBusy as error:
+            return hooks.sorry(taken, error)
+        return hooks.answer(hub, taken, committed)
 
     async def _other(self, request: Request, receive: Receive) -> Answer:
         declared = bodies.declared_length(request, MAX_FORM)

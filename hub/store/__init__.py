@@ -11,6 +11,7 @@ from hub.store.lookups import Lookup as Lookup
 from hub.store.reading import AttemptRow as AttemptRow
 from hub.store.reading import DeliveryRow as DeliveryRow
 from hub.store.reading import MessageRow as MessageRow
+from hub.store.reading import OriginRow as OriginRow
 from hub.store.revisions import Activation as Activation
 from hub.store.revisions import Outdated as Outdated
 from hub.store.store import Store as Store

@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Bundle, Laid, Planned, WhenDead
+from hub.core.delivery import Bundle, Laid, Origin, Planned, WhenDead
 from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
 from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
-from hub.store.documents import dump_why, message_row
+from hub.store.documents import dump_text, dump_why, message_row
 
 Answer: TypeAlias = Receipt | Refused
 Name: TypeAlias = tuple[str, str, str]  # caller, message type, key: by what a repeat is known
@@ -24,6 +24,7 @@ OrderKey: TypeAlias = tuple[str, str]  # lane, business key
 _INSERT_MESSAGES = Insert(tables.message)
 _INSERT_BODIES = Insert(tables.body)
 _INSERT_DELIVERIES = Insert(tables.delivery)
+_INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
 # A row whose time is over is replaced; a living one stays, and is not counted: so one number says whether all were new.
 _CLAIM_KEYS = Insert(
@@ -192,6 +193,9 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     stamp = database.stamp
     _INSERT_MESSAGES.run(connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch])
     _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
+    origins = {laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None}
+    if origins:
+        _INSERT_ORIGINS.run(connection, [_origin_row(trace_id, one, stamp(at)) for trace_id, (one, at) in sorted(origins.items(), key=lambda row: row[0])])
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
     numbers = _take_numbers(database, connection, _ordered(batch))
@@ -199,6 +203,10 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
     _send_full(connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
     supersede_older(connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now)
+
+
+def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
+    return (trace_id, origin.source, received_at, origin.method, dump_text(origin.query), dump_text(origin.content_type), origin.raw)
 
 
 def _ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:

@@ -35,6 +35,11 @@ def ref_of(type_: str, version: int) -> Ref:
 parse_ref = lru_cache(maxsize=4_096)(Ref.parse)
 
 
+def dump_text(text: str) -> str:
+    """A stranger's text as both databases can keep it: NUL and odd surrogates as escapes."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def dump_keys(keys: tuple[tuple[str, str], ...]) -> str:
     return json.dumps(keys, separators=(",", ":")) if keys else "[]"
 

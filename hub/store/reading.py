@@ -14,7 +14,7 @@ from hub.core.errors import Why
 from hub.core.message import Disposition, Json, Ref
 from hub.store.database import Database
 from hub.store.documents import load_keys, load_why, parse_ref
-from hub.store.tables import attempt, body, business_key, delivery, message
+from hub.store.tables import attempt, body, business_key, delivery, message, origin
 
 MAX_PAGE = 500
 MAX_STORY = 1_000  # messages of one story: a key that ties more together is no order's
@@ -48,6 +48,19 @@ class MessageRow:
     @property
     def system(self) -> str:
         return self.type.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class OriginRow:
+    """What a foreign system sent, as it came; the messages made of it have its trace id."""
+
+    trace_id: str
+    source: str
+    received_at: datetime
+    method: str
+    query: str
+    content_type: str
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,3 +326,9 @@ def oldest_due(database: Database) -> dict[str, datetime]:
         lambda connection: connection.execute(query.with_only_columns(delivery.c.lane, sa.type_coerce(sa.func.min(delivery.c.due_at), column))).all()
     )
     return {str(row[0]): row[1] for row in rows}
+
+
+def origin_of(database: Database, trace_id: str) -> OriginRow | None:
+    """What the messages of this trace were made of; None where they are their own originals."""
+    row = database.read(lambda connection: connection.execute(sa.select(origin).where(origin.c.trace_id == trace_id)).first())
+    return None if row is None else OriginRow(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]))

@@ -15,7 +15,7 @@ from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.keys import KeyRow
 from hub.store.lookups import Lookup
-from hub.store.reading import AttemptRow, DeliveryRow, MessageRow
+from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
 from hub.store.revisions import Activation
 from hub.store.usage import Used
 
@@ -144,6 +144,9 @@ class Store:
 
     def message(self, id_: str) -> MessageRow | None:
         return reading.find_message(self._database, id_)
+
+    def origin(self, trace_id: str) -> OriginRow | None:
+        return reading.origin_of(self._database, trace_id)
 
     def body(self, message_id: str) -> bytes | None:
         return reading.find_body(self._database, message_id)

@@ -107,6 +107,20 @@ sa.Index("ix_message_cause", message.c.cause_id, sqlite_where=_caused, postgresq
 # Apart from the message: lists and counts do not read past the payloads.
 body = sa.Table("body", metadata, sa.Column("message_id", Text, primary_key=True), sa.Column("raw", sa.LargeBinary, nullable=False))
 
+# What a foreign system sent, as it came: the messages that were made of it have its trace id. Only where a message is not its own original.
+origin = sa.Table(
+    "origin",
+    metadata,
+    sa.Column("trace_id", Text, primary_key=True),
+    sa.Column("source", Text, nullable=False),  # hook:<system>/<hook>
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("method", Text, nullable=False),
+    sa.Column("query", Text, nullable=False),
+    sa.Column("content_type", Text, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # A small table of its own: what decides whether a post is new must stay in memory however many messages there are.
 idempotency = sa.Table(
     "idempotency",
@@ -298,7 +312,7 @@ caller_key = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
     sa.Column("revoked_at", Instant),
-    sa.CheckConstraint(_one_of("form", "default", "legacy"), name="form"),
+    sa.CheckConstraint(_one_of("form", "default", "legacy", "hmac", "api-key"), name="form"),
 )
 
 breaker = sa.Table(

@@ -77,9 +77,7 @@ CASES = {
         datetime.fromtimestamp(1614265330, UTC),
     ),
     "sf-express": (
-        request(
-            form(msgData='{"language":"zh-CN","orderId":"QIAO-20200618-004"}', timestamp="12312334453453", msgDigest="IIKJtuLVzoFTu4kHI8M8vA=="), [FORM]
-        ),
+        request(form(msgData='{"language":"zh-CN","orderId":"QIAO-20200618-004"}', timestamp="12312334453453", msgDigest="IIKJtuLVzoFTu4kHI8M8vA=="), [FORM]),
         {"secret": "fjcg5PGKaNpPSHFAZ4QsCOkV71R3zVci"},
         NOW,
     ),
@@ -158,7 +156,7 @@ def test_an_odd_timestamp_is_no_timestamp(text):
 def test_a_chinese_timestamp_is_read_in_the_zone_of_its_sender():
     made = read_scheme({"alg": "md5", "encode": "hex", "over": "{form:timestamp}{secret}", "at": "form:sign", "tolerance": timedelta(minutes=5)})
     text = signed_text(made, Opened(request(form(timestamp="2024-01-29 17:00:00"), [FORM])), {"secret": "s"})
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     body = form(timestamp="2024-01-29 17:00:00", sign=hashlib.md5(text, usedforsecurity=False).hexdigest())
     verify(made, Opened(request(body, [FORM])), {"secret": "s"}, now=NOW, zone="Asia/Shanghai")
@@ -199,7 +197,9 @@ def test_a_form_in_gbk_is_signed_in_gbk(rsa_key):
 
 def test_ed25519_is_proven_by_the_public_key():
     key = ed25519.Ed25519PrivateKey.generate()
-    made = scheme("standard", alg="ed25519", at={"signature": "header:webhook-signature#v1a", "timestamp": "header:webhook-timestamp", "id": "header:webhook-id"})
+    made = scheme(
+        "standard", alg="ed25519", at={"signature": "header:webhook-signature#v1a", "timestamp": "header:webhook-timestamp", "id": "header:webhook-id"}
+    )
     signature = base64.b64encode(key.sign(b"m1.1706518800." + B)).decode()
     headers = [("webhook-id", "m1"), ("webhook-timestamp", "1706518800"), ("webhook-signature", f"v1,xx v1a,{signature}")]
     verify(made, Opened(request(B, headers)), {"secret": pem(key)}, now=NOW)

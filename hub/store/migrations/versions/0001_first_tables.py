@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("expires_at", Instant, nullable=True),
         sa.Column("revoked_at", Instant, nullable=True),
-        sa.CheckConstraint("form = 'default' OR form = 'legacy'", name=op.f("ck_caller_key_form")),
+        sa.CheckConstraint("form = 'default' OR form = 'legacy' OR form = 'hmac' OR form = 'api-key'", name=op.f("ck_caller_key_form")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_caller_key")),
     )
     op.create_table(
@@ -216,6 +216,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'leased' AND order_key IS NOT NULL"),
     )
     op.create_table(
+        "origin",
+        sa.Column("trace_id", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.Column("method", Text, nullable=False),
+        sa.Column("query", Text, nullable=False),
+        sa.Column("content_type", Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("trace_id", name=op.f("pk_origin")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "idempotency",
         sa.Column("caller", Text, nullable=False),
         sa.Column("type", Text, nullable=False),
@@ -305,6 +317,7 @@ def downgrade() -> None:
     op.drop_table("active_revision")
     op.drop_table("worker_sign")
     op.drop_table("revision")
+    op.drop_table("origin")
     op.drop_table("order_key")
     op.drop_table("message")
     op.drop_table("lookup")

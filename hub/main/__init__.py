@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from hub.catalog import Catalog
-from hub.core.adapter import Parcel
+from hub.core.adapter import Parcel, Source
+from hub.core.hook import settings_of
 from hub.core.ids import uuid7
 from hub.core.json import Limits
 from hub.core.system import System
@@ -55,10 +56,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> str:
-    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
-
-
 def open_vault(settings: Settings) -> Vault:
     """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on first use.
 
@@ -83,57 +80,6 @@ def open_vault(settings: Settings) -> Vault:
     return Vault(read_master_key(key))
 
 
-class Targets:
-    """Each system as a target, as the active revision and the settings have it. Made once per revision."""
-
-    def __init__(self, settings: Settings, catalogs: Callable[[], Catalog]) -> None:
-        self._settings = settings
-        self._catalogs = catalogs
-        self._made: dict[tuple[str, str], LaneTarget] = {}
-
-    def __call__(self, name: str) -> LaneTarget | None:
-        catalog = self._catalogs()
-        system = catalog.systems.get(name)
-        if system is None:
-            return None
-        key = (catalog.revision, name)
-        target = self._made.get(key)
-        if target is None:
-            target = self._made[key] = make_target(system, self._settings)
-        return target
-
-
-def make_target(system: System, settings: Settings) -> LaneTarget:
-    """A system as a target: declared, or by its own adapter.py. Raises VaultError where a secret is missing."""
-    values = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items()}
-    file = settings.workspace / "adapters" / system.name / "adapter.py"
-    if file.exists():
-        return PythonTarget(load_module(file).TARGET(values))
-    return DeclaredTarget(system, values.get("url", ""), now, _signer(system, settings))
-
-
-def _signer(system: System, settings: Settings) -> Callable[[Parcel, datetime], tuple[tuple[str, str], ...]] | None:
-    out = system.outbound
-    if out.scheme == "none":
-        return None
-    key, secret = resolve(out.key, settings.environment), resolve(out.secret, settings.environment)
-    if out.form == "legacy":
-        return lambda parcel, at: sign_legacy(key, secret, parcel.body, at)
-    return lambda parcel, at: sign_default(key, [secret], parcel.key, parcel.body, at)
-
-
-def check_secrets(catalog: Catalog, settings: Settings) -> None:
-    """All secrets that the systems' calls are signed with are there. Raises BadSetting naming all that are not."""
-    wrong: list[str] = []
-    for system in catalog.systems.values():
-        try:
-            make_target(system, settings)
-        except VaultError as error:
-            wrong.append(f"{system.name}: {error}")
-    if wrong:
-        raise BadSetting("Secrets are missing.\n  " + "\n  ".join(wrong))
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
     """A hub with its bell, before anything serves."""
@@ -155,6 +101,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
     check_secrets(catalogs.active(), settings)
     bell = EmbeddedBell()
     commit = GroupCommit(store, bell.ring)
+    neighbours = Neighbours(settings, catalogs.active)
     hub = Hub(
         settings=settings,
         store=store,
@@ -165,7 +112,9 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
         counts=Counts(),
         pace=Pace(store, now),
         limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
-        targets=Targets(settings, catalogs.active),
+        targets=neighbours.target,
+        values=neighbours.values,
+        sources=neighbours.source,
         clock=now,
         random=random.random,
         new_id=new_id,

@@ -1,0 +1,182 @@
+"""`hooks:` of a system.yaml: foreign webhooks, their signatures, what they become and how they are acknowledged (docs/hooks.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from hub.catalog.codes import Check
+from hub.catalog.documents import Document, Path
+from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.mappings import REF, MappingFile
+from hub.catalog.shape import Either, Flag, Formula, Free, Key, ListOf, OneOrMore, Record, Span, Text, Whole, Word
+from hub.core.hook import Handshake, Hook, Network, Read, Said, settings_of
+from hub.core.message import Ref
+from hub.core.scheme import ALGORITHMS, ENCODINGS, QUOTES, STAMPS, Scheme, read_scheme
+from hub.core.system import LIVE, System
+
+_ANY_TEXT = Text(want="a text", pattern=r".*", longest=2_000)
+SCHEME = Record(
+    {
+        "alg": Key(Word(ALGORITHMS), "hmac-sha256, hmac-sha1, hmac-sha512, sha256, sha1, md5, rsa-sha256, ed25519, or none", required=True),
+        "encode": Key(Word(ENCODINGS), "hex, HEX, base64, or base64-hex (base64 of the hex text)"),
+        "over": Key(Either(_ANY_TEXT, Free()), 'what is signed: a template such as "{timestamp}.{body}", or {sorted: form, …}'),
+        "quote": Key(Word(QUOTES), "how the finished text is quoted before it is hashed; default: none"),
+        "at": Key(Either(_ANY_TEXT, Free()), "where the signature is, such as header:X-Signature; or {signature: …, timestamp: …}"),
+        "tolerance": Key(Span("1s", "1d"), "how old and how far ahead the timestamp may be; without it, no check of time"),
+        "stamp": Key(Word(STAMPS), "how an outgoing timestamp is written; default: seconds"),
+    },
+    what="a signature scheme",
+)
+_REFUSES = Record(
+    {"status": Key(Whole(400, 599), "an HTTP status of refusal; default: the fault's own"), "body": Key(Free(), "a text as it stands, or a mapping as JSON")},
+    what="otherwise",
+)
+_ACK = Record(
+    {
+        "status": Key(Whole(200, 299), "default: 200"),
+        "body": Key(Free(), "a text as it stands, or a mapping as JSON"),
+        "otherwise": Key(_REFUSES, "what makes the partner send it again"),
+    },
+    what="ack",
+)
+_HANDSHAKE = Record(
+    {
+        "when": Key(Formula(), "an expression over {method, query, headers, form, body}", required=True),
+        "status": Key(Whole(200, 299), "default: 200"),
+        "body": Key(Free(), "a text as it stands, or a mapping as JSON; {query:echostr} and the like are filled in"),
+        "signed": Key(Flag(), "true: answered only once the request is proven"),
+    },
+    what="handshake",
+)
+_READ = Record(
+    {
+        "when": Key(Formula(), "only if this holds, over {method, query, headers, form, body}"),
+        "from": Key(Text(want="a place such as form:param or json:msg", pattern=r"(form|json|query|header):[^\s{}#]{1,200}"), "where the JSON lies"),
+        "each": Key(Formula(), "a list in it: each element is an event"),
+        "emit": Key(REF, "the message that an event becomes, such as tms/shipment.status@1"),
+        "map": Key(Text(want="the name of a mapping, such as kuaidi100-push--track-event", pattern=r"[a-z0-9][a-z0-9.-]{0,150}"), "mappings/<name>.yaml"),
+        "id": Key(Formula(), "the partner's id of the event, by which a repeat is known; default: a hash of it"),
+        "skip": Key(Text(), "why such a request is acknowledged and not kept; in place of emit"),
+    },
+    what="read",
+    excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map")),
+)
+HOOK = Record(
+    {
+        "about": Key(Text(), "one sentence for whoever looks after it"),
+        "verify": Key(SCHEME, "how the partner signs"),
+        "source": Key(Word(("adapter",)), "adapter: the system's adapter.py proves and reads the request, in place of verify and read"),
+        "peers": Key(ListOf(Text(want="an address range such as 203.0.113.0/24", pattern=r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")), "it may come from there only"),
+        "handshake": Key(_HANDSHAKE, "how the partner tries the address out"),
+        "read": Key(OneOrMore(_READ), "what an event is, and which message it becomes; or a list of such"),
+        "ack": Key(_ACK, "the partner's acknowledgement; default: the hub's envelope"),
+    },
+    what="a hook",
+    excludes=(("source", "verify"), ("source", "read")),
+)
+
+
+def scheme(row: dict[str, Any] | None, document: Document, at: Path, findings: Findings) -> Scheme | None:
+    """The six primitives as a scheme; None with a finding where they do not fit together."""
+    if not row or row.get("alg") is None:
+        return None
+    try:
+        return read_scheme({name: value for name, value in row.items() if value is not None})
+    except ValueError as error:
+        findings.add(document.file, document.place(at), Check.OUT_OF_RANGE, str(error), "see docs/hooks.md")
+        return None
+
+
+def read(system: str, rows: Mapping[str, Any], foreign: Mapping[str, MappingFile], document: Document, findings: Findings) -> dict[str, Hook]:
+    """The hooks of one system. `foreign`: mappings of foreign bodies, by name."""
+    return {name: _Reader(system, name, row or {}, foreign, document, findings).hook() for name, row in rows.items()}
+
+
+class _Reader:
+    def __init__(self, system: str, name: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], document: Document, findings: Findings) -> None:
+        self._system, self._name, self._row = system, name, row
+        self._foreign, self._document, self._findings = foreign, document, findings
+        self._at: Path = ("hooks", name)
+
+    def hook(self) -> Hook:
+        row = self._row
+        by_adapter = row.get("source") == "adapter"
+        for key in () if by_adapter else ("verify", "read"):
+            if key not in row:
+                self._fault((), Check.MISSING_KEY, f"the hook {self._name} has no {key}", f"add {key}:, or source: adapter")
+        ack, shake = row.get("ack") or {}, row.get("handshake") or {}
+        otherwise = ack.get("otherwise") or {}
+        return Hook(
+            self._system,
+            self._name,
+            None if by_adapter else scheme(row.get("verify"), self._document, (*self._at, "verify"), self._findings),
+            tuple(self._reads()),
+            Said(ack.get("status") or 200, ack.get("body")) if "ack" in row else None,
+            Said(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
+            Handshake(shake["when"], Said(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
+            tuple(self._peers(row.get("peers") or ())),
+        )
+
+    def _reads(self) -> list[Read]:
+        rows, is_list = self._row.get("read") or ([], False)
+        return [self._read(row, ("read", index) if is_list else ("read",)) for index, row in enumerate(rows) if row is not None]
+
+    def _read(self, row: dict[str, Any], at: Path) -> Read:
+        emit = Ref.parse(row["emit"]) if row.get("emit") else None
+        if emit is None and not row.get("skip") and "emit" not in row:
+            self._fault(at, Check.MISSING_KEY, "read has neither emit nor skip", "add emit: system/message@1, or skip: why it is not kept")
+        name = row.get("map") or ""
+        file = self._foreign.get(name)
+        if name and file is None:
+            self._fault((*at, "map"), Check.MISSING_FILE, f"there is no mappings/{name}.yaml", did_you_mean(name, self._foreign))
+        elif file is not None and emit is not None and file.target != emit:
+            self._fault((*at, "map"), Check.FILE_NAME, f"{name} makes {file.target}, and the hook emits {emit}", f"emit: {file.target}, or another mapping")
+        mapping = file.mapping if file is not None else None
+        return Read(emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "")
+
+    def _peers(self, texts: Iterable[str | None]) -> list[Network]:
+        networks: list[Network] = []
+        for index, text in enumerate(texts):
+            try:
+                networks += [ip_network(text)] if text else []
+            except ValueError:
+                self._fault(("peers", index), Check.OUT_OF_RANGE, f"{text} is no address range", "write 203.0.113.0/24, or a single address")
+        return networks
+
+    def _fault(self, at: Path, code: Check, text: str, fix: str) -> None:
+        self._findings.add(self._document.file, self._document.place((*self._at, *at)), code, text, fix)
+
+
+def judge(document: Document, system: System, systems: Mapping[str, System], findings: Findings) -> None:
+    """Names that hooks speak of: messages that are emitted and live, settings that are declared."""
+    for name, hook in system.hooks.items():
+        at: Path = ("hooks", name)
+        for index, read_ in enumerate(hook.reads):
+            if read_.emit is None:
+                continue
+            there = (*at, "read", index, "emit")
+            _judge_emit(read_.emit, systems, document, there, findings)
+        missing = sorted(settings_of(hook) - system.settings.keys())
+        if missing:
+            fix = f'settings: {{{missing[0]}: {{help: "…", secret: true}}}}'
+            findings.add(
+                document.file, document.place((*at, "verify")), Check.MISSING_KEY, f"the scheme wants the setting {missing[0]}, which is not there", fix
+            )
+
+
+def _judge_emit(ref: Ref, systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:
+    place = document.place(at)
+    system = systems.get(ref.system)
+    if system is None:
+        findings.add(document.file, place, Check.UNKNOWN_SYSTEM, f"there is no system {ref.system}", did_you_mean(ref.system, systems))
+        return
+    emit = system.emits.get(ref.name)
+    if emit is None:
+        findings.add(document.file, place, Check.UNKNOWN_MESSAGE, f"{ref.system} emits no {ref.name}", did_you_mean(ref.name, system.emits))
+    elif ref.version not in emit.versions:
+        known = [str(one) for one in emit.versions]
+        findings.add(document.file, place, Check.UNKNOWN_VERSION, f"{ref.type} has no version {ref.version}", did_you_mean(str(ref.version), known))
+    elif emit.versions[ref.version].state not in LIVE:
+        findings.add(document.file, place, Check.RETIRED_TARGET, f"{ref} is {emit.versions[ref.version].state}", "emit a live version")

@@ -1,0 +1,105 @@
+"""Hooks: from a foreign system's request to committed messages. Proven over the bytes as they came, opened once, acknowledged after the commit.
+
+handshake → prove → read events → map → contract → match → (group commit) → the partner's own acknowledgement
+
+If we die before the acknowledgement, the partner sends it again, and each event is known by the partner's own id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hub.core import json
+from hub.core.delivery import Laid, Origin, Seen
+from hub.core.errors import Code, Refused
+from hub.core.hook import HOOK, Event, Hook, Said, events, shakes
+from hub.core.message import Incoming, Request
+from hub.core.opened import Opened
+from hub.flow.accept import lay
+from hub.flow.hub import Hub
+from hub.kit.proof import verify
+from hub.kit.signature import UNPROVEN
+from hub.logs import event
+
+MAX_TYPE = 200  # characters of a content type that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request that was proven. `said`: the answer to a handshake, and nothing is to be stored; else an entry per event, in their order."""
+
+    hook: Hook
+    opened: Opened
+    said: Said | None = None
+    laid: tuple[Laid | Refused, ...] = ()
+
+
+def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
+    """Everything before the commit. Raises Refused: no such hook, not proven, or a body that cannot be opened; then nothing is stored."""
+    catalog = hub.catalogs.active()
+    found = catalog.systems.get(system)
+    hook = found.hooks.get(name) if found is not None else None
+    if found is None or hook is None:
+        raise Refused(Code.NOT_FOUND, "There is nothing here.")
+    if not hook.admits(request.peer):
+        raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
+    now = hub.clock()
+    opened = Opened(request, hub.limits)
+    if hook.scheme is None:
+        return _by_adapter(hub, hook, opened, now)
+    said = shakes(hook, opened, now, signed=False)
+    if said is None:
+        settings = hub.values(system)
+        verify(hook.scheme, opened, settings, now=now, url=_url(hub, request), zone=settings.get("zone") or hub.settings.zone)
+        said = shakes(hook, opened, now, signed=True)
+    if said is not None:
+        return Taken(hook, opened, said)
+    try:
+        told = events(hook, opened, now)
+    except Refused as refused:
+        return Taken(hook, opened, laid=(refused,))
+    return _laid(hub, hook, opened, told, now)
+
+
+def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime) -> Taken:
+    """Each event by itself: a bad one keeps no good one out, and the partner is asked to send all of it again."""
+    trace_id = hub.new_id().replace("-", "")
+    request = opened.request
+    origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], request.body)
+    laid: list[Laid | Refused] = []
+    for number, one in enumerate(told):
+        try:
+            if one.fault is not None:
+                raise one.fault
+            laid.append(_one(hub, hook, one, origin, trace_id, now))
+        except Refused as refused:
+            # Said in the log as well: the partner hears its own words for "again", and nobody reads its side.
+            event("hook.refused", refused.text, level="warning", hook=hook.caller, number=number, trace_id=trace_id, code=int(refused.code))
+            laid.append(refused)
+    if not told:
+        event("hook.skipped", "acknowledged, and not kept", level="info", hook=hook.caller, trace_id=trace_id)
+    return Taken(hook, opened, laid=tuple(laid))
+
+
+def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: datetime) -> Laid:
+    incoming = Incoming(one.ref, one.payload, json.encode(one.payload), hook.caller, one.id, trace_id, in_batch=True)
+    # No fingerprint: what a partner sends again under its id is the same thing, however it words it this time.
+    seen = Seen(hook.caller, one.ref.type, one.id, "", timedelta(days=hub.settings.keep_keys))
+    return replace(lay(hub, incoming, source=HOOK, now=now, seen=[seen]), origin=origin)
+
+
+def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime) -> Taken:
+    """The adapter proves and reads by itself: encrypted bodies, keys by serial number. What it gives is held to the contract like anything else."""
+    read = list(hub.sources(hook.system, hook.name).read(opened.request))
+    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or _hashed(one)) for one in read], now)
+
+
+def _hashed(incoming: Incoming) -> str:
+    return "sha256:" + hashlib.sha256(json.encode(incoming.payload)).hexdigest()
+
+
+def _url(hub: Hub, request: Request) -> str:
+    """The address as the partner knows it: some sign it. Behind a proxy only `public_url` knows."""
+    return hub.settings.public_url + request.path + (f"?{request.query}" if request.query else "")

@@ -1,0 +1,115 @@
+"""Each system as the hub meets it: what it is called with, what reads its requests, and its settings and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from hub.catalog import Catalog
+from hub.core.adapter import Parcel, Source
+from hub.core.hook import settings_of
+from hub.core.system import System
+from hub.flow.hub import LaneTarget
+from hub.kit.loading import load_module
+from hub.kit.signature import sign_default, sign_legacy
+from hub.kit.target import DeclaredTarget, PythonTarget
+from hub.settings import BadSetting, Settings
+from hub.vault import VaultError, resolve
+
+
+class Neighbours:
+    """Each system as the hub meets it, by the active revision and the settings: as a target, as a source, and by its settings. Made once per revision."""
+
+    def __init__(self, settings: Settings, catalogs: Callable[[], Catalog]) -> None:
+        self._settings = settings
+        self._catalogs = catalogs
+        self._targets: dict[tuple[str, str], LaneTarget] = {}
+        self._values: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._sources: dict[tuple[str, str, str], Source] = {}
+
+    def target(self, name: str) -> LaneTarget | None:
+        catalog = self._catalogs()
+        system = catalog.systems.get(name)
+        if system is None:
+            return None
+        key = (catalog.revision, name)
+        target = self._targets.get(key)
+        if target is None:
+            target = self._targets[key] = make_target(system, self._settings)
+        return target
+
+    def values(self, name: str) -> Mapping[str, str]:
+        catalog = self._catalogs()
+        key = (catalog.revision, name)
+        if key not in self._values:
+            self._values[key] = values_of(catalog.systems[name], self._settings)
+        return self._values[key]
+
+    def source(self, name: str, hook: str) -> Source:
+        catalog = self._catalogs()
+        key = (catalog.revision, name, hook)
+        if key not in self._sources:
+            self._sources[key] = make_source(catalog.systems[name], hook, self._settings)
+        return self._sources[key]
+
+
+def values_of(system: System, settings: Settings) -> dict[str, str]:
+    """A system's settings by name: what the environment says, else the default. A secret is a reference, and is resolved. Raises VaultError."""
+    given = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items()}
+    return {
+        name: resolve(text, settings.environment) if system.settings[name].secret and text.startswith(("env:", "file:")) else text
+        for name, text in given.items()
+    }
+
+
+def _adapter(system: System, settings: Settings) -> Path:
+    return settings.workspace / "adapters" / system.name / "adapter.py"
+
+
+def make_target(system: System, settings: Settings) -> LaneTarget:
+    """A system as a target: declared, or by its own adapter.py. Raises VaultError where a secret is missing."""
+    values = values_of(system, settings)
+    if _adapter(system, settings).exists():
+        made = getattr(load_module(_adapter(system, settings)), "TARGET", None)
+        if made is not None:
+            return PythonTarget(made(values))
+    return DeclaredTarget(system, values.get("url", ""), now, _signer(system, settings))
+
+
+def make_source(system: System, hook: str, settings: Settings) -> Source:
+    """What reads the requests of a hook with `source: adapter`. Raises ValueError where its adapter.py has none."""
+    sources = getattr(load_module(_adapter(system, settings)), "SOURCES", {})
+    if hook not in sources:
+        raise ValueError(f"adapters/{system.name}/adapter.py has no SOURCES[{hook!r}], which its hook {hook} reads requests with.")
+    source: Source = sources[hook](values_of(system, settings))
+    return source
+
+
+def _signer(system: System, settings: Settings) -> Callable[[Parcel, datetime], tuple[tuple[str, str], ...]] | None:
+    out = system.outbound
+    if out.scheme == "none":
+        return None
+    key, secret = resolve(out.key, settings.environment), resolve(out.secret, settings.environment)
+    if out.form == "legacy":
+        return lambda parcel, at: sign_legacy(key, secret, parcel.body, at)
+    return lambda parcel, at: sign_default(key, [secret], parcel.key, parcel.body, at)
+
+
+def check_secrets(catalog: Catalog, settings: Settings) -> None:
+    """All secrets that the systems' calls are signed with, and their hooks are proven by, are there. Raises BadSetting naming all that are not."""
+    wrong: list[str] = []
+    for system in catalog.systems.values():
+        try:
+            make_target(system, settings)
+            values = values_of(system, settings)
+            for hook in system.hooks.values():
+                if hook.by_adapter:
+                    make_source(system, hook.name, settings)
+                # An empty secret would let everybody in who knows the scheme.
+                missing = sorted(name for name in settings_of(hook) if not values.get(name))
+                wrong += [f"{system.name}: HUB_{system.name}_{name}".upper().replace("-", "_") + f" is not set; hook {hook.name} wants it." for name in missing]
+        except (VaultError, ValueError) as error:
+            wrong.append(f"{system.name}: {error}")
+    if wrong:
+        raise BadSetting("Secrets are missing.\n  " + "\n  ".join(wrong))
