@@ -32,6 +32,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("zone", "UTC", "Time zone of partners' timestamps that have none of their own, such as Asia/Shanghai."),
     Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
     Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
+    Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For and Client-Cert headers are believed, separated by commas."),
     Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
     Entry("max_batch", "10000", "Most messages in one batch."),
     Entry("max_depth", "64", "Deepest nesting of a JSON body."),
@@ -64,6 +65,7 @@ class Settings:
     zone: str
     master_key: str
     allow_cidrs: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     max_body: int
     max_batch: int
     max_depth: int
@@ -95,7 +97,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(text),
         zone=_zone(text),
         master_key=text["master_key"],
-        allow_cidrs=_networks(text["allow_cidrs"]),
+        allow_cidrs=_networks(text, "allow_cidrs"),
+        trusted_proxies=_networks(text, "trusted_proxies"),
         max_body=int(_number(text, "max_body", 1_024, 1 << 30)),
         max_batch=int(_number(text, "max_batch", 1, 100_000)),
         max_depth=int(_number(text, "max_depth", 4, 200)),
@@ -142,8 +145,8 @@ def _one_of(text: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
     return text[name]
 
 
-def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _networks(text: Mapping[str, str], name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+        return tuple(ipaddress.ip_network(part.strip()) for part in text[name].split(",") if part.strip())
     except ValueError as error:
-        raise BadSetting(f"HUB_ALLOW_CIDRS={text!r}: {error}. Write ranges such as 127.0.0.0/8,10.2.0.0/16.") from error
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r}: {error}. Write ranges such as 127.0.0.0/8,10.2.0.0/16.") from error

@@ -87,6 +87,11 @@ class Touched:
 def _facts(catalog: Catalog) -> Iterator[tuple[Place, str]]:
     for system in catalog.systems.values():
         yield from _system(system)
+    for name in catalog.systems:
+        yield from _written(catalog, ("system", name), f"adapters/{name}/system.yaml", ("hooks",))
+    for name in catalog.foreign:
+        yield ("mapping", name), "of a foreign body"
+        yield from _written(catalog, ("mapping", name), f"mappings/{name}.yaml", ("to", "fields", "tables"))
     for pair, mapping in catalog.mappings.items():
         yield from _mapping(catalog, pair, mapping)
     for route in catalog.routes:
@@ -99,7 +104,7 @@ def _facts(catalog: Catalog) -> Iterator[tuple[Place, str]]:
 def _system(system: System) -> Iterator[tuple[Place, str]]:
     at: Place = ("system", system.name)
     yield at, system.title
-    for name in ("owner", "inbound", "inbound_form", "outbound"):
+    for name in ("owner", "inbound", "outbound"):
         yield from _value((*at, name), getattr(system, name))
     for name, setting in system.settings.items():
         yield (*at, f"setting {name}"), "a secret" if setting.secret else _shown(setting.default)
@@ -132,6 +137,14 @@ def _mapping(catalog: Catalog, pair: tuple[Ref, Ref], mapping: FieldMapping) -> 
         yield from (((*at, f"{key}{pointer}"), text) for pointer, text in _leaves(written.get(key) if isinstance(written, dict) else None, ""))
     for table, text in _shared(catalog, written):
         yield (*at, f"shared table {table}"), text
+
+
+def _written(catalog: Catalog, at: Place, file: str, keys: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+    """What a file says under some of its keys, leaf by leaf."""
+    whole = _plain_file(file, catalog.files.get(file, ""))
+    for key in keys:
+        if isinstance(whole, dict) and key in whole:
+            yield from (((*at, f"{key}{pointer}"), text) for pointer, text in _leaves(whole[key], ""))
 
 
 def _shared(catalog: Catalog, written: Json) -> Iterator[tuple[str, str]]:

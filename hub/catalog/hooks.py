@@ -11,7 +11,8 @@ from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.mappings import REF, MappingFile
 from hub.catalog.shape import Either, Flag, Formula, Free, Key, ListOf, OneOrMore, Record, Span, Text, Whole, Word
-from hub.core.hook import Handshake, Hook, Network, Read, Said, settings_of
+from hub.core.addresses import Network
+from hub.core.hook import Handshake, Hook, Read, Said, settings_of
 from hub.core.message import Ref
 from hub.core.scheme import ALGORITHMS, ENCODINGS, QUOTES, STAMPS, Scheme, read_scheme
 from hub.core.system import LIVE, System
@@ -116,7 +117,7 @@ class _Reader:
             Said(ack.get("status") or 200, ack.get("body")) if "ack" in row else None,
             Said(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
             Handshake(shake["when"], Said(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
-            tuple(self._peers(row.get("peers") or ())),
+            tuple(peers(row.get("peers") or (), (*self._at, "peers"), self._document, self._findings)),
         )
 
     def _reads(self) -> list[Read]:
@@ -136,17 +137,19 @@ class _Reader:
         mapping = file.mapping if file is not None else None
         return Read(emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "")
 
-    def _peers(self, texts: Iterable[str | None]) -> list[Network]:
-        networks: list[Network] = []
-        for index, text in enumerate(texts):
-            try:
-                networks += [ip_network(text)] if text else []
-            except ValueError:
-                self._fault(("peers", index), Check.OUT_OF_RANGE, f"{text} is no address range", "write 203.0.113.0/24, or a single address")
-        return networks
-
     def _fault(self, at: Path, code: Check, text: str, fix: str) -> None:
         self._findings.add(self._document.file, self._document.place((*self._at, *at)), code, text, fix)
+
+
+def peers(texts: Iterable[str | None], at: Path, document: Document, findings: Findings) -> list[Network]:
+    """Address ranges; those that are none are found fault with and left out."""
+    networks: list[Network] = []
+    for index, text in enumerate(texts):
+        try:
+            networks += [ip_network(text)] if text else []
+        except ValueError:
+            findings.add(document.file, document.place((*at, index)), Check.OUT_OF_RANGE, f"{text} is no address range", "write 203.0.113.0/24, or one address")
+    return networks
 
 
 def judge(document: Document, system: System, systems: Mapping[str, System], findings: Findings) -> None:

@@ -9,7 +9,8 @@ from datetime import date
 from ipaddress import ip_network
 from typing import Any
 
-from hub.catalog import hooks
+from hub.catalog import auth, hooks
+from hub.catalog.auth import REFERENCE
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Node
 from hub.catalog.findings import Findings, did_you_mean
@@ -18,12 +19,10 @@ from hub.catalog.names import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
 from hub.catalog.shape import Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
 from hub.core.contract import Contract
 from hub.core.message import Ref
-from hub.core.system import LIVE, Accept, Emit, Outbound, Setting, System, Version, VersionState
+from hub.core.system import LIVE, Accept, Emit, Setting, System, Version, VersionState
 from hub.kit.addresses import judge_url
 
-REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]{0,99}|file:[^\s\x00-\x1f]{1,300}"
 LATER = frozenset({"polls", "alerts", "tests"})
-_LATER_SCHEMES = ("hmac", "api-key", "oauth2", "mtls")
 
 _DATE = Text(want="a date such as 2026-06-01", pattern=r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _VERSION = Record(
@@ -62,31 +61,6 @@ _ACCEPT = Record(
     later=frozenset({"fresh_by", "poll", "probe"}),
     what="an accepted message",
 )
-_REFERENCE = Text(want="a reference such as env:WMS_SECRET or file:/run/secrets/wms", pattern=REFERENCE, private=True)
-_FORM = Word(("default", "legacy"))
-_AUTH = Record(
-    {
-        "inbound": Key(
-            Record(
-                {"scheme": Key(Word(("hub-signature", "none"), _LATER_SCHEMES), "hub-signature or none", required=True), "form": Key(_FORM)}, what="inbound"
-            ),
-            "how its posts are authenticated; default: hub-signature",
-        ),
-        "outbound": Key(
-            Record(
-                {
-                    "scheme": Key(Word(("hub-signature", "none"), _LATER_SCHEMES), "hub-signature or none", required=True),
-                    "form": Key(_FORM),
-                    "key": Key(_REFERENCE, "a reference, such as env:WMS_KEY"),
-                    "secret": Key(_REFERENCE, "a reference, such as env:WMS_SECRET"),
-                },
-                what="outbound",
-            ),
-            "how calls to it are signed; default: none",
-        ),
-    },
-    what="auth",
-)
 _SETTING = Record(
     {
         "help": Key(Text(), "what it is, for whoever sets it", required=True),
@@ -102,7 +76,7 @@ SHAPE = Record(
         "owner": Key(Text(), "who answers for it"),
         "emits": Key(MapOf(_MESSAGE, _EMIT), "messages that it sends to the hub"),
         "accepts": Key(MapOf(_MESSAGE, _ACCEPT), "messages that the hub sends to it"),
-        "auth": Key(_AUTH, "signatures in and out"),
+        "auth": Key(auth.SHAPE, "how its posts are proven, and calls to it"),
         "hooks": Key(MapOf(Text(want="a hook's name such as track-push", pattern=HOOK_NAME), hooks.HOOK), "foreign webhooks under /in/<system>/<hook>"),
         "settings": Key(MapOf(Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"), _SETTING), "read from HUB_<SYSTEM>_<SETTING>"),
     },
@@ -142,17 +116,15 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
     if accepts and not _has(document.root, "settings", "url"):
         fix = 'settings: {url: {help: "Root of its API", default: "http://..."}}'
         findings.add(document.file, document.place(("accepts",)), Check.NO_URL, f"{folder} accepts messages, but has no setting url", fix)
-    auth = values.get("auth") or {}
-    inbound = auth.get("inbound") or {}
+    proofs = values.get("auth") or {}
     return System(
         name=folder,
         title=values.get("title") or folder,
         owner=values.get("owner") or "",
         emits=emits,
         accepts=accepts,
-        inbound=inbound.get("scheme") or "hub-signature",
-        inbound_form=inbound.get("form") or "default",
-        outbound=_outbound(auth.get("outbound") or {}, document, findings),
+        inbound=auth.inbound(proofs.get("inbound") or {}, settings, document, findings),
+        outbound=auth.outbound(proofs.get("outbound") or {}, settings, document, findings),
         settings=settings,
         hooks=hooks.read(folder, values.get("hooks") or {}, foreign, document, findings),
     )
@@ -234,16 +206,6 @@ def _contracts(
         elif (contract := contracts.by_ref[ref]) is not None:
             found[number] = contract
     return found
-
-
-def _outbound(row: dict[str, Any], document: Document, findings: Findings) -> Outbound:
-    scheme = row.get("scheme") or "none"
-    node = _node(document.root, "auth", "outbound")
-    for name in ("key", "secret"):
-        if scheme == "hub-signature" and isinstance(node, Map) and node.get(name) is None:
-            place = document.place(("auth", "outbound"))
-            findings.add(document.file, place, Check.MISSING_KEY, f"outbound has no {name}", f"add {name}: env:NAME_OF_A_VARIABLE")
-    return Outbound(scheme=scheme, form=row.get("form") or "default", key=row.get("key") or "", secret=row.get("secret") or "")
 
 
 def _setting(name: str, row: dict[str, Any]) -> Setting:

@@ -36,7 +36,9 @@ def make_key(
 @key.command()
 @click.argument("name")
 @click.option("--system", "-s", "systems", multiple=True, required=True, help="A system that this key may speak for; may be given several times.")
-@click.option("--form", type=click.Choice(["default", "legacy"]), default="default", show_default=True, help="How it signs (docs/partners.md).")
+@click.option(
+    "--form", type=click.Choice(["default", "legacy", "hmac", "api-key"]), default="default", show_default=True, help="How it signs (docs/partners.md)."
+)
 @click.option("--days", type=click.FloatRange(min=0.0, min_open=True), help="Days until it ends; without it, it does not.")
 @click.option("--pin", "pins", multiple=True, metavar="MESSAGE=VERSION", help="The version of its posts that do not say one, such as oms/order.created=1.")
 @as_json

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any, TypeAlias
+from typing import Any
 
 from hub.core import json
+from hub.core.addresses import Network, is_among
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.mapping import Mapping as FieldMapping
@@ -27,8 +27,6 @@ MAX_EVENTS = 1_000  # of one request
 MAX_ID = 255
 _WORDS = re.compile(r"\w+")
 _HOLE = re.compile(r"\{((?:header|query|form|json):[^\s{}]{1,200})\}")
-
-Network: TypeAlias = "IPv4Network | IPv6Network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +89,9 @@ class Hook:
         """The name under which its messages are known: `hook:tms/track-push`."""
         return f"hook:{self.system}/{self.name}"
 
-    def admits(self, peer: str) -> bool:
+    def admits(self, address: str) -> bool:
         """Whether a request may come from this address; from anywhere where none are named."""
-        if not self.peers:
-            return True
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self.peers)
+        return not self.peers or is_among(address, self.peers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.core.addresses import Network
 from hub.core.contract import Contract
 from hub.core.expression import Expression
 from hub.core.hook import Hook
 from hub.core.message import Ref
+from hub.core.scheme import Scheme, Spot
 
 
 class VersionState(StrEnum):
@@ -78,13 +80,51 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
-class Outbound:
-    """How calls to the system are signed. `key` and `secret` are references (`env:…`, `file:…`), resolved by `main`."""
+class Inbound:
+    """How a system's posts are proven. Secrets and keys of the hub's own callers are in the store; what stands here is public, or a setting's name.
 
-    scheme: str = "none"  # none | hub-signature
-    form: str = "default"  # default | legacy
-    key: str = ""
+    hub-signature, hmac, api-key   by a caller's key (`hub key create --form`)
+    oauth2                         by an access token (JWT, RFC 9068) of `issuer`, for `audience`
+    mtls                           by a client certificate that a trusted proxy has checked: its SHA-256 is one of `certificates`
+    declared                       by a scheme of six primitives, with the system's setting `secret`
+    none                           by its address alone: `peers`
+    """
+
+    scheme: str = "hub-signature"
+    form: str = "default"
+    declared: Scheme | None = None
+    issuer: str = ""
+    audience: str = ""
+    jwks: str = ""  # where the issuer's keys are: https://… or file:…
+    scope: str = ""  # a scope that the token must have; empty: none
+    certificates: tuple[str, ...] = ()  # SHA-256 in hexadecimal digits
+    peers: tuple[Network, ...] = ()
+
+    @property
+    def forms(self) -> frozenset[str]:
+        """The forms of callers' keys that may speak for the system."""
+        return _FORMS.get(self.scheme, frozenset())
+
+
+_FORMS = {"hub-signature": frozenset({"default", "legacy"}), "hmac": frozenset({"hmac"}), "api-key": frozenset({"api-key"})}
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """How calls to the system prove who calls. `key`, `secret`, `certificate` and the like are references (`env:…`, `file:…`), resolved by `main`."""
+
+    scheme: str = "none"  # none | hub-signature | hmac | api-key | oauth2 | mtls | declared
+    form: str = "default"  # of hub-signature: default | legacy
+    key: str = ""  # of oauth2 the client's id; of mtls the certificate's private key
     secret: str = ""
+    declared: Scheme | None = None
+    at: Spot | None = None  # where an API key is put; None: Authorization: ApiKey …
+    prefix: str = ""  # before the API key
+    token_url: str = ""
+    scope: str = ""
+    audience: str = ""
+    certificate: str = ""
+    ca: str = ""  # the authority that the system's own certificate is judged by; empty: the usual ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +137,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One neighbour. `inbound` is the scheme by which its posts are authenticated: hub-signature, or none."""
+    """One neighbour, and all that is about it alone."""
 
     name: str
     title: str
     owner: str
     emits: Mapping[str, Emit] = field(default_factory=dict)  # by message name, without the system
     accepts: Mapping[str, Accept] = field(default_factory=dict)
-    inbound: str = "hub-signature"
-    inbound_form: str = "default"
+    inbound: Inbound = field(default_factory=Inbound)
     outbound: Outbound = field(default_factory=Outbound)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)  # foreign webhooks under /in/<system>/<hook>

@@ -25,19 +25,10 @@ from hub.core.tracing import trace_id_of
 from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
+from hub.flow.inbound import whoever
 from hub.flow.versions import not_live, upgrade
 
 MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
-LEGACY_SEEN = timedelta(minutes=10)  # the legacy form has no id; its signature is remembered for twice its window
-
-
-def authorise(hub: Hub, request: Request, system: str) -> Caller:
-    """Who posts, proven over the bytes as they came, and whether it may speak for the system. Raises Refused."""
-    caller = hub.callers.authenticate(request, now=hub.clock())
-    if system not in caller.systems:
-        fault = Fault("", system, " or ".join(sorted(caller.systems)), "use a key of that system")
-        raise Refused(Code.FORBIDDEN, f"This key may not speak for {system}.", [fault])
-    return caller
 
 
 def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> Laid:
@@ -51,21 +42,36 @@ def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> Laid:
 
 def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[Laid | Refused]:
     """The same for many: a JSON array, or NDJSON. One answer per item, in order. Raises Refused for what concerns the whole post."""
+    batch_key = _idempotency_key(request) or caller.request_key or hub.new_id()
+    # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
+    items = [one if isinstance(one, Refused) else Item(ref, *one, f"{batch_key}#{number}") for number, one in enumerate(_items(hub, request))]
+    return prepare_items(hub, caller, request, items)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message of a request that brings several: decoded, and named by its sender."""
+
+    ref: Ref
+    payload: Json
+    raw: bytes
+    key: str
+
+
+def prepare_items(hub: Hub, caller: Caller, request: Request, items: Sequence[Item | Refused], *, in_batch: bool = True) -> list[Laid | Refused]:
+    """One answer per item, in order: laid, or refused with its own faults."""
     now = hub.clock()
     trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
-    batch_key = _idempotency_key(request) or caller.request_key
     keep = timedelta(days=hub.settings.keep_keys)
     laid: list[Laid | Refused] = []
-    for number, item in enumerate(_items(hub, request)):
+    for number, item in enumerate(items):
         if isinstance(item, Refused):
             laid.append(item)
             continue
-        payload, raw = item
-        # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
-        incoming = Incoming(ref, payload, raw, caller.id, f"{batch_key}#{number}", trace_id, in_batch=True)
+        incoming = Incoming(item.ref, item.payload, item.raw, caller.id, item.key, trace_id, in_batch=in_batch)
         try:
-            one = replace(request, body=raw)
-            laid.append(lay(hub, incoming, source="http", now=now, seen=_names(one, caller, incoming, keep, f"#{number}")))
+            one = replace(request, body=item.raw)
+            laid.append(lay(hub, incoming, source="http", now=now, seen=_names(one, caller, incoming, keep, f"#{number}" if in_batch else "")))
         except Refused as refused:
             laid.append(refused)
     return laid
@@ -166,7 +172,7 @@ class MessageStatus:
 
 def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus | None:
     """The caller's own message, or None: somebody else's is not told apart from one that does not exist. Raises Refused."""
-    caller = hub.callers.authenticate(request, now=hub.clock())
+    caller = whoever(hub, request)
     row = hub.store.message(message_id)
     if row is None or row.system not in caller.systems:
         return None
@@ -217,10 +223,10 @@ def _names(request: Request, caller: Caller, incoming: Incoming, keep: timedelta
     """The names of one post. The signed one counts at every path (the path is not signed); the header's, within its message type."""
     path = request.path
     fingerprint = hashlib.sha256(b"\n".join((request.method.encode(), path.encode(), request.body))).hexdigest()
-    signed = Seen(caller.id, "*", caller.request_key + suffix, fingerprint, keep if caller.form == "default" else LEGACY_SEEN)
+    signed = (Seen(caller.id, "*", caller.request_key + suffix, fingerprint, caller.keep or keep),) if caller.request_key else ()
     if incoming.idempotency_key is None or incoming.idempotency_key == caller.request_key + suffix:
-        return (signed,)
-    return (signed, Seen(caller.id, incoming.ref.type, incoming.idempotency_key, fingerprint, keep))
+        return signed
+    return (*signed, Seen(caller.id, incoming.ref.type, incoming.idempotency_key, fingerprint, keep))
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -166,7 +166,7 @@ def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
 def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: Call | None) -> None:
     exchange = Exchange()
     if done is not None and call is not None:
-        exchange = Exchange(call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
+        exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
     hub.counts.add("delivered", type(outcome).__name__.lower())
     try:
         hub.store.settle([Settled(claim, outcome, exchange, hub.catalogs.active().revision)])

@@ -7,21 +7,28 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
+from hub.core.opened import Opened
+from hub.kit.proof import verify
 from hub.kit.signature import Credentials, read_credentials, verify_default, verify_legacy
+from hub.kit.signer import HMAC
 from hub.store import KeyRow, Store
 from hub.vault import Vault
 
 TEXT = "The key, its signature or its right is not valid."  # one text, whatever was wrong: it tells a guesser nothing
+SIGNATURE_SEEN = timedelta(minutes=10)  # a signature in place of an id is remembered for twice its window
 REMEMBERED_S = 2.0  # a revoked key dies at most this much later
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key that was proven. `request_key` names the request: webhook-id (default form) or the signature (legacy form)."""
+    """Who was proven. `request_key` names the request: webhook-id (default form), or the signature; empty where nothing does.
+
+    `form` is the key's (default, legacy, hmac, api-key), or the system's own way (oauth2, mtls, declared, none).
+    """
 
     id: str
     name: str
@@ -29,6 +36,7 @@ class Caller:
     form: str
     request_key: str
     pins: Mapping[str, int] = field(default_factory=dict)  # message type -> the version of a post that does not say
+    keep: timedelta | None = None  # how long the request's name is remembered; None: as long as any key is
 
 
 class Callers:
@@ -49,19 +57,29 @@ class Callers:
             # A request under an unknown key costs what a wrong signature costs: the work below is done with a made-up secret.
             self._verify(credentials, "default", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", request.body, now)
             raise Refused(Code.UNAUTHENTICATED, TEXT)
-        self._verify(credentials, row.form, secret, request.body, now)
+        self._prove(row.form, credentials, secret, request, now)
         if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
             raise Refused(Code.UNAUTHENTICATED, TEXT)
-        request_key = credentials.message_id if row.form == "default" else f"sig:{credentials.legacy_signature}"
-        return Caller(row.id, row.name, frozenset(row.systems), row.form, request_key, row.pins)
+        names = {"default": credentials.message_id, "legacy": f"sig:{credentials.legacy_signature}", "hmac": f"sig:{credentials.legacy_signature}"}
+        keep = None if row.form == "default" else SIGNATURE_SEEN
+        return Caller(row.id, row.name, frozenset(row.systems), row.form, names.get(row.form, ""), row.pins, keep)
 
     def is_known(self, request: Request) -> bool:
         """Whether the request names a key that exists: enough to start reading its body, not enough to believe it. Raises Refused."""
         return self._row(read_credentials(request).key)[0] is not None
 
+    def _prove(self, form: str, credentials: Credentials, secret: str, request: Request, now: datetime) -> None:
+        match form:
+            case "hmac":
+                verify(HMAC, Opened(request), {"secret": secret}, now=now)
+            case "api-key":
+                pass  # that it is known is the proof: its hash was compared
+            case _:
+                self._verify(credentials, form, secret, request.body, now)
+
     def _verify(self, credentials: Credentials, form: str, secret: str, body: bytes, now: datetime) -> None:
-        verify = verify_default if form == "default" else verify_legacy
-        verify(credentials, [secret], body, now=now)
+        check = verify_default if form == "default" else verify_legacy
+        check(credentials, [secret], body, now=now)
 
     def _row(self, key: str) -> tuple[KeyRow | None, str]:
         hashed = self._vault.hash_key(key)

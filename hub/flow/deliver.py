@@ -238,7 +238,7 @@ def _settled(hub: Hub, ready: Ready, one: Made, done: Done, answer: Answer, repl
     else:
         outcome = judge(answer, one.claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
     exchange = Exchange(
-        url=ready.call.url,
+        url=ready.call.shown or ready.call.url,
         method=ready.call.method,
         status=done.status,
         sent=done.sent,

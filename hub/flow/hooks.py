@@ -19,6 +19,7 @@ from hub.core.message import Incoming, Request
 from hub.core.opened import Opened
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
+from hub.flow.inbound import client_of
 from hub.kit.proof import verify
 from hub.kit.signature import UNPROVEN
 from hub.logs import event
@@ -43,7 +44,7 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
     hook = found.hooks.get(name) if found is not None else None
     if found is None or hook is None:
         raise Refused(Code.NOT_FOUND, "There is nothing here.")
-    if not hook.admits(request.peer):
+    if not hook.admits(client_of(hub, request)):
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
     now = hub.clock()
     opened = Opened(request, hub.limits)

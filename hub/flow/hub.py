@@ -19,6 +19,7 @@ from hub.kit.http import Call, Done
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
 from hub.transport.bell import Bell
+from hub.vault.tokens import Authorities
 
 
 class LaneTarget(Protocol):
@@ -39,6 +40,7 @@ class Hub:
     bell: Bell
     catalogs: Revisions
     callers: Callers
+    authorities: Authorities
     counts: Counts
     pace: Pace
     limits: Limits

@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import accept
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, docs, hooks, ingress, metrics, ops
+from hub.http import auth, bodies, cloudevents, docs, hooks, ingress, metrics, ops
 from hub.http.arrivals import outcome
 from hub.http.faults import success
 from hub.http.views import respond
@@ -108,6 +108,16 @@ def _add_partners(app: Flask, hub: Hub) -> None:
 
 
 def _add_hooks(app: Flask, hub: Hub) -> None:
+    @app.post(cloudevents.PATH)
+    def events() -> Response:
+        """CloudEvents under a WSGI server."""
+        began = time.monotonic()
+        made, prepared = cloudevents.prepare(hub, g.incoming)
+        if ingress.waits(prepared):
+            return respond(ingress.exchange(hub, prepared, began))
+        committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, made, prepared)]
+        return respond(ingress.answer(hub, made, prepared, committed, g.incoming))
+
     @app.route("/in/<system>/<hook>", methods=[*hooks.METHODS])
     def hook(system: str, hook: str) -> Response:
         """A foreign system's webhook under a WSGI server, by the same steps as in the front."""

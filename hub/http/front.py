@@ -13,9 +13,10 @@ from typing import Any
 
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
+from hub.flow import inbound
 from hub.flow.callers import TEXT
 from hub.flow.hub import Hub
-from hub.http import bodies, hooks, ingress
+from hub.http import bodies, cloudevents, hooks, ingress
 from hub.http.arrivals import Arrivals
 from hub.http.bridge import call_wsgi
 from hub.http.faults import Answer
@@ -73,7 +74,7 @@ class Front:
             if is_post:
                 answer = await self._post(request, receive, time.monotonic())
             else:
-                answer = await (self._hook(request, receive) if hooks.is_hook(request) else self._other(request, receive))
+                answer = await self._way(request)(request, receive)
         except Truncated:
             return
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
@@ -92,7 +93,7 @@ class Front:
         # `100 Continue` goes out with the first read, and a long body costs a stranger nothing but us: neither before a key is named
         # that exists. A short body is read first, so that an unknown key costs what a wrong signature costs.
         is_long = declared is None or declared > SMALL
-        if (is_long or _expects(request)) and not hub.callers.is_known(request):
+        if (is_long or _expects(request)) and not inbound.is_known(hub, request, post.system):
             raise Refused(Code.UNAUTHENTICATED, TEXT, headers=[bodies.CLOSE])
         request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
         if is_long or post.is_batch or post.coding:
@@ -106,6 +107,22 @@ class Front:
         if post.is_batch:
             return await asyncio.get_running_loop().run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
         return ingress.answer(hub, post, prepared, committed, request)
+
+    def _way(self, request: Request) -> Callable[[Request, Receive], Awaitable[Answer]]:
+        if cloudevents.is_event(request):
+            return self._event
+        return self._hook if hooks.is_hook(request) else self._other
+
+    async def _event(self, request: Request, receive: Receive) -> Answer:
+        hub, began = self._hub, time.monotonic()
+        declared = bodies.declared_length(request, hub.limits.max_bytes)
+        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        loop = asyncio.get_running_loop()
+        post, prepared = await loop.run_in_executor(self._posts, cloudevents.prepare, hub, request)
+        if ingress.waits(prepared):
+            return await loop.run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
+        committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
+        return await loop.run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
 
     async def _hook(self, request: Request, receive: Receive) -> Answer:
         """A foreign webhook. Its partner waits a second or five, and counts a slow yes as a no: it is answered as soon as it is committed."""

@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Request
 from hub.core.system import VersionState
 from hub.core.tracing import trace_id_of
-from hub.flow import accept, ask, versions
+from hub.flow import accept, ask, inbound, versions
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
@@ -124,7 +124,7 @@ def _version(request: Request, in_path: str | None) -> int | None:
 def prepare(hub: Hub, request: Request, post: Post) -> list[Laid | Refused]:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
-    caller = accept.authorise(hub, request, post.system)
+    caller = inbound.authorise(hub, request, post.system)
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
     return accept.prepare_batch(hub, caller, plain, ref) if post.is_batch else [accept.prepare(hub, caller, plain, ref)]

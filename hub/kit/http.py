@@ -34,6 +34,15 @@ Kind: TypeAlias = Literal["ok", "unreachable", "no_answer", "bad_answer"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM: our certificate and its key, where the other side asks for one; the authority that the other side is judged by."""
+
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request. `deadline_s` covers name, connection, TLS, sending and the whole answer."""
 
@@ -43,6 +52,8 @@ class Call:
     body: bytes = b""
     deadline_s: float = 5.0
     connect_s: float = 3.0
+    tls: Tls | None = None
+    shown: str = ""  # the URL as people may see it, where it holds a key; empty: the URL itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class Sender:
         self._allow = tuple(allow)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE)
-        self._idle: list[_Line] = []
+        self._idle: dict[Tls | None, list[_Line]] = {}  # a handle cannot forget a certificate that it once had
         self._judged: dict[str, str | None] = {}
 
     def send(self, calls: Sequence[Call], concurrency: int = 32) -> list[Done]:
@@ -102,7 +113,7 @@ class Sender:
                     if wrong:
                         yield index, Done("unreachable", error=wrong)
                         continue
-                    line = self._idle.pop() if self._idle else _Line(self._allow)
+                    line = self._line(call.tls)
                     line.load(call)
                     flying[line.handle] = (index, line)
                     self._multi.add_handle(line.handle)
@@ -129,10 +140,15 @@ class Sender:
         if flying and not ended:
             self._multi.select(0.2)
 
+    def _line(self, tls: Tls | None) -> _Line:
+        idle = self._idle.get(tls)
+        return idle.pop() if idle else _Line(self._allow, tls)
+
     def _keep(self, line: _Line) -> None:
-        if len(self._idle) < IDLE:
+        idle = self._idle.setdefault(line.tls, [])
+        if sum(len(lines) for lines in self._idle.values()) < IDLE:
             line.rest()
-            self._idle.append(line)
+            idle.append(line)
         else:
             line.handle.close()
 
@@ -162,7 +178,7 @@ class Sender:
         raise raised(done.error, request=request)
 
     def close(self) -> None:
-        for line in self._idle:
+        for line in [line for lines in self._idle.values() for line in lines]:
             line.handle.close()
         self._idle.clear()
         self._multi.close()
@@ -231,8 +247,9 @@ class _Opened:
 class _Line:
     """One handle of libcurl with what its callbacks have seen of the present call. What never changes is set once: a call costs a third less."""
 
-    def __init__(self, allow: Sequence[Network]) -> None:
+    def __init__(self, allow: Sequence[Network], tls: Tls | None = None) -> None:
         self.handle: Any = pycurl.Curl()
+        self.tls = tls
         self._allow = allow
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -242,7 +259,8 @@ class _Line:
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.HTTP09_ALLOWED, 0),
             (pycurl.MAXFILESIZE_LARGE, MAX_BYTES),  # what is declared larger is not begun; what grows larger is cut in `_on_body`
-            (pycurl.CAINFO, certifi.where()),
+            (pycurl.CAINFO, (tls and tls.ca) or certifi.where()),
+            *([(pycurl.SSLCERT, tls.certificate), (pycurl.SSLKEY, tls.key)] if tls is not None and tls.certificate else ()),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.USERAGENT, f"crossdock/{__version__}"),
             (pycurl.WRITEFUNCTION, self._on_body),

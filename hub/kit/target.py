@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from hub.core import json
 from hub.core.adapter import Answer, HttpTarget, Parcel, Reply
@@ -17,6 +17,7 @@ from hub.core.message import Json
 from hub.core.system import Accept, System
 from hub.core.tracing import traceparent
 from hub.kit.http import KEPT_BYTES, Call, Done, call_of, response_of
+from hub.kit.signer import Signer, Standing
 
 THROTTLED = frozenset({408, 425, 429})
 MAX_SAID = 64  # characters that a reason repeats of a target's own words
@@ -28,29 +29,28 @@ _STATUS = re.compile(r"\bstatus\b")
 _LONG_NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]{11,}", re.ASCII)  # phone, identity and card numbers; order numbers with letters before them stay
 _SECRET = re.compile(r"\b(?:whsec|ak|sk|whpk)_[A-Za-z0-9+/=_-]+", re.ASCII)
 
-Sign: TypeAlias = Callable[[Parcel, datetime], tuple[tuple[str, str], ...]]
-
 
 class DeclaredTarget:
-    """One system, by its declaration. `url` is its root; `sign` makes the headers that prove who calls, anew for each attempt."""
+    """One system, by its declaration. `url` is its root; `signer` makes what proves who calls, anew for each attempt."""
 
-    def __init__(self, system: System, url: str, clock: Callable[[], datetime], sign: Sign | None = None) -> None:
+    def __init__(self, system: System, url: str, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
         self._system = system
         self._url = url.rstrip("/")
         self._clock = clock
-        self._sign = sign
+        self._signer = signer or Standing()
 
     def call(self, parcel: Parcel) -> Call:
         """What goes out for `parcel`. Raises GiveUp where the system does not accept such a message."""
         accept = self._accept(parcel)
+        signed = self._signer.sign(parcel, accept.method, self._url + accept.path, self._clock())
         headers = (
             ("content-type", "application/json"),
             ("idempotency-key", parcel.key),
             ("x-crossdock-message", parcel.message_id),
             *((("traceparent", traceparent(parcel.trace_id, _span(parcel))),) if _TRACE_ID.fullmatch(parcel.trace_id) else ()),
-            *(self._sign(parcel, self._clock()) if self._sign is not None else ()),
+            *signed.headers,
         )
-        return Call(accept.method, self._url + accept.path, headers, parcel.body, parcel.deadline_s)
+        return Call(accept.method, signed.url, headers, parcel.body, parcel.deadline_s, tls=signed.tls, shown=self._url + accept.path)
 
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
         """What the answer means: never a success that nobody saw, never a second try that cannot help (PROMISES F45–F52)."""
@@ -60,6 +60,8 @@ class DeclaredTarget:
         early = None if is_said else _without_answer(done)
         if early is not None:
             return early
+        if done.status == 401 and self._signer.refused():
+            return TryLater(Why(Reason.REFUSED, "The target answered 401; what it was shown is thrown away, and the next try gets another.", fix="Check auth."))
         body, is_understood = (None, False) if is_said else _body(done)
         if accept.success is not None and 200 <= (done.status or 0) < 300 and not is_understood and _mentions_body(accept.success):
             return _not_understood(done)

@@ -12,48 +12,38 @@ import secrets
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from hub.catalog import Catalog
-from hub.core.adapter import Parcel, Source
-from hub.core.hook import settings_of
-from hub.core.ids import uuid7
 from hub.core.json import Limits
-from hub.core.system import System
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
-from hub.flow.hub import Hub, LaneTarget
+from hub.flow.hub import Hub
 from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
 from hub.http.front import Front
 from hub.kit.http import Sender
-from hub.kit.loading import load_module
-from hub.kit.signature import sign_default, sign_legacy
-from hub.kit.target import DeclaredTarget, PythonTarget
 from hub.logs import event
+from hub.main.clock import new_id as new_id
+from hub.main.clock import now as now
+from hub.main.neighbours import Neighbours, check_secrets
 from hub.settings import BadSetting, Settings
 from hub.store import GroupCommit, Store, open_store
 from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
+from hub.vault.tokens import Authorities
 from hub.worker.loop import Loop
 from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
 KEY_FILE = "master.key"
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def open_vault(settings: Settings) -> Vault:
@@ -109,6 +99,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
         bell=bell,
         catalogs=catalogs,
         callers=Callers(store, open_vault(settings)),
+        authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
         counts=Counts(),
         pace=Pace(store, now),
         limits=Limits(settings.max_body, settings.max_depth, settings.max_values),

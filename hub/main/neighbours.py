@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 
 from hub.catalog import Catalog
-from hub.core.adapter import Parcel, Source
+from hub.core.adapter import Source
 from hub.core.hook import settings_of
 from hub.core.system import System
 from hub.flow.hub import LaneTarget
+from hub.kit.http import Sender, Tls
 from hub.kit.loading import load_module
-from hub.kit.signature import sign_default, sign_legacy
+from hub.kit.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
 from hub.kit.target import DeclaredTarget, PythonTarget
+from hub.kit.tokens import AccessTokens
+from hub.main.clock import now
 from hub.settings import BadSetting, Settings
 from hub.vault import VaultError, resolve
 
@@ -74,7 +77,7 @@ def make_target(system: System, settings: Settings) -> LaneTarget:
         made = getattr(load_module(_adapter(system, settings)), "TARGET", None)
         if made is not None:
             return PythonTarget(made(values))
-    return DeclaredTarget(system, values.get("url", ""), now, _signer(system, settings))
+    return DeclaredTarget(system, values.get("url", ""), now, _signer(system, values, settings))
 
 
 def make_source(system: System, hook: str, settings: Settings) -> Source:
@@ -86,14 +89,40 @@ def make_source(system: System, hook: str, settings: Settings) -> Source:
     return source
 
 
-def _signer(system: System, settings: Settings) -> Callable[[Parcel, datetime], tuple[tuple[str, str], ...]] | None:
+def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Signer:
+    """What proves our calls to a system. Raises VaultError where a secret or a file is missing."""
     out = system.outbound
-    if out.scheme == "none":
-        return None
-    key, secret = resolve(out.key, settings.environment), resolve(out.secret, settings.environment)
-    if out.form == "legacy":
-        return lambda parcel, at: sign_legacy(key, secret, parcel.body, at)
-    return lambda parcel, at: sign_default(key, [secret], parcel.key, parcel.body, at)
+    key, secret = (resolve(text, settings.environment) if text else "" for text in (out.key, out.secret))
+    certificate, ca = (_readable(text, settings) if text else "" for text in (out.certificate, out.ca))
+    tls = Tls(certificate, _readable(out.key, settings) if certificate else "", ca) if certificate or ca else None
+    match out.scheme:
+        case "hub-signature":
+            return HubSignature(key, secret, legacy=out.form == "legacy", tls=tls)
+        case "hmac":
+            return Declared(HMAC, {"secret": secret}, tls, headers=(("authorization", f"ApiKey {key}"),) if key else ())
+        case "api-key":
+            return ApiKey(key, out.at, out.prefix, tls)
+        case "oauth2":
+            local = threading.local()
+
+            def sender() -> Sender:
+                # A sender belongs to its thread; tokens are asked for in whichever thread finds none.
+                if not hasattr(local, "sender"):
+                    local.sender = Sender(settings.allow_cidrs)
+                made: Sender = local.sender
+                return made
+
+            return OAuth2(AccessTokens(out.token_url, key, secret, scope=out.scope, audience=out.audience, sender=sender, tls=tls), tls)
+        case "declared" if out.declared is not None:
+            return Declared(out.declared, {**values, "secret": secret, "key": key}, tls)
+        case _:
+            return Standing(tls)
+
+
+def _readable(reference: str, settings: Settings) -> str:
+    """The path of a PEM file, which is judged like any secret: a regular file, and its owner's alone. Raises VaultError."""
+    resolve(reference, settings.environment)
+    return reference.removeprefix("file:")
 
 
 def check_secrets(catalog: Catalog, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from hub.store.tables import caller_key
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A caller's key. `systems`: for which it may post. `form`: how it signs, default or legacy. `secret_sealed` is opened by the vault."""
+    """A caller's key. `systems`: for which it may post. `form`: how it signs (default, legacy, hmac), or that it shows itself (api-key). `secret_sealed` is opened by the vault."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ def add_key(database: Database, key: KeyRow) -> None:
     try:
         database.write(lambda connection: connection.execute(sa.insert(caller_key).values(values)))
     except sa.exc.IntegrityError as error:
-        raise ValueError(f"Key {key.id} exists, or its form {key.form!r} is neither default nor legacy.") from error
+        raise ValueError(f"Key {key.id} exists, or its form {key.form!r} is none of default, legacy, hmac, api-key.") from error
 
 
 def find_key(database: Database, id_: str) -> KeyRow | None:

@@ -47,6 +47,8 @@ class Ticker:
                     sweep(self._hub)
                 self._hub.pace.look()
                 self._hub.catalogs.refresh()
+                systems = self._hub.catalogs.active().systems.values()
+                self._hub.authorities.look({system.inbound.jwks for system in systems if system.inbound.jwks})
                 self.ticked_at = time.monotonic()
                 self._hub.usage.flush(self._hub.store)  # last: counts that cannot be written are no reason to count as stuck
             except StoreBusy as error:

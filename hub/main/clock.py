@@ -1,4 +1,4 @@
-"""New ids: UUIDv7 that rise within a process, also within one millisecond (RFC 9562 section 6.2, method 1).
+"""The time, and new ids: UUIDv7 that rise within a process, also within one millisecond (RFC 9562 section 6.2, method 1).
 
 What one request made many of is listed in the order in which it was told.
 """
@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime
 
 from hub.core.ids import uuid7
 
 _MOST = 0xFFF
 _lock = threading.Lock()
 _last = [0, 0]  # the millisecond, and how many were made in it
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def new_id() -> str:
