@@ -59,16 +59,22 @@ _CANARY = Record(
     what="canary",
     excludes=(("percent", "when"), ("by", "when")),
 )
+_TOPIC = Text(
+    want="a topic such as order.shipped or {kind}.{action}",
+    pattern=r"([\w:-]+|\{[A-Za-z_][A-Za-z0-9_.-]*\})(\.([\w:-]+|\{[A-Za-z_][A-Za-z0-9_.-]*\}))*",
+    longest=255,
+)
 _DESTINATION = Record(
     {
         "when": Key(Formula(), "only if this holds"),
         "batch": Key(_BATCH, "several go out in one call, as a JSON array"),
         **HOW,
+        "topic": Key(_TOPIC, "of a message that is published, such as order.shipped; {field} is filled from what is sent"),
         "reply": Key(REF, "the message that the target's answer becomes, such as inventory/stock.reserved@1"),
     },
-    later=frozenset({"topic", "rate", "breaker"}),
+    later=frozenset({"rate", "breaker"}),
     what="a destination",
-    excludes=(("batch", "reply"),),
+    excludes=(("batch", "reply"), ("topic", "reply"), ("topic", "batch")),
 )
 _ZONE = Zone()
 _HOLD = Record(
@@ -148,7 +154,7 @@ _TARGET = Record(
         "concurrency": Key(Whole(1, 1_024), "calls under way at once"),
         "rate": Key(Text(want="a number per unit such as 200/s", pattern=windows.PATTERN), "calls per second, minute, hour or day, of all workers together"),
         "breaker": Key(_BREAKER, "leaves a target alone that fails, and tries it again with one delivery"),
-        "in_doubt": Key(Word(tuple(policy.value for policy in InDoubtPolicy), ("probe",)), "resend or park"),
+        "in_doubt": Key(Word(tuple(policy.value for policy in InDoubtPolicy)), "resend, probe or park: what to do where nobody saw the outcome"),
     },
     what="a target",
 )

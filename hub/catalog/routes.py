@@ -184,6 +184,7 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
         batch=Batch(batch["size"], batch["within"]) if batch.get("size") and batch.get("within") else None,
         canary=wish.canary,
         is_trial=wish.is_trial,
+        topic=wish.row.get("topic") or "",
     )
 
 

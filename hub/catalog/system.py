@@ -16,10 +16,10 @@ from hub.catalog.documents import Document, Map, Node
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.mappings import MappingFile
 from hub.catalog.names import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
-from hub.catalog.shape import Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
+from hub.catalog.shape import Either, Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
 from hub.core.contract import Contract
 from hub.core.message import Ref
-from hub.core.system import LIVE, Accept, Emit, Setting, System, Version, VersionState
+from hub.core.system import LIVE, Accept, Emit, Publish, Question, Setting, System, Version, VersionState
 from hub.kit.addresses import judge_url
 
 LATER = frozenset({"polls", "alerts", "tests"})
@@ -49,17 +49,36 @@ _EMIT = Record(
     what="an emitted message",
 )
 _CALL = Text(want="a method and a path, such as POST /api/orders", pattern=r"(GET|POST|PUT|PATCH|DELETE) /[^\s\\#\x00-\x1f\x7f]*", longest=2_000)
+_PROBE = Record(
+    {
+        "call": Key(_CALL, "GET /api/orders/{orderNo}; {key} is the Idempotency-Key, other holes are fields of what was sent", required=True),
+        "applied": Key(Formula(), "an expression over {status, headers, body}: it has it", required=True),
+        "absent": Key(Formula(), "it has it not, and may be sent it again; default: status = 404"),
+    },
+    what="probe",
+)
+_PUBLISH = Record(
+    {
+        "exchange": Key(Text(want="an exchange such as events", pattern=r"[\w.:-]{1,127}"), "its name; it is declared where it is missing", required=True),
+        "kind": Key(Word(("topic", "direct", "fanout")), "default: topic"),
+        "durable": Key(Flag(), "default: true"),
+    },
+    what="publish",
+)
 _ACCEPT = Record(
     {
         "about": Key(Text(), "one sentence for whoever integrates with it"),
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
-        "call": Key(_CALL, "POST /api/orders", required=True),
+        "call": Key(_CALL, "POST /api/orders; or publish"),
+        "publish": Key(_PUBLISH, "an exchange of the broker at `url`, in place of call"),
         "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
         "already": Key(Formula(), '"I have it": counts as success'),
         "reply": Key(Record({"keys": Key(_KEYS, "business keys that the answer names")}, what="reply"), "what the answer holds"),
+        "probe": Key(Either(Word(("adapter",)), _PROBE), "how the system is asked whether it has it, for in_doubt: probe"),
     },
-    later=frozenset({"fresh_by", "poll", "probe"}),
+    later=frozenset({"fresh_by", "poll"}),
     what="an accepted message",
+    excludes=tuple(("publish", key) for key in ("call", "success", "already", "reply", "probe")),
 )
 _SETTING = Record(
     {
@@ -84,6 +103,7 @@ SHAPE = Record(
     what="system.yaml",
 )
 
+BROKERS = ("amqp://", "amqps://")
 ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 _SECRET_NAME = re.compile(r"secret|passw|token|api_?key|private", re.IGNORECASE)
 
@@ -113,6 +133,7 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
     _judge_settings(document, settings, findings)
     emits = {name: _emit(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("emits") or {}).items()}
     accepts = {name: _accept(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("accepts") or {}).items()}
+    _judge_ways(document, accepts, findings)
     if accepts and not _has(document.root, "settings", "url"):
         fix = 'settings: {url: {help: "Root of its API", default: "http://..."}}'
         findings.add(document.file, document.place(("accepts",)), Check.NO_URL, f"{folder} accepts messages, but has no setting url", fix)
@@ -128,6 +149,14 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
         settings=settings,
         hooks=hooks.read(folder, values.get("hooks") or {}, foreign, document, findings),
     )
+
+
+def _judge_ways(document: Document, accepts: Mapping[str, Accept], findings: Findings) -> None:
+    """A system is called, or published to, one exchange; not both: it has one `url`, and is one lane."""
+    ways = {accept.publish for accept in accepts.values()}
+    if len(ways) > 1:
+        fix = "make it two systems, each with its own url"
+        findings.add(document.file, document.place(("accepts",)), Check.EXCLUDES, "some messages are published and some called, or to several exchanges", fix)
 
 
 def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Emit:
@@ -147,6 +176,10 @@ def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, doc
 def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Accept:
     versions = _versions(row, document, ("accepts", name), findings)
     method, _, path = (row.get("call") or "POST /").partition(" ")
+    publish = row.get("publish") or {}
+    if "call" not in row and "publish" not in row:
+        place = document.place(("accepts", name))
+        findings.add(document.file, place, Check.MISSING_KEY, "an accepted message has no call", "add call: POST /api/orders, or publish:")
     return Accept(
         type=f"{system}/{name}",
         about=row.get("about") or "",
@@ -157,7 +190,17 @@ def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, d
         success=row.get("success"),
         already=row.get("already"),
         reply_keys=_compiled((row.get("reply") or {}).get("keys")),
+        probe=_question(row.get("probe") or {}),
+        asks_adapter=row.get("probe") == "adapter",
+        publish=Publish(publish["exchange"], publish.get("kind") or "topic", publish.get("durable") is not False) if publish.get("exchange") else None,
     )
+
+
+def _question(row: dict[str, Any] | str) -> Question | None:
+    if isinstance(row, str) or not row.get("call") or row.get("applied") is None:
+        return None
+    method, _, path = row["call"].partition(" ")
+    return Question(method, path, row["applied"], row.get("absent"))
 
 
 def _compiled(keys: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
@@ -221,7 +264,7 @@ def _judge_settings(document: Document, settings: dict[str, Setting], findings: 
             if not re.fullmatch(REFERENCE, setting.default):
                 text = f"the secret {name} has its value in the file"  # never the value itself
                 findings.add(document.file, place, Check.SECRET, text, "take it out and change it; write a reference such as env:NAME, or no default")
-        elif name == "url" or name.endswith(("_url", "-url")):
+        elif (name == "url" or name.endswith(("_url", "-url"))) and not setting.default.startswith(BROKERS):
             wrong = judge_url(setting.default, ANY)  # where it lies is judged when it is called, by the operator's ranges
             if wrong:
                 findings.add(

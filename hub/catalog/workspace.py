@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hub.catalog import hooks as hook_files
@@ -21,11 +21,12 @@ from hub.catalog.routes import RouteFile, RoutesFile, Wish
 from hub.catalog.system import Contracts, live
 from hub.core import json
 from hub.core.contract import Contract, compile_contract
+from hub.core.delivery import InDoubtPolicy
 from hub.core.errors import Refused
 from hub.core.mapping import BadMapping, compile_mapping
 from hub.core.message import Json, Ref
 from hub.core.routing import Destination, Enrich, Route
-from hub.core.system import LIVE, System
+from hub.core.system import LIVE, Accept, System
 
 _CONTRACT = re.compile(r"adapters/([^/]+)/contracts/(.+)\.v([1-9][0-9]{0,3})\.json")
 _SYSTEM = re.compile(r"adapters/([^/]+)/system\.yaml")
@@ -43,6 +44,7 @@ def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
     written = route_files.read(document, findings) if document is not None else None
     routes = tuple(_routes(written, systems, known, findings)) if written is not None else ()
     if written is not None:
+        _judge_probes(written, routes, systems, findings)
         for name in written.targets:
             if name not in systems:
                 findings.add(
@@ -331,7 +333,32 @@ def _destination(
             fix = f"write {mapping_files.file_name(source, ref)}"
             findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
     _judge_reply(wish, system, systems, document, findings)
+    _judge_topic(wish, systems[system].accepts[name], document, findings)
     return route_files.destination(wish, ref, route)
+
+
+def _judge_topic(wish: Wish, accept: Accept, document: Document, findings: Findings) -> None:
+    place = document.place(wish.path)
+    if accept.publish is not None and accept.publish.kind == "topic" and not wish.row.get("topic"):
+        findings.add(document.file, place, Check.MISSING_KEY, f"{wish.to} is published, and has no topic", f"{wish.to}: {{topic: order.shipped}}")
+    if accept.publish is None and wish.row.get("topic"):
+        text = f"{wish.to} is called, not published: a topic has no meaning"
+        findings.add(document.file, place, Check.EXCLUDES, text, "take it out, or write publish: in its system.yaml")
+
+
+def _judge_probes(written: RoutesFile, routes: Iterable[Route], systems: Mapping[str, System], findings: Findings) -> None:
+    """Where the target is to be asked, it must be known how."""
+    for name, policy in written.targets.items():
+        if policy.in_doubt is not InDoubtPolicy.PROBE or name not in systems:
+            continue
+        reached = {to.ref.name for route in routes for to in route.to if to.ref.system == name}
+        for message in sorted(reached):
+            accept = systems[name].accepts[message]
+            if accept.probe is None and not accept.asks_adapter:
+                place = written.document.place(("targets", name, "in_doubt"))
+                text = f"{name}/{message} does not say how it is asked about"
+                fix = f"adapters/{name}/system.yaml: {message}: {{probe: {{call: GET /…/{{key}}, applied: status = 200}}}}; or in_doubt: park"
+                findings.add("routes.yaml", place, Check.MISSING_KEY, text, fix)
 
 
 def _judge_reply(wish: Wish, system: str, systems: Mapping[str, System], document: Document, findings: Findings) -> None:

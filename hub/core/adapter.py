@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from hub.core.errors import GiveUp, TryLater, Unknown
@@ -31,6 +32,7 @@ class Parcel:
     trace_id: str
     attempt: int
     order_key: str | None = None
+    topic: str = ""  # of a topic exchange, where the route says so
     deadline_s: float = 5.0  # for everything: name, connection, TLS, sending, answer
 
 
@@ -50,6 +52,14 @@ class Reply:
 Answer: TypeAlias = Reply | TryLater | GiveUp | Unknown
 
 
+class Probe(StrEnum):
+    """What a target says of a parcel that was sent, and whose answer nobody saw."""
+
+    APPLIED = "applied"  # it has it
+    ABSENT = "absent"  # it has not: it may be sent again
+    UNSURE = "unsure"  # it cannot say, or not now
+
+
 class Source(Protocol):
     """System → hub: reads a foreign request."""
 
@@ -65,6 +75,16 @@ class HttpTarget(Protocol):
 
     def verdict(self, parcel: Parcel, response: requests.Response) -> Reply:
         """What the answer means. Raises TryLater, GiveUp or Unknown."""
+
+
+class Probed(Protocol):
+    """An HttpTarget that can be asked, for `in_doubt: probe`. Optional."""
+
+    def probe(self, parcel: Parcel) -> requests.Request:
+        """The question whether the system has this parcel; it changes nothing there."""
+
+    def probed(self, parcel: Parcel, response: requests.Response) -> Probe:
+        """What the answer means."""
 
 
 class Target(Protocol):

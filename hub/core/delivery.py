@@ -99,6 +99,7 @@ class InDoubtPolicy(StrEnum):
     """What to do with a delivery that was sent and whose outcome nobody saw."""
 
     RESEND = "resend"  # pending again, under the same Idempotency-Key
+    PROBE = "probe"  # unknown; the target is asked whether it has it
     PARK = "park"  # unknown; a person decides
 
 
@@ -177,7 +178,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`) or unknown."""
+    """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`), or unknown (and asked about after `after_s`)."""
 
     why: Why
     policy: InDoubtPolicy
@@ -285,6 +286,8 @@ def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoub
         case Unknown():
             if in_doubt is InDoubtPolicy.PARK:
                 return InDoubt(answer.why, in_doubt)
+            if in_doubt is InDoubtPolicy.PROBE:
+                return InDoubt(answer.why, in_doubt, wait_s(policy, spent=claim.spent, jitter=jitter))
             again = _again(answer.why, None, claim, policy=policy, jitter=jitter, now=now)
             return again if isinstance(again, Dead) else InDoubt(answer.why, in_doubt, again.after_s)
         case _:

@@ -122,6 +122,7 @@ class Destination:
     batch: Batch | None = None
     canary: Canary | None = None
     is_trial: bool = False  # of a canary: the side that the trial takes (`then`), or the other (`else`)
+    topic: str = ""  # of a message that is published; `{field}` is filled from what is sent
 
 
 @dataclass(frozen=True, slots=True)

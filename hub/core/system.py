@@ -65,6 +65,25 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """How the system is asked whether it has a message. Expressions are over {status, headers, body}; `path` has holes for the message's fields."""
+
+    method: str
+    path: str  # `{key}` is the Idempotency-Key, `{orderNo}` a field of what was sent
+    applied: Expression
+    absent: Expression | None = None  # None: a 404
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Where a message is published: an exchange of the broker at the system's `url`. The route says the topic."""
+
+    exchange: str
+    kind: str = "topic"
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Accept:
     """A message that the hub sends to the system, and how. Expressions are over {status, headers, body}."""
 
@@ -77,6 +96,9 @@ class Accept:
     success: Expression | None = None  # None: any 2xx
     already: Expression | None = None
     reply_keys: tuple[tuple[str, Expression], ...] = ()
+    probe: Question | None = None
+    asks_adapter: bool = False  # its adapter.py knows how to ask (`probe: adapter`)
+    publish: Publish | None = None  # in place of an HTTP call
 
 
 @dataclass(frozen=True, slots=True)

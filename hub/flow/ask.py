@@ -23,6 +23,7 @@ from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
 from hub.flow.render import render
 from hub.kit.http import Call, Done, Sender
+from hub.kit.target import BatchTarget
 from hub.logs import event
 
 MARGIN_S = 30.0  # a lease outlasts the deadline by this: settling takes its time too
@@ -110,8 +111,8 @@ def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None
     lane = parcel.ref.system
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     target = hub.targets(lane)
-    if target is None:
-        return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} any more.")), None, None
+    if target is None or isinstance(target, BatchTarget):
+        return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} that could be asked.")), None, None
     if seconds <= 0:
         return GiveUp(Why(Reason.DEADLINE, "The deadline passed before it was sent.")), None, None
     if not hub.pace.enter(lane, policy):

@@ -10,33 +10,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hub.catalog import Catalog
-from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
-from hub.core.errors import BadWorkspace, Code, GiveUp, Reason, Refused, TryLater, Unknown, Why
-from hub.core.message import Incoming, Json, Ref
-from hub.core.routing import Destination, Route, TargetPolicy
-from hub.flow.accept import lay
+from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Unknown, Why
+from hub.core.message import Json
+from hub.core.routing import Destination, TargetPolicy
+from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
-from hub.flow.render import render
+from hub.flow.making import Made, made_of, reply_of, way_of
 from hub.flow.revisions import NoRevision
 from hub.flow.versions import accepted
 from hub.kit.http import Call, Done, Sender
+from hub.kit.target import BatchTarget
 from hub.logs import event
 
 MARGIN_S = 1.0  # what a settle may take: a lease must outlast the longest send by it
 SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A claim that is mapped and checked, and what the active revision says of its way."""
-
-    claim: Claim
-    destination: Destination
-    parcel: Parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +35,21 @@ class Ready:
 
     made: tuple[Made, ...]
     parcel: Parcel
-    call: Call
+    call: Call | None  # None: its target sends by itself
 
 
 def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     """One round for `lane`. Returns how many deliveries were claimed; 0 means that nothing was due. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
+    asked = ask_about(hub, lane, sender)
     allowed = hub.pace.allows(lane, policy, batch_size(hub, lane))
     if not allowed:
         return 0
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
     hub.pace.give_back(lane, allowed - len(claims), claimed=len(claims))
     if not claims:
-        return 0
+        return asked
     began = time.monotonic()
     ways, orphans = _ways(hub, claims)
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
@@ -82,14 +73,14 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
 def batch_size(hub: Hub, lane: str) -> int:
     """How many to claim at once: no more than can be sent, each with its whole timeout, before the lease ends.
 
-    Where an unseen outcome parks (`in_doubt: park`), no more than are sent side by side: few are in doubt if we die.
+    Where an unseen outcome parks or is asked about (`in_doubt: park`, `probe`), no more than are sent side by side: few are in doubt if we die.
     """
     catalog = hub.catalogs.active()
     policy = catalog.targets.get(lane, TargetPolicy())
     # A route that looks something up may wait for that as long again.
     timeouts = [to.timeout.total_seconds() * (2 if route.enrich else 1) for route in catalog.routes for to in route.to if to.ref.system == lane]
     rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
-    if policy.in_doubt is InDoubtPolicy.PARK:
+    if policy.in_doubt is not InDoubtPolicy.RESEND:
         rounds = 1
     return min(hub.settings.claim_size, policy.concurrency * rounds)
 
@@ -105,7 +96,7 @@ def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destinat
             why = Why(Reason.OVERTAKEN, "Something newer was delivered on its key before it (fresh_by).")
             orphans.append(Settled(claim, Superseded(why), Exchange(), active.revision))
             continue
-        way = _way(active, claim)
+        way = way_of(active, claim)
         problem = None if way is not None and hub.targets(claim.lane) is not None else _orphaned(claim)
         try:
             hub.catalogs.pinned(claim.message.revision)
@@ -131,7 +122,7 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
     active = hub.catalogs.active()
     for claim, way in ways:
         try:
-            made.append(Made(claim, way, _parcel(claim, _rendered(hub, claim, lookups.get(claim.id, {})), way)))
+            made.append(made_of(hub, claim, way, lookups.get(claim.id, {})))
         except GiveUp as error:
             ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
         except Exception as error:  # noqa: BLE001
@@ -143,8 +134,8 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
     for group in _together(made):
         try:
             ready.append(_ready(hub, group))
-        except GiveUp as error:
-            ended += [Settled(one.claim, Dead(error.why), Exchange(), active.revision) for one in group]
+        except (GiveUp, TryLater) as error:  # nothing to sign it with, for good or for now
+            ended += [Settled(one.claim, _outcome(hub, one, error), Exchange(), active.revision) for one in group]
     return ready, ended
 
 
@@ -166,7 +157,7 @@ def _ready(hub: Hub, made: tuple[Made, ...]) -> Ready:
     parcel = made[0].parcel if made[0].claim.bundle is None or made[0].destination.batch is None else _bundle(made)
     target = hub.targets(parcel.ref.system)
     assert target is not None
-    return Ready(made, parcel, target.call(parcel))
+    return Ready(made, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
 
 
 def _bundle(made: Sequence[Made]) -> Parcel:
@@ -179,10 +170,14 @@ def _bundle(made: Sequence[Made]) -> Parcel:
 
 def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
     """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'."""
+    target = hub.targets(lane)
+    if isinstance(target, BatchTarget):
+        yield from _sent(hub, target, ready)
+        return
     batch: list[Settled] = []
     oldest = time.monotonic()
     unsent = dict(enumerate(ready))
-    for index, done in sender.stream([one.call for one in ready], concurrency, halt=lambda: hub.pace.is_open(lane)):
+    for index, done in sender.stream([one.call for one in ready if one.call is not None], concurrency, halt=lambda: hub.pace.is_open(lane)):
         if not batch:
             oldest = time.monotonic()
         batch += _judged(hub, unsent.pop(index), done)
@@ -195,48 +190,31 @@ def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurr
     hub.store.return_leases([one.claim for group in unsent.values() for one in group.made])
 
 
-def _rendered(hub: Hub, claim: Claim, lookups: Mapping[str, Json]) -> Json:
-    """By the pinned revision: what was decided at acceptance is what is sent, however often the files changed since."""
-    message = claim.message
-    catalog = hub.catalogs.pinned(message.revision)
-    return render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits, lookups=lookups)
-
-
-def _way(catalog: Catalog, claim: Claim) -> Destination | None:
-    """The route's destination as it is now: retry, timeout and endpoint are live, only contract and mapping are pinned (PROMISES P16)."""
-    route: Route | None = next((route for route in catalog.routes if route.name == claim.route), None)
-    return next((to for to in route.to if to.ref == claim.ref), None) if route else None
-
-
-def _parcel(claim: Claim, payload: Json, way: Destination) -> Parcel:
-    return Parcel(
-        key=claim.id,  # for ever: the target recognises a repeat by it, replays included
-        ref=claim.ref,
-        payload=payload,
-        body=json.encode(payload),
-        message_id=claim.message.id,
-        trace_id=claim.message.trace_id,
-        attempt=claim.attempt,
-        order_key=claim.order_key,
-        deadline_s=way.timeout.total_seconds(),
-    )
+def _sent(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[list[Settled]]:
+    """What a target made of a batch that it sent by itself. What it raises counts as unknown for all: any of them may have gone."""
+    began = time.monotonic()
+    answers: Sequence[Answer]
+    try:
+        answers = target.send([one.parcel for one in ready])
+    except Exception as error:  # noqa: BLE001
+        event("target.unexpected", repr(error), level="error", lane=ready[0].parcel.ref.system if ready else "")
+        answers = [Unknown(Why(Reason.UNEXPECTED, f"{type(error).__name__} while it was being sent.", fix="See the log; look at the target."))] * len(ready)
+    ms = int((time.monotonic() - began) * 1000)
+    settled: list[Settled] = []
+    for one, answer in zip(ready, answers, strict=True):
+        hub.pace.saw(one.parcel.ref.system, answer)
+        body = answer.body if isinstance(answer, Reply) else b""
+        exchange = Exchange(target.address, "SEND", None, not isinstance(answer, TryLater), len(one.parcel.body), body, ms)
+        settled += [_settled(hub, one, made, exchange, answer, None) for made in one.made]
+    if settled:
+        yield settled
 
 
 def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
-    answer, reply = _understood(hub, ready, hub.targets(ready.parcel.ref.system), done)
+    target = hub.targets(ready.parcel.ref.system)
+    answer, reply = _understood(hub, ready, None if isinstance(target, BatchTarget) else target, done)
     hub.pace.saw(ready.parcel.ref.system, answer)
-    return [_settled(hub, ready, one, done, answer, reply) for one in ready.made]
-
-
-def _settled(hub: Hub, ready: Ready, one: Made, done: Done, answer: Answer, reply: Laid | None) -> Settled:
-    policy = hub.catalogs.active().targets.get(one.claim.lane, TargetPolicy())
-    outcome: Outcome
-    if isinstance(answer, GiveUp) and len(ready.made) > 1:
-        # Which of them the target meant, it did not say: each goes alone now, so that one bad row costs its neighbours a call, not their lives.
-        text = f"A batch of {len(ready.made)} was refused; each of them is sent alone. {answer.why.text}"
-        outcome = Retry(Why(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
-    else:
-        outcome = judge(answer, one.claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
+    assert ready.call is not None
     exchange = Exchange(
         url=ready.call.shown or ready.call.url,
         method=ready.call.method,
@@ -247,9 +225,25 @@ def _settled(hub: Hub, ready: Ready, one: Made, done: Done, answer: Answer, repl
         ms=int(done.ms),
         timings=dict(done.timings),
     )
+    return [_settled(hub, ready, one, exchange, answer, reply) for one in ready.made]
+
+
+def _settled(hub: Hub, ready: Ready, one: Made, exchange: Exchange, answer: Answer, reply: Laid | None) -> Settled:
+    outcome: Outcome
+    if isinstance(answer, GiveUp) and len(ready.made) > 1:
+        # Which of them the target meant, it did not say: each goes alone now, so that one bad row costs its neighbours a call, not their lives.
+        text = f"A batch of {len(ready.made)} was refused; each of them is sent alone. {answer.why.text}"
+        outcome = Retry(Why(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
+    else:
+        outcome = _outcome(hub, one, answer)
     hub.counts.add("delivered", type(outcome).__name__.lower())
-    hub.counts.time("send", done.ms)
+    hub.counts.time("send", exchange.ms)
     return Settled(one.claim, outcome, exchange, hub.catalogs.active().revision, reply)
+
+
+def _outcome(hub: Hub, one: Made, answer: Answer) -> Outcome:
+    policy = hub.catalogs.active().targets.get(one.claim.lane, TargetPolicy())
+    return judge(answer, one.claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
 
 
 def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -> tuple[Answer, Laid | None]:
@@ -260,7 +254,7 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
             return Unknown(Why(Reason.NO_ANSWER, "The target left the configuration while it was being sent to.")), None
         answer = target.verdict(ready.parcel, done, now=now)
         if isinstance(answer, Reply) and one.destination.reply is not None and len(ready.made) == 1:
-            return answer, _reply(hub, one, answer)
+            return answer, reply_of(hub, one, answer)
     except Refused as error:
         fault = error.faults[0] if error.faults else None
         where = f" {fault.pointer or '/'} is {fault.got}, wanted {fault.want}." if fault else ""
@@ -273,16 +267,6 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
         why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
         return (Unknown(why) if done.sent else TryLater(why)), None
     return answer, None
-
-
-def _reply(hub: Hub, one: Made, answer: Reply) -> Laid:
-    """The answer as a message: matched like any other, stored in the transaction that settles its delivery, so that no crash comes between."""
-    message = one.claim.message
-    ref = Ref.parse(one.destination.reply or "")
-    if answer.payload is None:
-        raise Refused(Code.CONTRACT_VIOLATION, "The answer has no JSON body.")
-    incoming = Incoming(ref, answer.payload, json.encode(answer.payload), "hub", one.claim.id, message.trace_id, message.id, message.hops + 1)
-    return lay(hub, incoming, source="reply", now=hub.clock())
 
 
 def _settle(hub: Hub, batch: list[Settled]) -> int:

@@ -18,6 +18,7 @@ from hub.core.routing import Destination, Enrich, OnFail, Route
 from hub.flow.hub import Hub
 from hub.flow.render import found, source_part
 from hub.kit.http import Done, Sender
+from hub.kit.target import BatchTarget
 from hub.store import Lookup
 
 CONCURRENCY = 32
@@ -128,7 +129,7 @@ def _answers(hub: Hub, questions: Sequence[Question], sender: Sender) -> list[tu
     ready = []
     for number, one in enumerate(questions):
         target = hub.targets(one.enrich.call.system)
-        if target is not None:
+        if target is not None and not isinstance(target, BatchTarget):
             parcel = _parcel(one)
             ready.append((number, target, parcel, target.call(parcel)))
     for index, done in sender.stream([call for *_, call in ready], CONCURRENCY):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from hub.core.adapter import Answer, Parcel, Source
+from hub.core.adapter import Answer, Parcel, Probe, Source
 from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
@@ -16,6 +16,7 @@ from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.flow.usage import Usage
 from hub.kit.http import Call, Done
+from hub.kit.target import BatchTarget
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
 from hub.transport.bell import Bell
@@ -28,6 +29,10 @@ class LaneTarget(Protocol):
     def call(self, parcel: Parcel) -> Call: ...
 
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer: ...
+
+    def question(self, parcel: Parcel) -> Call | None: ...
+
+    def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Hub:
     counts: Counts
     pace: Pace
     limits: Limits
-    targets: Callable[[str], LaneTarget | None]  # by system, as the active revision and the settings have it
+    targets: Callable[[str], LaneTarget | BatchTarget | None]  # by system, as the active revision and the settings have it
     values: Callable[[str], Mapping[str, str]]  # a system's settings by name, its secrets among them
     sources: Callable[[str, str], Source]  # by system and hook: what its adapter.py reads requests with
     clock: Callable[[], datetime]

@@ -18,7 +18,7 @@ def sweep(hub: Hub) -> set[str]:
     if lapsed:
         event("deliveries.expired", f"{lapsed} were not delivered before they expired", level="warning", count=lapsed)
     hub.store.release()
-    lanes = {*ended, *hub.store.due_lanes()}
+    lanes = {*ended, *hub.store.due_lanes(), *hub.store.doubtful_lanes()}
     if lanes:
         hub.bell.ring(lanes)
     return lanes

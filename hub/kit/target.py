@@ -5,12 +5,14 @@ from __future__ import annotations
 import email.utils
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from hub.core import json
-from hub.core.adapter import Answer, HttpTarget, Parcel, Reply
+from hub.core.adapter import Answer, HttpTarget, Parcel, Probe, Reply, Target
 from hub.core.errors import GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Json
@@ -23,6 +25,7 @@ THROTTLED = frozenset({408, 425, 429})
 MAX_SAID = 64  # characters that a reason repeats of a target's own words
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
+_HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,100})\}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _BODY = re.compile(r"\bbody\b|\*|\$(?!\w)")
 _STATUS = re.compile(r"\bstatus\b")
@@ -70,6 +73,31 @@ class DeclaredTarget:
         except GiveUp as error:
             return TryLater(Why(Reason.BAD_ANSWER, f"The answer cannot be judged: {error.why.text}", fix="Mend `success` or `already`, or the target."))
 
+    def question(self, parcel: Parcel) -> Call | None:
+        """How the system is asked whether it has `parcel`; None where it cannot be. Raises GiveUp where the parcel lacks what is asked by."""
+        question = self._accept(parcel).probe
+        if question is None:
+            return None
+        url = self._url + _HOLE.sub(lambda found: _filled(found[1], parcel), question.path)
+        signed = self._signer.sign(replace(parcel, body=b""), question.method, url, self._clock())
+        return Call(question.method, signed.url, signed.headers, b"", parcel.deadline_s, tls=signed.tls, shown=url)
+
+    def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe:
+        """What the system says of `parcel`. What is not said is unsure: nothing is sent again on a guess."""
+        question = self._accept(parcel).probe
+        if question is None or done.kind != "ok":
+            return Probe.UNSURE
+        if done.status == 401:
+            self._signer.refused()
+        view: dict[str, Json] = {"status": done.status, "headers": dict(done.headers), "body": _body(done)[0]}
+        try:
+            if question.applied.holds(view, now=now):
+                return Probe.APPLIED
+            is_absent = question.absent.holds(view, now=now) if question.absent is not None else done.status == 404
+        except GiveUp:
+            return Probe.UNSURE
+        return Probe.ABSENT if is_absent else Probe.UNSURE
+
     def _accept(self, parcel: Parcel) -> Accept:
         accept = self._system.accept(parcel.ref)
         if accept is None:
@@ -94,6 +122,41 @@ class PythonTarget:
             return self._adapter.verdict(parcel, response_of(done))
         except (TryLater, GiveUp, Unknown) as answer:
             return answer
+
+    def question(self, parcel: Parcel) -> Call | None:
+        probe = getattr(self._adapter, "probe", None)
+        return call_of(probe(parcel).prepare(), parcel.deadline_s) if probe is not None else None
+
+    def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe:
+        judge: Callable[[Parcel, Any], Probe] | None = getattr(self._adapter, "probed", None)
+        return judge(parcel, response_of(done)) if judge is not None and done.kind == "ok" else Probe.UNSURE
+
+
+class BatchTarget:
+    """A target by anything else than HTTP: it sends a batch by itself. `address` is for people, without a password."""
+
+    def __init__(self, target: Target, address: str) -> None:
+        self._target = target
+        self.address = address
+
+    def send(self, parcels: Sequence[Parcel]) -> Sequence[Answer]:
+        """One answer per parcel, in their order."""
+        answers = self._target.send(parcels)
+        if len(answers) != len(parcels):
+            raise ValueError(f"{len(answers)} answers came for {len(parcels)} parcels")
+        return answers
+
+
+def _filled(path: str, parcel: Parcel) -> str:
+    """The value of a hole in a path, escaped whole: it may hold slashes, and must not make another path of it. Raises GiveUp."""
+    value: Json = parcel.payload
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if path == "key":
+        value = parcel.key
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise GiveUp(Why(Reason.UNEXPECTED, f"What was sent has no {path} to ask by.", field="/" + path.replace(".", "/"), fix="Mend `probe`."))
+    return quote(str(value), safe="")
 
 
 def _without_answer(done: Done) -> Answer | None:

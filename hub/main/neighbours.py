@@ -13,8 +13,9 @@ from hub.core.system import System
 from hub.flow.hub import LaneTarget
 from hub.kit.http import Sender, Tls
 from hub.kit.loading import load_module
+from hub.kit.queue import QueueTarget
 from hub.kit.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
-from hub.kit.target import DeclaredTarget, PythonTarget
+from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
 from hub.kit.tokens import AccessTokens
 from hub.main.clock import now
 from hub.settings import BadSetting, Settings
@@ -27,11 +28,11 @@ class Neighbours:
     def __init__(self, settings: Settings, catalogs: Callable[[], Catalog]) -> None:
         self._settings = settings
         self._catalogs = catalogs
-        self._targets: dict[tuple[str, str], LaneTarget] = {}
+        self._targets: dict[tuple[str, str], LaneTarget | BatchTarget] = {}
         self._values: dict[tuple[str, str], Mapping[str, str]] = {}
         self._sources: dict[tuple[str, str, str], Source] = {}
 
-    def target(self, name: str) -> LaneTarget | None:
+    def target(self, name: str) -> LaneTarget | BatchTarget | None:
         catalog = self._catalogs()
         system = catalog.systems.get(name)
         if system is None:
@@ -70,13 +71,19 @@ def _adapter(system: System, settings: Settings) -> Path:
     return settings.workspace / "adapters" / system.name / "adapter.py"
 
 
-def make_target(system: System, settings: Settings) -> LaneTarget:
+def make_target(system: System, settings: Settings) -> LaneTarget | BatchTarget:
     """A system as a target: declared, or by its own adapter.py. Raises VaultError where a secret is missing."""
     values = values_of(system, settings)
     if _adapter(system, settings).exists():
         made = getattr(load_module(_adapter(system, settings)), "TARGET", None)
         if made is not None:
-            return PythonTarget(made(values))
+            target = made(values)
+            return BatchTarget(target, values.get("url", system.name)) if hasattr(target, "send") else PythonTarget(target)
+    published = {accept.publish for accept in system.accepts.values() if accept.publish is not None}
+    if published:
+        [publish] = published  # one exchange per system, as the check holds
+        queue = QueueTarget(values.get("url", ""), publish.exchange, kind=publish.kind, durable=publish.durable)
+        return BatchTarget(queue, queue.address)
     return DeclaredTarget(system, values.get("url", ""), now, _signer(system, values, settings))
 
 

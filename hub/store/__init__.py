@@ -6,6 +6,7 @@ here: sqlalchemy, alembic (psycopg by way of sqlalchemy).
 
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
+from hub.store.doubt import Cleared as Cleared
 from hub.store.keys import KeyRow as KeyRow
 from hub.store.lookups import Lookup as Lookup
 from hub.store.reading import AttemptRow as AttemptRow

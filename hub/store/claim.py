@@ -46,7 +46,7 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-_COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
+COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
     WITH {_due("FOR UPDATE SKIP LOCKED")},
@@ -54,12 +54,12 @@ _POSTGRESQL = sa.text(f"""
         UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
         RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank, fresh
     )
-    SELECT {_COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
+    SELECT {COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
 _SQLITE = sa.text(f"WITH {_due('')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
 _SQLITE_CLAIMED = sa.text(f"""
-    SELECT {_COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
+    SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
     CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
 # Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
@@ -110,27 +110,28 @@ def _lease(database: Database, connection: sa.Connection, given: dict[str, Any])
 
 
 def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, until: Stamp) -> list[Claim]:
-    claimed_at, ends_at = database.instant(now), database.instant(until)
-    return [
-        Claim(
-            id=row[17],
-            message=message_of(database, row, bytes(row[16])),
-            route=row[18],
-            ref=parse_ref(row[19]),
-            part=row[20],
-            order_key=row[21],
-            seq=row[22],
-            attempt=row[23],
-            spent=row[24],
-            first_at=database.instant(row[25]),
-            claimed_at=claimed_at,
-            token=token,
-            until=ends_at,
-            bundle=row[27],
-            fresh=row[29],
-        )
-        for row in rows
-    ]
+    return [claim_of(database, row, token, now, until) for row in rows]
+
+
+def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp) -> Claim:
+    """The claim of a row of `COLUMNS`."""
+    return Claim(
+        id=row[17],
+        message=message_of(database, row, bytes(row[16])),
+        route=row[18],
+        ref=parse_ref(row[19]),
+        part=row[20],
+        order_key=row[21],
+        seq=row[22],
+        attempt=row[23],
+        spent=row[24],
+        first_at=database.instant(row[25]),
+        claimed_at=database.instant(now),
+        token=token,
+        until=database.instant(until),
+        bundle=row[27],
+        fresh=row[29],
+    )
 
 
 _STALE = {

@@ -33,8 +33,8 @@ _ENDED = {
 def expire(database: Database, limit: int) -> list[str]:
     """Ends up to `limit` leases whose time is over; gives the lanes that have work again, each once.
 
-    The attempt's row says *outcome not seen*. Then the delivery's `in_doubt` decides: `resend`, pending again under its key; `park`,
-    unknown. A delivery that has cost three workers in a row is dead, why `poison`. Safe to run in many processes at once.
+    The attempt's row says *outcome not seen*. Then the delivery's `in_doubt` decides: `resend`, pending again under its key; `probe` and
+    `park`, unknown. A delivery that has cost three workers in a row is dead, why `poison`. Safe to run in many processes at once.
     """
 
     def work(connection: sa.Connection) -> list[str]:
@@ -64,7 +64,7 @@ def _state_row(row: Any, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ..
     if lost >= POISON:
         text = f"{lost} workers in a row were lost with it; it is not given to another."
         status, why = Status.DEAD, dump_why(Why(Reason.POISON, text, fix="Look why they ended (memory, a hang); then: hub dead replay " + row.id))
-    elif row.in_doubt == InDoubtPolicy.PARK:
+    elif row.in_doubt in (InDoubtPolicy.PARK, InDoubtPolicy.PROBE):
         return (row.id, row.lease, Status.UNKNOWN.value, now, _why(row), lost, now)
     else:
         status, why = Status.PENDING, _why(row)

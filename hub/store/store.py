@@ -10,9 +10,10 @@ from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt, Ref
-from hub.store import add, breakers, claim, conservation, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
+from hub.store import add, breakers, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
+from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
 from hub.store.lookups import Lookup
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
@@ -144,6 +145,15 @@ class Store:
 
     def message(self, id_: str) -> MessageRow | None:
         return reading.find_message(self._database, id_)
+
+    def doubtful_lanes(self) -> list[str]:
+        return doubt.doubtful_lanes(self._database)
+
+    def take_doubtful(self, lane: str, *, size: int, again_s: float) -> list[Claim]:
+        return doubt.take_doubtful(self._database, lane, size=size, again_s=again_s)
+
+    def clear(self, cleared: Sequence[Cleared]) -> list[str]:
+        return doubt.clear(self._database, cleared)
 
     def origin(self, trace_id: str) -> OriginRow | None:
         return reading.origin_of(self._database, trace_id)
