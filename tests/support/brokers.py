@@ -1,0 +1,74 @@
+"""A RabbitMQ of the tests' own: on free ports, in its own folder, so that it may be stopped, killed and purged."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.support.hubs import free_port
+from tests.support.waiting import wait_until
+
+SERVER = next((path for path in sorted(Path("/usr/lib/rabbitmq").glob("**/sbin/rabbitmq-server"), reverse=True) if path.exists()), None)
+
+
+class RabbitMQ:
+    """`start` returns once it answers. `url` stays the same over a restart."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rabbit-"))
+        self.port, self._dist, self._epmd = free_port(), free_port(), free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\n")
+        name = f"hub{self.port}"
+        self._environment = {
+            **os.environ,
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": f"{name}@localhost",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._dist),
+            "ERL_EPMD_PORT": str(self._epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq"),
+            "RABBITMQ_PID_FILE": str(self.folder / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+        }
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [str(SERVER)], env=self._environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder
+        )
+        wait_until(self._answers, seconds=90, what=f"RabbitMQ on {self.port}")
+        return self
+
+    def kill(self):
+        """As if the power had gone."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(30)
+
+    def stop(self):
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        subprocess.run(["epmd", "-port", str(self._epmd), "-kill"], check=False, capture_output=True)  # noqa: S607
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self):
+        import amqp  # noqa: PLC0415
+
+        try:
+            connection = amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=2, read_timeout=5)
+            connection.connect()
+            connection.close()
+        except (OSError, amqp.exceptions.AMQPError):
+            return False
+        return True
