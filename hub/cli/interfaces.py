@@ -14,10 +14,10 @@ from hub.catalog.shape import published
 from hub.catalog.system import SHAPE as SYSTEM
 from hub.cli.output import console, say, told
 from hub.core import json
+from hub.core.asyncapi import asyncapi as make_asyncapi
 from hub.core.handbook import pages
-from hub.core.interface import asyncapi as make_asyncapi
-from hub.core.interface import openapi as make_openapi
 from hub.core.message import Json, Ref
+from hub.core.openapi import openapi as make_openapi
 from hub.core.system import System
 from hub.settings import Settings
 

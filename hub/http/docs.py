@@ -9,16 +9,17 @@ from flask import Blueprint, Response, g
 
 from hub import __version__
 from hub.core import json
+from hub.core.asyncapi import asyncapi
+from hub.core.codes import MEANINGS
 from hub.core.contract import Contract
 from hub.core.handbook import rows
-from hub.core.interface import asyncapi, openapi
 from hub.core.message import Json
+from hub.core.openapi import openapi
 from hub.core.specimen import specimen
 from hub.core.system import LIVE, Accept, Emit, System, Version
 from hub.core.types import of_schema
 from hub.flow.hub import Hub
 from hub.http import auth
-from hub.http.codes import MEANINGS
 
 TITLE = "Crossdock"
 _POLICY = {
@@ -47,7 +48,7 @@ def blueprint(hub: Hub) -> Blueprint:
     @pages.get("/openapi.json")
     def openapi_document() -> Response:
         """OpenAPI 3.1 of what the caller may post, and of what the hub calls on its systems."""
-        return _document(openapi(mine(), title=TITLE, version=__version__))
+        return _document(openapi(mine(), title=TITLE, version=__version__, max_batch=hub.settings.max_batch))
 
     @pages.get("/asyncapi.json")
     def asyncapi_document() -> Response:

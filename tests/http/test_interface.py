@@ -25,7 +25,13 @@ def hub(tmp_path_factory):
 def test_a_caller_gets_what_it_may_post(hub):
     document = hub.caller("shop").get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == {"/api/v1/shop/order.placed", "/api/v1/shop/order.placed/batch", "/api/messages/{id}"}
+    assert set(document["paths"]) == {
+        "/api/v1/shop/order.placed",
+        "/api/v1/shop/order.placed/batch",
+        "/api/shop/order.placed",
+        "/api/shop/order.placed/batch",
+        "/api/messages/{id}",
+    }
     assert hub.caller("shop").get("/asyncapi.json", "two").json()["asyncapi"] == "3.0.0"
 
 

@@ -6,7 +6,7 @@ import jsonschema
 
 from hub.catalog import load
 from hub.cli.interfaces import _samples
-from hub.core.interface import asyncapi
+from hub.core.asyncapi import asyncapi
 from tests.suites.fetched import ROOT, fetched
 
 
