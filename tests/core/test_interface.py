@@ -2,7 +2,6 @@
 
 import json
 
-import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -12,6 +11,7 @@ from hub.core.asyncapi import asyncapi
 from hub.core.codes import MEANINGS
 from hub.core.errors import Code
 from hub.core.openapi import openapi
+from tests.support.documents import resolved, validator
 from tests.support.hubs import ROOT
 from tests.support.versioned import versioned
 
@@ -38,12 +38,6 @@ def old_and_new(two_versions):
     return openapi(two_versions, title="Crossdock", version="1")
 
 
-def validator(document, schema):
-    """A validator of a schema that refers to the document's components."""
-    whole = {"$defs": document["components"]["schemas"], **schema}
-    return jsonschema.Draft202012Validator(json.loads(json.dumps(whole, default=float).replace("#/components/schemas/", "#/$defs/")))
-
-
 def plain(value):
     return json.loads(json.dumps(value, default=float))
 
@@ -64,15 +58,6 @@ def operations(document):
         for path, item in items.items():
             for method, operation in item.items():
                 yield path, method, operation
-
-
-def resolved(document, node):
-    while "$ref" in node:
-        found = document
-        for part in node["$ref"][2:].split("/"):
-            found = found[part]
-        node = found
-    return node
 
 
 def test_openapi_is_valid_by_its_own_validator(document, old_and_new):
