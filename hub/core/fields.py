@@ -110,9 +110,9 @@ def _limits(node: dict[str, Any]) -> Iterator[str]:
     if "x-unit" in node:
         yield f"in {node['x-unit']}"
     if node.get("x-money"):
-        yield "an amount of money, exact in all its digits"
+        yield "money, of which all digits are kept"
     if "x-pii" in node:
-        yield "personal: masked in whatever is shown or logged"
+        yield "personal"
     if "default" in node:
         yield f"{_written(node['default'])} where it is missing"
     if node.get("deprecated"):

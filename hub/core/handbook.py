@@ -21,7 +21,7 @@ from hub.core.system import Accept, Emit, System
 _EFFECTS = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "", Effect.UNDECIDED: "look at it"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#&~])")
 _ANSWERS = (
-    ("2xx", "Taken{success}. The same Idempotency-Key again means the same delivery again: answer it as the first time."),
+    ("2xx", "{taken} The same Idempotency-Key again means the same delivery again: answer it as the first time."),
     ("408, 425, 429", "Later: the hub sends it again, not before Retry-After says."),
     ("any other 4xx, 3xx", "Refused for good; a person looks at it. Redirects are not followed."),
     ("5xx, or nothing that can be reached", "Later: the hub sends it again under the same Idempotency-Key, not before Retry-After says."),
@@ -30,9 +30,23 @@ _ANSWERS = (
 
 
 def pages(system: System, examples: Examples, refused: Examples | None = None) -> dict[str, str]:
-    """File name → Markdown, for each message of a system. `refused`: samples that do not fit, to show what is answered to them."""
+    """File name → Markdown: for each message of a system, and a list of them. `refused`: samples that do not fit, to show what is answered to them."""
     messages: dict[str, Emit | Accept] = {**system.emits, **system.accepts}
-    return {f"{system.name}.{name}.md": _page(system, name, message, examples, refused or {}) for name, message in messages.items()}
+    made_of = {f"{system.name}.{name}.md": _page(system, name, message, examples, refused or {}) for name, message in messages.items()}
+    return {f"{system.name}.md": _list(system), **made_of}
+
+
+def _list(system: System) -> str:
+    """What the system posts and what it is called with, each with a link to its page."""
+    parts = [f"# {text(system.title)}", "", f"Owner: {text(system.owner)}."]
+    for head, messages in (("What it posts to the hub", system.emits), ("What the hub calls it with", system.accepts)):
+        rows = [(f"[{name}]({system.name}.{name}.md)", _live(message), text(message.about)) for name, message in messages.items()]
+        parts += ["", f"## {head}", "", *table(("message", "versions", "what for"), rows)] if rows else []
+    return "\n".join(parts) + "\n"
+
+
+def _live(message: Emit | Accept) -> str:
+    return ", ".join(f"{number} ({version.state.value})" for number, version in sorted(message.versions.items()))
 
 
 def _page(system: System, name: str, message: Emit | Accept, examples: Examples, refused: Examples) -> str:
@@ -105,8 +119,10 @@ def _errors() -> list[str]:
 
 def _answers(message: Accept) -> list[str]:
     """What the hub makes of the system's answers."""
-    success = f", where {code(message.success.text)} holds of its status, headers and body" if message.success is not None else ""
-    rows = [(status, words.format(success=success)) for status, words in _ANSWERS]
+    taken = "Taken."
+    if message.success is not None:
+        taken = f"Taken, where {code(message.success.text)} holds of its status, headers and body; else refused for good, and a person looks at it."
+    rows = [(status, words.replace("{taken}", taken)) for status, words in _ANSWERS]
     known = [(f"any, where {code(message.already.text)} holds", "Known already: taken.")] if message.already is not None else []
     return ["## Answers", "", "What the hub makes of the system's answer:", "", *table(("answer", "what becomes of it"), [*known, *rows])]
 

@@ -132,7 +132,7 @@ def _webhook(offer: Offer) -> dict[str, Json]:
     """What the hub sends to a system, and what it makes of the answers (kit.target judges so)."""
     accept, outbound = offer.message, offer.system.outbound
     assert isinstance(accept, Accept)
-    taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body." if accept.success is not None else "Taken."
+    taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good." if accept.success is not None else "Taken."
     signed: list[Json] = [] if outbound.scheme == "none" else [_LEGACY if outbound.form == "legacy" else _DEFAULT]
     operation: dict[str, Json] = {
         "operationId": f"call-{offer.name}",
