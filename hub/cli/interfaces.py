@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as plain_json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -64,7 +65,7 @@ _out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), he
 @told
 def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
     """OpenAPI 3.1 of what systems post and of what the hub calls, with the workspace's samples."""
-    _written(settings, system, out, make_openapi)
+    _written(settings, system, out, partial(make_openapi, max_batch=settings.max_batch))
 
 
 @click.command()

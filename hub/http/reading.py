@@ -21,10 +21,10 @@ from hub.core.system import Accept, System
 
 TITLE = "Crossdock"
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}"
+    "*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}"
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc;vertical-align:top}"
-    "code,pre{font:14px/1.5 ui-monospace,monospace}td code{overflow-wrap:anywhere}pre{background:#f4f4f4;padding:.8rem;overflow-x:auto}"
-    ".old{color:#8a4b00}h2{margin-top:2.5rem}textarea{font:14px/1.5 ui-monospace,monospace;width:100%}label{margin-right:1rem}[hidden]{display:none}"
+    "code,pre{font:14px/1.5 ui-monospace,monospace}td code{overflow-wrap:anywhere}td:first-child code{white-space:nowrap}pre{background:#f4f4f4;padding:.8rem;overflow-x:auto}"
+    ".old{color:#8a4b00}h2{margin-top:2.5rem}textarea{font:14px/1.5 ui-monospace,monospace;width:100%}#who label{margin-right:1rem}[hidden]{display:none}"
 )
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; script-src 'self'; connect-src 'self'; "
