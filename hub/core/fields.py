@@ -33,7 +33,7 @@ class Field:
 
 def fields(contract: Contract) -> list[Field]:
     """All fields, the required ones first within their object."""
-    return list(_below(of_schema(contract.schema), "", 0))
+    return list(_below(of_schema(contract.schema), "", 0, frozenset()))
 
 
 def takes_others(contract: Contract) -> bool:
@@ -41,33 +41,42 @@ def takes_others(contract: Contract) -> bool:
     return not is_closed(of_schema(contract.schema))
 
 
-def _below(shape: Shape, under: str, depth: int) -> Iterator[Field]:
-    if depth > MAX_DEPTH:
+def beyond(contract: Contract) -> list[str]:
+    """The keywords by which the whole message is bound, and which no table of fields can say."""
+    words = (*_BEYOND, "anyOf", "oneOf")
+    return [word for word in words if any(word in node for node in _same(contract.schema, contract.schema))]
+
+
+def _below(shape: Shape, under: str, depth: int, above: frozenset[int]) -> Iterator[Field]:
+    here = frozenset(id(node) for schema in shape.schemas for node in schema.nodes if "properties" in node or "additionalProperties" in node)
+    # A schema that contains itself is told once: below it the same would stand again, in as many ways as it has fields.
+    if depth > MAX_DEPTH or (here and here <= above):
         return
+    above |= here
     required = required_of(shape)
     for name in sorted(names_of(shape), key=lambda one: (one not in required, one)):
         nodes = [(schema.root, node["properties"][name]) for schema in shape.schemas for node in schema.nodes if name in node.get("properties", {})]
-        yield from _one(f"{under}{name}", field_of(shape, name), nodes, depth, is_required=name in required)
+        yield from _one(f"{under}{name}", field_of(shape, name), nodes, depth, above, is_required=name in required)
     for schema in shape.schemas:
         for node in schema.nodes:
             if isinstance(node.get("additionalProperties"), dict):
                 rest = node["additionalProperties"]
-                yield from _one(f"{under}*", of_schema(schema.root, rest), [(schema.root, rest)], depth, is_required=False)
+                yield from _one(f"{under}*", of_schema(schema.root, rest), [(schema.root, rest)], depth, above, is_required=False)
 
 
-def _one(path: str, shape: Shape, nodes: list[tuple[dict[str, Any], Any]], depth: int, *, is_required: bool) -> Iterator[Field]:
+def _one(path: str, shape: Shape, nodes: list[tuple[dict[str, Any], Any]], depth: int, above: frozenset[int], *, is_required: bool) -> Iterator[Field]:
     kind = " or ".join(sorted((shape.kinds or frozenset({"anything"})) - {MISSING}))
     yield _described(path, kind, nodes, is_required=is_required)
     if shape.may("object"):
-        yield from _below(shape, f"{path}.", depth + 1)
+        yield from _below(shape.without("array"), f"{path}.", depth + 1, above)
     if shape.may("array"):
         element = item_of(shape)
         if element.may("object"):
-            yield from _below(element, f"{path}[].", depth + 1)
+            yield from _below(element, f"{path}[].", depth + 1, above)
         else:
             items = [(root, one["items"]) for root, node in nodes for one in _same(root, node) if isinstance(one.get("items"), dict)]
             if items:
-                yield from _one(f"{path}[]", element, items, depth + 1, is_required=False)
+                yield from _one(f"{path}[]", element, items, depth + 1, above, is_required=False)
 
 
 def _described(path: str, kind: str, nodes: list[tuple[dict[str, Any], Any]], *, is_required: bool) -> Field:

@@ -13,7 +13,7 @@ from hub.core import json
 from hub.core.codes import MEANINGS
 from hub.core.compat import Effect, compare
 from hub.core.contract import Contract
-from hub.core.fields import Field, fields, takes_others
+from hub.core.fields import Field, beyond, fields, takes_others
 from hub.core.interface import Examples, made
 from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, System
@@ -79,7 +79,8 @@ def _fields(contract: Contract) -> list[str]:
     lines = table(head, [(*_cells(one), *((text(one.about),) if has_words else ())) for one in known])
     others = "Other fields are let through." if takes_others(contract) else "Other fields are refused."
     rules = [f"- {text(sentence)}: {code(rule.text)}" for rule, sentence in contract.rules]
-    return [*lines, "", others, *(["", "What must hold between fields:", "", *rules] if rules else ())]
+    more = [f"The schema binds the whole message besides, by its {', '.join(map(code, beyond(contract)))}."] if beyond(contract) else []
+    return [*lines, "", " ".join([others, *more]), *(["", "What must hold between fields:", "", *rules] if rules else ())]
 
 
 def _cells(one: Field) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from itertools import groupby
 
 from hub.core import json
 from hub.core.codes import MEANINGS
-from hub.core.fields import Field, fields, takes_others
+from hub.core.fields import Field, beyond, fields, takes_others
 from hub.core.interface import Offer, called, posted
 from hub.core.specimen import specimen
 from hub.core.system import Accept, System
@@ -112,6 +112,8 @@ def _version(offer: Offer) -> str:
     names = "".join(f"<th>{name}</th>" for name in (_HEAD if wide else _HEAD[:-1]))
     rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(one)[: len(_HEAD) if wide else -1])}</tr>" for one in known)
     others = "Other fields are let through." if takes_others(offer.contract) else "Other fields are refused."
+    if beyond(offer.contract):
+        others += f" The schema binds the whole message besides, by its {escape(', '.join(beyond(offer.contract)))}."
     rules = "".join(f"<li>{escape(sentence)}: <code>{escape(rule.text)}</code></li>" for rule, sentence in offer.contract.rules)
     told = f"<p>{others}{' What must hold between fields:</p><ul>' + rules + '</ul>' if rules else '</p>'}"
     return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>{told}" + ("" if isinstance(offer.message, Accept) else _form(offer))

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.core.contract import compile_contract
-from hub.core.fields import fields, takes_others
+from hub.core.fields import beyond, fields, takes_others
 from hub.core.message import Ref
 
 
@@ -61,8 +61,30 @@ def test_elements_and_names_that_are_free_have_rows_of_their_own():
     assert found["a[].b"].is_required
 
 
-def test_a_contract_that_refers_to_itself_ends():
-    assert len(told({"$ref": "#"})) < 20
+def test_a_contract_that_refers_to_itself_is_told_once():
+    assert list(told({"$ref": "#"})) == ["a"]
+    tree = {"type": "object", "properties": {name: {"type": "array", "items": {"$ref": "#/$defs/tree"}} for name in "bcdefgh"}}
+    assert len(told({"$ref": "#/$defs/tree"}, **{"$defs": {"tree": tree}})) == 8
+
+
+def test_what_binds_the_whole_message_is_named():
+    shape = {"type": "object", "properties": {"a": {}, "b": {}}}
+    assert beyond(compile_contract(Ref("shop", "order", 1), shape)) == []
+    assert beyond(compile_contract(Ref("shop", "order", 1), {**shape, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]})) == ["anyOf"]
+    assert beyond(compile_contract(Ref("shop", "order", 1), {**shape, "if": {"required": ["a"]}, "then": {"required": ["b"]}})) == ["if"]
+
+
+def test_a_value_that_is_one_or_many_shows_both():
+    found = told(
+        {
+            "anyOf": [
+                {"type": "object", "properties": {"b": {"type": "string"}}},
+                {"type": "array", "items": {"type": "object", "properties": {"c": {"type": "integer"}}}},
+            ]
+        }
+    )
+    assert {"a", "a.b", "a[].c"} <= set(found)
+    assert "a.c" not in found
 
 
 def test_whether_other_fields_are_let_through():

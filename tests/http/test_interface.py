@@ -14,6 +14,7 @@ from tests.conftest import missing
 from tests.support.documents import resolved, validator
 from tests.support.hubs import ORDER, ROOT, small_workspace
 from tests.support.servers import served, small_hub
+from tests.support.versioned import new_order, old_order, versioned
 
 SCRIPT = ROOT / "hub" / "http" / "try.js"
 STRANGER = {"x-forwarded-for": "203.0.113.7"}  # what a proxy adds: no longer this machine's own question
@@ -73,10 +74,8 @@ def test_a_caller_gets_what_it_may_post(hub):
     assert hub.caller("shop").get("/asyncapi.json", "two").json()["asyncapi"] == "3.0.0"
 
 
-def test_what_the_hub_answers_is_what_the_document_says(hub):
-    caller = hub.caller("shop")
-    document = caller.get("/openapi.json").json()
-    one, many, own = (document["paths"][path] for path in ("/api/v1/shop/order.placed", "/api/shop/order.placed/batch", "/api/messages/{id}"))
+def held_to(document):
+    """Holds an answer to what the document says of an operation; gives the answer."""
 
     def fits(operation, answer):
         told = resolved(document, operation["responses"][str(answer.status_code)])
@@ -84,6 +83,14 @@ def test_what_the_hub_answers_is_what_the_document_says(hub):
         assert {name.lower() for name in told.get("headers", {})} <= {name.lower() for name in answer.headers}, answer.headers
         return answer
 
+    return fits
+
+
+def test_what_the_hub_answers_is_what_the_document_says(hub):
+    caller = hub.caller("shop")
+    document = caller.get("/openapi.json").json()
+    one, many, own = (document["paths"][path] for path in ("/api/v1/shop/order.placed", "/api/shop/order.placed/batch", "/api/messages/{id}"))
+    fits = held_to(document)
     path, batch = "/api/v1/shop/order.placed", "/api/shop/order.placed/batch"
     stored = fits(one["post"], caller.post(path, ORDER, "doc-1"))
     assert stored.status_code == 202
@@ -101,8 +108,30 @@ def test_what_the_hub_answers_is_what_the_document_says(hub):
     assert fits(many["post"], caller.post(batch, other + b"\n" + BAD, "doc-10", content_type="application/x-ndjson")).status_code == 202
     assert fits(many["post"], caller.post(batch, b"[" + BAD + b"]", "doc-11")).json()["data"]["accepted"] == 0
     assert fits(many["post"], caller.post(batch, b"[]", "doc-12")).json()["code"] == 42203
+    assert fits(many["post"], caller.post(batch, b"[" + b",".join([ORDER] * 10_001) + b"]", "doc-15")).status_code == 413
+    assert fits(one["post"], caller.get(path, "doc-16")).status_code == 405
+    assert fits(one["post"], caller.post("/api/v9/shop/order.placed", ORDER, "doc-17")).status_code == 404
+    assert fits(one["post"], caller.post(path + "?" + "x" * 9_000, ORDER, "doc-18")).status_code == 414
     assert fits(own["get"], caller.get(f"/api/messages/{stored.json()['data']['messageId']}", "doc-13")).status_code == 200
     assert fits(own["get"], caller.get("/api/messages/01890a5d-ac96-774b-bcce-b302099a8057", "doc-14")).status_code == 404
+
+
+def test_the_end_of_a_version_is_told_as_the_document_says(tmp_path):
+    workspace = versioned(tmp_path / "workspace", "http://127.0.0.1:9009")
+    with small_hub(workspace, f"sqlite:///{tmp_path}/hub.sqlite3") as made, served(made, "granian") as running:
+        caller = running.caller("shop")
+        document = caller.get("/openapi.json").json()
+        fits = held_to(document)
+        for path in ("/api/v1/shop/order.placed", "/api/v1/shop/order.placed/batch"):
+            operation = document["paths"][path]["post"]
+            assert set(operation["responses"]["202"]["headers"]) == {"Deprecation", "Sunset", "Link"}
+            answer = fits(operation, caller.post(path, b"[" + old_order(2) + b"]" if path.endswith("batch") else old_order(1), path.replace(".", "-")))
+            assert answer.status_code == 202
+        # On the path without a version each of them is meant by its header, by its media type, or by neither
+        operation = document["paths"]["/api/shop/order.placed"]["post"]
+        assert fits(operation, caller.post("/api/shop/order.placed", old_order(3), "by-header", api_version="1")).headers["link"]
+        assert fits(operation, caller.post("/api/shop/order.placed", old_order(4), "by-type", accept="application/vnd.crossdock.v1+json")).headers["link"]
+        assert "link" not in caller.post("/api/shop/order.placed", new_order(5), "by-neither").headers
 
 
 def test_the_page_can_be_read_without_scripts_and_shows_every_field(hub):
@@ -149,6 +178,13 @@ def test_a_stranger_gets_the_page_without_data(hub, tmp_path):
     ):
         assert requests.get(other.url + "/docs", headers=STRANGER, timeout=10).text == page.text
         assert requests.get(other.url + "/docs/mine", headers=STRANGER, timeout=10).status_code == 404
+
+
+def test_an_operator_gets_the_page_with_all_of_it(hub):
+    for headers in ({}, {**STRANGER, "authorization": "Bearer t"}):
+        page = requests.get(hub.url + "/docs", headers=headers, timeout=10).text
+        assert "warehouse" in page
+        assert "data-path" in page
 
 
 def test_nothing_that_a_browser_submits_by_itself_holds_a_secret(hub):
@@ -204,6 +240,13 @@ def test_the_script_asks_for_the_callers_own_messages_in_both_forms(hub, legacy)
 )
 def test_what_cannot_be_signed_is_said_in_words(given, said):
     assert said in node(f"return script.proof({json.dumps(given)}, '').catch((error) => error.message);")
+
+
+def test_a_browser_that_may_not_sign_is_told_why():
+    # Given a page that came over plain http, where browsers keep their signing to themselves
+    plain = "Object.defineProperty(globalThis, 'crypto', {value: {}});"
+    said = node(f"{plain} return script.proof({{key: 'ak_some', secret: 'whsec_AAAA', form: 'default'}}, '').catch((error) => error.message);")
+    assert "https" in said
 
 
 def test_a_refusal_is_shown_as_a_table_of_its_details(hub):
