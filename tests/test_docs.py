@@ -11,9 +11,9 @@ import pytest
 from hub.catalog import check
 from hub.catalog.codes import MEANING
 from hub.catalog.scaffold import init
+from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
-from hub.http.codes import MEANINGS
 from hub.settings import TABLE
 from hub.store import tables
 from tests.support.hubs import HubProcess

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as plain_json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,10 +15,10 @@ from hub.catalog.shape import published
 from hub.catalog.system import SHAPE as SYSTEM
 from hub.cli.output import console, say, told
 from hub.core import json
+from hub.core.asyncapi import asyncapi as make_asyncapi
 from hub.core.handbook import pages
-from hub.core.interface import asyncapi as make_asyncapi
-from hub.core.interface import openapi as make_openapi
 from hub.core.message import Json, Ref
+from hub.core.openapi import openapi as make_openapi
 from hub.core.system import System
 from hub.settings import Settings
 
@@ -39,14 +40,17 @@ def _put(document: Json, out: Path | None) -> None:
     console.print(str(out), markup=False)
 
 
-def _samples(workspace: Path) -> dict[Ref, dict[str, Json]]:
-    """The good samples of the workspace: examples of their versions."""
+def _samples(workspace: Path, *, bad: bool = False) -> dict[Ref, dict[str, Json]]:
+    """The good samples of the workspace, examples of their versions; or those that do not fit, without the line that says where."""
     found: dict[Ref, dict[str, Json]] = {}
     for name, text in catalog.read_files(workspace).items():
         parts = name.split("/")
-        if len(parts) == 5 and parts[2] == "samples" and not name.endswith(".bad.json"):  # adapters/<system>/samples/<message>.v<N>/<case>.json
+        if len(parts) == 5 and parts[2] == "samples" and name.endswith(".bad.json") is bad:  # adapters/<system>/samples/<message>.v<N>/<case>.json
             message, _, number = parts[3].rpartition(".v")
-            found.setdefault(Ref(parts[1], message, int(number)), {})[parts[4].removesuffix(".json")] = json.decode(text.encode())
+            payload = json.decode(text.encode())
+            if bad and isinstance(payload, dict):
+                payload = {field: value for field, value in payload.items() if field != "//"}
+            found.setdefault(Ref(parts[1], message, int(number)), {})[parts[4].removesuffix(".json").removesuffix(".bad")] = payload
     return found
 
 
@@ -61,7 +65,7 @@ _out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), he
 @told
 def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
     """OpenAPI 3.1 of what systems post and of what the hub calls, with the workspace's samples."""
-    _written(settings, system, out, make_openapi)
+    _written(settings, system, out, partial(make_openapi, max_batch=settings.max_batch))
 
 
 @click.command()
@@ -80,14 +84,14 @@ def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
 @click.pass_obj
 @told
 def handbook(settings: Settings, folder: Path, system: str | None) -> None:
-    """A Markdown page for each message: purpose, versions, fields, a sample, and what changed between versions."""
+    """A Markdown page for each message: purpose, versions, fields, samples, refusals, what changed between versions, and every error."""
     made = catalog.load(settings.workspace)
     if system is not None and system not in made.systems:
         raise ValueError(f"There is no system {system}; there is {', '.join(sorted(made.systems))}.")
-    samples = _samples(settings.workspace)
+    samples, refused = _samples(settings.workspace), _samples(settings.workspace, bad=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(made.systems):
-        for file, text in pages(made.systems[name], samples).items() if system in (None, name) else ():
+        for file, text in pages(made.systems[name], samples, refused).items() if system in (None, name) else ():
             (folder / file).write_text(text, "utf-8")
             console.print(str(folder / file), markup=False)
 

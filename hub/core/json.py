@@ -68,6 +68,11 @@ def encode(value: Json) -> bytes:
     return _checked(_ENCODER.encode(value), value)
 
 
+def readable(value: Json) -> str:
+    """As `encode`, indented: for people."""
+    return msgspec.json.format(encode(value), indent=2).decode()
+
+
 def canonical(value: Json) -> bytes:
     """As `encode`, with names sorted: for bytes that are hashed or compared."""
     return _checked(_CANONICAL.encode(value), value)

@@ -68,20 +68,27 @@ def want(node: Any) -> str:
         options = node["enum"]
         return "one of " + ", ".join(_shown(option) for option in options[:MAX_OPTIONS]) + (", …" if len(options) > MAX_OPTIONS else "")
     words = [" or ".join(_kinds(node))] if "type" in node else []
-    words += [text.format(node[bound]) for bound, text in _BOUNDS.items() if bound in node]
-    words += [f"{text} {counted(node[bound], noun)}" for bound, (text, noun) in _COUNTS.items() if bound in node]
+    words += bounds(node)
     if "pattern" in node:
         words.append(f"of the form {node['pattern'][:100]}")
-    if "format" in node:
-        words.append(_format(node))
-    if node.get("uniqueItems"):
-        words.append("each item once")
+    words += forms(node)
     if "required" in node and "properties" not in node:
         words.append("with " + ", ".join(node["required"]))
     for choice, text in (("anyOf", "{}"), ("oneOf", "just one of: {}")):
         if choice in node:
             words.append(text.format("; or ".join(want(branch) for branch in node[choice])))
     return ", ".join(words) or "another value"
+
+
+def bounds(node: dict[str, Any]) -> list[str]:
+    """How much it may be: of numbers their size, of texts their length, of arrays and objects their count."""
+    words = [text.format(node[bound]) for bound, text in _BOUNDS.items() if bound in node]
+    return words + [f"{text} {counted(node[bound], noun)}" for bound, (text, noun) in _COUNTS.items() if bound in node]
+
+
+def forms(node: dict[str, Any]) -> list[str]:
+    """What form it has, beside its pattern."""
+    return ([_format(node)] if "format" in node else []) + (["each item once"] if node.get("uniqueItems") else [])
 
 
 def fix(node: Any, keyword: str, value: Any) -> str:

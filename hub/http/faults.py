@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.core import json
+from hub.core.codes import MEANINGS
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Json
-from hub.http.codes import MEANINGS
 from hub.logs import event
 
 MAX_DETAILS = 50

@@ -20,8 +20,18 @@ def test_openapi_asyncapi_schema_and_pages(tmp_path):
     assert "routes" in json.loads((tmp_path / "schemas" / "routes.schema.json").read_text("utf-8"))["properties"]
     assert hub.run("docs", "--markdown", str(tmp_path / "pages"))[0] == 0
     page = (tmp_path / "pages" / "shop.order.placed.md").read_text("utf-8")
-    for word in ("| 1 | deprecated | 2026-06-01 | 2026-12-01 |", "`lines[].quantity`", "## From version 1 to 2", "`/orderNumber`", "```json"):
+    for word in (
+        "| 1 | deprecated | 2026-06-01 | 2026-12-01 |",
+        "`lines[].quantity`",
+        "## From version 1 to 2",
+        "`/orderNumber`",
+        "```json",
+        "## Errors",
+        "`contract_violation`",
+    ):
         assert word in page
+    assert "Refused (no-quantity):" in page  # the sample that must not fit, with what is answered to it
+    assert "(shop.order.placed.md)" in (tmp_path / "pages" / "shop.md").read_text("utf-8")
 
 
 def test_the_templates_are_what_the_schemas_say(tmp_path):

@@ -1,13 +1,19 @@
-"""Interface documents of the reference supply chain: valid by their own validator, and their examples fit their schemas."""
+"""Interface documents of the reference supply chain: valid by their own validator, and whatever they show as an example fits its schema."""
 
-import jsonschema
+import json
+
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub.catalog import load
 from hub.cli.interfaces import _samples
-from hub.core.interface import asyncapi, openapi
+from hub.core.asyncapi import asyncapi
+from hub.core.codes import MEANINGS
+from hub.core.errors import Code
+from hub.core.openapi import openapi
+from tests.support.documents import resolved, validator
 from tests.support.hubs import ROOT
+from tests.support.versioned import versioned
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +26,53 @@ def document(systems):
     return openapi(systems, title="Crossdock", version="1", examples=_samples(ROOT))
 
 
-def test_openapi_is_valid_by_its_own_validator(document):
+@pytest.fixture(scope="module")
+def two_versions(tmp_path_factory):
+    """A message whose version 1 is deprecated, and whose version 2 is current; the warehouse takes calls in the legacy form."""
+    folder = versioned(tmp_path_factory.mktemp("interface") / "workspace", "http://127.0.0.1:9001")
+    return list(load(folder).systems.values())
+
+
+@pytest.fixture(scope="module")
+def old_and_new(two_versions):
+    return openapi(two_versions, title="Crossdock", version="1")
+
+
+def plain(value):
+    return json.loads(json.dumps(value, default=float))
+
+
+def references(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str) and node["$ref"].startswith("#/components/"):
+            yield node["$ref"]
+        for below in node.values():
+            yield from references(below)
+    elif isinstance(node, list):
+        for below in node:
+            yield from references(below)
+
+
+def operations(document):
+    for items in (document["paths"], document["webhooks"]):
+        for path, item in items.items():
+            for method, operation in item.items():
+                yield path, method, operation
+
+
+def test_openapi_is_valid_by_its_own_validator(document, old_and_new):
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    assert list(OpenAPIV31SpecValidator(old_and_new).iter_errors()) == []
+
+
+def test_nothing_is_referred_to_that_is_not_there_and_nothing_shared_is_left_over(document):
+    used = set(references(document))
+    for ref in used:
+        resolved(document, {"$ref": ref})
+    for kind in ("responses", "headers", "parameters", "schemas"):
+        unused = {f"#/components/{kind}/{name}" for name in document["components"][kind]} - used
+        # Of a version that ends there is none in this landscape; the test of two versions has one.
+        assert unused <= {f"#/components/headers/{name}" for name in ("Deprecation", "Sunset")}
 
 
 def test_every_version_that_may_be_posted_is_there_with_examples(document, systems):
@@ -32,18 +83,111 @@ def test_every_version_that_may_be_posted_is_there_with_examples(document, syste
         assert document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"], path
 
 
-def test_every_example_fits_its_schema(document):
-    schemas = document["components"]["schemas"]
-    for item in [*document["paths"].values(), *document["webhooks"].values()]:
-        content = item.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
-        for name, example in content.get("examples", {}).items():
-            schema = schemas[content["schema"]["$ref"].rpartition("/")[2]]
-            assert jsonschema.Draft202012Validator(schema).is_valid(example["value"]), name
+def test_every_message_may_be_posted_without_a_version_in_the_path(document, systems, old_and_new):
+    posts = {path for path in document["paths"] if not path.startswith(("/api/v", "/api/messages/")) and not path.endswith("/batch")}
+    assert posts == {f"/api/{system.name}/{name}" for system in systems for name in system.emits}
+    # Given two versions, when the path names none, then header and media type are explained and either body fits
+    operation = old_and_new["paths"]["/api/shop/order.placed"]["post"]
+    [header] = [one for one in operation["parameters"] if one.get("name") == "API-Version"]
+    assert header["schema"]["enum"] == [1, 2]
+    assert "application/vnd.crossdock.v{N}+json" in operation["description"]
+    assert "application/vnd.crossdock.v1+json" in old_and_new["info"]["description"]
+    content = operation["requestBody"]["content"]["application/json"]
+    assert content["schema"]["anyOf"] == [{"$ref": f"#/components/schemas/shop.order.placed.v{number}"} for number in (1, 2)]
+    assert set(content["examples"]) == {"v1-smallest", "v2-smallest"}
+    assert not operation["deprecated"]
+
+
+def test_operations_have_a_name_each(document, old_and_new):
+    for one in (document, old_and_new):
+        names = [operation["operationId"] for _, _, operation in operations(one)]
+        assert len(set(names)) == len(names)
+
+
+def test_every_example_fits_its_schema(document, old_and_new):
+    checked = 0
+    for one in (document, old_and_new):
+        for path, _, operation in operations(one):
+            answers = [resolved(one, answer) for answer in operation["responses"].values()]
+            for holder in [operation.get("requestBody", {}), *answers]:
+                for kind, content in holder.get("content", {}).items():
+                    examples = [example["value"] for example in content.get("examples", {}).values()]
+                    examples += [content["example"]] if "example" in content else []
+                    for example in examples:
+                        assert validator(one, content["schema"]).is_valid(plain(example)), (path, kind, example)
+                        checked += 1
+    assert checked > 1_000
+
+
+def test_every_line_of_a_batch_is_a_message(document):
+    content = document["paths"]["/api/v1/oms/outbound.requested/batch"]["post"]["requestBody"]["content"]
+    assert set(content) == {"application/json", "application/x-ndjson"}
+    lines = content["application/x-ndjson"]["example"].split("\n")
+    assert len(lines) == len(content["application/json"]["example"]) > 1
+    for line in lines:
+        assert validator(document, {"$ref": "#/components/schemas/oms.outbound.requested.v1"}).is_valid(json.loads(line))
+
+
+def test_a_batch_is_told_what_became_of_each_item(document):
+    answer = document["paths"]["/api/v1/oms/outbound.requested/batch"]["post"]["responses"]["202"]
+    check = validator(document, answer["content"]["application/json"]["schema"])
+    good = {"index": 0, "code": 0, "messageId": "01890a5d-ac96-774b-bcce-b302099a8057", "duplicate": False}
+    head = {"code": 0, "message": "success", "traceId": "x", "timestamp": 1}
+    assert check.is_valid({**head, "data": {"accepted": 1, "refused": 0, "items": [good]}})
+    assert not check.is_valid({**head, "data": {"accepted": 1, "refused": 0, "items": [{"index": 0}]}})
+    assert not check.is_valid({**head, "data": {"accepted": 1, "refused": 0}})
+
+
+def test_every_code_stands_once_among_the_shared_responses(document):
+    told = [
+        code
+        for one in document["components"]["responses"].values()
+        for code in one["content"]["application/json"]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    ]
+    assert sorted(told) == sorted(int(code) for code in Code)
+    # And a post names every status, each as a reference to the one response
+    statuses = {str(code.status) for code in MEANINGS}
+    assert statuses == set("400 401 403 404 405 408 409 410 413 414 415 422 429 431 500 502 503 504 507".split())
+    for path, _, operation in operations({**document, "webhooks": {}}):
+        if path == "/api/messages/{id}":
+            assert set(operation["responses"]) < statuses | {"200"}
+            continue
+        assert statuses <= set(operation["responses"]), path
+        for status in statuses:
+            assert f"`{status}" in resolved(document, operation["responses"][status])["description"]
+
+
+def test_both_forms_of_the_signature_are_there_and_calls_have_the_systems_own(document, two_versions):
+    schemes = document["components"]["securitySchemes"]
+    assert [{schemes[name]["name"] for name in form} for form in document["security"]] == [
+        {"Authorization", "webhook-id", "webhook-timestamp", "webhook-signature"},
+        {"Authorization", "X-Timestamp", "X-Signature"},
+    ]
+    assert document["webhooks"]["wms/outbound.create@1"]["post"]["security"] == document["security"][:1]
+    bare = openapi(two_versions, title="Crossdock", version="1")
+    unsigned = [system for system in two_versions if system.outbound.scheme == "none" and system.accepts]
+    assert unsigned
+    for system in unsigned:
+        for name in system.accepts:
+            assert bare["webhooks"][f"{system.name}/{name}@1"]["post"]["security"] == []
+
+
+def test_a_version_that_ends_says_so_in_its_answers(old_and_new):
+    paths = old_and_new["paths"]
+    for path in ("/api/v1/shop/order.placed", "/api/v1/shop/order.placed/batch"):
+        assert paths[path]["post"]["deprecated"]
+        assert set(paths[path]["post"]["responses"]["202"]["headers"]) == {"Deprecation", "Sunset", "Link"}
+        assert "until 2026-12-01; version 2 comes after it" in paths[path]["post"]["description"]
+    assert "headers" not in paths["/api/v2/shop/order.placed"]["post"]["responses"]["202"]
+    assert set(paths["/api/v1/shop/order.placed"]["post"]["responses"]["200"]["headers"]) > {"Deprecation", "Sunset", "Link"}
+    # On the path without a version the answer may be of either
+    assert set(paths["/api/shop/order.placed"]["post"]["responses"]["202"]["headers"]) == {"Deprecation", "Sunset", "Link"}
 
 
 def test_a_caller_sees_its_own_systems_alone(systems):
     mine = openapi([one for one in systems if one.name == "wms"], title="Crossdock", version="1")
     assert {path.split("/")[3] for path in mine["paths"] if path.startswith("/api/v")} == {"wms"}
+    assert "oms" not in json.dumps([list(mine["paths"]), mine["tags"], list(mine["components"]["schemas"])], default=float)
 
 
 def test_asyncapi_has_a_channel_an_operation_and_a_message_for_each(systems):
@@ -51,3 +195,21 @@ def test_asyncapi_has_a_channel_an_operation_and_a_message_for_each(systems):
     assert found["asyncapi"] == "3.0.0"
     assert len(found["channels"]) == len(found["operations"]) == len(found["components"]["messages"]) > 30
     assert {one["action"] for one in found["operations"].values()} == {"send", "receive"}
+
+
+def test_headers_of_messages_stand_once_as_traits(two_versions):
+    found = asyncapi(two_versions, title="Crossdock", version="1")
+    messages, traits = found["components"]["messages"], found["components"]["messageTraits"]
+    for message in messages.values():
+        assert "headers" not in message
+        assert message["traits"][0] == {"$ref": "#/components/messageTraits/common"}
+    assert set(traits["common"]["headers"]["properties"]) == {"Idempotency-Key", "traceparent"}
+    named = {name: [one["$ref"].rpartition("/")[2] for one in message["traits"]] for name, message in messages.items()}
+    assert named == {
+        "shop.order.placed.v1": ["common", "signed"],
+        "shop.order.placed.v2": ["common", "signed"],
+        "warehouse.order.create.v1": ["common", "delivered"],
+    }
+    # Merged as JSON Merge Patch says a list replaces a list: in each message one trait alone may require headers
+    for names in named.values():
+        assert sum("required" in traits[name]["headers"] for name in names) <= 1

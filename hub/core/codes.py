@@ -76,13 +76,13 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The system behind said no, or something that cannot be used.",
         "The message says what. Change what it names; the exchange is recorded under the message's id.",
     ),
-    Code.GATEWAY_TIMEOUT: Meaning(
-        "The system behind did not answer in time.",
-        "Whether it was done is not known. GET /api/messages/{id} tells; send again under the same Idempotency-Key.",
-    ),
     Code.UNAVAILABLE: Meaning(
         "The hub cannot promise anything now.",
         "Wait as long as Retry-After says, then send the same again, under the same Idempotency-Key: nothing is stored twice.",
+    ),
+    Code.GATEWAY_TIMEOUT: Meaning(
+        "The system behind did not answer in time.",
+        "Whether it was done is not known. GET /api/messages/{id} tells; send again under the same Idempotency-Key.",
     ),
     Code.STORAGE_FULL: Meaning("The hub's storage is full.", "Wait as long as Retry-After says, then send again; its operator has been told."),
 }

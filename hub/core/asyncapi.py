@@ -1,0 +1,126 @@
+"""AsyncAPI 3.0: a channel, an operation and a message per message version; the hub receives what systems emit, and sends what they accept.
+
+The headers that all messages have in common are traits, and stand once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub.core.interface import Examples, Offer, called, posted
+from hub.core.message import Json
+from hub.core.system import Accept, System
+
+
+def asyncapi(systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None) -> dict[str, Json]:
+    """The document of the systems' messages, in both directions."""
+    known = list(systems)
+    channels: dict[str, Json] = {}
+    operations: dict[str, Json] = {}
+    messages: dict[str, Json] = {}
+    for offer in (*posted(known, examples), *called(known, examples)):
+        name, action = offer.name, "send" if isinstance(offer.message, Accept) else "receive"
+        messages[name] = _message(offer)
+        channels[name] = _channel(offer)
+        operations[f"{action}-{name}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{name}"},
+            "summary": offer.about,
+            "tags": [{"name": offer.ref.system, "description": offer.system.title}],
+            "bindings": {"http": {"method": _method(offer)}},
+            "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": title, "version": version, "description": "The messages of the hub, made from their contracts."},
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "messageTraits": _TRAITS},
+    }
+
+
+def _message(offer: Offer) -> Json:
+    return {
+        "name": offer.ref.name,
+        "title": str(offer.ref),
+        "summary": offer.about,
+        "contentType": "application/json",
+        "traits": [{"$ref": f"#/components/messageTraits/{trait}"} for trait in _traits(offer)],
+        "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": offer.schema},
+        "examples": [{"name": one, "payload": value} for one, value in offer.samples.items() if isinstance(value, dict)],
+    }
+
+
+def _traits(offer: Offer) -> list[str]:
+    """What its headers are made of. Who signs does it in one of two forms."""
+    system = offer.system
+    if isinstance(offer.message, Accept):
+        return ["common", "delivered", *([_FORMS[system.outbound.form]] if system.outbound.scheme != "none" else [])]
+    return ["common", _FORMS[system.inbound_form]]
+
+
+def _channel(offer: Offer) -> Json:
+    ref, message = offer.ref, offer.message
+    address = message.path if isinstance(message, Accept) and message.path else f"/api/v{ref.version}/{ref.type}"
+    return {
+        "address": address,
+        "title": str(ref),
+        "description": f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime,
+        "messages": {offer.name: {"$ref": f"#/components/messages/{offer.name}"}},
+    }
+
+
+def _method(offer: Offer) -> str:
+    return offer.message.method if isinstance(offer.message, Accept) else "POST"
+
+
+def _trait(about: str, headers: dict[str, Json], *, required: bool) -> Json:
+    # Traits are merged as JSON Merge Patch (RFC 7396) says, where a list replaces a list: of those that meet in a message one alone may require.
+    schema: dict[str, Json] = {"type": "object", "properties": headers}
+    return {"summary": about, "headers": schema | ({"required": list(headers)} if required else {})}
+
+
+def _text(about: str, **limits: Json) -> Json:
+    return {"type": "string", "description": about, **limits}
+
+
+_FORMS = {"default": "signed", "legacy": "signed-legacy"}
+_KEY: dict[str, Json] = {"minLength": 1, "maxLength": 255}
+_AUTHORIZATION = _text("ApiKey, a blank, and the key.", pattern="^ApiKey ")
+_TRAITS: dict[str, Json] = {
+    "common": _trait(
+        "What every message may carry, in either direction.",
+        {
+            "Idempotency-Key": _text(
+                "The same key again is the same message again: constant over all attempts. In a post webhook-id counts without it.", **_KEY
+            ),
+            "traceparent": _text("W3C Trace Context; its trace id is the traceId of all that follows."),
+        },
+        required=False,
+    ),
+    "delivered": _trait(
+        "What every delivery of the hub's carries besides; its Idempotency-Key is never missing.",
+        {"X-Crossdock-Message": _text("The id of the message that it was made of.", format="uuid")},
+        required=False,
+    ),
+    "signed": _trait(
+        "Signed in the default form (Standard Webhooks 1.0). Keys of the legacy form sign as signed-legacy says.",
+        {
+            "Authorization": _AUTHORIZATION,
+            "webhook-id": _text("An id of the request, without a dot; the same id again is the same request.", **_KEY),
+            "webhook-timestamp": _text("Seconds since 1970, at most five minutes off.", pattern="^[0-9]{1,16}$"),
+            "webhook-signature": _text("v1, and HMAC-SHA256 of id.timestamp.body in base64.", pattern="^v1,"),
+        },
+        required=True,
+    ),
+    "signed-legacy": _trait(
+        "Signed in the legacy form.",
+        {
+            "Authorization": _AUTHORIZATION,
+            "X-Timestamp": _text("Milliseconds since 1970, at most five minutes off.", pattern="^[0-9]{1,16}$"),
+            "X-Signature": _text("SHA-256 in small hexadecimal digits of the timestamp, the key, the body and the secret.", pattern="^[0-9a-f]{64}$"),
+        },
+        required=True,
+    ),
+}

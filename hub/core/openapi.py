@@ -1,0 +1,209 @@
+"""OpenAPI 3.1: a path for each version that may be posted, one for each message without a version, and a webhook for each that the hub calls with.
+
+Everything that many operations share stands once, in the components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from hub.core import json, responses
+from hub.core.interface import Examples, Offer, called, posted
+from hub.core.message import Json
+from hub.core.system import Accept, System
+
+MAX_BATCH = 10_000
+_DEFAULT: dict[str, Json] = {"key": [], "id": [], "timestamp": [], "signature": []}
+_LEGACY: dict[str, Json] = {"key": [], "legacyTimestamp": [], "legacySignature": []}
+_ABOUT = """\
+Post messages; each is checked against its contract, stored, and delivered. Made from the contracts themselves.
+
+**Versions.** The contract's version stands in the path (`/api/v1/…`). On the path without one it stands in `API-Version: 1`, or in
+`Accept: application/vnd.crossdock.v1+json`; without any of these the version counts that the key pins, else the newest current one.
+Versions that contradict each other are refused.
+
+**Signing.** The key says which of the two forms it uses: the default one (`key`, `id`, `timestamp`, `signature`) or the legacy one (`key`,
+`legacyTimestamp`, `legacySignature`). The bytes are signed as they are sent, compressed if they are.
+
+**Refusals.** Each names a stable code of five digits, and in `details` what to change. With `Accept: application/problem+json` they are in
+the form of RFC 9457. `/docs/errors` lists all codes."""
+
+
+def openapi(systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None, max_batch: int = MAX_BATCH) -> dict[str, Json]:
+    """The document of what the systems may post, and of what the hub calls on them."""
+    known = list(systems)
+    paths: dict[str, Json] = {}
+    schemas: dict[str, Json] = dict(responses.SCHEMAS)
+    for _, group in groupby(posted(known, examples), key=lambda offer: offer.ref.type):
+        offers = list(group)
+        for offer in offers:
+            schemas[offer.name] = offer.schema
+            paths |= _paths(f"/api/v{offer.ref.version}/{offer.ref.type}", [offer], max_batch, is_versioned=True)
+        paths |= _paths(f"/api/{offers[0].ref.type}", offers, max_batch, is_versioned=False)
+    webhooks: dict[str, Json] = {}
+    for offer in called(known, examples):
+        schemas[offer.name] = offer.schema
+        webhooks[str(offer.ref)] = _webhook(offer)
+    if paths:
+        paths["/api/messages/{id}"] = {"get": _STATUS}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": _ABOUT},
+        "servers": [{"url": "/"}],
+        "externalDocs": {"url": "/docs", "description": "The same to read, and to try"},
+        "tags": [{"name": system.name, "description": system.title} for system in known],
+        "security": [_DEFAULT, _LEGACY],
+        "paths": paths,
+        "webhooks": webhooks,
+        "components": {
+            "schemas": schemas,
+            "responses": responses.responses(),
+            "headers": responses.HEADERS,
+            "parameters": _PARAMETERS,
+            "securitySchemes": _SECURITY,
+        },
+    }
+
+
+def _paths(path: str, offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
+    return {
+        path: {"post": _post(offers, is_versioned=is_versioned)},
+        f"{path}/batch": {"post": _batch(offers, max_batch, is_versioned=is_versioned)},
+    }
+
+
+def _head(offers: Sequence[Offer], *, is_versioned: bool, batch: bool = False) -> dict[str, Json]:
+    """What the operations of one and of many have in common. `offers`: the one version, or all of the message's."""
+    newest = offers[-1]
+    name = newest.name if is_versioned else newest.name.rpartition(".v")[0]
+    lines = [f"Version {offer.ref.version}: {offer.lifetime}." for offer in offers]
+    lines += [f"Beyond its schema: {text}." for _, text in newest.contract.rules]
+    parameters: list[Json] = [_shared(name) for name in ("IdempotencyKey", "TraceParent", "ContentEncoding")]
+    if not is_versioned:
+        lines.insert(0, "The version stands in `API-Version` or in `Accept: application/vnd.crossdock.v{N}+json`.")
+        parameters.append(_api_version([offer.ref.version for offer in offers]))
+    return {
+        "operationId": f"post-{name}" + ("-batch" if batch else ""),
+        "tags": [newest.ref.system],
+        "summary": f"Many at once: {newest.about}" if batch else newest.about,
+        "description": "\n\n".join(lines),
+        "deprecated": all(offer.is_deprecated for offer in offers),
+        "parameters": parameters,
+    }
+
+
+def _post(offers: Sequence[Offer], *, is_versioned: bool) -> dict[str, Json]:
+    ending = _ending(offers)
+    ok: dict[str, Json] = {
+        "description": "The target's answer, where the route is synchronous.",
+        "headers": {**responses.exchange_headers(), **ending},
+        "content": responses.content("Answer"),
+    }
+    stored: dict[str, Json] = {"description": "Stored; it will be delivered.", "content": responses.content("Accepted", **responses.accepted())}
+    return {
+        **_head(offers, is_versioned=is_versioned),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of(offers), "examples": _examples(offers)}}},
+        "responses": {"200": ok, "202": stored | ({"headers": ending} if ending else {}), **responses.refusals()},
+    }
+
+
+def _batch(offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
+    samples = list(offers[-1].samples.values())
+    lines = "\n".join(json.encode(one).decode() for one in samples)
+    array: dict[str, Json] = {"schema": {"type": "array", "minItems": 1, "maxItems": max_batch, "items": _one_of(offers)}}
+    about = f"One message per line, each as an element of the array; at most {max_batch} lines. Empty lines do not count."
+    stream: dict[str, Json] = {"schema": {"type": "string", "description": about}}
+    if samples:
+        array["example"], stream["example"] = samples, lines
+    ending = _ending(offers)
+    stored: dict[str, Json] = {
+        "description": "At least one is stored; the items say which.",
+        "content": responses.content("BatchAccepted", **{"one-of-two": responses.batch_accepted()}),
+    }
+    return {
+        **_head(offers, is_versioned=is_versioned, batch=True),
+        "requestBody": {"required": True, "content": {"application/json": array, "application/x-ndjson": stream}},
+        "responses": {"202": stored | ({"headers": ending} if ending else {}), **responses.refusals()},
+    }
+
+
+def _webhook(offer: Offer) -> dict[str, Json]:
+    """What the hub sends to a system, and what it makes of the answers (kit.target judges so)."""
+    accept, outbound = offer.message, offer.system.outbound
+    assert isinstance(accept, Accept)
+    taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good." if accept.success is not None else "Taken."
+    signed: list[Json] = [] if outbound.scheme == "none" else [_LEGACY if outbound.form == "legacy" else _DEFAULT]
+    operation: dict[str, Json] = {
+        "operationId": f"call-{offer.name}",
+        "tags": [offer.ref.system],
+        "summary": offer.about,
+        "description": f"The hub calls `{accept.method} {accept.path}` on the system.\n\nVersion {offer.ref.version}: {offer.lifetime}.",
+        "security": signed,
+        "parameters": [_shared("DeliveryKey"), _shared("TraceParent")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}}},
+        "responses": {
+            "2XX": {"description": f"{taken} The same Idempotency-Key again means the same delivery again."},
+            "4XX": {"description": "Refused for good, and a person looks at it. But 408, 425 and 429 count as 5XX."},
+            "5XX": {"description": "It cannot be taken now. It comes again under the same Idempotency-Key, not before what Retry-After says."},
+        },
+    }
+    return {accept.method.lower(): operation}
+
+
+def _one_of(offers: Sequence[Offer]) -> dict[str, Json]:
+    refs: list[Json] = [{"$ref": f"#/components/schemas/{offer.name}"} for offer in offers]
+    return {"$ref": f"#/components/schemas/{offers[0].name}"} if len(refs) == 1 else {"anyOf": refs}
+
+
+def _examples(offers: Sequence[Offer]) -> dict[str, Json]:
+    """By name; of several versions, by version and name."""
+    many = len(offers) > 1
+    return {f"v{offer.ref.version}-{name}" if many else name: {"value": value} for offer in offers for name, value in offer.samples.items()}
+
+
+def _ending(offers: Sequence[Offer]) -> dict[str, Json]:
+    """The headers that say that a version ends."""
+    old = [offer for offer in offers if offer.is_deprecated]
+    return responses.lifetime_headers(
+        since=any(offer.version.since for offer in old),
+        sunset=any(offer.version.sunset for offer in old),
+        successor=any(offer.successor is not None for offer in old),
+    )
+
+
+def _shared(name: str) -> Json:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _api_version(numbers: Sequence[int]) -> Json:
+    about = "The contract's version. Without it, and without one in Accept: what the key pins, else the newest current one."
+    return {"name": "API-Version", "in": "header", "required": False, "description": about, "schema": {"type": "integer", "enum": list(numbers)}}
+
+
+def _in_header(name: str, about: str, schema: dict[str, Json], *, required: bool = False) -> Json:
+    return {"name": name, "in": "header", "required": required, "description": about, "schema": schema}
+
+
+_KEY: dict[str, Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+_PARAMETERS: dict[str, Json] = {
+    "IdempotencyKey": _in_header("Idempotency-Key", "The same key again is the same message again: answered, not stored twice. Without it webhook-id counts.", _KEY),
+    "DeliveryKey": _in_header("Idempotency-Key", "Constant for the delivery, over all its attempts: apply it once.", _KEY, required=True),
+    "TraceParent": _in_header("traceparent", "W3C Trace Context; its trace id becomes the traceId of all that follows.", {"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"}),
+    "ContentEncoding": _in_header("Content-Encoding", "The body may be compressed, once; then the compressed bytes are signed.", {"enum": ["gzip", "deflate", "identity"]}),
+}  # fmt: skip
+_SECURITY: dict[str, Json] = {
+    "key": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Both forms: ApiKey, a blank, and the key."},
+    "id": {"type": "apiKey", "in": "header", "name": "webhook-id", "description": "Default form: an id of the request, without a dot; the same id again is the same request."},
+    "timestamp": {"type": "apiKey", "in": "header", "name": "webhook-timestamp", "description": "Default form: seconds since 1970, at most five minutes off."},
+    "signature": {"type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Default form: v1, and HMAC-SHA256 of id.timestamp.body in base64 (Standard Webhooks 1.0). The bytes behind whsec_ are its key."},
+    "legacyTimestamp": {"type": "apiKey", "in": "header", "name": "X-Timestamp", "description": "Legacy form: milliseconds since 1970, at most five minutes off."},
+    "legacySignature": {"type": "apiKey", "in": "header", "name": "X-Signature", "description": "Legacy form: SHA-256 in small hexadecimal digits of the timestamp, the key, the body and the secret, one right behind the other."},
+}  # fmt: skip
+_STATUS: Json = {
+    "operationId": "own-message",
+    "summary": "Where one's own message stands, per target.",
+    "description": "Signed over an empty body.",
+    "parameters": [{"name": "id", "in": "path", "required": True, "description": "The messageId of the receipt.", "schema": {"type": "string", "format": "uuid"}}],
+    "responses": {"200": {"description": "The message.", "content": responses.content("MessageStatus")}, **responses.refusals(responses.READING)},
+}  # fmt: skip
