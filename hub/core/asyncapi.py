@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from hub.core.interface import Examples, Offer, called, posted
 from hub.core.message import Json
+from hub.core.proofs import traits
 from hub.core.system import Accept, System
 
 
@@ -53,11 +54,11 @@ def _message(offer: Offer) -> Json:
 
 
 def _traits(offer: Offer) -> list[str]:
-    """What its headers are made of. Who signs does it in one of two forms."""
+    """What its headers are made of."""
     system = offer.system
     if isinstance(offer.message, Accept):
-        return ["common", "delivered", *([_FORMS[system.outbound.form]] if system.outbound.scheme != "none" else [])]
-    return ["common", _FORMS[system.inbound_form]]
+        return ["common", "delivered", *traits(system.outbound)]
+    return ["common", *traits(system.inbound)]
 
 
 def _channel(offer: Offer) -> Json:
@@ -85,7 +86,6 @@ def _text(about: str, **limits: Json) -> Json:
     return {"type": "string", "description": about, **limits}
 
 
-_FORMS = {"default": "signed", "legacy": "signed-legacy"}
 _KEY: dict[str, Json] = {"minLength": 1, "maxLength": 255}
 _AUTHORIZATION = _text("ApiKey, a blank, and the key.", pattern="^ApiKey ")
 _TRAITS: dict[str, Json] = {
@@ -123,4 +123,15 @@ _TRAITS: dict[str, Json] = {
         },
         required=True,
     ),
+    "signed-hmac": _trait(
+        "Signed by HMAC over time and body.",
+        {
+            "Authorization": _AUTHORIZATION,
+            "X-Timestamp": _text("Seconds since 1970, at most five minutes off.", pattern="^[0-9]{10,13}$"),
+            "X-Signature": _text("HMAC-SHA256 of timestamp.body in small hexadecimal digits.", pattern="^[0-9a-f]{64}$"),
+        },
+        required=True,
+    ),
+    "keyed": _trait("Proven by a key that shows itself.", {"Authorization": _AUTHORIZATION}, required=True),
+    "bearer": _trait("Proven by an access token (OAuth 2.0).", {"Authorization": _text("Bearer, a blank, and the token.", pattern="^Bearer ")}, required=True),
 }

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from hub.core import json, responses
+from hub.core import json, proofs, responses
 from hub.core.interface import Examples, Offer, called, posted
 from hub.core.message import Json
 from hub.core.system import Accept, System
 
 MAX_BATCH = 10_000
-_DEFAULT: dict[str, Json] = {"key": [], "id": [], "timestamp": [], "signature": []}
-_LEGACY: dict[str, Json] = {"key": [], "legacyTimestamp": [], "legacySignature": []}
 _ABOUT = """\
 Post messages; each is checked against its contract, stored, and delivered. Made from the contracts themselves.
 
@@ -53,7 +51,7 @@ def openapi(systems: Iterable[System], *, title: str, version: str, examples: Ex
         "servers": [{"url": "/"}],
         "externalDocs": {"url": "/docs", "description": "The same to read, and to try"},
         "tags": [{"name": system.name, "description": system.title} for system in known],
-        "security": [_DEFAULT, _LEGACY],
+        "security": [proofs.DEFAULT, proofs.LEGACY],
         "paths": paths,
         "webhooks": webhooks,
         "components": {
@@ -61,7 +59,7 @@ def openapi(systems: Iterable[System], *, title: str, version: str, examples: Ex
             "responses": responses.responses(),
             "headers": responses.HEADERS,
             "parameters": _PARAMETERS,
-            "securitySchemes": _SECURITY,
+            "securitySchemes": proofs.schemes(known),
         },
     }
 
@@ -88,6 +86,7 @@ def _head(offers: Sequence[Offer], *, is_versioned: bool, batch: bool = False) -
         "tags": [newest.ref.system],
         "summary": f"Many at once: {newest.about}" if batch else newest.about,
         "description": "\n\n".join(lines),
+        "security": proofs.security(newest.system, newest.system.inbound),
         "deprecated": all(offer.is_deprecated for offer in offers),
         "parameters": parameters,
     }
@@ -133,13 +132,12 @@ def _webhook(offer: Offer) -> dict[str, Json]:
     accept, outbound = offer.message, offer.system.outbound
     assert isinstance(accept, Accept)
     taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good." if accept.success is not None else "Taken."
-    signed: list[Json] = [] if outbound.scheme == "none" else [_LEGACY if outbound.form == "legacy" else _DEFAULT]
     operation: dict[str, Json] = {
         "operationId": f"call-{offer.name}",
         "tags": [offer.ref.system],
         "summary": offer.about,
         "description": f"The hub calls `{accept.method} {accept.path}` on the system.\n\nVersion {offer.ref.version}: {offer.lifetime}.",
-        "security": signed,
+        "security": proofs.security(offer.system, outbound),
         "parameters": [_shared("DeliveryKey"), _shared("TraceParent")],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}}},
         "responses": {
@@ -191,14 +189,6 @@ _PARAMETERS: dict[str, Json] = {
     "DeliveryKey": _in_header("Idempotency-Key", "Constant for the delivery, over all its attempts: apply it once.", _KEY, required=True),
     "TraceParent": _in_header("traceparent", "W3C Trace Context; its trace id becomes the traceId of all that follows.", {"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"}),
     "ContentEncoding": _in_header("Content-Encoding", "The body may be compressed, once; then the compressed bytes are signed.", {"enum": ["gzip", "deflate", "identity"]}),
-}  # fmt: skip
-_SECURITY: dict[str, Json] = {
-    "key": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Both forms: ApiKey, a blank, and the key."},
-    "id": {"type": "apiKey", "in": "header", "name": "webhook-id", "description": "Default form: an id of the request, without a dot; the same id again is the same request."},
-    "timestamp": {"type": "apiKey", "in": "header", "name": "webhook-timestamp", "description": "Default form: seconds since 1970, at most five minutes off."},
-    "signature": {"type": "apiKey", "in": "header", "name": "webhook-signature", "description": "Default form: v1, and HMAC-SHA256 of id.timestamp.body in base64 (Standard Webhooks 1.0). The bytes behind whsec_ are its key."},
-    "legacyTimestamp": {"type": "apiKey", "in": "header", "name": "X-Timestamp", "description": "Legacy form: milliseconds since 1970, at most five minutes off."},
-    "legacySignature": {"type": "apiKey", "in": "header", "name": "X-Signature", "description": "Legacy form: SHA-256 in small hexadecimal digits of the timestamp, the key, the body and the secret, one right behind the other."},
 }  # fmt: skip
 _STATUS: Json = {
     "operationId": "own-message",

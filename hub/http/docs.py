@@ -6,6 +6,7 @@ secret, and the page's script signs its own question for the rest (`/docs/mine`)
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from flask import Blueprint, Response, g
@@ -17,9 +18,11 @@ from hub.core.errors import Refused
 from hub.core.message import Json
 from hub.core.openapi import openapi
 from hub.core.system import System
+from hub.flow import inbound
 from hub.flow.hub import Hub
 from hub.http import auth, bodies, reading
 
+_CALLERS = re.compile(r"apikey |bearer [^.\s]+\.[^.\s]+\.[^.\s]*$", re.IGNORECASE)  # a caller's key, or an access token; an operator's has no dots
 SCRIPT = Path(__file__).parent / "try.js"
 
 
@@ -29,8 +32,8 @@ def blueprint(hub: Hub) -> Blueprint:
     def mine() -> list[System]:
         """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator. Raises Refused."""
         systems = hub.catalogs.active().systems
-        if any(value[:7].lower() == "apikey " for value in bodies.values(g.incoming, "authorization")):
-            caller = hub.callers.authenticate(g.incoming, now=hub.clock())
+        if any(_CALLERS.match(value) for value in bodies.values(g.incoming, "authorization")):
+            caller = inbound.whoever(hub, g.incoming)
             return [systems[name] for name in sorted(caller.systems) if name in systems]
         auth.admit(g.incoming, hub.settings.ops_token)
         return [systems[name] for name in sorted(systems)]

@@ -59,11 +59,11 @@ class RabbitMQ:
                 self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
-        subprocess.run(["epmd", "-port", str(self._epmd), "-kill"], check=False, capture_output=True)  # noqa: S607
+        subprocess.run(["epmd", "-port", str(self._epmd), "-kill"], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self):
-        import amqp  # noqa: PLC0415
+        import amqp
 
         try:
             connection = amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=2, read_timeout=5)
