@@ -5,14 +5,12 @@ take (their hour put off) → ask, side by side → clear (one guarded change ea
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from hub.core import json
 from hub.core.adapter import Probe, Reply
 from hub.core.delivery import Claim, InDoubtPolicy, Laid, Status
 from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Why
 from hub.core.message import Json
-from hub.core.retry import may_retry
+from hub.core.retry import may_retry, wait_s
 from hub.core.routing import TargetPolicy
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.making import Made, made_of, reply_of, way_of
@@ -23,7 +21,8 @@ from hub.kit.target import BatchTarget
 from hub.logs import event
 from hub.store import Cleared
 
-AGAIN_S = 30.0  # between two questions about one delivery
+TAKEN_S = 30.0  # if we die while we ask, another asks after so long
+LEAST_S = 0.2  # between two questions about one delivery
 ROUND = 32  # questions at once
 
 
@@ -33,7 +32,7 @@ def ask_about(hub: Hub, lane: str, sender: Sender) -> int:
     target = hub.targets(lane)
     if policy.in_doubt is not InDoubtPolicy.PROBE or target is None or isinstance(target, BatchTarget) or hub.pace.is_open(lane):
         return 0
-    taken = hub.store.take_doubtful(lane, size=min(ROUND, policy.concurrency), again_s=AGAIN_S)
+    taken = hub.store.take_doubtful(lane, size=min(ROUND, policy.concurrency), again_s=TAKEN_S)
     if not taken:
         return 0
     cleared: list[Cleared] = []
@@ -43,7 +42,7 @@ def ask_about(hub: Hub, lane: str, sender: Sender) -> int:
             made, call = _question(hub, target, claim)
         except (GiveUp, TryLater, NoRevision, BadWorkspace) as error:
             why = error.why if isinstance(error, GiveUp | TryLater) else Why(Reason.UNEXPECTED, str(error)[:500])
-            cleared.append(Cleared(claim, Status.UNKNOWN, why, parks=not isinstance(error, TryLater), after_s=AGAIN_S))
+            cleared.append(Cleared(claim, Status.UNKNOWN, why, parks=not isinstance(error, TryLater), after_s=TAKEN_S))
             continue
         asked.append((made, call))
     for index, done in sender.stream([call for _, call in asked], policy.concurrency):
@@ -88,8 +87,9 @@ def _cleared(hub: Hub, target: LaneTarget, made: Made, done: Done) -> Cleared:
         return Cleared(claim, Status.DEAD, Why(Reason.EXHAUSTED, text, fix=f"Mend the cause, then: hub dead replay {claim.id}"))
     text = f"The target was asked, and does not say whether it has it ({done.error or f'it answered {done.status}'})."
     old = now - claim.first_at > retry.give_up_after
-    fix = "Ask the target's people; then replay it, or cancel it." if old else f"It is asked again every {timedelta(seconds=AGAIN_S)}."
-    return Cleared(claim, Status.UNKNOWN, Why(Reason.OUTCOME_NOT_SEEN, text, fix=fix), parks=old, after_s=AGAIN_S)
+    fix = "Ask the target's people; then replay it, or cancel it." if old else "It is asked again, by the route's retry."
+    again_s = max(LEAST_S, wait_s(retry, spent=claim.spent, jitter=hub.random()))
+    return Cleared(claim, Status.UNKNOWN, Why(Reason.OUTCOME_NOT_SEEN, text, fix=fix), parks=old, after_s=again_s)
 
 
 def _applied(hub: Hub, made: Made, done: Done) -> Cleared:

@@ -162,11 +162,14 @@ class Sender:
                 return f"the header {name[:64]!r} holds a line break, a control character or letters beyond ASCII"
             if name.lower() in _FRAMING:
                 return f"the header {name} is made by the client itself; leave it out"
-        if call.url not in self._judged:
+        place, _, query = call.url.partition("?")
+        if not _QUERY.fullmatch(query):
+            return "the URL cannot be used: its query holds a fragment, a blank, a control character or letters beyond ASCII"
+        if place not in self._judged:
             if len(self._judged) >= MAX_JUDGED:
                 self._judged.clear()
-            self._judged[call.url] = judge_url(call.url, self._allow)
-        wrong = self._judged[call.url]
+            self._judged[place] = judge_url(place, self._allow)
+        wrong = self._judged[place]
         return f"the URL cannot be used: {wrong}" if wrong else None
 
     def send_prepared(self, request: requests.PreparedRequest, deadline_s: float = 5.0) -> requests.Response:
@@ -383,6 +386,7 @@ class _Line:
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t -~]{0,16384}", re.ASCII)
+_QUERY = re.compile(r"(?:(?!#)[!-~]){0,8192}", re.ASCII)
 _FRAMING = frozenset({"content-length", "transfer-encoding"})  # two opinions about where a request ends are two requests
 _LEFT_OUT = _FRAMING | {"accept-encoding", "connection", "expect"}  # what `requests` sets by itself, and nobody here unpacks
 _BEYOND_CAPS = frozenset({8, 23, 63, 100})  # a head that is odd; a write that a callback ended; a file too large; headers too large

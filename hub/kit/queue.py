@@ -24,12 +24,15 @@ from hub.core.tracing import traceparent
 kombu: Any = _kombu  # it has no types
 CONNECT_S = 3.0
 HEARTBEAT_S = 30
+# A broker that is silent costs so long at most, wherever in the conversation it falls silent.
+_LIMITS = {"max_retries": 0, "read_timeout": 5, "write_timeout": 5}
 MAX_TOPIC = 255  # bytes of a routing key
 _HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,100})\}", re.ASCII)
 _WORD = re.compile(r"[\w:-]{1,100}")
 _PASSWORD = re.compile(r"//([^:@/]*):[^@/]*@")
-# What kombu and amqp raise for a broker that is away, and for a connection that breaks.
-_BROKEN = (OperationalError, OSError, ConnectionError)
+# What kombu and amqp raise for a broker that is away or says no, and for a connection that breaks.
+_ANY: Any = kombu.Connection("amqp://")
+_BROKEN: tuple[type[BaseException], ...] = (OperationalError, OSError, *_ANY.connection_errors, *_ANY.channel_errors)
 
 
 class QueueTarget:
@@ -107,7 +110,7 @@ class _Line:
     """A connection with its channel, and the confirms that are open on it. Tags count from 1 per channel (RabbitMQ's confirms)."""
 
     def __init__(self, url: str, exchange: Any) -> None:
-        self._connection: Any = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options={"max_retries": 0})
+        self._connection: Any = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=_LIMITS)
         self._connection.connect()
         self._channel: Any = self._connection.channel()
         self._channel.confirm_select()
@@ -164,8 +167,9 @@ class _Line:
                 )
 
     def close(self) -> None:
+        """Drops the connection without a farewell, which a silent broker would never answer."""
         with contextlib.suppress(Exception):  # whatever is wrong with it: it is thrown away
-            self._connection.close()
+            self._connection.collect(socket_timeout=0.2)
 
     def _acked(self, tag: int, multiple: bool) -> None:
         self._settle(tag, multiple, good=True)
