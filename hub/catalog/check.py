@@ -39,6 +39,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     conditions(catalog, {"routes.yaml": document}, findings)
     _unreached(catalog, findings)
     _unused(catalog, findings)
+    _unasked(catalog, findings)
     _loops(catalog, document, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
@@ -160,6 +161,19 @@ def _unreached(catalog: Catalog, findings: Findings) -> None:
                 document = read_yaml(f"adapters/{system.name}/system.yaml", catalog.files.get(f"adapters/{system.name}/system.yaml", ""))
                 text = f"no route leads to {system.name}/{name}"
                 findings.add(document.file, document.place(("accepts", name)), Check.UNREACHED, text, "add a route, or take it out")
+
+
+def _unasked(catalog: Catalog, findings: Findings) -> None:
+    """What may be asked by GET must have an answer: a sync route that takes it."""
+    asked = {route.source for route in catalog.routes if route.sync is not None}
+    for system in catalog.systems.values():
+        for name, emit in system.emits.items():
+            if emit.get and emit.type not in asked:
+                file = f"adapters/{system.name}/system.yaml"
+                place = read_yaml(file, catalog.files.get(file, "")).place(("emits", name, "get"))
+                findings.add(
+                    file, place, Check.EXCLUDES, f"{emit.type} may be asked by GET, and no sync route answers it", "add a route with mode: sync, or take it out"
+                )
 
 
 def _unused(catalog: Catalog, findings: Findings) -> None:

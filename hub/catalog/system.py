@@ -45,6 +45,7 @@ _EMIT = Record(
         "order_by": Key(Formula(), "deliveries with one key go one after another"),
         "dedupe_by": Key(ListOf(Formula(), most=10), "natural idempotency key, if the caller sends none"),
         "fresh_by": Key(Formula(), "a time or a number: what is older than what was delivered for this key is superseded"),
+        "get": Key(Flag(), "true: may be asked by GET too, with its fields in the query; for questions of sync routes"),
     },
     what="an emitted message",
 )
@@ -170,6 +171,7 @@ def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, doc
         order_by=row.get("order_by"),
         dedupe_by=tuple(expression for expression in row.get("dedupe_by") or () if expression is not None),
         fresh_by=row.get("fresh_by"),
+        get=bool(row.get("get")),
     )
 
 

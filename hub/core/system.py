@@ -46,6 +46,7 @@ class Emit:
     order_by: Expression | None = None
     dedupe_by: tuple[Expression, ...] = ()
     fresh_by: Expression | None = None  # what is older than what was delivered for its key is superseded
+    get: bool = False  # may be asked by GET too: a question that changes nothing, its fields in the query
 
     @property
     def live(self) -> list[int]:

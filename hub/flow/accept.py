@@ -40,6 +40,15 @@ def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> Laid:
     return lay(hub, incoming, source="http", now=now, seen=_names(request, caller, incoming, timedelta(days=hub.settings.keep_keys)))
 
 
+def prepare_question(hub: Hub, caller: Caller, request: Request, ref: Ref, payload: Json) -> Laid:
+    """The same for a question by GET: what its query says is the message. Raises Refused."""
+    raw = json.encode(payload)
+    trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
+    incoming = Incoming(ref, payload, raw, caller.id, _idempotency_key(request), trace_id)
+    seen = _names(replace(request, body=raw), caller, incoming, timedelta(days=hub.settings.keep_keys))
+    return lay(hub, incoming, source="http", now=hub.clock(), seen=seen)
+
+
 def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[Laid | Refused]:
     """The same for many: a JSON array, or NDJSON. One answer per item, in order. Raises Refused for what concerns the whole post."""
     batch_key = _idempotency_key(request) or caller.request_key or hub.new_id()

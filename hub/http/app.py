@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Request
@@ -94,6 +94,13 @@ def _add_partners(app: Flask, hub: Hub) -> None:
         if found is None:
             raise Refused(Code.NOT_FOUND, "There is no such message of yours.")
         return respond(success(found.as_json(), g.trace_id))
+
+    @app.get("/api/<path:_rest>")
+    def question(_rest: str) -> Response:
+        """A synchronous read under a WSGI server."""
+        if not ingress.is_question(g.incoming):
+            raise MethodNotAllowed(valid_methods=["POST"])
+        return respond(ingress.question(hub, g.incoming, time.monotonic()))
 
     @app.post("/api/<path:_rest>")
     def post(_rest: str) -> Response:

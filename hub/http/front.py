@@ -109,9 +109,16 @@ class Front:
         return ingress.answer(hub, post, prepared, committed, request)
 
     def _way(self, request: Request) -> Callable[[Request, Receive], Awaitable[Answer]]:
+        if ingress.is_question(request):
+            return self._question
         if cloudevents.is_event(request):
             return self._event
         return self._hook if hooks.is_hook(request) else self._other
+
+    async def _question(self, request: Request, receive: Receive) -> Answer:
+        if bodies.declared_length(request, SMALL) != 0:
+            raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[bodies.CLOSE])
+        return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.question, self._hub, request, time.monotonic())
 
     async def _event(self, request: Request, receive: Receive) -> Answer:
         hub, began = self._hub, time.monotonic()

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Request
+from hub.core.query import message_of
 from hub.core.system import VersionState
 from hub.core.tracing import trace_id_of
 from hub.flow import accept, ask, inbound, versions
@@ -59,6 +60,12 @@ def trace_of(hub: Hub, request: Request) -> str:
 def is_post(request: Request) -> bool:
     """Whether this is a partner's post, in its one canonical spelling. Nothing that is escaped is."""
     return request.method == "POST" and _PATH.fullmatch(request.path) is not None
+
+
+def is_question(request: Request) -> bool:
+    """Whether this asks by GET what could be posted: a synchronous read."""
+    found = _PATH.fullmatch(request.path) if request.method == "GET" else None
+    return found is not None and not found[4]
 
 
 def check_line(request: Request) -> None:
@@ -119,6 +126,26 @@ def _version(request: Request, in_path: str | None) -> int | None:
         fix = "post to /api/v1/…, or send API-Version: 1, or Accept: application/vnd.crossdock.v1+json"
         raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64], "one version", fix)])
     return int(given.pop())
+
+
+def question(hub: Hub, request: Request, began: float) -> Answer:
+    """A synchronous read, from its line to its answer; blocks until the target has answered. Raises Refused, StoreBusy.
+
+    The query is not signed by the hub's own scheme; so an id that is seen again with another query is refused, as with another body.
+    """
+    found = _PATH.fullmatch(request.path)
+    assert found
+    caller = inbound.authorise(hub, request, found[2])
+    ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
+    emit = hub.catalogs.active().emit(ref.type)
+    contract = emit.contracts.get(ref.version) if emit is not None else None
+    if emit is None or not emit.get or contract is None:
+        raise Refused(Code.METHOD_NOT_ALLOWED, f"{ref.type} is posted, not asked by GET.", headers=[("allow", "POST")])
+    fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
+    prepared: list[Laid | Refused] = [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))]
+    if not waits(prepared):
+        raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
+    return exchange(hub, prepared, began)
 
 
 def prepare(hub: Hub, request: Request, post: Post) -> list[Laid | Refused]:
