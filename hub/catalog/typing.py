@@ -11,6 +11,7 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.leaf_schema import form_of
 from hub.catalog.mappings import file_name
 from hub.core.expression import plain_path
 from hub.core.fit import Fitting, misfits
@@ -129,7 +130,7 @@ class _Typing:
         return of_kind("object", fields=made)
 
     def _leaf(self, leaf: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
-        directive = _directive(leaf)
+        directive = form_of(leaf)
         if directive is None and isinstance(leaf, dict):
             shape = self._fields(leaf, path, pointer, scope, wanted)
             # An object of which every part may be missing is itself left out then.
@@ -176,7 +177,7 @@ class _Typing:
 
     def _branch(self, leaf: dict[str, Any], name: str, path: Path, pointer: str, scope: Shape) -> Shape:
         inner = leaf.get(name)
-        directive = _directive(inner)
+        directive = form_of(inner)
         if isinstance(inner, dict) and directive is None:
             return UNDECIDED
         return self._value(inner, directive, (*path, name), pointer, scope)
@@ -228,20 +229,6 @@ class _Typing:
 
 
 _INDEX = re.compile(r"\.[0-9]")
-_FORMS: Mapping[str, frozenset[str]] = {
-    "each": frozenset({"each", "fields", "value"}),
-    "copy": frozenset({"copy", "except"}),
-    "table": frozenset({"table", "of", "otherwise"}),
-    "const": frozenset({"const"}),
-    "when": frozenset({"when", "value", "otherwise"}),
-}
-
-
-def _directive(leaf: Json) -> str | None:
-    """Which form of a leaf this is, by the rule of `core.mapping`; None for an expression, or an object of fields."""
-    if not isinstance(leaf, dict):
-        return None
-    return next((word for word, known in _FORMS.items() if word in leaf and leaf.keys() <= known and (len(leaf) > 1 or word in ("copy", "const"))), None)
 
 
 def _spelled(text: str) -> str:
