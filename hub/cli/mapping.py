@@ -1,4 +1,4 @@
-"""Commands for whoever writes mappings: a first draft, and a trial on one message."""
+"""Commands for whoever writes mappings: a trial on one message."""
 
 from __future__ import annotations
 
@@ -8,46 +8,15 @@ from pathlib import Path
 import click
 
 from hub import catalog
-from hub.catalog.drafting import draft
 from hub.catalog.mappings import file_name, named
 from hub.cli.output import FAULTS, as_json, console, errors, fail, say, table, told
 from hub.core import json
 from hub.core.contract import Contract
 from hub.core.errors import Fault, GiveUp, Refused
-from hub.core.message import Json, Ref
+from hub.core.message import Json
 from hub.flow.lineage import of_mapping
 from hub.main import now
 from hub.settings import Settings
-
-
-@click.group()
-def new() -> None:
-    """First drafts of a workspace's files."""
-
-
-@new.command("mapping")
-@click.argument("source")
-@click.argument("target")
-@as_json
-@click.pass_obj
-@told
-def new_mapping(settings: Settings, source: str, target: str, as_json: bool) -> None:
-    """Draft the mapping from SOURCE to TARGET (oms/order.created@1 wms/outbound.create@1) by names, meanings and types. What it cannot match is marked."""
-    made, _ = catalog.judge(settings.workspace)
-    ends = [_contract(made, text) for text in (source, target)]
-    path = settings.workspace / file_name(ends[0].ref, ends[1].ref)
-    if path.exists():
-        raise ValueError(f"{path} exists; nothing is overwritten.")
-    drafted = draft(*ends)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(drafted.text, "utf-8")
-    if as_json:
-        say({"file": str(path), "open": list(drafted.open)})
-        return
-    console.print(str(path), markup=False)
-    for field in drafted.open:
-        console.print(f"  still to be written: {field}", markup=False)
-    console.print("Next: hub check", style="dim")
 
 
 @click.group("map")
@@ -113,18 +82,3 @@ def _show(result: Json, before: list[Fault], after: list[Fault]) -> None:
 
 def _faults(contract: Contract | None, value: Json) -> list[Fault]:
     return contract.check(value) if contract is not None else []
-
-
-def _contract(made: catalog.Catalog, text: str) -> Contract:
-    ref = Ref.parse(text)
-    found = made.contract(ref)
-    if found is None:
-        known = sorted(
-            f"{one.name}/{name}@{number}"
-            for one in made.systems.values()
-            for side in (one.emits, one.accepts)
-            for name, m in side.items()
-            for number in m.versions
-        )
-        raise ValueError(f"There is no contract {ref}. There is {', '.join(known[:12])}.")
-    return found
