@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from hub.catalog import ignore, lock
+from hub.catalog import ignore, lock, upgrades
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import conditions
@@ -32,6 +32,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     conditions(catalog, {"routes.yaml": document}, findings)
     _unreached(catalog, findings)
     _loops(catalog, document, findings)
+    upgrades.judge(catalog, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
     ignore.apply(files, findings)

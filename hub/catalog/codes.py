@@ -78,6 +78,7 @@ class Check(StrEnum):
     UNLOCKED = "W803"
     UNREACHED = "W804"
     NOTHING_IGNORED = "W805"
+    NO_UPGRADE = "W806"
 
 
 MEANING: dict[Check, str] = {
@@ -151,4 +152,5 @@ MEANING: dict[Check, str] = {
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
     Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
+    Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
 }
