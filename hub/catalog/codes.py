@@ -43,6 +43,7 @@ class Check(StrEnum):
     BAD_SAMPLE_PASSES = "E403"
     CONTRACT_CHANGED = "E404"
     BAD_LOCK = "E405"
+    WITHDRAWN = "E406"
     BAD_MAPPING = "E501"
     EXAMPLE_FAILS = "E502"
     EXAMPLE_UNFIT = "E503"
@@ -117,6 +118,7 @@ MEANING: dict[Check, str] = {
     Check.BAD_SAMPLE_PASSES: "A bad sample passes its contract, fails elsewhere than it says, or does not say where.",
     Check.CONTRACT_CHANGED: "A published contract was changed or removed.",
     Check.BAD_LOCK: "contracts/versions.lock has a line that is none.",
+    Check.WITHDRAWN: "A line of contracts/versions.lock that was active before is gone, or names another hash. Found by hub plan and hub apply.",
     Check.BAD_MAPPING: "A mapping cannot be compiled.",
     Check.EXAMPLE_FAILS: "A mapping's example gives something else than it says.",
     Check.EXAMPLE_UNFIT: "What a mapping's example gives does not pass the target's contract.",
