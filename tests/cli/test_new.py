@@ -1,10 +1,12 @@
 """What `hub new` begins can be checked at once, says what is left to do, and never overwrites."""
 
+import shutil
+
 import pytest
 
 from hub.catalog import check
 from hub.catalog.scaffold import init
-from tests.support.hubs import HubProcess
+from tests.support.hubs import ROOT, HubProcess
 
 
 @pytest.fixture
@@ -108,3 +110,25 @@ def test_a_folder_that_is_no_workspace_is_not_made_into_half_a_one(tmp_path):
     code, _, err = hub.run("new", "system", "depot")
     assert (code, "hub init" in err) == (2, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pages_commands_work_on_the_reference_workspace(tmp_path):
+    # Given a copy of it, and the commands as the page has them
+    folder = tmp_path / "workspace"
+    for name in ("adapters", "mappings"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "routes.yaml", folder / "routes.yaml")
+    before = files(folder)
+    hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
+    commands = [line.split()[1:] for line in (ROOT / "docs/changes.md").read_text("utf-8").splitlines() if line.startswith("    hub new ")]
+    assert [words[1] for words in commands] == ["system", "route", "mapping"]
+    for words in commands:
+        code, _, err = hub.run(*words)
+        assert code == 0, err
+    # Then what is left to do is what nobody can guess: fields of the new contract that no order has
+    assert {finding.code for finding in check(folder)} <= {"E511", "W801"}
+    after = files(folder)
+    assert after["routes.yaml"].startswith(before["routes.yaml"])
+    assert {name: text for name, text in after.items() if name in before and name != "routes.yaml"} == {
+        name: text for name, text in before.items() if name != "routes.yaml"
+    }
