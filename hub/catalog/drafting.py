@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from hub.catalog.writing import text_for
 from hub.core.contract import Contract
 from hub.core.functions import table_key
 from hub.core.message import Json
+from hub.core.narrow import narrowed
 from hub.core.types import MISSING, Shape, field_of, item_of, names_of, of_schema, required_of
 
 DEEPEST = 48  # blanks before a line: a contract that refers to itself would be drafted without end
@@ -68,10 +69,16 @@ class Draft:
     open: tuple[Open, ...]
 
 
-def draft(source: Contract, target: Contract) -> Draft:
-    """A mapping's file. A pair that matches wholly passes the check as it is; what is open stands at its end too."""
+def draft(source: Contract, target: Contract, *, conditions: Sequence[str] = ()) -> Draft:
+    """A mapping's file. A pair that matches wholly passes the check as it is; what is open stands at its end too.
+
+    `conditions`: those under which a message comes at all. What they prove to be there is not missing.
+    """
     writer = _Writer()
-    lines = list(writer.fields(of_schema(source.schema), of_schema(target.schema), "  ", ""))
+    given = of_schema(source.schema)
+    for condition in conditions:
+        given = narrowed(given, condition)
+    lines = list(writer.fields(given, of_schema(target.schema), "  ", ""))
     fields = "fields:" if _says_something(lines) else "fields: {}"
     head = [f"from: {source.ref}", f"to: {target.ref}", fields]
     tables = [f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in rows.items())}}}" for name, rows in writer.tables.items()]

@@ -56,15 +56,20 @@ def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverag
     return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
 
 
-def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
-    """A mapping is judged for each way that leads to it: a route's conditions prove something of what comes."""
-    uses = [
+def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[tuple[str, ...]]:
+    """The conditions of each way that leads to a mapping, the route's and the destination's: they prove something of what comes."""
+    ways = [
         tuple(condition.text for condition in (route.when, to.when) if condition is not None)
         for route in catalog.routes
         for to in route.to
         if route.source == pair[0].type and to.ref == pair[1]
     ]
-    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in dict.fromkeys(uses or [()])]
+    return list(dict.fromkeys(ways))
+
+
+def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
+    """A mapping is judged for each way that leads to it."""
+    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in conditions_of(catalog, pair) or [()]]
     return covered[0]
 
 

@@ -11,6 +11,7 @@ from hub.catalog.mappings import file_name
 from hub.catalog.new_route import FILE, NewRoute, with_route
 from hub.catalog.new_system import system_files
 from hub.catalog.new_system import write as write_files
+from hub.catalog.typing import conditions_of
 from hub.cli.named import contract_named, message_named, target_named
 from hub.cli.output import as_json, console, say, told
 from hub.core.message import Ref
@@ -82,7 +83,7 @@ def new_route(settings: Settings, name: str, source: str, targets: tuple[str, ..
         return
     console.print(f"{settings.workspace / FILE}: the route {name} was added.", markup=False)
     for one, other in missing:
-        console.print(f"  there is no mapping from {one} to {other} yet; draft it: hub new mapping {one} {other}", markup=False)
+        console.print(f"  there is no mapping from {one} to {other} yet; draft it: hub new mapping {one} {other}", markup=False, soft_wrap=True)
     console.print("Next: hub check", style="dim")
 
 
@@ -99,7 +100,8 @@ def new_mapping(settings: Settings, source: str, target: str, as_json: bool) -> 
     path = settings.workspace / file_name(ends[0].ref, ends[1].ref)
     if path.exists():
         raise ValueError(f"{path} exists; nothing is overwritten.")
-    drafted = draft(*ends)
+    uses = conditions_of(made, (ends[0].ref, ends[1].ref))
+    drafted = draft(*ends, conditions=uses[0] if len(uses) == 1 else ())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(drafted.text, "utf-8")
     schemas.write(settings.workspace, anew=False)

@@ -91,3 +91,9 @@ def test_names_and_codes_that_yaml_takes_for_its_own_are_quoted(tmp_path):
     assert found == {("/state", "E525")}
     assert '"on": "on"' in drafted.text
     assert [one.field for one in drafted.open] == ["/state"]
+
+
+def test_what_the_routes_condition_proves_is_not_open():
+    source, target = thing(no=TEXT, remark=TEXT), thing(["no", "remark"], no=TEXT, remark=TEXT)
+    ends = compile_contract(Ref("shop", "order.placed", 1), source), compile_contract(Ref("warehouse", "order.create", 1), target)
+    assert [one.field for one in draft(*ends, conditions=["$exists(no)"]).open] == ["/remark"]
