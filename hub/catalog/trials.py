@@ -112,6 +112,12 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
         try:
             for step in steps:
                 piece = step.apply(piece, now=now, lookups=test.lookups)
+                contract = catalog.contract(step.target)
+                faults = contract.check(piece) if contract is not None else []
+                if faults:  # such a delivery is dead at once, whatever the test expects of it
+                    text = f"what is made does not fit {step.target}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}"
+                    yield Wrong(Check.ROUTE_TEST_FAILS, text, faults[0].fix, str(planned.ref))
+                    return
             made.setdefault(str(planned.ref), []).append(piece)
         except GiveUp as error:
             yield Wrong(Check.ROUTE_TEST_FAILS, f"{planned.ref}{error.why.field}: {error.why.text}", error.why.fix)

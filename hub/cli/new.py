@@ -36,7 +36,7 @@ def new_system(settings: Settings, name: str, emits: tuple[str, ...], accepts: t
     _demand_workspace(settings)
     files = system_files(name, emits=emits, accepts=accepts, owner=owner)
     folder = settings.workspace / "adapters" / name
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists; nothing is overwritten.")
     made = [*write_files(settings.workspace, files), *schemas.write(settings.workspace, anew=False)]
     if as_json:

@@ -1,14 +1,21 @@
 """A drafted mapping is one that the check can read, and what it leaves open is what the check finds in it."""
 
 import json
+from dataclasses import replace
+from operator import attrgetter
 
 import pytest
 
-from hub.catalog import check
+from hub.catalog import check, load
+from hub.catalog.documents import read_yaml
 from hub.catalog.drafting import draft
+from hub.catalog.findings import Findings
+from hub.catalog.mappings import file_name, read
 from hub.catalog.scaffold import init
+from hub.catalog.typing import types
 from hub.core.contract import compile_contract
 from hub.core.message import Ref
+from tests.support.hubs import ROOT
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
@@ -97,3 +104,22 @@ def test_what_the_routes_condition_proves_is_not_open():
     source, target = thing(no=TEXT, remark=TEXT), thing(["no", "remark"], no=TEXT, remark=TEXT)
     ends = compile_contract(Ref("shop", "order.placed", 1), source), compile_contract(Ref("warehouse", "order.create", 1), target)
     assert [one.field for one in draft(*ends, conditions=["$exists(no)"]).open] == ["/remark"]
+
+
+def test_between_any_two_messages_of_the_reference_workspace_what_the_check_finds_is_open():
+    reference = load(ROOT)
+    ends = [
+        [Ref(system.name, name, number) for system in reference.systems.values() for name, one in side(system).items() for number in one.versions]
+        for side in (attrgetter("emits"), attrgetter("accepts"))
+    ]
+    judged = 0
+    for one in ends[0]:
+        for other in ends[1]:
+            drafted, file = draft(reference.contract(one), reference.contract(other)), file_name(one, other)
+            document, findings = read_yaml(file, drafted.text), Findings()
+            mapping = read(document, {}, findings)
+            assert (document.faults, findings.found) == ((), []), drafted.text
+            types(replace(reference, files={**reference.files, file: drafted.text}, mappings={(one, other): mapping.mapping}, routes=()), findings)
+            assert {finding.text.partition(":")[0] for finding in findings.found} <= {still.field for still in drafted.open}
+            judged += 1
+    assert judged > 200
