@@ -46,7 +46,7 @@ def write(workspace: Path, files: Mapping[str, str]) -> list[Path]:
 
 def _declaration(name: str, emits: Sequence[str], accepts: Sequence[str], owner: str) -> str:
     lines = [
-        f"name: {name}",
+        f"name: {text_for(name)}",
         f"title: {text_for(name.replace('-', ' ').capitalize())}",
         f"owner: {text_for(owner)}" if owner else "# owner: who answers for it",
     ]
@@ -68,7 +68,7 @@ def _declaration(name: str, emits: Sequence[str], accepts: Sequence[str], owner:
 
 def _emitted(message: str) -> Iterator[str]:
     key = _key(message)
-    yield f"  {message}:"
+    yield f"  {text_for(message)}:"
     yield f"    about: What it says with {message}, in one sentence."
     yield "    versions: {1: {state: current}}"
     yield f"    keys: {{{key}: {key}}}"
@@ -77,7 +77,7 @@ def _emitted(message: str) -> Iterator[str]:
 
 
 def _accepted(message: str) -> Iterator[str]:
-    yield f"  {message}:"
+    yield f"  {text_for(message)}:"
     yield f"    about: What it does on {message}, in one sentence."
     yield "    versions: {1: {state: current}}"
     yield f"    call: POST /{message.replace('.', '/')}"

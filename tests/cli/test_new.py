@@ -54,6 +54,12 @@ def test_a_new_system_passes_the_check_and_has_all_that_a_system_has(workspace, 
     assert files(workspace) == after
 
 
+def test_names_that_are_words_of_yaml_are_names_all_the_same(workspace, hub):
+    for name in ("null", "on"):
+        assert hub.run("new", "system", name, "--emits", "true", "--accepts", "no", "--owner", "null")[0] == 0
+    assert check(workspace) == []
+
+
 @pytest.mark.parametrize("words", [[], ["--emits", "order.packed"], ["--accepts", "order.pack"]])
 def test_a_system_without_an_owner_is_only_reminded(workspace, hub, words):
     code, out, _ = hub.run("new", "system", "depot", *words)
