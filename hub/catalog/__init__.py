@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hub.catalog import lock as lock
 from hub.catalog.catalog import Catalog as Catalog
 from hub.catalog.check import prove
 from hub.catalog.difference import Change as Change

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
-from hub.catalog import ignore, lock
+from hub.catalog import ignore, lock, upgrades
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import conditions
 from hub.catalog.documents import Document, place_at, read_yaml
-from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.findings import Findings
 from hub.catalog.revision import samples
-from hub.catalog.trials import trial_faults
+from hub.catalog.trials import EXAMPLE_TIME, example_faults, trial_faults, with_examples
 from hub.catalog.typing import types
-from hub.catalog.workspace import mapping_documents, read_json
+from hub.catalog.workspace import read_json
 from hub.core.contract import Contract
-from hub.core.errors import GiveUp
-from hub.core.mapping import Example, check_example
-from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
 from hub.core.routing import Route
-
-# Examples are computed as if their message had been received then: `$now()` in a mapping gives the same in every run.
-EXAMPLE_TIME = datetime(2025, 11, 22, 2, 0, tzinfo=UTC)
 
 _SAMPLE = re.compile(r"adapters/([^/]+)/samples/(.+)\.v([1-9][0-9]{0,3})/[^/]+\.json")
 
@@ -41,6 +34,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _unused(catalog, findings)
     _unasked(catalog, findings)
     _loops(catalog, document, findings)
+    upgrades.judge(catalog, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
     ignore.apply(files, findings)
@@ -96,50 +90,20 @@ def _place(text: str, pointer: str) -> tuple[int, int]:
 
 
 def _examples(catalog: Catalog, files: Mapping[str, str], payloads: Mapping[str, Json], findings: Findings) -> None:
-    for pair, document in mapping_documents(files).items():
-        mapping = catalog.mapping(*pair)
-        for number, example in enumerate(mapping.examples if mapping is not None else ()):
-            for line in example_faults(catalog, pair, example, payloads):
-                findings.add(document.file, document.place(("examples", number)), line[0], line[1], line[2])
-    for name, mapping in catalog.foreign.items():
-        document = read_yaml(f"mappings/{name}.yaml", files[f"mappings/{name}.yaml"])
-        for number, example in enumerate(mapping.examples):
-            for line in faults_of(mapping, catalog.contract(mapping.target), example, payloads):
-                findings.add(document.file, document.place(("examples", number)), line[0], line[1], line[2])
-
-
-def example_faults(catalog: Catalog, pair: tuple[Ref, Ref], example: Example, payloads: Mapping[str, Json]) -> Iterator[tuple[Check, str, str]]:
-    """What is wrong with one example: code, text, fix."""
-    mapping = catalog.mapping(*pair)
-    assert mapping is not None
-    return faults_of(mapping, catalog.contract(pair[1]), example, payloads)
-
-
-def faults_of(mapping: FieldMapping, contract: Contract | None, example: Example, payloads: Mapping[str, Json]) -> Iterator[tuple[Check, str, str]]:
-    """The same for a mapping that is at hand."""
-    given = example.given
-    if isinstance(given, str):
-        if given not in payloads:
-            yield Check.NO_SAMPLE, f"there is no sample {given}", did_you_mean(given, payloads)
-            return
-        given = payloads[given]
-    try:
-        made = mapping.apply(given, now=EXAMPLE_TIME, lookups=example.lookups)
-    except GiveUp as error:
-        yield Check.EXAMPLE_FAILS, f"{error.why.field or '/'}: {error.why.text}", error.why.fix
-        return
-    for line in check_example(example, made):
-        yield Check.EXAMPLE_FAILS, line, "mend the mapping, or the example"
-    for fault in contract.check(made) if contract is not None else ():
-        yield Check.EXAMPLE_UNFIT, f"what it makes does not fit {mapping.target}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix
+    for file, mapping, contract in with_examples(catalog):
+        if mapping.examples:
+            document = read_yaml(file, files[file])
+            for number, example in enumerate(mapping.examples):
+                for one in example_faults(mapping, contract, example, payloads):
+                    findings.add(file, document.place(("examples", number)), one.code, one.text, one.fix)
 
 
 def _trials(catalog: Catalog, document: Document, payloads: Mapping[str, Json], findings: Findings) -> None:
     samples_by_path = {name: (sample_ref(name), payload) for name, payload in payloads.items()}
     for route in catalog.routes:
         for number, test in enumerate(route.tests):
-            for code, text, fix in trial_faults(catalog, route, test, samples_by_path, EXAMPLE_TIME):
-                findings.add(document.file, document.place(("routes", route.name, "tests", number)), code, text, fix)
+            for one in trial_faults(catalog, route, test, samples_by_path, EXAMPLE_TIME):
+                findings.add(document.file, document.place(("routes", route.name, "tests", number)), one.code, one.text, one.fix)
 
 
 def sample_ref(name: str) -> Ref:

@@ -43,6 +43,7 @@ class Check(StrEnum):
     BAD_SAMPLE_PASSES = "E403"
     CONTRACT_CHANGED = "E404"
     BAD_LOCK = "E405"
+    WITHDRAWN = "E406"
     BAD_MAPPING = "E501"
     EXAMPLE_FAILS = "E502"
     EXAMPLE_UNFIT = "E503"
@@ -78,6 +79,7 @@ class Check(StrEnum):
     UNLOCKED = "W803"
     UNREACHED = "W804"
     NOTHING_IGNORED = "W805"
+    NO_UPGRADE = "W806"
 
 
 MEANING: dict[Check, str] = {
@@ -116,6 +118,7 @@ MEANING: dict[Check, str] = {
     Check.BAD_SAMPLE_PASSES: "A bad sample passes its contract, fails elsewhere than it says, or does not say where.",
     Check.CONTRACT_CHANGED: "A published contract was changed or removed.",
     Check.BAD_LOCK: "contracts/versions.lock has a line that is none.",
+    Check.WITHDRAWN: "A line of contracts/versions.lock that was active before is gone, or names another hash. Found by hub plan and hub apply.",
     Check.BAD_MAPPING: "A mapping cannot be compiled.",
     Check.EXAMPLE_FAILS: "A mapping's example gives something else than it says.",
     Check.EXAMPLE_UNFIT: "What a mapping's example gives does not pass the target's contract.",
@@ -151,4 +154,5 @@ MEANING: dict[Check, str] = {
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
     Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
+    Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
 }

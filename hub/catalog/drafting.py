@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from hub.catalog import schemas
+from hub.catalog.findings import ascii_safe
+from hub.catalog.mappings import file_name
+from hub.catalog.writing import text_for
 from hub.core.contract import Contract
+from hub.core.functions import table_key
+from hub.core.message import Json
+from hub.core.narrow import narrowed
 from hub.core.types import MISSING, Shape, field_of, item_of, names_of, of_schema, required_of
+
+DEEPEST = 48  # blanks before a line: a contract that refers to itself would be drafted without end
 
 # Words of supply chains that mean the same (seeds 001 to 004 use several of each). Each line is one meaning.
 SYNONYMS = tuple(
@@ -39,80 +50,131 @@ SYNONYMS = tuple(
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A field of the target that somebody must still look at, and why."""
+
+    field: str
+    why: str
+
+    def as_json(self) -> dict[str, Json]:
+        return {"field": self.field, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """A drafted file: its text, and the required fields of the target that nothing was found for."""
+    """A drafted file: its text, and what is still open in it."""
 
     text: str
-    open: list[str]
+    open: tuple[Open, ...]
 
 
-def draft(source: Contract, target: Contract) -> Draft:
-    """A mapping's file. A pair that matches wholly passes the check as it is."""
+def draft(source: Contract, target: Contract, *, conditions: Sequence[str] = ()) -> Draft:
+    """A mapping's file. A pair that matches wholly passes the check as it is; what is open stands at its end too.
+
+    `conditions`: those under which a message comes at all. What they prove to be there is not missing.
+    """
     writer = _Writer()
-    lines = list(writer.fields(of_schema(source.schema), of_schema(target.schema), "  ", ""))
-    text = f"from: {source.ref}\nto: {target.ref}\nfields:{'' if lines else ' {}'}\n" + "".join(f"{line}\n" for line in lines)
-    if writer.tables:
-        text += "tables:\n" + "".join(
-            f"  {name}: {{{', '.join(f'{_word(key)}: {_word(value)}' for key, value in rows.items())}}}\n" for name, rows in writer.tables.items()
-        )
-    if writer.open:
-        text += "".join(f"# still to be written, required: {field}\n" for field in writer.open)
-    return Draft(text, writer.open)
+    given = of_schema(source.schema)
+    for condition in conditions:
+        given = narrowed(given, condition)
+    lines = list(writer.fields(given, of_schema(target.schema), "  ", ""))
+    fields = "fields:" if _says_something(lines) else "fields: {}"
+    head = [f"from: {source.ref}", f"to: {target.ref}", fields]
+    tables = [f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in rows.items())}}}" for name, rows in writer.tables.items()]
+    rest = ["tables:", *tables] if tables else []
+    rest += [f"# still open: {ascii_safe(f'{one.field}: {one.why}')}" for one in writer.open]
+    first = schemas.first_line(schemas.MAPPING, file_name(source.ref, target.ref))
+    return Draft(first + "".join(f"{line}\n" for line in (*head, *lines, *rest)), tuple(writer.open))
+
+
+def _says_something(lines: list[str]) -> bool:
+    """Whether there is more than comments: a block without a key in it is no block, but nothing, and refused."""
+    return any(not line.lstrip().startswith("#") for line in lines)
 
 
 class _Writer:
+    """Lines of a mapping, and what they leave open."""
+
     def __init__(self) -> None:
         self.tables: dict[str, Mapping[str, str]] = {}
-        self.open: list[str] = []
+        self.open: list[Open] = []
 
     def fields(self, source: Shape, target: Shape, indent: str, pointer: str) -> Iterator[str]:
         """The lines of one object of the target."""
         required = required_of(target)
         for name in sorted(names_of(target), key=lambda one: (one not in required, one)):
-            wanted = field_of(target, name)
-            found = _match(name, source)
-            line = list(self._leaf(name, found, field_of(source, found) if found else None, wanted, indent, f"{pointer}/{name}")) if found else []
-            if line:
-                yield from line
-            else:
-                is_required = name in required
-                yield f"{indent}# {_name(name)}: ?   {_said(wanted)}{', required' if is_required else ''}"
-                if is_required:
-                    self.open.append(f"{pointer}/{name}")
+            wanted, found, here = field_of(target, name), _match(name, source), f"{pointer}/{name}"
+            is_required = name in required
+            given = field_of(source, found) if found is not None else None
+            lines = list(self._leaf(name, found, given, wanted, indent, here)) if found is not None and given is not None else []
+            if lines and found is not None and given is not None:
+                self._look(found, given, wanted, here, is_required=is_required)
+                yield from lines
+                continue
+            yield f"{indent}# {text_for(name)}: ?   {ascii_safe(_said(wanted))}{', required' if is_required else ''}"
+            if is_required or found is not None:
+                whose = "nothing in the source matches" if found is None else f"{found} seems to be it, and does not fit"
+                self.open.append(Open(here, f"{'required; ' if is_required else ''}{whose}"))
 
-    def _leaf(self, name: str, found: str, given: Shape | None, wanted: Shape, indent: str, pointer: str) -> Iterator[str]:
-        if given is None or given.kinds is None or wanted.kinds is None:
+    def _look(self, found: str, given: Shape, wanted: Shape, pointer: str, *, is_required: bool) -> None:
+        """What is written, and can still go wrong for a message that the source's contract takes."""
+        is_list, is_object = given.may("array") and wanted.may("array"), given.may("object") and wanted.may("object")
+        hollow = {MISSING, "null"} if is_list or is_object else {MISSING}  # a path into null, and each over null, give nothing
+        if is_required and given.kinds is not None and given.kinds & hollow:
+            self.open.append(Open(pointer, f"required, and {found} may be missing"))
+        if given.may("null") and not wanted.may("null") and not is_list and not is_object:
+            self.open.append(Open(pointer, f"{found} may be null, and no null is taken"))
+
+    def _leaf(self, name: str, found: str, given: Shape, wanted: Shape, indent: str, pointer: str) -> Iterator[str]:
+        if given.kinds is None or wanted.kinds is None:
             return
-        kinds, target = given.kinds - {MISSING, "null"}, wanted.kinds - {MISSING, "null"}
+        kinds, target, written = given.kinds - {MISSING, "null"}, wanted.kinds - {MISSING, "null"}, text_for(name)
         if "array" in kinds and "array" in target:
             yield from self._list(name, found, given, wanted, indent, pointer)
         elif "object" in kinds and "object" in target:
-            yield f"{indent}{_name(name)}:"
-            inner = field_scope(given, found)
-            yield from self.fields(inner, wanted, indent + "  ", pointer)
+            yield from self._block([f"{indent}{written}:"], field_scope(given, found), wanted, indent + "  ", pointer)
         elif given.values and wanted.values and not given.values <= wanted.values:
-            rows = {str(value): str(value) for value in sorted(map(str, given.values)) if value in {str(one) for one in wanted.values}}
-            table = re.sub(r"[^A-Za-z0-9]", "_", pointer.strip("/")) or "table"
-            self.tables[table] = rows
-            lacking = sorted(str(value) for value in given.values if str(value) not in rows)
-            yield f"{indent}{_name(name)}: {{table: {table}, of: {_path(found)}}}   # add rows for {', '.join(lacking)}"
+            yield self._table(name, found, given, wanted, indent, pointer)
         elif kinds <= target | ({"integer"} if "number" in target else set()):
-            yield f"{indent}{_name(name)}: {_path(found)}"
+            yield f"{indent}{written}: {_path(found)}"
+            if wanted.values and given.values is None:
+                self.open.append(Open(pointer, f"{found} may be anything, and only {_listed(wanted.values)} are taken: a table, perhaps"))
         elif target == {"string"} and kinds <= {"integer", "number", "boolean"}:
-            yield f"{indent}{_name(name)}: $string({_path(found)})"
+            yield f"{indent}{written}: $string({_path(found)})"
         elif kinds == {"string"} and target <= {"integer", "number"}:
-            yield f"{indent}{_name(name)}: $number({_path(found)})"
+            yield f"{indent}{written}: $number({_path(found)})"
+
+    def _table(self, name: str, found: str, given: Shape, wanted: Shape, indent: str, pointer: str) -> str:
+        known = {table_key(value): value for value in wanted.values or ()}
+        codes = sorted(table_key(value) or "" for value in given.values or ())
+        table = self._table_name(pointer)
+        self.tables[table] = {text_for(code): _literal(known[code]) for code in codes if code in known}
+        lacking = ", ".join(code for code in codes if code not in known)
+        self.open.append(Open(pointer, f"the table {table} has no row for {lacking}; taken are {_listed(known.values())}"))
+        return f"{indent}{text_for(name)}: {{table: {table}, of: {_path(found)}}}   # add rows for {ascii_safe(lacking)}"
+
+    def _table_name(self, pointer: str) -> str:
+        name = re.sub(r"[^A-Za-z0-9]+", "_", pointer).strip("_")[:50]
+        name = name if name[:1].isalpha() else f"table_{name}"
+        return name if name not in self.tables else f"{name}_{len(self.tables)}"
 
     def _list(self, name: str, found: str, given: Shape, wanted: Shape, indent: str, pointer: str) -> Iterator[str]:
         element, target = item_of(given), item_of(wanted)
         if element.may("object") and target.may("object"):
-            yield f"{indent}{_name(name)}:"
-            yield f"{indent}  each: {_path(found)}"
-            yield f"{indent}  fields:"
-            yield from self.fields(element, target, indent + "    ", f"{pointer}/*")
+            head = [f"{indent}{text_for(name)}:", f"{indent}  each: {_path(found)}", f"{indent}  fields:"]
+            yield from self._block(head, element, target, indent + "    ", f"{pointer}/*")
         else:
-            yield f"{indent}{_name(name)}: {_path(found)}"
+            yield f"{indent}{text_for(name)}: {_path(found)}"
+
+    def _block(self, head: list[str], source: Shape, target: Shape, indent: str, pointer: str) -> Iterator[str]:
+        """An object of fields under its head; nothing where nothing in it matches, and what it would have left open is its own matter no more."""
+        before = len(self.open)
+        inner = list(self.fields(source, target, indent, pointer)) if len(indent) <= DEEPEST else []
+        if _says_something(inner):
+            yield from (*head, *inner)
+        else:
+            del self.open[before:]
 
 
 def field_scope(given: Shape, found: str) -> Shape:
@@ -143,17 +205,23 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def _path(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else "'" + ".".join(f"`{part}`" for part in name.split(".")) + "'"
+    if _PLAIN.fullmatch(name):
+        return text_for(name)
+    return json.dumps(".".join(f"`{part}`" for part in name.split(".")), ensure_ascii=False)
 
 
-def _name(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) and name not in ("no", "yes", "on", "off", "true", "false", "null", "y", "n") else f'"{name}"'
-
-
-def _word(value: str) -> str:
-    return value if re.fullmatch(r"[A-Z][A-Z_]*", value) else f'"{value}"'
+def _literal(value: Any) -> str:
+    return text_for(value) if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _said(shape: Shape) -> str:
     kinds = " or ".join(sorted((shape.kinds or frozenset()) - {MISSING})) or "anything"
-    return f"{kinds}: {', '.join(sorted(map(str, shape.values))[:6])}" if shape.values else kinds
+    if shape.values:
+        return f"{kinds}: {_listed(shape.values)}"
+    names = sorted(names_of(shape))
+    return f"{kinds} of {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else kinds
+
+
+def _listed(values: Iterable[Any]) -> str:
+    texts = sorted(table_key(value) or "" for value in values)
+    return ", ".join(texts[:6]) + (", ..." if len(texts) > 6 else "")

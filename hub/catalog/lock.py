@@ -10,6 +10,7 @@ from pathlib import Path
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.findings import Findings
+from hub.core.errors import Finding
 from hub.core.system import VersionState
 
 NAME = "versions.lock"
@@ -34,6 +35,43 @@ def judge(files: Mapping[str, str], findings: Findings) -> None:
             elif sha256(files[folder + file].encode()).hexdigest() != digest.strip():
                 fix = "undo the change, and publish a new version"
                 findings.add(folder + file, (1, 1), Check.CONTRACT_CHANGED, "a published contract was changed", fix)
+
+
+def locked(files: Mapping[str, str]) -> dict[str, str]:
+    """What is locked: each contract's path, and the hash that it was published with."""
+    found: dict[str, str] = {}
+    for name, text in files.items():
+        if name.endswith(f"/contracts/{NAME}"):
+            rows = (line.strip().partition(" ") for line in text.splitlines() if not line.lstrip().startswith("#"))
+            found |= {name.removesuffix(NAME) + file: digest.strip() for file, _, digest in rows if _HASH.fullmatch(digest.strip())}
+    return found
+
+
+def withdrawn(published: Mapping[str, str], files: Mapping[str, str]) -> list[Finding]:
+    """What was published, and these files do not keep any more: a line of a lock that is gone, or names another hash. By contract, or one for a whole system.
+
+    A file alone cannot tell: whoever edits a contract can edit the lock beside it. `published` comes from where neither can be edited.
+    """
+    findings, now = Findings(), locked(files)
+    for path, digest in sorted(published.items()):
+        if now.get(path) == digest:
+            continue
+        folder, _, file = path.rpartition("/")
+        system = folder.removesuffix("/contracts")
+        if f"{system}/system.yaml" not in files:
+            text = "the system is gone, with contracts that are published"
+            findings.add(f"{folder}/{NAME}", (1, 1), Check.WITHDRAWN, text, "bring it back, and retire its versions")
+        else:
+            text = f"the line of {file} in {NAME} is gone" if path not in now else f"the line of {file} in {NAME} names another hash than was published"
+            findings.add(path, (1, 1), Check.WITHDRAWN, text, f"write it as it was: {file} {digest}")
+    return findings.errors
+
+
+def is_withdrawal_of(finding: str, path: str) -> bool:
+    """Whether a finding that was accepted, by its name, is about the contract at `path`."""
+    code, _, rest = finding.partition(":")
+    file = rest.rpartition(":")[0]
+    return code == Check.WITHDRAWN and file in (path, f"{path.rpartition('/')[0]}/{NAME}")
 
 
 def missing(catalog: Catalog, files: Mapping[str, str]) -> dict[str, list[str]]:

@@ -18,6 +18,15 @@ REF_PATTERN = rf"{SYSTEM_NAME}/{MESSAGE_NAME}@[1-9][0-9]{{0,3}}"
 REF = Text(want="a message and its version, such as oms/order.created@1", pattern=REF_PATTERN, longest=150)
 _TABLE_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 TABLE = MapOf(Text(want="a code", pattern=r".*", longest=200), Free(), most=50_000)
+
+
+class Fields(Free):
+    """The fields of a target: their meaning is `core.mapping`'s to read, their form stands in `leaf_schema` for editors."""
+
+    def schema(self) -> dict[str, Json]:
+        return {"$ref": "#/$defs/fields"}
+
+
 _EXAMPLE = Record(
     {
         "given": Key(Either(Text(want="the path of a sample"), Free()), "a sample's path in the workspace, or the message itself", required=True),
@@ -30,7 +39,7 @@ _EXAMPLE = Record(
 )
 _REST = {
     "to": Key(REF, "the message that is made, such as wms/outbound.create@1", required=True),
-    "fields": Key(Free(), "the shape of the target; each leaf an expression over the source", required=True),
+    "fields": Key(Fields(), "the shape of the target; each leaf an expression over the source", required=True),
     "tables": Key(MapOf(Text(want="a table's name", pattern=_TABLE_NAME), TABLE), "code lists of this mapping"),
     "examples": Key(ListOf(_EXAMPLE), "what it makes of a sample; held by hub check"),
 }

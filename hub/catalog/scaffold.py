@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hub.catalog import schemas
+from hub.catalog.schemas import first_line
+
 _SHOP = """\
 name: shop
 title: Web shop
@@ -93,30 +96,34 @@ _README = """\
 `routes.yaml` says what goes where, `mappings/` how one shape becomes another, `adapters/` what each system sends and takes.
 
     hub check        every fault at file:line:column
-    hub test         every example of every mapping
+    hub test         every example of every mapping, every test of every route
+    hub new          a system, a route, a mapping to begin with
+    hub schema --write    what editors complete and check these files by
     hub up           run it on http://127.0.0.1:8080
 """
 
+_MAPPING_FILE = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 FILES: dict[str, str] = {
     "README.md": _README,
-    "routes.yaml": _ROUTES,
-    "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml": _MAPPING,
-    "adapters/shop/system.yaml": _SHOP,
+    "routes.yaml": first_line(schemas.ROUTES, "routes.yaml") + _ROUTES,
+    _MAPPING_FILE: first_line(schemas.MAPPING, _MAPPING_FILE) + _MAPPING,
+    "adapters/shop/system.yaml": first_line(schemas.SYSTEM, "adapters/shop/system.yaml") + _SHOP,
     "adapters/shop/contracts/order.placed.v1.json": _CONTRACT,
     "adapters/shop/samples/order.placed.v1/one-line.json": '{"orderNo": "SO-1", "items": [{"sku": "SKU-1", "quantity": 2}]}\n',
     "adapters/shop/samples/order.placed.v1/no-quantity.bad.json": '{"//": "/items/0/quantity required", "orderNo": "SO-1", "items": [{"sku": "SKU-1"}]}\n',
-    "adapters/warehouse/system.yaml": _WAREHOUSE,
+    "adapters/warehouse/system.yaml": first_line(schemas.SYSTEM, "adapters/warehouse/system.yaml") + _WAREHOUSE,
     "adapters/warehouse/contracts/order.create.v1.json": _CONTRACT,
 }
 
 
 def init(folder: Path) -> list[Path]:
-    """Writes the workspace and gives its files. Raises ValueError where one of them exists: nothing is overwritten."""
-    there = [name for name in FILES if (folder / name).exists()]
+    """Writes the workspace with the schemas of its files, and gives all of them. Raises ValueError where one exists: nothing is overwritten."""
+    files = FILES | schemas.texts()
+    there = [name for name in files if (folder / name).exists()]
     if there:
         raise ValueError(f"{folder / there[0]} exists; name an empty folder.")
-    for name, text in FILES.items():
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return [folder / name for name in FILES]
+    return [folder / name for name in files]

@@ -11,6 +11,7 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.leaf_schema import form_of
 from hub.catalog.mappings import file_name
 from hub.core.expression import plain_path
 from hub.core.fit import Fitting, misfits
@@ -58,15 +59,20 @@ def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverag
     return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
 
 
-def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
-    """A mapping is judged for each way that leads to it: a route's conditions prove something of what comes."""
-    uses = [
+def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[tuple[str, ...]]:
+    """The conditions of each way that leads to a mapping, the route's and the destination's: they prove something of what comes."""
+    ways = [
         tuple(condition.text for condition in (route.when, to.when) if condition is not None)
         for route in catalog.routes
         for to in route.to
         if route.source == pair[0].type and to.ref == pair[1]
     ]
-    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in dict.fromkeys(uses or [()])]
+    return list(dict.fromkeys(ways))
+
+
+def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
+    """A mapping is judged for each way that leads to it."""
+    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in conditions_of(catalog, pair) or [()]]
     return covered[0]
 
 
@@ -132,7 +138,7 @@ class _Typing:
         return of_kind("object", fields=made)
 
     def _leaf(self, leaf: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
-        directive = _directive(leaf)
+        directive = form_of(leaf)
         if directive is None and isinstance(leaf, dict):
             shape = self._fields(leaf, path, pointer, scope, wanted)
             # An object of which every part may be missing is itself left out then.
@@ -179,7 +185,7 @@ class _Typing:
 
     def _branch(self, leaf: dict[str, Any], name: str, path: Path, pointer: str, scope: Shape) -> Shape:
         inner = leaf.get(name)
-        directive = _directive(inner)
+        directive = form_of(inner)
         if isinstance(inner, dict) and directive is None:
             return UNDECIDED
         return self._value(inner, directive, (*path, name), pointer, scope)
@@ -231,20 +237,6 @@ class _Typing:
 
 
 _INDEX = re.compile(r"\.[0-9]")
-_FORMS: Mapping[str, frozenset[str]] = {
-    "each": frozenset({"each", "fields", "value"}),
-    "copy": frozenset({"copy", "except"}),
-    "table": frozenset({"table", "of", "otherwise"}),
-    "const": frozenset({"const"}),
-    "when": frozenset({"when", "value", "otherwise"}),
-}
-
-
-def _directive(leaf: Json) -> str | None:
-    """Which form of a leaf this is, by the rule of `core.mapping`; None for an expression, or an object of fields."""
-    if not isinstance(leaf, dict):
-        return None
-    return next((word for word, known in _FORMS.items() if word in leaf and leaf.keys() <= known and (len(leaf) > 1 or word in ("copy", "const"))), None)
 
 
 def _spelled(text: str) -> str:

@@ -370,8 +370,3 @@ def _judge_reply(wish: Wish, system: str, systems: Mapping[str, System], documen
     if emit is None or ref.version not in emit.versions:
         emitted = [f"{system}/{name}@{number}" for name, one in systems[system].emits.items() for number in one.versions]
         findings.add(document.file, document.place((*wish.path, "reply")), Check.BAD_REPLY, f"{system} emits no {reply}", did_you_mean(reply, emitted))
-
-
-def mapping_documents(files: Mapping[str, str]) -> dict[tuple[Ref, Ref], Document]:
-    """The documents of all mapping files, for places in findings about what they make."""
-    return {named: read_yaml(name, text) for name, text in files.items() if (named := mapping_files.named(name)) is not None}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, plans, run, workspace
+from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, run, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -60,7 +60,7 @@ for command in (
     interfaces.asyncapi,
     interfaces.schema,
     interfaces.handbook,
-    mapping.new,
+    new.new,
     mapping.map_,
 ):
     main.add_command(command)

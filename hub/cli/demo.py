@@ -29,7 +29,7 @@ from hub.catalog import Catalog
 from hub.cli.keys import make_key
 from hub.cli.output import FAULTS, console, fail, table
 from hub.core.system import System
-from hub.flow import revisions
+from hub.flow.plan import apply
 from hub.kit.loading import load_module
 from hub.settings import Settings, read
 from hub.store import Store
@@ -43,7 +43,7 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
     """Runs the demo until it is stopped, or with `once` until `orders` orders have arrived. Gives the exit code."""
     script = _script(settings.workspace)
     with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
-        made = revisions.apply(store, settings.workspace)
+        made = apply(store, settings.workspace)
         settings, urls = _demo_settings(settings, made)
         for system in made.systems.values():
             process = _spawn(settings, store, system, urls[system.name])

@@ -10,9 +10,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, catalog
-from hub.catalog.route_shape import SHAPE as ROUTES
-from hub.catalog.shape import published
-from hub.catalog.system import SHAPE as SYSTEM
+from hub.catalog import schemas
 from hub.cli.output import console, say, told
 from hub.core import json
 from hub.core.asyncapi import asyncapi as make_asyncapi
@@ -98,14 +96,23 @@ def handbook(settings: Settings, folder: Path, system: str | None) -> None:
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Into a folder, a file each; without it, to standard output.")
+@click.option("--write", is_flag=True, help=f"Into the workspace ({schemas.FOLDER}), where the first line of each template finds them.")
+@click.pass_obj
 @told
-def schema(out: Path | None) -> None:
-    """JSON Schemas of routes.yaml and system.yaml, for editors."""
-    found = {"routes.schema.json": published(ROUTES, "routes.yaml"), "system.schema.json": published(SYSTEM, "system.yaml")}
+def schema(settings: Settings, out: Path | None, write: bool) -> None:
+    """JSON Schemas of routes.yaml, system.yaml, mappings and code lists, for editors."""
+    if write and out is not None:
+        raise ValueError("--write and --out exclude each other.")
+    if write:
+        if not (settings.workspace / "routes.yaml").exists():
+            raise ValueError(f"{settings.workspace} is no workspace: it has no routes.yaml.")
+        for path in schemas.write(settings.workspace):
+            console.print(str(path), markup=False)
+        return
     if out is None:
-        say(dict(found))
+        say(dict(schemas.schemas()))
         return
     out.mkdir(parents=True, exist_ok=True)
-    for name, document in found.items():
+    for name, document in schemas.schemas().items():
         (out / name).write_text(plain_json.dumps(document, indent=2) + "\n", "utf-8")
         console.print(str(out / name), markup=False)

@@ -1,53 +1,37 @@
-"""Commands for whoever writes mappings: a first draft, and a trial on one message."""
+"""Commands for whoever writes mappings: a trial on one message."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from hub import catalog
-from hub.catalog.drafting import draft
+from hub.catalog.findings import did_you_mean
 from hub.catalog.mappings import file_name, named
-from hub.cli.output import FAULTS, as_json, console, errors, fail, say, table, told
+from hub.cli.named import contract_named
+from hub.cli.output import FAULTS, as_json, console, errors, fail, say, show_findings, table, told
 from hub.core import json
 from hub.core.contract import Contract
-from hub.core.errors import Fault, GiveUp, Refused
-from hub.core.message import Json, Ref
+from hub.core.errors import Fault, Finding, GiveUp, Refused, Why
+from hub.core.mapping import Mapping
+from hub.core.message import Json
 from hub.flow.lineage import of_mapping
 from hub.main import now
 from hub.settings import Settings
 
 
-@click.group()
-def new() -> None:
-    """First drafts of a workspace's files."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One mapping of a way, tried: what its target's contract says of what it made."""
 
+    mapping: Mapping
+    faults: tuple[Fault, ...]
 
-@new.command("mapping")
-@click.argument("source")
-@click.argument("target")
-@as_json
-@click.pass_obj
-@told
-def new_mapping(settings: Settings, source: str, target: str, as_json: bool) -> None:
-    """Draft the mapping from SOURCE to TARGET (oms/order.created@1 wms/outbound.create@1) by names, meanings and types. What it cannot match is marked."""
-    made, _ = catalog.judge(settings.workspace)
-    ends = [_contract(made, text) for text in (source, target)]
-    path = settings.workspace / file_name(ends[0].ref, ends[1].ref)
-    if path.exists():
-        raise ValueError(f"{path} exists; nothing is overwritten.")
-    drafted = draft(*ends)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(drafted.text, "utf-8")
-    if as_json:
-        say({"file": str(path), "open": list(drafted.open)})
-        return
-    console.print(str(path), markup=False)
-    for field in drafted.open:
-        console.print(f"  still to be written: {field}", markup=False)
-    console.print("Next: hub check", style="dim")
+    def as_json(self) -> dict[str, Json]:
+        return {"from": str(self.mapping.source), "to": str(self.mapping.target), "faults": [dict(one.as_json()) for one in self.faults]}
 
 
 @click.group("map")
@@ -56,75 +40,123 @@ def map_() -> None:
 
 
 @map_.command("try")
-@click.argument("mapping")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("what", metavar="MAPPING FILE | FROM TO FILE", nargs=-1, required=True)
 @as_json
 @click.pass_obj
 @told
-def try_(settings: Settings, mapping: str, file: Path, as_json: bool) -> None:
-    """Run MAPPING (its file, or its name without .yaml) on the message in FILE (- for standard input): the result, where each field comes from,
-    and what either contract says. Exits 1 on faults.
+def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
+    """Run a mapping on the message in FILE (- for standard input): the result, where each field comes from, and what each contract says.
+
+    MAPPING is its file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1 wms/outbound.create@1: the mapping between them
+    is found, or the ones that lead there as a message of FROM would go, upgraded first. Exits 1 on faults.
     """
-    made = catalog.load(settings.workspace)
-    pair = named(f"mappings/{Path(mapping).name.removesuffix('.yaml')}.yaml")
-    found = made.mapping(*pair) if pair is not None else None
-    if pair is None or found is None:
-        known = ", ".join(sorted(file_name(*one).removeprefix("mappings/") for one in made.mappings)[:8])
-        raise ValueError(f"There is no mapping {mapping}. There is {known}.")
-    try:
-        payload = json.decode(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}.") from error
-    except Refused as error:
-        fail(f"{file} is no message: {error.text}", FAULTS)
-    before = _faults(made.contract(pair[0]), payload)
-    try:
-        result, fault = found.apply(payload, now=now()), None
-    except GiveUp as error:
-        result, fault = None, error.why
-    after = _faults(made.contract(pair[1]), result) if fault is None else []
-    origins = of_mapping(made, *pair)
+    if len(what) not in (2, 3):
+        raise ValueError("Name a mapping and a file, or two versions and a file: hub map try oms/order.created@1 wms/outbound.create@1 order.json")
+    made, findings = catalog.judge(settings.workspace)
+    way = _between(made, what[0], what[1], findings) if len(what) == 3 else (_mapping(made, what[0], findings),)
+    payload = _message(what[-1])
+    before = _faults(made.contract(way[0].source), payload)
+    result, steps, fault = _tried(made, way, payload)
+    after = steps[-1].faults if len(steps) == len(way) else ()
     if as_json:
+        lineage = of_mapping(made, way[-1].source, way[-1].target)
         say(
             {
                 "result": result,
                 "fault": dict(fault.as_json()) if fault is not None else None,
                 "sourceFaults": [dict(one.as_json()) for one in before],
                 "targetFaults": [dict(one.as_json()) for one in after],
-                "lineage": {field: origin.as_json() for field, origin in origins.items()},
+                "lineage": {field: origin.as_json() for field, origin in lineage.items()},
+                "steps": [step.as_json() for step in steps],
             }
         )
     else:
-        _show(result, before, after)
+        _show(way, result, before, steps)
         if fault is not None:
             errors.print(f"{fault.field or '/'}: {fault.text} {fault.fix}", style="red", markup=False)
-        table("", ["field", "from"], [(field, ", ".join((*one.paths, *(f"table {name}" for name in one.tables)))) for field, one in origins.items()])
-    if before or after or fault is not None:
+        for one in way:
+            _show_lineage(made, one, is_alone=len(way) == 1)
+    if before or fault is not None or any(step.faults for step in steps):
         raise SystemExit(FAULTS)
 
 
-def _show(result: Json, before: list[Fault], after: list[Fault]) -> None:
+def _tried(made: catalog.Catalog, way: tuple[Mapping, ...], payload: Json) -> tuple[Json, list[Step], Why | None]:
+    """What comes out at the end, each step on the way, and what stopped it. A version on the way that does not fit its contract stops it: so it does a message."""
+    steps: list[Step] = []
+    at = now()
+    for number, mapping in enumerate(way, 1):
+        try:
+            payload = mapping.apply(payload, now=at)
+        except GiveUp as error:
+            return None, steps, error.why
+        steps.append(Step(mapping, tuple(_faults(made.contract(mapping.target), payload))))
+        if steps[-1].faults and number < len(way):
+            return None, steps, None
+    return payload, steps, None
+
+
+def _mapping(made: catalog.Catalog, text: str, findings: list[Finding]) -> Mapping:
+    pair = named(f"mappings/{Path(text).name.removesuffix('.yaml')}.yaml")
+    found = made.mapping(*pair) if pair is not None else None
+    if found is None:
+        if pair is not None:
+            _refuse_unreadable(file_name(*pair), findings)
+        known = [file_name(*one).removeprefix("mappings/").removesuffix(".yaml") for one in made.mappings]
+        raise ValueError(f"There is no mapping {text}; {did_you_mean(Path(text).name.removesuffix('.yaml'), known)}")
+    return found
+
+
+def _between(made: catalog.Catalog, source: str, target: str, findings: list[Finding]) -> tuple[Mapping, ...]:
+    """The mappings from one version to another, as a message goes: first to the newest version that is live, then on from there."""
+    one, other = (contract_named(made, text).ref for text in (source, target))
+    upgrade = made.upgrade(one) if one.type != other.type else ()
+    onward = made.way(upgrade[-1].target, other) if upgrade else None
+    way = (*upgrade, *onward) if onward is not None else made.way(one, other)
+    if not way:
+        if one == other:
+            raise ValueError("Both are the same version; there is nothing to map.")
+        _refuse_unreadable(file_name(one, other), findings)
+        raise ValueError(f"Nothing leads from {one} to {other}. Draft it: hub new mapping {upgrade[-1].target if upgrade else one} {other}")
+    return way
+
+
+def _refuse_unreadable(file: str, findings: list[Finding]) -> None:
+    """Where the file is there and cannot be compiled, its findings are the answer, not that there is none."""
+    mine = [finding for finding in findings if finding.file == file and finding.level == "error"]
+    if mine:
+        show_findings([finding.as_json() for finding in mine])
+        fail(f"{file} cannot be run.", FAULTS)
+
+
+def _message(file: str) -> Json:
+    try:
+        return json.decode(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}.") from error
+    except Refused as error:
+        fail(f"{file} is no message: {error.text}", FAULTS)
+
+
+def _show(way: tuple[Mapping, ...], result: Json, before: list[Fault], steps: list[Step]) -> None:
+    if len(way) > 1:
+        console.print(" → ".join([str(way[0].source), *(str(one.target) for one in way)]), style="bold", markup=False, soft_wrap=True)
     if result is not None:
         console.print_json(json.encode(result).decode())
-    for whose, faults in (("the source's contract", before), ("the target's contract", after)):
-        for one in faults:
-            errors.print(f"{whose}: {one.pointer or '/'} is {one.got}, wanted {one.want}; {one.fix}", style="red", markup=False)
+    _show_faults("the source's contract", before)
+    for number, step in enumerate(steps, 1):
+        _show_faults("the target's contract" if number == len(way) else f"{step.mapping.target}, on the way", step.faults)
+
+
+def _show_faults(whose: str, faults: list[Fault] | tuple[Fault, ...]) -> None:
+    for one in faults:
+        errors.print(f"{whose}: {one.pointer or '/'} is {one.got}, wanted {one.want}; {one.fix}", style="red", markup=False)
+
+
+def _show_lineage(made: catalog.Catalog, mapping: Mapping, *, is_alone: bool) -> None:
+    origins = of_mapping(made, mapping.source, mapping.target)
+    rows = [(field, ", ".join((*one.paths, *(f"table {name}" for name in one.tables)))) for field, one in origins.items()]
+    table("" if is_alone else f"{mapping.source} → {mapping.target}", ["field", "from"], rows)
 
 
 def _faults(contract: Contract | None, value: Json) -> list[Fault]:
     return contract.check(value) if contract is not None else []
-
-
-def _contract(made: catalog.Catalog, text: str) -> Contract:
-    ref = Ref.parse(text)
-    found = made.contract(ref)
-    if found is None:
-        known = sorted(
-            f"{one.name}/{name}@{number}"
-            for one in made.systems.values()
-            for side in (one.emits, one.accepts)
-            for name, m in side.items()
-            for number in m.versions
-        )
-        raise ValueError(f"There is no contract {ref}. There is {', '.join(known[:12])}.")
-    return found

@@ -13,6 +13,7 @@ from hub.cli.spans import Span
 from hub.core.message import Json
 from hub.flow import revisions
 from hub.flow.plan import Plan
+from hub.flow.plan import apply as apply_
 from hub.flow.plan import plan as make_plan
 from hub.flow.whatif import Kind
 from hub.main import open_serving
@@ -102,7 +103,7 @@ def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, by: st
     with open_serving(settings, writer=False) as store:
         active = store.active()
         whole = active if onto and active and active.startswith(onto) else onto
-        made = revisions.apply(store, settings.workspace, by=by, despite=despite, onto=whole)
+        made = apply_(store, settings.workspace, by=by, despite=despite, onto=whole)
     if as_json:
         say({"revision": made.revision, "despite": list(despite)})
     else:

@@ -11,7 +11,7 @@ from hub import catalog, main
 from hub.cli import demo
 from hub.cli.output import as_json, console, say, told
 from hub.cli.watch import Watch
-from hub.flow import revisions
+from hub.flow.plan import apply
 from hub.kit.sandbox import SandboxConfig
 from hub.kit.sandbox import run as run_sandbox
 from hub.settings import Settings
@@ -30,7 +30,7 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
     with main.open_serving(settings, writer=False) as store:
-        made = revisions.apply(store, settings.workspace, by="hub up")
+        made = apply(store, settings.workspace, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
     main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, watch=watch))
 

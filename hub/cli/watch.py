@@ -9,7 +9,7 @@ from pathlib import Path
 from hub.catalog import read_files
 from hub.cli.output import console, show_findings
 from hub.core.errors import BadWorkspace, HubError
-from hub.flow import revisions
+from hub.flow.plan import apply
 from hub.store import Store
 
 POLL_S = 0.3  # a change counts once it stood still for one look: an editor writes in several steps
@@ -50,7 +50,7 @@ class Watch:
 
     def _apply(self) -> None:
         try:
-            made = revisions.apply(self._store, self._folder, by=self._by)
+            made = apply(self._store, self._folder, by=self._by)
         except BadWorkspace as error:
             show_findings([dict(finding.as_json()) for finding in error.findings])
             console.print(f"{len(error.findings)} faults; the configuration before stays active.", style="red")

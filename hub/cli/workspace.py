@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from hub import catalog
+from hub.catalog.rehearsal import can_rehearse, is_of_a_case, rehearse, slowest
 from hub.catalog.scaffold import init as make_workspace
+from hub.cli.cases import show_case
 from hub.cli.output import FAULTS, as_json, console, fail, say, show_findings, told
 from hub.cli.sarif import sarif
 from hub.settings import Settings
@@ -72,17 +74,36 @@ def _coverage(made: catalog.Catalog) -> None:
 @click.pass_obj
 @told
 def test(settings: Settings, as_json: bool) -> None:
-    """Run every example of every mapping and every test of every route, and show what differs. Exits 1 if one does not hold."""
-    findings = [finding for finding in catalog.check(settings.workspace) if finding.level == "error"]
-    if findings:
-        show_findings([finding.as_json() for finding in findings]) if not as_json else say({"failed": [dict(finding.as_json()) for finding in findings]})
-        raise SystemExit(FAULTS)
-    made = catalog.load(settings.workspace)
-    examples = sum(len(mapping.examples) for mapping in made.mappings.values())
-    tests = sum(len(route.tests) for route in made.routes)
+    """Run every example of every mapping and every test of every route, and show place by place what differs. Exits 1 if one does not hold."""
+    made, findings = catalog.judge(settings.workspace)
+    others = [finding for finding in findings if finding.level == "error" and not is_of_a_case(finding)]
+    cases = rehearse(made, catalog.read_files(settings.workspace), findings) if can_rehearse(findings) else []
+    failed = [case for case in cases if case.wrong]
+    slow = slowest(cases)
+    examples, tests = (sum(case.kind == kind for case in cases) for kind in ("example", "test"))
+    ms = sum(case.ms for case in cases)
     if as_json:
-        say({"failed": [], "examples": examples, "tests": tests})
+        say(
+            {
+                "failed": [case.as_json() for case in failed],
+                "findings": [dict(finding.as_json()) for finding in others],
+                "examples": examples,
+                "tests": tests,
+                "ms": round(ms, 3),
+                "slowest": {"mapping": slow.of, "ms": round(slow.ms, 3)} if slow is not None else None,
+            }
+        )
     else:
-        console.print(f"{examples} examples of {len(made.mappings)} mappings and {tests} tests of {len(made.routes)} routes hold.")
+        for case in failed:
+            show_case(case)
+        show_findings([finding.as_json() for finding in others])
+        count = f"{examples} examples of {len(made.mappings)} mappings and {tests} tests of {len(made.routes)} routes"
+        if cases:
+            said = f"{len(failed)} of {len(cases)} do not hold ({count})" if failed else f"{count} hold"
+            console.print(f"{said}, in {ms:.1f} ms.", style="red" if failed else "green")
+        if slow is not None:
+            console.print(f"Slowest: {slow.of} ({slow.ms:.1f} ms).", style="dim", markup=False, soft_wrap=True)
+    if failed or others:
+        raise SystemExit(FAULTS)
     if not examples:
         fail("There is no example in this workspace; a mapping without one proves nothing.", FAULTS)

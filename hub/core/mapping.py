@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 from hub.core.errors import GiveUp, Reason, Why
@@ -322,39 +321,6 @@ class _Compiler:
 
 _OF_EXAMPLE = ("given", "expect", "exactly", "lookups", "about")
 _TABLE_CALL = re.compile(r"""\$table\(\s*["']([^"']+)["']""")
-
-
-def check_example(example: Example, made: Json) -> list[str]:
-    """What differs between a result and its example, a line each with the field; [] when it holds."""
-    if example.exactly is not None:
-        return list(_differences(made, example.exactly, "", whole=True))
-    return list(_differences(made, example.expect, "", whole=False))
-
-
-def _differences(made: Any, wanted: Any, at: str, *, whole: bool) -> Iterator[str]:
-    if isinstance(wanted, dict) and isinstance(made, dict):
-        for name, value in wanted.items():
-            if name in made:
-                yield from _differences(made[name], value, f"{at}/{name}", whole=whole)
-            else:
-                yield f"{at}/{name}: wanted {value!r}, but the mapping made nothing"
-        if whole:
-            yield from (f"{at}/{name}: made {made[name]!r}, but the example does not have it" for name in made.keys() - wanted.keys())
-    elif isinstance(wanted, list) and isinstance(made, list):
-        if len(wanted) != len(made):
-            yield f"{at or '/'}: wanted {len(wanted)} elements, made {len(made)}"
-        for index, (one, other) in enumerate(zip(made, wanted, strict=False)):
-            yield from _differences(one, other, f"{at}/{index}", whole=whole)
-    elif isinstance(made, bool) is not isinstance(wanted, bool) or _exact(made) != _exact(wanted):
-        yield f"{at or '/'}: wanted {_shown(wanted)}, made {_shown(made)}"
-
-
-def _exact(value: Any) -> Any:
-    return Decimal(repr(value)) if isinstance(value, float) else value  # an example's 0.1 is the decimal that was written
-
-
-def _shown(value: Any) -> str:
-    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _without(value: Any, names: list[Json]) -> Any:

@@ -1,17 +1,19 @@
-"""Plan: what a workspace would change, before it does. Reads only."""
+"""Plan and apply: what a workspace would change, and then the change. Planning reads only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hub.catalog import Catalog, Change, Touched, difference, from_files, judge
-from hub.core.errors import Finding
+from hub.catalog import Catalog, Change, Touched, difference, from_files, is_readable, judge, lock
+from hub.core.errors import BadWorkspace, Finding
 from hub.core.message import Json
 from hub.flow.whatif import Report, orphans, recent, what_if
-from hub.store import Store
+from hub.store import Outdated, Store
+
+HISTORY = 100  # activations that are looked at for what was published: each keeps what the one before it kept, but for a rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def plan(store: Store, folder: Path, *, since: datetime | None = None, most: int
     files = store.revision(active) if active is not None else None
     if files is None:
         return Plan(new.revision, active, (), tuple(findings), (), Report())
+    findings = sorted([*findings, *lock.withdrawn(published(store), new.files)])
     old = from_files(files)
     changes = difference(old, new)
     readable = not any(finding.level == "error" and not _is_of_a_proof(finding) for finding in findings)
@@ -73,7 +76,49 @@ def plan(store: Store, folder: Path, *, since: datetime | None = None, most: int
 
 def _is_of_a_proof(finding: Finding) -> bool:
     """What does not hold, or does not fit: the configuration can be understood all the same."""
-    return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E603", "E604"}
+    return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E406", "E603", "E604"}
+
+
+def apply(store: Store, folder: Path, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
+    """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction. What was published before stays so.
+
+    `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written down with who did it. `onto`: the hash that the change
+    was planned against. Raises BadWorkspace (nothing changes) and Outdated.
+    """
+    while True:
+        active = store.active()
+        catalog, findings = judge(folder)
+        errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
+        named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
+        unknown = [name for name in despite if name not in named]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no error of this workspace; there is {', '.join(sorted(named)) or 'none'}.")
+        refusing = [finding for finding in errors if f"{finding.code}:{finding.file}:{finding.line}" not in despite]
+        if refusing or (errors and not is_readable(catalog)):
+            raise BadWorkspace(refusing or errors)  # what cannot be read cannot be accepted either
+        store.save_revision(catalog.revision, dict(catalog.files))
+        try:
+            store.activate(catalog.revision, by=by, despite=despite, onto=onto or active)
+        except Outdated:
+            if onto is not None:
+                raise
+            continue  # somebody else was quicker: what they published counts too
+        return catalog
+
+
+def published(store: Store) -> dict[str, str]:
+    """Every contract that was locked in a configuration that was active, with the hash of its first time. What was withdrawn on purpose is none any more.
+
+    Older ones than the active one count too: going back to a configuration does not unpublish what came after it.
+    """
+    known: dict[str, str] = {}
+    seen: dict[str, dict[str, str]] = {}
+    for row in reversed(store.activations(HISTORY)):
+        if row.hash not in seen:
+            seen[row.hash] = lock.locked(store.revision(row.hash) or {})
+        kept = {path: digest for path, digest in known.items() if not any(lock.is_withdrawal_of(name, path) for name in row.despite)}
+        known = seen[row.hash] | kept
+    return known
 
 
 def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[Waiting]:

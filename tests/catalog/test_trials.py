@@ -64,3 +64,13 @@ def test_split_filter_and_condition_hold_too(tmp_path):
 """
     workspace(tmp_path, route=route, tests=tests)
     assert failed(tmp_path) == []
+
+
+def test_a_payload_that_the_target_would_never_get_fails_whatever_the_test_expects(tmp_path):
+    workspace(tmp_path, tests="      - {given: {orderNo: SO-1, items: [{sku: A, quantity: 1}]}, expect: {warehouse/order.create@1: {}}}\n")
+    assert failed(tmp_path) == []
+    # Given a mapping that makes no lines of this order, which the contract of the warehouse refuses
+    mapping = tmp_path / "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
+    mapping.write_text(mapping.read_text("utf-8").replace("items:\n    each: items", "items:\n    each: items[sku != 'A']"), "utf-8")
+    said = "what is made does not fit warehouse/order.create@1: /items is nothing, wanted array, at least 1 item, at most 500 items"
+    assert ("E505", said) in failed(tmp_path)

@@ -1,6 +1,7 @@
 """Commands about contracts: what changes, and what real messages would have been refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,19 @@ def test_a_candidate_that_lies_nowhere_must_say_what_it_is_for(hub, candidate, t
     lost.write_text(candidate.read_text("utf-8"), "utf-8")
     code, _, err = hub.run("contracts", "try", str(lost))
     assert (code, "--type" in err) == (2, True)
+
+
+def test_a_shortened_lock_is_refused_until_it_is_named(hub):
+    folder = Path(hub.environment["HUB_WORKSPACE"])
+    hub.json("contracts", "lock")
+    hub.json("apply")
+    (folder / "adapters/shop/contracts/versions.lock").unlink()
+    (folder / CONTRACT).write_text((folder / CONTRACT).read_text("utf-8").replace("1000000", "5"), "utf-8")
+    assert hub.run("check")[0] == 0
+    name = f"E406:{CONTRACT}:1"
+    for command in ("plan", "apply", "up"):
+        code, _, err = hub.run(command)
+        assert (code, f"{CONTRACT}:1:1: E406" in err) == (1, True)
+    assert hub.json("apply", "--despite", name)["despite"] == [name]
+    assert [row["despite"] for row in hub.json("revisions")] == [[name], []]
+    assert hub.json("plan")["findings"] == []

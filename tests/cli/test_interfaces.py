@@ -34,13 +34,15 @@ def test_openapi_asyncapi_schema_and_pages(tmp_path):
     assert "(shop.order.placed.md)" in (tmp_path / "pages" / "shop.md").read_text("utf-8")
 
 
-def test_the_templates_are_what_the_schemas_say(tmp_path):
-    import jsonschema
-    from ruamel.yaml import YAML
-
+def test_the_schemas_are_put_where_the_templates_look_for_them(tmp_path):
     init(tmp_path / "workspace")
     hub = HubProcess(tmp_path / "workspace", f"sqlite:///{tmp_path}/hub.sqlite3")
-    schemas = json.loads(hub.run("schema")[1])
-    for name, file in (("routes.schema.json", "routes.yaml"), ("system.schema.json", "adapters/shop/system.yaml")):
-        written = YAML(typ="safe", pure=True).load((tmp_path / "workspace" / file).read_text("utf-8"))
-        jsonschema.Draft202012Validator(schemas[name]).validate(json.loads(json.dumps(written, default=str)))
+    folder = tmp_path / "workspace" / ".crossdock" / "schemas"
+    before = {path.name: path.read_text("utf-8") for path in folder.iterdir()}
+    assert {name: json.loads(text) for name, text in before.items()} == json.loads(hub.run("schema")[1])
+    (folder / "mapping.schema.json").write_text("{}", "utf-8")
+    assert hub.run("schema", "--write")[0] == 0
+    assert {path.name: path.read_text("utf-8") for path in folder.iterdir()} == before
+    # Both at once is a slip, and so is a folder that is no workspace
+    assert hub.run("schema", "--write", "--out", str(tmp_path))[0] == 2
+    assert hub.run("-w", str(tmp_path), "schema", "--write")[0] == 2

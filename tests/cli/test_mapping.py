@@ -7,6 +7,7 @@ import pytest
 from hub.catalog import check
 from hub.catalog.scaffold import init
 from tests.support.hubs import HubProcess
+from tests.support.versioned import versioned
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 
@@ -52,7 +53,10 @@ def test_names_meanings_types_and_lists_are_matched_and_the_rest_is_marked(works
         {"type": "object", "additionalProperties": False, "required": ["order_no", "consignee", "items", "state", "weight"], "properties": {"order_no": text, "weight": number, "state": {"enum": ["NEW", "PAID"]}, "items": {"type": "array", "items": target}, "consignee": {"type": "object", "required": ["phone"], "properties": {"phone": text}}}},
     )  # fmt: skip
     (workspace / MAPPING).unlink()
-    assert hub.json("new", "mapping", "shop/order.placed@1", "warehouse/order.create@1")["open"] == ["/weight"]
+    assert hub.json("new", "mapping", "shop/order.placed@1", "warehouse/order.create@1")["open"] == [
+        {"field": "/state", "why": "the table state has no row for DONE; taken are NEW, PAID"},
+        {"field": "/weight", "why": "required; nothing in the source matches"},
+    ]
     drafted = (workspace / MAPPING).read_text("utf-8")
     for wanted in (
         "order_no: orderNo",
@@ -82,11 +86,53 @@ def test_trying_shows_the_result_and_where_it_came_from(workspace, hub, tmp_path
     assert (code, told["sourceFaults"][0]["pointer"], told["targetFaults"][0]["pointer"]) == (1, "/items/0/quantity", "/items/0/quantity")
 
 
+def test_two_versions_name_the_mapping_between_them(workspace, hub):
+    sample = str(workspace / "adapters/shop/samples/order.placed.v1/one-line.json")
+    by_file = hub.json("map", "try", MAPPING, sample)
+    assert hub.json("map", "try", "shop/order.placed@1", "warehouse/order.create@1", sample) == by_file
+    assert by_file["steps"] == [{"from": "shop/order.placed@1", "to": "warehouse/order.create@1", "faults": []}]
+
+
+def test_an_old_version_goes_the_way_that_its_messages_go(tmp_path):
+    folder = versioned(tmp_path / "workspace", "http://127.0.0.1:9001")
+    hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
+    words = ["map", "try", "shop/order.placed@1", "warehouse/order.create@1", str(folder / "adapters/shop/samples/order.placed.v1/one-line.json")]
+    told = hub.json(*words)
+    assert told["result"] == {"orderNo": "SO-1", "items": [{"sku": "SKU-1", "quantity": 2}]}
+    assert [(step["from"], step["to"]) for step in told["steps"]] == [
+        ("shop/order.placed@1", "shop/order.placed@2"),
+        ("shop/order.placed@2", "warehouse/order.create@1"),
+    ]
+    assert "shop/order.placed@1 → shop/order.placed@2 → warehouse/order.create@1" in hub.run(*words)[1]
+    # What does not fit a version on the way stops there, as it would stop the message
+    upgrade = folder / "mappings/shop.order.placed.v1--shop.order.placed.v2.yaml"
+    upgrade.write_text(upgrade.read_text("utf-8").replace("orderNumber: orderNo", "orderNumber: {const: 5}"), "utf-8")
+    code, out, _ = hub.run(*words, "--json")
+    told = json.loads(out)
+    assert (code, told["result"], len(told["steps"]), told["steps"][0]["faults"][0]["pointer"]) == (1, None, 1, "/orderNumber")
+    assert "shop/order.placed@2, on the way: /orderNumber" in hub.run(*words)[2]
+
+
+def test_a_mapping_that_the_check_refuses_can_be_tried_if_it_can_be_run(workspace, hub):
+    sample = str(workspace / "adapters/shop/samples/order.placed.v1/one-line.json")
+    text = (workspace / MAPPING).read_text("utf-8")
+    (workspace / MAPPING).write_text(text.replace("  orderNo: orderNo\n", ""), "utf-8")
+    code, out, _ = hub.run("map", "try", MAPPING, sample, "--json")
+    assert (code, json.loads(out)["targetFaults"][0]["pointer"]) == (1, "/orderNo")
+    (workspace / MAPPING).write_text(text.replace("orderNo: orderNo\n", "orderNo: orderNo +\n"), "utf-8")
+    for words in ([MAPPING], ["shop/order.placed@1", "warehouse/order.create@1"]):
+        code, _, err = hub.run("map", "try", *words, sample)
+        assert (code, "E501" in err, "cannot be run" in err) == (1, True, True)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["map", "try", "shop.order.placd.v1--warehouse.order.create.v1", "x.json"], 2, "There is no mapping"),
         (["map", "try", MAPPING, "none.json"], 2, "cannot be read"),
+        (["map", "try", MAPPING], 2, "two versions and a file"),
+        (["map", "try", "shop/order.placed@1", "warehouse/order.creat@1", "x.json"], 2, "did you mean warehouse/order.create@1?"),
+        (["map", "try", "warehouse/order.create@1", "shop/order.placed@1", "x.json"], 2, "Draft it: hub new mapping warehouse/order.create@1"),
         (["map", "try", MAPPING, "/etc/hostname"], 1, "is no message"),
         (["new", "mapping", "shop/order.placed@1", "warehouse/order.creat@1"], 2, "There is no contract warehouse/order.creat@1"),
         (["new", "mapping", "shop", "x"], 2, "system/message@version"),

@@ -132,9 +132,10 @@ def test_a_version_without_a_way_is_a_finding(tmp_path, sink):
     folder = versioned(tmp_path, sink.url)
     assert check(folder) == []
     (folder / "mappings" / "shop.order.placed.v1--shop.order.placed.v2.yaml").unlink()
-    [found] = check(folder)
+    breaks, found = check(folder)
     assert (found.code, found.file) == ("E601", "routes.yaml")
     assert "shop/order.placed@1" in found.text
+    assert (breaks.code, breaks.fix) == ("W806", "draft it: hub new mapping shop/order.placed@1 shop/order.placed@2")
 
 
 def test_a_published_version_never_changes(tmp_path, sink):

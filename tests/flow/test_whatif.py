@@ -10,8 +10,8 @@ from hub.catalog import difference, judge, load
 from hub.catalog.scaffold import init
 from hub.core.errors import BadWorkspace
 from hub.core.message import Disposition
-from hub.flow.plan import plan
-from hub.flow.revisions import NoRevision, Revisions, apply, roll_back
+from hub.flow.plan import apply, plan
+from hub.flow.revisions import NoRevision, Revisions, roll_back
 from hub.flow.whatif import Kind, recent, what_if
 from hub.store import Outdated
 from tests.support.making import laid
@@ -159,10 +159,10 @@ def test_errors_refuse_unless_each_is_named_and_it_is_written_down(workspace, st
         apply(store, workspace)
     with pytest.raises(ValueError, match="is no error of this workspace"):
         apply(store, workspace, despite=["E502:routes.yaml:1"])
-    made = apply(store, workspace, by="wang", despite=[f"E502:{MAPPING}:9"])
+    made = apply(store, workspace, by="wang", despite=[f"E502:{MAPPING}:10"])
     assert store.active() == made.revision
     rows = store.activations()
-    assert [(row.by, row.before, row.despite) for row in rows] == [("wang", first.revision, (f"E502:{MAPPING}:9",)), ("li", None, ())]
+    assert [(row.by, row.before, row.despite) for row in rows] == [("wang", first.revision, (f"E502:{MAPPING}:10",)), ("li", None, ())]
 
 
 def test_what_cannot_be_read_cannot_be_accepted(workspace, store):

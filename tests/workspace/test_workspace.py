@@ -18,8 +18,9 @@ from ruamel.yaml.constructor import SafeConstructor
 
 from hub.catalog import check
 from hub.core.contract import Contract, compile_contract, is_date_time, is_local_date_time
+from hub.core.examples import check_example
 from hub.core.json import decode
-from hub.core.mapping import Mapping, check_example, compile_mapping
+from hub.core.mapping import Mapping, compile_mapping
 from hub.core.message import Ref
 
 ROOT = Path(__file__).parents[2]
