@@ -99,7 +99,9 @@ class Targets:
         key = (catalog.revision, name)
         target = self._made.get(key)
         if target is None:
-            target = self._made[key] = make_target(system, self._settings)
+            target = make_target(system, self._settings)
+            # Only the active revision's are wanted: the others would pile up with each change. A new table, as other threads read the old one.
+            self._made = {known: made for known, made in self._made.items() if known[0] == catalog.revision} | {key: target}
         return target
 
 
