@@ -29,15 +29,16 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
+    known = catalog.read(settings.workspace)
     with main.open_serving(settings, writer=False) as store:
-        made = revisions.apply(store, settings.workspace, by="hub up")
+        made = revisions.apply(store, known, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
-    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, watch=watch))
+    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, known if watch else None))
 
 
-def _watched(settings: Settings, running: main.Running, *, watch: bool) -> None:
-    if watch:
-        Watch(running.hub.store, settings.workspace, lambda _: _follow(running))
+def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
+    if known is not None:
+        Watch(running.hub.store, settings.workspace, lambda _: _follow(running), known=known)
     _ready(settings, "hub")
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.catalog import Catalog, from_files, is_readable, judge
+from hub.catalog import Catalog, Read, from_files, is_readable, judge
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.core.message import Json
 from hub.logs import event
@@ -23,13 +23,13 @@ class NoRevision(HubError):
     """No configuration is active in this store yet: run `hub apply` (or `hub up`) in the workspace first."""
 
 
-def apply(store: Store, folder: Path, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
+def apply(store: Store, workspace: Path | Read, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
     """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction.
 
-    `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written down with who did it. `onto`: the hash that the change
+    `workspace`: its folder, or what was read of it already. `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written down with who did it. `onto`: the hash that the change
     was planned against. Raises BadWorkspace (nothing changes) and Outdated.
     """
-    catalog, findings = judge(folder)
+    catalog, findings = judge(workspace)
     errors = [finding for finding in findings if finding.level == "error"]
     named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
     unknown = [name for name in despite if name not in named]
