@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hub import catalog, main
 from hub.cli import demo
 from hub.cli.output import as_json, console, say, told
 from hub.cli.watch import Watch
+from hub.core.errors import StoreBusy
 from hub.flow import revisions
 from hub.kit.sandbox import SandboxConfig
 from hub.kit.sandbox import run as run_sandbox
@@ -43,7 +45,8 @@ def _watched(settings: Settings, running: main.Running, known: catalog.Read | No
 
 
 def _follow(running: main.Running) -> None:
-    running.hub.catalogs.refresh()
+    with contextlib.suppress(StoreBusy):  # the tick follows in a moment; the watch goes on
+        running.hub.catalogs.refresh()
 
 
 @click.command()
