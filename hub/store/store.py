@@ -26,6 +26,7 @@ class Search(TypedDict, total=False):
     key: str | None
     name: str | None
     type_: str | None
+    version: int | None
     status: Status | None
     disposition: Disposition | None
     since: datetime | None
