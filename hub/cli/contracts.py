@@ -14,8 +14,9 @@ from hub.catalog import from_files, lock
 from hub.cli.output import FAULTS, as_json, console, errors, say, table, told
 from hub.cli.spans import Span
 from hub.core import json
-from hub.core.compat import Effect, compare
+from hub.core.compat import compare
 from hub.core.contract import Contract, compile_contract
+from hub.core.effects import Effect
 from hub.core.message import Ref, is_type
 from hub.flow.candidates import try_contract
 from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
@@ -134,9 +135,18 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
         say(found.as_json())
     else:
         words = {True: "yes", False: "no", None: "not decided: look at the changes marked so"}
+        undecided = f" ({' or '.join(found.may_be)})" if len(found.may_be) > 1 else ""
+        console.print(f"Compatibility: {found.verdict}{undecided}")
         console.print(f"Safe for senders (what was taken is still taken): {words[found.safe_for_senders]}")
         console.print(f"Safe for receivers (nothing comes that could not come before): {words[found.safe_for_receivers]}")
-        said = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "-", Effect.UNDECIDED: "not decided"}
+        said = {
+            Effect.NARROWS: "breaks senders",
+            Effect.WIDENS: "new for receivers",
+            Effect.MAY_NARROW: "not decided for senders",
+            Effect.MAY_WIDEN: "not decided for receivers",
+            Effect.SAME: "-",
+            Effect.UNDECIDED: "not decided",
+        }
         rows = [
             (one.pointer or "/", one.text, said[one.effect], "" if one.example is None else json.encode(one.example).decode()[:120]) for one in found.changes
         ]

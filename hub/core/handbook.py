@@ -6,15 +6,23 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from hub.core import json
-from hub.core.compat import Effect, compare
+from hub.core.compat import compare
 from hub.core.contract import Contract
+from hub.core.effects import Effect
 from hub.core.message import Json, Ref
 from hub.core.specimen import specimen
 from hub.core.system import System, Version
 from hub.core.types import MISSING, Shape, field_of, item_of, names_of, of_schema, required_of
 
 MAX_DEPTH = 8
-_EFFECTS = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "", Effect.UNDECIDED: "look at it"}
+_EFFECTS = {
+    Effect.NARROWS: "breaks senders",
+    Effect.WIDENS: "new for receivers",
+    Effect.MAY_NARROW: "may break senders: look at it",
+    Effect.MAY_WIDEN: "may be new for receivers: look at it",
+    Effect.SAME: "",
+    Effect.UNDECIDED: "look at it",
+}
 
 
 def pages(system: System, examples: Mapping[Ref, Mapping[str, Json]]) -> dict[str, str]:
