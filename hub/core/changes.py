@@ -48,6 +48,7 @@ class Walk:
                 yield Found(at, "There is more than can be compared from here on", Effect.UNDECIDED)
             return
         within = above | {here}
+        yield from self._left_over(one, other, old, new, at)
         items = (specimen(self.old, one.words.get("items", {})), specimen(self.new, other.words.get("items", {})))
         yield from limits(one, other, at, items)
         yield from self._apart(one, other, at)
@@ -60,6 +61,13 @@ class Walk:
         if not same(old, new):
             return False
         return not _refers(old) or not (self._moved or _refers_to_root(old))
+
+    def _left_over(self, one: Conjunction, other: Conjunction, old: Any, new: Any, at: At) -> Iterator[Found]:
+        """`unevaluated…` judges what all the rest leaves over: it means the same only where the rest names the same fields, in the same parts."""
+        if not {"unevaluatedProperties", "unevaluatedItems"} & (one.apart.keys() | other.apart.keys()):
+            return
+        if not self._is_same(_naming(old), _naming(new)):
+            yield Found(at, "What it leaves over to `unevaluated…` may have changed", Effect.UNDECIDED)
 
     def _apart(self, one: Conjunction, other: Conjunction, at: At) -> Iterator[Found]:
         for word in sorted(one.apart.keys() | other.apart.keys()):
@@ -133,6 +141,16 @@ def _come_or_gone(at: At, root: Any, schema: Any, *, is_plain: bool, is_closed: 
     elif schema is not True and schema != {}:
         text = "The field is no longer described; whatever stands there is taken" if is_gone else "The field is described now; what stood there may not fit"
         yield Found(at, text, Effect.WIDENS if is_gone else Effect.NARROWS, ANYTHING)
+
+
+def _naming(node: Any) -> Any:
+    """The schema without what it says of its fields and elements, but for which there are."""
+    if isinstance(node, dict):
+        return {
+            word: sorted(content) if word == "properties" and isinstance(content, dict) else word == "items" or _naming(content)
+            for word, content in node.items()
+        }
+    return [_naming(one) for one in node] if isinstance(node, list) else node
 
 
 def _refers(node: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hub.core.conjunction import NUMBERS, Conjunction, kind_of
 from hub.core.effects import ABSENT, MADE, Effect, Found, same
+from hub.core.patterns import beyond, is_within
 from hub.core.specimen import FORMATS, TEXTS, specimen
 
 At = tuple[str, ...]
@@ -195,6 +196,10 @@ def _asked(word: str, old: dict[str, Any], new: dict[str, Any], at: At) -> Itera
     elif after is None:
         yield Found(at, f"`{word}` is no longer asked for; it was {before!r}", Effect.WIDENS, values)
     else:
-        # Whether one pattern takes all that another takes is not decided here; a text that shows the contrary is.
-        yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused", Effect.MAY_NARROW, values)
-        yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken", Effect.MAY_WIDEN, values)
+        # Of simple patterns it is decided which takes all that the other takes; of others, a text that shows the contrary is found or is not.
+        is_pattern = word == "pattern"
+        narrows, widens = (tuple(beyond(before, after)), tuple(beyond(after, before))) if is_pattern else ((), ())
+        if not (is_pattern and is_within(before, after)):
+            yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused", Effect.MAY_NARROW, (*narrows, *values))
+        if not (is_pattern and is_within(after, before)):
+            yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken", Effect.MAY_WIDEN, (*widens, *values))

@@ -69,6 +69,7 @@ def test_try_looks_at_the_version_meant_alone(hub, candidate, store, store_url):
         message = replace(one.message, disposition=Disposition.UNROUTED, ref=Ref("shop", "order.placed", 1 + number % 2))
         both.append(replace(one, message=message))
     store.add(both)
+    assert {row.version for row in store.search(type_="shop/order.placed", version=2, limit=500)} == {2}
     hub.environment["HUB_STORE"] = store_url
     assert [hub.json("contracts", "try", str(candidate))[name] for name in ("messages", "refused")] == [300, 300]
     second = hub.json("contracts", "try", str(candidate), "--type", "shop/order.placed@2")

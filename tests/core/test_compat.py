@@ -132,7 +132,10 @@ CHOICES = [
     ("a pattern comes for long texts", {**TEXT_, "minLength": 30}, {**TEXT_, "minLength": 30, "pattern": "^[A-Z]+$"}, Verdict.FORWARD, [("", A)]),
     ("a pattern goes", {**TEXT_, "pattern": "^[A-Z]+$"}, TEXT_, Verdict.BACKWARD, [("", B)]),
     ("another pattern", {**TEXT_, "pattern": "^[A-Z]+$"}, {**TEXT_, "pattern": "^[0-9]+$"}, Verdict.NONE, [("", A), ("", B)]),
-    ("a wider pattern", {**TEXT_, "pattern": "^[A-Z]+$"}, {**TEXT_, "pattern": "^[A-Z0-9]+$"}, Verdict.UNDECIDED, [("", Effect.MAY_NARROW), ("", B)]),
+    ("a wider pattern", {**TEXT_, "pattern": "^[A-Z]+$"}, {**TEXT_, "pattern": "^[A-Z0-9]+$"}, Verdict.BACKWARD, [("", B)]),
+    ("a longer pattern", {**TEXT_, "pattern": "^SF[0-9]{10}$"}, {**TEXT_, "pattern": "^SF[0-9]{10,12}$"}, Verdict.BACKWARD, [("", B)]),
+    ("the same pattern otherwise", {**TEXT_, "pattern": "^[0-9]+$"}, {**TEXT_, "pattern": "^\\d{1,}$"}, Verdict.FULL, []),
+    ("a pattern with choices", {**TEXT_, "pattern": "^(A|B)$"}, {**TEXT_, "pattern": "^(A|B|Q)$"}, Verdict.UNDECIDED, [("", Effect.MAY_NARROW), ("", Effect.MAY_WIDEN)]),
     ("another format", {**TEXT_, "format": "date"}, {**TEXT_, "format": "date-time"}, Verdict.NONE, [("", A), ("", B)]),
     # Fields that come and go where others are taken
     ("described now", {"type": "object"}, {"type": "object", "properties": {"a": TEXT_}}, Verdict.FORWARD, [("/a", A)]),
@@ -167,7 +170,8 @@ def test_branches_ranges_and_patterns(old, new, verdict, effects, under):
         (changed("required", value=["no", "items", "level"]), "forward", ["forward"]),
         (changed(P, "level", "enum", value=["GOLD", "TIN"]), "none", ["none"]),
         (changed(P, "note", "not", value={"const": "x"}), "undecided", ["full", "backward", "forward", "none"]),
-        (changed(P, "no", "pattern", value="^[A-Z0-9_-]+$"), "undecided", ["full", "backward", "forward", "none"]),
+        (changed(P, "no", "pattern", value="^[A-Z0-9_-]+$"), "backward", ["backward"]),
+        (changed(P, "no", "pattern", value="^([A-Z0-9-])+$"), "undecided", ["full", "backward", "forward", "none"]),
         (changed("x-consistent", value={"no total below zero": "$not(total < 0)"}), "undecided", ["full", "forward"]),
     ],
 )
@@ -197,6 +201,30 @@ def test_a_rule_that_goes_takes_nothing_from_senders():
 def test_what_stands_beside_a_reference_hides_nothing_of_it():
     before, after = ({"type": "object", "properties": {"x": {"$ref": "#/$defs/x", "minimum": 1}}, "$defs": {"x": {**WHOLE_, "minimum": low}}} for low in (5, 9))
     assert compared(after, before).safe_for_senders is False
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"unevaluatedItems": False}, {"items": TEXT_, "unevaluatedItems": False}),
+        ({"unevaluatedProperties": False}, {"additionalProperties": True, "unevaluatedProperties": False}),
+        (
+            {"allOf": [{"unevaluatedProperties": False, "allOf": [{"properties": {"a": TEXT_}}]}]},
+            {"allOf": [{"unevaluatedProperties": False}, {"properties": {"a": TEXT_}}]},
+        ),
+        ({"$ref": "#/$defs/x", "unevaluatedProperties": False, "$defs": {"x": {"properties": {"a": {}}}}},) * 2,
+    ],
+)
+def test_what_others_leave_over_is_never_called_safe_where_they_changed(old, new):
+    if old is new:
+        new = {**old, "$defs": {"x": {"properties": {"b": {}}}}}
+    for one, other in ((old, new), (new, old)):
+        found = compared(one, other)
+        assert found.safe_for_senders is not True
+        assert found.safe_for_receivers is not True
+    # What is below a field that both have stays decided
+    before, after = ({"properties": {"a": kind}, "unevaluatedProperties": False} for kind in ({**TEXT_, "maxLength": 9}, TEXT_))
+    assert compared(after, before).verdict is Verdict.BACKWARD
 
 
 def test_schemas_within_themselves_end():

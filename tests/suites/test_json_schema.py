@@ -3,16 +3,19 @@
 What differs is listed by name, with why (docs/contracts.md).
 """
 
+import contextlib
 import json
 import re
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from hub.core import json as strict
+from hub.core.compat import compare
 from hub.core.contract import compile_contract
 from hub.core.errors import Refused
 from hub.core.message import Ref
@@ -104,3 +107,21 @@ def test_the_second_engine_agrees_but_for_what_is_listed(cases):
                 differing[SECOND.get(file, "unexplained")].append(f"{file}: {about}: {test['description']}")
     print(f"\nsecond engine: {dict(counts)}")
     assert {reason: sorted(names) for reason, names in differing.items()} == LISTED["second engine"]
+
+
+def test_of_any_two_of_its_schemas_no_verdict_of_safe_is_wrong(cases):
+    # Each schema against each other of its file, judged by the file's own values
+    by_file, told = defaultdict(list), Counter()
+    for file, about, schema, tests in cases:
+        with contextlib.suppress(ValueError):
+            contract = compile_contract(Ref("suite", "case", 1), schema)
+            by_file[file].append((about, contract, [test["data"] for test in tests]))
+    for group in by_file.values():
+        for (about, one, values), (other_about, other, more) in product(group, group):
+            found = compare(one, other)
+            told[found.verdict.value] += 1
+            for value in (*values, *more):
+                before, after = not one.check(value), not other.check(value)
+                assert not (found.safe_for_senders and before and not after), (about, other_about, value)
+                assert not (found.safe_for_receivers and after and not before), (about, other_about, value)
+    print(f"\ncompared: {dict(told)}")
