@@ -109,7 +109,7 @@ def _range(old: Conjunction, new: Conjunction, at: At) -> Iterator[Found]:
         is_tighter = before is None or (after is not None and _is_tighter(after, before, is_low=is_low))
         told = f"It must be {_worded(after, said)}; {'it was ' + _worded(before, said) if before else 'there was no limit'}" if after else ""
         text = told or f"There is no limit any more; it was {_worded(before, said)}"
-        yield Found(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _near(before, after))
+        yield Found(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _near(*((after, before) if is_tighter else (before, after))))
 
 
 def _bound(node: Conjunction, *, is_low: bool) -> _Bound:
@@ -141,7 +141,7 @@ def _worded(bound: _Bound, said: str) -> str:
 
 
 def _near(*bounds: _Bound) -> tuple[Any, ...]:
-    """Numbers on and beside the bounds: one of them is within the one and beyond the other."""
+    """Numbers on and beside the bounds, the tighter one first: one of them is within the one and beyond the other."""
     there = [Decimal(bound[0]) for bound in bounds if bound is not None]
     found = [one + step for one in there for step in (-1, 1, 0, Decimal("-0.5"), Decimal("0.5"))]
     found.append(sum(there, Decimal()) / len(there))

@@ -31,12 +31,13 @@ def candidate(tmp_path):
 
 def test_diff_tells_what_changes_with_a_document_that_shows_it(hub, candidate):
     found = hub.json("contracts", "diff", "shop/order.placed@1", str(candidate))
-    assert (found["safeForSenders"], found["safeForReceivers"]) == (False, True)
+    assert (found["compatibility"], found["mayBe"], found["safeForSenders"], found["safeForReceivers"]) == ("forward", ["forward"], False, True)
     [change] = found["changes"]
     assert (change["pointer"], change["effect"]) == ("/items/*/quantity", "narrows")
     assert change["example"]["items"][0]["quantity"] == 6
     code, out, _ = hub.run("contracts", "diff", "shop/order.placed@1", str(candidate))
     assert code == 1
+    assert "Compatibility: forward" in out
     assert "breaks senders" in out
     assert hub.run("contracts", "diff", "shop/order.placed@1", "shop/order.placed@1")[0] == 0
     code, _, err = hub.run("contracts", "diff", "shop/order.placed@1", "shop/order.place@1")
