@@ -17,6 +17,8 @@ from hub.catalog.difference import difference as difference
 from hub.catalog.documents import plain, read_yaml
 from hub.catalog.findings import Findings
 from hub.catalog.mappings import file_name
+from hub.catalog.revision import Read as Read
+from hub.catalog.revision import read as read
 from hub.catalog.revision import read_files as read_files
 from hub.catalog.typing import Coverage as Coverage
 from hub.catalog.typing import types
@@ -39,9 +41,12 @@ def check(folder: Path) -> list[Finding]:
     return sorted(_judged(folder)[1].found)
 
 
-def judge(folder: Path) -> tuple[Catalog, list[Finding]]:
-    """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change."""
-    catalog, findings = _judged(folder)
+def judge(given: Path | Read) -> tuple[Catalog, list[Finding]]:
+    """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change.
+
+    `given`: the workspace's folder, or the workspace as it was read already.
+    """
+    catalog, findings = _judged(given)
     return catalog, sorted(findings.found)
 
 
@@ -79,9 +84,9 @@ def system(folder: Path, name: str) -> System | None:
     return assemble(files, Findings()).systems.get(name)
 
 
-def _judged(folder: Path) -> tuple[Catalog, Findings]:
-    findings = Findings()
-    files = read_files(folder, findings)
+def _judged(given: Path | Read) -> tuple[Catalog, Findings]:
+    found = given if isinstance(given, Read) else read(given)
+    files, findings = found.files, Findings(list(found.findings))
     catalog = assemble(files, findings)
     # Where all could be read and only some ways lead nowhere (E6), the rest is proven all the same.
     if all(finding.code.startswith("E6") for finding in findings.errors):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from hub.catalog.codes import Check
 from hub.catalog.findings import Findings
+from hub.core.errors import Finding
 
 MAX_FILES = 20_000
 MAX_BYTES = 2 * 1024 * 1024  # of one file
@@ -17,6 +19,20 @@ MAX_BYTES = 2 * 1024 * 1024  # of one file
 _CONTENT = re.compile(r"routes\.yaml|mappings/(?:tables/)?[^/]+\.yaml|adapters/[^/]+/(?:system\.yaml|contracts/[^/]+)")
 _PROOF = re.compile(r"adapters/[^/]+/samples/[^/]+/[^/]+\.json")
 _PATTERNS = ("routes.yaml", "mappings/*.yaml", "mappings/tables/*.yaml", "adapters/*/system.yaml", "adapters/*/contracts/*", "adapters/*/samples/*/*.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A workspace as it stood when it was read: its files, and what of it could not be read. Whoever judges this applies exactly this."""
+
+    files: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
+
+
+def read(folder: Path) -> Read:
+    """The workspace in a folder, each file read once."""
+    findings = Findings()
+    return Read(read_files(folder, findings), tuple(findings.found))
 
 
 def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]:

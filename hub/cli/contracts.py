@@ -10,12 +10,13 @@ import click
 from rich.progress import Progress
 
 from hub import catalog
-from hub.catalog import lock
+from hub.catalog import from_files, lock
 from hub.cli.output import FAULTS, as_json, console, errors, say, table, told
 from hub.cli.spans import Span
 from hub.core import json
-from hub.core.compat import Effect, compare
+from hub.core.compat import compare
 from hub.core.contract import Contract, compile_contract
+from hub.core.effects import Effect
 from hub.core.message import Ref, is_type
 from hub.flow.candidates import try_contract
 from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
@@ -134,9 +135,18 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
         say(found.as_json())
     else:
         words = {True: "yes", False: "no", None: "not decided: look at the changes marked so"}
+        undecided = f" ({' or '.join(found.may_be)})" if len(found.may_be) > 1 else ""
+        console.print(f"Compatibility: {found.verdict}{undecided}")
         console.print(f"Safe for senders (what was taken is still taken): {words[found.safe_for_senders]}")
         console.print(f"Safe for receivers (nothing comes that could not come before): {words[found.safe_for_receivers]}")
-        said = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "-", Effect.UNDECIDED: "not decided"}
+        said = {
+            Effect.NARROWS: "breaks senders",
+            Effect.WIDENS: "new for receivers",
+            Effect.MAY_NARROW: "not decided for senders",
+            Effect.MAY_WIDEN: "not decided for receivers",
+            Effect.SAME: "-",
+            Effect.UNDECIDED: "not decided",
+        }
         rows = [
             (one.pointer or "/", one.text, said[one.effect], "" if one.example is None else json.encode(one.example).decode()[:120]) for one in found.changes
         ]
@@ -149,26 +159,33 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--type", "version", metavar="VERSION", help="What it is a candidate for, such as oms/order.created@1. Default: as its path says.")
 @click.option("--since", type=Span(), default="7d", show_default=True, help="How far back.")
+@click.option("--examples", type=click.IntRange(0, 20), default=0, show_default=True, help="Show up to so many messages per group, masked.")
 @as_json
 @click.pass_obj
 @told
-def try_(settings: Settings, file: Path, version: str | None, since: timedelta, as_json: bool) -> None:
-    """How many stored messages the contract in FILE would refuse, by caller and place. Exits 1 if any. Changes nothing."""
+def try_(settings: Settings, file: Path, version: str | None, since: timedelta, examples: int, as_json: bool) -> None:
+    """How many stored messages of its version the contract in FILE would refuse, by caller and place. Exits 1 if any. Changes nothing."""
     ref = Ref.parse(version) if version else _by_path(file)
     if ref.system == NOWHERE:
         raise ValueError(f"{file} does not say what it is a candidate for. Add --type, such as --type oms/order.created@1.")
     candidate = compile_contract(ref, json.decode(file.read_bytes()))
     with open_serving(settings, writer=False) as store, Progress(console=errors, transient=True, disable=as_json) as progress:
         task = progress.add_task("messages", total=None)
-        found = try_contract(store, candidate, since=store.now() - since, step=lambda: progress.advance(task))
+        # What the published version calls personal stays masked, even where the candidate forgot to say so.
+        active = from_files(store.revision(hash_) or {}).contract(ref) if examples and (hash_ := store.active()) is not None else None
+        known = [active] if active is not None else []
+        found = try_contract(store, candidate, since=store.now() - since, examples=examples, known=known, step=lambda: progress.advance(task))
     if as_json:
         say(found.as_json())
     else:
-        console.print(f"{found.refused} of {found.messages} messages of {ref.type} since {found.since:%Y-%m-%d %H:%M} UTC would be refused.")
+        console.print(f"{found.refused} of {found.messages} messages of {ref} since {found.since:%Y-%m-%d %H:%M} UTC would be refused.")
         if found.unreadable:
             console.print(f"{found.unreadable} cannot be read any more, and are not judged.")
         rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]
         table("", ["caller", "where", "wanted", "messages", "such as"], rows)
+        for one in found.groups:
+            for example in one.examples:
+                console.print(f"{one.caller} {one.pointer or '/'}: {json.encode(example).decode()}", markup=False, highlight=False, soft_wrap=True)
     if found.refused:
         raise SystemExit(FAULTS)
 

@@ -138,19 +138,28 @@ def explain(settings: Settings, id_or_type: str, file: Path | None, target: str 
 
 
 def _show_explained(ref: Ref, found: dict[str, Any]) -> None:
+    """Each comparison is told once, with its constants and values; everything else names it by its route and number."""
     console.print(f"{ref}: {found['disposition']}", markup=False)
     for fault in found["faults"]:
         console.print(f"  contract: {fault['pointer'] or '/'} is {fault['got']}, wanted {fault['want']}", style="red", markup=False)
+    listed = {one["route"] for one in found["conditions"]}
     for line in found["considered"]:
-        words = [str(line[name]) for name in ("route", "target", "result", "condition", "why", "canary") if line.get(name)]
+        names = ("route", "target", "result", *(() if line["route"] in listed else ("condition",)), "why", "canary")
+        words = [str(line[name]) for name in names if line.get(name)]
         console.print("  " + "  ".join(words), markup=False)
     for one in found["conditions"]:
-        where = " ".join(filter(None, (one["route"], one["target"], one["kind"])))
-        console.print(f"  {where}: {one['text']}  ({'holds' if one['holds'] else 'does not hold'})", markup=False)
-        for part in one["parts"]:
+        console.print(f"  {_place(one)}: {one['shape'] + ' ' if len(one['parts']) > 1 else ''}{'holds' if one['holds'] else 'does not hold'}", markup=False)
+        for number, part in enumerate(one["parts"], 1):
             values = ", ".join(f"{name} = {value!r}" for name, value in part["values"].items())
-            console.print(f"      {'yes' if part['holds'] else 'no '}  {part['text']}   {values}", style="green" if part["holds"] else "yellow", markup=False)
-    if found["nearest"] is not None and found["disposition"] != "routed":
-        console.print(f"  The nearest miss: {found['nearest']['route']} {found['nearest']['text']}", markup=False)
+            line = f"      {number}  {'yes' if part['holds'] else 'no '}  {part['text']}   {values}"
+            console.print(line.rstrip(), style="green" if part["holds"] else "yellow", markup=False)
+    nearest = found["nearest"]
+    if nearest is not None and found["disposition"] != "routed":
+        to_blame = [str(number) for number, part in enumerate(nearest["parts"], 1) if part["holds"] is not (nearest["kind"] != "drop")]
+        console.print(f"  The nearest miss: {_place(nearest)}{', by ' + ' and '.join(to_blame) if to_blame else ''}", markup=False)
     if not found["considered"]:
         console.print(f"  No route takes {ref.type}.", markup=False)
+
+
+def _place(condition: dict[str, Any]) -> str:
+    return " ".join(filter(None, (condition["route"], condition["target"], condition["kind"])))

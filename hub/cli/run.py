@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hub import catalog, main
 from hub.cli import demo
 from hub.cli.output import as_json, console, say, told
 from hub.cli.watch import Watch
+from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
 from hub.kit.sandbox import SandboxConfig
 from hub.kit.sandbox import run as run_sandbox
@@ -29,20 +31,22 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
+    known = catalog.read(settings.workspace)
     with main.open_serving(settings, writer=False) as store:
-        made = apply(store, settings.workspace, by="hub up")
+        made = apply(store, known, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
-    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, watch=watch))
+    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, known if watch else None))
 
 
-def _watched(settings: Settings, running: main.Running, *, watch: bool) -> None:
-    if watch:
-        Watch(running.hub.store, settings.workspace, lambda _: _follow(running))
+def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
+    if known is not None:
+        Watch(running.hub.store, settings.workspace, lambda _: _follow(running), known=known)
     _ready(settings, "hub")
 
 
 def _follow(running: main.Running) -> None:
-    running.hub.catalogs.refresh()
+    with contextlib.suppress(StoreBusy):  # the tick follows in a moment; the watch goes on
+        running.hub.catalogs.refresh()
 
 
 @click.command()

@@ -106,6 +106,13 @@ class Contract:
             return [self.masked(member, (*at, index)) for index, member in enumerate(value)]
         return value
 
+    def describes(self, path: list[Any]) -> bool:
+        """Whether it says anything of what stands there. What it says nothing of may be anything, personal too."""
+        nodes: list[Any] = [self.schema]
+        for step in path:
+            nodes = _below(self.schema, nodes, step)
+        return bool(nodes)
+
     def is_personal(self, path: list[Any]) -> bool:
         """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in recursive schemas too."""
         nodes = list(_same_value(self.schema, [self.schema]))

@@ -29,27 +29,41 @@ class Part:
         return {"text": self.text, "holds": self.holds, "values": dict(self.values)}
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A condition's comparisons, each once, and how they are joined, by their numbers from 1: `1 and (2 or 3)`."""
+
+    parts: tuple[str, ...]
+    shape: str
+
+
 def explain(text: str, payload: Json, *, now: datetime, contract: Contract | None) -> list[Part]:
-    """The parts that `and` and `or` join, from left to right, each by itself. What `contract` calls personal is masked."""
-    return [_part(one, payload, now, contract) for one in split(text)]
+    """The parts that `and` and `or` join, from left to right, each by itself and each once. What `contract` calls personal is masked."""
+    return [_part(one, payload, now, contract) for one in outline(text).parts]
 
 
-def split(text: str) -> list[str]:
-    """The texts of a condition's parts. What the reader does not know is one part."""
+def outline(text: str) -> Outline:
+    """What a condition is put together of. What the reader does not know is one part."""
+    parts: list[str] = []
     try:
-        return _split(text, 0, len(text), read(text))
+        shape = _outline(text, 0, len(text), read(text), parts)
     except ValueError:
-        return [text.strip()]
+        return Outline((text.strip(),), "1")
+    return Outline(tuple(parts), shape)
 
 
-def _split(text: str, start: int, end: int, node: Node) -> list[str]:
+def _outline(text: str, start: int, end: int, node: Node, parts: list[str]) -> str:
     if isinstance(node, Binary) and node.sign in ("and", "or"):
         after = node.at + len(node.sign)
-        return [*_split(text, start, node.at, node.left), *_split(text, after, end, node.right)]
+        return f"{_outline(text, start, node.at, node.left, parts)} {node.sign} {_outline(text, after, end, node.right, parts)}"
     if isinstance(node, Block) and len(node.parts) == 1 and text[start:end].strip().startswith("(") and text[start:end].strip().endswith(")"):
         inner = text.index("(", start) + 1
-        return _split(text, inner, text.rindex(")", inner, end), node.parts[0])
-    return [text[start:end].strip()]
+        within = _outline(text, inner, text.rindex(")", inner, end), node.parts[0], parts)
+        return f"({within})" if isinstance(node.parts[0], Binary) and " " in within else within
+    part = text[start:end].strip()
+    if part not in parts:
+        parts.append(part)
+    return str(parts.index(part) + 1)
 
 
 def _part(text: str, payload: Json, now: datetime, contract: Contract | None) -> Part:

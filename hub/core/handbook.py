@@ -11,14 +11,22 @@ from itertools import pairwise
 
 from hub.core import json
 from hub.core.codes import MEANINGS
-from hub.core.compat import Effect, compare
+from hub.core.compat import compare
 from hub.core.contract import Contract
+from hub.core.effects import Effect
 from hub.core.fields import Field, beyond, fields, takes_others
 from hub.core.interface import Examples, made
 from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, System
 
-_EFFECTS = {Effect.NARROWS: "breaks senders", Effect.WIDENS: "new for receivers", Effect.SAME: "", Effect.UNDECIDED: "look at it"}
+_EFFECTS = {
+    Effect.NARROWS: "breaks senders",
+    Effect.WIDENS: "new for receivers",
+    Effect.MAY_NARROW: "may break senders: look at it",
+    Effect.MAY_WIDEN: "may be new for receivers: look at it",
+    Effect.SAME: "",
+    Effect.UNDECIDED: "look at it",
+}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#&~])")
 _ANSWERS = (
     ("2xx", "{taken} The same Idempotency-Key again means the same delivery again: answer it as the first time."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from hub.core.message import Json
 
 MAX_DEPTH = 24
-_FORMATS: dict[str, str] = {
+FORMATS: dict[str, str] = {
     "date-time": "2026-06-01T10:00:00Z",
     "local-date-time": "2026-06-01T10:00:00",
     "date": "2026-06-01",
@@ -24,7 +25,7 @@ _FORMATS: dict[str, str] = {
     "json-pointer": "/a",
 }
 # Texts that patterns of identifiers, amounts, codes and phones are usually met by; tried in turn.
-_TEXTS = (
+TEXTS = (
     "A1",
     "a",
     "1",
@@ -47,11 +48,15 @@ _TEXTS = (
     "AA-11",
 )
 _NOTHING: Final = object()
+_FIRST: Final[Mapping[int, int]] = {}
 
 
-def specimen(root: dict[str, Any], node: Any = None, *, at: tuple[str, ...] = (), value: Any = _NOTHING, depth: int = 0) -> Any:
+def specimen(
+    root: dict[str, Any], node: Any = None, *, at: tuple[str, ...] = (), value: Any = _NOTHING, chosen: Mapping[int, int] = _FIRST, depth: int = 0
+) -> Any:
     """A value for `node` (default: the whole schema) with only what is required, and the place `at` besides (`*` is an element); there stands `value`.
 
+    `chosen`: of lists of branches, by their id, which branch it is made by; else the first.
     None where there is none that this can make. Whether it really fits is for the compiled contract to say.
     """
     node = root if node is None else node
@@ -59,7 +64,7 @@ def specimen(root: dict[str, Any], node: Any = None, *, at: tuple[str, ...] = ()
         return value
     if not isinstance(node, dict) or depth > MAX_DEPTH:
         return {} if node is True else None
-    node = joined(root, node)
+    node = joined(root, node, chosen)
     if not at and "const" in node:
         return node["const"]
     if not at and node.get("enum"):
@@ -68,9 +73,9 @@ def specimen(root: dict[str, Any], node: Any = None, *, at: tuple[str, ...] = ()
     kind = at_kind(at) or (kinds if isinstance(kinds, str) else next((one for one in kinds or () if one != "null"), None)) or _guess(node)
     match kind:
         case "object":
-            return _object(root, node, at, value, depth)
+            return _object(root, node, at, value, chosen, depth)
         case "array":
-            return _array(root, node, at, value, depth)
+            return _array(root, node, at, value, chosen, depth)
         case "string":
             return _text(node)
         case "integer" | "number":
@@ -95,8 +100,8 @@ def at_kind(at: tuple[str, ...]) -> str | None:
     return None if not at else "array" if at[0] == "*" else "object"
 
 
-def joined(root: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its references and its allOf laid into it, and the first branch of each choice. Where two say the same word the outer one stands."""
+def joined(root: dict[str, Any], node: dict[str, Any], chosen: Mapping[int, int] = _FIRST) -> dict[str, Any]:
+    """A schema with its references and its allOf laid into it, and one branch of each choice. Where two say the same word the outer one stands."""
     made: dict[str, Any] = {}
     waiting: list[Any] = [node]
     seen: set[int] = set()
@@ -113,7 +118,7 @@ def joined(root: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
             else:
                 made.setdefault(word, content)
         waiting += one.get("allOf", ())
-        waiting += [branches[0] for word in ("oneOf", "anyOf") if (branches := one.get(word))]
+        waiting += [branches[chosen.get(id(branches), 0)] for word in ("oneOf", "anyOf") if (branches := one.get(word))]
         target = resolved(root, one.get("$ref"))
         if target is not None:
             waiting.append(target)
@@ -138,30 +143,30 @@ def _guess(node: dict[str, Any]) -> str:
     return "integer" if "minimum" in node or "maximum" in node else "string"
 
 
-def _object(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, depth: int) -> Json:
+def _object(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int) -> Json:
     made: dict[str, Json] = {}
     properties = node.get("properties", {})
     for name in dict.fromkeys([*node.get("required", ()), *at[:1]]):
         below = (at[1:], value) if at and at[0] == name else ((), _NOTHING)
-        made[name] = specimen(root, properties.get(name, {}), at=below[0], value=below[1], depth=depth + 1)
+        made[name] = specimen(root, properties.get(name, {}), at=below[0], value=below[1], chosen=chosen, depth=depth + 1)
     return made
 
 
-def _array(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, depth: int) -> Json:
+def _array(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int) -> Json:
     items = node.get("items", {})
     number = max(int(node.get("minItems", 0)), 1 if at else 0)
-    made = [specimen(root, items, depth=depth + 1) for _ in range(number)]
+    made = [specimen(root, items, chosen=chosen, depth=depth + 1) for _ in range(number)]
     if at:
-        made[0] = specimen(root, items, at=at[1:], value=value, depth=depth + 1)
+        made[0] = specimen(root, items, at=at[1:], value=value, chosen=chosen, depth=depth + 1)
     return made
 
 
 def _text(node: dict[str, Any]) -> str:
     least, most = int(node.get("minLength", 0)), int(node.get("maxLength", 1_000))
-    if node.get("format") in _FORMATS:
-        return _FORMATS[node["format"]]
+    if node.get("format") in FORMATS:
+        return FORMATS[node["format"]]
     if "pattern" in node:
-        for text in _TEXTS:
+        for text in TEXTS:
             try:
                 if re.search(node["pattern"], text) and least <= len(text) <= most:
                     return text

@@ -65,6 +65,11 @@ def waits(laid: Laid) -> bool:
 
 def ask(hub: Hub, laid: Laid, began: float) -> Told:
     """Stores and asks; `began` is `time.monotonic()` of the request. Raises Refused (what the caller is told) and StoreBusy (nothing is stored)."""
+    with hub.catalogs.under_way([laid.message.revision]):
+        return _ask(hub, laid, began)
+
+
+def _ask(hub: Hub, laid: Laid, began: float) -> Told:
     try:
         receipt = hub.commit.submit(laid).result(COMMIT_S)
     except NotInTime as error:

@@ -51,13 +51,8 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     if not claims:
         return asked
     began = time.monotonic()
-    ways, orphans = _ways(hub, claims)
-    looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
-    going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
-    ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
-    settled = _settle(hub, [*orphans, *looked.ended, *ended])
-    for batch in send(hub, lane, ready, sender, concurrency=policy.concurrency):  # no transaction and no connection is held here
-        settled += _settle(hub, batch)
+    with hub.catalogs.under_way(claim.message.revision for claim in claims):
+        settled = _work_off(hub, lane, claims, sender, concurrency=policy.concurrency)
     event(
         "deliveries.settled",
         f"{settled} of {len(claims)} settled",
@@ -68,6 +63,18 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
         ms=int((time.monotonic() - began) * 1000),
     )
     return len(claims)
+
+
+def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int) -> int:
+    """From the claims to their settling; gives how many were settled."""
+    ways, orphans = _ways(hub, claims)
+    looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
+    going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
+    ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+    settled = _settle(hub, [*orphans, *looked.ended, *ended])
+    for batch in send(hub, lane, ready, sender, concurrency=concurrency):  # no transaction and no connection is held here
+        settled += _settle(hub, batch)
+    return settled
 
 
 def batch_size(hub: Hub, lane: str) -> int:

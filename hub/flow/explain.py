@@ -8,7 +8,7 @@ from itertools import count
 from hub.catalog import Catalog
 from hub.core import json
 from hub.core.errors import Code, GiveUp, Refused
-from hub.core.explaining import Part, explain
+from hub.core.explaining import Part, explain, outline
 from hub.core.expression import Expression
 from hub.core.message import Json, Ref
 from hub.core.routing import match
@@ -58,6 +58,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
                 "kind": kind,
                 "text": condition.text,
                 "holds": holds,
+                "shape": outline(condition.text).shape,
                 "parts": [one.as_json() for one in parts],
             }
             conditions.append(line)

@@ -11,6 +11,7 @@ from hub.core.adapter import Answer, Parcel, Probe, Source
 from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
+from hub.flow.noting import Noting
 from hub.flow.pace import Pace
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
@@ -57,4 +58,5 @@ class Hub:
     new_id: Callable[[], str]
     worker: str
     usage: Usage = field(default_factory=Usage)
+    noting: Noting = field(default_factory=Noting)
     remembered: Remembered = field(default_factory=Remembered)

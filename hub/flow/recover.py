@@ -7,7 +7,7 @@ from hub.logs import event
 
 
 def sweep(hub: Hub) -> set[str]:
-    """Ends leases that have run out and what has expired, releases what was held until now, finds lanes with due work, and rings them. Returns the lanes.
+    """Ends leases that have run out and what has expired, releases what was held until now, forgets windows that are over, finds lanes with due work, and rings them. Returns the lanes.
 
     If we die in the midst, the next sweep does the rest: each ended lease is one guarded change, and a ring promises nothing.
     """
@@ -18,6 +18,7 @@ def sweep(hub: Hub) -> set[str]:
     if lapsed:
         event("deliveries.expired", f"{lapsed} were not delivered before they expired", level="warning", count=lapsed)
     hub.store.release()
+    hub.store.prune_windows()
     lanes = {*ended, *hub.store.due_lanes(), *hub.store.doubtful_lanes()}
     if lanes:
         hub.bell.ring(lanes)

@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from hub.catalog import Catalog, from_files, is_readable, judge
-from hub.core.errors import BadWorkspace, HubError
+from hub.catalog import Catalog, from_files
+from hub.core.errors import HubError, StoreBusy
+from hub.core.message import Json
 from hub.logs import event
 from hub.store import Store
+
+KEPT = 16  # compiled configurations beside the active one: a large one takes tens of megabytes, and old ones are asked for seldom
+MAX_REASON = 2_000  # characters
 
 
 class NoRevision(HubError):
     """No configuration is active in this store yet: run `hub apply` (or `hub up`) in the workspace first."""
-
-
-def apply(store: Store, folder: Path, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
-    """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction.
-
-    `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written down with who did it. `onto`: the hash that the change
-    was planned against. Raises BadWorkspace (nothing changes) and Outdated.
-    """
-    catalog, findings = judge(folder)
-    errors = [finding for finding in findings if finding.level == "error"]
-    named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
-    unknown = [name for name in despite if name not in named]
-    if unknown:
-        raise ValueError(f"{unknown[0]} is no error of this workspace; there is {', '.join(sorted(named)) or 'none'}.")
-    refusing = [finding for finding in errors if f"{finding.code}:{finding.file}:{finding.line}" not in despite]
-    if refusing or (errors and not is_readable(catalog)):
-        raise BadWorkspace(refusing or errors)  # what cannot be read cannot be accepted either
-    store.save_revision(catalog.revision, dict(catalog.files))
-    store.activate(catalog.revision, by=by, despite=despite, onto=onto)
-    return catalog
 
 
 def roll_back(store: Store, to: str | None, *, by: str = "") -> Catalog:
@@ -55,54 +41,118 @@ def roll_back(store: Store, to: str | None, *, by: str = "") -> Catalog:
     return catalog
 
 
-class Revisions:
-    """The active catalogue, and pinned ones by their hash, each read from the store once."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The active configuration that this process could not load, and why. It goes by the one before meanwhile."""
 
-    def __init__(self, store: Store) -> None:
+    revision: str
+    reason: str
+
+    def as_json(self) -> dict[str, Json]:
+        return {"revision": self.revision, "reason": self.reason}
+
+
+class Revisions:
+    """The active catalogue, and pinned ones by their hash, each compiled once while it is wanted.
+
+    At most `kept` are kept beside the active one and those that are under way: the ones that nobody asked for the longest go first. Whoever
+    asks for one that went gets it compiled anew from the store. Safe in all threads.
+    """
+
+    def __init__(self, store: Store, *, kept: int = KEPT) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._by_hash: dict[str, Catalog] = {}
-        self._broken: str | None = None
+        self._most = kept
+        self._lock = threading.Lock()  # of what is kept, for a moment
+        self._compiling = threading.Lock()  # compiled once, however many threads ask; those that ask for one that is there do not wait
+        self._kept: OrderedDict[str, Catalog] = OrderedDict()  # the one asked for last stands last
+        self._under_way: Counter[str] = Counter()
+        self._refused: Refusal | None = None
         active = store.active()
         if active is None:
             raise NoRevision("No configuration is active in this store. Run `hub apply` (or `hub up`) in the workspace first.")
-        self._active = self.pinned(active)
+        self._active = self._load(active)
 
     def active(self) -> Catalog:
         return self._active
 
     def pinned(self, revision: str) -> Catalog:
         """The catalogue of `revision` as it was. Raises NoRevision if the store does not have it, BadWorkspace if it cannot be read."""
-        catalog = self._by_hash.get(revision)
-        if catalog is None:
-            with self._lock:  # compiled once, however many threads ask
-                catalog = self._by_hash.get(revision)
-                if catalog is None:
-                    files = self._store.revision(revision)
-                    if files is None:
-                        raise NoRevision(f"The store does not have the configuration {revision[:12]}.")
-                    catalog = self._by_hash[revision] = from_files(files)
-        return catalog
+        active = self._active
+        if revision == active.revision:
+            return active  # nearly always, and without a lock
+        known = self._find(revision)
+        if known is None:
+            with self._compiling:
+                known = self._find(revision) or self._load(revision)
+                self._keep(revision, known)
+        return known
+
+    @contextmanager
+    def under_way(self, revisions: Iterable[str]) -> Iterator[None]:
+        """While it lasts none of these is let go: a batch that pins many would else have each compiled anew for each of its steps."""
+        named = set(revisions)
+        with self._lock:
+            self._under_way.update(named)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.subtract(named)
+                self._under_way = +self._under_way
+                self._trim()
 
     @property
-    def refused(self) -> str | None:
-        """The hash of the active configuration that this process could not load, while it keeps an older one."""
-        return self._broken
+    def refused(self) -> Refusal | None:
+        """What this process could not load of what was made active; None while it goes by the newest."""
+        return self._refused
 
     def refresh(self) -> bool:
-        """Follows the store's active revision. One that cannot be loaded is reported once; the old one stays. Returns whether it changed."""
+        """Follows the store's active revision. One that cannot be loaded is reported once; the old one stays. Returns whether it changed.
+
+        Raises StoreBusy: the next tick looks again.
+        """
         active = self._store.active()
-        if active is None or active == self._broken:
+        if active is None or (self._refused is not None and active == self._refused.revision):
             return False
         if active == self._active.revision:
-            self._broken = None
+            self._refused = None
             return False
         try:
-            self._active = self.pinned(active)
-        except (BadWorkspace, NoRevision) as error:
-            self._broken = active
-            event("revision.refused", f"the old configuration stays: {error}", level="error", revision=active[:12], kept=self._active.revision[:12])
+            made = self.pinned(active)
+        except StoreBusy:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, the old one stays, and an operator can read why
+            reason = str(error) if isinstance(error, HubError) else f"It could not be compiled: {error!r}"
+            self._refused = Refusal(active, reason[:MAX_REASON])
+            event("revision.refused", f"the old configuration stays: {reason}", level="error", revision=active[:12], kept=self._active.revision[:12])
             return False
-        self._broken = None
+        self._keep(self._active.revision, self._active)  # what was accepted under it is still on its way
+        self._active, self._refused = made, None
         event("revision.activated", "all new messages go by it", revision=active[:12])
         return True
+
+    def _find(self, revision: str) -> Catalog | None:
+        with self._lock:
+            known = self._kept.get(revision)
+            if known is not None:
+                self._kept.move_to_end(revision)
+            return known
+
+    def _load(self, revision: str) -> Catalog:
+        files = self._store.revision(revision)
+        if files is None:
+            raise NoRevision(f"The store does not have the configuration {revision[:12]}.")
+        return from_files(files)
+
+    def _keep(self, revision: str, catalog: Catalog) -> None:
+        with self._lock:
+            self._kept[revision] = catalog
+            self._kept.move_to_end(revision)
+            self._trim()
+
+    def _trim(self) -> None:
+        """Lets the oldest go, until there are as few as there may be. The active one is held by itself."""
+        over = len(self._kept) - len(self._under_way.keys() & self._kept.keys()) - self._most
+        if over > 0:
+            for revision in [one for one in self._kept if one not in self._under_way][:over]:
+                del self._kept[revision]

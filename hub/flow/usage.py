@@ -38,8 +38,14 @@ class Usage:
         with self._lock:
             known = self._known.setdefault((ref, caller), set())
             row = self._rows.setdefault(key, {})
-            for field in {"", *(_named(field, known) for field in fields)}:
-                row.setdefault(field, [0])[0] += 1
+            if not fields <= known:  # mostly all of them are known, and go in as they are
+                fields = {_named(field, known) for field in fields}
+            for field in {"", *fields}:
+                cell = row.get(field)
+                if cell is None:
+                    row[field] = [1]
+                else:
+                    cell[0] += 1
             first, _ = self._times.get(key, (at, at))
             self._times[key] = (min(first, at), at)
 
@@ -84,7 +90,7 @@ def paths(payload: Json, under: str = "", depth: int = 0) -> Iterator[str]:
         return
     if isinstance(payload, dict):
         for name, member in payload.items():
-            place = f"{under}/{escape(name)}"
+            place = f"{under}/{name}" if "/" not in name and "~" not in name else f"{under}/{escape(name)}"
             yield place
             if isinstance(member, dict | list):
                 yield from paths(member, place, depth + 1)

@@ -162,6 +162,19 @@ class System(ma.Schema):
     accepts = ma.fields.List(ma.fields.Nested(Interface), required=True)
 
 
+class Refusal(ma.Schema):
+    revision = _text()
+    reason = _text()
+
+
+class Revision(ma.Schema):
+    revision = _text(metadata={"description": "The one that this process goes by."})
+    active = _text(metadata={"description": "The one that was made active last."})
+    refused = ma.fields.Nested(
+        Refusal, required=True, allow_none=True, metadata={"description": "Why this process cannot load the active one, and keeps the one before; else null."}
+    )
+
+
 class Systems(ma.Schema):
     revision = _text()
     items = ma.fields.List(ma.fields.Nested(System), required=True)

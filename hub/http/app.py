@@ -12,7 +12,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hub.core.errors import Code, Fault, Refused, StoreBusy
-from hub.core.message import Request
+from hub.core.message import Json, Request
 from hub.flow import accept
 from hub.flow.hub import Hub
 from hub.http import auth, bodies, cloudevents, docs, hooks, ingress, metrics, ops
@@ -149,7 +149,9 @@ def _add_health(app: Flask, hub: Hub, ticked_at: Callable[[], float] | None) -> 
         parts = {"store": _store_is_current(hub), "loop": ticked_at is None or time.monotonic() - ticked_at() < STALE_TICK_S}
         if not all(parts.values()):
             raise Refused(Code.UNAVAILABLE, "Not ready: " + ", ".join(name for name, good in parts.items() if not good) + ".")
-        return respond(success({"status": "ok"}, g.trace_id))
+        # A newest configuration that this process refused does not make it unready: it serves the one before. Why is the operators' to read.
+        refused: dict[str, Json] = {"configuration": "refused: see /ops/v1/revision"} if hub.catalogs.refused is not None else {}
+        return respond(success({"status": "ok", **refused}, g.trace_id))
 
 
 class _Api(Api):  # type: ignore[misc]  # the library has no types

@@ -20,7 +20,7 @@ from hub.flow import accept, inbound, versions
 from hub.flow.accept import MAX_KEY, Item
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
-from hub.http.ingress import Post
+from hub.http.ingress import Post, Prepared
 
 PATH = "/in/cloudevents"
 ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -33,7 +33,7 @@ def is_event(request: Request) -> bool:
     return request.path == PATH
 
 
-def prepare(hub: Hub, request: Request) -> tuple[Post, list[Laid | Refused]]:
+def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
     """Everything before the commit, and the post that it amounts to. Raises Refused for what concerns the whole request."""
     if request.method != "POST":
         raise Refused(Code.METHOD_NOT_ALLOWED, "Events are posted.", headers=[("allow", "POST")])
@@ -52,7 +52,8 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, list[Laid | Refused]]:
     system, name, version = _meant(event)
     caller = inbound.authorise(hub, request, system)
     ref = versions.chosen(hub, caller, system, name, version)
-    return Post(system, name, version, is_batch=False), _only(accept.prepare_items(hub, caller, request, [_item(hub, ref, event)], in_batch=False))
+    laid = accept.prepare_items(hub, caller, request, [_item(hub, ref, event)], in_batch=False)
+    return Post(system, name, version, is_batch=False), Prepared(ref, _only(laid))
 
 
 def _only(laid: list[Laid | Refused]) -> list[Laid | Refused]:
@@ -62,7 +63,7 @@ def _only(laid: list[Laid | Refused]) -> list[Laid | Refused]:
     return laid
 
 
-def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, list[Laid | Refused]]:
+def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, Prepared]:
     """A batch may hold messages of several systems; its caller must be proven for each. Nobody is told anything before that."""
     callers: dict[str, Caller] = {}
     items: list[Item | Refused] = []
@@ -82,7 +83,7 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
         except Refused as refused:
             items.append(refused)
     caller = next(iter(callers.values()), None) or inbound.whoever(hub, request)
-    return Post("", "", None, is_batch=True), accept.prepare_items(hub, caller, request, items)
+    return Post("", "", None, is_batch=True), Prepared(None, accept.prepare_items(hub, caller, request, items))
 
 
 def _content_type(request: Request) -> str:

@@ -64,10 +64,10 @@ def failure(error: BaseException, trace_id: str, *, accept: str = "") -> Refusal
     return Refusal(code.status, (("content-type", JSON), *ALWAYS, *headers), json.encode(envelope), code)
 
 
-def batch_failure(code: Code, text: str, data: Json, trace_id: str) -> Refusal:
+def batch_failure(code: Code, text: str, data: Json, trace_id: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Refusal:
     """A batch of which nothing was accepted: a refusal that says of each item why."""
     envelope: Json = {"code": int(code), "message": text, "data": data, "traceId": trace_id, "timestamp": _now_ms(), "details": []}
-    return Refusal(code.status, (("content-type", JSON), *ALWAYS, *_with_duties(code, ())), json.encode(envelope), code)
+    return Refusal(code.status, (("content-type", JSON), *ALWAYS, *_with_duties(code, headers)), json.encode(envelope), code)
 
 
 def item_failure(error: Refused | StoreBusy, most: int = MAX_DETAILS) -> dict[str, Json]:

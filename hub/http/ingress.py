@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
-from hub.core.message import Json, Receipt, Request
+from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
 from hub.core.system import VersionState
 from hub.core.tracing import trace_id_of
@@ -49,6 +49,14 @@ class Post:
     version: int | None  # None: it does not say, and its caller's pin decides
     is_batch: bool
     coding: str = ""  # of the body: gzip, deflate, or none
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A post before its commit: the version that it is in, and each of its messages, laid or refused, in order."""
+
+    ref: Ref | None  # None: messages of several kinds (a batch of events)
+    messages: Sequence[Laid | Refused]
 
 
 def trace_of(hub: Hub, request: Request) -> str:
@@ -142,67 +150,74 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     if emit is None or not emit.get or contract is None:
         raise Refused(Code.METHOD_NOT_ALLOWED, f"{ref.type} is posted, not asked by GET.", headers=[("allow", "POST")])
     fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
-    prepared: list[Laid | Refused] = [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))]
+    prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
     return exchange(hub, prepared, began)
 
 
-def prepare(hub: Hub, request: Request, post: Post) -> list[Laid | Refused]:
+def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = inbound.authorise(hub, request, post.system)
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
-    plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
-    return accept.prepare_batch(hub, caller, plain, ref) if post.is_batch else [accept.prepare(hub, caller, plain, ref)]
+    try:
+        plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
+        return Prepared(ref, accept.prepare_batch(hub, caller, plain, ref) if post.is_batch else [accept.prepare(hub, caller, plain, ref)])
+    except Refused as refused:
+        raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
-def submit(hub: Hub, post: Post, prepared: Sequence[Laid | Refused]) -> list[Future[Receipt | Refused]]:
+def submit(hub: Hub, post: Post, prepared: Prepared) -> list[Future[Receipt | Refused]]:
     """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none was taken."""
-    laid = [one for one in prepared if isinstance(one, Laid)]
+    laid = [one for one in prepared.messages if isinstance(one, Laid)]
     return hub.commit.submit_many(laid) if post.is_batch else [accept.submit(hub, one) for one in laid]
 
 
-def answer(hub: Hub, post: Post, prepared: Sequence[Laid | Refused], committed: Sequence[Outcome], request: Request) -> Answer:
+def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome], request: Request) -> Answer:
     """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a single post met."""
-    outcomes = _merged(prepared, committed)
-    for laid, one in zip(prepared, outcomes, strict=True):
+    outcomes = _merged(prepared.messages, committed)
+    for laid, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
             hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
             if isinstance(laid, Laid) and not one.duplicate:
                 versions.accepted(hub, laid)
-    headers = _lifetime(hub, prepared)
     if not post.is_batch:
         [only] = outcomes
         if not isinstance(only, Receipt):
-            raise only
-        return success({"messageId": only.message_id, "duplicate": only.duplicate}, _trace(hub, prepared, request), status=202, headers=headers)
+            raise _with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
+        data: Json = {"messageId": only.message_id, "duplicate": only.duplicate}
+        return success(data, _trace(hub, prepared, request), status=202, headers=_lifetime(hub, prepared.ref))
     for one in outcomes:
         if isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
     accepted = sum(isinstance(one, Receipt) for one in outcomes)
-    data: Json = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
+    data = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
+    headers = _lifetime(hub, prepared.ref)
     if accepted:
         return success(data, _trace(hub, prepared, request), status=202, headers=headers)
     # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
     code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
-    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request))
+    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request), headers=headers)
 
 
-def waits(prepared: Sequence[Laid | Refused]) -> bool:
+def waits(prepared: Prepared) -> bool:
     """Whether the caller of a single post waits for the answer of a target."""
-    return len(prepared) == 1 and isinstance(prepared[0], Laid) and ask.waits(prepared[0])
+    return len(prepared.messages) == 1 and isinstance(prepared.messages[0], Laid) and ask.waits(prepared.messages[0])
 
 
-def exchange(hub: Hub, prepared: Sequence[Laid | Refused], began: float) -> Answer:
+def exchange(hub: Hub, prepared: Prepared, began: float) -> Answer:
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
-    [laid] = prepared
+    [laid] = prepared.messages
     assert isinstance(laid, Laid)
-    told = ask.ask(hub, laid, began)
+    try:
+        told = ask.ask(hub, laid, began)
+    except Refused as refused:
+        raise _with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
     hub.counts.add("accepted", "duplicate" if told.duplicate else "new")
     if not told.duplicate:
         versions.accepted(hub, laid)
-    headers = [*_lifetime(hub, prepared), ("x-crossdock-message", told.message_id)]
+    headers = [*_lifetime(hub, prepared.ref), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
     return success(told.data, laid.message.trace_id, headers=headers)
@@ -234,13 +249,18 @@ def _items(outcomes: Sequence[Outcome]) -> list[Json]:
     return items
 
 
-def _trace(hub: Hub, prepared: Sequence[Laid | Refused], request: Request) -> str:
+def _trace(hub: Hub, prepared: Prepared, request: Request) -> str:
     """The id that the messages were stored under: an operator who is told it must find them."""
-    return next((one.message.trace_id for one in prepared if isinstance(one, Laid)), None) or trace_of(hub, request)
+    return next((one.message.trace_id for one in prepared.messages if isinstance(one, Laid)), None) or trace_of(hub, request)
 
 
-def _lifetime(hub: Hub, prepared: Sequence[Laid | Refused]) -> tuple[tuple[str, str], ...]:
-    ref = next((one.message.ref for one in prepared if isinstance(one, Laid)), None)
+def _with_lifetime(hub: Hub, ref: Ref | None, refused: Refused) -> Refused:
+    """The refusal with what there is to say of its version's end: whoever is refused reads the answer most closely."""
+    refused.headers += _lifetime(hub, ref)
+    return refused
+
+
+def _lifetime(hub: Hub, ref: Ref | None) -> tuple[tuple[str, str], ...]:
     if ref is None:
         return ()
     emit = hub.catalogs.active().emit(ref.type)

@@ -171,6 +171,15 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
             except ValueError as error:
                 raise Refused(Code.NOT_FOUND, str(error)) from error
 
+    @ops.route("/revision")
+    class OneRevision(MethodView):
+        @ops.response(200, answers.envelope(answers.Revision))
+        def get(self) -> Response:
+            """Which configuration this process goes by, which one is active, and why it refused the active one where it did."""
+            refused = hub.catalogs.refused
+            told: Json = refused.as_json() if refused is not None else None
+            return envelope({"revision": hub.catalogs.active().revision, "active": hub.store.active(), "refused": told})
+
     @ops.route("/systems")
     class Systems(MethodView):
         @ops.response(200, answers.envelope(answers.Systems))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from hub.catalog import Catalog
 from hub.core.adapter import Source
@@ -21,6 +22,8 @@ from hub.main.clock import now
 from hub.settings import BadSetting, Settings
 from hub.vault import VaultError, resolve
 
+Made = TypeVar("Made")
+
 
 class Neighbours:
     """Each system as the hub meets it, by the active revision and the settings: as a target, as a source, and by its settings. Made once per revision."""
@@ -30,32 +33,39 @@ class Neighbours:
         self._catalogs = catalogs
         self._targets: dict[tuple[str, str], LaneTarget | BatchTarget] = {}
         self._values: dict[tuple[str, str], Mapping[str, str]] = {}
-        self._sources: dict[tuple[str, str, str], Source] = {}
+        self._sources: dict[tuple[str, str], Source] = {}
 
     def target(self, name: str) -> LaneTarget | BatchTarget | None:
         catalog = self._catalogs()
         system = catalog.systems.get(name)
         if system is None:
             return None
-        key = (catalog.revision, name)
-        target = self._targets.get(key)
-        if target is None:
-            target = self._targets[key] = make_target(system, self._settings)
-        return target
+        made = self._targets.get((catalog.revision, name))
+        if made is None:
+            made = make_target(system, self._settings)
+            self._targets = _kept(self._targets, catalog.revision) | {(catalog.revision, name): made}
+        return made
 
     def values(self, name: str) -> Mapping[str, str]:
         catalog = self._catalogs()
-        key = (catalog.revision, name)
-        if key not in self._values:
-            self._values[key] = values_of(catalog.systems[name], self._settings)
-        return self._values[key]
+        made = self._values.get((catalog.revision, name))
+        if made is None:
+            made = values_of(catalog.systems[name], self._settings)
+            self._values = _kept(self._values, catalog.revision) | {(catalog.revision, name): made}
+        return made
 
     def source(self, name: str, hook: str) -> Source:
         catalog = self._catalogs()
-        key = (catalog.revision, name, hook)
-        if key not in self._sources:
-            self._sources[key] = make_source(catalog.systems[name], hook, self._settings)
-        return self._sources[key]
+        made = self._sources.get((catalog.revision, f"{name}/{hook}"))
+        if made is None:
+            made = make_source(catalog.systems[name], hook, self._settings)
+            self._sources = _kept(self._sources, catalog.revision) | {(catalog.revision, f"{name}/{hook}"): made}
+        return made
+
+
+def _kept(known: dict[tuple[str, str], Made], revision: str) -> dict[tuple[str, str], Made]:
+    """Only the active revision's are wanted: the others would pile up with each change. A new table, as other threads read the old one."""
+    return {key: made for key, made in known.items() if key[0] == revision}
 
 
 def values_of(system: System, settings: Settings) -> dict[str, str]:

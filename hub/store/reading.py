@@ -205,6 +205,7 @@ def search(
     key: str | None = None,
     name: str | None = None,
     type_: str | None = None,
+    version: int | None = None,
     status: Status | None = None,
     disposition: Disposition | None = None,
     since: datetime | None = None,
@@ -219,6 +220,8 @@ def search(
         query = query.where(message.c.id.in_(keyed if name is None else keyed.where(business_key.c.name == name)))
     if type_ is not None:
         query = query.where(message.c.type == type_)
+    if version is not None:
+        query = query.where(message.c.version == version)
     if disposition is not None:
         query = query.where(message.c.disposition == disposition.value)
     if status is not None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Reason, Why
+from hub.store import capacity
 from hub.store.database import Database, any_of
 from hub.store.documents import dump_why
 
@@ -40,7 +41,7 @@ def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> d
     expiry any more: a person wants it. Per id: why, or `reopened`.
 
     On an ordered key a delivery is not replayed once a later one is delivered, unless `force`: an old state would overwrite a newer one.
-    A second click changes nothing. Source: PROMISES P11, F79, F80.
+    A second click changes nothing. One that was held gives its place in a capacity back: it goes now, because a person says so. Source: PROMISES P11, F79, F80.
     """
 
     def refuse(connection: sa.Connection, row: Any) -> str | None:
@@ -59,7 +60,7 @@ def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> d
 
 
 def cancel(database: Database, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-    """Ends deliveries that are not on the way, for good. Per id: why not, or `cancelled`."""
+    """Ends deliveries that are not on the way, for good; a held one's place in a capacity is given back. Per id: why not, or `cancelled`."""
 
     def refuse(_connection: sa.Connection, row: Any) -> str | None:
         if Status.CANCELLED in TRANSITIONS[Status(row.status)]:
@@ -79,6 +80,7 @@ def _change(
     done: str,
 ) -> dict[str, str]:
     def work(connection: sa.Connection) -> dict[str, str]:
+        capacity.lock_of(database, connection, ids, database.clock(connection))
         # The clock after the locks: what is replayed is due from the moment that it is really ours to change.
         rows = {row.id: row for row in connection.execute(_LOCK[database.is_postgresql], {"ids": database.listing(list(dict.fromkeys(ids)))})}
         now = database.clock(connection)
@@ -89,6 +91,7 @@ def _change(
         changed = [{**given, "id": id_, "status": rows[id_].status, "now": now} for id_, answer in answers.items() if answer == done]
         if changed:
             connection.execute(statement, changed)
+            capacity.give_back(database, connection, [row["id"] for row in changed], now)
         return answers
 
     return database.write(work) if ids else {}

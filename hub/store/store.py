@@ -10,7 +10,7 @@ from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt, Ref
-from hub.store import add, breakers, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
+from hub.store import add, breakers, capacity, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
@@ -27,6 +27,7 @@ class Search(TypedDict, total=False):
     key: str | None
     name: str | None
     type_: str | None
+    version: int | None
     status: Status | None
     disposition: Disposition | None
     since: datetime | None
@@ -97,6 +98,9 @@ class Store:
 
     def lapse(self, limit: int = 1_000) -> int:
         return waiting.lapse(self._database, limit)
+
+    def prune_windows(self, limit: int = 1_000, margin: timedelta = capacity.MARGIN) -> int:
+        return capacity.prune(self._database, limit, margin)
 
     def add_usage(self, batch: Sequence[Used]) -> None:
         usage.add_usage(self._database, batch)

@@ -256,6 +256,19 @@ capacity = sa.Table(
     sa.Column("key", Text, primary_key=True),
     sa.Column("window_at", Instant, primary_key=True),
     sa.Column("used", sa.Integer, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),  # from then on nobody looks at it, and it is pruned
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_capacity_ends", capacity.c.ends_at)
+
+# Which place a held delivery has been given: what ends it before its hour gives the place back, by taking this row away.
+place = sa.Table(
+    "place",
+    metadata,
+    sa.Column("delivery_id", Text, primary_key=True),
+    sa.Column("route", Text, nullable=False),
+    sa.Column("key", Text, nullable=False),
+    sa.Column("window_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

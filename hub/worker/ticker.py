@@ -30,6 +30,7 @@ class Ticker:
         """Ends it; what was counted and not written yet is written."""
         self._stopping.set()
         self._thread.join(seconds)
+        self._hub.noting.drain(seconds)
         self._attempt("usage.unwritten", lambda: self._hub.usage.flush(self._hub.store))
 
     def sign_off(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hub.catalog import load
 from hub.catalog.scaffold import init
-from hub.core.explaining import split
+from hub.core.explaining import outline
 from hub.core.message import Ref
 from hub.flow.explain import explain_message
 from tests.support.hubs import HubProcess
@@ -43,18 +43,22 @@ def explained(folder, payload=ORDER, **named):
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "parts", "shape"),
     [
-        ("a = 1", ["a = 1"]),
-        ("a = 1 and b", ["a = 1", "b"]),
-        ("(a = 1 or b) and $not(c and d)", ["a = 1", "b", "$not(c and d)"]),
-        ("((a))", ["a"]),
-        ("(a).b and c", ["(a).b", "c"]),
-        ("'x and y' = a", ["'x and y' = a"]),
+        ("a = 1", ["a = 1"], "1"),
+        ("a = 1 and b", ["a = 1", "b"], "1 and 2"),
+        ("(a = 1 or b) and $not(c and d)", ["a = 1", "b", "$not(c and d)"], "(1 or 2) and 3"),
+        ("((a))", ["a"], "1"),
+        ("((a or b))", ["a", "b"], "(1 or 2)"),
+        ("(a).b and c", ["(a).b", "c"], "1 and 2"),
+        ("'x and y' = a", ["'x and y' = a"], "1"),
+        ("a = 'X' and b or a = 'X' and c", ["a = 'X'", "b", "c"], "1 and 2 or 1 and 3"),
+        ("a = = 1", ["a = = 1"], "1"),
     ],
 )
-def test_a_condition_falls_into_its_parts(text, parts):
-    assert split(text) == parts
+def test_a_condition_falls_into_its_parts_each_said_once(text, parts, shape):
+    found = outline(text)
+    assert (list(found.parts), found.shape) == (parts, shape)
 
 
 def test_each_part_is_told_with_what_it_looked_at(workspace):
@@ -102,5 +106,8 @@ def test_the_command_explains_what_was_never_sent(workspace, tmp_path):
     code, out, _ = hub.run("explain", "shop/order.placed@1", str(sample))
     assert code == 0
     assert "items.quantity = 3" in out
-    assert "The nearest miss: small" in out
+    assert "The nearest miss: small when, by 1" in out
+    # And each constant is said once, however often its condition is named
+    assert [out.count(text) for text in ('SO-7"', "SO-8", "> 5", '"X"')] == [1, 1, 1, 1]
+    assert "small when: 1 and (2 or 3) does not hold" in out
     assert hub.json("explain", "shop/order.placed@1", str(sample))["nearest"]["route"] == "small"

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from hub import catalog
 from hub.catalog.revision import hash_of, read_files
 from hub.cli.watch import Watch
-from hub.core.errors import BadWorkspace
-from hub.flow.revisions import apply
+from hub.core.errors import BadWorkspace, StoreBusy
+from hub.flow.plan import apply
 from hub.store import open_store
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.waiting import wait_until
@@ -148,3 +149,69 @@ def test_watch_outlives_a_folder_that_goes_away_under_its_look(workspace, store,
         wait_until(lambda: seen, what="the new configuration")
     finally:
         watch.stop()
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_watch_applies_exactly_what_it_judged_and_then_what_came_meanwhile(workspace, store):
+    # Given an editor that saves again, faulty, at the moment in which the first save is applied
+    apply(store, workspace)
+    routes = workspace / "routes.yaml"
+    sound = routes.read_text("utf-8")
+    saved = sound.replace("timeout: 5s", "timeout: 6s")
+    keep, seen = store.save_revision, []
+
+    def keep_late(hash_, files):
+        routes.write_text(sound.replace("timeout: 5s", "timeout: 7s"), "utf-8")
+        store.save_revision = keep
+        keep(hash_, files)
+
+    look_once = threading.Event()
+    judged = {}
+
+    class Slow(Watch):
+        def _apply(self, now):
+            if not look_once.is_set():
+                look_once.set()
+                judged.update(now.files)
+                routes.write_text("half a fi", "utf-8")
+            return super()._apply(now)
+
+    watch = Slow(store, workspace, seen.append)
+    try:
+        routes.write_text(saved, "utf-8")
+        # Then the first save is active as it was looked at, whatever stands in the file by now
+        wait_until(lambda: seen, what="the first configuration")
+        assert (seen, judged["routes.yaml"]) == ([hash_of(judged)], saved)
+        # And the save that came meanwhile is applied when it is whole
+        store.save_revision = keep_late
+        routes.write_text(sound.replace("timeout: 5s", "timeout: 8s"), "utf-8")
+        wait_until(lambda: len(seen) == 3, what="the third configuration")
+        assert "timeout: 7s" in store.revision(store.active())["routes.yaml"]
+    finally:
+        watch.stop()
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_watch_tries_again_when_the_store_was_busy(workspace, store, capsys):
+    known = catalog.read(workspace)
+    apply(store, known)
+    activate, tries = store.activate, []
+
+    def busy_twice(*given, **named):
+        tries.append(1)
+        if len(tries) < 3:
+            raise StoreBusy("The store is busy.")
+        activate(*given, **named)
+
+    store.activate = busy_twice
+    seen = []
+    # Given a save before the watch began, which it knows of all the same
+    routes = workspace / "routes.yaml"
+    routes.write_text(routes.read_text("utf-8").replace("timeout: 5s", "timeout: 6s"), "utf-8")
+    watch = Watch(store, workspace, seen.append, known=known)
+    try:
+        wait_until(lambda: seen, what="the new configuration")
+    finally:
+        watch.stop()
+    assert (len(tries), store.active()) == (3, seen[0])
+    assert capsys.readouterr().out.count("tried again") <= 1

@@ -79,6 +79,39 @@ def test_a_deprecated_version_says_when_it_ends_and_what_comes_after(start):
     assert answer.headers["link"] == '</api/v2/shop/order.placed>; rel="successor-version"'
 
 
+ENDS = {
+    "deprecation": "@1780272000",
+    "sunset": "Tue, 01 Dec 2026 00:00:00 GMT",
+    "link": '</api/v2/shop/order.placed>; rel="successor-version"',
+}
+
+
+@one_sqlite
+def test_a_refused_post_under_a_deprecated_version_is_told_too(start):
+    hub = start()
+    caller = hub.caller("shop")
+    made = hub.json("key", "create", "old", "--system", "shop", "--pin", "shop/order.placed=1")
+    pinned = type(caller)(hub.url, made["key"], made["secret"])
+    bad, twice = b'{"orderNo": 1}', b'{"orderNo":"S","items":[{"sku":"A","quantity":1},{"sku":"A","quantity":1}]}'
+    assert caller.post("/api/v1/shop/order.placed", old_order(1), "once").status_code == 202
+
+    def ends(answer):
+        return answer.status_code, {name: answer.headers[name] for name in ENDS if name in answer.headers}
+
+    # By the contract, by its rules, by the decoder, by a key that was used; single and whole batches, and those in part
+    assert ends(caller.post("/api/v1/shop/order.placed", bad, "m1")) == (422, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed", twice, "m2")) == (422, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed", b"{", "m3")) == (400, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed", old_order(2), "once")) == (422, ENDS)
+    assert ends(pinned.post(PATH, bad, "m4", accept="application/problem+json")) == (422, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed/batch", b"[%b]" % bad, "m5")) == (422, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed/batch", b"[]", "m6")) == (422, ENDS)
+    assert ends(caller.post("/api/v1/shop/order.placed/batch", b"[%b,%b]" % (bad, old_order(3)), "m7")) == (202, ENDS)
+    # Not of the current version, and nothing to whoever is not known
+    assert ends(caller.post("/api/v2/shop/order.placed", bad, "m8")) == (422, {})
+    assert ends(type(caller)(hub.url, caller.key, "wrong").post("/api/v1/shop/order.placed", bad, "m9")) == (401, {})
+
+
 @one_sqlite
 @pytest.mark.parametrize(
     ("state", "status", "code", "word"), [("retired", 410, 41000, "version 2"), ("draft", 404, 40400, "is a draft"), ("shadow", 404, 40400, "is a shadow")]

@@ -201,7 +201,8 @@ def test_a_process_that_cannot_load_keeps_the_old_one_and_says_so(workspace, sto
     store.save_revision("f" * 64, {"routes.yaml": "version: 9\n"})
     store.activate("f" * 64)
     assert not running.refresh()
-    assert (running.active().revision, running.refused) == (first, "f" * 64)
+    assert (running.active().revision, running.refused.revision) == (first, "f" * 64)
+    assert "routes.yaml" in running.refused.reason
     store.activate(first)
     running.refresh()
     assert running.refused is None

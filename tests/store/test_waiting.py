@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
+import sqlalchemy as sa
 
 from hub.core.delivery import Bundle, Dead, Priority, Retry, Slot, Status
 from hub.core.errors import Reason, Why
 from hub.core.windows import quota
 from hub.store import open_store
+from hub.store.tables import EPOCH
 from tests.support.making import claim, laid, seen, settled
 
 SOON, LATE = timedelta(milliseconds=300), timedelta(hours=1)
@@ -196,6 +198,109 @@ def test_two_processes_give_each_place_once(store, store_url):
     windows = Counter(store.delivery(one.deliveries[0].id).release_at for batch in batches for one in batch)
     assert sum(windows.values()) == 100
     assert max(windows.values()) == 5
+
+
+def places(store):
+    """What is given away of each window that is there, in turn; the rows that are locks left out."""
+    query = sa.text("SELECT used FROM capacity WHERE used > 0 OR window_at <> :lock ORDER BY route, key, window_at")
+    lock = EPOCH if store._database.is_postgresql else 0
+    return store._database.read(lambda connection: connection.execute(query, {"lock": lock}).scalars().all())
+
+
+def rows(store):
+    return store._database.read(lambda connection: [connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar() for name in ("capacity", "place")])
+
+
+def test_a_held_delivery_that_is_cancelled_gives_its_place_back_once(store):
+    # Given room for one a day, and three that wait for it
+    three = [planned(slot=slot(1)) for _ in range(3)]
+    store.add(three)
+    assert places(store) == [1, 1, 1]
+    starts = [store.delivery(one.deliveries[0].id).release_at for one in three]
+    # When the second is cancelled, twice, then its place is there once more, and the next one gets it
+    for _ in range(2):
+        store.cancel([three[1].deliveries[0].id], by="op", why="sold out")
+        assert places(store) == [1, 0, 1]
+    after_it, last = planned(slot=slot(1)), planned(slot=slot(1))
+    store.add([after_it])
+    store.add([last])
+    assert store.delivery(after_it.deliveries[0].id).release_at == starts[1]
+    assert store.delivery(last.deliveries[0].id).release_at > starts[2]
+
+
+def test_what_lapses_or_is_sent_early_gives_its_place_back_too(store):
+    now, lapsing, early = planned(slot=slot(1)), planned(slot=slot(1), expires_at=after(SOON)), planned(slot=slot(1))
+    store.add([now, lapsing, early])
+    assert until(store.lapse) == 1
+    assert places(store) == [1, 0, 1]
+    store.reopen([early.deliveries[0].id], by="op")
+    assert places(store) == [1, 0, 0]
+    # And nothing is given back of what is under way, or was delivered
+    store.cancel([early.deliveries[0].id], by="op", why="no")
+    store.cancel([now.deliveries[0].id], by="op", why="no")
+    assert places(store) == [1, 0, 0]
+    assert rows(store)[1] == 0
+
+
+def test_a_place_whose_hour_has_come_is_used(store):
+    over, later = [planned(slot=slot(1, unit="second"), hold_until=after(SOON * number)) for number in (1, 1)]
+    store.add([over, later])
+    until(store.release)
+    until(lambda: (store.release(), rows(store)[1] == 0)[1])
+    before = places(store)
+    store.cancel([one.deliveries[0].id for one in (over, later)], by="op", why="no")
+    assert places(store) == before
+
+
+def test_windows_that_are_over_are_pruned_and_no_other(store):
+    # Given windows that are over, one that runs, and one to come
+    store.add([planned(slot=slot(1, key="S", unit="second")) for _ in range(2)])
+    store.add([planned(slot=slot(1, key="D")) for _ in range(2)])
+    assert store.prune_windows() == 0
+    assert rows(store) == [6, 2]
+    until(lambda: (store.prune_windows(margin=timedelta(0)), rows(store)[0] == 4)[1])
+    # Then the day's places are still taken: the third one goes the day after tomorrow
+    third = planned(slot=slot(1, key="D"))
+    store.add([third])
+    today = quota("1/day").window(datetime.now(UTC))
+    assert (store.delivery(third.deliveries[0].id).release_at - today).days == 2
+    # And locks that nobody takes go as well, and come again with the next delivery
+    assert store.prune_windows(margin=timedelta(days=-1, seconds=-1)) == 3
+    store.add([planned(slot=slot(1, key="S", unit="second"))])
+
+
+def test_a_window_is_kept_for_the_longest_unit_that_begins_with_it(store):
+    # Given a capacity per day that became one per hour, with a place in each for the same midnight
+    midnight = quota("1/day").next(quota("1/day").window(datetime.now(UTC)))
+    for unit in ("day", "hour"):
+        store.add([planned(slot=slot(5, unit=unit), hold_until=midnight)])
+    assert places(store) == [2]
+    sql = sa.text("SELECT ends_at FROM capacity WHERE used > 0")
+    ends = store._database.read(lambda connection: connection.execute(sql).scalar())
+    assert store._database.instant(ends) == midnight + timedelta(days=1)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_cancelling_and_adding_at_once_loses_no_place_and_gives_none_twice(store, store_url, turn):
+    # Given forty that wait for room for two an hour, when half are cancelled by two people at once while others come
+    other = open_store(store_url) if store_url.startswith("postgresql") else store
+    waiting = [planned(slot=slot(2, unit="hour")) for _ in range(40)]
+    store.add(waiting)
+    ids = [one.deliveries[0].id for one in waiting if store.delivery(one.deliveries[0].id).release_at is not None][::2]
+    later = [[planned(slot=slot(2, unit="hour")) for _ in range(5)] for _ in range(4)]
+    threads = [Thread(target=who.cancel, args=(ids[start:],), kwargs={"by": "op", "why": "no"}) for who in (store, other) for start in (0, 3)]
+    threads += [Thread(target=(other if number % 2 else store).add, args=(batch,)) for number, batch in enumerate(later)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if other is not store:
+        other.close()
+    # Then as many places are taken as deliveries have one, and no window has more than two
+    alive = [line for one in (*waiting, *(one for batch in later for one in batch)) for line in lines(store, one) if line.status is not Status.CANCELLED]
+    assert len(alive) == 60 - len(ids)
+    assert sum(places(store)) == len(alive)
+    assert max(places(store)) == 2
 
 
 def bundle(size, within, name="stock"):

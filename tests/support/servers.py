@@ -14,7 +14,7 @@ from granian.server.embed import Server
 from hub import settings as settings_table
 from hub.cli.keys import make_key
 from hub.flow.hub import Hub
-from hub.flow.revisions import apply
+from hub.flow.plan import apply
 from hub.http.app import make_app
 from hub.http.front import Front
 from hub.main import open_vault, running

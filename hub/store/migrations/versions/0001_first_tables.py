@@ -76,9 +76,11 @@ def upgrade() -> None:
         sa.Column("key", Text, nullable=False),
         sa.Column("window_at", Instant, nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("ends_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("route", "key", "window_at", name=op.f("pk_capacity")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_capacity_ends", "capacity", ["ends_at"], unique=False)
     op.create_table(
         "caller_key",
         sa.Column("id", Text, nullable=False),
@@ -290,6 +292,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "place",
+        sa.Column("delivery_id", Text, nullable=False),
+        sa.Column("route", Text, nullable=False),
+        sa.Column("key", Text, nullable=False),
+        sa.Column("window_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_place")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "revision",
         sa.Column("hash", Text, nullable=False),
         sa.Column("files", sa.LargeBinary(), nullable=False),
@@ -318,6 +329,7 @@ def downgrade() -> None:
     op.drop_table("worker_sign")
     op.drop_table("revision")
     op.drop_table("origin")
+    op.drop_table("place")
     op.drop_table("order_key")
     op.drop_table("message")
     op.drop_table("lookup")
