@@ -8,8 +8,8 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import read_yaml
 from hub.catalog.findings import Findings
 from hub.catalog.system import live
-from hub.core.compat import compare
-from hub.core.effects import Change, Effect
+from hub.core.compat import Change, compare
+from hub.core.effects import Effect
 from hub.core.message import Ref
 from hub.core.system import Accept, Emit
 
