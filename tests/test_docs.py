@@ -10,12 +10,15 @@ import pytest
 
 from hub.catalog import check
 from hub.catalog.codes import MEANING
+from hub.catalog.hooks import HOOK, SCHEME
 from hub.catalog.scaffold import init
 from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
+from hub.core.scheme import ALGORITHMS, ENCODINGS, STAMPS
 from hub.settings import TABLE
 from hub.store import tables
+from tests.support.foreign import foreign_workspace
 from tests.support.hubs import HubProcess
 
 ROOT = Path(__file__).parent.parent
@@ -93,3 +96,21 @@ def test_every_route_in_the_page_passes_the_check(tmp_path, block):
     init(tmp_path)
     (tmp_path / "routes.yaml").write_text("version: 1\n" + block, "utf-8")
     assert [finding for finding in check(tmp_path) if finding.level == "error"] == []
+
+
+def test_the_page_on_hooks_says_what_works(tmp_path):
+    """Its hook stands in a workspace's own file, and its mapping in the place of the one that is there."""
+    hooks, mapping = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/hooks.md").read_text("utf-8"), re.DOTALL)
+    folder = foreign_workspace(tmp_path)
+    system = folder / "adapters/carrier/system.yaml"
+    text = system.read_text("utf-8")
+    start, end = text.index("hooks:\n"), text.index("  topics:\n")
+    system.write_text(text[:start] + hooks + text[end:], "utf-8")
+    (folder / "mappings/pushed--track-event.yaml").write_text(mapping, "utf-8")
+    assert [finding.text for finding in check(folder) if finding.level == "error"] == []
+
+
+def test_the_page_on_hooks_tells_every_key_and_word():
+    text = (ROOT / "docs/hooks.md").read_text("utf-8")
+    words = [*ALGORITHMS, *ENCODINGS, *STAMPS, *SCHEME.keys, *HOOK.keys]
+    assert [word for word in words if f"`{word}`" not in text and f"`{word}: " not in text and f"`read.{word}" not in text] == []

@@ -79,6 +79,9 @@ _FIX = {"peers": "[203.0.113.0/24]", "issuer": "https://id.example", "token_url"
 def inbound(row: dict[str, Any], settings: Mapping[str, Setting], document: Document, findings: Findings) -> Inbound:
     at: Path = ("auth", "inbound")
     word, declared = _read(row, at, document, findings, default="hub-signature")
+    if row.get("form") == "legacy":
+        text = "the legacy form has no HMAC, no id, and nothing between its parts"
+        findings.add(document.file, document.place((*at, "form")), Check.WEAK_PROOF, text, "give out keys of the default form, and take it out")
     if declared is not None:
         missing = sorted((declared.words | ({"secret"} if declared.needs_secret else set())) - settings.keys())
         if missing:

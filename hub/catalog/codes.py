@@ -80,6 +80,7 @@ class Check(StrEnum):
     UNREACHED = "W804"
     NOTHING_IGNORED = "W805"
     NO_UPGRADE = "W806"
+    WEAK_PROOF = "W807"
 
 
 MEANING: dict[Check, str] = {
@@ -155,4 +156,5 @@ MEANING: dict[Check, str] = {
     Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
+    Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves the body out.",
 }

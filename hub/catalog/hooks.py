@@ -161,12 +161,24 @@ def judge(document: Document, system: System, systems: Mapping[str, System], fin
                 continue
             there = (*at, "read", index, "emit")
             _judge_emit(read_.emit, systems, document, there, findings)
+        _judge_proof(document, hook, (*at, "verify"), findings)
         missing = sorted(settings_of(hook) - system.settings.keys())
         if missing:
             fix = f'settings: {{{missing[0]}: {{help: "…", secret: true}}}}'
             findings.add(
                 document.file, document.place((*at, "verify")), Check.MISSING_KEY, f"the scheme wants the setting {missing[0]}, which is not there", fix
             )
+
+
+def _judge_proof(document: Document, hook: Hook, at: Path, findings: Findings) -> None:
+    if hook.scheme is None or hook.peers:
+        return
+    if hook.scheme.alg == "none":
+        text = f"anybody who knows the address may send to {hook.name}"
+        findings.add(document.file, document.place(at), Check.WEAK_PROOF, text, "add peers: [203.0.113.0/24], and give the hook a name that nobody guesses")
+    elif not hook.scheme.has_body and any(read.emit is not None for read in hook.reads):
+        text = f"the signature of {hook.name} leaves the body out: whoever saw one request may send another body"
+        findings.add(document.file, document.place(at), Check.WEAK_PROOF, text, "put {body} into over if the partner can, or add peers:")
 
 
 def _judge_emit(ref: Ref, systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:

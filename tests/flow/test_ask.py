@@ -199,3 +199,64 @@ def test_a_wrong_sync_route_is_a_finding(tmp_path, sink, sound, broken, word):
     routes.write_text(routes.read_text("utf-8").replace(sound, broken), "utf-8")
     [found] = check(folder)
     assert word in f"{found.text} {found.fix}"
+
+
+QUESTION = """\
+{"type": "object", "additionalProperties": false, "required": ["sku"],
+ "properties": {"sku": {"type": "string", "maxLength": 40}, "limit": {"type": "integer", "maximum": 100}}}
+"""
+ASKED = """\
+  stock.query:
+    about: How much of it is there?
+    versions: {1: {state: current}}
+    get: true
+"""
+ANSWERED = """\
+  stock.look:
+    about: How much of it is there?
+    versions: {1: {state: current}}
+    call: GET /stock
+"""
+READ = """\
+  stock-read:
+    about: The shop asks the warehouse by GET.
+    owner: fulfilment
+    mode: sync
+    from: shop/stock.query
+    deadline: 1s
+    to: [warehouse/stock.look@1]
+"""
+
+
+def test_a_question_may_be_asked_by_get(tmp_path, sink, store_url):
+    folder = workspace(tmp_path, sink, route=ROUTE + READ)
+    for name, old, message, text in (("shop", "auth:\n", "stock.query", ASKED), ("warehouse", "auth:\n", "stock.look", ANSWERED.replace("GET", "POST"))):
+        system = folder / "adapters" / name / "system.yaml"
+        system.write_text(system.read_text("utf-8").replace(old, text + old, 1), "utf-8")
+        (folder / "adapters" / name / "contracts" / f"{message}.v1.json").write_text(QUESTION, "utf-8")
+    mapping = "from: shop/stock.query@1\nto: warehouse/stock.look@1\nfields: {sku: sku, limit: limit}\n"
+    (folder / "mappings" / "shop.stock.query.v1--warehouse.stock.look.v1.yaml").write_text(mapping, "utf-8")
+    assert [finding.text for finding in check(folder) if finding.level == "error"] == []
+    hub = HubProcess(folder, store_url).start()
+    try:
+        caller = hub.caller("shop")
+        answer = caller.get("/api/v1/shop/stock.query?sku=S%2F1&limit=5", "q1")
+        assert (answer.status_code, sorted(answer.json()["data"])) == (200, ["available"])
+        assert json.loads(sink.requests[-1][2]) == {"sku": "S/1", "limit": 5}
+        assert line(hub, answer)["status"] == "delivered"
+        again = caller.get("/api/v1/shop/stock.query?sku=S%2F1&limit=5", "q1")
+        assert (again.status_code, len(sink.requests)) == (200, 1)
+        wrong = [
+            (caller.get("/api/v1/shop/stock.query?sku=S%2F2", "q1"), 422, 42202),  # a copied signature with another question
+            (caller.get("/api/v1/shop/stock.query?limit=many&sku=S", "q2"), 422, 42200),
+            (caller.get("/api/v1/shop/stock.query?limit=5", "q3"), 422, 42200),
+            (caller.get("/api/v1/shop/stock.query?sku=S&sku=T", "q4"), 400, 40008),
+            (caller.get("/api/v1/shop/order.placed?orderNo=1", "q5"), 405, 40500),
+            (caller.get("/api/v1/shop/stock.nothing", "q6"), 404, 40400),
+            (requests.get(hub.url + "/api/v1/shop/stock.query?sku=S", timeout=10), 401, 40100),
+        ]
+        assert [(one.status_code, one.json()["code"]) for one, *_ in wrong] == [tuple(rest) for _, *rest in wrong]
+        assert wrong[1][0].json()["details"][0]["pointer"] == "/limit"
+        assert len(sink.requests) == 1
+    finally:
+        hub.stop()
