@@ -28,7 +28,7 @@ def asyncapi(systems: Iterable[System], *, title: str, version: str, examples: E
             "channel": {"$ref": f"#/channels/{name}"},
             "summary": offer.about,
             "tags": [{"name": offer.ref.system, "description": offer.system.title}],
-            "bindings": {"http": {"method": _method(offer)}},
+            "bindings": _binding(offer),
             "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
         }
     return {
@@ -63,17 +63,23 @@ def _traits(offer: Offer) -> list[str]:
 
 def _channel(offer: Offer) -> Json:
     ref, message = offer.ref, offer.message
-    address = message.path if isinstance(message, Accept) and message.path else f"/api/v{ref.version}/{ref.type}"
-    return {
-        "address": address,
+    told: dict[str, Json] = {
         "title": str(ref),
-        "description": f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime,
         "messages": {offer.name: {"$ref": f"#/components/messages/{offer.name}"}},
     }
+    if isinstance(message, Accept) and message.publish is not None:
+        exchange: dict[str, Json] = {"name": message.publish.exchange, "type": message.publish.kind, "durable": message.publish.durable}
+        about = f"An exchange of the system's own broker; the route says the topic. {offer.lifetime}"
+        return {"address": message.publish.exchange, "description": about, "bindings": {"amqp": {"is": "routingKey", "exchange": exchange}}, **told}
+    address = message.path if isinstance(message, Accept) and message.path else f"/api/v{ref.version}/{ref.type}"
+    about = f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime
+    return {"address": address, "description": about, **told}
 
 
-def _method(offer: Offer) -> str:
-    return offer.message.method if isinstance(offer.message, Accept) else "POST"
+def _binding(offer: Offer) -> Json:
+    if isinstance(offer.message, Accept):
+        return {"amqp": {"deliveryMode": 2, "mandatory": True}} if offer.message.publish is not None else {"http": {"method": offer.message.method}}
+    return {"http": {"method": "POST"}}
 
 
 def _trait(about: str, headers: dict[str, Json], *, required: bool) -> Json:

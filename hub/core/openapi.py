@@ -5,13 +5,16 @@ Everything that many operations share stands once, in the components.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from hub.core import json, proofs, responses
 from hub.core.interface import Examples, Offer, called, posted
 from hub.core.message import Json
-from hub.core.system import Accept, System
+from hub.core.query import MAX_STEPS
+from hub.core.system import Accept, Emit, System
+from hub.core.types import MISSING, Shape, field_of, names_of, of_schema, required_of
 
 MAX_BATCH = 10_000
 _ABOUT = """\
@@ -41,6 +44,8 @@ def openapi(systems: Iterable[System], *, title: str, version: str, examples: Ex
         paths |= _paths(f"/api/{offers[0].ref.type}", offers, max_batch, is_versioned=False)
     webhooks: dict[str, Json] = {}
     for offer in called(known, examples):
+        if isinstance(offer.message, Accept) and offer.message.publish is not None:
+            continue  # it goes to an exchange: AsyncAPI tells of it
         schemas[offer.name] = offer.schema
         webhooks[str(offer.ref)] = _webhook(offer)
     if paths:
@@ -65,8 +70,9 @@ def openapi(systems: Iterable[System], *, title: str, version: str, examples: Ex
 
 
 def _paths(path: str, offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
+    question = offers[-1].message if isinstance(offers[-1].message, Emit) and offers[-1].message.get else None
     return {
-        path: {"post": _post(offers, is_versioned=is_versioned)},
+        path: {**({"get": _get(offers, is_versioned=is_versioned)} if question else {}), "post": _post(offers, is_versioned=is_versioned)},
         f"{path}/batch": {"post": _batch(offers, max_batch, is_versioned=is_versioned)},
     }
 
@@ -105,6 +111,39 @@ def _post(offers: Sequence[Offer], *, is_versioned: bool) -> dict[str, Json]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of(offers), "examples": _examples(offers)}}},
         "responses": {"200": ok, "202": stored | ({"headers": ending} if ending else {}), **responses.refusals()},
     }
+
+
+def _get(offers: Sequence[Offer], *, is_versioned: bool) -> dict[str, Json]:
+    """The same as a question, its fields in the query: a comma parts a list, a dot goes into an object."""
+    head = _head(offers, is_versioned=is_versioned)
+    shared = [one for one in _listed(head["parameters"]) if one != _shared("ContentEncoding")]
+    ok: dict[str, Json] = {
+        "description": "The target's answer.",
+        "headers": {**responses.exchange_headers(), **_ending(offers)},
+        "content": responses.content("Answer"),
+    }
+    return {
+        **head,
+        "operationId": str(head["operationId"]).replace("post-", "get-", 1),
+        "parameters": [*shared, *_query(of_schema(offers[-1].contract.schema), offers[-1].schema, "")],
+        "responses": {"200": ok, **responses.refusals()},
+    }
+
+
+def _query(shape: Shape, schema: Any, before: str, depth: int = 0) -> Iterator[Json]:
+    """A parameter for each field that is a value or a list of them; objects are gone into."""
+    required = required_of(shape)
+    properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    for name in sorted(names_of(shape)):
+        inner = field_of(shape, name)
+        there = properties.get(name) if isinstance(properties, dict) else None
+        if inner.kinds is not None and "object" in inner.kinds:
+            if depth < MAX_STEPS:
+                yield from _query(inner, there, f"{before}{name}.", depth + 1)
+            continue
+        kinds = sorted((inner.kinds or frozenset({"string"})) - {MISSING})
+        made: dict[str, Json] = dict(there) if isinstance(there, dict) and "$ref" not in there else {"type": kinds[0] if len(kinds) == 1 else list[Json](kinds)}
+        yield {"name": f"{before}{name}", "in": "query", "required": name in required and not before, "style": "form", "explode": False, "schema": made}
 
 
 def _batch(offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
@@ -168,6 +207,10 @@ def _ending(offers: Sequence[Offer]) -> dict[str, Json]:
         sunset=any(offer.version.sunset for offer in old),
         successor=any(offer.successor is not None for offer in old),
     )
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _shared(name: str) -> Json:

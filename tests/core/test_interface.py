@@ -6,6 +6,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub.catalog import load
+from hub.catalog.scaffold import init
 from hub.cli.interfaces import _samples
 from hub.core.asyncapi import asyncapi
 from hub.core.codes import MEANINGS
@@ -213,3 +214,55 @@ def test_headers_of_messages_stand_once_as_traits(two_versions):
     # Merged as JSON Merge Patch says a list replaces a list: in each message one trait alone may require headers
     for names in named.values():
         assert sum("required" in traits[name]["headers"] for name in names) <= 1
+
+
+INBOUND = {
+    "hmac": "{scheme: hmac}",
+    "api-key": "{scheme: api-key}",
+    "oauth2": "{scheme: oauth2, issuer: https://id.example, audience: hub, jwks: https://id.example/jwks, scope: orders.write}",
+    "mtls": '{scheme: mtls, certificates: ["' + "ab" * 32 + '"]}',
+    "declared": '{scheme: {alg: hmac-sha256, encode: hex, over: "{timestamp}.{body}", at: header:X-Sign, tolerance: 5m}}',
+    "in the body": '{scheme: {alg: md5, encode: hex, over: "{body}{secret}", at: json:sign}}',
+    "none": "{scheme: none, peers: [203.0.113.0/24]}",
+}
+OUTBOUND = {
+    "hmac": "{scheme: hmac, secret: env:S}",
+    "api-key": "{scheme: api-key, key: env:K, at: query:key}",
+    "oauth2": "{scheme: oauth2, token_url: https://id.example/token, key: env:K, secret: env:S}",
+    "mtls": "{scheme: mtls, certificate: file:/c.pem, key: file:/k.pem}",
+    "declared": '{scheme: {alg: hmac-sha256, encode: hex, over: "{timestamp}.{body}", at: header:X-Sign, tolerance: 5m}, secret: env:S}',
+    "none": "{scheme: none}",
+}
+
+
+def with_proofs(folder, inbound, outbound):
+    init(folder)
+    for name, old, new in (("shop", "inbound:  {scheme: hub-signature}", inbound), ("warehouse", "outbound: {scheme: none}", outbound)):
+        system = folder / "adapters" / name / "system.yaml"
+        text = system.read_text("utf-8").replace(old, new).replace("inbound: {scheme: hub-signature}", inbound)
+        if name == "shop":
+            text = text.replace("    dedupe_by: [orderNo]\n", "    dedupe_by: [orderNo]\n    get: true\n")
+            text += "settings:\n  secret: {help: What it signs with, secret: true}\n"
+        system.write_text(text, "utf-8")
+    routes = folder / "routes.yaml"
+    routes.write_text(routes.read_text("utf-8").replace("    from: shop", "    mode: sync\n    deadline: 1s\n    from: shop"), "utf-8")
+    return list(load(folder).systems.values())
+
+
+@pytest.mark.parametrize("way", INBOUND)
+def test_however_a_system_is_proven_its_documents_are_valid_and_say_so(tmp_path, way):
+    systems = with_proofs(tmp_path / "workspace", f"inbound: {INBOUND[way]}", f"outbound: {OUTBOUND.get(way, OUTBOUND['none'])}")
+    document = plain(openapi(systems, title="Crossdock", version="1"))
+    OpenAPIV31SpecValidator(document).validate()
+    post, get = (document["paths"]["/api/v1/shop/order.placed"][method] for method in ("post", "get"))
+    assert post["security"] == get["security"]
+    known = document["components"]["securitySchemes"]
+    assert all(name in known for one in post["security"] for name in one)
+    assert bool(post["security"]) == (way != "none")
+    called = document["webhooks"]["warehouse/order.create@1"]["post"]["security"]
+    assert all(name in known for one in called for name in one)
+    assert [(one["name"], one["in"], one["required"]) for one in get["parameters"] if one.get("in") == "query"] == [
+        ("items", "query", True),
+        ("orderNo", "query", True),
+    ]
+    asyncapi(systems, title="Crossdock", version="1")
