@@ -25,6 +25,7 @@ from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
+from hub.flow.keep import check_keeping
 from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
@@ -39,6 +40,7 @@ from hub.store import GroupCommit, Store, open_store
 from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
+from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
 from hub.worker.ticker import Ticker
 
@@ -89,6 +91,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
     """
     catalogs = Revisions(store)
     check_secrets(catalogs.active(), settings)
+    check_keeping(settings, catalogs.active())
     bell = EmbeddedBell()
     commit = GroupCommit(store, bell.ring)
     neighbours = Neighbours(settings, catalogs.active)
@@ -125,7 +128,10 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
     with open_serving(settings, writer=True) as store, running(settings, store) as made:
         loop = Loop(made.hub, made.bell, made.sender) if work else None
         ticker = Ticker(made.hub, works=work)
+        keeper = Keeper(made.hub) if work else None
         ticker.start()
+        if keeper is not None:
+            keeper.start()
         if loop is not None:
             loop.start()
         try:
@@ -139,6 +145,8 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
                 ready(made)
                 stopped.wait()
         finally:
+            if keeper is not None:
+                keeper.stop(settings.grace)
             ended = loop is None or loop.stop(settings.grace)
             ticker.stop(settings.grace)
             if not ended:

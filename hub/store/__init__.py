@@ -4,6 +4,9 @@ Imports hub.core and hub.settings. No connection and no row object leaves this p
 here: sqlalchemy, alembic (psycopg by way of sqlalchemy).
 """
 
+from hub.store.archive import Archive as Archive
+from hub.store.archive import Archived as Archived
+from hub.store.archive import BadArchive as BadArchive
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
