@@ -48,24 +48,34 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
+DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh")
+COLUMNS = f"{MESSAGE}, b.raw, {', '.join(f'd.{name}' for name in DELIVERY)}"
+RETURNED = ", ".join(f"delivery.{name}" for name in (*DELIVERY, "message_id"))
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
     WITH {_due("FOR UPDATE SKIP LOCKED")}
-    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING delivery.id, message_id
+    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
+    RETURNING {RETURNED}
 """)
 _SQLITE = sa.text(f"WITH {_due('')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
 
 
 @lru_cache(maxsize=64)
-def claimed(within: str) -> sa.TextClause:
-    """Rows of `COLUMNS` for the deliveries `ids` of the `messages`, on PostgreSQL. `within` names the days of these: other parts are not even opened."""
+def _messages(within: str) -> sa.TextClause:
+    # The days of the messages stand in the statement: parts of other days are not even opened, also under a plan that was made for all values.
     bodies = within.replace("m.id", "b.message_id")
-    return sa.text(f"""
-        SELECT {COLUMNS} FROM delivery d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = d.message_id
-        WHERE d.id = ANY(CAST(:ids AS text[])) AND m.id = ANY(CAST(:messages AS text[])){within}
-        AND b.message_id = ANY(CAST(:messages AS text[])){bodies} {_IN_ORDER}
-    """)
+    return sa.text(f"SELECT {MESSAGE}, b.raw FROM message m JOIN body b ON b.message_id = m.id{bodies} WHERE m.id = ANY(CAST(:ids AS text[])){within}")
+
+
+def with_messages(connection: sa.Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows of `COLUMNS` out of rows of deliveries (`DELIVERY`, then the message's id), in the order of a claim. On PostgreSQL."""
+    ids = sorted({row[-1] for row in rows})
+    messages = {row[0]: row for row in connection.execute(_messages(days.within("m.id", ids)), {"ids": ids})} if ids else {}
+    return sorted(((*messages[row[-1]], *row) for row in rows if row[-1] in messages), key=_place)
+
+
+def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row[28], row[26], row[17]  # rank, due_at, id
 
 
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
@@ -115,9 +125,7 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
 
 def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
     if database.is_postgresql:
-        leased = connection.execute(_POSTGRESQL, given).all()
-        ids, messages = [row[0] for row in leased], sorted({row[1] for row in leased})
-        return connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all() if ids else []
+        return with_messages(connection, connection.execute(_POSTGRESQL, given).all())
     ids = [row[0] for row in connection.execute(_SQLITE, given)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
 

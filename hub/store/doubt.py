@@ -10,9 +10,8 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Laid, Status
 from hub.core.errors import Why
-from hub.store import days
 from hub.store.add import lay
-from hub.store.claim import COLUMNS, claim_of, claimed
+from hub.store.claim import COLUMNS, RETURNED, claim_of, with_messages
 from hub.store.database import Database
 from hub.store.documents import dump_why
 
@@ -23,7 +22,7 @@ _TAKE = {
         "UPDATE delivery SET due_at = :again WHERE status = 'unknown' AND id IN (SELECT id FROM delivery WHERE status = 'unknown' AND lane = :lane "
         "AND in_doubt = 'probe' AND due_at <= :now ORDER BY due_at, id LIMIT :limit"
         + (" FOR UPDATE SKIP LOCKED" if is_postgresql else "")
-        + ") RETURNING id, message_id"
+        + f") RETURNING {RETURNED}"
     )
     for is_postgresql in (False, True)
 }
@@ -62,13 +61,9 @@ def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -
         now = database.clock(connection)
         again = database.stamp(database.instant(now) + timedelta(seconds=again_s))
         taken = connection.execute(_TAKE[database.is_postgresql], {"lane": lane, "limit": size, "now": now, "again": again}).all()
-        ids, messages = [row[0] for row in taken], sorted({row[1] for row in taken})
-        if not ids:
-            return []
         if database.is_postgresql:
-            rows = connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all()
-        else:
-            rows = connection.execute(_TAKEN, {"ids": database.listing(ids)}).all()
+            return [claim_of(database, row, "", now, now) for row in with_messages(connection, taken)]
+        rows = connection.execute(_TAKEN, {"ids": database.listing([row[0] for row in taken])}).all() if taken else []
         return [claim_of(database, row, "", now, now) for row in rows]
 
     return database.write(work)
