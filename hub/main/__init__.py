@@ -146,8 +146,10 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
                 stopped.wait()
         finally:
             if keeper is not None:
-                keeper.stop(settings.grace)
+                keeper.stop(0)
             ended = loop is None or loop.stop(settings.grace)
+            if keeper is not None:
+                keeper.stop(settings.grace)
             ticker.stop(settings.grace)
             if not ended:
                 event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")

@@ -1,6 +1,7 @@
 """Parts by day (PostgreSQL): they are there ahead, what has none is not lost, and statements touch only the days that they must."""
 
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.core.delivery import Dead
-from hub.core.errors import Reason, Why
+from hub.core.errors import Reason, StoreBusy, Why
 from hub.store import NotLeading, days, parts
 from hub.store.tables import BY_DAY
 from tests.support.aged import NOW, add_old, days_ago, old, old_id
@@ -154,6 +155,32 @@ def test_a_story_of_today_does_not_look_into_last_week(cut, store_url):
     seen = touched(store_url, lambda: cut.story("NEW"))
     assert seen <= parts_of(*range(-4, 2), tables=("message",)) | {"message_default"}
     assert [row.id for row in cut.story("NEW")] == [one.message.id]
+
+
+@on_postgresql
+def test_a_search_of_late_does_not_look_into_last_week(cut, store_url):
+    add_old(cut, store_url, 8)
+    cut.add([laid()])
+    found = []
+    assert touched(store_url, lambda: found.extend(cut.search(since=days_ago(2)))) <= parts_of(*range(-4, 4), tables=("message",)) | {"message_default"}
+    assert len(found) == 1
+
+
+@on_postgresql
+def test_a_part_that_cannot_be_locked_is_left_to_the_next_round(cut, store_url):
+    """Somebody reads for long: whoever makes or drops gives up soon, and holds up nobody."""
+    engine = sa.create_engine(store_url)
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT count(*) FROM message"))
+        began = time.monotonic()
+        with pytest.raises(StoreBusy, match="no lock"):
+            cut.drop_parts(TODAY - timedelta(days=3))
+        with pytest.raises(StoreBusy, match="no lock"):
+            cut.make_parts(9)
+        assert time.monotonic() - began < 4
+        cut.add([laid()])
+        assert len(claim(cut)) == 1
+    engine.dispose()
 
 
 @on_postgresql

@@ -33,9 +33,8 @@ def add_old(store, store_url, number, *, many=1, outcome=None, **given):
     """Adds, tries once, and ages what was added. Gives what was laid."""
     added = [old(number, **given) for _ in range(many)]
     store.add(added)
-    claims = [held for _ in range(many) for held in claim(store, size=1_000)]
-    for held in claims:
-        store.settle([settled(held, outcome or Delivered())])
+    claims = [held for _ in range(3) for held in claim(store, size=4_000)]
+    store.settle([settled(held, outcome or Delivered()) for held in claims])
     age(store_url, [planned.id for one in added for planned in one.deliveries], days_ago(number))
     return added
 
