@@ -26,6 +26,12 @@ class Entry:
 TABLE: tuple[Entry, ...] = (
     Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
     Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."),
+    Entry(
+        "broker",
+        "",
+        "Broker that rings workers: amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0. Empty: none; workers look once per sweep.",
+        secret=True,
+    ),
     Entry("host", "127.0.0.1", "Address that the hub listens on."),
     Entry("port", "8080", "Port that the hub listens on."),
     Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),
@@ -59,6 +65,7 @@ class Settings:
 
     workspace: Path
     store: str
+    broker: str
     host: str
     port: int
     public_url: str
@@ -92,6 +99,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     return Settings(
         workspace=Path(text["workspace"]),
         store=text["store"],
+        broker=_broker(text),
         host=text["host"],
         port=int(_number(text, "port", 0, 65_535)),
         public_url=_public_url(text),
@@ -124,6 +132,14 @@ def _number(text: Mapping[str, str], name: str, low: float, high: float) -> floa
     if not low <= value <= high:
         raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not a number from {low:g} to {high:g}.")
     return value
+
+
+def _broker(text: Mapping[str, str]) -> str:
+    given = text["broker"]
+    if given and not re.match(r"(amqps?|pyamqp|rediss?)://[^\s]+$", given):
+        # The text itself is not repeated: it may hold a password.
+        raise BadSetting("HUB_BROKER is no broker. Write amqp://USER:PASSWORD@HOST:5672//, or redis://HOST:6379/0; or leave it empty.")
+    return given
 
 
 def _public_url(text: Mapping[str, str]) -> str:

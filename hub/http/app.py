@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Request
@@ -95,16 +95,13 @@ def _add_partners(app: Flask, hub: Hub) -> None:
             raise Refused(Code.NOT_FOUND, "There is no such message of yours.")
         return respond(success(found.as_json(), g.trace_id))
 
-    @app.get("/api/<path:_rest>")
-    def question(_rest: str) -> Response:
-        """A synchronous read under a WSGI server."""
-        if not ingress.is_question(g.incoming):
-            raise MethodNotAllowed(valid_methods=["POST"])
-        return respond(ingress.question(hub, g.incoming, time.monotonic()))
-
-    @app.post("/api/<path:_rest>")
-    def post(_rest: str) -> Response:
-        """A partner's post under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+    @app.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+    def message(_rest: str) -> Response:
+        """A partner's post or question under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+        if request.method == "GET":
+            return respond(ingress.question(hub, g.incoming, time.monotonic()))
+        if request.method != "POST":
+            raise ingress.wrong_method(hub, g.incoming)
         head = ingress.read_head(g.incoming)
         began = time.monotonic()
         prepared = ingress.prepare(hub, g.incoming, head)

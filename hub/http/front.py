@@ -116,6 +116,8 @@ class Front:
         return self._hook if hooks.is_hook(request) else self._other
 
     async def _question(self, request: Request, receive: Receive) -> Answer:
+        if "GET" not in ingress.methods_of(self._hub, request):
+            raise ingress.wrong_method(self._hub, request)
         if bodies.declared_length(request, SMALL) != 0:
             raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[bodies.CLOSE])
         return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.question, self._hub, request, time.monotonic())

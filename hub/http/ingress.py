@@ -76,6 +76,17 @@ def is_question(request: Request) -> bool:
     return found is not None and not found[4]
 
 
+def methods_of(hub: Hub, request: Request) -> list[str]:
+    """How the message of a path may be sent; what is no message is posted like any other, and not found then."""
+    found = _PATH.fullmatch(request.path)
+    emit = hub.catalogs.active().emit(f"{found[2]}/{found[3]}") if found is not None and not found[4] else None
+    return ["GET", "POST"] if emit is not None and emit.get else ["POST"]
+
+
+def wrong_method(hub: Hub, request: Request) -> Refused:
+    return Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", ", ".join(methods_of(hub, request)))])
+
+
 def check_line(request: Request) -> None:
     """Sizes, characters and doubles of the line and the headers: what holds for every request. Raises Refused."""
     if len(request.path) > MAX_PATH or len(request.query) > MAX_QUERY:
@@ -142,13 +153,14 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     The query is not signed by the hub's own scheme; so an id that is seen again with another query is refused, as with another body.
     """
     found = _PATH.fullmatch(request.path)
-    assert found
+    if found is None or "GET" not in methods_of(hub, request):
+        raise wrong_method(hub, request)
     caller = inbound.authorise(hub, request, found[2])
     ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
-    if emit is None or not emit.get or contract is None:
-        raise Refused(Code.METHOD_NOT_ALLOWED, f"{ref.type} is posted, not asked by GET.", headers=[("allow", "POST")])
+    if contract is None:
+        raise wrong_method(hub, request)
     fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
     prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):

@@ -36,9 +36,11 @@ from hub.main.clock import now as now
 from hub.main.neighbours import Neighbours, check_secrets
 from hub.settings import BadSetting, Settings
 from hub.store import GroupCommit, Store, open_store
-from hub.transport.bell import EmbeddedBell
+from hub.transport.bell import Bell, Both, EmbeddedBell
+from hub.transport.celery import CeleryBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
+from hub.worker.celery import Ears
 from hub.worker.loop import Loop
 from hub.worker.ticker import Ticker
 
@@ -75,7 +77,7 @@ class Running:
     """A hub with its bell, before anything serves."""
 
     hub: Hub
-    bell: EmbeddedBell
+    bell: EmbeddedBell  # what this process itself hears
 
     def sender(self) -> Sender:
         return Sender(self.hub.settings.allow_cidrs)
@@ -89,7 +91,9 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
     """
     catalogs = Revisions(store)
     check_secrets(catalogs.active(), settings)
-    bell = EmbeddedBell()
+    near = EmbeddedBell()
+    far = CeleryBell(settings.broker) if settings.broker else None
+    bell: Bell = near if far is None else Both(near, far)
     commit = GroupCommit(store, bell.ring)
     neighbours = Neighbours(settings, catalogs.active)
     hub = Hub(
@@ -112,39 +116,49 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
         worker=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
     )
     try:
-        yield Running(hub, bell)
+        yield Running(hub, near)
     finally:
         commit.drain(settings.grace)
+        if far is not None:
+            far.close()
 
 
-def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running], None]) -> None:
+def serve(settings: Settings, *, web: bool = False, work: bool = False, ready: Callable[[Running], None]) -> None:
     """Runs a web process, a worker, or both in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
     with open_serving(settings, writer=True) as store, running(settings, store) as made:
         loop = Loop(made.hub, made.bell, made.sender) if work else None
-        ticker = Ticker(made.hub, works=work)
+        ears = Ears(settings.broker, made.bell.ring, lambda: set(made.hub.catalogs.active().systems)) if work and settings.broker else None
+        ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         ticker.start()
-        if loop is not None:
-            loop.start()
+        for part in (loop, ears):
+            if part is not None:
+                part.start()
         try:
             if web:
                 front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
                 asyncio.run(_serve(front, settings, lambda: ready(made)))
             else:
-                stopped = threading.Event()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: stopped.set())
-                ready(made)
-                stopped.wait()
+                _wait(lambda: ready(made))
         finally:
+            if ears is not None:
+                ears.stop()
             ended = loop is None or loop.stop(settings.grace)
             ticker.stop(settings.grace)
             if not ended:
                 event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
             elif work:
                 ticker.sign_off()
+
+
+def _wait(ready: Callable[[], None]) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    ready()
+    stopped.wait()
 
 
 @contextmanager

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable
 
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
-from hub.flow.recover import sweep
+from hub.flow.recover import look, rescue
 from hub.logs import event
 
 SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
 
 
 class Ticker:
-    """A thread that ticks until it is stopped. `works`: this process claims deliveries, so it also sweeps and gives signs of life."""
+    """A thread that ticks until it is stopped. `rings`: this process claims deliveries, so it also looks for what is due, and gives signs of life."""
 
-    def __init__(self, hub: Hub, *, works: bool) -> None:
+    def __init__(self, hub: Hub, *, rings: Callable[[Iterable[str]], None] | None = None) -> None:
         self._hub = hub
-        self._works = works
+        self._rings = rings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
         self.ticked_at = time.monotonic()  # of the last tick that worked: readiness looks at it
@@ -41,11 +42,12 @@ class Ticker:
         signed_at = float("-inf")
         while not self._stopping.wait(self._hub.settings.sweep):
             try:
-                if self._works:
+                if self._rings is not None:
                     if time.monotonic() - signed_at >= SIGN_S:
                         self._hub.store.sign(self._hub.worker)
                         signed_at = time.monotonic()
-                    sweep(self._hub)
+                    rescue(self._hub)
+                    look(self._hub, self._rings)
                 self._hub.pace.look()
                 self._hub.catalogs.refresh()
                 systems = self._hub.catalogs.active().systems.values()

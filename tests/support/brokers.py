@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own: on free ports, in its own folder, so that it may be stopped, killed and purged."""
+"""Brokers of the tests' own: RabbitMQ and Redis on free ports, in folders of their own, so that they may be stopped, killed and purged."""
 
 import os
 import shutil
@@ -6,6 +6,10 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+
+import amqp
+import kombu
+import redis
 
 from tests.support.hubs import free_port
 from tests.support.waiting import wait_until
@@ -47,6 +51,18 @@ class RabbitMQ:
         wait_until(self._answers, seconds=90, what=f"RabbitMQ on {self.port}")
         return self
 
+    def purge(self):
+        """Throws away all that waits in any queue."""
+        with kombu.Connection(self.url) as connection:
+            names = [line.split("\t")[0] for line in self._ctl("list_queues", "name", "--quiet").splitlines() if line]
+            channel = connection.channel()
+            for name in names:
+                channel.queue_purge(name)
+
+    def _ctl(self, *words):
+        command = [str(SERVER).replace("rabbitmq-server", "rabbitmqctl"), "-n", self._environment["RABBITMQ_NODENAME"], *words]
+        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
     def kill(self):
         """As if the power had gone."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -63,8 +79,6 @@ class RabbitMQ:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self):
-        import amqp
-
         try:
             connection = amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=2, read_timeout=5)
             connection.connect()
@@ -72,3 +86,40 @@ class RabbitMQ:
         except (OSError, amqp.exceptions.AMQPError):
             return False
         return True
+
+
+class Redis:
+    """The same for Redis, without persistence: what is killed has forgotten everything."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process = None
+
+    def start(self):
+        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        self._process = subprocess.Popen([*words, "--maxmemory-policy", "noeviction"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._answers, seconds=20, what=f"Redis on {self.port}")
+        return self
+
+    def purge(self):
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
+    def kill(self):
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(30)
+
+    def stop(self):
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self):
+        try:
+            with redis.Redis(port=self.port, socket_timeout=2) as client:
+                return client.ping()
+        except redis.RedisError:
+            return False
