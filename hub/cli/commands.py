@@ -47,6 +47,7 @@ for command in (
     run.up,
     run.web,
     run.worker,
+    run.scheduler,
     run.sandbox,
     run.migrate,
     messages.send,

@@ -42,6 +42,7 @@ from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolv
 from hub.vault.tokens import Authorities
 from hub.worker.celery import Ears
 from hub.worker.loop import Loop
+from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
@@ -123,8 +124,8 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
             far.close()
 
 
-def serve(settings: Settings, *, web: bool = False, work: bool = False, ready: Callable[[Running], None]) -> None:
-    """Runs a web process, a worker, or both in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
+def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[Running], None]) -> None:
+    """Runs a web process, a worker, a scheduler, or all in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
@@ -133,7 +134,8 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, ready: C
         ears = Ears(settings.broker, made.bell.ring, lambda: set(made.hub.catalogs.active().systems)) if work and settings.broker else None
         ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         ticker.start()
-        for part in (loop, ears):
+        scheduler = Scheduler(made.hub) if schedule else None
+        for part in (loop, ears, scheduler):
             if part is not None:
                 part.start()
         try:
@@ -145,6 +147,8 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, ready: C
         finally:
             if ears is not None:
                 ears.stop()
+            if scheduler is not None:
+                scheduler.stop(settings.grace)
             ended = loop is None or loop.stop(settings.grace)
             ticker.stop(settings.grace)
             if not ended:

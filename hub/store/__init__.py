@@ -8,6 +8,7 @@ from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
 from hub.store.keys import KeyRow as KeyRow
+from hub.store.leader import Lead as Lead
 from hub.store.lookups import Lookup as Lookup
 from hub.store.reading import AttemptRow as AttemptRow
 from hub.store.reading import DeliveryRow as DeliveryRow

@@ -10,11 +10,30 @@ from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt, Ref
-from hub.store import add, breakers, capacity, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
+from hub.store import (
+    add,
+    breakers,
+    capacity,
+    claim,
+    conservation,
+    doubt,
+    expire,
+    keys,
+    leader,
+    lookups,
+    migrate,
+    reading,
+    reopen,
+    revisions,
+    settle,
+    usage,
+    waiting,
+)
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
+from hub.store.leader import Lead, LeaderRow
 from hub.store.lookups import Lookup
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
 from hub.store.revisions import Activation
@@ -149,6 +168,15 @@ class Store:
 
     def message(self, id_: str) -> MessageRow | None:
         return reading.find_message(self._database, id_)
+
+    def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
+        return leader.lead(self._database, name, holder, term_s=term_s)
+
+    def resign(self, held: Lead) -> bool:
+        return leader.resign(self._database, held)
+
+    def leader(self, name: str) -> LeaderRow | None:
+        return leader.leader(self._database, name)
 
     def doubtful_lanes(self) -> list[str]:
         return doubt.doubtful_lanes(self._database)

@@ -10,6 +10,7 @@ from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
 from hub.flow.recover import look, rescue
 from hub.logs import event
+from hub.worker.scheduler import somebody_leads
 
 SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
 
@@ -46,7 +47,8 @@ class Ticker:
                     if time.monotonic() - signed_at >= SIGN_S:
                         self._hub.store.sign(self._hub.worker)
                         signed_at = time.monotonic()
-                    rescue(self._hub)
+                    if not somebody_leads(self._hub):
+                        rescue(self._hub)
                     look(self._hub, self._rings)
                 self._hub.pace.look()
                 self._hub.catalogs.refresh()
