@@ -54,7 +54,7 @@ class RabbitMQ:
     def purge(self):
         """Throws away all that waits in any queue."""
         with kombu.Connection(self.url) as connection:
-            names = [line.split("\t")[0] for line in self._ctl("list_queues", "name", "--quiet").splitlines() if line]
+            names = [line.split("\t")[0] for line in self._ctl("list_queues", "-q", "--no-table-headers", "name").splitlines() if line]
             channel = connection.channel()
             for name in names:
                 channel.queue_purge(name)
