@@ -102,9 +102,12 @@ class Rig:
     def start(self):
         for role in ROLES:
             self.start_role(role)
-        for port in self.ports.values():
-            wait_until(lambda port=port: _is_ready(port), seconds=60, what=f"a web process on {port}")
+        for role in self.ports:
+            self.wait_ready(role)
         return self
+
+    def wait_ready(self, role):
+        wait_until(lambda: _is_ready(self.ports[role]), seconds=60, what=f"{role}, ready")
 
     def start_role(self, role):
         environment = {**self.environment, "HUB_PORT": str(self.ports.get(role, 0))}
@@ -143,11 +146,14 @@ class Rig:
         for process in self.processes.values():
             process.send_signal(signal.SIGCONT)
             process.terminate()
-        for process in self.processes.values():
+        stuck = []
+        for role, process in self.processes.items():
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
+                stuck.append(role)
                 process.kill()
+                process.wait(30)
         for one in (self.store_wire, self.bell_wire):
             one.close()
         self.rabbit.stop()
@@ -155,6 +161,7 @@ class Rig:
         self.sink.shutdown()
         self.sink.server_close()
         self.log.close()
+        assert not stuck, f"{', '.join(stuck)} did not end within 30 s of SIGTERM"
 
 
 def _tune(workspace, sink_url):
@@ -178,8 +185,9 @@ def _is_ready(port):
 class Load(threading.Thread):
     """So many posts a second over both web processes. Each is sent until it is answered 2xx, under its own name; `accepted` has the names that were."""
 
-    def __init__(self, rig, per_second, keys=200, senders=16):
+    def __init__(self, rig, per_second, keys=200, senders=16, ports=None):
         super().__init__(daemon=True)
+        self._ports = ports or list(rig.ports.values())
         self._rig, self._per_second, self._keys = rig, per_second, keys
         self.posted, self.accepted, self.statuses = 0, [], {}
         self._ending = threading.Event()
@@ -207,7 +215,7 @@ class Load(threading.Thread):
         wait_until(lambda: len(self.accepted) == self.posted, seconds=seconds, what=f"all posts accepted ({len(self.accepted)} of {self.posted})")
 
     def _send(self):
-        callers = [Caller(f"http://127.0.0.1:{port}", *self._rig.key) for port in self._rig.ports.values()]
+        callers = [Caller(f"http://127.0.0.1:{port}", *self._rig.key) for port in self._ports]
         turn = 0
         while True:
             self._there.acquire()
@@ -216,7 +224,7 @@ class Load(threading.Thread):
             while True:
                 turn += 1
                 try:
-                    status = callers[turn % 2].post("/api/v1/shop/order.placed", body, f"n-{number}").status_code
+                    status = callers[turn % len(callers)].post("/api/v1/shop/order.placed", body, f"n-{number}").status_code
                 except requests.RequestException:
                     status = 0
                 with self._lock:
