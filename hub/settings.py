@@ -49,6 +49,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("sweep", "1.0", "Seconds between two looks for due deliveries that nobody rang for."),
     Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
+    Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
+    Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
     Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
     Entry("log_level", "info", "debug, info, warning or error."),
     Entry("log_format", "json", "json, or text for people."),
@@ -83,6 +85,8 @@ class Settings:
     sweep: float
     grace: float
     keep_keys: float
+    keep_messages: float | None
+    archive: Path | None
     ops_token: str
     log_level: str
     log_format: str
@@ -117,6 +121,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         sweep=_number(text, "sweep", 0.01, 60),
         grace=_number(text, "grace", 0, 600),
         keep_keys=_number(text, "keep_keys", 1, 3_650),
+        keep_messages=_keep_messages(text),
+        archive=Path(text["archive"]) if text["archive"] else None,
         ops_token=text["ops_token"],
         log_level=_one_of(text, "log_level", ("debug", "info", "warning", "error")),
         log_format=_one_of(text, "log_format", ("json", "text")),
@@ -140,6 +146,16 @@ def _broker(text: Mapping[str, str]) -> str:
         # The text itself is not repeated: it may hold a password.
         raise BadSetting("HUB_BROKER is no broker. Write amqp://USER:PASSWORD@HOST:5672//, or redis://HOST:6379/0; or leave it empty.")
     return given
+
+
+def _keep_messages(text: Mapping[str, str]) -> float | None:
+    if not text["keep_messages"]:
+        return None
+    days, keys = _number(text, "keep_messages", 1, 36_500), _number(text, "keep_keys", 1, 3_650)
+    if days < keys:
+        # A repeat would be answered with the id of a message that nobody finds any more.
+        raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}; keep messages at least as long as their keys.")
+    return days
 
 
 def _public_url(text: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, run, workspace
+from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, run, store, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -50,6 +50,7 @@ for command in (
     run.scheduler,
     run.sandbox,
     run.migrate,
+    store.store,
     messages.send,
     messages.trace,
     messages.explain,

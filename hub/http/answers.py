@@ -133,6 +133,7 @@ class Story(ma.Schema):
 
 class Books(ma.Schema):
     messages = _number()
+    everAccepted = _number(metadata={"description": "With those that were pruned."})
     routed = _number()
     unrouted = _number()
     filtered = _number()

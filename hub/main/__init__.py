@@ -25,6 +25,7 @@ from hub.core.json import Limits
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
+from hub.flow.keep import check_keeping
 from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
@@ -41,6 +42,7 @@ from hub.transport.celery import CeleryBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
 from hub.worker.celery import Ears
+from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
 from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
@@ -92,6 +94,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
     """
     catalogs = Revisions(store)
     check_secrets(catalogs.active(), settings)
+    check_keeping(settings, catalogs.active())
     near = EmbeddedBell()
     far = CeleryBell(settings.broker) if settings.broker else None
     bell: Bell = near if far is None else Both(near, far)
@@ -135,7 +138,8 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
         ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         ticker.start()
         scheduler = Scheduler(made.hub) if schedule else None
-        for part in (loop, ears, scheduler):
+        keeper = Keeper(made.hub) if schedule or work else None
+        for part in (loop, ears, scheduler, keeper):
             if part is not None:
                 part.start()
         try:
@@ -149,6 +153,8 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
                 ears.stop()
             if scheduler is not None:
                 scheduler.stop(settings.grace)
+            if keeper is not None:
+                keeper.stop(settings.grace)
             ended = loop is None or loop.stop(settings.grace)
             ticker.stop(settings.grace)
             if not ended:

@@ -77,7 +77,7 @@ def lead(database: Database, name: str, holder: str, *, term_s: float) -> Lead |
         is_over = row.until <= now
         if not is_over and row.holder != holder:
             return None
-        token = int(row.token) + is_over
+        token: int = row.token + is_over
         connection.execute(_TAKE, {**given, "token": token})
         return token
 

@@ -407,5 +407,5 @@ restored = sa.Table(
 # `delivery` is whole: one key of a lane has one lease, and no index over parts could say so.
 BY_DAY = {"message": "id", "body": "message_id", "attempt": "delivery_id"}
 for _name in BY_DAY:
-    _default = sa.DDL(f"CREATE TABLE {_name}_default PARTITION OF {_name} DEFAULT")
+    _default = sa.DDL(f"CREATE TABLE {_name}_default PARTITION OF {_name} DEFAULT")  # type: ignore[no-untyped-call]
     sa.event.listen(metadata.tables[_name], "after_create", _default.execute_if(dialect="postgresql"))

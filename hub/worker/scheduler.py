@@ -77,4 +77,4 @@ class Scheduler:
 def somebody_leads(hub: Hub) -> bool:
     """Whether a scheduler does the rounds. Where none runs, each worker does them for itself: they are guarded, and nothing is done twice."""
     row = hub.store.leader(LEAD)
-    return row is not None and row.until > hub.clock()
+    return row is not None and row.until > hub.store.now()
