@@ -4,6 +4,8 @@ Imports hub.core and hub.settings. No connection and no row object leaves this p
 here: sqlalchemy, alembic (psycopg by way of sqlalchemy).
 """
 
+from hub.store.arrivals import Refusal as Refusal
+from hub.store.arrivals import RefusedRow as RefusedRow
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
