@@ -52,6 +52,7 @@ class Event:
     payload: Json
     id: str
     named: bool = True  # the id is the partner's own; else a hash of what it told
+    whole: bool = False  # it is the body of what arrived, and nothing else
     fault: Refused | None = field(default=None, compare=False)
 
 
@@ -80,6 +81,7 @@ def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Jso
     whole = at(read.spot) if read.spot else view["body"]
     around: dict[str, Json] = {**view, "body": whole}
     elements = _elements(read, whole, around, now)
+    is_whole = read.mapping is None and read.each is None and not read.spot
     # The engine is handed all that an expression is over: the whole body beside each of its elements only where somebody asks for it.
     around = {name: value for name, value in around.items() if name in read.words}
     for element in elements:
@@ -91,7 +93,7 @@ def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Jso
             yield Event(ref, element, "", fault=Refused(Code.CONTRACT_VIOLATION, f"The event cannot be made a {ref}.", [fault]))
             continue
         name = _id(read, over, now)
-        yield Event(ref, payload, name or hashed(payload), named=bool(name))
+        yield Event(ref, payload, name or hashed(payload), named=bool(name), whole=is_whole)
 
 
 def _elements(read: Read, whole: Json, around: dict[str, Json], now: datetime) -> list[Json]:

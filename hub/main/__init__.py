@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from hub.core.json import Limits
+from hub.core.queue import Queue
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
@@ -29,7 +31,9 @@ from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
 from hub.http.front import Front
+from hub.kit.brokers import make_queue_source
 from hub.kit.http import Sender
+from hub.kit.source import QueueSource
 from hub.logs import event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
@@ -40,6 +44,7 @@ from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
 from hub.worker.loop import Loop
+from hub.worker.queues import Queues
 from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
@@ -79,6 +84,9 @@ class Running:
 
     def sender(self) -> Sender:
         return Sender(self.hub.settings.allow_cidrs)
+
+    def source(self, queue: Queue) -> QueueSource:
+        return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
 
 
 @contextmanager
@@ -124,10 +132,13 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
     """
     with open_serving(settings, writer=True) as store, running(settings, store) as made:
         loop = Loop(made.hub, made.bell, made.sender) if work else None
+        queues = Queues(made.hub, made.source) if work else None
         ticker = Ticker(made.hub, works=work)
         ticker.start()
         if loop is not None:
             loop.start()
+        if queues is not None:
+            queues.start()
         try:
             if web:
                 front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
@@ -139,7 +150,10 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
                 ready(made)
                 stopped.wait()
         finally:
-            ended = loop is None or loop.stop(settings.grace)
+            began = time.monotonic()
+            # First no new messages, then no new claims: both within one grace.
+            drained = queues is None or queues.stop(settings.grace)
+            ended = (loop is None or loop.stop(max(0.0, settings.grace - time.monotonic() + began))) and drained
             ticker.stop(settings.grace)
             if not ended:
                 event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
