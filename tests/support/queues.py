@@ -32,7 +32,7 @@ queues:
     topics: ["order.*"]
     read:
       - {when: "topic = 'order.ignored'", skip: nobody wants it}
-      - {emit: stock/order.changed@1}
+      - {when: "topic != 'order.ignored'", emit: stock/order.changed@1}
   lines:
     queue: hub.lines
     prefetch: 50
