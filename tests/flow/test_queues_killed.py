@@ -194,20 +194,25 @@ def test_a_new_configuration_is_followed_and_a_stop_leaves_nothing_in_hand(tmp_p
     try:
         with redis.client() as client:
             client.delete("hub.orders", "hub.other")
+
+            def followed(*owned):
+                names = [name for name in ("hub.orders", "hub.other") if client.exists(f"{name}:crossdock:owner")]
+                return names == list(owned)
+
+            wait_until(lambda: followed("hub.orders"), what="the first queue's consumer")
             # A queue that is changed is another one within a moment; the one before is let go
             system.write_text(text.replace("hub.orders", "hub.other"), "utf-8")
             assert hub.run("apply")[0] == 0
-            time.sleep(2.5)
-            client.lpush("hub.orders", b'{"orderNo":"SO-1","step":1}')
+            wait_until(lambda: followed("hub.other"), seconds=5, what="the changed queue's consumer")
             client.lpush("hub.other", b'{"orderNo":"SO-2","step":1}')
             wait_until(lambda: counted(store_url)[0] == 1, seconds=5, what="the message of the new queue")
             # One that is taken away is not consumed any more; one that comes back is
             system.write_text(text[: text.index("  orders:\n")] + text[text.index("  lines:\n") :], "utf-8")
             assert hub.run("apply")[0] == 0
-            time.sleep(2.5)
-            client.lpush("hub.other", b'{"orderNo":"SO-3","step":1}')
+            wait_until(followed, seconds=5, what="no consumer")
+            client.lpush("hub.orders", b'{"orderNo":"SO-3","step":1}')
             time.sleep(0.5)
-            assert (client.llen("hub.other"), counted(store_url)[0]) == (1, 1)
+            assert (client.llen("hub.orders"), counted(store_url)[0]) == (1, 1)
             system.write_text(text, "utf-8")
             assert hub.run("apply")[0] == 0
             wait_until(lambda: counted(store_url)[0] == 2, seconds=5, what="the message that waited")
