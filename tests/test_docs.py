@@ -11,6 +11,7 @@ import pytest
 from hub.catalog import check
 from hub.catalog.codes import MEANING
 from hub.catalog.hooks import HOOK, SCHEME
+from hub.catalog.queues import PUBLISH, QUEUE
 from hub.catalog.scaffold import init
 from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
@@ -20,6 +21,7 @@ from hub.settings import TABLE
 from hub.store import tables
 from tests.support.foreign import foreign_workspace
 from tests.support.hubs import HubProcess
+from tests.support.queues import SYSTEM, queue_workspace
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -114,3 +116,16 @@ def test_the_page_on_hooks_tells_every_key_and_word():
     text = (ROOT / "docs/hooks.md").read_text("utf-8")
     words = [*ALGORITHMS, *ENCODINGS, *STAMPS, *SCHEME.keys, *HOOK.keys]
     assert [word for word in words if f"`{word}`" not in text and f"`{word}: " not in text and f"`read.{word}" not in text] == []
+
+
+def test_the_page_on_queues_says_what_works(tmp_path):
+    """Its queues stand in a workspace's own file."""
+    [queues] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/queues.md").read_text("utf-8"), re.DOTALL)
+    start, end = SYSTEM.index("queues:\n"), SYSTEM.index("settings:\n")
+    folder = queue_workspace(tmp_path, "amqp://127.0.0.1:5672//", system=SYSTEM[:start] + queues + SYSTEM[end:])
+    assert [finding.text for finding in check(folder) if finding.level == "error"] == []
+
+
+def test_the_page_on_queues_tells_every_key():
+    text = (ROOT / "docs/queues.md").read_text("utf-8")
+    assert [key for key in (*QUEUE.keys, *PUBLISH.keys) if f"`{key}`" not in text and f"{key}: " not in text] == []

@@ -35,6 +35,7 @@ HOMES = {
     "structlog": {"logs"},
     "granian": {"main"},
     "celery": {"transport", "worker"}, "kombu": {"transport", "worker", "kit"},
+    "amqp": {"kit"}, "redis": {"kit"},
     "click": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 

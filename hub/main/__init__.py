@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from hub.core.json import Limits
+from hub.core.queue import Queue
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
@@ -30,7 +32,9 @@ from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.http.app import make_app
 from hub.http.front import Front
+from hub.kit.brokers import make_queue_source
 from hub.kit.http import Sender
+from hub.kit.source import QueueSource
 from hub.logs import event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
@@ -44,6 +48,7 @@ from hub.vault.tokens import Authorities
 from hub.worker.celery import Ears
 from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
+from hub.worker.queues import Queues
 from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
 
@@ -84,6 +89,9 @@ class Running:
 
     def sender(self) -> Sender:
         return Sender(self.hub.settings.allow_cidrs)
+
+    def source(self, queue: Queue) -> QueueSource:
+        return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
 
 
 @contextmanager
@@ -137,9 +145,10 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
         ears = Ears(settings.broker, made.bell.ring, lambda: set(made.hub.catalogs.active().systems)) if work and settings.broker else None
         ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         ticker.start()
+        queues = Queues(made.hub, made.source) if work else None
         scheduler = Scheduler(made.hub) if schedule else None
         keeper = Keeper(made.hub) if schedule or work else None
-        for part in (loop, ears, scheduler, keeper):
+        for part in (loop, queues, ears, scheduler, keeper):
             if part is not None:
                 part.start()
         try:
@@ -155,7 +164,10 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
                 scheduler.stop(settings.grace)
             if keeper is not None:
                 keeper.stop(settings.grace)
-            ended = loop is None or loop.stop(settings.grace)
+            began = time.monotonic()
+            # First no new messages, then no new claims: both within one grace.
+            drained = queues is None or queues.stop(settings.grace)
+            ended = (loop is None or loop.stop(max(0.0, settings.grace - time.monotonic() + began))) and drained
             ticker.stop(settings.grace)
             if not ended:
                 event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")

@@ -14,6 +14,7 @@ from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Disposition, Json, Receipt, Ref
 from hub.store import (
     add,
+    arrivals,
     backup,
     breakers,
     capacity,
@@ -35,6 +36,7 @@ from hub.store import (
     usage,
     waiting,
 )
+from hub.store.arrivals import Refusal, RefusedRow
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
@@ -169,6 +171,24 @@ class Store:
 
     def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
         return reopen.cancel(self._database, ids, by=by, why=why)
+
+    def refuse(self, batch: Sequence[Refusal]) -> None:
+        arrivals.refuse(self._database, batch)
+
+    def refused(self, *, state: str = arrivals.WAITING, limit: int = 50, before: str | None = None) -> list[RefusedRow]:
+        return arrivals.refused(self._database, state=state, limit=limit, before=before)
+
+    def refused_ones(self, *ids: str) -> list[RefusedRow]:
+        return arrivals.find(self._database, ids)
+
+    def end_refused(self, ids: Sequence[str], *, state: str, by: str) -> dict[str, bool]:
+        return arrivals.end(self._database, ids, state=state, by=by)
+
+    def refuse_again(self, id_: str, refusal: Refusal, *, by: str) -> None:
+        arrivals.refuse_again(self._database, id_, refusal, by=by)
+
+    def count_refused(self) -> dict[str, int]:
+        return arrivals.count(self._database)
 
     def conservation(self) -> Conservation:
         return conservation.conservation(self._database)

@@ -22,7 +22,7 @@ def servers():
                 missing("RabbitMQ", "no rabbitmq-server in /usr/lib/rabbitmq")
             if name == "redis" and shutil.which("redis-server") is None:
                 missing("Redis", "no redis-server")
-            made[name] = (brokers.RabbitMQ() if name == "rabbitmq" else brokers.Redis()).start()
+            made[name] = (brokers.RabbitMQ() if name == "rabbitmq" else brokers.Redis(appends=False)).start()
         return made[name]
 
     yield get

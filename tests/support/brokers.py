@@ -89,37 +89,50 @@ class RabbitMQ:
 
 
 class Redis:
-    """The same for Redis, without persistence: what is killed has forgotten everything."""
+    """A Redis of the tests' own: on a free port, in its own folder. What it was given survives a kill (every write is flushed)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, appends: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._appends = appends
         self._process = None
 
     def start(self):
-        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self.folder)]
-        self._process = subprocess.Popen([*words, "--maxmemory-policy", "noeviction"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        words += ["--appendonly", "yes", "--appendfsync", "always"] if self._appends else []
+        self._process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers, seconds=20, what=f"Redis on {self.port}")
         return self
 
     def purge(self):
-        with redis.Redis(port=self.port) as client:
+        with self.client() as client:
             client.flushall()
 
     def kill(self):
-        self._process.send_signal(signal.SIGKILL)
+        """As if the power had gone."""
+        self._process.kill()
         self._process.wait(30)
+
+    def pause(self):
+        """It falls silent: connections stay, and nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self):
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(30)
+            self.resume()
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def client(self):
+        return redis.Redis(port=self.port)
 
     def _answers(self):
         try:
-            with redis.Redis(port=self.port, socket_timeout=2) as client:
+            with self.client() as client:
                 return client.ping()
         except redis.RedisError:
             return False
