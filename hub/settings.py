@@ -44,6 +44,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
     Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
+    Entry("metrics_port", "0", "Port of every process, a worker too, for /metrics, /health/live and /health/ready; 0: none."),
     Entry("log_level", "info", "debug, info, warning or error."),
     Entry("log_format", "json", "json, or text for people."),
 )
@@ -77,6 +78,7 @@ class Settings:
     grace: float
     keep_keys: float
     ops_token: str
+    metrics_port: int
     log_level: str
     log_format: str
     environment: Mapping[str, str]
@@ -110,6 +112,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         grace=_number(text, "grace", 0, 600),
         keep_keys=_number(text, "keep_keys", 1, 3_650),
         ops_token=text["ops_token"],
+        metrics_port=int(_number(text, "metrics_port", 0, 65_535)),
         log_level=_one_of(text, "log_level", ("debug", "info", "warning", "error")),
         log_format=_one_of(text, "log_format", ("json", "text")),
         environment=dict(environment),

@@ -16,6 +16,7 @@ from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
 from hub.core.scheme import ALGORITHMS, ENCODINGS, STAMPS
+from hub.http.families import FAMILIES
 from hub.settings import TABLE
 from hub.store import tables
 from tests.support.foreign import foreign_workspace
@@ -33,6 +34,17 @@ def rows(page):
 def test_every_setting_stands_in_the_operators_page():
     told = {row[0].strip("`"): row[1].strip("`") for row in rows("docs/operating.md") if row[0].startswith("`HUB_")}
     assert told == {f"HUB_{entry.name.upper()}": entry.default for entry in TABLE}
+
+
+def test_the_meaning_of_every_setting_is_the_one_of_the_code():
+    told = {row[0].strip("`"): row[2] for row in rows("docs/operating.md") if row[0].startswith("`HUB_")}
+    assert told == {f"HUB_{entry.name.upper()}": entry.help for entry in TABLE}
+
+
+def test_every_metric_stands_in_its_page():
+    told = {row[0].strip("`"): (*row[1:3], row[3].replace("`", ""), row[4]) for row in rows("docs/metrics.md") if row[0].startswith("`hub_")}
+    made = {one.name + "_total" * (one.kind == "counter"): (one.kind, one.whose, ", ".join(one.labels), one.help) for one in FAMILIES}
+    assert told == made
 
 
 def test_every_code_stands_in_the_partners_page():

@@ -22,6 +22,7 @@ from hub.core.message import Json, Message, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
 from hub.flow.render import render
+from hub.flow.settling import settle
 from hub.kit.http import Call, Done, Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event
@@ -129,7 +130,7 @@ def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None
     finally:
         hub.pace.leave(lane)
     hub.pace.saw(lane, answer)
-    hub.counts.time("send", done.ms)
+    hub.counts.time("send", done.ms, lane)
     if isinstance(answer, Reply) and answer.payload is None:
         return GiveUp(Why(Reason.BAD_ANSWER, "The answer has no JSON body that could be handed on.")), done, call
     return answer, done, call
@@ -173,12 +174,11 @@ def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: C
     exchange = Exchange()
     if done is not None and call is not None:
         exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
-    hub.counts.add("delivered", type(outcome).__name__.lower())
     try:
-        hub.store.settle([Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
+        settle(hub, [Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
     except StoreBusy as error:
         # The caller gets its answer all the same; the lease ends, and the record says that nobody saw the outcome.
-        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id)
+        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
 
 
 def _again(hub: Hub, message_id: str) -> Told:

@@ -23,19 +23,22 @@ from granian.server.embed import Server
 
 from hub.core.json import Limits
 from hub.flow.callers import Callers
+from hub.flow.committing import MeasuredCommit
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
 from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
+from hub.flow.ringing import CountedBell
 from hub.http.app import make_app
 from hub.http.front import Front
+from hub.http.listener import Listener
 from hub.kit.http import Sender
-from hub.logs import event
+from hub.logs import about, event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
 from hub.main.neighbours import Neighbours, check_secrets
 from hub.settings import BadSetting, Settings
-from hub.store import GroupCommit, Store, open_store
+from hub.store import Store, open_store
 from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
@@ -82,7 +85,7 @@ class Running:
 
 
 @contextmanager
-def running(settings: Settings, store: Store) -> Iterator[Running]:
+def running(settings: Settings, store: Store, role: str = "") -> Iterator[Running]:
     """Wires a hub over a store that is migrated and has an active revision. Closing drains the group commit.
 
     Raises NoRevision, BadWorkspace, BadSetting, VaultError.
@@ -90,17 +93,19 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
     catalogs = Revisions(store)
     check_secrets(catalogs.active(), settings)
     bell = EmbeddedBell()
-    commit = GroupCommit(store, bell.ring)
+    counts = Counts()
+    counted = CountedBell(bell, counts)
+    commit = MeasuredCommit(store, counted.ring, counts)
     neighbours = Neighbours(settings, catalogs.active)
     hub = Hub(
         settings=settings,
         store=store,
         commit=commit,
-        bell=bell,
+        bell=counted,
         catalogs=catalogs,
         callers=Callers(store, open_vault(settings)),
         authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
-        counts=Counts(),
+        counts=counts,
         pace=Pace(store, now),
         limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
         targets=neighbours.target,
@@ -110,6 +115,7 @@ def running(settings: Settings, store: Store) -> Iterator[Running]:
         random=random.random,
         new_id=new_id,
         worker=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        role=role,
     )
     try:
         yield Running(hub, bell)
@@ -122,29 +128,57 @@ def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
-    with open_serving(settings, writer=True) as store, running(settings, store) as made:
+    with open_serving(settings, writer=True) as store, running(settings, store, _role(web=web, work=work)) as made:
+        about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None
         ticker = Ticker(made.hub, works=work)
-        ticker.start()
-        if loop is not None:
-            loop.start()
-        try:
-            if web:
-                front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
-                asyncio.run(_serve(front, settings, lambda: ready(made)))
-            else:
-                stopped = threading.Event()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: stopped.set())
-                ready(made)
-                stopped.wait()
-        finally:
-            ended = loop is None or loop.stop(settings.grace)
-            ticker.stop(settings.grace)
-            if not ended:
-                event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
-            elif work:
-                ticker.sign_off()
+        with _watched(made.hub, lambda: ticker.ticked_at):
+            ticker.start()
+            if loop is not None:
+                loop.start()
+            try:
+                if web:
+                    front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
+                    asyncio.run(_serve(front, settings, lambda: ready(made)))
+                else:
+                    _wait(lambda: ready(made))
+            finally:
+                ended = loop is None or loop.stop(settings.grace)
+                ticker.stop(settings.grace)
+                if not ended:
+                    event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
+                elif work:
+                    ticker.sign_off()
+
+
+def _role(*, web: bool, work: bool) -> str:
+    return "up" if web and work else "web" if web else "worker"
+
+
+def _wait(ready: Callable[[], None]) -> None:
+    """Until SIGTERM or SIGINT."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    ready()
+    stopped.wait()
+
+
+@contextmanager
+def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
+    """The port for metrics and health, if the settings want one. It ends last: who watches sees a process stop."""
+    if not hub.settings.metrics_port:
+        yield
+        return
+    try:
+        listener = Listener(hub, hub.settings.host, hub.settings.metrics_port, ticked_at)
+    except OSError as error:
+        raise BadSetting(f"HUB_METRICS_PORT={hub.settings.metrics_port} cannot be listened on: {error}") from error
+    listener.start()
+    try:
+        yield
+    finally:
+        listener.stop()
 
 
 @contextmanager

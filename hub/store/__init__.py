@@ -9,6 +9,7 @@ from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
 from hub.store.keys import KeyRow as KeyRow
 from hub.store.lookups import Lookup as Lookup
+from hub.store.measures import Backlog as Backlog
 from hub.store.reading import AttemptRow as AttemptRow
 from hub.store.reading import DeliveryRow as DeliveryRow
 from hub.store.reading import MessageRow as MessageRow

@@ -10,12 +10,31 @@ from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
 from hub.core.errors import Refused
 from hub.core.message import Disposition, Receipt, Ref
-from hub.store import add, breakers, capacity, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
+from hub.store import (
+    add,
+    breakers,
+    capacity,
+    claim,
+    conservation,
+    doubt,
+    expire,
+    keys,
+    lookups,
+    measures,
+    migrate,
+    reading,
+    reopen,
+    revisions,
+    settle,
+    usage,
+    waiting,
+)
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
 from hub.store.lookups import Lookup
+from hub.store.measures import Backlog
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
 from hub.store.revisions import Activation
 from hub.store.usage import Used
@@ -143,6 +162,9 @@ class Store:
 
     def conservation(self) -> Conservation:
         return conservation.conservation(self._database)
+
+    def backlog(self) -> Backlog:
+        return measures.backlog(self._database)
 
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return reading.search(self._database, **given)
