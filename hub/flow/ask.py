@@ -64,13 +64,13 @@ def waits(laid: Laid) -> bool:
     return any(planned.lease is not None for planned in laid.deliveries)
 
 
-def ask(hub: Hub, laid: Laid, began: float) -> Told:
+def ask(hub: Hub, laid: Laid, began: float, tracestate: str = "") -> Told:
     """Stores and asks; `began` is `time.monotonic()` of the request. Raises Refused (what the caller is told) and StoreBusy (nothing is stored)."""
     with hub.catalogs.under_way([laid.message.revision]):
-        return _ask(hub, laid, began)
+        return _ask(hub, laid, began, tracestate)
 
 
-def _ask(hub: Hub, laid: Laid, began: float) -> Told:
+def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
     try:
         receipt = hub.commit.submit(laid).result(COMMIT_S)
     except NotInTime as error:
@@ -97,7 +97,8 @@ def _ask(hub: Hub, laid: Laid, began: float) -> Told:
             limits=hub.limits,
         )
         question = json.encode(payload)
-        answer, done, call = _send(hub, _parcel(claim, payload, question), route.sync.deadline.total_seconds() - (time.monotonic() - began))
+        parcel = replace(_parcel(claim, payload, question), tracestate=tracestate)
+        answer, done, call = _send(hub, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began))
         if isinstance(answer, Reply):
             data = _answer(hub, laid.message, route, to, answer.body)
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())

@@ -16,7 +16,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
 from hub.core.system import VersionState
-from hub.core.tracing import trace_id_of
+from hub.core.tracing import trace_id_of, tracestate_of
 from hub.flow import accept, ask, inbound, versions
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
@@ -231,7 +231,7 @@ def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> An
     [laid] = prepared.messages
     assert isinstance(laid, Laid)
     try:
-        told = ask.ask(hub, laid, began)
+        told = ask.ask(hub, laid, began, _tracestate(request, laid))
     except Refused as refused:
         raise _with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
     taken(hub, request, laid, is_duplicate=told.duplicate)
@@ -239,6 +239,13 @@ def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> An
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
     return success(told.data, laid.message.trace_id, headers=headers)
+
+
+def _tracestate(request: Request, laid: Laid) -> str:
+    """What the caller says beside its `traceparent`; nothing where that is not the trace of this message."""
+    if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != laid.message.trace_id:
+        return ""
+    return tracestate_of(bodies.values(request, "tracestate"))
 
 
 def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:

@@ -1,6 +1,6 @@
 """The only wiring: settings and secrets in, a running hub out. Nobody else reads the environment, resolves a reference or starts a server.
 
-Imports everything but the command line. Third party that lives here: granian.
+Imports everything but the command line. Third parties that live here: granian, opentelemetry (an extra).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -23,7 +24,7 @@ from granian.server.embed import Server
 
 from hub.core.json import Limits
 from hub.flow.callers import Callers
-from hub.flow.committing import MeasuredCommit
+from hub.flow.committing import MeasuredAdd
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
 from hub.flow.pace import Pace
@@ -37,8 +38,9 @@ from hub.logs import about, event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
 from hub.main.neighbours import Neighbours, check_secrets
+from hub.main.telemetry import open_spans
 from hub.settings import BadSetting, Settings
-from hub.store import Store, open_store
+from hub.store import GroupCommit, Store, open_store
 from hub.transport.bell import EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 from hub.vault.tokens import Authorities
@@ -95,7 +97,9 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     bell = EmbeddedBell()
     counts = Counts()
     counted = CountedBell(bell, counts)
-    commit = MeasuredCommit(store, counted.ring, counts)
+    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    spans = open_spans(settings, role, worker)
+    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)  # it adds, and asks for nothing else
     neighbours = Neighbours(settings, catalogs.active)
     hub = Hub(
         settings=settings,
@@ -114,13 +118,16 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
         clock=now,
         random=random.random,
         new_id=new_id,
-        worker=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        worker=worker,
         role=role,
+        spans=spans,
     )
     try:
         yield Running(hub, bell)
     finally:
         commit.drain(settings.grace)
+        if spans is not None:
+            spans.close()
 
 
 def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running], None]) -> None:
