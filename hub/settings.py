@@ -52,6 +52,9 @@ TABLE: tuple[Entry, ...] = (
     Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
     Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
     Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
+    Entry("metrics_port", "0", "Port of every process, a worker too, for /metrics, /health/live and /health/ready; 0: none."),
+    Entry("traces", "0", "Share of traces that are recorded where their caller does not choose, from 0 to 1; 0: none at all. Wants crossdock[otel]."),
+    Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "Address of the collector that takes traces by OTLP over HTTP."),
     Entry("log_level", "info", "debug, info, warning or error."),
     Entry("log_format", "json", "json, or text for people."),
 )
@@ -88,6 +91,9 @@ class Settings:
     keep_messages: float | None
     archive: Path | None
     ops_token: str
+    metrics_port: int
+    traces: float
+    traces_to: str
     log_level: str
     log_format: str
     environment: Mapping[str, str]
@@ -124,6 +130,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         keep_messages=_keep_messages(text),
         archive=Path(text["archive"]) if text["archive"] else None,
         ops_token=text["ops_token"],
+        metrics_port=int(_number(text, "metrics_port", 0, 65_535)),
+        traces=_number(text, "traces", 0, 1),
+        traces_to=_address(text, "traces_to"),
         log_level=_one_of(text, "log_level", ("debug", "info", "warning", "error")),
         log_format=_one_of(text, "log_format", ("json", "text")),
         environment=dict(environment),
@@ -163,6 +172,12 @@ def _public_url(text: Mapping[str, str]) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", given):
         raise BadSetting(f"HUB_PUBLIC_URL={given!r} is no address such as https://hub.example.")
     return given.rstrip("/")
+
+
+def _address(text: Mapping[str, str], name: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text[name]):
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is no address such as http://collector:4318/v1/traces.")
+    return text[name]
 
 
 def _zone(text: Mapping[str, str]) -> str:

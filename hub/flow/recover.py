@@ -16,9 +16,12 @@ def rescue(hub: Hub) -> None:
     ended = hub.store.expire()
     if ended:
         event("leases.expired", "outcome not seen; each goes by its target's in_doubt", level="warning", lanes=sorted(set(ended)))
+        for lane in set(ended):
+            hub.counts.add("lost_leases", lane)
     lapsed = hub.store.lapse()
     if lapsed:
         event("deliveries.expired", f"{lapsed} were not delivered before they expired", level="warning", count=lapsed)
+        hub.counts.add("cancelled", "expired", by=lapsed)
     hub.store.release()
     hub.store.prune_windows()
 

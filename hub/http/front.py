@@ -101,7 +101,7 @@ class Front:
         else:
             prepared = ingress.prepare(hub, request, post)
         if ingress.waits(prepared):
-            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
+            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
         if post.is_batch:
@@ -129,7 +129,7 @@ class Front:
         loop = asyncio.get_running_loop()
         post, prepared = await loop.run_in_executor(self._posts, cloudevents.prepare, hub, request)
         if ingress.waits(prepared):
-            return await loop.run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
+            return await loop.run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         return await loop.run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
 

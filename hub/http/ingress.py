@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,11 +16,12 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
 from hub.core.system import VersionState
-from hub.core.tracing import trace_id_of
+from hub.core.tracing import trace_id_of, tracestate_of
 from hub.flow import accept, ask, inbound, versions
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
+from hub.logs import event
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
@@ -165,7 +167,7 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
-    return exchange(hub, prepared, began)
+    return exchange(hub, prepared, began, request)
 
 
 def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
@@ -191,9 +193,8 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
     outcomes = _merged(prepared.messages, committed)
     for laid, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
-            hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
-            if isinstance(laid, Laid) and not one.duplicate:
-                versions.accepted(hub, laid)
+            assert isinstance(laid, Laid)
+            taken(hub, request, laid, is_duplicate=one.duplicate)
     if not post.is_batch:
         [only] = outcomes
         if not isinstance(only, Receipt):
@@ -204,13 +205,32 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
         if isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
     accepted = sum(isinstance(one, Receipt) for one in outcomes)
+    trace_id = _trace(hub, prepared, request)
+    event(
+        "batch.answered",
+        f"{accepted} of {len(outcomes)} accepted",
+        type=str(prepared.ref),
+        accepted=accepted,
+        refused=len(outcomes) - accepted,
+        trace_id=trace_id,
+    )
     data = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
     headers = _lifetime(hub, prepared.ref)
     if accepted:
-        return success(data, _trace(hub, prepared, request), status=202, headers=headers)
+        return success(data, trace_id, status=202, headers=headers)
     # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
     code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
-    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request), headers=headers)
+    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, trace_id, headers=headers)
+
+
+def taken(hub: Hub, request: Request, laid: Laid, *, is_duplicate: bool) -> None:
+    """Notes what was just accepted: counted by what the configuration calls it, traced where it is sampled."""
+    ref = laid.message.ref
+    hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if is_duplicate else "new")
+    if not is_duplicate:
+        versions.accepted(hub, laid)
+    if hub.spans is not None:
+        hub.spans.accepted(request, laid.message, time.time())
 
 
 def waits(prepared: Prepared) -> bool:
@@ -218,21 +238,26 @@ def waits(prepared: Prepared) -> bool:
     return len(prepared.messages) == 1 and isinstance(prepared.messages[0], Laid) and ask.waits(prepared.messages[0])
 
 
-def exchange(hub: Hub, prepared: Prepared, began: float) -> Answer:
+def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> Answer:
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
     [laid] = prepared.messages
     assert isinstance(laid, Laid)
     try:
-        told = ask.ask(hub, laid, began)
+        told = ask.ask(hub, laid, began, _tracestate(request, laid))
     except Refused as refused:
         raise _with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
-    hub.counts.add("accepted", "duplicate" if told.duplicate else "new")
-    if not told.duplicate:
-        versions.accepted(hub, laid)
+    taken(hub, request, laid, is_duplicate=told.duplicate)
     headers = [*_lifetime(hub, prepared.ref), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
     return success(told.data, laid.message.trace_id, headers=headers)
+
+
+def _tracestate(request: Request, laid: Laid) -> str:
+    """What the caller says beside its `traceparent`; nothing where that is not the trace of this message."""
+    if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != laid.message.trace_id:
+        return ""
+    return tracestate_of(bodies.values(request, "tracestate"))
 
 
 def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:

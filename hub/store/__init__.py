@@ -16,6 +16,7 @@ from hub.store.keys import KeyRow as KeyRow
 from hub.store.leader import Lead as Lead
 from hub.store.leader import NotLeading as NotLeading
 from hub.store.lookups import Lookup as Lookup
+from hub.store.measures import Backlog as Backlog
 from hub.store.parts import Part as Part
 from hub.store.prune import BLOCK as BLOCK
 from hub.store.prune import Gone as Gone

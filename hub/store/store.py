@@ -25,6 +25,7 @@ from hub.store import (
     keys,
     leader,
     lookups,
+    measures,
     migrate,
     parts,
     prune,
@@ -43,6 +44,7 @@ from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
 from hub.store.leader import Lead, LeaderRow
 from hub.store.lookups import Lookup
+from hub.store.measures import Backlog
 from hub.store.parts import AHEAD, Part
 from hub.store.prune import Gone, Page, Place
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
@@ -219,6 +221,9 @@ class Store:
 
     def backup(self, file: Path) -> int:
         return backup.backup(self._database, file)
+
+    def backlog(self) -> Backlog:
+        return measures.backlog(self._database)
 
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return reading.search(self._database, **given)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
 from hub.flow.recover import look, rescue
-from hub.logs import event
+from hub.logs import event, told
 from hub.worker.scheduler import somebody_leads
 
 SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
@@ -59,7 +59,7 @@ class Ticker:
             except StoreBusy as error:
                 event("sweep.failed", str(error), level="warning")
             except Exception as error:  # noqa: BLE001  the next tick tries again
-                event("sweep.failed", repr(error), level="error")
+                event("sweep.failed", told(error), level="error")
 
     def _attempt(self, key: str, act: object) -> None:
         assert callable(act)
