@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from hub.core.errors import StoreBusy
-from hub.flow.deliver import deliver
+from hub.flow.deliver import batch_size, deliver
 from hub.flow.hub import Hub
 from hub.kit.http import Sender
 from hub.logs import event, told
@@ -52,8 +52,11 @@ class Lane(threading.Thread):
         """Gives whether it came to the end of what was due; not, where something of ours failed."""
         while not self._stopping.is_set():
             try:
-                if not deliver(self._hub, self._lane, sender):
+                count = deliver(self._hub, self._lane, sender)
+                if not count:
                     return True
+                if count >= batch_size(self._hub, self._lane):
+                    self._hub.bell.ring([self._lane])  # there is more than one round of it: whoever else hears may help
             except StoreBusy as error:
                 event("lane.paused", str(error), level="warning", lane=self._lane)
                 self._pause()
