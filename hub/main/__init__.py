@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
 import signal
 import socket
@@ -23,14 +22,12 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from hub.core.json import Limits
 from hub.core.queue import Queue
 from hub.flow.callers import Callers
 from hub.flow.committing import MeasuredAdd
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
 from hub.flow.keep import check_keeping
-from hub.flow.pace import Pace
 from hub.flow.revisions import Revisions
 from hub.flow.ringing import CountedBell
 from hub.http.app import make_app
@@ -42,14 +39,14 @@ from hub.kit.source import QueueSource
 from hub.logs import about, event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
-from hub.main.neighbours import Neighbours, check_secrets
+from hub.main.neighbours import check_secrets
 from hub.main.telemetry import open_spans
+from hub.main.wiring import wire
 from hub.settings import BadSetting, Settings
 from hub.store import GroupCommit, Store, open_store
 from hub.transport.bell import Bell, Both, EmbeddedBell
 from hub.transport.celery import CeleryBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
-from hub.vault.tokens import Authorities
 from hub.worker.celery import Ears
 from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
@@ -116,28 +113,8 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     spans = open_spans(settings, role, worker)
     commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)  # it adds, and asks for nothing else
-    neighbours = Neighbours(settings, catalogs.active)
-    hub = Hub(
-        settings=settings,
-        store=store,
-        commit=commit,
-        bell=counted,
-        catalogs=catalogs,
-        callers=Callers(store, open_vault(settings)),
-        authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
-        counts=counts,
-        pace=Pace(store, now),
-        limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
-        targets=neighbours.target,
-        values=neighbours.values,
-        sources=neighbours.source,
-        clock=now,
-        random=random.random,
-        new_id=new_id,
-        worker=worker,
-        role=role,
-        spans=spans,
-    )
+    callers = Callers(store, open_vault(settings))
+    hub = wire(settings, store, catalogs=catalogs, callers=callers, commit=commit, bell=counted, counts=counts, worker=worker, role=role, spans=spans)
     try:
         yield Running(hub, near)
     finally:

@@ -7,18 +7,10 @@ import pytest
 
 from tests.conftest import missing
 from tests.support import brokers
-from tests.support.hubs import HubProcess, Sink, free_port, small_workspace
+from tests.support.hubs import HubProcess, free_port, small_workspace
 from tests.support.waiting import wait_until
 
 ORDERS = 400
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def started(tmp_path, sink, store_url, broker, **environment):
