@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, run, store, workspace
+from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, refused, run, store, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -47,6 +47,7 @@ for command in (
     run.up,
     run.web,
     run.worker,
+    run.scheduler,
     run.sandbox,
     run.migrate,
     store.store,
@@ -54,6 +55,7 @@ for command in (
     messages.trace,
     messages.explain,
     dead.dead,
+    refused.refused,
     keys.key,
     contracts.contracts,
     lineage.lineage,

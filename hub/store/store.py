@@ -14,6 +14,7 @@ from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Disposition, Json, Receipt, Ref
 from hub.store import (
     add,
+    arrivals,
     backup,
     breakers,
     capacity,
@@ -24,6 +25,7 @@ from hub.store import (
     keys,
     leader,
     lookups,
+    measures,
     migrate,
     parts,
     prune,
@@ -35,12 +37,14 @@ from hub.store import (
     usage,
     waiting,
 )
+from hub.store.arrivals import Refusal, RefusedRow
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
 from hub.store.leader import Lead, LeaderRow
 from hub.store.lookups import Lookup
+from hub.store.measures import Backlog
 from hub.store.parts import AHEAD, Part
 from hub.store.prune import Gone, Page, Place
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
@@ -170,17 +174,26 @@ class Store:
     def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
         return reopen.cancel(self._database, ids, by=by, why=why)
 
+    def refuse(self, batch: Sequence[Refusal]) -> None:
+        arrivals.refuse(self._database, batch)
+
+    def refused(self, *, state: str = arrivals.WAITING, limit: int = 50, before: str | None = None) -> list[RefusedRow]:
+        return arrivals.refused(self._database, state=state, limit=limit, before=before)
+
+    def refused_ones(self, *ids: str) -> list[RefusedRow]:
+        return arrivals.find(self._database, ids)
+
+    def end_refused(self, ids: Sequence[str], *, state: str, by: str) -> dict[str, bool]:
+        return arrivals.end(self._database, ids, state=state, by=by)
+
+    def refuse_again(self, id_: str, refusal: Refusal, *, by: str) -> None:
+        arrivals.refuse_again(self._database, id_, refusal, by=by)
+
+    def count_refused(self) -> dict[str, int]:
+        return arrivals.count(self._database)
+
     def conservation(self) -> Conservation:
         return conservation.conservation(self._database)
-
-    def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
-        return leader.lead(self._database, name, holder, term_s=term_s)
-
-    def resign(self, held: Lead) -> bool:
-        return leader.resign(self._database, held)
-
-    def leader(self, name: str) -> LeaderRow | None:
-        return leader.leader(self._database, name)
 
     def prunable(self, before: datetime, *, after: Place | None = None, limit: int = prune.PAGE) -> Page:
         return prune.prunable(self._database, before, after=after, limit=limit)
@@ -209,11 +222,23 @@ class Store:
     def backup(self, file: Path) -> int:
         return backup.backup(self._database, file)
 
+    def backlog(self) -> Backlog:
+        return measures.backlog(self._database)
+
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return reading.search(self._database, **given)
 
     def message(self, id_: str) -> MessageRow | None:
         return reading.find_message(self._database, id_)
+
+    def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
+        return leader.lead(self._database, name, holder, term_s=term_s)
+
+    def resign(self, held: Lead) -> bool:
+        return leader.resign(self._database, held)
+
+    def leader(self, name: str) -> LeaderRow | None:
+        return leader.leader(self._database, name)
 
     def doubtful_lanes(self) -> list[str]:
         return doubt.doubtful_lanes(self._database)

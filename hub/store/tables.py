@@ -132,6 +132,34 @@ origin = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# What came out of a queue and could not be accepted, as it came: its sender hears nothing, so it waits here for a person. One row per content.
+refused = sa.Table(
+    "refused",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("source", Text, nullable=False),  # queue:<system>/<queue>
+    sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("message_id", Text, nullable=False),
+    sa.Column("topic", Text, nullable=False),
+    sa.Column("content_type", Text, nullable=False),
+    sa.Column("headers", Document, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("flaw", Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("faults", Document, nullable=False),
+    sa.Column("revision", Text, nullable=False),  # of the configuration that refused it
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("changed_by", Text),
+    sa.CheckConstraint(_one_of("state", "waiting", "accepted", "dropped"), name="state"),
+)
+sa.Index("uq_refused_content", refused.c.source, refused.c.fingerprint, unique=True)
+sa.Index("ix_refused_state", refused.c.state, refused.c.id)
+
 # A small table of its own: what decides whether a post is new must stay in memory however many messages there are.
 idempotency = sa.Table(
     "idempotency",

@@ -18,21 +18,13 @@ from hub.core.errors import Reason, Why
 from hub.store import Archive, open_store
 from tests.conftest import POSTGRES, missing
 from tests.support.aged import NOW, add_old
-from tests.support.hubs import ORDER, HubProcess, Sink, small_workspace
+from tests.support.hubs import ORDER, HubProcess, small_workspace
 from tests.support.waiting import wait_until
 
 PATH = "/api/v1/shop/order.placed"
 WEEK_AGO = (NOW - timedelta(days=8)).date().isoformat()
 WHY = Why(Reason.REFUSED, "no")
 PATIENT = "{attempts: 500, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1d}"
-
-
-@pytest.fixture
-def sink():
-    made = Sink()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def with_old(store_url):

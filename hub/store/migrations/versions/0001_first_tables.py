@@ -330,6 +330,32 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "refused",
+        sa.Column("id", Text, nullable=False),
+        sa.Column("source", Text, nullable=False),
+        sa.Column("fingerprint", Text, nullable=False),
+        sa.Column("state", Text, nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.Column("last_at", Instant, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("topic", Text, nullable=False),
+        sa.Column("content_type", Text, nullable=False),
+        sa.Column("headers", Text, nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("flaw", Text, nullable=False),
+        sa.Column("code", sa.Integer(), nullable=False),
+        sa.Column("text", Text, nullable=False),
+        sa.Column("faults", Text, nullable=False),
+        sa.Column("revision", Text, nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.Column("changed_by", Text, nullable=True),
+        sa.CheckConstraint("state = 'waiting' OR state = 'accepted' OR state = 'dropped'", name=op.f("ck_refused_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refused")),
+    )
+    op.create_index("ix_refused_state", "refused", ["state", "id"], unique=False)
+    op.create_index("uq_refused_content", "refused", ["source", "fingerprint"], unique=True)
+    op.create_table(
         "revision",
         sa.Column("hash", Text, nullable=False),
         sa.Column("files", sa.LargeBinary(), nullable=False),
@@ -363,6 +389,7 @@ def downgrade() -> None:
     op.drop_table("revision")
     op.drop_table("restored")
     op.drop_table("pruned")
+    op.drop_table("refused")
     op.drop_table("origin")
     op.drop_table("place")
     op.drop_table("order_key")
