@@ -65,6 +65,10 @@ class _Collector:
         unaccounted = GaugeMetricFamily("hub_unaccounted", "What the books cannot account for; must be 0.")
         unaccounted.add_metric([], books.unaccounted)
         yield unaccounted
+        refused = GaugeMetricFamily("hub_refused_waiting", "What queues brought, was refused, and waits for a person; by queue.", labels=["queue"])
+        for source, number in sorted(self._hub.store.count_refused().items()):
+            refused.add_metric([source.removeprefix("queue:")], number)
+        yield refused
         now = self._hub.store.now()
         age = GaugeMetricFamily("hub_oldest_due_seconds", "How long the lane's oldest waiting delivery has been due.", labels=["lane"])
         for lane, due in sorted(self._hub.store.oldest_due().items()):

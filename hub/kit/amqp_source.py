@@ -23,7 +23,7 @@ from amqp.method_framing import frame_handler
 
 from hub.core.message import Json
 from hub.core.queue import Arrival, Queue
-from hub.kit.queue import BROKEN, CONNECT_S, LIMITS, said
+from hub.kit.queue import BROKEN, connection, said
 from hub.kit.source import BATCH, BATCH_BYTES, LINGER_S, Broken, Taken
 
 kombu: Any = _kombu  # it has no types
@@ -49,8 +49,7 @@ class AmqpSource:
     def open(self) -> None:
         self.close()
         try:
-            options = {**LIMITS, "frame_handler": _tolerant}
-            self._connection = kombu.Connection(self._url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=options)
+            self._connection = connection(self._url, HEARTBEAT_S, frame_handler=_tolerant)
             self._connection.connect()
             self._declare()
             self._channel: Any = self._connection.channel()
@@ -102,12 +101,12 @@ class AmqpSource:
             self._listen(min(left, TICK_S))
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
+        line, self._connection = self._connection, None
         self._waiting.clear()
         self._in_hand.clear()
-        if connection is not None:
+        if line is not None:
             with contextlib.suppress(Exception):  # without a farewell, which a silent broker would never answer
-                connection.collect(socket_timeout=0.2)
+                line.collect(socket_timeout=0.2)
 
     def _listen(self, seconds: float) -> None:
         """Hears the broker for so long at most, or until something came."""
