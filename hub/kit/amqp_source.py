@@ -31,6 +31,7 @@ HEARTBEAT_S = 10  # a broker that fell silent is given up after two of them
 TICK_S = 0.5
 PROPERTIES = ("message_id", "type", "content_type", "correlation_id", "app_id", "reply_to", "timestamp")
 _UNREADABLE = b"crossdock:unreadable"
+_FLAW = "Its headers or properties cannot be read; its body stands as it came."
 _DELIVER = (60, 60)
 _DEPTH = 16
 
@@ -146,12 +147,19 @@ class AmqpSource:
 
 
 def arrival_of(message: Any) -> Arrival:
-    """One delivery as it came: the client's own decoding of its body is not asked for."""
+    """One delivery as it came: the client's own decoding of its body is not asked for. Never raises: it would be brought again, for ever."""
+    try:
+        return _arrival(message)
+    except Exception:  # noqa: BLE001  what a stranger put into its headers
+        return Arrival(bytes(message.body) if isinstance(message.body, bytes) else b"", flaw=_FLAW)
+
+
+def _arrival(message: Any) -> Arrival:
     properties = message.properties or {}
     own = properties.get("application_headers") or {}
     headers = {name: _plain(properties[name]) for name in PROPERTIES if name in properties} | {str(name): _plain(value) for name, value in own.items()}
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode("utf-8", "surrogatepass")
-    flaw = "Its headers or properties cannot be read; its body stands as it came." if properties.get("cluster_id") == _UNREADABLE.decode() else ""
+    flaw = _FLAW if properties.get("cluster_id") == _UNREADABLE.decode() else ""
     return Arrival(
         bytes(body),
         message.delivery_info.get("routing_key") or "",

@@ -227,7 +227,10 @@ def _answer(given: object) -> Answer:
 
 def arrival_of(item: bytes, queue: str) -> Arrival:
     """What was pushed, as it came; of kombu's envelope what lies in it."""
-    opened = _opened(item) if item[:1] == b"{" and b'"properties"' in item else None
+    try:
+        opened = _opened(item) if item[:1] == b"{" and b'"properties"' in item else None
+    except Exception:  # noqa: BLE001  it would be brought again, for ever: then the whole is the body
+        opened = None
     return opened or Arrival(item, queue)
 
 
