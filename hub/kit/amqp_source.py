@@ -53,18 +53,16 @@ class AmqpSource:
             self._connection = connection(self._url, HEARTBEAT_S, frame_handler=_tolerant)
             self._connection.connect()
             self._declare()
+            self._stand_alone(0)
             self._channel: Any = self._connection.channel()
             self._channel.auto_decode = False
             self._channel.basic_qos(0, self._queue.prefetch, False)
-            try:
-                self._channel.basic_consume(self._queue.queue, callback=self._waiting.append, exclusive=not self._queue.shared)
-            except amqp_errors.AccessRefused as error:
-                if "exclusive" in str(error):
-                    raise Taken(f"Another consumer has the queue {self._queue.queue}.") from error
-                raise
+            self._consume()
+            # A quorum queue takes `exclusive`, and does not keep it: two that began at the same moment both step back.
+            self._stand_alone(1)
         except BROKEN as error:
             raise self._broken(error) from error
-        except Taken:
+        except (Taken, Broken):
             self.close()
             raise
 
@@ -119,6 +117,26 @@ class AmqpSource:
                 self._connection.heartbeat_check()
         except BROKEN as error:
             raise self._broken(error) from error
+
+    def _consume(self) -> None:
+        name = self._queue.queue
+        try:
+            self._channel.basic_consume(name, callback=self._waiting.append, exclusive=not self._queue.shared)
+        except amqp_errors.AccessRefused as error:
+            if "exclusive" not in str(error) or self._queue.shared:
+                raise
+            if self._consumers():
+                raise Taken(f"Another consumer has the queue {name}.") from error
+            raise Broken(f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true.") from error
+
+    def _stand_alone(self, most: int) -> None:
+        if not self._queue.shared and self._consumers() > most:
+            raise Taken(f"Another consumer has the queue {self._queue.queue}.")
+
+    def _consumers(self) -> int:
+        with self._connection.channel() as channel:
+            declared = kombu.Queue(self._queue.queue)(channel).queue_declare(passive=True)
+        return int(declared.consumer_count)
 
     def _declare(self) -> None:
         """Looks first, and makes only what is missing: what is there keeps the arguments that its owner gave it."""

@@ -22,7 +22,7 @@ WAIT_S = 0.5  # for the first of a batch; so long a stop may wait for an idle co
 FIRST_S, MOST_S = 0.25, 15.0  # pauses after a fault
 WELL_S = 10.0  # a connection that held for so long was a good one: the next fault is a new one
 HELD_S = 2.0  # the longest pause with a batch in hand
-TAKEN_S = 0.5  # between two attempts to get a queue that another consumer has
+TAKEN_S = 1.0  # between two attempts to get a queue that another consumer has
 
 MakeSource = Callable[[Queue], QueueSource]
 
@@ -57,7 +57,7 @@ class Consumer(threading.Thread):
                 self._consume(source)
             except Taken as error:
                 self._unwell("queue.waiting", str(error), "info")
-                self._stopping.wait(TAKEN_S)
+                self._stopping.wait(TAKEN_S * (0.5 + self._hub.random() / 2))
             except Exception as error:  # noqa: BLE001  a broker's client has no closed set of what it raises
                 is_known = isinstance(error, Broken)
                 self._unwell("queue.broken", str(error) if is_known else repr(error), "warning" if is_known else "error")
