@@ -160,6 +160,7 @@ class RefusedArrivals(ma.Schema):
 
 class Books(ma.Schema):
     messages = _number()
+    everAccepted = _number(metadata={"description": "With those that were pruned."})
     routed = _number()
     unrouted = _number()
     filtered = _number()

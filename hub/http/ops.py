@@ -139,6 +139,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
             return envelope(
                 {
                     "messages": books.messages,
+                    "everAccepted": books.ever,
                     "routed": books.routed,
                     "unrouted": books.unrouted,
                     "filtered": books.filtered,

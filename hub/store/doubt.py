@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Laid, Status
 from hub.core.errors import Why
+from hub.store import days
 from hub.store.add import lay
-from hub.store.claim import COLUMNS, claim_of
+from hub.store.claim import COLUMNS, claim_of, claimed
 from hub.store.database import Database
 from hub.store.documents import dump_why
 
@@ -20,17 +21,16 @@ BY = "probe"
 _TAKE = {
     is_postgresql: sa.text(
         "UPDATE delivery SET due_at = :again WHERE status = 'unknown' AND id IN (SELECT id FROM delivery WHERE status = 'unknown' AND lane = :lane "
-        "AND in_doubt = 'probe' AND due_at <= :now ORDER BY due_at, id LIMIT :limit" + (" FOR UPDATE SKIP LOCKED" if is_postgresql else "") + ") RETURNING id"
+        "AND in_doubt = 'probe' AND due_at <= :now ORDER BY due_at, id LIMIT :limit"
+        + (" FOR UPDATE SKIP LOCKED" if is_postgresql else "")
+        + ") RETURNING id, message_id"
     )
     for is_postgresql in (False, True)
 }
-_TAKEN = {
-    True: sa.text(f"SELECT {COLUMNS} FROM delivery d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id WHERE d.id = ANY(:ids)"),
-    False: sa.text(
-        f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
-        "CROSS JOIN body b ON b.message_id = m.id"
-    ),
-}
+_TAKEN = sa.text(
+    f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
+    "CROSS JOIN body b ON b.message_id = m.id"
+)
 _LANES = sa.text("SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now")
 _CLEAR = sa.text(
     "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by "
@@ -61,11 +61,14 @@ def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         again = database.stamp(database.instant(now) + timedelta(seconds=again_s))
-        taken = connection.execute(_TAKE[database.is_postgresql], {"lane": lane, "limit": size, "now": now, "again": again})
-        ids = list(taken.scalars())
+        taken = connection.execute(_TAKE[database.is_postgresql], {"lane": lane, "limit": size, "now": now, "again": again}).all()
+        ids, messages = [row[0] for row in taken], sorted({row[1] for row in taken})
         if not ids:
             return []
-        rows = connection.execute(_TAKEN[database.is_postgresql], {"ids": database.listing(ids)}).all()
+        if database.is_postgresql:
+            rows = connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all()
+        else:
+            rows = connection.execute(_TAKEN, {"ids": database.listing(ids)}).all()
         return [claim_of(database, row, "", now, now) for row in rows]
 
     return database.write(work)

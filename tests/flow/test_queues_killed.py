@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from hub.kit.redis_queue import RedisSource
-from tests.conftest import missing
 from tests.support import brokers
 from tests.support.hubs import HubProcess
 from tests.support.queues import SYSTEM, queue_workspace
@@ -19,15 +18,6 @@ from tests.support.waiting import wait_until
 MANY = int(os.environ.get("HUB_TEST_MESSAGES", "10000"))
 KEYS = 97
 RETRY = "{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: none, give_up_after: 1h}"
-
-
-@pytest.fixture(scope="module")
-def rabbit():
-    if brokers.SERVER is None:
-        missing("RabbitMQ", "no rabbitmq-server in /usr/lib/rabbitmq")
-    made = brokers.RabbitMQ().start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -195,7 +195,7 @@ def test_metrics_are_what_the_books_say(hub, accepted):
     assert float(lines["hub_unaccounted"]) == 0
     assert float(lines['hub_messages{disposition="routed"}']) == books["routed"]
     assert float(lines['hub_deliveries{status="pending"}']) == books["deliveries"]["pending"]
-    assert float(lines['hub_accepted_total{kind="new"}']) >= 1
+    assert float(lines['hub_accepted_total{kind="new",message="order.placed",system="shop",version="1"}']) >= 1
     assert float(lines['hub_posts_total{status="202"}']) >= 1
     assert float(lines["hub_accept_seconds_count"]) >= 1
     assert float(lines["hub_commit_backlog"]) == 0

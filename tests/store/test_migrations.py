@@ -45,7 +45,10 @@ def test_the_migrations_make_what_the_tables_say(database):
 
     # Then nothing differs from the tables, as far as the migration tool can see
     def differences(connection):
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), tables.metadata)
+        opts = {"compare_type": True, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), tables.metadata)
+
+    parts = {f"{table}_default" for table in tables.BY_DAY} if database.is_postgresql else set()
 
     assert database.read(differences) == []
 

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own: on free ports, in its own folder, so that it may be stopped, killed and purged."""
+"""Brokers of the tests' own: RabbitMQ and Redis on free ports, in folders of their own, so that they may be stopped, killed and purged."""
 
 import os
 import shutil
@@ -6,6 +6,10 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+
+import amqp
+import kombu
+import redis
 
 from tests.support.hubs import free_port
 from tests.support.waiting import wait_until
@@ -47,6 +51,18 @@ class RabbitMQ:
         wait_until(self._answers, seconds=90, what=f"RabbitMQ on {self.port}")
         return self
 
+    def purge(self):
+        """Throws away all that waits in any queue."""
+        with kombu.Connection(self.url) as connection:
+            names = [line.split("\t")[0] for line in self._ctl("list_queues", "-q", "--no-table-headers", "name").splitlines() if line]
+            channel = connection.channel()
+            for name in names:
+                channel.queue_purge(name)
+
+    def _ctl(self, *words):
+        command = [str(SERVER).replace("rabbitmq-server", "rabbitmqctl"), "-n", self._environment["RABBITMQ_NODENAME"], *words]
+        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
     def kill(self):
         """As if the power had gone."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -63,8 +79,6 @@ class RabbitMQ:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self):
-        import amqp
-
         try:
             connection = amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=2, read_timeout=5)
             connection.connect()
@@ -91,6 +105,10 @@ class Redis:
         wait_until(self._answers, seconds=20, what=f"Redis on {self.port}")
         return self
 
+    def purge(self):
+        with self.client() as client:
+            client.flushall()
+
     def kill(self):
         """As if the power had gone."""
         self._process.kill()
@@ -110,13 +128,9 @@ class Redis:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def client(self):
-        import redis
-
         return redis.Redis(port=self.port)
 
     def _answers(self):
-        import redis
-
         try:
             with self.client() as client:
                 return client.ping()

@@ -43,6 +43,7 @@ def upgrade() -> None:
             name=op.f("ck_attempt_outcome"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempt")),
+        postgresql_partition_by="RANGE (delivery_id)",
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -50,6 +51,7 @@ def upgrade() -> None:
         sa.Column("message_id", Text, nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_body")),
+        postgresql_partition_by="RANGE (message_id)",
     )
     op.create_table(
         "breaker",
@@ -241,6 +243,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "leader",
+        sa.Column("name", Text, nullable=False),
+        sa.Column("holder", Text, nullable=False),
+        sa.Column("token", sa.BigInteger(), nullable=False),
+        sa.Column("until", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leader")),
+    )
+    op.create_table(
         "lookup",
         sa.Column("message_id", Text, nullable=False),
         sa.Column("route", Text, nullable=False),
@@ -271,6 +281,7 @@ def upgrade() -> None:
         sa.Column("why", Text, nullable=False),
         sa.CheckConstraint("disposition = 'routed' OR disposition = 'unrouted' OR disposition = 'filtered'", name=op.f("ck_message_disposition")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        postgresql_partition_by="RANGE (id)",
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -280,6 +291,9 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("cause_id IS NOT NULL"),
         postgresql_where=sa.text("cause_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_message_origin", "message", ["trace_id"], unique=False, sqlite_where=sa.text("source = 'hook'"), postgresql_where=sa.text("source = 'hook'")
     )
     op.create_index("ix_message_received", "message", ["received_at", "id"], unique=False)
     op.create_index("ix_message_type", "message", ["type", "received_at", "id"], unique=False)
@@ -298,6 +312,21 @@ def upgrade() -> None:
         sa.Column("key", Text, nullable=False),
         sa.Column("window_at", Instant, nullable=False),
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_place")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "pruned",
+        sa.Column("day", Text, nullable=False),
+        sa.Column("word", Text, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "word", name=op.f("pk_pruned")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "restored",
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("until", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_restored")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -348,18 +377,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hash"], ["revision.hash"], name=op.f("fk_active_revision_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_active_revision")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # Whatever day an id tells, there is a place for it.
+        for name in ("message", "body", "attempt"):
+            op.execute(f"CREATE TABLE {name}_default PARTITION OF {name} DEFAULT")
 
 
 def downgrade() -> None:
     op.drop_table("active_revision")
     op.drop_table("worker_sign")
     op.drop_table("revision")
+    op.drop_table("restored")
+    op.drop_table("pruned")
     op.drop_table("refused")
     op.drop_table("origin")
     op.drop_table("place")
     op.drop_table("order_key")
     op.drop_table("message")
     op.drop_table("lookup")
+    op.drop_table("leader")
     op.drop_table("idempotency")
     op.drop_table("delivery")
     op.drop_table("capacity")
