@@ -67,6 +67,8 @@ def _channel(offer: Offer) -> Json:
         "title": str(ref),
         "messages": {offer.name: {"$ref": f"#/components/messages/{offer.name}"}},
     }
+    if isinstance(message, Accept) and message.publish is not None and message.publish.queue:
+        return {"address": message.publish.queue, "description": f"A queue of the system's own broker. {offer.lifetime}", **told}
     if isinstance(message, Accept) and message.publish is not None:
         exchange: dict[str, Json] = {"name": message.publish.exchange, "type": message.publish.kind, "durable": message.publish.durable}
         about = f"An exchange of the system's own broker; the route says the topic. {offer.lifetime}"
@@ -78,7 +80,10 @@ def _channel(offer: Offer) -> Json:
 
 def _binding(offer: Offer) -> Json:
     if isinstance(offer.message, Accept):
-        return {"amqp": {"deliveryMode": 2, "mandatory": True}} if offer.message.publish is not None else {"http": {"method": offer.message.method}}
+        publish = offer.message.publish
+        if publish is not None:
+            return {} if publish.queue else {"amqp": {"deliveryMode": 2, "mandatory": True}}
+        return {"http": {"method": offer.message.method}}
     return {"http": {"method": "POST"}}
 
 

@@ -22,8 +22,9 @@ from hub.core.queue import QUEUE, Arrival, Queue, arrived
 from hub.core.tracing import trace_id_of
 from hub.flow import versions
 from hub.flow.accept import lay
+from hub.flow.committing import MeasuredAdd
 from hub.flow.hub import Hub
-from hub.logs import event
+from hub.logs import event, told
 from hub.store import Refusal
 
 MAX_TYPE = 200  # characters of a content type and a topic that are kept beside an original
@@ -51,7 +52,7 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     now = hub.clock()
     read = [_read(hub, queue, arrival, now) for arrival in arrivals]
     laid = [one for ones in read for one in ones if isinstance(one, Laid)]
-    answers = hub.store.add(laid)
+    answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(laid) if laid else []
     # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep.
     lanes = {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}
     if lanes:
@@ -82,7 +83,7 @@ def _read(hub: Hub, queue: Queue, arrival: Arrival, now: datetime) -> list[Laid 
     except Refused as refused:
         return [refused]
     except Exception as error:  # noqa: BLE001  whatever it is: it would come again, for ever, and none behind it
-        event("queue.failed", repr(error), level="error", queue=queue.source, message_id=arrival.message_id[:100])
+        event("queue.failed", told(error), level="error", queue=queue.source, message_id=arrival.message_id[:100])
         return [Refused(Code.INTERNAL, f"It cannot be read: {type(error).__name__}. This is a fault of the hub; see its log.")]
 
 
@@ -121,7 +122,8 @@ def _together(refused: Sequence[Refused]) -> Refused | None:
 
 def _note(hub: Hub, queue: Queue, receipts: Sequence[tuple[Laid, Receipt]], refused: Sequence[Refused | None], began: float) -> None:
     for laid, answer in receipts:
-        hub.counts.add("accepted", "duplicate" if answer.duplicate else "new")
+        ref = laid.message.ref
+        hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new")
         if not answer.duplicate:
             versions.accepted(hub, laid)
     wrong = [one for one in refused if one is not None]

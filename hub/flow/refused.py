@@ -13,6 +13,7 @@ from hub.store import Refusal, RefusedRow, Store
 from hub.store.arrivals import ACCEPTED, DROPPED, WAITING
 
 TAKEN, GONE = "accepted", "dropped"
+CHUNK = 50  # that are read at once, with their bodies
 MAX_SHOWN = 65_536  # bytes of a body that are shown
 
 
@@ -21,10 +22,11 @@ def retry(hub: Hub, ids: Sequence[str], *, by: str) -> dict[str, str]:
 
     If we die between the messages and the row, it is retried again: its messages are known by their ids. Raises StoreBusy.
     """
-    rows = {row.id: row for row in hub.store.refused_ones(*dict.fromkeys(ids))}
     done: dict[str, str] = dict.fromkeys(dict.fromkeys(ids), "There is no such refused arrival.")
-    for id_ in sorted(rows):
-        done[id_] = _one(hub, rows[id_], by)
+    wanted = sorted(done)
+    for start in range(0, len(wanted), CHUNK):
+        rows = {row.id: row for row in hub.store.refused_ones(*wanted[start : start + CHUNK])}
+        done |= {id_: _one(hub, rows[id_], by) for id_ in sorted(rows)}
     event("refused.retried", f"{sum(answer == TAKEN for answer in done.values())} of {len(done)} accepted", by=by, refused=list(done)[:20])
     return done
 
@@ -52,11 +54,11 @@ def queue_of(hub: Hub, source: str) -> Queue | None:
 
 def drop(store: Store, ids: Sequence[str], *, by: str) -> dict[str, str]:
     """Lets them go; the rows stay, with who did it. Per id: `dropped`, or why not."""
-    known = {row.id: row.state for row in store.refused_ones(*dict.fromkeys(ids))}
-    ended = store.end_refused([id_ for id_ in ids if id_ in known], state=DROPPED, by=by)
-    done = {
-        id_: GONE if ended.get(id_) else f"It is {known[id_]} already." if id_ in known else "There is no such refused arrival." for id_ in dict.fromkeys(ids)
-    }
+    ended = store.end_refused(ids, state=DROPPED, by=by)
+    done = {id_: GONE if is_ended else "There is no such refused arrival." for id_, is_ended in ended.items()}
+    others = [id_ for id_, is_ended in ended.items() if not is_ended]
+    for start in range(0, len(others), CHUNK):
+        done |= {row.id: f"It is {row.state} already." for row in store.refused_ones(*others[start : start + CHUNK])}
     event("refused.dropped", f"{sum(ended.values())} of {len(done)}", by=by, refused=list(done)[:20])
     return done
 

@@ -78,6 +78,7 @@ BACKLOG = Family("hub_backlog", "gauge", "store", ("lane", "status"), "Deliverie
 OLDEST_DUE = Family("hub_oldest_due_seconds", "gauge", "store", ("lane",), "How long the oldest waiting delivery of a lane has been due.")
 BREAKER = Family("hub_breaker_state", "gauge", "store", ("lane", "state"), "1 at the state of a target's breaker: closed, open or half_open.")
 WORKERS = Family("hub_workers", "gauge", "store", (), "Workers that gave a sign of life lately.")
+REFUSED_WAITING = Family("hub_refused_waiting", "gauge", "store", ("queue",), "What queues brought, was refused, and waits for a person.")
 CAPACITY_KEYS = Family("hub_capacity_keys", "gauge", "store", ("route",), "Values that have places of a route's capacity in windows that are not over.")
 CAPACITY_USED = Family("hub_capacity_used", "gauge", "store", ("route",), "Places given in those windows.")
 
@@ -101,6 +102,7 @@ FAMILIES = (
     OLDEST_DUE,
     BREAKER,
     WORKERS,
+    REFUSED_WAITING,
     CAPACITY_KEYS,
     CAPACITY_USED,
 )

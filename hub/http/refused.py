@@ -13,13 +13,22 @@ from hub.core.errors import Code, Refused
 from hub.flow import refused as acts
 from hub.flow.hub import Hub
 from hub.http import answers
-from hub.http.queries import Act, Page
+from hub.http.queries import Act, Id, Page, Text
 from hub.http.views import envelope
 from hub.store.arrivals import STATES, WAITING
+
+MOST = 500
 
 
 class List(Page):
     state = ma.fields.String(load_default=WAITING, validate=ma.validate.OneOf(STATES), metadata={"description": "Which of them."})
+
+
+class Retry(ma.Schema):
+    """Fewer at once than of deliveries: each is read, checked and stored before the answer."""
+
+    ids = ma.fields.List(Id(), required=True, validate=ma.validate.Length(1, MOST))
+    by = Text(required=True, validate=ma.validate.Length(1, 100), metadata={"description": "Who does it."})
 
 
 def add(ops: Blueprint, hub: Hub) -> None:
@@ -46,7 +55,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/refused/retry")
     class RetryView(MethodView):
-        @ops.arguments(Act, error_status_code=400)
+        @ops.arguments(Retry, error_status_code=400)
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
             """Reads them again by the active configuration. A result per id."""

@@ -62,7 +62,7 @@ class StoreFacts:
         try:
             with self._lock:
                 books, age = self._books.get(), self._books.age
-                backlog, due, breakers, workers, now = self._now.get()
+                backlog, due, breakers, workers, now, refused = self._now.get()
         except StoreBusy:
             up.add_metric([], 0)
             yield up
@@ -74,15 +74,19 @@ class StoreFacts:
         alive = gauge(families.WORKERS)
         alive.add_metric([], workers)
         yield alive
+        waiting = gauge(families.REFUSED_WAITING)
+        for source, number in sorted(refused.items()):
+            waiting.add_metric([source.removeprefix("queue:")], number)
+        yield waiting
         keys, used = gauge(families.CAPACITY_KEYS), gauge(families.CAPACITY_USED)
         for route, (number, places) in sorted(backlog.capacity.items()):
             keys.add_metric([route], number)
             used.add_metric([route], places)
         yield from (keys, used)
 
-    def _look(self) -> tuple[Backlog, dict[str, datetime], list[BreakerState], int, datetime]:
+    def _look(self) -> tuple[Backlog, dict[str, datetime], list[BreakerState], int, datetime, dict[str, int]]:
         store = self._hub.store
-        return store.backlog(), store.oldest_due(), store.breakers(), store.workers(), store.now()
+        return store.backlog(), store.oldest_due(), store.breakers(), store.workers(), store.now(), store.count_refused()
 
 
 def _of_books(books: Conservation, age: float) -> Iterator[GaugeMetricFamily]:

@@ -23,7 +23,7 @@ from amqp.method_framing import frame_handler
 
 from hub.core.message import Json
 from hub.core.queue import Arrival, Queue
-from hub.kit.queue import BROKEN, CONNECT_S, LIMITS, said
+from hub.kit.queue import BROKEN, connection, said
 from hub.kit.source import BATCH, BATCH_BYTES, LINGER_S, Broken, Taken
 
 kombu: Any = _kombu  # it has no types
@@ -31,6 +31,7 @@ HEARTBEAT_S = 10  # a broker that fell silent is given up after two of them
 TICK_S = 0.5
 PROPERTIES = ("message_id", "type", "content_type", "correlation_id", "app_id", "reply_to", "timestamp")
 _UNREADABLE = b"crossdock:unreadable"
+_FLAW = "Its headers or properties cannot be read; its body stands as it came."
 _DELIVER = (60, 60)
 _DEPTH = 16
 
@@ -49,22 +50,19 @@ class AmqpSource:
     def open(self) -> None:
         self.close()
         try:
-            options = {**LIMITS, "frame_handler": _tolerant}
-            self._connection = kombu.Connection(self._url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=options)
+            self._connection = connection(self._url, HEARTBEAT_S, frame_handler=_tolerant)
             self._connection.connect()
             self._declare()
+            self._stand_alone(0)
             self._channel: Any = self._connection.channel()
             self._channel.auto_decode = False
             self._channel.basic_qos(0, self._queue.prefetch, False)
-            try:
-                self._channel.basic_consume(self._queue.queue, callback=self._waiting.append, exclusive=not self._queue.shared)
-            except amqp_errors.AccessRefused as error:
-                if "exclusive" in str(error):
-                    raise Taken(f"Another consumer has the queue {self._queue.queue}.") from error
-                raise
+            self._consume()
+            # A quorum queue takes `exclusive`, and does not keep it: two that began at the same moment both step back.
+            self._stand_alone(1)
         except BROKEN as error:
             raise self._broken(error) from error
-        except Taken:
+        except (Taken, Broken):
             self.close()
             raise
 
@@ -102,12 +100,12 @@ class AmqpSource:
             self._listen(min(left, TICK_S))
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
+        line, self._connection = self._connection, None
         self._waiting.clear()
         self._in_hand.clear()
-        if connection is not None:
+        if line is not None:
             with contextlib.suppress(Exception):  # without a farewell, which a silent broker would never answer
-                connection.collect(socket_timeout=0.2)
+                line.collect(socket_timeout=0.2)
 
     def _listen(self, seconds: float) -> None:
         """Hears the broker for so long at most, or until something came."""
@@ -119,6 +117,26 @@ class AmqpSource:
                 self._connection.heartbeat_check()
         except BROKEN as error:
             raise self._broken(error) from error
+
+    def _consume(self) -> None:
+        name = self._queue.queue
+        try:
+            self._channel.basic_consume(name, callback=self._waiting.append, exclusive=not self._queue.shared)
+        except amqp_errors.AccessRefused as error:
+            if "exclusive" not in str(error) or self._queue.shared:
+                raise
+            if self._consumers():
+                raise Taken(f"Another consumer has the queue {name}.") from error
+            raise Broken(f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true.") from error
+
+    def _stand_alone(self, most: int) -> None:
+        if not self._queue.shared and self._consumers() > most:
+            raise Taken(f"Another consumer has the queue {self._queue.queue}.")
+
+    def _consumers(self) -> int:
+        with self._connection.channel() as channel:
+            declared = kombu.Queue(self._queue.queue)(channel).queue_declare(passive=True)
+        return int(declared.consumer_count)
 
     def _declare(self) -> None:
         """Looks first, and makes only what is missing: what is there keeps the arguments that its owner gave it."""
@@ -147,12 +165,19 @@ class AmqpSource:
 
 
 def arrival_of(message: Any) -> Arrival:
-    """One delivery as it came: the client's own decoding of its body is not asked for."""
+    """One delivery as it came: the client's own decoding of its body is not asked for. Never raises: it would be brought again, for ever."""
+    try:
+        return _arrival(message)
+    except Exception:  # noqa: BLE001  what a stranger put into its headers
+        return Arrival(bytes(message.body) if isinstance(message.body, bytes) else b"", flaw=_FLAW)
+
+
+def _arrival(message: Any) -> Arrival:
     properties = message.properties or {}
     own = properties.get("application_headers") or {}
     headers = {name: _plain(properties[name]) for name in PROPERTIES if name in properties} | {str(name): _plain(value) for name, value in own.items()}
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode("utf-8", "surrogatepass")
-    flaw = "Its headers or properties cannot be read; its body stands as it came." if properties.get("cluster_id") == _UNREADABLE.decode() else ""
+    flaw = _FLAW if properties.get("cluster_id") == _UNREADABLE.decode() else ""
     return Arrival(
         bytes(body),
         message.delivery_info.get("routing_key") or "",

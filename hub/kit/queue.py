@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -111,7 +112,7 @@ class _Line:
     """A connection with its channel, and the confirms that are open on it. Tags count from 1 per channel (RabbitMQ's confirms)."""
 
     def __init__(self, url: str, exchange: Any) -> None:
-        self._connection: Any = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=LIMITS)
+        self._connection: Any = connection(url, HEARTBEAT_S)
         self._connection.connect()
         self._channel: Any = self._connection.channel()
         self._channel.confirm_select()
@@ -186,6 +187,18 @@ class _Line:
         index = self._by_id.get(str((message.properties or {}).get("message_id")))
         if index is not None:
             self._back[index] = f"exchange {exchange}, topic {routing_key}" if exchange else f"there is no queue {routing_key}"
+
+
+def connection(url: str, heartbeat: int, **options: Any) -> Any:
+    """A connection that is not made yet. Over TLS the broker's certificate and its name are always checked, whatever the address says:
+    the client by itself checks no name. Of the address `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` count, as paths.
+    """
+    made = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=heartbeat, transport_options={**LIMITS, **options})
+    if url.startswith("amqps://"):
+        given = made.ssl if isinstance(made.ssl, dict) else {}
+        files = {name: given[f"ssl_{name}"] for name in ("ca_certs", "certfile", "keyfile") if given.get(f"ssl_{name}")}
+        made.ssl = {**files, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": made.hostname}
+    return made
 
 
 def topic_of(parcel: Parcel) -> str:

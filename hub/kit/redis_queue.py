@@ -66,7 +66,11 @@ _CLOSE = "if redis.call('GET', KEYS[3]) == ARGV[1] then redis.call('DEL', KEYS[3
 
 def client(url: str) -> Any:
     """A client that waits no longer than it must, and repeats nothing by itself: whether to push again is not its to decide. Raises ValueError."""
-    return redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5, retry=Retry(NoBackoff(), 0), health_check_interval=0)
+    made = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5, retry=Retry(NoBackoff(), 0), health_check_interval=0)
+    if url.startswith("rediss://"):
+        # The server's certificate and its name are always checked: the address cannot switch that off.
+        made.connection_pool.connection_kwargs |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    return made
 
 
 class RedisTarget:
@@ -223,7 +227,10 @@ def _answer(given: object) -> Answer:
 
 def arrival_of(item: bytes, queue: str) -> Arrival:
     """What was pushed, as it came; of kombu's envelope what lies in it."""
-    opened = _opened(item) if item[:1] == b"{" and b'"properties"' in item else None
+    try:
+        opened = _opened(item) if item[:1] == b"{" and b'"properties"' in item else None
+    except Exception:  # noqa: BLE001  it would be brought again, for ever: then the whole is the body
+        opened = None
     return opened or Arrival(item, queue)
 
 

@@ -24,12 +24,11 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
 
     Its bell is heard by nobody; a running hub finds what was accepted within a sweep.
     """
-    catalogs = Revisions(store)
     bell = EmbeddedBell()
     commit = GroupCommit(store, bell.ring)
-    worker = f"desk-{socket.gethostname()}-{os.getpid()}"
-    hub = wire(settings, store, catalogs=catalogs, callers=Callers(store, Vault(os.urandom(32))), commit=commit, bell=bell, counts=Counts(), worker=worker)
     try:
+        callers, worker = Callers(store, Vault(os.urandom(32))), f"desk-{socket.gethostname()}-{os.getpid()}"
+        hub = wire(settings, store, catalogs=Revisions(store), callers=callers, commit=commit, bell=bell, counts=Counts(), worker=worker, role="desk")
         yield hub
         hub.noting.drain(settings.grace)
         hub.usage.flush(store)

@@ -15,14 +15,14 @@ from hub.core.queue import Arrival, Queue
 from hub.flow.hub import Hub
 from hub.flow.queues import take_in
 from hub.kit.source import Broken, QueueSource, Taken
-from hub.logs import event
+from hub.logs import event, told
 
 LOOK_S = 0.2  # between two looks at the active configuration
 WAIT_S = 0.5  # for the first of a batch; so long a stop may wait for an idle consumer
 FIRST_S, MOST_S = 0.25, 15.0  # pauses after a fault
 WELL_S = 10.0  # a connection that held for so long was a good one: the next fault is a new one
 HELD_S = 2.0  # the longest pause with a batch in hand
-TAKEN_S = 0.5  # between two attempts to get a queue that another consumer has
+TAKEN_S = 1.0  # between two attempts to get a queue that another consumer has
 
 MakeSource = Callable[[Queue], QueueSource]
 
@@ -57,10 +57,10 @@ class Consumer(threading.Thread):
                 self._consume(source)
             except Taken as error:
                 self._unwell("queue.waiting", str(error), "info")
-                self._stopping.wait(TAKEN_S)
+                self._stopping.wait(TAKEN_S * (0.5 + self._hub.random() / 2))
             except Exception as error:  # noqa: BLE001  a broker's client has no closed set of what it raises
                 is_known = isinstance(error, Broken)
-                self._unwell("queue.broken", str(error) if is_known else repr(error), "warning" if is_known else "error")
+                self._unwell("queue.broken", str(error) if is_known else told(error), "warning" if is_known else "error")
                 pause = FIRST_S if time.monotonic() - opened_at > WELL_S else pause
                 # Jittered, so that all workers do not come back to a broker at once.
                 self._stopping.wait(pause * (0.5 + self._hub.random() / 2))
@@ -91,7 +91,7 @@ class Consumer(threading.Thread):
             except StoreBusy as error:
                 self._unwell("queue.held", str(error), "warning")
             except Exception as error:  # noqa: BLE001  the store failed in a way that nobody foresaw; nothing is lost by waiting
-                self._unwell("queue.held", repr(error), "error")
+                self._unwell("queue.held", told(error), "error")
             else:
                 self._well("queue.resumed", "the store takes messages again")
                 return True
@@ -148,7 +148,7 @@ class Queues:
             try:
                 self._follow()
             except Exception as error:  # noqa: BLE001  the next look tries again
-                event("queues.failed", repr(error), level="error")
+                event("queues.failed", told(error), level="error")
             self._stopping.wait(LOOK_S)
 
     def _follow(self) -> None:

@@ -225,8 +225,7 @@ def test_a_busy_store_holds_the_batch_and_takes_it_when_it_can(tmp_path, redis):
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as blocking, redis.client() as client:
             blocking.exec_driver_sql("BEGIN IMMEDIATE")
-            for number in range(20):
-                client.lpush("hub.orders", b'{"orderNo":"SO-9","step":%d}' % number)
+            client.lpush("hub.orders", *(b'{"orderNo":"SO-9","step":%d}' % number for number in range(20)))  # at once: one batch
             wait_until(lambda: client.llen("hub.orders:crossdock:taken") == 20, what="twenty in hand")
             time.sleep(7)  # longer than the store waits for its write lock
             assert client.llen("hub.orders:crossdock:taken") == 20

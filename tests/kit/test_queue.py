@@ -180,3 +180,19 @@ def test_after_the_broker_was_killed_the_next_batch_goes(rabbit):
     with bound(rabbit.url, "seven"):
         assert isinstance(target.send([parcel(1)])[0], Reply)
     target.close()
+
+
+def test_one_queue_is_put_into_by_its_name_and_one_that_is_not_there_is_no_success(rabbit):
+    with kombu.Connection(rabbit.url) as connection:
+        queue = kombu.Queue("by-name", durable=False, auto_delete=True)(connection.channel())
+        queue.queue_declare()
+        target = QueueTarget(rabbit.url, "", queue="by-name")
+        assert all(isinstance(answer, Reply) for answer in target.send([parcel(number, "") for number in range(3)]))
+        assert [json.loads(queue.get(no_ack=True).body)["orderNo"] for _ in range(3)] == ["SO-0", "SO-1", "SO-2"]
+        assert target.address.endswith("/by-name")
+        target.close()
+    lost = QueueTarget(rabbit.url, "", queue="nowhere")
+    [answer] = lost.send([parcel(4, "")])
+    assert isinstance(answer, TryLater)
+    assert "there is no queue nowhere" in answer.why.text
+    lost.close()

@@ -301,6 +301,39 @@ def test_a_shared_queue_is_taken_from_by_several(rabbit):
         assert sorted(both) == numbers(0, 10)
 
 
+def test_a_quorum_queue_has_one_consumer_too_and_loses_no_place(rabbit):
+    with kombu.Connection(rabbit.server.url) as connection:
+        kombu.Queue("quorum", durable=True, queue_arguments={"x-queue-type": "quorum"})(connection.channel()).queue_declare()
+    with opened(rabbit.source("quorum")) as first:
+        second = rabbit.source("quorum")
+        with pytest.raises(Taken):
+            second.open()
+        with kombu.Connection(rabbit.server.url, transport_options={"confirm_publish": True}) as connection:
+            producer = kombu.Producer(connection.channel())
+            for body in numbers(0, 5):
+                producer.publish(body, routing_key="quorum")
+        assert bodies(first) == numbers(0, 5)
+    with opened(second):
+        assert bodies(second) == numbers(0, 5)
+        second.ack(5)
+
+
+def test_a_queue_whose_broker_chooses_is_shared_or_it_is_said(rabbit):
+    with kombu.Connection(rabbit.server.url) as connection:
+        kombu.Queue("chosen", durable=True, queue_arguments={"x-single-active-consumer": True})(connection.channel()).queue_declare()
+    with pytest.raises(Broken, match="write shared: true"):
+        rabbit.source("chosen").open()
+    with opened(rabbit.source("chosen", shared=True)) as first, opened(rabbit.source("chosen", shared=True)) as second:
+        with kombu.Connection(rabbit.server.url) as connection:
+            for body in numbers(0, 4):
+                kombu.Producer(connection.channel()).publish(body, routing_key="chosen")
+        assert bodies(first) == numbers(0, 4)
+        assert bodies(second, 0.2) == []
+        first.close()
+        assert bodies(second) == numbers(0, 4)
+        second.ack(4)
+
+
 def test_a_queue_that_is_deleted_is_made_anew(rabbit):
     source = rabbit.source("deleted")
     with opened(source):
