@@ -15,6 +15,7 @@ from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
 from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
+from hub.store.dialects import MARIADB_BEGUN, json_columns
 from hub.store.documents import dump_text, dump_why, message_row
 
 Answer: TypeAlias = Receipt | Refused
@@ -31,6 +32,9 @@ _CLAIM_KEYS = Insert(
     tables.idempotency,
     "ON CONFLICT (caller, type, key) DO UPDATE SET message_id = excluded.message_id, fingerprint = excluded.fingerprint, "
     f"expires_at = excluded.expires_at WHERE idempotency.expires_at <= {CLOCK}",
+    # The time last: those before it ask for it.
+    mariadb="ON DUPLICATE KEY UPDATE "
+    + ", ".join(f"{name} = IF(expires_at <= {MARIADB_BEGUN}, VALUES({name}), {name})" for name in ("message_id", "fingerprint", "expires_at")),
 )
 _TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
 UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
@@ -156,7 +160,8 @@ def _write_names(database: Database, connection: sa.Connection, batch: Sequence[
         for laid in batch
         for seen in laid.seen
     )
-    if _CLAIM_KEYS.run(connection, lines) == len(lines):
+    written = _CLAIM_KEYS.run(connection, lines)
+    if written == len(lines) and database.kind != "mariadb":  # there a row that stays counts like a new one: its rows are asked
         return {}
     ours = {laid.message.id for laid in batch}
     found = _find_names(connection, {line[:3] for line in lines})
@@ -225,10 +230,10 @@ def _take_numbers(database: Database, connection: sa.Connection, needed: Counter
     # Sorted: two groups that touch the same keys take the locks in one order, and cannot wait for each other crosswise.
     keys = sorted(needed)
     _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
-    if database.is_postgresql:
+    if database.kind == "postgresql":
         found = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
     else:
-        found = connection.execute(_NUMBERS_SQLITE, {"pairs": json.dumps(keys)})
+        found = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
     return {(lane, key): last - needed[lane, key] for lane, key, last in found}
 
 
@@ -236,9 +241,15 @@ _NUMBERS_POSTGRESQL = sa.text(
     "SELECT k.lane, k.key, k.last_seq FROM unnest(CAST(:lanes AS text[]), CAST(:keys AS text[])) AS j (lane, key) "
     "JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
 )
-_NUMBERS_SQLITE = sa.text(
-    "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
-)
+_NUMBERS = {
+    "sqlite": sa.text(
+        "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
+    ),
+    "mariadb": sa.text(
+        f"SELECT k.lane, k.key, k.last_seq FROM JSON_TABLE(:pairs, '$[*]' COLUMNS ({json_columns(tables.order_key, 'lane', 'key')})) j "
+        "STRAIGHT_JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
+    ),
+}
 
 
 def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp) -> Iterable[tuple[Any, ...]]:

@@ -10,13 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.core.delivery import Claim
-from hub.store.database import Database, Stamp, any_of
+from hub.store.database import Database, Stamp
+from hub.store.dialects import along, any_of, skip_locked, text, texts
 from hub.store.documents import MESSAGE, message_of, parse_ref
 
 # Who may go: due, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the
 # lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
 _ELIGIBLE = """
-    SELECT d.id FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
+    SELECT d.id FROM delivery d{along} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
     AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
         NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
@@ -37,7 +38,7 @@ _LIMITS = (
 
 def _due(lock: str) -> str:
     """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19)."""
-    parts = [f"due{rank} AS MATERIALIZED ({_ELIGIBLE.format(rank=rank, limit=limit, lock=lock)})" for rank, limit in enumerate(_LIMITS)]
+    parts = [f"due{rank} AS MATERIALIZED ({_ELIGIBLE.format(rank=rank, limit=limit, lock=lock, along='')})" for rank, limit in enumerate(_LIMITS)]
     union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
     return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
 
@@ -62,6 +63,18 @@ _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
     CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
+# MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank what is found is locked, then leased, then read.
+# All in one transaction: if we die before its end, nothing was leased.
+_MARIADB = [
+    text(_ELIGIBLE.format(rank=rank, limit=":limit", lock=skip_locked("mariadb"), along=along("ix_delivery_due", "mariadb")), "mariadb")
+    for rank in range(len(_LIMITS))
+]
+_MARIADB_LEASE = text(f"UPDATE delivery{along('PRIMARY', 'mariadb')} SET {_LEASE} WHERE status = 'pending' AND id IN :ids", "mariadb")
+_MARIADB_CLAIMED = text(
+    f"SELECT {COLUMNS} FROM delivery d{along('PRIMARY', 'mariadb')} STRAIGHT_JOIN message m ON m.id = d.message_id "
+    f"STRAIGHT_JOIN body b ON b.message_id = m.id WHERE d.id IN :ids {_IN_ORDER}",
+    "mariadb",
+)
 # Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
 _RIPEN = sa.text("""
     UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0
@@ -103,10 +116,25 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
 
 
 def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
-    if database.is_postgresql:
+    if database.kind == "postgresql":
         return connection.execute(_POSTGRESQL, given).all()
+    if database.kind == "mariadb":
+        return _lease_mariadb(connection, given)
     ids = [row[0] for row in connection.execute(_SQLITE, given)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
+
+
+def _lease_mariadb(connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
+    ids: list[str] = []
+    # The places of `_LIMITS`: what the first rank leaves to the others, what the first two leave to the last, and the rest.
+    for statement, kept in zip(_MARIADB, (given["kept"], given["kept"] // 2, 0), strict=True):
+        limit = given["size"] - kept - len(ids)
+        if limit > 0:
+            ids += connection.execute(statement, {"lane": given["lane"], "now": given["now"], "limit": limit}).scalars()
+    if not ids:
+        return []
+    connection.execute(_MARIADB_LEASE, {**given, "ids": ids})
+    return connection.execute(_MARIADB_CLAIMED, {"ids": ids}).all()
 
 
 def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, until: Stamp) -> list[Claim]:
@@ -134,30 +162,28 @@ def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp)
     )
 
 
-_STALE = {
-    is_postgresql: sa.text(
+_STALE = texts(
+    lambda kind: (
         "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS (SELECT 1 FROM delivery n WHERE n.lane = d.lane "
         "AND n.order_key = d.order_key AND n.status = 'delivered' AND n.route = d.route AND n.target = d.target AND n.fresh > d.fresh) AND d.id "
-        + any_of("ids", postgresql=is_postgresql),
+        + any_of("ids", kind)
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 def stale(database: Database, claims: Sequence[Claim]) -> frozenset[str]:
     """Those of the claims that something newer was already delivered for, on their key, route and target."""
     ids = [held.id for held in claims if held.fresh is not None]
-    statement = _STALE[database.is_postgresql]
+    statement = _STALE[database.kind]
     return frozenset(database.read(lambda connection: connection.execute(statement, {"ids": database.listing(ids)}).scalars().all())) if ids else frozenset()
 
 
-_RETURN = {
-    is_postgresql: sa.text(
-        "UPDATE delivery SET status = 'pending', lease = NULL, leased_at = NULL, lease_until = NULL, worker = NULL, attempts = attempts - 1, "
-        "spent = spent - 1, changed_at = :now WHERE status = 'leased' AND lease = :token AND id " + any_of("ids", postgresql=is_postgresql),
+_RETURN = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET status = 'pending', lease = NULL, leased_at = NULL, lease_until = NULL, worker = NULL, attempts = attempts - 1, "
+        "spent = spent - 1, changed_at = :now WHERE status = 'leased' AND lease = :token AND id " + any_of("ids", kind)
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 def return_leases(database: Database, claims: Sequence[Claim]) -> int:
@@ -171,7 +197,7 @@ def return_leases(database: Database, claims: Sequence[Claim]) -> int:
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
-        statement = _RETURN[database.is_postgresql]
+        statement = _RETURN[database.kind]
         return sum(connection.execute(statement, {"now": now, "token": token, "ids": database.listing(ids)}).rowcount for token, ids in ids_by_token.items())
 
     return database.write(work) if claims else 0
