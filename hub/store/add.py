@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
 from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
-from hub.store.dialects import MARIADB_BEGUN, json_columns
+from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
 from hub.store.documents import dump_text, dump_why, message_row
 
 Answer: TypeAlias = Receipt | Refused
@@ -206,8 +206,10 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     numbers = _take_numbers(database, connection, _ordered(batch))
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
     _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
-    _send_full(connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
-    supersede_older(connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now)
+    _send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
+    supersede_older(
+        database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now
+    )
 
 
 def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
@@ -301,34 +303,45 @@ def _held(planned: Planned, start: datetime | None) -> tuple[datetime | None, st
     return None, None
 
 
-_SEND_FULL = sa.text(
-    "UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
-    "AND (SELECT count(*) FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
+_SEND_FULL = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
+        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
+        f"AND (SELECT count(*) FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
+        "AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
+    )
 )
 
 
-def _send_full(connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
+def _send_full(database: Database, connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
     """A bundle that is full does not wait for its hour."""
     if bundles:
-        connection.execute(_SEND_FULL, [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
+        connection.execute(_SEND_FULL[database.kind], [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
 
 
 OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+
+
 # Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
 # into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer.
-NEWER = (
-    "EXISTS (SELECT 1 FROM delivery newer WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
-    "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
-    "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
-)
-_SUPERSEDE = sa.text(
-    "UPDATE delivery SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
-    f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {NEWER}",
+def newer(kind: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
+        "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
+        "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
+    )
+
+
+_SUPERSEDE = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_key', kind)} SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
+        f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {newer(kind)}"
+    )
 )
 
 
-def supersede_older(connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
+def supersede_older(database: Database, connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
     """On keys that want the latest only: what waits behind nothing newer stays, the older ones end."""
     rows = [{"lane": lane, "key": key, "why": OVERTAKEN, "now": now} for lane, key in sorted(keys)]
     if rows:
-        connection.execute(_SUPERSEDE, rows)
+        connection.execute(_SUPERSEDE[database.kind], rows)

@@ -17,15 +17,15 @@ from hub.store.documents import MESSAGE, message_of, parse_ref
 # Who may go: due, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the
 # lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
 _ELIGIBLE = """
-    SELECT d.id FROM delivery d{along} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
+    SELECT d.id FROM delivery d{due} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
     AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
-        NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+        NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)
-        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
-        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
+        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status = 'dead' AND e.seq < d.seq AND e.when_dead IN ('park', 'block'))))
-    AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
+    AND NOT EXISTS (SELECT 1 FROM delivery b{block} WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
     ORDER BY d.due_at, d.id LIMIT {limit} {lock}
 """
 # Rank by rank, each along the index. The first leaves a few places to the others, so that nothing waits for ever behind urgent work.
@@ -36,9 +36,14 @@ _LIMITS = (
 )
 
 
-def _due(lock: str) -> str:
+def _eligible(rank: int, limit: str, kind: str) -> str:
+    ways = {name: along(f"ix_delivery_{name}", kind) for name in ("due", "key", "block")}
+    return _ELIGIBLE.format(rank=rank, limit=limit, lock=skip_locked(kind), **ways)
+
+
+def _due(kind: str) -> str:
     """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19)."""
-    parts = [f"due{rank} AS MATERIALIZED ({_ELIGIBLE.format(rank=rank, limit=limit, lock=lock, along='')})" for rank, limit in enumerate(_LIMITS)]
+    parts = [f"due{rank} AS MATERIALIZED ({_eligible(rank, limit, kind)})" for rank, limit in enumerate(_LIMITS)]
     union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
     return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
 
@@ -50,14 +55,14 @@ _LEASE = """
 COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
-    WITH {_due("FOR UPDATE SKIP LOCKED")},
+    WITH {_due("postgresql")},
     d AS (
         UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
         RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank, fresh
     )
     SELECT {COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
-_SQLITE = sa.text(f"WITH {_due('')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
+_SQLITE = sa.text(f"WITH {_due('sqlite')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
 _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
@@ -65,10 +70,7 @@ _SQLITE_CLAIMED = sa.text(f"""
 """)
 # MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank what is found is locked, then leased, then read.
 # All in one transaction: if we die before its end, nothing was leased.
-_MARIADB = [
-    text(_ELIGIBLE.format(rank=rank, limit=":limit", lock=skip_locked("mariadb"), along=along("ix_delivery_due", "mariadb")), "mariadb")
-    for rank in range(len(_LIMITS))
-]
+_MARIADB = [text(_eligible(rank, ":limit", "mariadb"), "mariadb") for rank in range(len(_LIMITS))]
 _MARIADB_LEASE = text(f"UPDATE delivery{along('PRIMARY', 'mariadb')} SET {_LEASE} WHERE status = 'pending' AND id IN :ids", "mariadb")
 _MARIADB_CLAIMED = text(
     f"SELECT {COLUMNS} FROM delivery d{along('PRIMARY', 'mariadb')} STRAIGHT_JOIN message m ON m.id = d.message_id "
@@ -76,10 +78,14 @@ _MARIADB_CLAIMED = text(
     "mariadb",
 )
 # Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
-_RIPEN = sa.text("""
-    UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0
-    AND EXISTS (SELECT 1 FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)
-""")
+_RIPEN = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
+        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0 "
+        f"AND EXISTS (SELECT 1 FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
+        "AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)"
+    )
+)
 _HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
 _RACES = 5
 KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
@@ -98,7 +104,7 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
         until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
         given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
         if bundled:
-            connection.execute(_RIPEN, {"lane": lane, "now": now})
+            connection.execute(_RIPEN[database.kind], {"lane": lane, "now": now})
         rows = _lease(database, connection, given)
         return _claims(database, rows, token, now, until)
 
@@ -164,7 +170,8 @@ def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp)
 
 _STALE = texts(
     lambda kind: (
-        "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS (SELECT 1 FROM delivery n WHERE n.lane = d.lane "
+        "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS "
+        f"(SELECT 1 FROM delivery n{along('ix_delivery_key', kind)} WHERE n.lane = d.lane "
         "AND n.order_key = d.order_key AND n.status = 'delivered' AND n.route = d.route AND n.target = d.target AND n.fresh > d.fresh) AND d.id "
         + any_of("ids", kind)
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status, Superseded
 from hub.core.errors import Code, HubError, Reason, Refused, Why
 from hub.store import tables
-from hub.store.add import INSERT_BUSINESS_KEYS, NEWER, OVERTAKEN, UNSTORABLE, lay
+from hub.store.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, lay, newer
 from hub.store.database import Database, Insert, Stamp, Update
 from hub.store.dialects import along, any_of, for_update, texts
 from hub.store.documents import dump, dump_why
@@ -107,7 +107,9 @@ def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settl
 _ALONE = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET bundle = NULL WHERE id " + any_of("ids", kind))
 
 
-_FIND_OVERTAKEN = texts(lambda kind: f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE order_key IS NOT NULL AND {NEWER} AND id " + any_of("ids", kind))
+_FIND_OVERTAKEN = texts(
+    lambda kind: f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE order_key IS NOT NULL AND {newer(kind)} AND id " + any_of("ids", kind)
+)
 
 
 def find_overtaken(database: Database, connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:

@@ -38,11 +38,15 @@ def shape(database):
             queries = (
                 f"SELECT table_name, engine FROM information_schema.tables {where}",
                 f"SELECT table_name, column_name, column_type, is_nullable, collation_name, generation_expression FROM information_schema.columns {where}",
-                f"SELECT table_name, index_name, non_unique, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM information_schema.statistics {where} "
-                "GROUP BY table_name, index_name, non_unique",
+                (
+                    f"SELECT table_name, index_name, non_unique, GROUP_CONCAT(column_name ORDER BY seq_in_index) FROM information_schema.statistics {where} "
+                    "GROUP BY table_name, index_name, non_unique"
+                ),
                 "SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints WHERE constraint_schema = DATABASE()",
-                "SELECT table_name, constraint_name, referenced_table_name FROM information_schema.referential_constraints "
-                "WHERE constraint_schema = DATABASE()",
+                (
+                    "SELECT table_name, constraint_name, referenced_table_name FROM information_schema.referential_constraints "
+                    "WHERE constraint_schema = DATABASE()"
+                ),
             )
         else:
             queries = ("SELECT tbl_name, name, sql FROM sqlite_master",)
