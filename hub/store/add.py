@@ -17,6 +17,7 @@ from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
 from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
 from hub.store.documents import dump_text, dump_why, message_row
+from hub.store.engine import PACKET
 
 Answer: TypeAlias = Receipt | Refused
 Name: TypeAlias = tuple[str, str, str]  # caller, message type, key: by what a repeat is known
@@ -78,7 +79,7 @@ def _is_stored(connection: sa.Connection, laid: Laid) -> bool:
 def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) -> list[Answer]:
     """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
     now = database.clock(connection)
-    answers: list[Answer | None] = [refuse_unstorable(laid) for laid in batch]
+    answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
     _answer_repeats(database, connection, batch, answers, now)
     fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
     _insert(database, connection, fresh, now)
@@ -103,6 +104,20 @@ def refuse_unstorable(laid: Laid) -> Refused | None:
         return Refused(Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters.")
     if "\0" in text:
         return Refused(Code.INVALID_UNICODE, "A key holds the character NUL, and cannot be stored. Send it without.")
+    return None
+
+
+_ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each is two bytes in a statement of MariaDB's
+
+
+def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
+    """A server that is sent more than it takes ends the connection: its neighbours would be refused as well, and again at each repeat."""
+    limit = connection.info.get(PACKET)
+    if limit is None:
+        return None
+    for raw in (laid.message.raw, laid.origin.raw if laid.origin is not None else b""):
+        if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
+            return Refused(Code.TOO_LARGE, f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.")
     return None
 
 

@@ -49,6 +49,7 @@ MARIADB = {
     "idle_transaction_timeout = 60, in_predicate_conversion_threshold = 0, optimizer_switch = 'exists_to_in=off'",
 }
 OLDEST_MARIADB = (10, 11)
+PACKET = "packet"  # in a connection's `info`: how long a statement may be, on MariaDB
 _ADDRESS = "Write sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."
 
 
@@ -117,8 +118,15 @@ def _make_mariadb(url: sa.URL) -> sa.Engine:
     except ModuleNotFoundError as error:
         raise ValueError("A store on MariaDB needs its driver: pip install crossdock[mysql].") from error
     sa.event.listen(engine, "first_connect", _refuse_unfit)
+    sa.event.listen(engine, "connect", _ask_limit)
     sa.event.listen(engine, "handle_error", _name_check, retval=True)
     return engine
+
+
+def _ask_limit(connection: Any, record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@max_allowed_packet")
+        record.info[PACKET] = int(cursor.fetchone()[0])
 
 
 def _name_check(context: sa.ExceptionContext) -> BaseException | None:

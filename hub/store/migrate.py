@@ -50,7 +50,7 @@ def _alone(database: Database, connection: sa.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(sa.exc.DBAPIError):
+        with suppress(sa.exc.SQLAlchemyError):  # the connection is gone, and the lock with it
             connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), name)
 
 
