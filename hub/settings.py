@@ -25,7 +25,7 @@ class Entry:
 
 TABLE: tuple[Entry, ...] = (
     Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
-    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."),
+    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
     Entry("host", "127.0.0.1", "Address that the hub listens on."),
     Entry("port", "8080", "Port that the hub listens on."),
     Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),

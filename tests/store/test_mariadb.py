@@ -269,7 +269,11 @@ def test_no_look_of_a_claim_walks_through_what_is_over(store):
         if not many and statement.lstrip().startswith(("SELECT", "UPDATE")) and "delivery" in statement:
             cursor = connection.connection.dbapi_connection.cursor()
             cursor.execute("EXPLAIN " + statement, parameters)
-            walked.extend((row[2], row[3], statement[:60]) for row in cursor.fetchall() if row[3] in ("ALL", "index") and row[2] in ("d", "e", "b", "n", "m", "delivery", "newer", "place", "capacity"))
+            walked.extend(
+                (row[2], row[3], statement[:60])
+                for row in cursor.fetchall()
+                if row[3] in ("ALL", "index") and row[2] in ("d", "e", "b", "n", "m", "delivery", "newer", "place", "capacity")
+            )
             cursor.close()
 
     for turn in range(3):
