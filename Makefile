@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey suites reload what-if bench bench-check clean
+.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey conformance nemesis rolling million suites reload what-if bench bench-check clean
 
 help:                     ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,18 @@ workspace: setup          ## hub check and hub test on the reference supply chai
 
 journey: setup            ## 2 000 orders on each store while processes are killed (minutes)
 	$(BIN)/python -m pytest tests/journey $(ARGS)
+
+conformance: setup       ## one suite over each pairing of store and bell, with real servers (minutes)
+	$(BIN)/python -m pytest tests/conformance $(ARGS)
+
+nemesis: setup           ## ten minutes of random faults on many processes, PostgreSQL and RabbitMQ (HUB_NEMESIS_S, HUB_NEMESIS_SEED)
+	HUB_NEMESIS_S=$${HUB_NEMESIS_S:-600} $(BIN)/python -m pytest -s tests/faults/test_nemesis.py $(ARGS)
+
+rolling: setup           ## every process restarted twenty times under load, behind a balancer (HUB_ROLLS)
+	HUB_ROLLS=$${HUB_ROLLS:-20} $(BIN)/python -m pytest -s tests/faults/test_rolling.py $(ARGS)
+
+million: setup           ## a million due deliveries: claims, start, a lane in a hurry
+	$(BIN)/python bench/million.py $(ARGS)
 
 suites: setup             ## the suites of JSONata and JSON Schema (fetched; needs pip, npm and node)
 	$(BIN)/python -m pytest -s -rs tests/suites $(ARGS)

@@ -11,6 +11,7 @@ import logging
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
@@ -23,6 +24,7 @@ DRAIN_S = 1.0  # that an ending process gives its last lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _logger = structlog.get_logger()
+_about: dict[str, str] = {}  # what stands on every line; a process has one log, as it has one standard error
 
 
 def set_up(level: str = "info", form: str = "json") -> None:
@@ -32,6 +34,7 @@ def set_up(level: str = "info", form: str = "json") -> None:
     renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
+            _stamp,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _hide,
@@ -41,6 +44,11 @@ def set_up(level: str = "info", form: str = "json") -> None:
         logger_factory=lambda *_: outlet,
         cache_logger_on_first_use=True,
     )
+
+
+def about(**fields: str) -> None:
+    """What this process is: on every line from now on. Where one log gathers several, a line says whose it is."""
+    _about.update(fields)
 
 
 class Outlet:
@@ -81,6 +89,18 @@ def event(key: str, text: str = "", *, level: str = "info", **fields: Any) -> No
     """One line. `key` is `<noun>.<past participle>` and never changes; the text may. A log that cannot be written is no reason to stop."""
     with contextlib.suppress(OSError, ValueError):
         _logger.log(_LEVELS.get(level, logging.INFO), key, text=_one_line(text), **fields)
+
+
+def told(error: BaseException) -> str:
+    """An error that nobody foresaw: what it is and where it came up, never what it says. Its text may quote a payload, or a row of the store."""
+    places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
+    return " > ".join([type(error).__name__, *places])
+
+
+def _stamp(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _about.items():
+        fields.setdefault(name, value)
+    return fields
 
 
 def _hide(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

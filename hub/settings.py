@@ -26,6 +26,12 @@ class Entry:
 TABLE: tuple[Entry, ...] = (
     Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
     Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
+    Entry(
+        "broker",
+        "",
+        "Broker that rings workers: amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0. Empty: none; workers look once per sweep.",
+        secret=True,
+    ),
     Entry("host", "127.0.0.1", "Address that the hub listens on."),
     Entry("port", "8080", "Port that the hub listens on."),
     Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),
@@ -43,7 +49,12 @@ TABLE: tuple[Entry, ...] = (
     Entry("sweep", "1.0", "Seconds between two looks for due deliveries that nobody rang for."),
     Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
+    Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
+    Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
     Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
+    Entry("metrics_port", "0", "Port of every process, a worker too, for /metrics, /health/live and /health/ready; 0: none."),
+    Entry("traces", "0", "Share of traces that are recorded where their caller does not choose, from 0 to 1; 0: none at all. Wants crossdock[otel]."),
+    Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "Address of the collector that takes traces by OTLP over HTTP."),
     Entry("log_level", "info", "debug, info, warning or error."),
     Entry("log_format", "json", "json, or text for people."),
 )
@@ -59,6 +70,7 @@ class Settings:
 
     workspace: Path
     store: str
+    broker: str
     host: str
     port: int
     public_url: str
@@ -76,7 +88,12 @@ class Settings:
     sweep: float
     grace: float
     keep_keys: float
+    keep_messages: float | None
+    archive: Path | None
     ops_token: str
+    metrics_port: int
+    traces: float
+    traces_to: str
     log_level: str
     log_format: str
     environment: Mapping[str, str]
@@ -92,6 +109,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     return Settings(
         workspace=Path(text["workspace"]),
         store=text["store"],
+        broker=_broker(text),
         host=text["host"],
         port=int(_number(text, "port", 0, 65_535)),
         public_url=_public_url(text),
@@ -109,7 +127,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         sweep=_number(text, "sweep", 0.01, 60),
         grace=_number(text, "grace", 0, 600),
         keep_keys=_number(text, "keep_keys", 1, 3_650),
+        keep_messages=_keep_messages(text),
+        archive=Path(text["archive"]) if text["archive"] else None,
         ops_token=text["ops_token"],
+        metrics_port=int(_number(text, "metrics_port", 0, 65_535)),
+        traces=_number(text, "traces", 0, 1),
+        traces_to=_address(text, "traces_to"),
         log_level=_one_of(text, "log_level", ("debug", "info", "warning", "error")),
         log_format=_one_of(text, "log_format", ("json", "text")),
         environment=dict(environment),
@@ -126,11 +149,35 @@ def _number(text: Mapping[str, str], name: str, low: float, high: float) -> floa
     return value
 
 
+def _broker(text: Mapping[str, str]) -> str:
+    given = text["broker"]
+    if given and not re.match(r"(amqps?|pyamqp|rediss?)://[^\s]+$", given):
+        # The text itself is not repeated: it may hold a password.
+        raise BadSetting("HUB_BROKER is no broker. Write amqp://USER:PASSWORD@HOST:5672//, or redis://HOST:6379/0; or leave it empty.")
+    return given
+
+
+def _keep_messages(text: Mapping[str, str]) -> float | None:
+    if not text["keep_messages"]:
+        return None
+    days, keys = _number(text, "keep_messages", 1, 36_500), _number(text, "keep_keys", 1, 3_650)
+    if days < keys:
+        # A repeat would be answered with the id of a message that nobody finds any more.
+        raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}; keep messages at least as long as their keys.")
+    return days
+
+
 def _public_url(text: Mapping[str, str]) -> str:
     given = text["public_url"] or f"http://{text['host']}:{text['port']}"
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", given):
         raise BadSetting(f"HUB_PUBLIC_URL={given!r} is no address such as https://hub.example.")
     return given.rstrip("/")
+
+
+def _address(text: Mapping[str, str], name: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text[name]):
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is no address such as http://collector:4318/v1/traces.")
+    return text[name]
 
 
 def _zone(text: Mapping[str, str]) -> str:

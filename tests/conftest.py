@@ -9,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from hub.store import Store, open_store
+from tests.support import brokers
+from tests.support.hubs import Sink
 
 # A run that decides about a landing tries the same generated cases each time; at the desk new ones are tried in every run.
 hypothesis.settings.register_profile("landing", derandomize=True, deadline=None)
@@ -55,3 +57,22 @@ def store(store_url) -> Iterator[Store]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A target that de-duplicates and remembers."""
+    made = Sink()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture(scope="module")
+def rabbit() -> Iterator[brokers.RabbitMQ]:
+    """A RabbitMQ of the module's own, which it may hurt."""
+    if brokers.SERVER is None:
+        missing("RabbitMQ", "no rabbitmq-server in /usr/lib/rabbitmq")
+    made = brokers.RabbitMQ().start()
+    yield made
+    made.stop()

@@ -11,15 +11,19 @@ import pytest
 from hub.catalog import check
 from hub.catalog.codes import MEANING
 from hub.catalog.hooks import HOOK, SCHEME
+from hub.catalog.queues import PUBLISH, QUEUE
 from hub.catalog.scaffold import init
+from hub.cli import main as hub_command
 from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
 from hub.core.scheme import ALGORITHMS, ENCODINGS, STAMPS
+from hub.http.families import FAMILIES
 from hub.settings import TABLE
 from hub.store import tables
 from tests.support.foreign import foreign_workspace
 from tests.support.hubs import HubProcess
+from tests.support.queues import SYSTEM, queue_workspace
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,6 +37,17 @@ def rows(page):
 def test_every_setting_stands_in_the_operators_page():
     told = {row[0].strip("`"): row[1].strip("`") for row in rows("docs/operating.md") if row[0].startswith("`HUB_")}
     assert told == {f"HUB_{entry.name.upper()}": entry.default for entry in TABLE}
+
+
+def test_the_meaning_of_every_setting_is_the_one_of_the_code():
+    told = {row[0].strip("`"): row[2] for row in rows("docs/operating.md") if row[0].startswith("`HUB_")}
+    assert told == {f"HUB_{entry.name.upper()}": entry.help for entry in TABLE}
+
+
+def test_every_metric_stands_in_its_page():
+    told = {row[0].strip("`"): (*row[1:3], row[3].replace("`", ""), row[4]) for row in rows("docs/metrics.md") if row[0].startswith("`hub_")}
+    made = {one.name + "_total" * (one.kind == "counter"): (one.kind, one.whose, ", ".join(one.labels), one.help) for one in FAMILIES}
+    assert told == made
 
 
 def test_every_code_stands_in_the_partners_page():
@@ -114,3 +129,58 @@ def test_the_page_on_hooks_tells_every_key_and_word():
     text = (ROOT / "docs/hooks.md").read_text("utf-8")
     words = [*ALGORITHMS, *ENCODINGS, *STAMPS, *SCHEME.keys, *HOOK.keys]
     assert [word for word in words if f"`{word}`" not in text and f"`{word}: " not in text and f"`read.{word}" not in text] == []
+
+
+def test_the_page_on_queues_says_what_works(tmp_path):
+    """Its queues stand in a workspace's own file."""
+    [queues] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/queues.md").read_text("utf-8"), re.DOTALL)
+    start, end = SYSTEM.index("queues:\n"), SYSTEM.index("settings:\n")
+    folder = queue_workspace(tmp_path, "amqp://127.0.0.1:5672//", system=SYSTEM[:start] + queues + SYSTEM[end:])
+    assert [finding.text for finding in check(folder) if finding.level == "error"] == []
+
+
+def test_the_page_on_queues_tells_every_key():
+    text = (ROOT / "docs/queues.md").read_text("utf-8")
+    assert [key for key in (*QUEUE.keys, *PUBLISH.keys) if f"`{key}`" not in text and f"{key}: " not in text] == []
+
+
+COMING = {"scheduler"}  # a role whose files are there before it is
+
+
+def shell_blocks(page):
+    return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_the_commands_of_the_page_on_deploying_work_as_they_stand(tmp_path):
+    """Those of the hub, one after another on one store; what needs a cluster is not run, but the files that it names are there."""
+    blocks = shell_blocks("docs/deploying.md")
+    ours = [block for block in blocks if all(line.startswith("hub ") for line in block.splitlines())]
+    assert len(ours) == 2
+    secrets = {f"{name}_{part}": "ak_test" for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP") for part in ("KEY", "SECRET")}
+    environment = {**os.environ, **secrets, "PYTHONPATH": str(ROOT), "HUB_WORKSPACE": str(ROOT), "HUB_STORE": f"sqlite:///{tmp_path}/hub.sqlite3"}
+    script = f'hub() {{ "{sys.executable}" -m hub "$@"; }}\n' + "\n".join(ours)
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in {one for block in blocks for one in re.findall(r"deploy/[A-Za-z0-9_./-]+", block)}:
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("page", ["docs/deploying.md", "docs/metrics.md", "docs/operating.md"])
+def test_every_command_and_file_that_a_page_for_operators_names_is_there(page):
+    text = (ROOT / page).read_text("utf-8")
+    commands = hub_command.commands
+    for words in re.findall(r"`hub ([a-z][a-z -]*[a-z])", text):
+        first, *more = words.split()
+        if first in COMING:
+            continue
+        assert first in commands, words
+        group = getattr(commands[first], "commands", None)
+        assert group is None or not more or more[0] in group, words
+    for name in re.findall(r"`(deploy/[A-Za-z0-9_./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_a_stop_is_given_the_time_that_the_page_says():
+    grace = float(next(entry.default for entry in TABLE if entry.name == "grace"))
+    assert "are 90 s for the default of 20" in (ROOT / "docs/deploying.md").read_text("utf-8")
+    assert (grace, 4 * grace < 90) == (20, True)

@@ -2,11 +2,14 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
 
 from hub import logs
+from tests.support.hubs import HubProcess, Sink, small_workspace
+from tests.support.waiting import wait_until
 
 
 def lines_of(*events):
@@ -60,3 +63,58 @@ def test_a_log_that_nobody_reads_stops_nobody_and_says_how_much_it_left_out():
     outlet.drain(10)
     dropped = sum(json.loads(line)["lines"] for line in stuck.getvalue().splitlines() if "log.dropped" in line)
     assert dropped == 100 - len(kept)
+
+
+def test_an_error_that_nobody_foresaw_tells_where_and_never_what():
+    [line] = lines_of(
+        "def deep(person):\n    return {}[person]",
+        "try:\n    deep('Zhang San 13800138000')\nexcept KeyError as error:\n    logs.event('delivery.unexpected', logs.told(error))",
+    )
+    assert line["text"] == "KeyError > <module>:5 > deep:3"
+
+
+def test_every_line_says_whose_it_is():
+    [line] = lines_of("logs.about(role='worker', process='host-1')", "logs.event('a.done', lane='wms')")
+    assert (line["role"], line["process"], line["lane"]) == ("worker", "host-1", "wms")
+
+
+def test_a_hub_s_log_has_ids_and_nothing_of_a_person_or_a_secret(tmp_path):
+    """Everything that can go wrong with a message goes wrong, at level debug; what was in the messages is not in the log."""
+    person, phone, target_says = "Wang-Xiaoming", "13912345678", "no-stock-for-Li-Lei"
+    sink = Sink(
+        lambda number, key: [(503, {}, b"busy " + person.encode()), (422, {}, b'{"message":"%s"}' % target_says.encode()), (200, {}, b"{}")][number % 3]
+    )
+    workspace = small_workspace(tmp_path / "workspace", sink.url)
+    hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_log_level="debug", hub_ops_token="whsec_operators")
+    with (tmp_path / "log").open("w") as hub.stderr:
+        hub.start()
+        caller = hub.caller("shop")
+        # Given orders that are delivered, refused by the target and tried again, a batch, refused posts, a wrong signature
+        body = b'{"orderNo":"%s","items":[{"sku":"%s","quantity":1}]}'
+        for number in range(9):
+            caller.post("/api/v1/shop/order.placed", body % (f"{person}-{number}".encode(), phone.encode()), f"m-{number}")
+        caller.post("/api/v1/shop/order.placed", b'{"orderNo":"%s","items":"%s"}' % (person.encode(), phone.encode()), "wrong")
+        caller.post("/api/v1/shop/order.placed", b'{"orderNo":"%s' % person.encode(), "cut")
+        caller.post("/api/v1/shop/order.placed/batch", b"[" + body % (person.encode(), phone.encode()) + b',{"orderNo":"%s"}]' % phone.encode(), "batch")
+        caller.post("/api/v1/shop/order.placed", b"{}", "forged", webhook_signature="v1,AAAA" + phone)
+
+        def over():
+            books = hub.ops("/conservation")["deliveries"]
+            return books if books["pending"] + books["leased"] == 0 else None
+
+        books = wait_until(over, seconds=30, what="the end of all deliveries")
+        hub.stop()
+    text = (tmp_path / "log").read_text("utf-8")
+    # Then nothing of them is in the log
+    secrets = [person, phone, target_says, "Li-Lei", caller.key, caller.secret, "whsec_", "SO-1", hub.environment["HUB_MASTER_KEY"]]
+    assert [one for one in secrets if one in text] == []
+    # And each line is one event with a stable key, says whose it is and, where it is about one message, which
+    events = [json.loads(line) for line in text.splitlines()]
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z_]+)+", line["event"]) for line in events)
+    assert {line.get("role") for line in events} == {"up"}
+    assert len({line["process"] for line in events}) == 1
+    assert {"posts.committed", "deliveries.settled", "delivery.dead", "batch.answered"} <= {line["event"] for line in events}
+    assert all({"message_id", "trace_id", "delivery"} <= set(line) for line in events if line["event"].startswith("delivery."))
+    settled = [line for line in events if line["event"] == "deliveries.settled"]
+    assert sum(line.get("delivered", 0) for line in settled) == books["delivered"]
+    assert all({"lane", "claimed", "ms", "revision"} <= set(line) for line in settled)

@@ -34,7 +34,9 @@ HOMES = {
     "cryptography": {"vault", "kit"},
     "structlog": {"logs"},
     "granian": {"main"},
+    "opentelemetry": {"main"},  # an extra: what records spans is wired in, and nobody else knows whose library it is
     "celery": {"transport", "worker"}, "kombu": {"transport", "worker", "kit"},
+    "amqp": {"kit"}, "redis": {"kit"},
     "click": {"cli"}, "rich": {"cli"},
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ class Catalog:
     routes: tuple[Route, ...]
     targets: Mapping[str, TargetPolicy]
     mappings: Mapping[tuple[Ref, Ref], FieldMapping]
-    foreign: Mapping[str, FieldMapping] = field(default_factory=dict)  # of what hooks receive, by name
+    foreign: Mapping[str, FieldMapping] = field(default_factory=dict)  # of what hooks and queues receive, by name
     warnings: tuple[Finding, ...] = ()
     _routes_from: Mapping[str, tuple[Route, ...]] = field(default_factory=dict, repr=False)
     _found: dict[tuple[Ref, Ref | None], tuple[FieldMapping, ...] | None] = field(default_factory=dict, repr=False)  # ways that were asked for before

@@ -141,10 +141,12 @@ def _unasked(catalog: Catalog, findings: Findings) -> None:
 
 
 def _unused(catalog: Catalog, findings: Findings) -> None:
-    """A mapping of a foreign body that no hook uses: a leftover, or a slip in the hook's `map`."""
-    used = {read.mapping_name for system in catalog.systems.values() for hook in system.hooks.values() for read in hook.reads}
+    """A mapping of a foreign body that no hook and no queue uses: a leftover, or a slip in its `map`."""
+    reads = [one.reads for system in catalog.systems.values() for one in system.hooks.values()]
+    reads += [one.reads for system in catalog.systems.values() for one in system.queues.values()]
+    used = {read.mapping_name for part in reads for read in part}
     for name in catalog.foreign.keys() - used:
-        findings.add(f"mappings/{name}.yaml", (1, 1), Check.UNREACHED, f"no hook uses {name}", f"write map: {name} in a hook, or remove the file")
+        findings.add(f"mappings/{name}.yaml", (1, 1), Check.UNREACHED, f"no hook and no queue uses {name}", f"write map: {name} in one, or remove the file")
 
 
 def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:

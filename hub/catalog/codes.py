@@ -153,7 +153,7 @@ MEANING: dict[Check, str] = {
     Check.NO_OWNER: "A system or route has no owner.",
     Check.MAY_LOOP: "Routes may lead a message back to its own type; only their conditions end it.",
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
-    Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook uses a mapping.",
+    Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook and no queue uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
     Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves the body out.",

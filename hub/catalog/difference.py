@@ -88,7 +88,7 @@ def _facts(catalog: Catalog) -> Iterator[tuple[Place, str]]:
     for system in catalog.systems.values():
         yield from _system(system)
     for name in catalog.systems:
-        yield from _written(catalog, ("system", name), f"adapters/{name}/system.yaml", ("hooks",))
+        yield from _written(catalog, ("system", name), f"adapters/{name}/system.yaml", ("hooks", "queues"))
     for name in catalog.foreign:
         yield ("mapping", name), "of a foreign body"
         yield from _written(catalog, ("mapping", name), f"mappings/{name}.yaml", ("to", "fields", "tables"))

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from hub.catalog import reads
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
-from hub.catalog.findings import Findings, did_you_mean
-from hub.catalog.mappings import REF, MappingFile
+from hub.catalog.findings import Findings
+from hub.catalog.mappings import MappingFile
+from hub.catalog.reads import READ
 from hub.catalog.shape import Either, Flag, Formula, Free, Key, ListOf, OneOrMore, Record, Span, Text, Whole, Word
 from hub.core.addresses import Network
-from hub.core.hook import Handshake, Hook, Read, Said, settings_of
-from hub.core.message import Ref
+from hub.core.hook import Handshake, Hook, Said, settings_of
 from hub.core.scheme import ALGORITHMS, ENCODINGS, QUOTES, STAMPS, Scheme, read_scheme
-from hub.core.system import LIVE, System
+from hub.core.system import System
 
 _ANY_TEXT = Text(want="a text", pattern=r".*", longest=2_000)
 SCHEME = Record(
@@ -51,19 +52,6 @@ _HANDSHAKE = Record(
     },
     what="handshake",
 )
-_READ = Record(
-    {
-        "when": Key(Formula(), "only if this holds, over {method, query, headers, form, body}"),
-        "from": Key(Text(want="a place such as form:param or json:msg", pattern=r"(form|json|query|header):[^\s{}#]{1,200}"), "where the JSON lies"),
-        "each": Key(Formula(), "a list in it: each element is an event"),
-        "emit": Key(REF, "the message that an event becomes, such as tms/shipment.status@1"),
-        "map": Key(Text(want="the name of a mapping, such as kuaidi100-push--track-event", pattern=r"[a-z0-9][a-z0-9.-]{0,150}"), "mappings/<name>.yaml"),
-        "id": Key(Formula(), "the partner's id of the event, by which a repeat is known; default: a hash of it"),
-        "skip": Key(Text(), "why such a request is acknowledged and not kept; in place of emit"),
-    },
-    what="read",
-    excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map")),
-)
 HOOK = Record(
     {
         "about": Key(Text(), "one sentence for whoever looks after it"),
@@ -71,7 +59,7 @@ HOOK = Record(
         "source": Key(Word(("adapter",)), "adapter: the system's adapter.py proves and reads the request, in place of verify and read"),
         "peers": Key(ListOf(Text(want="an address range such as 203.0.113.0/24", pattern=r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")), "it may come from there only"),
         "handshake": Key(_HANDSHAKE, "how the partner tries the address out"),
-        "read": Key(OneOrMore(_READ), "what an event is, and which message it becomes; or a list of such"),
+        "read": Key(OneOrMore(READ), "what an event is, and which message it becomes; or a list of such"),
         "ack": Key(_ACK, "the partner's acknowledgement; default: the hub's envelope"),
     },
     what="a hook",
@@ -113,29 +101,12 @@ class _Reader:
             self._system,
             self._name,
             None if by_adapter else scheme(row.get("verify"), self._document, (*self._at, "verify"), self._findings),
-            tuple(self._reads()),
+            reads.read(self._name, row.get("read"), self._foreign, self._document, (*self._at, "read"), self._findings),
             Said(ack.get("status") or 200, ack.get("body")) if "ack" in row else None,
             Said(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
             Handshake(shake["when"], Said(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
             tuple(peers(row.get("peers") or (), (*self._at, "peers"), self._document, self._findings)),
         )
-
-    def _reads(self) -> list[Read]:
-        rows, is_list = self._row.get("read") or ([], False)
-        return [self._read(row, ("read", index) if is_list else ("read",)) for index, row in enumerate(rows) if row is not None]
-
-    def _read(self, row: dict[str, Any], at: Path) -> Read:
-        emit = Ref.parse(row["emit"]) if row.get("emit") else None
-        if emit is None and not row.get("skip") and "emit" not in row:
-            self._fault(at, Check.MISSING_KEY, "read has neither emit nor skip", "add emit: system/message@1, or skip: why it is not kept")
-        name = row.get("map") or ""
-        file = self._foreign.get(name)
-        if name and file is None:
-            self._fault((*at, "map"), Check.MISSING_FILE, f"there is no mappings/{name}.yaml", did_you_mean(name, self._foreign))
-        elif file is not None and emit is not None and file.target != emit:
-            self._fault((*at, "map"), Check.FILE_NAME, f"{name} makes {file.target}, and the hook emits {emit}", f"emit: {file.target}, or another mapping")
-        mapping = file.mapping if file is not None else None
-        return Read(emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "")
 
     def _fault(self, at: Path, code: Check, text: str, fix: str) -> None:
         self._findings.add(self._document.file, self._document.place((*self._at, *at)), code, text, fix)
@@ -156,11 +127,7 @@ def judge(document: Document, system: System, systems: Mapping[str, System], fin
     """Names that hooks speak of: messages that are emitted and live, settings that are declared."""
     for name, hook in system.hooks.items():
         at: Path = ("hooks", name)
-        for index, read_ in enumerate(hook.reads):
-            if read_.emit is None:
-                continue
-            there = (*at, "read", index, "emit")
-            _judge_emit(read_.emit, systems, document, there, findings)
+        reads.judge(hook.reads, systems, document, (*at, "read"), findings)
         _judge_proof(document, hook, (*at, "verify"), findings)
         missing = sorted(settings_of(hook) - system.settings.keys())
         if missing:
@@ -179,19 +146,3 @@ def _judge_proof(document: Document, hook: Hook, at: Path, findings: Findings) -
     elif not hook.scheme.has_body and any(read.emit is not None for read in hook.reads):
         text = f"the signature of {hook.name} leaves the body out: whoever saw one request may send another body"
         findings.add(document.file, document.place(at), Check.WEAK_PROOF, text, "put {body} into over if the partner can, or add peers:")
-
-
-def _judge_emit(ref: Ref, systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:
-    place = document.place(at)
-    system = systems.get(ref.system)
-    if system is None:
-        findings.add(document.file, place, Check.UNKNOWN_SYSTEM, f"there is no system {ref.system}", did_you_mean(ref.system, systems))
-        return
-    emit = system.emits.get(ref.name)
-    if emit is None:
-        findings.add(document.file, place, Check.UNKNOWN_MESSAGE, f"{ref.system} emits no {ref.name}", did_you_mean(ref.name, system.emits))
-    elif ref.version not in emit.versions:
-        known = [str(one) for one in emit.versions]
-        findings.add(document.file, place, Check.UNKNOWN_VERSION, f"{ref.type} has no version {ref.version}", did_you_mean(str(ref.version), known))
-    elif emit.versions[ref.version].state not in LIVE:
-        findings.add(document.file, place, Check.RETIRED_TARGET, f"{ref} is {emit.versions[ref.version].state}", "emit a live version")

@@ -88,7 +88,7 @@ def foreign_name(file: str) -> str | None:
 
 
 def read_foreign(document: Document, shared: dict[str, dict[str, Json]], findings: Findings) -> MappingFile | None:
-    """The mapping of a foreign body, for `hooks:`."""
+    """The mapping of a foreign body, for `hooks:` and `queues:`."""
     assert document.root is not None
     before = len(findings.errors)
     values = FOREIGN_SHAPE.read(document.root, Reading(document.file, findings))

@@ -9,7 +9,7 @@ from datetime import date
 from ipaddress import ip_network
 from typing import Any
 
-from hub.catalog import auth, hooks
+from hub.catalog import auth, hooks, queues
 from hub.catalog.auth import REFERENCE
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Node
@@ -19,7 +19,7 @@ from hub.catalog.names import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
 from hub.catalog.shape import Either, Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
 from hub.core.contract import Contract
 from hub.core.message import Ref
-from hub.core.system import LIVE, Accept, Emit, Publish, Question, Setting, System, Version, VersionState
+from hub.core.system import LIVE, Accept, Emit, Question, Setting, System, Version, VersionState
 from hub.kit.addresses import judge_url
 
 LATER = frozenset({"polls", "alerts", "tests"})
@@ -58,20 +58,12 @@ _PROBE = Record(
     },
     what="probe",
 )
-_PUBLISH = Record(
-    {
-        "exchange": Key(Text(want="an exchange such as events", pattern=r"[\w.:-]{1,127}"), "its name; it is declared where it is missing", required=True),
-        "kind": Key(Word(("topic", "direct", "fanout")), "default: topic"),
-        "durable": Key(Flag(), "default: true"),
-    },
-    what="publish",
-)
 _ACCEPT = Record(
     {
         "about": Key(Text(), "one sentence for whoever integrates with it"),
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
         "call": Key(_CALL, "POST /api/orders; or publish"),
-        "publish": Key(_PUBLISH, "an exchange of the broker at `url`, in place of call"),
+        "publish": Key(queues.PUBLISH, "an exchange or a queue of the broker at `url`, in place of call"),
         "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
         "already": Key(Formula(), '"I have it": counts as success'),
         "reply": Key(Record({"keys": Key(_KEYS, "business keys that the answer names")}, what="reply"), "what the answer holds"),
@@ -98,13 +90,13 @@ SHAPE = Record(
         "accepts": Key(MapOf(_MESSAGE, _ACCEPT), "messages that the hub sends to it"),
         "auth": Key(auth.SHAPE, "how its posts are proven, and calls to it"),
         "hooks": Key(MapOf(Text(want="a hook's name such as track-push", pattern=HOOK_NAME), hooks.HOOK), "foreign webhooks under /in/<system>/<hook>"),
+        "queues": Key(MapOf(Text(want="a queue's name such as stock", pattern=HOOK_NAME), queues.QUEUE), "queues of a broker that its messages are taken from"),
         "settings": Key(MapOf(Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"), _SETTING), "read from HUB_<SYSTEM>_<SETTING>"),
     },
     later=LATER,
     what="system.yaml",
 )
 
-BROKERS = ("amqp://", "amqps://")
 ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 _SECRET_NAME = re.compile(r"secret|passw|token|api_?key|private", re.IGNORECASE)
 
@@ -135,6 +127,7 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
     emits = {name: _emit(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("emits") or {}).items()}
     accepts = {name: _accept(folder, name, row or {}, contracts, document, findings) for name, row in (values.get("accepts") or {}).items()}
     _judge_ways(document, accepts, findings)
+    queues.judge_publish(document, accepts, settings, findings)
     if accepts and not _has(document.root, "settings", "url"):
         fix = 'settings: {url: {help: "Root of its API", default: "http://..."}}'
         findings.add(document.file, document.place(("accepts",)), Check.NO_URL, f"{folder} accepts messages, but has no setting url", fix)
@@ -149,6 +142,7 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
         outbound=auth.outbound(proofs.get("outbound") or {}, settings, document, findings),
         settings=settings,
         hooks=hooks.read(folder, values.get("hooks") or {}, foreign, document, findings),
+        queues=queues.read(folder, values.get("queues") or {}, foreign, document, findings),
     )
 
 
@@ -178,9 +172,10 @@ def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, doc
 def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Accept:
     versions = _versions(row, document, ("accepts", name), findings)
     method, _, path = (row.get("call") or "POST /").partition(" ")
-    publish = row.get("publish") or {}
+    place = document.place(("accepts", name))
+    if row.get("publish") is not None and not row["publish"]:
+        findings.add(document.file, place, Check.MISSING_KEY, "publish has neither exchange nor queue", "add exchange: its name, or queue: its name")
     if "call" not in row and "publish" not in row:
-        place = document.place(("accepts", name))
         findings.add(document.file, place, Check.MISSING_KEY, "an accepted message has no call", "add call: POST /api/orders, or publish:")
     return Accept(
         type=f"{system}/{name}",
@@ -194,7 +189,7 @@ def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, d
         reply_keys=_compiled((row.get("reply") or {}).get("keys")),
         probe=_question(row.get("probe") or {}),
         asks_adapter=row.get("probe") == "adapter",
-        publish=Publish(publish["exchange"], publish.get("kind") or "topic", publish.get("durable") is not False) if publish.get("exchange") else None,
+        publish=queues.publish(row.get("publish") or {}),
     )
 
 
@@ -266,7 +261,7 @@ def _judge_settings(document: Document, settings: dict[str, Setting], findings: 
             if not re.fullmatch(REFERENCE, setting.default):
                 text = f"the secret {name} has its value in the file"  # never the value itself
                 findings.add(document.file, place, Check.SECRET, text, "take it out and change it; write a reference such as env:NAME, or no default")
-        elif (name == "url" or name.endswith(("_url", "-url"))) and not setting.default.startswith(BROKERS):
+        elif (name == "url" or name.endswith(("_url", "-url"))) and not setting.default.startswith(queues.BROKERS):
             wrong = judge_url(setting.default, ANY)  # where it lies is judged when it is called, by the operator's ranges
             if wrong:
                 findings.add(

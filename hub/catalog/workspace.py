@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.catalog import hooks as hook_files
 from hub.catalog import mappings as mapping_files
+from hub.catalog import queues as queue_files
 from hub.catalog import routes as route_files
 from hub.catalog import system as system_files
 from hub.catalog import ways
@@ -95,6 +96,7 @@ def _systems(files: Mapping[str, str], foreign: Mapping[str, MappingFile], findi
                 systems[found[1]] = system_files.read(document, found[1], contracts.setdefault(found[1], Contracts()), foreign, findings)
     for folder, document in documents.items():
         hook_files.judge(document, systems[folder], systems, findings)
+        queue_files.judge(document, systems[folder], systems, findings)
     for folder, known in contracts.items():
         if f"adapters/{folder}/system.yaml" not in files:
             findings.add(
@@ -153,7 +155,7 @@ def _place_of_pointer(text: str, pointer: str) -> tuple[int, int]:
 
 
 def _foreign(files: Mapping[str, str], shared: dict[str, dict[str, Json]], findings: Findings) -> dict[str, MappingFile]:
-    """The mappings of what hooks receive, by name."""
+    """The mappings of what hooks and queues receive, by name."""
     known: dict[str, MappingFile] = {}
     for file, text in files.items():
         name = mapping_files.foreign_name(file)
@@ -339,11 +341,12 @@ def _destination(
 
 def _judge_topic(wish: Wish, accept: Accept, document: Document, findings: Findings) -> None:
     place = document.place(wish.path)
-    if accept.publish is not None and accept.publish.kind == "topic" and not wish.row.get("topic"):
+    if accept.publish is not None and accept.publish.wants_topic and not wish.row.get("topic"):
         findings.add(document.file, place, Check.MISSING_KEY, f"{wish.to} is published, and has no topic", f"{wish.to}: {{topic: order.shipped}}")
-    if accept.publish is None and wish.row.get("topic"):
-        text = f"{wish.to} is called, not published: a topic has no meaning"
-        findings.add(document.file, place, Check.EXCLUDES, text, "take it out, or write publish: in its system.yaml")
+    if wish.row.get("topic") and (accept.publish is None or accept.publish.queue):
+        how = "called, not published" if accept.publish is None else "put into one queue"
+        text = f"{wish.to} is {how}: a topic has no meaning"
+        findings.add(document.file, place, Check.EXCLUDES, text, "take it out, or write publish: {exchange: …} in its system.yaml")
 
 
 def _judge_probes(written: RoutesFile, routes: Iterable[Route], systems: Mapping[str, System], findings: Findings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, run, workspace
+from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, refused, run, store, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
@@ -47,12 +47,15 @@ for command in (
     run.up,
     run.web,
     run.worker,
+    run.scheduler,
     run.sandbox,
     run.migrate,
+    store.store,
     messages.send,
     messages.trace,
     messages.explain,
     dead.dead,
+    refused.refused,
     keys.key,
     contracts.contracts,
     lineage.lineage,

@@ -35,7 +35,7 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     with main.open_serving(settings, writer=False) as store:
         made = apply(store, known, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
-    main.serve(settings, web=True, work=True, ready=lambda running: _watched(settings, running, known if watch else None))
+    main.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
 
 
 def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
@@ -54,7 +54,7 @@ def _follow(running: main.Running) -> None:
 @told
 def web(settings: Settings) -> None:
     """Take posts, without delivering: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
-    main.serve(settings, web=True, work=False, ready=lambda _: _ready(settings, "web"))
+    main.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
 
 
 @click.command()
@@ -62,12 +62,20 @@ def web(settings: Settings) -> None:
 @told
 def worker(settings: Settings) -> None:
     """Deliver, without taking posts: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
-    main.serve(settings, web=False, work=True, ready=lambda _: _ready(settings, "worker"))
+    main.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
+
+
+@click.command()
+@click.pass_obj
+@told
+def scheduler(settings: Settings) -> None:
+    """Do what must be done once: rescue, release, expire. Run two or more; one leads, the others take over when it ends."""
+    main.serve(settings, schedule=True, ready=lambda _: _ready(settings, "scheduler"))
 
 
 def _ready(settings: Settings, role: str) -> None:
     """One line that a supervisor can wait for."""
-    where = f" on http://{settings.host}:{settings.port}" if role != "worker" else ""
+    where = f" on http://{settings.host}:{settings.port}" if role not in ("worker", "scheduler") else ""
     sys.stdout.write(f"{role} is ready{where}\n")
     sys.stdout.flush()
 

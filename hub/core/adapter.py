@@ -33,6 +33,7 @@ class Parcel:
     attempt: int
     order_key: str | None = None
     topic: str = ""  # of a topic exchange, where the route says so
+    tracestate: str = ""  # of the caller that waits for the answer; it is not kept in the store
     deadline_s: float = 5.0  # for everything: name, connection, TLS, sending, answer
 
 

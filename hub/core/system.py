@@ -11,6 +11,7 @@ from hub.core.contract import Contract
 from hub.core.expression import Expression
 from hub.core.hook import Hook
 from hub.core.message import Ref
+from hub.core.queue import Queue
 from hub.core.scheme import Scheme, Spot
 
 
@@ -77,11 +78,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Where a message is published: an exchange of the broker at the system's `url`. The route says the topic."""
+    """Where a message is published at the broker of the system's `url`: an exchange, and the route says the topic; or one queue by its name."""
 
-    exchange: str
+    exchange: str = ""
     kind: str = "topic"
     durable: bool = True
+    queue: str = ""  # AMQP's default exchange, or a list of Redis
+
+    @property
+    def wants_topic(self) -> bool:
+        """Whether a route must say under which topic."""
+        return not self.queue and self.kind == "topic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,7 @@ class System:
     outbound: Outbound = field(default_factory=Outbound)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     hooks: Mapping[str, Hook] = field(default_factory=dict)  # foreign webhooks under /in/<system>/<hook>
+    queues: Mapping[str, Queue] = field(default_factory=dict)  # of brokers, from which its messages are taken
 
     def accept(self, ref: Ref) -> Accept | None:
         return self.accepts.get(ref.name)

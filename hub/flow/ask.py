@@ -22,6 +22,7 @@ from hub.core.message import Json, Message, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
 from hub.flow.render import render
+from hub.flow.settling import settle
 from hub.kit.http import Call, Done, Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event
@@ -63,13 +64,13 @@ def waits(laid: Laid) -> bool:
     return any(planned.lease is not None for planned in laid.deliveries)
 
 
-def ask(hub: Hub, laid: Laid, began: float) -> Told:
+def ask(hub: Hub, laid: Laid, began: float, tracestate: str = "") -> Told:
     """Stores and asks; `began` is `time.monotonic()` of the request. Raises Refused (what the caller is told) and StoreBusy (nothing is stored)."""
     with hub.catalogs.under_way([laid.message.revision]):
-        return _ask(hub, laid, began)
+        return _ask(hub, laid, began, tracestate)
 
 
-def _ask(hub: Hub, laid: Laid, began: float) -> Told:
+def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
     try:
         receipt = hub.commit.submit(laid).result(COMMIT_S)
     except NotInTime as error:
@@ -96,7 +97,8 @@ def _ask(hub: Hub, laid: Laid, began: float) -> Told:
             limits=hub.limits,
         )
         question = json.encode(payload)
-        answer, done, call = _send(hub, _parcel(claim, payload, question), route.sync.deadline.total_seconds() - (time.monotonic() - began))
+        parcel = replace(_parcel(claim, payload, question), tracestate=tracestate)
+        answer, done, call = _send(hub, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began))
         if isinstance(answer, Reply):
             data = _answer(hub, laid.message, route, to, answer.body)
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
@@ -129,7 +131,7 @@ def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None
     finally:
         hub.pace.leave(lane)
     hub.pace.saw(lane, answer)
-    hub.counts.time("send", done.ms)
+    hub.counts.time("send", done.ms, lane)
     if isinstance(answer, Reply) and answer.payload is None:
         return GiveUp(Why(Reason.BAD_ANSWER, "The answer has no JSON body that could be handed on.")), done, call
     return answer, done, call
@@ -173,12 +175,11 @@ def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: C
     exchange = Exchange()
     if done is not None and call is not None:
         exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
-    hub.counts.add("delivered", type(outcome).__name__.lower())
     try:
-        hub.store.settle([Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
+        settle(hub, [Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
     except StoreBusy as error:
         # The caller gets its answer all the same; the lease ends, and the record says that nobody saw the outcome.
-        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id)
+        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
 
 
 def _again(hub: Hub, message_id: str) -> Told:

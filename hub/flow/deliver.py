@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,10 +21,11 @@ from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.making import Made, made_of, reply_of, way_of
 from hub.flow.revisions import NoRevision
+from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
 from hub.flow.versions import accepted
 from hub.kit.http import Call, Done, Sender
 from hub.kit.target import BatchTarget
-from hub.logs import event
+from hub.logs import event, told
 
 MARGIN_S = 1.0  # what a settle may take: a lease must outlast the longest send by it
 SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
@@ -48,25 +50,18 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
         return 0
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
     hub.pace.give_back(lane, allowed - len(claims), claimed=len(claims))
+    hub.counts.claimed(lane, len(claims))
     if not claims:
         return asked
     began = time.monotonic()
     with hub.catalogs.under_way(claim.message.revision for claim in claims):
         settled = _work_off(hub, lane, claims, sender, concurrency=policy.concurrency)
-    event(
-        "deliveries.settled",
-        f"{settled} of {len(claims)} settled",
-        level="debug",
-        lane=lane,
-        claimed=len(claims),
-        settled=settled,
-        ms=int((time.monotonic() - began) * 1000),
-    )
+    tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
     return len(claims)
 
 
-def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int) -> int:
-    """From the claims to their settling; gives how many were settled."""
+def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int) -> Counter[str]:
+    """From the claims to their settling; gives how many came to which outcome."""
     ways, orphans = _ways(hub, claims)
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
     going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
@@ -134,7 +129,7 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
             ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
         except Exception as error:  # noqa: BLE001
             # Nobody foresaw it and nothing was sent: this delivery ends in sight, its neighbours go on.
-            event("delivery.unexpected", repr(error), level="error", delivery=claim.id, message_id=claim.message.id, lane=claim.lane)
+            event("delivery.unexpected", told(error), level="error", **ids(claim), lane=claim.lane)
             why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
             ended.append(Settled(claim, Dead(why), Exchange(), active.revision))
     ready: list[Ready] = []
@@ -204,7 +199,7 @@ def _sent(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[lis
     try:
         answers = target.send([one.parcel for one in ready])
     except Exception as error:  # noqa: BLE001
-        event("target.unexpected", repr(error), level="error", lane=ready[0].parcel.ref.system if ready else "")
+        event("target.unexpected", told(error), level="error", lane=ready[0].parcel.ref.system if ready else "")
         answers = [Unknown(Why(Reason.UNEXPECTED, f"{type(error).__name__} while it was being sent.", fix="See the log; look at the target."))] * len(ready)
     ms = int((time.monotonic() - began) * 1000)
     settled: list[Settled] = []
@@ -243,8 +238,7 @@ def _settled(hub: Hub, ready: Ready, one: Made, exchange: Exchange, answer: Answ
         outcome = Retry(Why(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
     else:
         outcome = _outcome(hub, one, answer)
-    hub.counts.add("delivered", type(outcome).__name__.lower())
-    hub.counts.time("send", exchange.ms)
+    hub.counts.time("send", exchange.ms, one.claim.lane)
     return Settled(one.claim, outcome, exchange, hub.catalogs.active().revision, reply)
 
 
@@ -270,16 +264,16 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
         ), None
     except Exception as error:  # noqa: BLE001
         # Judging failed: what was sent may have been done. Nobody foresaw it, so it counts as unknown, never as a success.
-        event("answer.unexpected", repr(error), level="error", delivery=one.claim.id, lane=one.claim.lane)
+        event("answer.unexpected", told(error), level="error", **ids(one.claim), lane=one.claim.lane)
         why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
         return (Unknown(why) if done.sent else TryLater(why)), None
     return answer, None
 
 
-def _settle(hub: Hub, batch: list[Settled]) -> int:
+def _settle(hub: Hub, batch: list[Settled]) -> Counter[str]:
     if not batch:
-        return 0
-    done = set(hub.store.settle(batch))
+        return Counter()
+    done = settle(hub, batch)
     lanes = {lane for one in batch if one.reply is not None and one.claim.id in done for lane in {planned.lane for planned in one.reply.deliveries}}
     if lanes:
         hub.bell.ring(lanes)  # after the commit; a lost ring costs one sweep
@@ -287,17 +281,16 @@ def _settle(hub: Hub, batch: list[Settled]) -> int:
         if one.reply is not None and one.claim.id in done:
             accepted(hub, one.reply)
         if one.claim.id not in done:
-            event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", delivery=one.claim.id)
+            event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", **ids(one.claim))
         elif isinstance(one.outcome, Dead):
             event(
                 "delivery.dead",
-                one.outcome.why.text,
+                "it is not sent again; hub dead show says why",  # not here: a target's own words may name a person
                 level="warning",
-                delivery=one.claim.id,
-                message_id=one.claim.message.id,
-                trace_id=one.claim.message.trace_id,
+                **ids(one.claim),
                 target=str(one.claim.ref),
+                route=one.claim.route,
                 attempt=one.claim.attempt,
                 reason=one.outcome.why.reason.value,
             )
-    return len(done)
+    return Counter(OUTCOMES[type(one.outcome)] if one.claim.id in done else FENCED for one in batch)

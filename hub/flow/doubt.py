@@ -18,7 +18,7 @@ from hub.flow.render import found
 from hub.flow.revisions import NoRevision
 from hub.kit.http import Call, Done, Sender
 from hub.kit.target import BatchTarget
-from hub.logs import event
+from hub.logs import event, told
 from hub.store import Cleared
 
 TAKEN_S = 30.0  # if we die while we ask, another asks after so long
@@ -51,7 +51,7 @@ def ask_about(hub: Hub, lane: str, sender: Sender) -> int:
     lanes = {planned.lane for one in cleared if one.reply is not None and one.claim.id in settled for planned in one.reply.deliveries}
     hub.bell.ring({lane, *lanes})
     for one in cleared:
-        hub.counts.add("probed", one.status.value)
+        hub.counts.add("probed", lane, one.status.value)
     event("deliveries.probed", f"{len(settled)} of {len(taken)} asked about", lane=lane, claimed=len(taken), settled=len(settled))
     return len(taken)
 
@@ -73,7 +73,7 @@ def _cleared(hub: Hub, target: LaneTarget, made: Made, done: Done) -> Cleared:
     try:
         said = target.judged(made.parcel, done, now=now)
     except Exception as error:  # noqa: BLE001  an adapter's own fault tells nothing of the target
-        event("probe.unexpected", repr(error), level="error", delivery=claim.id, lane=claim.lane)
+        event("probe.unexpected", told(error), level="error", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id, lane=claim.lane)
         said = Probe.UNSURE
     if said is Probe.APPLIED:
         return _applied(hub, made, done)

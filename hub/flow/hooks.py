@@ -7,14 +7,14 @@ If we die before the acknowledgement, the partner sends it again, and each event
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hub.core import json
 from hub.core.delivery import Laid, Origin, Seen
 from hub.core.errors import Code, Refused
-from hub.core.hook import HOOK, Event, Hook, Said, events, shakes
+from hub.core.events import Event, hashed
+from hub.core.hook import HOOK, Hook, Said, events, shakes
 from hub.core.message import Incoming, Request
 from hub.core.opened import Opened
 from hub.flow.accept import lay
@@ -94,11 +94,7 @@ def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: d
 def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime) -> Taken:
     """The adapter proves and reads by itself: encrypted bodies, keys by serial number. What it gives is held to the contract like anything else."""
     read = list(hub.sources(hook.system, hook.name).read(opened.request))
-    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or _hashed(one)) for one in read], now)
-
-
-def _hashed(incoming: Incoming) -> str:
-    return "sha256:" + hashlib.sha256(json.encode(incoming.payload)).hexdigest()
+    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or hashed(one.payload)) for one in read], now)
 
 
 def _url(hub: Hub, request: Request) -> str:

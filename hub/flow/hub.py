@@ -15,6 +15,7 @@ from hub.flow.noting import Noting
 from hub.flow.pace import Pace
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
+from hub.flow.spans import Spans
 from hub.flow.usage import Usage
 from hub.kit.http import Call, Done
 from hub.kit.target import BatchTarget
@@ -57,6 +58,8 @@ class Hub:
     random: Callable[[], float]
     new_id: Callable[[], str]
     worker: str
+    role: str = ""  # up, web, worker, scheduler: what this process was started as
+    spans: Spans | None = None  # None: nothing is traced
     usage: Usage = field(default_factory=Usage)
     noting: Noting = field(default_factory=Noting)
     remembered: Remembered = field(default_factory=Remembered)

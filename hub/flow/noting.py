@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from hub.logs import event
+from hub.logs import event, told
 
 MAX_WAITING = 5_000  # notes
 MAX_BYTES = 64 << 20  # of the messages that they are of
@@ -62,4 +62,4 @@ def _note(note: Callable[[], None]) -> None:
     try:
         note()
     except Exception as error:  # noqa: BLE001  the message is stored, and its sender is told so, whatever happens to the counts
-        event("usage.failed", repr(error), level="error")
+        event("usage.failed", told(error), level="error")

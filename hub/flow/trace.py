@@ -12,6 +12,7 @@ from hub.core.errors import BadWorkspace, GiveUp, Refused
 from hub.core.hook import HOOK
 from hub.core.json import LIMITS
 from hub.core.message import Json
+from hub.core.queue import QUEUE
 from hub.flow.render import found, render
 from hub.flow.revisions import NoRevision, Revisions
 from hub.store import AttemptRow, DeliveryRow, MessageRow, Store
@@ -110,7 +111,7 @@ def stages(store: Store, catalogs: Revisions, message_id: str) -> dict[str, Json
 
 def _origin(store: Store, row: MessageRow) -> Json:
     """The foreign request that the message was made of, if it is not its own original."""
-    found = store.origin(row.trace_id) if row.source == HOOK else None
+    found = store.origin(row.trace_id) if row.source in (HOOK, QUEUE) else None
     if found is None:
         return None
     return {

@@ -13,7 +13,7 @@ from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 from hub.flow.usage import ELEMENT, REFUSED
-from hub.logs import event
+from hub.logs import event, told
 
 # Bytes of a message whose fields are counted at once: 8 µs for an order of two lines, 19 µs where every five bytes are a field. Beyond it
 # the loop would wait, 5 ms for 64 kB; a shadow's upgrade and validation cost what its writer made them cost.
@@ -78,7 +78,7 @@ def _note(hub: Hub, laid: Laid, shadows: list[int]) -> None:
         for number in shadows:
             shadow(hub, laid, Ref(message.ref.system, message.ref.name, number))
     except Exception as error:  # noqa: BLE001  it is stored, and its sender is told so, whatever happens to the counts
-        event("usage.failed", repr(error), level="error", message_id=message.id)
+        event("usage.failed", told(error), level="error", message_id=message.id, trace_id=message.trace_id)
 
 
 def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
@@ -94,7 +94,7 @@ def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
         faults = contract.check(payload)
     except GiveUp as error:
         faults = [Fault(error.why.field, "what the upgrade made", "a message of the version", error.why.text)]
-    hub.counts.add("shadow", f"{ref} {'refused' if faults else 'passed'}")
+    hub.counts.add("shadow", str(ref), "refused" if faults else "passed")
     fields = {REFUSED, *(ELEMENT.sub("/*", fault.pointer) for fault in faults)} if faults else set()
     hub.usage.note(ref, message.caller, fields, message.received_at)
     if faults:

@@ -131,8 +131,36 @@ class Story(ma.Schema):
     messages = ma.fields.List(ma.fields.Nested(Message), required=True)
 
 
+class RefusedArrival(ma.Schema):
+    id = ma.fields.UUID(required=True)
+    source = _text()
+    state = _text()
+    receivedAt = _time()
+    lastAt = _time()
+    times = _number()
+    messageId = _text()
+    topic = _text()
+    contentType = _text()
+    bytes = _number()
+    code = _number()
+    text = _text()
+    faults = ma.fields.List(ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String()), required=True)
+    revision = _text()
+    changedAt = _time()
+    changedBy = _text(allow_none=True)
+    headers = ma.fields.Dict()
+    body = ma.fields.String()
+    flaw = ma.fields.String()
+
+
+class RefusedArrivals(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(RefusedArrival), required=True)
+    next = ma.fields.UUID(required=True, allow_none=True)
+
+
 class Books(ma.Schema):
     messages = _number()
+    everAccepted = _number(metadata={"description": "With those that were pruned."})
     routed = _number()
     unrouted = _number()
     filtered = _number()

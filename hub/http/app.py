@@ -9,19 +9,18 @@ from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 
 from hub.core.errors import Code, Fault, Refused, StoreBusy
-from hub.core.message import Json, Request
+from hub.core.message import Request
 from hub.flow import accept
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, cloudevents, docs, hooks, ingress, metrics, ops
+from hub.http import auth, bodies, cloudevents, docs, health, hooks, ingress, metrics, ops
 from hub.http.arrivals import outcome
 from hub.http.faults import success
 from hub.http.views import respond
 
 COMMIT_S = 10.0
-STALE_TICK_S = 30.0
 
 
 def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask:
@@ -48,9 +47,11 @@ def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask
     api.register_blueprint(ops.blueprint(hub))
     app.register_blueprint(docs.blueprint(hub))
 
+    exposition = metrics.Exposition(hub)
+
     @app.get("/metrics")
     def measured() -> Response:
-        return Response(metrics.exposition(hub), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(exposition.text(), content_type=metrics.CONTENT_TYPE)
 
     return app
 
@@ -95,21 +96,18 @@ def _add_partners(app: Flask, hub: Hub) -> None:
             raise Refused(Code.NOT_FOUND, "There is no such message of yours.")
         return respond(success(found.as_json(), g.trace_id))
 
-    @app.get("/api/<path:_rest>")
-    def question(_rest: str) -> Response:
-        """A synchronous read under a WSGI server."""
-        if not ingress.is_question(g.incoming):
-            raise MethodNotAllowed(valid_methods=["POST"])
-        return respond(ingress.question(hub, g.incoming, time.monotonic()))
-
-    @app.post("/api/<path:_rest>")
-    def post(_rest: str) -> Response:
-        """A partner's post under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+    @app.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+    def message(_rest: str) -> Response:
+        """A partner's post or question under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+        if request.method == "GET":
+            return respond(ingress.question(hub, g.incoming, time.monotonic()))
+        if request.method != "POST":
+            raise ingress.wrong_method(hub, g.incoming)
         head = ingress.read_head(g.incoming)
         began = time.monotonic()
         prepared = ingress.prepare(hub, g.incoming, head)
         if ingress.waits(prepared):
-            return respond(ingress.exchange(hub, prepared, began))
+            return respond(ingress.exchange(hub, prepared, began, g.incoming))
         committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, head, prepared)]
         return respond(ingress.answer(hub, head, prepared, committed, g.incoming))
 
@@ -121,7 +119,7 @@ def _add_hooks(app: Flask, hub: Hub) -> None:
         began = time.monotonic()
         made, prepared = cloudevents.prepare(hub, g.incoming)
         if ingress.waits(prepared):
-            return respond(ingress.exchange(hub, prepared, began))
+            return respond(ingress.exchange(hub, prepared, began, g.incoming))
         committed = [outcome(future, COMMIT_S) for future in ingress.submit(hub, made, prepared)]
         return respond(ingress.answer(hub, made, prepared, committed, g.incoming))
 
@@ -137,21 +135,13 @@ def _add_hooks(app: Flask, hub: Hub) -> None:
 
 
 def _add_health(app: Flask, hub: Hub, ticked_at: Callable[[], float] | None) -> None:
-    """Open to everybody, so they say ok or not, and nothing else."""
-
     @app.get("/health/live")
     def live() -> Response:
-        return respond(success({"status": "ok"}, g.trace_id))
+        return respond(success(health.live(), g.trace_id))
 
     @app.get("/health/ready")
     def ready() -> Response:
-        """Ready to take posts: the store answers and has this hub's schema, and the worker's loop, where there is one, goes round."""
-        parts = {"store": _store_is_current(hub), "loop": ticked_at is None or time.monotonic() - ticked_at() < STALE_TICK_S}
-        if not all(parts.values()):
-            raise Refused(Code.UNAVAILABLE, "Not ready: " + ", ".join(name for name, good in parts.items() if not good) + ".")
-        # A newest configuration that this process refused does not make it unready: it serves the one before. Why is the operators' to read.
-        refused: dict[str, Json] = {"configuration": "refused: see /ops/v1/revision"} if hub.catalogs.refused is not None else {}
-        return respond(success({"status": "ok", **refused}, g.trace_id))
+        return respond(success(health.ready(hub, ticked_at), g.trace_id))
 
 
 class _Api(Api):  # type: ignore[misc]  # the library has no types
@@ -208,10 +198,3 @@ def _places(part: object, under: str = "") -> list[tuple[str, str]]:
     if isinstance(part, dict):
         return [found for name, below in part.items() for found in _places(below, f"{under}/{name}" if under else str(name))]
     return [(under, str(text)) for text in part] if isinstance(part, list) else [(under, str(part))]
-
-
-def _store_is_current(hub: Hub) -> bool:
-    try:
-        return hub.store.is_current()
-    except StoreBusy:
-        return False

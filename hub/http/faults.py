@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from hub.core import json
 from hub.core.codes import MEANINGS
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Json
-from hub.logs import event
+from hub.logs import event, told
 
 MAX_DETAILS = 50
 RETRY_AFTER_S = "1"
@@ -85,9 +84,7 @@ def _judged(error: BaseException, trace_id: str) -> tuple[Code, str, Json, tuple
             event("post.deferred", str(error), level="warning", trace_id=trace_id)
             return Code.UNAVAILABLE, BUSY, [], _with_duties(Code.UNAVAILABLE, ())
         case _:
-            # Where it happened, and never what it said: the text of a stranger's error may quote the body.
-            places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
-            event("request.failed", type(error).__name__, level="error", trace_id=trace_id, at=" > ".join(places))
+            event("request.failed", told(error), level="error", trace_id=trace_id)
             return Code.INTERNAL, "A fault of the hub's. Send it again, under the same key; if it stays, tell its operator the traceId.", [], ()
 
 

@@ -101,7 +101,7 @@ class Front:
         else:
             prepared = ingress.prepare(hub, request, post)
         if ingress.waits(prepared):
-            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
+            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
         if post.is_batch:
@@ -116,6 +116,8 @@ class Front:
         return self._hook if hooks.is_hook(request) else self._other
 
     async def _question(self, request: Request, receive: Receive) -> Answer:
+        if "GET" not in ingress.methods_of(self._hub, request):
+            raise ingress.wrong_method(self._hub, request)
         if bodies.declared_length(request, SMALL) != 0:
             raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[bodies.CLOSE])
         return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.question, self._hub, request, time.monotonic())
@@ -127,7 +129,7 @@ class Front:
         loop = asyncio.get_running_loop()
         post, prepared = await loop.run_in_executor(self._posts, cloudevents.prepare, hub, request)
         if ingress.waits(prepared):
-            return await loop.run_in_executor(self._asks, ingress.exchange, hub, prepared, began)
+            return await loop.run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
         return await loop.run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
 

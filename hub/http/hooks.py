@@ -12,9 +12,10 @@ from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.hook import Said, filled
 from hub.core.message import Json, Receipt, Request
 from hub.core.opened import Opened
-from hub.flow import hooks, versions
+from hub.flow import hooks
 from hub.flow.hooks import Taken
 from hub.flow.hub import Hub
+from hub.http import ingress
 from hub.http.faults import ALWAYS, JSON, Answer, failure, success
 from hub.http.ingress import Outcome
 
@@ -54,9 +55,8 @@ def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
     trace_id = next((one.message.trace_id for one in taken.laid if isinstance(one, Laid)), "")
     for laid, one in zip(taken.laid, outcomes, strict=True):
         if isinstance(one, Receipt):
-            hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
-            if isinstance(laid, Laid) and not one.duplicate:
-                versions.accepted(hub, laid)
+            assert isinstance(laid, Laid)
+            ingress.taken(hub, taken.opened.request, laid, is_duplicate=one.duplicate)
         elif isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
     wrong = next((one for one in outcomes if not isinstance(one, Receipt)), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,11 +16,12 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
 from hub.core.system import VersionState
-from hub.core.tracing import trace_id_of
+from hub.core.tracing import trace_id_of, tracestate_of
 from hub.flow import accept, ask, inbound, versions
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
+from hub.logs import event
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
@@ -74,6 +76,17 @@ def is_question(request: Request) -> bool:
     """Whether this asks by GET what could be posted: a synchronous read."""
     found = _PATH.fullmatch(request.path) if request.method == "GET" else None
     return found is not None and not found[4]
+
+
+def methods_of(hub: Hub, request: Request) -> list[str]:
+    """How the message of a path may be sent; what is no message is posted like any other, and not found then."""
+    found = _PATH.fullmatch(request.path)
+    emit = hub.catalogs.active().emit(f"{found[2]}/{found[3]}") if found is not None and not found[4] else None
+    return ["GET", "POST"] if emit is not None and emit.get else ["POST"]
+
+
+def wrong_method(hub: Hub, request: Request) -> Refused:
+    return Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", ", ".join(methods_of(hub, request)))])
 
 
 def check_line(request: Request) -> None:
@@ -142,18 +155,19 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     The query is not signed by the hub's own scheme; so an id that is seen again with another query is refused, as with another body.
     """
     found = _PATH.fullmatch(request.path)
-    assert found
+    if found is None or "GET" not in methods_of(hub, request):
+        raise wrong_method(hub, request)
     caller = inbound.authorise(hub, request, found[2])
     ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
-    if emit is None or not emit.get or contract is None:
-        raise Refused(Code.METHOD_NOT_ALLOWED, f"{ref.type} is posted, not asked by GET.", headers=[("allow", "POST")])
+    if contract is None:
+        raise wrong_method(hub, request)
     fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
     prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
-    return exchange(hub, prepared, began)
+    return exchange(hub, prepared, began, request)
 
 
 def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
@@ -179,9 +193,8 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
     outcomes = _merged(prepared.messages, committed)
     for laid, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
-            hub.counts.add("accepted", "duplicate" if one.duplicate else "new")
-            if isinstance(laid, Laid) and not one.duplicate:
-                versions.accepted(hub, laid)
+            assert isinstance(laid, Laid)
+            taken(hub, request, laid, is_duplicate=one.duplicate)
     if not post.is_batch:
         [only] = outcomes
         if not isinstance(only, Receipt):
@@ -192,13 +205,32 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
         if isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
     accepted = sum(isinstance(one, Receipt) for one in outcomes)
+    trace_id = _trace(hub, prepared, request)
+    event(
+        "batch.answered",
+        f"{accepted} of {len(outcomes)} accepted",
+        type=str(prepared.ref),
+        accepted=accepted,
+        refused=len(outcomes) - accepted,
+        trace_id=trace_id,
+    )
     data = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
     headers = _lifetime(hub, prepared.ref)
     if accepted:
-        return success(data, _trace(hub, prepared, request), status=202, headers=headers)
+        return success(data, trace_id, status=202, headers=headers)
     # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
     code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
-    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, _trace(hub, prepared, request), headers=headers)
+    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, trace_id, headers=headers)
+
+
+def taken(hub: Hub, request: Request, laid: Laid, *, is_duplicate: bool) -> None:
+    """Notes what was just accepted: counted by what the configuration calls it, traced where it is sampled."""
+    ref = laid.message.ref
+    hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if is_duplicate else "new")
+    if not is_duplicate:
+        versions.accepted(hub, laid)
+    if hub.spans is not None:
+        hub.spans.accepted(request, laid.message, time.time())
 
 
 def waits(prepared: Prepared) -> bool:
@@ -206,21 +238,26 @@ def waits(prepared: Prepared) -> bool:
     return len(prepared.messages) == 1 and isinstance(prepared.messages[0], Laid) and ask.waits(prepared.messages[0])
 
 
-def exchange(hub: Hub, prepared: Prepared, began: float) -> Answer:
+def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> Answer:
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
     [laid] = prepared.messages
     assert isinstance(laid, Laid)
     try:
-        told = ask.ask(hub, laid, began)
+        told = ask.ask(hub, laid, began, _tracestate(request, laid))
     except Refused as refused:
         raise _with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
-    hub.counts.add("accepted", "duplicate" if told.duplicate else "new")
-    if not told.duplicate:
-        versions.accepted(hub, laid)
+    taken(hub, request, laid, is_duplicate=told.duplicate)
     headers = [*_lifetime(hub, prepared.ref), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
     return success(told.data, laid.message.trace_id, headers=headers)
+
+
+def _tracestate(request: Request, laid: Laid) -> str:
+    """What the caller says beside its `traceparent`; nothing where that is not the trace of this message."""
+    if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != laid.message.trace_id:
+        return ""
+    return tracestate_of(bodies.values(request, "tracestate"))
 
 
 def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:

@@ -1,79 +1,96 @@
-"""`/metrics`: this process's counters, and the depths and the books of the store, from one SQL snapshot each time it is asked."""
+"""`/metrics`: what this process counted, and what the store knows, in the text form that Prometheus reads."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from hub.core.breaker import Circuit
-from hub.flow.counts import BUCKETS_MS
+from hub import __version__
+from hub.flow.counts import BUCKETS_COUNT, BUCKETS_MS, Labels
 from hub.flow.hub import Hub
+from hub.http import families
+from hub.http.families import Family
+from hub.http.storefacts import StoreFacts, gauge
+from hub.store.commit import MAX_WAITING
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LANE_STATES = ("idle", "working", "paused")
 
 
-class _Collector:
+class Exposition:
+    """One per process: it keeps what was expensive to count."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Counted(hub))
+        self._registry.register(StoreFacts(hub))
+        ProcessCollector(registry=self._registry)  # processor time, memory, open files
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+class _Counted:
+    """What this process did and is."""
+
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
-        yield from self._books()
+        yield from self._histograms()
+        yield from self._states()
 
     def _counters(self) -> Iterator[Metric]:
-        families = {
-            "posts": CounterMetricFamily("hub_posts", "Posts answered, by HTTP status.", labels=["status"]),
-            "accepted": CounterMetricFamily("hub_accepted", "Messages that were told 202, by whether they were new.", labels=["kind"]),
-            "refused": CounterMetricFamily("hub_refused", "Requests and items of batches that were refused, by code.", labels=["code"]),
-            "delivered": CounterMetricFamily("hub_attempts", "Attempts judged, by outcome.", labels=["outcome"]),
-        }
-        for (name, label), number in sorted(self._hub.counts.counts().items()):
-            if name in families:
-                families[name].add_metric([label], number)
-        yield from families.values()
-        for name, row in self._hub.counts.times().items():
-            histogram = HistogramMetricFamily(f"hub_{name}_seconds", f"How long it took to {name}.")
-            buckets = [(f"{bound / 1000:g}", row[index]) for index, bound in enumerate(BUCKETS_MS)]
-            histogram.add_metric([], [*buckets, ("+Inf", row[-1])], row[-2] / 1000)
-            yield histogram
-        revision = GaugeMetricFamily("hub_revision", "The configuration that this process goes by.", labels=["revision"])
-        revision.add_metric([self._hub.catalogs.active().revision], 1)
-        yield revision
-        refused = GaugeMetricFamily(
-            "hub_revision_refused", "1 while this process cannot load the active configuration and keeps an older one; the log says why."
-        )
-        refused.add_metric([], 1 if self._hub.catalogs.refused else 0)
-        yield refused
-        breakers = GaugeMetricFamily("hub_breaker_open", "1 while a target's breaker lets nothing or one probe through.", labels=["target"])
-        for breaker in self._hub.pace.breakers():
-            breakers.add_metric([breaker.lane], 0 if breaker.state is Circuit.CLOSED else 1)
-        yield breakers
-        backlog = GaugeMetricFamily("hub_commit_backlog", "Posts that wait for the next group commit.")
-        backlog.add_metric([], self._hub.commit.backlog)
-        yield backlog
+        counts = self._hub.counts.counts()
+        for family in families.COUNTED:
+            made = CounterMetricFamily(family.name, _help(family), labels=list(family.labels))
+            rows = sorted((labels, number) for (name, labels), number in counts.items() if name == family.key)
+            for labels, number in rows or _nothing(family):
+                made.add_metric(list(labels), number)
+            yield made
 
-    def _books(self) -> Iterator[Metric]:
-        books = self._hub.store.conservation()
-        deliveries = GaugeMetricFamily("hub_deliveries", "Deliveries, by state.", labels=["status"])
-        for status, number in books.by_status.items():
-            deliveries.add_metric([status.value], number)
-        yield deliveries
-        messages = GaugeMetricFamily("hub_messages", "Messages, by disposition.", labels=["disposition"])
-        for name, number in (("routed", books.routed), ("unrouted", books.unrouted), ("filtered", books.filtered)):
-            messages.add_metric([name], number)
-        yield messages
-        unaccounted = GaugeMetricFamily("hub_unaccounted", "What the books cannot account for; must be 0.")
-        unaccounted.add_metric([], books.unaccounted)
-        yield unaccounted
-        now = self._hub.store.now()
-        age = GaugeMetricFamily("hub_oldest_due_seconds", "How long the lane's oldest waiting delivery has been due.", labels=["lane"])
-        for lane, due in sorted(self._hub.store.oldest_due().items()):
-            age.add_metric([lane], max(0.0, (now - due).total_seconds()))
-        yield age
+    def _histograms(self) -> Iterator[Metric]:
+        rows = self._hub.counts.histograms()
+        for family in (*families.TIMED, *families.SIZED):
+            unit, bounds = (1000, BUCKETS_MS) if family in families.TIMED else (1, BUCKETS_COUNT)
+            made = HistogramMetricFamily(family.name, _help(family), labels=list(family.labels))
+            for (name, labels), row in sorted(rows.items()):
+                if name == family.key:
+                    numbers = row.cumulative()
+                    buckets = [(f"{bound / unit:g}", float(number)) for bound, number in zip(bounds, numbers, strict=False)]
+                    made.add_metric(list(labels), [*buckets, ("+Inf", float(numbers[-1]))], row.total / unit)
+            yield made
+
+    def _states(self) -> Iterator[Metric]:
+        hub = self._hub
+        yield _one(families.INFO, 1, __version__, hub.role, platform.python_version())
+        yield _one(families.STARTED, hub.counts.started_at)
+        yield _one(families.REVISION, 1, hub.catalogs.active().revision)
+        yield _one(families.REFUSED, 1 if hub.catalogs.refused else 0)
+        yield _one(families.COMMIT_BACKLOG, hub.commit.backlog)
+        yield _one(families.COMMIT_LIMIT, MAX_WAITING)
+        lanes = gauge(families.LANE_STATE)
+        for (name, lane), now in sorted(hub.counts.states().items()):
+            if name == "lane":
+                for state in LANE_STATES:
+                    lanes.add_metric([lane, state], float(state == now))
+        yield lanes
 
 
-def exposition(hub: Hub) -> bytes:
-    """The text that Prometheus reads."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(hub))
-    return generate_latest(registry)
+def _one(family: Family, value: float, *labels: str) -> GaugeMetricFamily:
+    made = gauge(family)
+    made.add_metric(list(labels), value)
+    return made
+
+
+def _nothing(family: Family) -> list[tuple[Labels, int]]:
+    """A counter without labels begins at 0: an increase from nothing would not be seen."""
+    return [] if family.labels else [((), 0)]
+
+
+def _help(family: Family) -> str:
+    return f"{family.help} [{family.whose}]"

@@ -19,7 +19,7 @@ from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, Version
 from hub.flow import explain, lineage, replay, retire, trace
 from hub.flow.hub import Hub
-from hub.http import answers, bodies
+from hub.http import answers, bodies, refused
 from hub.http.queries import Cancel, Find, OneVersion, Page, Replay, Used
 from hub.http.views import envelope
 from hub.store import DeliveryRow, MessageRow
@@ -45,6 +45,7 @@ def blueprint(hub: Hub) -> Blueprint:
     ops = _Calls("ops", __name__, url_prefix="/ops/v1", description="What operators ask and do.")
     _add_messages(ops, hub)
     _add_deliveries(ops, hub)
+    refused.add(ops, hub)
     _add_landscape(ops, hub)
     return ops
 
@@ -138,6 +139,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
             return envelope(
                 {
                     "messages": books.messages,
+                    "everAccepted": books.ever,
                     "routed": books.routed,
                     "unrouted": books.unrouted,
                     "filtered": books.filtered,

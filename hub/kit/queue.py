@@ -25,29 +25,30 @@ kombu: Any = _kombu  # it has no types
 CONNECT_S = 3.0
 HEARTBEAT_S = 30
 # A broker that is silent costs so long at most, wherever in the conversation it falls silent.
-_LIMITS = {"max_retries": 0, "read_timeout": 5, "write_timeout": 5}
+LIMITS = {"max_retries": 0, "read_timeout": 5, "write_timeout": 5}
 MAX_TOPIC = 255  # bytes of a routing key
 _HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,100})\}", re.ASCII)
 _WORD = re.compile(r"[\w:-]{1,100}")
 _PASSWORD = re.compile(r"//([^:@/]*):[^@/]*@")
 # What kombu and amqp raise for a broker that is away or says no, and for a connection that breaks.
 _ANY: Any = kombu.Connection("amqp://")
-_BROKEN: tuple[type[BaseException], ...] = (OperationalError, OSError, *_ANY.connection_errors, *_ANY.channel_errors)
+BROKEN: tuple[type[BaseException], ...] = (OperationalError, OSError, *_ANY.connection_errors, *_ANY.channel_errors)
 
 
 class QueueTarget:
-    """One exchange of one broker. A connection per thread, made when it is first needed and again after it broke."""
+    """One exchange of one broker, or one queue by its name (the default exchange). A connection per thread, made anew after it broke."""
 
-    def __init__(self, url: str, exchange: str, *, kind: str = "topic", durable: bool = True) -> None:
+    def __init__(self, url: str, exchange: str, *, kind: str = "topic", durable: bool = True, queue: str = "") -> None:
         self._url = url
-        self._name = exchange
-        self._exchange: Any = kombu.Exchange(exchange, type=kind, durable=durable)
+        self._name = queue or exchange
+        self._queue = queue
+        self._exchange: Any = kombu.Exchange(exchange, type="direct" if queue else kind, durable=durable)
         self._local = threading.local()
 
     @property
     def address(self) -> str:
-        """The broker and exchange, for people: without its password."""
-        return f"{_masked(self._url).rstrip('/')}/{self._name}"
+        """The broker and exchange or queue, for people: without its password."""
+        return f"{masked(self._url).rstrip('/')}/{self._name}"
 
     def send(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """One answer per parcel, in their order. What is not confirmed within the shortest deadline of them is unknown."""
@@ -55,7 +56,7 @@ class QueueTarget:
         topics: dict[int, str] = {}
         for index, parcel in enumerate(parcels):
             try:
-                topics[index] = topic_of(parcel)
+                topics[index] = self._queue or topic_of(parcel)
             except GiveUp as error:
                 answers[index] = error
         if topics:
@@ -73,9 +74,9 @@ class QueueTarget:
         deadline = time.monotonic() + min(parcels[index].deadline_s for index in topics)
         try:
             line = self._line()
-        except _BROKEN as error:
+        except BROKEN as error:
             self.close()
-            why = Why(Reason.UNREACHABLE, f"The broker cannot be reached: {_said(error)}.", fix="Check the broker, its address and its user.")
+            why = Why(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
             for index in topics:
                 answers[index] = TryLater(why)
             return
@@ -85,13 +86,13 @@ class QueueTarget:
                 line.publish(index, parcels[index], topic)
                 del unsent[index]
             line.collect(answers, deadline)
-        except _BROKEN as error:
+        except BROKEN as error:
             # A channel that breaks loses all open tags: those may be in the queue. What was never written surely is not.
             self.close()
             line.take(answers)
             for index in topics:
                 if answers[index] is None:
-                    broke = f"the connection broke before it was {'sent' if index in unsent else 'confirmed'} ({_said(error)})"
+                    broke = f"the connection broke before it was {'sent' if index in unsent else 'confirmed'} ({said(error)})"
                     answers[index] = TryLater(Why(Reason.UNREACHABLE, f"Not published: {broke}.")) if index in unsent else _unknown(broke)
             return
         line.take(answers)
@@ -110,7 +111,7 @@ class _Line:
     """A connection with its channel, and the confirms that are open on it. Tags count from 1 per channel (RabbitMQ's confirms)."""
 
     def __init__(self, url: str, exchange: Any) -> None:
-        self._connection: Any = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=_LIMITS)
+        self._connection: Any = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=HEARTBEAT_S, transport_options=LIMITS)
         self._connection.connect()
         self._channel: Any = self._connection.channel()
         self._channel.confirm_select()
@@ -158,7 +159,7 @@ class _Line:
         for index, good in self._said.items():
             if index in self._back:
                 text = f"No queue is bound for it: {self._back[index]}."
-                answers[index] = TryLater(Why(Reason.REFUSED, text, fix="Bind a queue to the exchange for its topic."))
+                answers[index] = TryLater(Why(Reason.REFUSED, text, fix="Make the queue, or bind one to the exchange for its topic."))
             elif good:
                 answers[index] = Reply()
             else:
@@ -184,7 +185,7 @@ class _Line:
     def _returned(self, error: object, exchange: str, routing_key: str, message: Any) -> None:
         index = self._by_id.get(str((message.properties or {}).get("message_id")))
         if index is not None:
-            self._back[index] = f"exchange {exchange}, topic {routing_key}"
+            self._back[index] = f"exchange {exchange}, topic {routing_key}" if exchange else f"there is no queue {routing_key}"
 
 
 def topic_of(parcel: Parcel) -> str:
@@ -209,9 +210,11 @@ def _unknown(why: str) -> Unknown:
     return Unknown(Why(Reason.NO_ANSWER, f"It was published, and {why}.", fix="Look into the queue, then replay or cancel."))
 
 
-def _said(error: BaseException) -> str:
-    return _masked(str(error) or type(error).__name__)[:200]
+def said(error: BaseException) -> str:
+    """What went wrong, in one line, without a password."""
+    return masked(str(error) or type(error).__name__)[:200]
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """An address without its password."""
     return _PASSWORD.sub(r"//\1:***@", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from hub.core.errors import GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Json
 from hub.core.system import Accept, System
-from hub.core.tracing import traceparent
+from hub.core.tracing import attempt_span, traceparent
 from hub.kit.http import KEPT_BYTES, Call, Done, call_of, response_of
 from hub.kit.signer import Signer, Standing
 
@@ -50,7 +49,8 @@ class DeclaredTarget:
             ("content-type", "application/json"),
             ("idempotency-key", parcel.key),
             ("x-crossdock-message", parcel.message_id),
-            *((("traceparent", traceparent(parcel.trace_id, _span(parcel))),) if _TRACE_ID.fullmatch(parcel.trace_id) else ()),
+            *((("traceparent", traceparent(parcel.trace_id, attempt_span(parcel.key, parcel.attempt))),) if _TRACE_ID.fullmatch(parcel.trace_id) else ()),
+            *((("tracestate", parcel.tracestate),) if parcel.tracestate else ()),
             *signed.headers,
         )
         return Call(accept.method, signed.url, headers, parcel.body, parcel.deadline_s, tls=signed.tls, shown=self._url + accept.path)
@@ -264,8 +264,3 @@ def retry_after(text: str | None, now: datetime) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):  # the library's reader of dates is not written for strangers' text
         return None
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-def _span(parcel: Parcel) -> str:
-    """16 hexadecimal digits that name this attempt of this delivery."""
-    return hashlib.sha256(f"{parcel.key}/{parcel.attempt}".encode()).hexdigest()[:16]

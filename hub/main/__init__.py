@@ -1,45 +1,57 @@
 """The only wiring: settings and secrets in, a running hub out. Nobody else reads the environment, resolves a reference or starts a server.
 
-Imports everything but the command line. Third party that lives here: granian.
+Imports everything but the command line. Third parties that live here: granian, opentelemetry (an extra).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from hub.core.json import Limits
+from hub.core.queue import Queue
 from hub.flow.callers import Callers
+from hub.flow.committing import MeasuredAdd
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
-from hub.flow.pace import Pace
+from hub.flow.keep import check_keeping
 from hub.flow.revisions import Revisions
+from hub.flow.ringing import CountedBell
 from hub.http.app import make_app
 from hub.http.front import Front
+from hub.http.listener import Listener
+from hub.kit.brokers import make_queue_source
 from hub.kit.http import Sender
-from hub.logs import event
+from hub.kit.source import QueueSource
+from hub.logs import about, event
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
-from hub.main.neighbours import Neighbours, check_secrets
+from hub.main.neighbours import check_secrets
+from hub.main.telemetry import open_spans
+from hub.main.wiring import wire
 from hub.settings import BadSetting, Settings
 from hub.store import GroupCommit, Store, open_store
-from hub.transport.bell import EmbeddedBell
+from hub.transport.bell import Bell, Both, EmbeddedBell
+from hub.transport.celery import CeleryBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
-from hub.vault.tokens import Authorities
+from hub.worker.celery import Ears
+from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
+from hub.worker.queues import Queues
+from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
@@ -75,76 +87,113 @@ class Running:
     """A hub with its bell, before anything serves."""
 
     hub: Hub
-    bell: EmbeddedBell
+    bell: EmbeddedBell  # what this process itself hears
 
     def sender(self) -> Sender:
         return Sender(self.hub.settings.allow_cidrs)
 
+    def source(self, queue: Queue) -> QueueSource:
+        return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
+
 
 @contextmanager
-def running(settings: Settings, store: Store) -> Iterator[Running]:
+def running(settings: Settings, store: Store, role: str = "") -> Iterator[Running]:
     """Wires a hub over a store that is migrated and has an active revision. Closing drains the group commit.
 
     Raises NoRevision, BadWorkspace, BadSetting, VaultError.
     """
     catalogs = Revisions(store)
     check_secrets(catalogs.active(), settings)
-    bell = EmbeddedBell()
-    commit = GroupCommit(store, bell.ring)
-    neighbours = Neighbours(settings, catalogs.active)
-    hub = Hub(
-        settings=settings,
-        store=store,
-        commit=commit,
-        bell=bell,
-        catalogs=catalogs,
-        callers=Callers(store, open_vault(settings)),
-        authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
-        counts=Counts(),
-        pace=Pace(store, now),
-        limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
-        targets=neighbours.target,
-        values=neighbours.values,
-        sources=neighbours.source,
-        clock=now,
-        random=random.random,
-        new_id=new_id,
-        worker=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-    )
+    check_keeping(settings, catalogs.active())
+    near = EmbeddedBell()
+    far = CeleryBell(settings.broker) if settings.broker else None
+    bell: Bell = near if far is None else Both(near, far)
+    counts = Counts()
+    counted = CountedBell(bell, counts)
+    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    spans = open_spans(settings, role, worker)
+    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)  # it adds, and asks for nothing else
+    callers = Callers(store, open_vault(settings))
+    hub = wire(settings, store, catalogs=catalogs, callers=callers, commit=commit, bell=counted, counts=counts, worker=worker, role=role, spans=spans)
     try:
-        yield Running(hub, bell)
+        yield Running(hub, near)
     finally:
         commit.drain(settings.grace)
+        if spans is not None:
+            spans.close()
+        if far is not None:
+            far.close()
 
 
-def serve(settings: Settings, *, web: bool, work: bool, ready: Callable[[Running], None]) -> None:
-    """Runs a web process, a worker, or both in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
+def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[Running], None]) -> None:
+    """Runs a web process, a worker, a scheduler, or all in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
-    with open_serving(settings, writer=True) as store, running(settings, store) as made:
+    with open_serving(settings, writer=True) as store, running(settings, store, _role(web=web, work=work)) as made:
+        about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None
-        ticker = Ticker(made.hub, works=work)
-        ticker.start()
-        if loop is not None:
-            loop.start()
-        try:
-            if web:
-                front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
-                asyncio.run(_serve(front, settings, lambda: ready(made)))
-            else:
-                stopped = threading.Event()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: stopped.set())
-                ready(made)
-                stopped.wait()
-        finally:
-            ended = loop is None or loop.stop(settings.grace)
-            ticker.stop(settings.grace)
-            if not ended:
-                event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
-            elif work:
-                ticker.sign_off()
+        ears = Ears(settings.broker, made.bell.ring, lambda: set(made.hub.catalogs.active().systems)) if work and settings.broker else None
+        ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
+        queues = Queues(made.hub, made.source) if work else None
+        scheduler = Scheduler(made.hub) if schedule else None
+        keeper = Keeper(made.hub) if schedule or work else None
+        with _watched(made.hub, lambda: ticker.ticked_at):
+            ticker.start()
+            for part in (loop, queues, ears, scheduler, keeper):
+                if part is not None:
+                    part.start()
+            try:
+                if web:
+                    front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at))
+                    asyncio.run(_serve(front, settings, lambda: ready(made)))
+                else:
+                    _wait(lambda: ready(made))
+            finally:
+                if ears is not None:
+                    ears.stop()
+                if scheduler is not None:
+                    scheduler.stop(settings.grace)
+                if keeper is not None:
+                    keeper.stop(settings.grace)
+                began = time.monotonic()
+                # First no new messages, then no new claims: both within one grace.
+                drained = queues is None or queues.stop(settings.grace)
+                ended = (loop is None or loop.stop(max(0.0, settings.grace - time.monotonic() + began))) and drained
+                ticker.stop(settings.grace)
+                if not ended:
+                    event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
+                elif work:
+                    ticker.sign_off()
+
+
+def _role(*, web: bool, work: bool) -> str:
+    return "up" if web and work else "web" if web else "worker" if work else "scheduler"
+
+
+@contextmanager
+def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
+    """The port for metrics and health, if the settings want one. It ends last: who watches sees a process stop."""
+    if not hub.settings.metrics_port:
+        yield
+        return
+    try:
+        listener = Listener(hub, hub.settings.host, hub.settings.metrics_port, ticked_at)
+    except OSError as error:
+        raise BadSetting(f"HUB_METRICS_PORT={hub.settings.metrics_port} cannot be listened on: {error}") from error
+    listener.start()
+    try:
+        yield
+    finally:
+        listener.stop()
+
+
+def _wait(ready: Callable[[], None]) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    ready()
+    stopped.wait()
 
 
 @contextmanager

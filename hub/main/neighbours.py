@@ -12,9 +12,9 @@ from hub.core.adapter import Source
 from hub.core.hook import settings_of
 from hub.core.system import System
 from hub.flow.hub import LaneTarget
+from hub.kit.brokers import make_queue_source, make_queue_target
 from hub.kit.http import Sender, Tls
 from hub.kit.loading import load_module
-from hub.kit.queue import QueueTarget
 from hub.kit.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
 from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
 from hub.kit.tokens import AccessTokens
@@ -91,8 +91,8 @@ def make_target(system: System, settings: Settings) -> LaneTarget | BatchTarget:
             return BatchTarget(target, values.get("url", system.name)) if hasattr(target, "send") else PythonTarget(target)
     published = {accept.publish for accept in system.accepts.values() if accept.publish is not None}
     if published:
-        [publish] = published  # one exchange per system, as the check holds
-        queue = QueueTarget(values.get("url", ""), publish.exchange, kind=publish.kind, durable=publish.durable)
+        [publish] = published  # one exchange or queue per system, as the check holds
+        queue = make_queue_target(values.get("url", ""), publish)
         return BatchTarget(queue, queue.address)
     return DeclaredTarget(system, values.get("url", ""), now, _signer(system, values, settings))
 
@@ -149,6 +149,8 @@ def check_secrets(catalog: Catalog, settings: Settings) -> None:
         try:
             make_target(system, settings)
             values = values_of(system, settings)
+            for queue in system.queues.values():
+                make_queue_source(values.get(queue.broker, ""), queue)
             for hook in system.hooks.values():
                 if hook.by_adapter:
                     make_source(system, hook.name, settings)

@@ -4,11 +4,24 @@ Imports hub.core and hub.settings. No connection and no row object leaves this p
 here: sqlalchemy, alembic (psycopg and pymysql by way of sqlalchemy).
 """
 
+from hub.store.archive import Archive as Archive
+from hub.store.archive import Archived as Archived
+from hub.store.archive import BadArchive as BadArchive
+from hub.store.arrivals import Refusal as Refusal
+from hub.store.arrivals import RefusedRow as RefusedRow
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
 from hub.store.keys import KeyRow as KeyRow
+from hub.store.leader import Lead as Lead
+from hub.store.leader import NotLeading as NotLeading
 from hub.store.lookups import Lookup as Lookup
+from hub.store.measures import Backlog as Backlog
+from hub.store.parts import Part as Part
+from hub.store.prune import BLOCK as BLOCK
+from hub.store.prune import Gone as Gone
+from hub.store.prune import Page as Page
+from hub.store.prune import Place as Place
 from hub.store.reading import AttemptRow as AttemptRow
 from hub.store.reading import DeliveryRow as DeliveryRow
 from hub.store.reading import MessageRow as MessageRow

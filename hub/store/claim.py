@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from hub.core.delivery import Claim
+from hub.store import days
 from hub.store.database import Database, Stamp
 from hub.store.dialects import along, any_of, skip_locked, text, texts
 from hub.store.documents import MESSAGE, message_of, parse_ref
@@ -55,14 +57,23 @@ _LEASE = """
 COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
-    WITH {_due("postgresql")},
-    d AS (
-        UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
-        RETURNING delivery.id, message_id, route, target, part, order_key, seq, attempts, spent, first_at, due_at, bundle, rank, fresh
-    )
-    SELECT {COLUMNS} FROM d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id {_IN_ORDER}
+    WITH {_due("postgresql")}
+    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING delivery.id, message_id
 """)
 _SQLITE = sa.text(f"WITH {_due('sqlite')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
+
+
+@lru_cache(maxsize=64)
+def claimed(within: str) -> sa.TextClause:
+    """Rows of `COLUMNS` for the deliveries `ids` of the `messages`, on PostgreSQL. `within` names the days of these: other parts are not even opened."""
+    bodies = within.replace("m.id", "b.message_id")
+    return sa.text(f"""
+        SELECT {COLUMNS} FROM delivery d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = d.message_id
+        WHERE d.id = ANY(CAST(:ids AS text[])) AND m.id = ANY(CAST(:messages AS text[])){within}
+        AND b.message_id = ANY(CAST(:messages AS text[])){bodies} {_IN_ORDER}
+    """)
+
+
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
 _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
@@ -72,7 +83,7 @@ _SQLITE_CLAIMED = sa.text(f"""
 # All in one transaction: if we die before its end, nothing was leased.
 _MARIADB = [text(_eligible(rank, ":limit", "mariadb"), "mariadb") for rank in range(len(_LIMITS))]
 _MARIADB_LEASE = text(f"UPDATE delivery{along('PRIMARY', 'mariadb')} SET {_LEASE} WHERE status = 'pending' AND id IN :ids", "mariadb")
-_MARIADB_CLAIMED = text(
+MARIADB_CLAIMED = text(
     f"SELECT {COLUMNS} FROM delivery d{along('PRIMARY', 'mariadb')} STRAIGHT_JOIN message m ON m.id = d.message_id "
     f"STRAIGHT_JOIN body b ON b.message_id = m.id WHERE d.id IN :ids {_IN_ORDER}",
     "mariadb",
@@ -123,7 +134,9 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
 
 def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
     if database.kind == "postgresql":
-        return connection.execute(_POSTGRESQL, given).all()
+        leased = connection.execute(_POSTGRESQL, given).all()
+        ids, messages = [row[0] for row in leased], sorted({row[1] for row in leased})
+        return connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all() if ids else []
     if database.kind == "mariadb":
         return _lease_mariadb(connection, given)
     ids = [row[0] for row in connection.execute(_SQLITE, given)]
@@ -140,7 +153,7 @@ def _lease_mariadb(connection: sa.Connection, given: dict[str, Any]) -> Sequence
     if not ids:
         return []
     connection.execute(_MARIADB_LEASE, {**given, "ids": ids})
-    return connection.execute(_MARIADB_CLAIMED, {"ids": ids}).all()
+    return connection.execute(MARIADB_CLAIMED, {"ids": ids}).all()
 
 
 def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, until: Stamp) -> list[Claim]:

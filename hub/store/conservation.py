@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from hub.core.delivery import Status
+from hub.core.message import Disposition
 from hub.store.database import Database
 
 
@@ -22,14 +23,22 @@ class Conservation:
     planned: int
     by_status: Mapping[Status, int]
     hollow: int  # messages that say routed and planned nothing, or the other way round
+    pruned: Mapping[str, int] = field(default_factory=dict)  # what is gone by age: by disposition, by state, and what was `planned`
 
     @property
     def unaccounted(self) -> int:
         """Exported as `hub_unaccounted`; must be 0."""
         ends = abs(self.messages - (self.routed + self.unrouted + self.filtered))
-        return ends + abs(self.planned - sum(self.by_status.values())) + self.hollow
+        gone = abs(self.pruned.get("planned", 0) - sum(self.pruned.get(status.value, 0) for status in Status))
+        return ends + abs(self.planned - sum(self.by_status.values())) + self.hollow + gone
+
+    @property
+    def ever(self) -> int:
+        """Messages ever accepted: those that are here, and those that were pruned."""
+        return self.messages + sum(self.pruned.get(disposition.value, 0) for disposition in Disposition)
 
 
+_WORDS = ("planned", *(disposition.value for disposition in Disposition), *(status.value for status in Status))
 _COUNT = sa.text(f"""
     WITH m AS (
         SELECT count(*) AS messages, coalesce(sum(planned), 0) AS planned,
@@ -40,8 +49,10 @@ _COUNT = sa.text(f"""
         FROM message
     ), d AS (
         SELECT {", ".join(f"coalesce(sum(CASE WHEN status = '{status}' THEN 1 ELSE 0 END), 0) AS {status}" for status in Status)} FROM delivery
+    ), p AS (
+        SELECT {", ".join(f"coalesce(sum(CASE WHEN word = '{word}' THEN number ELSE 0 END), 0) AS pruned_{word}" for word in _WORDS)} FROM pruned
     )
-    SELECT * FROM m CROSS JOIN d
+    SELECT * FROM m CROSS JOIN d CROSS JOIN p
 """)
 
 
@@ -56,4 +67,5 @@ def conservation(database: Database) -> Conservation:
         planned=int(row["planned"]),
         by_status={status: int(row[status.value]) for status in Status},
         hollow=int(row["hollow"]),
+        pruned={word: int(row[f"pruned_{word}"]) for word in _WORDS},
     )

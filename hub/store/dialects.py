@@ -60,6 +60,11 @@ def for_update(kind: str) -> str:
     return "" if kind == "sqlite" else " FOR UPDATE"
 
 
+def for_share(kind: str) -> str:
+    """Lets others read it, and nobody change it, until the commit."""
+    return {"sqlite": "", "postgresql": " FOR SHARE", "mariadb": " LOCK IN SHARE MODE"}[kind]
+
+
 def skip_locked(kind: str) -> str:
     """The same, without what another has locked."""
     return "" if kind == "sqlite" else " FOR UPDATE SKIP LOCKED"

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Laid, Status
 from hub.core.errors import Why
+from hub.store import days
 from hub.store.add import lay
-from hub.store.claim import COLUMNS, claim_of
+from hub.store.claim import COLUMNS, MARIADB_CLAIMED, claim_of, claimed
 from hub.store.database import Database
 from hub.store.dialects import along, any_of, skip_locked, texts
 from hub.store.documents import dump_why
@@ -20,17 +21,18 @@ BY = "probe"
 # Its hour is put off by the taking: two workers ask at most once each, and if we die the next one asks again.
 _TAKE = texts(
     lambda kind: (
-        f"SELECT id FROM delivery{along('ix_delivery_due', kind)} WHERE status = 'unknown' AND lane = :lane AND in_doubt = 'probe' AND due_at <= :now "
+        f"SELECT id, message_id FROM delivery{along('ix_delivery_due', kind)} WHERE status = 'unknown' AND lane = :lane AND in_doubt = 'probe' AND due_at <= :now "
         f"ORDER BY due_at, id LIMIT :limit{skip_locked(kind)}"
     )
 )
 _PUT_OFF = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :again WHERE id " + any_of("ids", kind))
-_TAKEN_BY_ID = f"SELECT {COLUMNS} FROM delivery d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = m.id WHERE d.id"
-_TAKEN_SQLITE = (
-    f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
-    "CROSS JOIN body b ON b.message_id = m.id"
-)
-_TAKEN = texts(lambda kind: _TAKEN_SQLITE if kind == "sqlite" else f"{_TAKEN_BY_ID} {any_of('ids', kind)}")
+_TAKEN = {
+    "sqlite": sa.text(
+        f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
+        "CROSS JOIN body b ON b.message_id = m.id"
+    ),
+    "mariadb": MARIADB_CLAIMED,
+}
 _LANES = sa.text("SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now")
 _CLEAR = sa.text(
     "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by "
@@ -61,11 +63,15 @@ def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         again = database.stamp(database.instant(now) + timedelta(seconds=again_s))
-        ids = list(connection.execute(_TAKE[database.kind], {"lane": lane, "limit": size, "now": now}).scalars())
+        taken = connection.execute(_TAKE[database.kind], {"lane": lane, "limit": size, "now": now}).all()
+        ids, messages = [row[0] for row in taken], sorted({row[1] for row in taken})
         if not ids:
             return []
         connection.execute(_PUT_OFF[database.kind], {"ids": database.listing(ids), "again": again})
-        rows = connection.execute(_TAKEN[database.kind], {"ids": database.listing(ids)}).all()
+        if database.kind == "postgresql":
+            rows = connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all()
+        else:
+            rows = connection.execute(_TAKEN[database.kind], {"ids": database.listing(ids)}).all()
         return [claim_of(database, row, "", now, now) for row in rows]
 
     return database.write(work)

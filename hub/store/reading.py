@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hub.core.delivery import Status
 from hub.core.errors import Why
 from hub.core.message import Disposition, Json, Ref
+from hub.store import days
 from hub.store.database import Database
 from hub.store.documents import load_keys, load_why, parse_ref
 from hub.store.tables import attempt, body, business_key, delivery, message, origin
@@ -310,7 +311,7 @@ def story(database: Database, value: str) -> list[MessageRow]:
                 .join(mine, sa.and_(mine.c.value == business_key.c.value, mine.c.name == business_key.c.name))
                 .where(mine.c.message_id.in_(ids))
             )
-            caused = sa.select(message.c.id).where(message.c.cause_id.is_not(None), message.c.cause_id.in_(ids))
+            caused = sa.select(message.c.id).where(message.c.cause_id.is_not(None), message.c.cause_id.in_(ids), *_since(ids))
             causes = sa.select(message.c.cause_id).where(message.c.id.in_(ids), message.c.cause_id.is_not(None))
             near = {id_ for query in (keyed, caused, causes) for id_ in connection.execute(query.limit(MAX_STORY)).scalars()}
             edge = near - found
@@ -319,6 +320,12 @@ def story(database: Database, value: str) -> list[MessageRow]:
         return list(connection.execute(query).all())
 
     return [_message(row) for row in database.read(work)]
+
+
+def _since(causes: list[str]) -> list[sa.ColumnElement[bool]]:
+    """What a message caused is no older than itself: earlier days need not be looked at. A day is left for clocks that differ."""
+    found = days.span(causes)
+    return [] if found is None else [message.c.id >= days.floor(found[0] - days.ONE)]
 
 
 def oldest_due(database: Database) -> dict[str, datetime]:

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from hub.core.breaker import BreakerState
 from hub.core.delivery import Claim, Laid, Settled, Status
-from hub.core.errors import Refused
-from hub.core.message import Disposition, Receipt, Ref
-from hub.store import add, breakers, capacity, claim, conservation, doubt, expire, keys, lookups, migrate, reading, reopen, revisions, settle, usage, waiting
+from hub.core.errors import Refused, StoreBusy
+from hub.core.message import Disposition, Json, Receipt, Ref
+from hub.store import (
+    add,
+    arrivals,
+    backup,
+    breakers,
+    capacity,
+    claim,
+    conservation,
+    doubt,
+    expire,
+    keys,
+    leader,
+    lookups,
+    measures,
+    migrate,
+    parts,
+    prune,
+    reading,
+    records,
+    reopen,
+    revisions,
+    settle,
+    usage,
+    waiting,
+)
+from hub.store.arrivals import Refusal, RefusedRow
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
 from hub.store.keys import KeyRow
+from hub.store.leader import Lead, LeaderRow
 from hub.store.lookups import Lookup
+from hub.store.measures import Backlog
+from hub.store.parts import AHEAD, Part
+from hub.store.prune import Gone, Page, Place
 from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
 from hub.store.revisions import Activation
 from hub.store.usage import Used
@@ -59,6 +90,8 @@ class Store:
 
     def migrate(self) -> None:
         migrate.upgrade(self._database)
+        with suppress(StoreBusy):  # somebody reads a whole table: the default parts take what comes until the next try
+            self.make_parts()
 
     def schema_revision(self) -> str | None:
         return migrate.current(self._database)
@@ -141,14 +174,71 @@ class Store:
     def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
         return reopen.cancel(self._database, ids, by=by, why=why)
 
+    def refuse(self, batch: Sequence[Refusal]) -> None:
+        arrivals.refuse(self._database, batch)
+
+    def refused(self, *, state: str = arrivals.WAITING, limit: int = 50, before: str | None = None) -> list[RefusedRow]:
+        return arrivals.refused(self._database, state=state, limit=limit, before=before)
+
+    def refused_ones(self, *ids: str) -> list[RefusedRow]:
+        return arrivals.find(self._database, ids)
+
+    def end_refused(self, ids: Sequence[str], *, state: str, by: str) -> dict[str, bool]:
+        return arrivals.end(self._database, ids, state=state, by=by)
+
+    def refuse_again(self, id_: str, refusal: Refusal, *, by: str) -> None:
+        arrivals.refuse_again(self._database, id_, refusal, by=by)
+
+    def count_refused(self) -> dict[str, int]:
+        return arrivals.count(self._database)
+
     def conservation(self) -> Conservation:
         return conservation.conservation(self._database)
+
+    def prunable(self, before: datetime, *, after: Place | None = None, limit: int = prune.PAGE) -> Page:
+        return prune.prunable(self._database, before, after=after, limit=limit)
+
+    def prune(self, ids: Sequence[str], *, before: datetime, held: Lead | None = None) -> Gone:
+        return prune.prune(self._database, ids, before=before, held=held)
+
+    def forget_names(self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None) -> tuple[int, tuple[str, str, str] | None]:
+        return prune.forget_names(self._database, after=after, held=held)
+
+    def records(self, ids: Sequence[str]) -> list[dict[str, Json]]:
+        return records.records(self._database, ids)
+
+    def restore(self, batch: Sequence[Mapping[str, Json]], *, until: datetime) -> Gone:
+        return records.restore(self._database, batch, until=until)
+
+    def parts(self) -> list[Part]:
+        return parts.parts(self._database)
+
+    def make_parts(self, ahead: int = AHEAD) -> list[str]:
+        return parts.make_ahead(self._database, ahead)
+
+    def drop_parts(self, before: date, *, held: Lead | None = None) -> list[str]:
+        return parts.drop_empty(self._database, before, held)
+
+    def backup(self, file: Path) -> int:
+        return backup.backup(self._database, file)
+
+    def backlog(self) -> Backlog:
+        return measures.backlog(self._database)
 
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return reading.search(self._database, **given)
 
     def message(self, id_: str) -> MessageRow | None:
         return reading.find_message(self._database, id_)
+
+    def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
+        return leader.lead(self._database, name, holder, term_s=term_s)
+
+    def resign(self, held: Lead) -> bool:
+        return leader.resign(self._database, held)
+
+    def leader(self, name: str) -> LeaderRow | None:
+        return leader.leader(self._database, name)
 
     def doubtful_lanes(self) -> list[str]:
         return doubt.doubtful_lanes(self._database)

@@ -1,7 +1,7 @@
 """The tables. Migrations make them; a test proves on all databases that what the migrations make is what stands here.
 
 There are no foreign keys between message, body, delivery and attempt: they are written whole in one transaction by one module each,
-a check per row would cost more than the row (PostgreSQL), and tables that are cut by day cannot be detached under them. That no row
+a check per row would cost more than the row (PostgreSQL), and parts of tables that are cut by day cannot be dropped under them. That no row
 is lost is shown by `conservation`, which counts against the number written on the message.
 """
 
@@ -105,14 +105,25 @@ message = sa.Table(
     sa.Column("why", Document, nullable=False),
     sa.CheckConstraint(_one_of("disposition", *Disposition), name="disposition"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (id)",
 )
 sa.Index("ix_message_received", message.c.received_at, message.c.id)
 sa.Index("ix_message_type", message.c.type, message.c.received_at, message.c.id)
 _caused = message.c.cause_id.is_not(None)
 sa.Index("ix_message_cause", message.c.cause_id, sqlite_where=_caused, postgresql_where=_caused)
 
+# Whether anything still needs what a foreign system sent.
+_hooked = sa.text("source = 'hook'")
+sa.Index("ix_message_origin", message.c.trace_id, sqlite_where=_hooked, postgresql_where=_hooked)
+
 # Apart from the message: lists and counts do not read past the payloads.
-body = sa.Table("body", metadata, sa.Column("message_id", Word, primary_key=True), sa.Column("raw", Blob, nullable=False))
+body = sa.Table(
+    "body",
+    metadata,
+    sa.Column("message_id", Word, primary_key=True),
+    sa.Column("raw", Blob, nullable=False),
+    postgresql_partition_by="RANGE (message_id)",
+)
 
 # What a foreign system sent, as it came: the messages that were made of it have its trace id. Only where a message is not its own original.
 origin = sa.Table(
@@ -127,6 +138,34 @@ origin = sa.Table(
     sa.Column("raw", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What came out of a queue and could not be accepted, as it came: its sender hears nothing, so it waits here for a person. One row per content.
+refused = sa.Table(
+    "refused",
+    metadata,
+    sa.Column("id", Word, primary_key=True),
+    sa.Column("source", Name, nullable=False),  # queue:<system>/<queue>
+    sa.Column("fingerprint", Word, nullable=False),
+    sa.Column("state", Word, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("message_id", Text, nullable=False),
+    sa.Column("topic", Text, nullable=False),
+    sa.Column("content_type", Text, nullable=False),
+    sa.Column("headers", Document, nullable=False),
+    sa.Column("raw", Blob, nullable=False),
+    sa.Column("flaw", Text, nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("faults", Document, nullable=False),
+    sa.Column("revision", Word, nullable=False),  # of the configuration that refused it
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("changed_by", Text),
+    sa.CheckConstraint(_one_of("state", "waiting", "accepted", "dropped"), name="state"),
+)
+sa.Index("uq_refused_content", refused.c.source, refused.c.fingerprint, unique=True)
+sa.Index("ix_refused_state", refused.c.state, refused.c.id)
 
 # A small table of its own: what decides whether a post is new must stay in memory however many messages there are.
 idempotency = sa.Table(
@@ -249,6 +288,7 @@ attempt = sa.Table(
     sa.Column("lease", Word, nullable=False),
     sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (delivery_id)",
 )
 
 business_key = sa.Table(
@@ -383,3 +423,40 @@ worker_sign = sa.Table(
     sa.Column("worker", Name, primary_key=True),
     sa.Column("seen_at", Instant, nullable=False),
 )
+
+# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (PROMISES P5, F8).
+leader = sa.Table(
+    "leader",
+    metadata,
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("holder", Name, nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("until", Instant, nullable=False),
+)
+
+# What was pruned, by the day of its acceptance: the books go on knowing how many there were.
+pruned = sa.Table(
+    "pruned",
+    metadata,
+    sa.Column("day", Word, primary_key=True),  # in UTC, 2026-06-01
+    sa.Column("word", Word, primary_key=True),  # a message's disposition, a delivery's state, or `planned`
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Messages that came back out of an archive, and until when they are not pruned again.
+restored = sa.Table(
+    "restored",
+    metadata,
+    sa.Column("message_id", Word, primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The large tables, which PostgreSQL cuts by day: which column's day it is. Ids begin with their time, so a day is a range of ids, the
+# primary key stays what it is, and a look-up by id goes to one part. What has no part of its own goes to the default one, and is reported.
+# `delivery` is whole: one key of a lane has one lease, and no index over parts could say so.
+BY_DAY = {"message": "id", "body": "message_id", "attempt": "delivery_id"}
+for _name in BY_DAY:
+    _default = sa.DDL(f"CREATE TABLE {_name}_default PARTITION OF {_name} DEFAULT")  # type: ignore[no-untyped-call]
+    sa.event.listen(metadata.tables[_name], "after_create", _default.execute_if(dialect="postgresql"))

@@ -14,6 +14,18 @@ class Bell(Protocol):
         """Says "look" for `lanes`. Best effort: a lost ring costs one sweep."""
 
 
+class Both:
+    """Two bells for one ring: this process hears it at once, and others that hear the far one may help."""
+
+    def __init__(self, near: Bell, far: Bell) -> None:
+        self._near, self._far = near, far
+
+    def ring(self, lanes: Iterable[str]) -> None:
+        known = tuple(lanes)
+        self._near.ring(known)
+        self._far.ring(known)
+
+
 class EmbeddedBell:
     """A bell inside one process: rings gather in a set until the worker's loop takes them."""
 

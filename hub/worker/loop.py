@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from hub.core.errors import StoreBusy
-from hub.flow.deliver import deliver
+from hub.flow.deliver import batch_size, deliver
 from hub.flow.hub import Hub
 from hub.kit.http import Sender
-from hub.logs import event
+from hub.logs import event, told
 from hub.transport.bell import EmbeddedBell
 
 PAUSE_S = 0.5  # after a fault of ours (the store is away, a bug): long enough not to spin, short enough not to be noticed
@@ -28,6 +28,7 @@ class Lane(threading.Thread):
         self._stopping = threading.Event()
 
     def ring(self) -> None:
+        self._hub.counts.heard(self._lane)
         self._rung.set()
 
     def stop(self) -> None:
@@ -42,24 +43,37 @@ class Lane(threading.Thread):
                 self._rung.wait()
                 # Cleared before the work, not after it: a ring during the work means one more look, never a missed one.
                 self._rung.clear()
-                self._work(sender)
+                self._tell("working")
+                self._tell("idle" if self._work(sender) else "paused")
         finally:
             sender.close()
 
-    def _work(self, sender: Sender) -> None:
+    def _work(self, sender: Sender) -> bool:
+        """Gives whether it came to the end of what was due; not, where something of ours failed."""
         while not self._stopping.is_set():
             try:
-                if not deliver(self._hub, self._lane, sender):
-                    return
+                count = deliver(self._hub, self._lane, sender)
+                if not count:
+                    return True
+                if count >= batch_size(self._hub, self._lane):
+                    self._hub.bell.ring([self._lane])  # there is more than one round of it: whoever else hears may help
             except StoreBusy as error:
                 event("lane.paused", str(error), level="warning", lane=self._lane)
-                self._stopping.wait(PAUSE_S)
-                return
+                self._pause()
+                return False
             except Exception as error:  # noqa: BLE001
                 # What was claimed stays leased and comes back by itself when the lease ends.
-                event("lane.failed", repr(error), level="error", lane=self._lane)
-                self._stopping.wait(PAUSE_S)
-                return
+                event("lane.failed", told(error), level="error", lane=self._lane)
+                self._pause()
+                return False
+        return True
+
+    def _pause(self) -> None:
+        self._tell("paused")
+        self._stopping.wait(PAUSE_S)
+
+    def _tell(self, state: str) -> None:
+        self._hub.counts.state("lane", self._lane, state)
 
 
 class Loop:

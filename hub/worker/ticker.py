@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable
 
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
-from hub.flow.recover import sweep
-from hub.logs import event
+from hub.flow.recover import look, rescue
+from hub.logs import event, told
+from hub.worker.scheduler import somebody_leads
 
 SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
 
 
 class Ticker:
-    """A thread that ticks until it is stopped. `works`: this process claims deliveries, so it also sweeps and gives signs of life."""
+    """A thread that ticks until it is stopped. `rings`: this process claims deliveries, so it also looks for what is due, and gives signs of life."""
 
-    def __init__(self, hub: Hub, *, works: bool) -> None:
+    def __init__(self, hub: Hub, *, rings: Callable[[Iterable[str]], None] | None = None) -> None:
         self._hub = hub
-        self._works = works
+        self._rings = rings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
         self.ticked_at = time.monotonic()  # of the last tick that worked: readiness looks at it
@@ -41,11 +43,13 @@ class Ticker:
         signed_at = float("-inf")
         while not self._stopping.wait(self._hub.settings.sweep):
             try:
-                if self._works:
+                if self._rings is not None:
                     if time.monotonic() - signed_at >= SIGN_S:
                         self._hub.store.sign(self._hub.worker)
                         signed_at = time.monotonic()
-                    sweep(self._hub)
+                    if not somebody_leads(self._hub):
+                        rescue(self._hub)
+                    look(self._hub, self._rings)
                 self._hub.pace.look()
                 self._hub.catalogs.refresh()
                 systems = self._hub.catalogs.active().systems.values()
@@ -55,7 +59,7 @@ class Ticker:
             except StoreBusy as error:
                 event("sweep.failed", str(error), level="warning")
             except Exception as error:  # noqa: BLE001  the next tick tries again
-                event("sweep.failed", repr(error), level="error")
+                event("sweep.failed", told(error), level="error")
 
     def _attempt(self, key: str, act: object) -> None:
         assert callable(act)

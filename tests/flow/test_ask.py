@@ -252,7 +252,7 @@ def test_a_question_may_be_asked_by_get(tmp_path, sink, store_url):
             (caller.get("/api/v1/shop/stock.query?limit=5", "q3"), 422, 42200),
             (caller.get("/api/v1/shop/stock.query?sku=S&sku=T", "q4"), 400, 40008),
             (caller.get("/api/v1/shop/order.placed?orderNo=1", "q5"), 405, 40500),
-            (caller.get("/api/v1/shop/stock.nothing", "q6"), 404, 40400),
+            (caller.get("/api/v1/shop/stock.nothing", "q6"), 405, 40500),
             (requests.get(hub.url + "/api/v1/shop/stock.query?sku=S", timeout=10), 401, 40100),
         ]
         assert [(one.status_code, one.json()["code"]) for one, *_ in wrong] == [tuple(rest) for _, *rest in wrong]

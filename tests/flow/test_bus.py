@@ -6,8 +6,6 @@ import kombu
 import pytest
 
 from hub.catalog import check
-from tests.conftest import missing
-from tests.support import brokers
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.waiting import wait_until
 
@@ -29,15 +27,6 @@ CONTRACT = """\
 """
 ROUTE = "  told:\n    about: Whoever listens hears of orders.\n    owner: integration\n    from: shop/order.placed\n    to:\n      - bus/event: {topic: 'order.{action}'}\n"
 MAPPING = "from: shop/order.placed@1\nto: bus/event@1\nfields: {orderNo: orderNo, action: {const: create}}\n"
-
-
-@pytest.fixture(scope="module")
-def rabbit():
-    if brokers.SERVER is None:
-        missing("RabbitMQ", "no rabbitmq-server in /usr/lib/rabbitmq")
-    made = brokers.RabbitMQ().start()
-    yield made
-    made.stop()
 
 
 def workspace(folder):

@@ -7,7 +7,8 @@ import pytest
 
 from hub.catalog.scaffold import init
 from hub.flow.lineage import of_message
-from hub.flow.revisions import Revisions, apply
+from hub.flow.plan import apply
+from hub.flow.revisions import Revisions
 from tests.support.hubs import HubProcess
 from tests.support.making import laid
 

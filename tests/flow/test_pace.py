@@ -54,7 +54,7 @@ def test_a_target_that_is_down_is_tried_seldom_and_gets_all_when_it_is_back(star
     time.sleep(4)
     # Then it saw the ten, those under way with them, and a probe or three: not forty a second
     assert len(sink.at) < 30
-    assert "hub_breaker_open" in hub.metrics()
+    assert "hub_breaker_state" in hub.metrics()
     # When it is back, then everything arrives; no delivery had spent its attempts on waiting
     sink.answer = (200, {}, b"{}")
     lines = [line for message_id in ids for line in hub.delivered(message_id, 30)]

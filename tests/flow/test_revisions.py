@@ -8,7 +8,8 @@ import requests
 from hub.catalog import Catalog
 from hub.catalog.scaffold import init
 from hub.core.errors import StoreBusy
-from hub.flow.revisions import Revisions, apply
+from hub.flow.plan import apply
+from hub.flow.revisions import Revisions
 from hub.http import answers
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub

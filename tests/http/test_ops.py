@@ -183,6 +183,7 @@ def test_the_document_names_every_call(hub):
         "/ops/v1/messages", "/ops/v1/messages/{message_id}", "/ops/v1/messages/{message_id}/stages", "/ops/v1/trace/{value}", "/ops/v1/deliveries/{status}",
         "/ops/v1/deliveries/replay", "/ops/v1/deliveries/cancel", "/ops/v1/conservation", "/ops/v1/revision", "/ops/v1/systems", "/ops/v1/routes",
         "/ops/v1/messages/{message_id}/explain", "/ops/v1/messages/{message_id}/lineage", "/ops/v1/contracts/usage", "/ops/v1/contracts/can-retire",
+        "/ops/v1/refused", "/ops/v1/refused/{refused_id}", "/ops/v1/refused/retry", "/ops/v1/refused/drop",
     }  # fmt: skip
     assert all("200" in call["responses"] for path in document["paths"].values() for name, call in path.items() if name in ("get", "post"))
 
@@ -194,7 +195,7 @@ def test_metrics_are_what_the_books_say(hub, accepted):
     assert float(lines["hub_unaccounted"]) == 0
     assert float(lines['hub_messages{disposition="routed"}']) == books["routed"]
     assert float(lines['hub_deliveries{status="pending"}']) == books["deliveries"]["pending"]
-    assert float(lines['hub_accepted_total{kind="new"}']) >= 1
+    assert float(lines['hub_accepted_total{kind="new",message="order.placed",system="shop",version="1"}']) >= 1
     assert float(lines['hub_posts_total{status="202"}']) >= 1
     assert float(lines["hub_accept_seconds_count"]) >= 1
     assert float(lines["hub_commit_backlog"]) == 0

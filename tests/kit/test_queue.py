@@ -14,20 +14,9 @@ from hub.core.errors import GiveUp, Reason, TryLater, Unknown
 from hub.core.ids import uuid7
 from hub.core.message import Ref
 from hub.kit.queue import QueueTarget, topic_of
-from tests.conftest import missing
-from tests.support import brokers
 from tests.support.hubs import free_port
 
 REF = Ref("bus", "event", 1)
-
-
-@pytest.fixture(scope="module")
-def rabbit():
-    if brokers.SERVER is None:
-        missing("RabbitMQ", "no rabbitmq-server in /usr/lib/rabbitmq")
-    made = brokers.RabbitMQ().start()
-    yield made
-    made.stop()
 
 
 def parcel(number, topic="order.shipped", **payload):

@@ -65,7 +65,10 @@ def test_the_migrations_make_what_the_tables_say(database):
         return database.kind != "mariadb" or name not in MARIADB_OWN
 
     def differences(connection):
-        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_seen}), tables.metadata)
+        opts = {"compare_type": True, "include_object": is_seen, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), tables.metadata)
+
+    parts = {f"{table}_default" for table in tables.BY_DAY} if database.is_postgresql else set()
 
     assert database.read(differences) == []
 

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own: on free ports, in its own folder, so that it may be stopped, killed and purged."""
+"""Brokers of the tests' own: RabbitMQ and Redis on free ports, in folders of their own, so that they may be stopped, killed and purged."""
 
 import os
 import shutil
@@ -6,6 +6,10 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+
+import amqp
+import kombu
+import redis
 
 from tests.support.hubs import free_port
 from tests.support.waiting import wait_until
@@ -47,6 +51,18 @@ class RabbitMQ:
         wait_until(self._answers, seconds=90, what=f"RabbitMQ on {self.port}")
         return self
 
+    def purge(self):
+        """Throws away all that waits in any queue."""
+        with kombu.Connection(self.url) as connection:
+            names = [line.split("\t")[0] for line in self._ctl("list_queues", "-q", "--no-table-headers", "name").splitlines() if line]
+            channel = connection.channel()
+            for name in names:
+                channel.queue_purge(name)
+
+    def _ctl(self, *words):
+        command = [str(SERVER).replace("rabbitmq-server", "rabbitmqctl"), "-n", self._environment["RABBITMQ_NODENAME"], *words]
+        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
     def kill(self):
         """As if the power had gone."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -63,8 +79,6 @@ class RabbitMQ:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self):
-        import amqp
-
         try:
             connection = amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=2, read_timeout=5)
             connection.connect()
@@ -72,3 +86,53 @@ class RabbitMQ:
         except (OSError, amqp.exceptions.AMQPError):
             return False
         return True
+
+
+class Redis:
+    """A Redis of the tests' own: on a free port, in its own folder. What it was given survives a kill (every write is flushed)."""
+
+    def __init__(self, *, appends: bool = True) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._appends = appends
+        self._process = None
+
+    def start(self):
+        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        words += ["--appendonly", "yes", "--appendfsync", "always"] if self._appends else []
+        self._process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._answers, seconds=20, what=f"Redis on {self.port}")
+        return self
+
+    def purge(self):
+        with self.client() as client:
+            client.flushall()
+
+    def kill(self):
+        """As if the power had gone."""
+        self._process.kill()
+        self._process.wait(30)
+
+    def pause(self):
+        """It falls silent: connections stay, and nothing answers."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        if self._process is not None and self._process.poll() is None:
+            self.resume()
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def client(self):
+        return redis.Redis(port=self.port)
+
+    def _answers(self):
+        try:
+            with self.client() as client:
+                return client.ping()
+        except redis.RedisError:
+            return False

@@ -107,9 +107,10 @@ class HubProcess:
             **{name.upper(): str(value) for name, value in environment.items()},
         }
         self.processes: dict[str, subprocess.Popen] = {}
+        self.stderr = None  # a file, where a test reads the log
 
     def start(self, role="up"):
-        process = subprocess.Popen([sys.executable, "-m", "hub", role], env=self.environment, stdout=subprocess.PIPE, stderr=None, text=True)
+        process = subprocess.Popen([sys.executable, "-m", "hub", role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr, text=True)
         self.processes[role] = process
         while True:
             line = process.stdout.readline()

@@ -51,6 +51,7 @@ def upgrade() -> None:
             name=op.f("ck_attempt_outcome"),
         ),
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempt")),
+        postgresql_partition_by="RANGE (delivery_id)",
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -58,6 +59,7 @@ def upgrade() -> None:
         sa.Column("message_id", Word, nullable=False),
         sa.Column("raw", Blob, nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_body")),
+        postgresql_partition_by="RANGE (message_id)",
     )
     op.create_table(
         "breaker",
@@ -251,6 +253,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "leader",
+        sa.Column("name", Name, nullable=False),
+        sa.Column("holder", Name, nullable=False),
+        sa.Column("token", sa.BigInteger(), nullable=False),
+        sa.Column("until", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leader")),
+    )
+    op.create_table(
         "lookup",
         sa.Column("message_id", Word, nullable=False),
         sa.Column("route", Name, nullable=False),
@@ -281,6 +291,7 @@ def upgrade() -> None:
         sa.Column("why", Text, nullable=False),
         sa.CheckConstraint("disposition = 'routed' OR disposition = 'unrouted' OR disposition = 'filtered'", name=op.f("ck_message_disposition")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        postgresql_partition_by="RANGE (id)",
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -290,6 +301,9 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("cause_id IS NOT NULL"),
         postgresql_where=sa.text("cause_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_message_origin", "message", ["trace_id"], unique=False, sqlite_where=sa.text("source = 'hook'"), postgresql_where=sa.text("source = 'hook'")
     )
     op.create_index("ix_message_received", "message", ["received_at", "id"], unique=False)
     op.create_index("ix_message_type", "message", ["type", "received_at", "id"], unique=False)
@@ -310,6 +324,47 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_place")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "pruned",
+        sa.Column("day", Word, nullable=False),
+        sa.Column("word", Word, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "word", name=op.f("pk_pruned")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "restored",
+        sa.Column("message_id", Word, nullable=False),
+        sa.Column("until", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_restored")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "refused",
+        sa.Column("id", Word, nullable=False),
+        sa.Column("source", Name, nullable=False),
+        sa.Column("fingerprint", Word, nullable=False),
+        sa.Column("state", Word, nullable=False),
+        sa.Column("received_at", Instant, nullable=False),
+        sa.Column("last_at", Instant, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("message_id", Text, nullable=False),
+        sa.Column("topic", Text, nullable=False),
+        sa.Column("content_type", Text, nullable=False),
+        sa.Column("headers", Text, nullable=False),
+        sa.Column("raw", Blob, nullable=False),
+        sa.Column("flaw", Text, nullable=False),
+        sa.Column("code", sa.Integer(), nullable=False),
+        sa.Column("text", Text, nullable=False),
+        sa.Column("faults", Text, nullable=False),
+        sa.Column("revision", Word, nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.Column("changed_by", Text, nullable=True),
+        sa.CheckConstraint("state = 'waiting' OR state = 'accepted' OR state = 'dropped'", name=op.f("ck_refused_state")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_refused")),
+    )
+    op.create_index("ix_refused_state", "refused", ["state", "id"], unique=False)
+    op.create_index("uq_refused_content", "refused", ["source", "fingerprint"], unique=True)
     op.create_table(
         "revision",
         sa.Column("hash", Word, nullable=False),
@@ -332,17 +387,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hash"], ["revision.hash"], name=op.f("fk_active_revision_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_active_revision")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # Whatever day an id tells, there is a place for it.
+        for name in ("message", "body", "attempt"):
+            op.execute(f"CREATE TABLE {name}_default PARTITION OF {name} DEFAULT")
 
 
 def downgrade() -> None:
     op.drop_table("active_revision")
     op.drop_table("worker_sign")
     op.drop_table("revision")
+    op.drop_table("restored")
+    op.drop_table("pruned")
+    op.drop_table("refused")
     op.drop_table("origin")
     op.drop_table("place")
     op.drop_table("order_key")
     op.drop_table("message")
     op.drop_table("lookup")
+    op.drop_table("leader")
     op.drop_table("idempotency")
     op.drop_table("delivery")
     op.drop_table("capacity")

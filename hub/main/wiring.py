@@ -1,0 +1,58 @@
+"""The hub's ports, put together: the same for a process that serves and for one at a desk."""
+
+from __future__ import annotations
+
+import random
+
+from hub.core.json import Limits
+from hub.flow.callers import Callers
+from hub.flow.counts import Counts
+from hub.flow.hub import Hub
+from hub.flow.pace import Pace
+from hub.flow.revisions import Revisions
+from hub.flow.spans import Spans
+from hub.kit.http import Sender
+from hub.main.clock import new_id, now
+from hub.main.neighbours import Neighbours
+from hub.settings import Settings
+from hub.store import GroupCommit, Store
+from hub.transport.bell import Bell
+from hub.vault.tokens import Authorities
+
+
+def wire(
+    settings: Settings,
+    store: Store,
+    *,
+    catalogs: Revisions,
+    callers: Callers,
+    commit: GroupCommit,
+    bell: Bell,
+    counts: Counts,
+    worker: str,
+    role: str = "",
+    spans: Spans | None = None,
+) -> Hub:
+    """`worker` names this process in leases and signs of life."""
+    neighbours = Neighbours(settings, catalogs.active)
+    return Hub(
+        settings=settings,
+        store=store,
+        commit=commit,
+        bell=bell,
+        catalogs=catalogs,
+        callers=callers,
+        authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
+        counts=counts,
+        pace=Pace(store, now),
+        limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
+        targets=neighbours.target,
+        values=neighbours.values,
+        sources=neighbours.source,
+        clock=now,
+        random=random.random,
+        new_id=new_id,
+        worker=worker,
+        role=role,
+        spans=spans,
+    )
