@@ -61,7 +61,7 @@ KEY_FILE = "master.key"
 def open_vault(settings: Settings) -> Vault:
     """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on first use.
 
-    Raises VaultError. On PostgreSQL there is no file that all processes share, so the key must be set.
+    Raises VaultError. On PostgreSQL and MariaDB there is no file that all processes share, so the key must be set.
     """
     if settings.master_key:
         text = settings.master_key

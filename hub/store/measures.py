@@ -31,7 +31,7 @@ _WAITING = sa.text(
         f"SELECT lane, '{status}' AS status, count(*) AS number FROM delivery WHERE status = '{status}'{_ALSO.get(status, '')} GROUP BY lane" for status in OPEN
     )
 )
-_CAPACITY = sa.text("SELECT route, count(DISTINCT key) AS keys, sum(used) AS used FROM capacity WHERE ends_at > :now AND used > 0 GROUP BY route")
+_CAPACITY = sa.text('SELECT route, count(DISTINCT "key") AS many, sum(used) AS used FROM capacity WHERE ends_at > :now AND used > 0 GROUP BY route')
 
 
 def backlog(database: Database) -> Backlog:
@@ -40,6 +40,6 @@ def backlog(database: Database) -> Backlog:
     def work(connection: sa.Connection) -> Backlog:
         waiting = {(str(row.lane), Status(row.status)): int(row.number) for row in connection.execute(_WAITING, {"never": database.stamp(EPOCH)})}
         rows = connection.execute(_CAPACITY, {"now": database.clock(connection)})
-        return Backlog(waiting, {str(row.route): (int(row.keys), int(row.used)) for row in rows})
+        return Backlog(waiting, {str(row.route): (int(row.many), int(row.used)) for row in rows})
 
     return database.read(work)

@@ -1,4 +1,4 @@
-"""Parts of the large tables, one for each day (PostgreSQL). On SQLite there are none, and these verbs do nothing.
+"""Parts of the large tables, one for each day (PostgreSQL). Elsewhere there are none, and these verbs do nothing.
 
 Parts are made ahead, so that nothing waits for one; what has none all the same goes to the table's default part, is found there as
 anywhere else, and moves to its own as soon as that is made. A part is dropped once it is empty: its room is free at once.
@@ -43,7 +43,7 @@ class Part:
 
 
 def parts(database: Database) -> list[Part]:
-    """All parts, by table and day; none on SQLite."""
+    """All parts, by table and day; none elsewhere."""
 
     def work(connection: sa.Connection) -> list[Part]:
         found: list[Part] = []

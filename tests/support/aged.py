@@ -41,7 +41,7 @@ def add_old(store, store_url, number, *, many=1, outcome=None, **given):
 
 def age(store_url, delivery_ids, at):
     engine = sa.create_engine(store_url)
-    stamp = to_micros(at) if engine.dialect.name == "sqlite" else at
+    stamp = at if engine.dialect.name == "postgresql" else to_micros(at)
     with engine.begin() as connection:
         for id_ in delivery_ids:
             connection.execute(sa.text("UPDATE delivery SET changed_at = :at, first_at = :at, due_at = :at WHERE id = :id"), {"at": stamp, "id": id_})
