@@ -144,9 +144,6 @@ def test_the_page_on_queues_tells_every_key():
     assert [key for key in (*QUEUE.keys, *PUBLISH.keys) if f"`{key}`" not in text and f"{key}: " not in text] == []
 
 
-COMING = {"scheduler"}  # a role whose files are there before it is
-
-
 def shell_blocks(page):
     return re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
 
@@ -171,8 +168,6 @@ def test_every_command_and_file_that_a_page_for_operators_names_is_there(page):
     commands = hub_command.commands
     for words in re.findall(r"`hub ([a-z][a-z -]*[a-z])", text):
         first, *more = words.split()
-        if first in COMING:
-            continue
         assert first in commands, words
         group = getattr(commands[first], "commands", None)
         assert group is None or not more or more[0] in group, words

@@ -106,9 +106,9 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     check_secrets(catalogs.active(), settings)
     check_keeping(settings, catalogs.active())
     near = EmbeddedBell()
-    far = CeleryBell(settings.broker) if settings.broker else None
-    bell: Bell = near if far is None else Both(near, far)
     counts = Counts()
+    far = CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number)) if settings.broker else None
+    bell: Bell = near if far is None else Both(near, far)
     counted = CountedBell(bell, counts)
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     spans = open_spans(settings, role, worker)

@@ -9,7 +9,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import kombu as _kombu
@@ -76,16 +76,15 @@ def read_ring(lanes: object, form: object) -> list[str]:
 
 
 class CeleryBell:
-    """Rings gather in a set, and a thread of its own puts them on the broker. `ring` never blocks and never raises."""
+    """Rings gather in a set, and a thread of its own puts them on the broker. `ring` never blocks and never raises; `failed` hears how many were lost."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, failed: Callable[[int], None] = lambda _: None) -> None:
         self._broker = broker
+        self._tell = failed
         self._app = make_app(broker, rings=True)
         self._lanes: set[str] = set()
         self._changed = threading.Condition()
         self._is_closing = False
-        self.rung = 0
-        self.failed = 0
         self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
         self._thread.start()
 
@@ -114,7 +113,7 @@ class CeleryBell:
                 self._publish(lanes)
                 pause = PAUSE_S
             except Exception as error:  # noqa: BLE001  whatever a broker and its client come up with: a ring is never worth more than this line
-                self.failed += len(lanes)
+                self._tell(len(lanes))
                 event("bell.failed", f"{type(error).__name__}: {_masked(str(error))[:200]}; the sweep rings instead", level="warning", lanes=lanes[:20])
                 self._forget()
                 if self._is_closing:
@@ -128,7 +127,6 @@ class CeleryBell:
             for lane in lanes:
                 queue = queue_of(lane, self._broker)
                 self._app.send_task(RING, args=[[lane], FORM], queue=queue, producer=producer, expires=EXPIRES_S, ignore_result=True, retry=False)
-                self.rung += 1
 
     def _forget(self) -> None:
         """Throws the connections away: one that broke in the midst is of no use to the next."""

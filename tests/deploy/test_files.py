@@ -18,7 +18,6 @@ SETTINGS = {f"HUB_{entry.name.upper()}" for entry in TABLE}
 DEFAULTS = {f"HUB_{entry.name.upper()}": entry.default for entry in TABLE}
 GRACE = 4 * float(DEFAULTS["HUB_GRACE"])  # loop, tick, notes and commits may each take it
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
-COMING = {"HUB_BROKER"}  # of the bell between processes; empty means none
 
 
 def settings_in(text):
@@ -28,7 +27,7 @@ def settings_in(text):
 
 @pytest.mark.parametrize("path", [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()], ids=lambda path: path.relative_to(DEPLOY).as_posix())
 def test_a_file_names_only_settings_that_there_are(path):
-    assert settings_in(path.read_text("utf-8")) - SETTINGS - COMING == set()
+    assert settings_in(path.read_text("utf-8")) - SETTINGS == set()
 
 
 def test_compose_fits_its_schema_and_has_all_roles():
