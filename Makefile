@@ -22,7 +22,7 @@ setup: $(VENV)/.ready     ## the virtual environment with all that hub and tests
 demo: setup               ## hub, seven sandbox systems and a trickle of orders (ARGS=--once: 20 orders to their end)
 	$(BIN)/hub up --demo $(ARGS)
 
-test: setup               ## the test suite: SQLite always, PostgreSQL where it answers
+test: setup               ## the test suite: SQLite always, PostgreSQL and MariaDB where they answer
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: fmt-check lint types test workspace  ## everything that must hold before a merge
@@ -65,16 +65,16 @@ million: setup           ## a million due deliveries: claims, start, a lane in a
 suites: setup             ## the suites of JSONata and JSON Schema (fetched; needs pip, npm and node)
 	$(BIN)/python -m pytest -s -rs tests/suites $(ARGS)
 
-reload: setup             ## two minutes of five configurations a second under load, on both stores
+reload: setup             ## two minutes of five configurations a second under load, on each store
 	HUB_TEST_RELOAD_S=120 $(BIN)/python -m pytest -s tests/flow/test_reload.py --timeout 600 $(ARGS)
 
 bench-check: setup        ## how long hub check takes on 500 mappings of 200 fields
 	$(BIN)/python bench/check.py $(ARGS)
 
-what-if: setup            ## what-if over 10 000 stored messages, on both stores, with its time
+what-if: setup            ## what-if over 10 000 stored messages, on each store, with its time
 	$(BIN)/python -m pytest -s tests/flow/test_whatif.py -k thousand $(ARGS)
 
-bench: setup              ## measure accept and deliver on both stores, into bench/RESULTS.md; fails no build
+bench: setup              ## measure accept and deliver on each store, into bench/RESULTS.md; fails no build
 	$(BIN)/python bench/run.py $(ARGS)
 
 clean:                    ## remove the environment and what runs left behind

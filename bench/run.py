@@ -4,6 +4,7 @@ A figure counts only if every accepted message arrived. Writes bench/RESULTS.md.
 """
 
 import argparse
+import contextlib
 import ipaddress
 import os
 import platform
@@ -105,12 +106,22 @@ def measure_peer(folder, number):
             process.stdout.close()
 
 
-def postgres(url):
+@contextlib.contextmanager
+def database(url, force):
+    """An empty database on the server at `url`; dropped afterwards. None where there is no server."""
     server = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     name = f"crossdock_bench_{secrets.token_hex(4)}"
+    try:
+        with server.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    except sa.exc.OperationalError as error:
+        print(f"{url.split(':')[0]} is missing: {error.orig}")
+        yield None
+        return
+    yield sa.make_url(url).set(database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    return server, name, sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+        connection.execute(sa.text(f"DROP DATABASE {name}{force}"))
+    server.dispose()
 
 
 def flush_ms():
@@ -129,6 +140,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--postgres", default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+    parser.add_argument("--mariadb", default="mariadb+pymysql://crossdock_test:crossdock_test@127.0.0.1:3306/")
     given = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -138,16 +150,11 @@ def main():
         print(rows[-1], flush=True)
         rows.append(("hub, SQLite", measure_hub(f"sqlite:///{folder}/hub.sqlite3", folder / "sqlite", given.messages)))
         print(rows[-1], flush=True)
-        try:
-            server, database, url = postgres(given.postgres)
-        except sa.exc.OperationalError as error:
-            print(f"PostgreSQL is missing: {error.orig}")
-        else:
-            rows.append(("hub, PostgreSQL", measure_hub(url, folder / "postgresql", given.messages)))
-            print(rows[-1], flush=True)
-            with server.connect() as connection:
-                connection.execute(sa.text(f"DROP DATABASE {database} WITH (FORCE)"))
-            server.dispose()
+        for what, server, force in (("PostgreSQL", given.postgres, " WITH (FORCE)"), ("MariaDB", given.mariadb, "")):
+            with database(server, force) as url:
+                if url is not None:
+                    rows.append((f"hub, {what}", measure_hub(url, folder / what, given.messages)))
+                    print(rows[-1], flush=True)
     report(rows, peer, given.messages)
 
 

@@ -25,7 +25,7 @@ class Entry:
 
 TABLE: tuple[Entry, ...] = (
     Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
-    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."),
+    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
     Entry(
         "broker",
         "",

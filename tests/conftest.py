@@ -1,4 +1,4 @@
-"""What all tests share: real stores on both databases, each test with its own."""
+"""What all tests share: real stores on all databases, each test with its own."""
 
 import os
 import secrets
@@ -18,6 +18,8 @@ if os.environ.get("CI") == "true":
     hypothesis.settings.load_profile("landing")
 
 POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+# A user of the tests' own: CREATE USER crossdock_test@'127.0.0.1' IDENTIFIED BY 'crossdock_test'; GRANT ALL ON `crossdock\\_%`.* TO crossdock_test@'127.0.0.1'
+MARIADB = os.environ.get("HUB_TEST_MARIADB", "mariadb+pymysql://crossdock_test:crossdock_test@127.0.0.1:3306/")
 
 
 def missing(service: str, reason: str) -> None:
@@ -27,23 +29,24 @@ def missing(service: str, reason: str) -> None:
     pytest.skip(f"{service} is missing: {reason}")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def store_url(request, tmp_path) -> Iterator[str]:
     """The address of an empty database of the test's own."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.sqlite3"
         return
-    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    address, label, force = (POSTGRES, "PostgreSQL", " WITH (FORCE)") if request.param == "postgresql" else (MARIADB, "MariaDB", "")
+    server = sa.create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
     name = f"crossdock_{secrets.token_hex(6)}"
     try:
         with server.connect() as connection:
             connection.execute(sa.text(f"CREATE DATABASE {name}"))
     except sa.exc.OperationalError as error:
         server.dispose()
-        missing("PostgreSQL", str(error.orig).strip())
-    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        missing(label, str(error.orig).strip())
+    yield sa.make_url(address).set(database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"DROP DATABASE {name}{force}"))
     server.dispose()
 
 

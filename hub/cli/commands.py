@@ -16,7 +16,7 @@ from hub.settings import BadSetting, read
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="hub")
 @click.option("--workspace", "-w", type=click.Path(path_type=Path), help="Folder with routes.yaml, mappings/ and adapters/ (HUB_WORKSPACE).")
-@click.option("--store", help="Where messages live (HUB_STORE): sqlite:///FILE or postgresql://USER@HOST/NAME.")
+@click.option("--store", help="Where messages live (HUB_STORE): sqlite:///FILE, postgresql://USER@HOST/NAME or mariadb://USER@HOST/NAME.")
 @click.pass_context
 def main(context: click.Context, workspace: Path | None, store: str | None) -> None:
     """Crossdock: an integration hub for supply chains.

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hub import main
+from hub import logs, main
 from hub.catalog import Catalog
 from hub.cli.keys import make_key
 from hub.cli.output import FAULTS, console, fail, table
@@ -45,6 +45,7 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
     with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
         made = apply(store, settings.workspace)
         settings, urls = _demo_settings(settings, made)
+        logs.set_up(settings.log_level, settings.log_format)  # the demo's own lines are for people; what goes well is not logged beside them
         for system in made.systems.values():
             process = _spawn(settings, store, system, urls[system.name])
             stack.callback(_end, process)

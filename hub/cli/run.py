@@ -53,7 +53,7 @@ def _follow(running: main.Running) -> None:
 @click.pass_obj
 @told
 def web(settings: Settings) -> None:
-    """Take posts, without delivering: one of several on PostgreSQL. Follows the active configuration (`hub apply`)."""
+    """Take posts, without delivering: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
     main.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
 
 
@@ -61,7 +61,7 @@ def web(settings: Settings) -> None:
 @click.pass_obj
 @told
 def worker(settings: Settings) -> None:
-    """Deliver, without taking posts: one of several on PostgreSQL. Follows the active configuration (`hub apply`)."""
+    """Deliver, without taking posts: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
     main.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
 from hub.catalog import Catalog
+from hub.core.errors import StoreBusy
 from hub.settings import BadSetting, Settings
 from hub.store import BLOCK, Archive, Archived, Gone, Lead, Place, Store
 from hub.store.archive import MOST, Writing, read
@@ -162,7 +164,9 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
 
     Raises what `prune` raises, and BadSetting where messages would be kept for less long than they are tried.
     """
-    kept = Kept(made=store.make_parts())
+    kept = Kept()
+    with suppress(StoreBusy):  # somebody reads for long: there are parts for days ahead, and the next round tries again
+        kept.made = store.make_parts()
     now = store.now()
     if settings.keep_messages is not None:
         check_keeping(settings, catalog)

@@ -61,7 +61,7 @@ KEY_FILE = "master.key"
 def open_vault(settings: Settings) -> Vault:
     """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on first use.
 
-    Raises VaultError. On PostgreSQL there is no file that all processes share, so the key must be set.
+    Raises VaultError. On PostgreSQL and MariaDB there is no file that all processes share, so the key must be set.
     """
     if settings.master_key:
         text = settings.master_key
@@ -155,12 +155,14 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
                 if scheduler is not None:
                     scheduler.stop(settings.grace)
                 if keeper is not None:
-                    keeper.stop(settings.grace)
+                    keeper.stop(0)
                 began = time.monotonic()
                 # First no new messages, then no new claims: both within one grace.
                 drained = queues is None or queues.stop(settings.grace)
                 ended = (loop is None or loop.stop(max(0.0, settings.grace - time.monotonic() + began))) and drained
                 ticker.stop(settings.grace)
+                if keeper is not None:
+                    keeper.stop(1.0)  # it ended while the others did; a block that is still under way is whole, or undone
                 if not ended:
                     event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
                 elif work:

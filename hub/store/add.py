@@ -15,7 +15,9 @@ from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
 from hub.store import capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
+from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
 from hub.store.documents import dump_text, dump_why, message_row
+from hub.store.engine import PACKET
 
 Answer: TypeAlias = Receipt | Refused
 Name: TypeAlias = tuple[str, str, str]  # caller, message type, key: by what a repeat is known
@@ -31,6 +33,9 @@ _CLAIM_KEYS = Insert(
     tables.idempotency,
     "ON CONFLICT (caller, type, key) DO UPDATE SET message_id = excluded.message_id, fingerprint = excluded.fingerprint, "
     f"expires_at = excluded.expires_at WHERE idempotency.expires_at <= {CLOCK}",
+    # The time last: those before it ask for it.
+    mariadb="ON DUPLICATE KEY UPDATE "
+    + ", ".join(f"{name} = IF(expires_at <= {MARIADB_BEGUN}, VALUES({name}), {name})" for name in ("message_id", "fingerprint", "expires_at")),
 )
 _TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
 UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
@@ -74,7 +79,7 @@ def _is_stored(connection: sa.Connection, laid: Laid) -> bool:
 def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) -> list[Answer]:
     """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
     now = database.clock(connection)
-    answers: list[Answer | None] = [refuse_unstorable(laid) for laid in batch]
+    answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
     _answer_repeats(database, connection, batch, answers, now)
     fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
     _insert(database, connection, fresh, now)
@@ -99,6 +104,20 @@ def refuse_unstorable(laid: Laid) -> Refused | None:
         return Refused(Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters.")
     if "\0" in text:
         return Refused(Code.INVALID_UNICODE, "A key holds the character NUL, and cannot be stored. Send it without.")
+    return None
+
+
+_ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each is two bytes in a statement of MariaDB's
+
+
+def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
+    """A server that is sent more than it takes ends the connection: its neighbours would be refused as well, and again at each repeat."""
+    limit = connection.info.get(PACKET)
+    if limit is None:
+        return None
+    for raw in (laid.message.raw, laid.origin.raw if laid.origin is not None else b""):
+        if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
+            return Refused(Code.TOO_LARGE, f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.")
     return None
 
 
@@ -156,7 +175,8 @@ def _write_names(database: Database, connection: sa.Connection, batch: Sequence[
         for laid in batch
         for seen in laid.seen
     )
-    if _CLAIM_KEYS.run(connection, lines) == len(lines):
+    written = _CLAIM_KEYS.run(connection, lines)
+    if written == len(lines) and database.kind != "mariadb":  # there a row that stays counts like a new one: its rows are asked
         return {}
     ours = {laid.message.id for laid in batch}
     found = _find_names(connection, {line[:3] for line in lines})
@@ -201,8 +221,10 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     numbers = _take_numbers(database, connection, _ordered(batch))
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
     _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
-    _send_full(connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
-    supersede_older(connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now)
+    _send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
+    supersede_older(
+        database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now
+    )
 
 
 def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
@@ -225,10 +247,10 @@ def _take_numbers(database: Database, connection: sa.Connection, needed: Counter
     # Sorted: two groups that touch the same keys take the locks in one order, and cannot wait for each other crosswise.
     keys = sorted(needed)
     _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
-    if database.is_postgresql:
+    if database.kind == "postgresql":
         found = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
     else:
-        found = connection.execute(_NUMBERS_SQLITE, {"pairs": json.dumps(keys)})
+        found = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
     return {(lane, key): last - needed[lane, key] for lane, key, last in found}
 
 
@@ -236,9 +258,15 @@ _NUMBERS_POSTGRESQL = sa.text(
     "SELECT k.lane, k.key, k.last_seq FROM unnest(CAST(:lanes AS text[]), CAST(:keys AS text[])) AS j (lane, key) "
     "JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
 )
-_NUMBERS_SQLITE = sa.text(
-    "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
-)
+_NUMBERS = {
+    "sqlite": sa.text(
+        "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
+    ),
+    "mariadb": sa.text(
+        f"SELECT k.lane, k.key, k.last_seq FROM JSON_TABLE(:pairs, '$[*]' COLUMNS ({json_columns(tables.order_key, 'lane', 'key')})) j "
+        "STRAIGHT_JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
+    ),
+}
 
 
 def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp) -> Iterable[tuple[Any, ...]]:
@@ -290,34 +318,45 @@ def _held(planned: Planned, start: datetime | None) -> tuple[datetime | None, st
     return None, None
 
 
-_SEND_FULL = sa.text(
-    "UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
-    "AND (SELECT count(*) FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
+_SEND_FULL = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
+        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
+        f"AND (SELECT count(*) FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
+        "AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
+    )
 )
 
 
-def _send_full(connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
+def _send_full(database: Database, connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
     """A bundle that is full does not wait for its hour."""
     if bundles:
-        connection.execute(_SEND_FULL, [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
+        connection.execute(_SEND_FULL[database.kind], [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
 
 
 OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+
+
 # Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
 # into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer.
-NEWER = (
-    "EXISTS (SELECT 1 FROM delivery newer WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
-    "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
-    "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
-)
-_SUPERSEDE = sa.text(
-    "UPDATE delivery SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
-    f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {NEWER}",
+def newer(kind: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
+        "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
+        "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
+    )
+
+
+_SUPERSEDE = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_key', kind)} SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
+        f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {newer(kind)}"
+    )
 )
 
 
-def supersede_older(connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
+def supersede_older(database: Database, connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
     """On keys that want the latest only: what waits behind nothing newer stays, the older ones end."""
     rows = [{"lane": lane, "key": key, "why": OVERTAKEN, "now": now} for lane, key in sorted(keys)]
     if rows:
-        connection.execute(_SUPERSEDE, rows)
+        connection.execute(_SUPERSEDE[database.kind], rows)

@@ -1,4 +1,4 @@
-"""A copy of an embedded store while it is in use. On PostgreSQL `pg_dump` does it, from outside (docs/keeping.md)."""
+"""A copy of an embedded store while it is in use. On PostgreSQL `pg_dump` does it, on MariaDB `mariadb-dump`, from outside (docs/keeping.md)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def backup(database: Database, file: Path) -> int:
 
     Written beside and renamed: a file of that name is whole, however this ended. Raises ValueError on PostgreSQL and for a file that is there.
     """
+    if database.kind == "mariadb":
+        raise ValueError("MariaDB is backed up by its own tools: mariadb-dump --single-transaction --result-file=FILE NAME, or mariadb-backup.")
     if database.is_postgresql:
         raise ValueError("PostgreSQL is backed up by its own tools: pg_dump --format=custom --file=FILE NAME (docs/keeping.md).")
     if file.exists():

@@ -8,13 +8,16 @@ import sqlalchemy as sa
 
 from hub.core.breaker import BreakerState, Circuit
 from hub.store.database import Database
+from hub.store.dialects import texts, upsert
 from hub.store.tables import breaker
 
-_TRIP = sa.text(
-    "INSERT INTO breaker (lane, state, until, trips, changed_at) VALUES (:lane, 'open', :until, 1, :now) "
-    "ON CONFLICT (lane) DO UPDATE SET state = 'open', until = excluded.until, trips = breaker.trips + 1, changed_at = excluded.changed_at "
-    "WHERE breaker.state <> 'open'"
+# A lane that never had one gets a closed one first. In one order everywhere, so that two that trip it go one after the other.
+_BEGIN = texts(
+    lambda kind: upsert(
+        "INSERT INTO breaker (lane, state, until, trips, changed_at) VALUES (:lane, 'closed', NULL, 0, :now) ON CONFLICT (lane) DO NOTHING", kind
+    )
 )
+_TRIP = sa.text("UPDATE breaker SET state = 'open', until = :until, trips = trips + 1, changed_at = :now WHERE lane = :lane AND state <> 'open'")
 # An open one whose time is over, or a probe that nobody answered for: its worker is lost.
 _PROBE = sa.text(
     "UPDATE breaker SET state = 'half_open', until = :until, changed_at = :now WHERE lane = :lane AND state <> 'closed' AND until <= :now",
@@ -30,7 +33,7 @@ def all_breakers(database: Database) -> list[BreakerState]:
 
 def trip(database: Database, lane: str, span: timedelta) -> bool:
     """Opens it for `span`. False: it was open already, and stays as it was."""
-    return _change(database, _TRIP, lane, span)
+    return _change(database, _TRIP, lane, span, first=_BEGIN[database.kind])
 
 
 def probe(database: Database, lane: str, span: timedelta) -> bool:
@@ -48,9 +51,11 @@ def close(database: Database, lane: str) -> bool:
     return _change(database, _CLOSE, lane, timedelta())
 
 
-def _change(database: Database, statement: sa.TextClause, lane: str, span: timedelta) -> bool:
+def _change(database: Database, statement: sa.TextClause, lane: str, span: timedelta, first: sa.TextClause | None = None) -> bool:
     def work(connection: sa.Connection) -> bool:
         now = database.clock(connection)
+        if first is not None:
+            connection.execute(first, {"lane": lane, "now": now})
         return connection.execute(statement, {"lane": lane, "now": now, "until": database.stamp(database.instant(now) + span)}).rowcount > 0
 
     return database.write(work)

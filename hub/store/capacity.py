@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Planned, Slot
 from hub.store import tables
-from hub.store.database import Database, Insert, Stamp, any_of
+from hub.store.database import Database, Insert, Stamp
+from hub.store.dialects import any_of, skip_locked, texts
 from hub.store.tables import EPOCH
 
 Row: TypeAlias = tuple[str, str]  # route, value of its `by`
@@ -34,24 +35,13 @@ _WRITE = Insert(
     "ends_at = CASE WHEN excluded.ends_at > capacity.ends_at THEN excluded.ends_at ELSE capacity.ends_at END",
 )
 _HOLD = Insert(tables.place)
-_HELD = {
-    is_postgresql: sa.text("SELECT DISTINCT route, key FROM place WHERE delivery_id " + any_of("ids", postgresql=is_postgresql))
-    for is_postgresql in (False, True)
-}
-_TAKE = {
-    is_postgresql: sa.text("DELETE FROM place WHERE delivery_id " + any_of("ids", postgresql=is_postgresql) + " RETURNING route, key, window_at")
-    for is_postgresql in (False, True)
-}
-_GIVE_BACK = sa.text("UPDATE capacity SET used = used - :number WHERE route = :route AND key = :key AND window_at = :window AND used >= :number")
+_HELD = texts(lambda kind: 'SELECT DISTINCT route, "key" FROM place WHERE delivery_id ' + any_of("ids", kind))
+_TAKE = texts(lambda kind: "DELETE FROM place WHERE delivery_id " + any_of("ids", kind) + ' RETURNING route, "key", window_at')
+_GIVE_BACK = sa.text('UPDATE capacity SET used = used - :number WHERE route = :route AND "key" = :key AND window_at = :window AND used >= :number')
 _OVER = sa.text("SELECT 1 FROM capacity WHERE ends_at <= :over LIMIT 1")
-_PRUNE = {
-    is_postgresql: sa.text(
-        "DELETE FROM capacity WHERE ends_at <= :over AND (route, key, window_at) IN "
-        "(SELECT route, key, window_at FROM capacity WHERE ends_at <= :over ORDER BY ends_at LIMIT :limit"
-        + (" FOR UPDATE SKIP LOCKED)" if is_postgresql else ")")  # somebody gives places of it this moment: it is not over for them
-    )
-    for is_postgresql in (False, True)
-}
+# What is locked is skipped: somebody gives places of it this moment, and it is not over for them.
+_PRUNABLE = texts(lambda kind: f'SELECT route, "key", window_at FROM capacity WHERE ends_at <= :over ORDER BY ends_at LIMIT :limit{skip_locked(kind)}')
+_PRUNE = sa.text('DELETE FROM capacity WHERE route = :route AND "key" = :key AND window_at = :window')
 
 
 def place(database: Database, connection: sa.Connection, planned: Sequence[Planned], now: Stamp) -> dict[str, datetime]:
@@ -84,14 +74,14 @@ def place(database: Database, connection: sa.Connection, planned: Sequence[Plann
 
 def lock_of(database: Database, connection: sa.Connection, ids: Sequence[str], now: Stamp) -> None:
     """Takes the locks of what these deliveries may give back. Before the deliveries themselves are locked: whoever adds takes them in that order too."""
-    _lock(database, connection, {(row[0], row[1]) for row in connection.execute(_HELD[database.is_postgresql], {"ids": database.listing(ids)})}, now)
+    _lock(database, connection, {(row[0], row[1]) for row in connection.execute(_HELD[database.kind], {"ids": database.listing(ids)})}, now)
 
 
 def give_back(database: Database, connection: sa.Connection, ids: Sequence[str], now: Stamp) -> None:
     """The places of held deliveries that will not go at their hour. Those that have none, or gave it back before, change nothing."""
     if not ids:
         return
-    rows = Counter((row[0], row[1], row[2]) for row in connection.execute(_TAKE[database.is_postgresql], {"ids": database.listing(ids)}))
+    rows = Counter((row[0], row[1], row[2]) for row in connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)}))
     if rows:
         _lock(database, connection, {(route, key) for route, key, _ in rows}, now)
         given = [{"route": route, "key": key, "window": window, "number": number} for (route, key, window), number in sorted(rows.items())]
@@ -101,7 +91,7 @@ def give_back(database: Database, connection: sa.Connection, ids: Sequence[str],
 def use(database: Database, connection: sa.Connection, ids: Sequence[str]) -> None:
     """The hour of these deliveries has come: their places are used, and nobody gives them back any more."""
     if ids:
-        connection.execute(_TAKE[database.is_postgresql], {"ids": database.listing(ids)})
+        connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)})
 
 
 def prune(database: Database, limit: int, margin: timedelta = MARGIN) -> int:
@@ -113,7 +103,14 @@ def prune(database: Database, limit: int, margin: timedelta = MARGIN) -> int:
     # Mostly there is none: a look costs nobody the write lock.
     if database.read(lambda connection: connection.execute(_OVER, given(connection)).first()) is None:
         return 0
-    return database.write(lambda connection: connection.execute(_PRUNE[database.is_postgresql], {**given(connection), "limit": limit}).rowcount)
+
+    def work(connection: sa.Connection) -> int:
+        rows = connection.execute(_PRUNABLE[database.kind], {**given(connection), "limit": limit}).all()
+        if rows:
+            connection.execute(_PRUNE, [{"route": row[0], "key": row[1], "window": row[2]} for row in rows])
+        return len(rows)
+
+    return database.write(work)
 
 
 def _lock(database: Database, connection: sa.Connection, rows: set[Row], now: Stamp) -> None:

@@ -12,21 +12,22 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim
 from hub.store import days
-from hub.store.database import Database, Stamp, any_of
+from hub.store.database import Database, Stamp
+from hub.store.dialects import along, any_of, skip_locked, text, texts
 from hub.store.documents import MESSAGE, message_of, parse_ref
 
 # Who may go: due, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the
 # lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
 _ELIGIBLE = """
-    SELECT d.id FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
+    SELECT d.id FROM delivery d{due} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
     AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
-        NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+        NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)
-        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
-        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.lane = d.lane AND e.order_key = d.order_key
+        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
+        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status = 'dead' AND e.seq < d.seq AND e.when_dead IN ('park', 'block'))))
-    AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
+    AND NOT EXISTS (SELECT 1 FROM delivery b{block} WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
     ORDER BY d.due_at, d.id LIMIT {limit} {lock}
 """
 # Rank by rank, each along the index. The first leaves a few places to the others, so that nothing waits for ever behind urgent work.
@@ -37,9 +38,14 @@ _LIMITS = (
 )
 
 
-def _due(lock: str) -> str:
+def _eligible(rank: int, limit: str, kind: str) -> str:
+    ways = {name: along(f"ix_delivery_{name}", kind) for name in ("due", "key", "block")}
+    return _ELIGIBLE.format(rank=rank, limit=limit, lock=skip_locked(kind), **ways)
+
+
+def _due(kind: str) -> str:
     """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19)."""
-    parts = [f"due{rank} AS MATERIALIZED ({_ELIGIBLE.format(rank=rank, limit=limit, lock=lock)})" for rank, limit in enumerate(_LIMITS)]
+    parts = [f"due{rank} AS MATERIALIZED ({_eligible(rank, limit, kind)})" for rank, limit in enumerate(_LIMITS)]
     union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
     return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
 
@@ -48,24 +54,34 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-COLUMNS = f"{MESSAGE}, b.raw, d.id, d.route, d.target, d.part, d.order_key, d.seq, d.attempts, d.spent, d.first_at, d.due_at, d.bundle, d.rank, d.fresh"
+DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh")
+COLUMNS = f"{MESSAGE}, b.raw, {', '.join(f'd.{name}' for name in DELIVERY)}"
+RETURNED = ", ".join(f"delivery.{name}" for name in (*DELIVERY, "message_id"))
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
 _POSTGRESQL = sa.text(f"""
-    WITH {_due("FOR UPDATE SKIP LOCKED")}
-    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING delivery.id, message_id
+    WITH {_due("postgresql")}
+    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
+    RETURNING {RETURNED}
 """)
-_SQLITE = sa.text(f"WITH {_due('')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
+_SQLITE = sa.text(f"WITH {_due('sqlite')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
 
 
 @lru_cache(maxsize=64)
-def claimed(within: str) -> sa.TextClause:
-    """Rows of `COLUMNS` for the deliveries `ids` of the `messages`, on PostgreSQL. `within` names the days of these: other parts are not even opened."""
+def _messages(within: str) -> sa.TextClause:
+    # The days of the messages stand in the statement: parts of other days are not even opened, also under a plan that was made for all values.
     bodies = within.replace("m.id", "b.message_id")
-    return sa.text(f"""
-        SELECT {COLUMNS} FROM delivery d JOIN message m ON m.id = d.message_id JOIN body b ON b.message_id = d.message_id
-        WHERE d.id = ANY(CAST(:ids AS text[])) AND m.id = ANY(CAST(:messages AS text[])){within}
-        AND b.message_id = ANY(CAST(:messages AS text[])){bodies} {_IN_ORDER}
-    """)
+    return sa.text(f"SELECT {MESSAGE}, b.raw FROM message m JOIN body b ON b.message_id = m.id{bodies} WHERE m.id = ANY(CAST(:ids AS text[])){within}")
+
+
+def with_messages(connection: sa.Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows of `COLUMNS` out of rows of deliveries (`DELIVERY`, then the message's id), in the order of a claim. On PostgreSQL."""
+    ids = sorted({row[-1] for row in rows})
+    messages = {row[0]: row for row in connection.execute(_messages(days.within("m.id", ids)), {"ids": ids})} if ids else {}
+    return sorted(((*messages[row[-1]], *row) for row in rows if row[-1] in messages), key=_place)
+
+
+def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row[28], row[26], row[17]  # rank, due_at, id
 
 
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
@@ -73,11 +89,24 @@ _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
     CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
+# MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank what is found is locked, then leased, then read.
+# All in one transaction: if we die before its end, nothing was leased.
+_MARIADB = [text(_eligible(rank, ":limit", "mariadb"), "mariadb") for rank in range(len(_LIMITS))]
+_MARIADB_LEASE = text(f"UPDATE delivery{along('PRIMARY', 'mariadb')} SET {_LEASE} WHERE status = 'pending' AND id IN :ids", "mariadb")
+MARIADB_CLAIMED = text(
+    f"SELECT {COLUMNS} FROM delivery d{along('PRIMARY', 'mariadb')} STRAIGHT_JOIN message m ON m.id = d.message_id "
+    f"STRAIGHT_JOIN body b ON b.message_id = m.id WHERE d.id IN :ids {_IN_ORDER}",
+    "mariadb",
+)
 # Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
-_RIPEN = sa.text("""
-    UPDATE delivery SET due_at = :now WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0
-    AND EXISTS (SELECT 1 FROM delivery e WHERE e.lane = :lane AND e.status = 'pending' AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)
-""")
+_RIPEN = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
+        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0 "
+        f"AND EXISTS (SELECT 1 FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
+        "AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)"
+    )
+)
 _HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
 _RACES = 5
 KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
@@ -96,7 +125,7 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
         until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
         given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
         if bundled:
-            connection.execute(_RIPEN, {"lane": lane, "now": now})
+            connection.execute(_RIPEN[database.kind], {"lane": lane, "now": now})
         rows = _lease(database, connection, given)
         return _claims(database, rows, token, now, until)
 
@@ -114,12 +143,25 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
 
 
 def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
-    if database.is_postgresql:
-        leased = connection.execute(_POSTGRESQL, given).all()
-        ids, messages = [row[0] for row in leased], sorted({row[1] for row in leased})
-        return connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all() if ids else []
+    if database.kind == "postgresql":
+        return with_messages(connection, connection.execute(_POSTGRESQL, given).all())
+    if database.kind == "mariadb":
+        return _lease_mariadb(connection, given)
     ids = [row[0] for row in connection.execute(_SQLITE, given)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
+
+
+def _lease_mariadb(connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
+    ids: list[str] = []
+    # The places of `_LIMITS`: what the first rank leaves to the others, what the first two leave to the last, and the rest.
+    for statement, kept in zip(_MARIADB, (given["kept"], given["kept"] // 2, 0), strict=True):
+        limit = given["size"] - kept - len(ids)
+        if limit > 0:
+            ids += connection.execute(statement, {"lane": given["lane"], "now": given["now"], "limit": limit}).scalars()
+    if not ids:
+        return []
+    connection.execute(_MARIADB_LEASE, {**given, "ids": ids})
+    return connection.execute(MARIADB_CLAIMED, {"ids": ids}).all()
 
 
 def _claims(database: Database, rows: Sequence[Any], token: str, now: Stamp, until: Stamp) -> list[Claim]:
@@ -147,30 +189,29 @@ def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp)
     )
 
 
-_STALE = {
-    is_postgresql: sa.text(
-        "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS (SELECT 1 FROM delivery n WHERE n.lane = d.lane "
+_STALE = texts(
+    lambda kind: (
+        "SELECT d.id FROM delivery d WHERE d.fresh IS NOT NULL AND d.order_key IS NOT NULL AND EXISTS "
+        f"(SELECT 1 FROM delivery n{along('ix_delivery_key', kind)} WHERE n.lane = d.lane "
         "AND n.order_key = d.order_key AND n.status = 'delivered' AND n.route = d.route AND n.target = d.target AND n.fresh > d.fresh) AND d.id "
-        + any_of("ids", postgresql=is_postgresql),
+        + any_of("ids", kind)
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 def stale(database: Database, claims: Sequence[Claim]) -> frozenset[str]:
     """Those of the claims that something newer was already delivered for, on their key, route and target."""
     ids = [held.id for held in claims if held.fresh is not None]
-    statement = _STALE[database.is_postgresql]
+    statement = _STALE[database.kind]
     return frozenset(database.read(lambda connection: connection.execute(statement, {"ids": database.listing(ids)}).scalars().all())) if ids else frozenset()
 
 
-_RETURN = {
-    is_postgresql: sa.text(
-        "UPDATE delivery SET status = 'pending', lease = NULL, leased_at = NULL, lease_until = NULL, worker = NULL, attempts = attempts - 1, "
-        "spent = spent - 1, changed_at = :now WHERE status = 'leased' AND lease = :token AND id " + any_of("ids", postgresql=is_postgresql),
+_RETURN = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET status = 'pending', lease = NULL, leased_at = NULL, lease_until = NULL, worker = NULL, attempts = attempts - 1, "
+        "spent = spent - 1, changed_at = :now WHERE status = 'leased' AND lease = :token AND id " + any_of("ids", kind)
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 def return_leases(database: Database, claims: Sequence[Claim]) -> int:
@@ -184,7 +225,7 @@ def return_leases(database: Database, claims: Sequence[Claim]) -> int:
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
-        statement = _RETURN[database.is_postgresql]
+        statement = _RETURN[database.kind]
         return sum(connection.execute(statement, {"now": now, "token": token, "ids": database.listing(ids)}).rowcount for token, ids in ids_by_token.items())
 
     return database.write(work) if claims else 0

@@ -60,12 +60,12 @@ def conservation(database: Database) -> Conservation:
     """The books as they stand at this moment. Reads all rows: for once a minute, not for each page."""
     row = database.read(lambda connection: connection.execute(_COUNT).mappings().one())
     return Conservation(
-        messages=row["messages"],
-        routed=row["routed"],
-        unrouted=row["unrouted"],
-        filtered=row["filtered"],
-        planned=row["planned"],
-        by_status={status: row[status.value] for status in Status},
-        hollow=row["hollow"],
+        messages=int(row["messages"]),
+        routed=int(row["routed"]),
+        unrouted=int(row["unrouted"]),
+        filtered=int(row["filtered"]),
+        planned=int(row["planned"]),
+        by_status={status: int(row[status.value]) for status in Status},
+        hollow=int(row["hollow"]),
         pruned={word: int(row[f"pruned_{word}"]) for word in _WORDS},
     )

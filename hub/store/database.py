@@ -15,16 +15,14 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store.dialects import CLOCKS, TRANSIENT, TRANSIENT_MARIADB, json_columns, upsert
 from hub.store.engine import make_engines, parse, take_writing_role
 from hub.store.tables import Instant, from_micros, to_micros
 
 Result = TypeVar("Result")
-Stamp: TypeAlias = Any  # an instant as the driver takes it: datetime on PostgreSQL, microseconds on SQLite
+Stamp: TypeAlias = Any  # an instant as the driver takes it: datetime on PostgreSQL, microseconds on SQLite and MariaDB
 
 TURNS = 5
-# What may go away by itself: serialization, deadlock, lock not available, statement timeout, too many connections, a server that stops,
-# starts, or lost us, and a node that has just become read-only (PROMISES F19, F20, F22, F24).
-TRANSIENT = ("40001", "40P01", "55P03", "57014", "53300", "57P01", "57P02", "57P03", "25006", "08")
 
 
 class Database:
@@ -32,7 +30,8 @@ class Database:
 
     def __init__(self, url: str, *, writer: bool) -> None:
         self.url = parse(url)
-        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self.kind = self.url.get_backend_name()  # one of dialects.KINDS
+        self.is_postgresql = self.kind == "postgresql"
         self._role = take_writing_role(self.url) if writer else None
         self.writing, self.reading = make_engines(self.url)
 
@@ -89,9 +88,9 @@ class Database:
 
     def clock(self, connection: sa.Connection) -> Stamp:
         """The clock that decides leases and due times: the database's, moving inside a transaction too. On SQLite one process owns time."""
-        if self.is_postgresql:
-            return connection.execute(_CLOCK).scalar_one()
-        return time.time_ns() // 1_000
+        if self.kind == "sqlite":
+            return time.time_ns() // 1_000
+        return connection.execute(_CLOCK[self.kind]).scalar_one()
 
     def stamp(self, instant: datetime) -> Stamp:
         """An instant as the driver takes it. Raises ValueError for one without a zone."""
@@ -103,15 +102,10 @@ class Database:
 
     def listing(self, values: Sequence[str]) -> object:
         """The parameter of `any_of`."""
-        return list(values) if self.is_postgresql else json.dumps(values)
+        return json.dumps(values) if self.kind == "sqlite" else list(values)
 
 
-def any_of(name: str, *, postgresql: bool) -> str:
-    """The right side of a comparison with a list of any length, as one parameter: the statement's text stays the same, and prepared."""
-    return f"= ANY(CAST(:{name} AS text[]))" if postgresql else f"IN (SELECT value FROM json_each(:{name}))"
-
-
-_CLOCK = sa.text("SELECT clock_timestamp()")  # not now(): that stands still inside a transaction
+_CLOCK = {kind: sa.text(f"SELECT {CLOCKS[kind]}") for kind in ("postgresql", "mariadb")}
 
 
 def is_transient(error: Exception) -> bool:
@@ -120,6 +114,9 @@ def is_transient(error: Exception) -> bool:
         return True
     if not isinstance(error, sa.exc.DBAPIError):
         return False
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    if isinstance(number, int):  # MariaDB's; its sqlstate is HY000 for most
+        return number in TRANSIENT_MARIADB or error.connection_invalidated
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(TRANSIENT)
@@ -146,55 +143,72 @@ def _array_type(column: sa.Column[Any]) -> str:
     return next((name for type_, name in names if isinstance(kind, type_)), "text") + "[]"
 
 
-# The clock inside a statement, for a condition that cannot be handed `clock()`'s value. SQLite's steps are milliseconds.
+# The clock inside a statement, for a condition that cannot be handed `clock()`'s value.
 CLOCK = "{clock}"
-_CLOCKS = {"postgresql": "clock_timestamp()", "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"}
 
 
 class Insert:
-    """Inserts whole rows, as tuples in the order of the table's columns: executemany on SQLite, arrays on PostgreSQL (one plan, one trip)."""
+    """Inserts whole rows, as tuples in the order of the table's columns: arrays on PostgreSQL (one plan, one trip), else executemany, which
+    the driver of MariaDB makes into statements of many rows. `mariadb`: its tail, where it is not what `upsert` makes of the others'.
+    """
 
-    def __init__(self, table: sa.Table, tail: str = "") -> None:
-        names = ", ".join(column.name for column in table.columns)
-        marks = ", ".join("?" for _ in table.columns)
+    def __init__(self, table: sa.Table, tail: str = "", *, mariadb: str | None = None) -> None:
+        names = [column.name for column in table.columns]
+        head = f"INSERT INTO {table.name} ({', '.join(names)})"
         arrays = ", ".join(f"%s::{_array_type(column)}" for column in table.columns)
-        self._sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {tail}".replace(CLOCK, _CLOCKS["sqlite"])
-        self._postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}".replace(CLOCK, _CLOCKS["postgresql"])
+        if mariadb is None:
+            mariadb = upsert(tail.replace("ON CONFLICT DO", f"ON CONFLICT ({names[0]}) DO"), "mariadb")
+        quoted = ", ".join(f'"{name}"' for name in names)
+        self._texts = {
+            "sqlite": f"{head} VALUES ({', '.join('?' for _ in names)}) {tail}".replace(CLOCK, CLOCKS["sqlite"]),
+            "postgresql": f"{head} SELECT * FROM unnest({arrays}) {tail}".replace(CLOCK, CLOCKS["postgresql"]),
+            "mariadb": f"INSERT INTO {table.name} ({quoted}) VALUES ({', '.join('%s' for _ in names)}) {mariadb}",
+        }
 
     def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many rows were written; fewer than given where the tail says what becomes of conflicts."""
-        return _run_many(connection, self._sqlite, self._postgresql, rows)
+        """How many rows were written; fewer than given where the tail says what becomes of conflicts (but on MariaDB: see `upsert`)."""
+        if not rows:
+            return 0
+        kind = connection.dialect.name
+        return _count(connection, self._texts[kind], _arrays(rows) if kind == "postgresql" else list(rows))
 
 
 class Update:
     """Updates rows found by the columns `by`: rows are tuples of `by` and `names`, in that order. `fixed` is set too; `only` must hold."""
 
     def __init__(self, table: sa.Table, names: Sequence[str], *, by: Sequence[str], fixed: str, only: str) -> None:
-        arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in (*by, *names))
+        columns = [table.c[name] for name in (*by, *names)]
+        arrays = ", ".join(f"%s::{_array_type(column)}" for column in columns)
+        given = json_columns(table, *by, *names)
+        sets = ", ".join(f"{name} = given.{name}" for name in names)
+        found = " AND ".join(f"{table.name}.{name} = given.{name}" for name in by) + f" AND {table.name}.{only}"
         self._keys = len(by)
-        self._sqlite = (
-            f"UPDATE {table.name} SET {', '.join(f'{name} = ?' for name in names)}, {fixed} WHERE {' AND '.join(f'{name} = ?' for name in by)} AND {only}"
-        )
-        self._postgresql = (
-            f"UPDATE {table.name} SET {', '.join(f'{name} = given.{name}' for name in names)}, {fixed} "
-            f"FROM unnest({arrays}) AS given ({', '.join((*by, *names))}) "
-            f"WHERE {' AND '.join(f'{table.name}.{name} = given.{name}' for name in by)} AND {table.name}.{only}"
-        )
+        self._texts = {
+            "sqlite": f"UPDATE {table.name} SET {', '.join(f'{name} = ?' for name in names)}, {fixed} "
+            f"WHERE {' AND '.join(f'{name} = ?' for name in by)} AND {only}",
+            "postgresql": f"UPDATE {table.name} SET {sets}, {fixed} FROM unnest({arrays}) AS given ({', '.join((*by, *names))}) WHERE {found}",
+            # STRAIGHT_JOIN: from the rows given to the table's, by key; never the other way round, through all of it.
+            "mariadb": f"UPDATE JSON_TABLE(%s, '$[*]' COLUMNS ({given})) AS given STRAIGHT_JOIN {table.name} "
+            f"SET {', '.join(f'{table.name}.{name} = given.{name}' for name in names)}, "
+            f"{', '.join(f'{table.name}.{one}' for one in fixed.split(', '))} WHERE {found}",
+        }
 
     def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
         """How many rows were changed."""
-        if connection.dialect.name == "sqlite":
-            rows = [row[self._keys :] + row[: self._keys] for row in rows]
-        return _run_many(connection, self._sqlite, self._postgresql, rows)
+        if not rows:
+            return 0
+        kind = connection.dialect.name
+        if kind == "sqlite":
+            return _count(connection, self._texts[kind], [row[self._keys :] + row[: self._keys] for row in rows])
+        return _count(connection, self._texts[kind], _arrays(rows) if kind == "postgresql" else (json.dumps(rows, ensure_ascii=False),))
 
 
 _COUNTED = {"preserve_rowcount": True}
 
 
-def _run_many(connection: sa.Connection, sqlite: str, postgresql: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    if not rows:
-        return 0
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql(sqlite, list(rows), execution_options=_COUNTED).rowcount
-    columns = tuple(list(column) for column in zip(*rows, strict=True))
-    return connection.exec_driver_sql(postgresql, columns, execution_options=_COUNTED).rowcount
+def _arrays(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _count(connection: sa.Connection, statement: str, given: Any) -> int:
+    return connection.exec_driver_sql(statement, given, execution_options=_COUNTED).rowcount

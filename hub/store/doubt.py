@@ -10,27 +10,28 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Laid, Status
 from hub.core.errors import Why
-from hub.store import days
 from hub.store.add import lay
-from hub.store.claim import COLUMNS, claim_of, claimed
+from hub.store.claim import COLUMNS, MARIADB_CLAIMED, RETURNED, claim_of, with_messages
 from hub.store.database import Database
+from hub.store.dialects import along, any_of, skip_locked, texts
 from hub.store.documents import dump_why
 
 BY = "probe"
 # Its hour is put off by the taking: two workers ask at most once each, and if we die the next one asks again.
-_TAKE = {
-    is_postgresql: sa.text(
-        "UPDATE delivery SET due_at = :again WHERE status = 'unknown' AND id IN (SELECT id FROM delivery WHERE status = 'unknown' AND lane = :lane "
-        "AND in_doubt = 'probe' AND due_at <= :now ORDER BY due_at, id LIMIT :limit"
-        + (" FOR UPDATE SKIP LOCKED" if is_postgresql else "")
-        + ") RETURNING id, message_id"
+_TAKE = texts(
+    lambda kind: (
+        f"SELECT {RETURNED} FROM delivery{along('ix_delivery_due', kind)} WHERE status = 'unknown' AND lane = :lane AND in_doubt = 'probe' AND due_at <= :now "
+        f"ORDER BY due_at, id LIMIT :limit{skip_locked(kind)}"
     )
-    for is_postgresql in (False, True)
-}
-_TAKEN = sa.text(
-    f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
-    "CROSS JOIN body b ON b.message_id = m.id"
 )
+_PUT_OFF = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :again WHERE id " + any_of("ids", kind))
+_TAKEN = {
+    "sqlite": sa.text(
+        f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
+        "CROSS JOIN body b ON b.message_id = m.id"
+    ),
+    "mariadb": MARIADB_CLAIMED,
+}
 _LANES = sa.text("SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now")
 _CLEAR = sa.text(
     "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by "
@@ -61,14 +62,14 @@ def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         again = database.stamp(database.instant(now) + timedelta(seconds=again_s))
-        taken = connection.execute(_TAKE[database.is_postgresql], {"lane": lane, "limit": size, "now": now, "again": again}).all()
-        ids, messages = [row[0] for row in taken], sorted({row[1] for row in taken})
-        if not ids:
+        taken = connection.execute(_TAKE[database.kind], {"lane": lane, "limit": size, "now": now}).all()
+        if not taken:
             return []
-        if database.is_postgresql:
-            rows = connection.execute(claimed(days.within("m.id", messages)), {"ids": ids, "messages": messages}).all()
-        else:
-            rows = connection.execute(_TAKEN, {"ids": database.listing(ids)}).all()
+        ids = database.listing([row[0] for row in taken])
+        connection.execute(_PUT_OFF[database.kind], {"ids": ids, "again": again})
+        if database.kind == "postgresql":
+            return [claim_of(database, row, "", now, now) for row in with_messages(connection, taken)]
+        rows = connection.execute(_TAKEN[database.kind], {"ids": ids}).all()
         return [claim_of(database, row, "", now, now) for row in rows]
 
     return database.write(work)

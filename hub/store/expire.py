@@ -12,6 +12,7 @@ from hub.core.errors import Reason, Why
 from hub.store import tables
 from hub.store.add import OVERTAKEN
 from hub.store.database import Database, Stamp
+from hub.store.dialects import along, skip_locked, texts, upsert
 from hub.store.documents import dump_why
 from hub.store.settle import INSERT_ATTEMPTS, UPDATE_DELIVERIES, find_overtaken
 
@@ -20,14 +21,13 @@ POISON = 3  # so many workers lost to one delivery, in a row
 
 # Skipping what is locked: its worker is settling it this moment, and another process may be ending leases too. The rows stay locked
 # until the new states are written, and those are fenced by the token as well.
-_ENDED = {
-    is_postgresql: sa.text(
-        "SELECT id, lane, lease, worker, leased_at, attempts, lost_leases, in_doubt, when_dead FROM delivery WHERE status = 'leased' "
-        "AND (lease_until <= :now OR worker IN (SELECT worker FROM worker_sign WHERE seen_at < :stalled)) ORDER BY lease_until, id LIMIT :limit"
-        + (" FOR UPDATE SKIP LOCKED" if is_postgresql else "")
+_ENDED = texts(
+    lambda kind: (
+        f"SELECT id, lane, lease, worker, leased_at, attempts, lost_leases, in_doubt, when_dead FROM delivery{along('ix_delivery_lease', kind)} "
+        "WHERE status = 'leased' AND (lease_until <= :now OR worker IN (SELECT worker FROM worker_sign WHERE seen_at < :stalled)) "
+        f"ORDER BY lease_until, id LIMIT :limit{skip_locked(kind)}"
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 def expire(database: Database, limit: int) -> list[str]:
@@ -40,7 +40,7 @@ def expire(database: Database, limit: int) -> list[str]:
     def work(connection: sa.Connection) -> list[str]:
         now = database.clock(connection)
         given = {"now": now, "stalled": database.stamp(database.instant(now) - STALLED), "limit": limit}
-        rows = connection.execute(_ENDED[database.is_postgresql], given).all()
+        rows = connection.execute(_ENDED[database.kind], given).all()
         overtaken = find_overtaken(database, connection, [row.id for row in rows if row.when_dead == "latest"])
         INSERT_ATTEMPTS.run(connection, [_not_seen(row, now) for row in rows])
         UPDATE_DELIVERIES.run(connection, [_state_row(row, overtaken, now) for row in rows])
@@ -73,14 +73,16 @@ def _state_row(row: Any, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ..
     return (row.id, row.lease, status.value, now, why, lost, now)
 
 
-_SIGN = sa.text("INSERT INTO worker_sign (worker, seen_at) VALUES (:worker, :now) ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at")
+_SIGN = texts(
+    lambda kind: upsert("INSERT INTO worker_sign (worker, seen_at) VALUES (:worker, :now) ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at", kind)
+)
 
 
 def sign(database: Database, worker: str) -> None:
     """A sign of life, every 10 s. It renews no lease: a worker that lives and hangs loses what it holds all the same."""
 
     def work(connection: sa.Connection) -> None:
-        connection.execute(_SIGN, {"worker": worker, "now": database.clock(connection)})
+        connection.execute(_SIGN[database.kind], {"worker": worker, "now": database.clock(connection)})
 
     database.write(work)
 

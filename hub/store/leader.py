@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from hub.core.errors import HubError
 from hub.store import tables
 from hub.store.database import Database
+from hub.store.dialects import for_share, skip_locked, texts, upsert
 
 
 class NotLeading(HubError):
@@ -47,18 +48,15 @@ class LeaderRow:
 
 
 # Skipping what is locked: its leader renews it, or acts under it, this moment, and so leads.
-_LOCK = {
-    is_postgresql: sa.text("SELECT holder, token, until FROM leader WHERE name = :name" + (" FOR UPDATE SKIP LOCKED" if is_postgresql else ""))
-    for is_postgresql in (False, True)
-}
-_FIRST = sa.text("INSERT INTO leader (name, holder, token, until) VALUES (:name, :holder, :token, :until) ON CONFLICT DO NOTHING")
+_LOCK = texts(lambda kind: f"SELECT holder, token, until FROM leader WHERE name = :name{skip_locked(kind)}")
+_IS_THERE = sa.text("SELECT holder FROM leader WHERE name = :name")
+_FIRST = texts(
+    lambda kind: upsert("INSERT INTO leader (name, holder, token, until) VALUES (:name, :holder, :token, :until) ON CONFLICT (name) DO NOTHING", kind)
+)
 _TAKE = sa.text("UPDATE leader SET holder = :holder, token = :token, until = :until WHERE name = :name")
 _RESIGN = sa.text("UPDATE leader SET until = :now WHERE name = :name AND holder = :holder AND token = :token AND until > :now")
 # Shared, and held until the commit: nobody takes over in the midst of an act, however slowly it goes.
-_LEADS = {
-    is_postgresql: sa.text("SELECT 1 FROM leader WHERE name = :name AND token = :token AND until > :now" + (" FOR SHARE" if is_postgresql else ""))
-    for is_postgresql in (False, True)
-}
+_LEADS = texts(lambda kind: f"SELECT 1 FROM leader WHERE name = :name AND token = :token AND until > :now{for_share(kind)}")
 
 
 def lead(database: Database, name: str, holder: str, *, term_s: float) -> Lead | None:
@@ -69,11 +67,15 @@ def lead(database: Database, name: str, holder: str, *, term_s: float) -> Lead |
     began = time.monotonic()  # before the question is sent: our term ends no later than the one that the database counts
 
     def work(connection: sa.Connection) -> int | None:
-        row = connection.execute(_LOCK[database.is_postgresql], {"name": name}).first()
+        row = connection.execute(_LOCK[database.kind], {"name": name}).first()
         now = database.clock(connection)
         given = {"name": name, "holder": holder, "until": database.stamp(database.instant(now) + timedelta(seconds=term_s))}
         if row is None:
-            return 1 if connection.execute(_FIRST, {**given, "token": 1}).rowcount else None
+            # Locked by its leader, or not there. A look that waits for nobody tells which; then of two that are first, the row says whose it is.
+            if connection.execute(_IS_THERE, {"name": name}).first() is not None:
+                return None
+            connection.execute(_FIRST[database.kind], {**given, "token": 1})
+            return 1 if connection.execute(_IS_THERE, {"name": name}).scalar() == holder else None
         is_over = row.until <= now
         if not is_over and row.holder != holder:
             return None
@@ -95,7 +97,7 @@ def assert_leads(database: Database, connection: sa.Connection, held: Lead) -> N
     """First in each transaction of a leader. Raises NotLeading, which undoes it."""
     if held.is_held():
         given = {"name": held.name, "token": held.token, "now": database.clock(connection)}
-        if connection.execute(_LEADS[database.is_postgresql], given).first() is not None:
+        if connection.execute(_LEADS[database.kind], given).first() is not None:
             return
     raise NotLeading(f"{held.holder} does not lead in {held.name} any more (token {held.token}); nothing was changed.")
 

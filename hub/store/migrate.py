@@ -1,16 +1,25 @@
-"""Migrations: from whatever schema a store has to the one that this hub knows. One transaction on both databases: all or nothing."""
+"""Migrations: from whatever schema a store has to the one that this hub knows.
+
+On SQLite and PostgreSQL one transaction: all or nothing. MariaDB commits each change of a table by itself; the schema's number is written
+last, so a migration that died is run again from its beginning, and what it had done already stays as it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.ext.compiler import compiles
 
+from hub.core.errors import StoreBusy
 from hub.store.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -18,14 +27,49 @@ _LOCK = 0x6372_6F73  # any number of our own: two processes that migrate at once
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Runs what is missing. If we die in the midst, nothing of it happened."""
+    """Runs what is missing. If we die in the midst, nothing of it happened, or on MariaDB the next one goes on."""
 
     def work(connection: sa.Connection) -> None:
-        if database.is_postgresql:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(_config(connection), to)
+        with _alone(database, connection):
+            command.upgrade(_config(connection), to)
 
     database.write(work)
+
+
+@contextmanager
+def _alone(database: Database, connection: sa.Connection) -> Iterator[None]:
+    if database.kind == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    if database.kind != "mariadb":
+        yield
+        return
+    # Of the connection, not of the transaction, which ends with each step. If we die, the server lets go of it with the connection.
+    name = {"name": f"crossdock {database.url.database}"[:64]}
+    if connection.execute(sa.text("SELECT GET_LOCK(:name, 20)"), name).scalar() != 1:
+        raise StoreBusy("Another process is migrating the store.")
+    try:
+        yield
+    finally:
+        with suppress(sa.exc.SQLAlchemyError):  # the connection is gone, and the lock with it
+            connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), name)
+
+
+@compiles(sa.schema.CreateTable, "mariadb")
+def _create_table(element: sa.schema.CreateTable, compiler: Any, **named: Any) -> str:
+    element.if_not_exists = True
+    return str(compiler.visit_create_table(element, **named))
+
+
+@compiles(sa.schema.CreateIndex, "mariadb")
+def _create_index(element: sa.schema.CreateIndex, compiler: Any, **named: Any) -> str:
+    element.if_not_exists = True
+    return str(compiler.visit_create_index(element, **named))
+
+
+@compiles(sa.schema.DropTable, "mariadb")
+def _drop_table(element: sa.schema.DropTable, compiler: Any, **named: Any) -> str:
+    element.if_exists = True
+    return str(compiler.visit_drop_table(element, **named))
 
 
 def downgrade(database: Database, to: str) -> None:

@@ -1,4 +1,4 @@
-"""Parts of the large tables, one for each day (PostgreSQL). On SQLite there are none, and these verbs do nothing.
+"""Parts of the large tables, one for each day (PostgreSQL). Elsewhere there are none, and these verbs do nothing.
 
 Parts are made ahead, so that nothing waits for one; what has none all the same goes to the table's default part, is found there as
 anywhere else, and moves to its own as soon as that is made. A part is dropped once it is empty: its room is free at once.
@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 import sqlalchemy as sa
 
+from hub.core.errors import StoreBusy
 from hub.store import days
 from hub.store.database import Database
 from hub.store.leader import Lead, assert_leads
@@ -42,7 +43,7 @@ class Part:
 
 
 def parts(database: Database) -> list[Part]:
-    """All parts, by table and day; none on SQLite."""
+    """All parts, by table and day; none elsewhere."""
 
     def work(connection: sa.Connection) -> list[Part]:
         found: list[Part] = []
@@ -79,15 +80,15 @@ def make(database: Database, wanted: Iterable[date]) -> list[str]:
 
 
 def _make(connection: sa.Connection, name: str, table: str, day: date) -> bool:
-    _settle_turn(connection)
+    _take_turn(connection)
     if name in _known(connection):
         return False
     low, high = days.floor(day), days.floor(day + days.ONE)
     column = BY_DAY[table]
+    # Attached, not created as a part: that would lock the whole table against everybody. Only the default part is, and for a moment.
+    _lock(connection, f"ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
+    _lock(connection, f"{table}_default IN ACCESS EXCLUSIVE MODE")
     for statement in (
-        # Attached, not created as a part: that would lock the whole table against everybody. Only the default part is, and for a moment.
-        f"LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE",
-        f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE",
         f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)",
         f"WITH moved AS (DELETE FROM {table}_default WHERE {column} >= '{low}' AND {column} < '{high}' RETURNING *) INSERT INTO {name} SELECT * FROM moved",
         f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}')",
@@ -116,11 +117,11 @@ def drop_empty(database: Database, before: date, held: Lead | None = None) -> li
 def _drop(database: Database, connection: sa.Connection, name: str, day: date, held: Lead | None) -> bool:
     if held is not None:
         assert_leads(database, connection, held)
-    _settle_turn(connection)
+    _take_turn(connection)
     if name not in _known(connection):
         return False
     table = name.rsplit("_", 1)[0]
-    connection.exec_driver_sql(f"LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE")
+    _lock(connection, f"ONLY {table} IN ACCESS EXCLUSIVE MODE")
     if not _is_empty(connection, name, day):
         return False  # somebody restored something of that day in between
     connection.exec_driver_sql(f"DROP TABLE {name}")
@@ -135,10 +136,17 @@ def _is_empty(connection: sa.Connection, name: str, day: date) -> bool:
     return not name.startswith("attempt") or connection.exec_driver_sql(f"SELECT 1 FROM delivery WHERE id >= '{low}' AND id < '{high}' LIMIT 1").first() is None
 
 
-def _settle_turn(connection: sa.Connection) -> None:
-    # Whoever waits for a lock on a whole table holds up all who come after: better to give up soon, and try again in the next round.
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+def _take_turn(connection: sa.Connection) -> None:
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _lock(connection: sa.Connection, what: str) -> None:
+    """Whoever waits for a lock on a whole table holds up all who come after: given up soon, not repeated at once, and left to the next round."""
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+    try:
+        connection.exec_driver_sql(f"LOCK TABLE {what}")
+    except sa.exc.OperationalError as error:
+        raise StoreBusy(f"Somebody reads or writes for long; no lock on {what.removeprefix('ONLY ')} was to be had.") from error
 
 
 def _known(connection: sa.Connection) -> set[str]:

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from hub.core.delivery import ENDED, Status
 from hub.core.hook import HOOK
 from hub.store import days, tables
-from hub.store.database import Database, Insert, any_of
+from hub.store.database import Database, Insert
+from hub.store.dialects import KINDS, any_of, text, texts
 from hub.store.leader import Lead, assert_leads
 
 BLOCK = 250  # messages in one transaction: a few hundredths of a second
@@ -135,8 +136,8 @@ def _delete(
 ) -> Sequence[Any]:
     if not ids:
         return []
-    condition = f"{column} {any_of('ids', postgresql=database.is_postgresql)}" + (days.within(column, ids) if by_day else "")
-    statement = sa.text(f"DELETE FROM {table} WHERE {condition}" + (f" AND {only}" if only else "") + f" {returned}")
+    condition = f"{column} {any_of('ids', database.kind)}" + (days.within(column, ids) if by_day else "")
+    statement = text(f"DELETE FROM {table} WHERE {condition}" + (f" AND {only}" if only else "") + f" {returned}", database.kind)
     done = connection.execute(statement, {"ids": database.listing(ids), **given})
     return done.all() if returned else []
 
@@ -153,10 +154,12 @@ def _count(database: Database, connection: sa.Connection, messages: Sequence[Any
 
 
 Name = tuple[str, str, str]
-_NAMES = sa.text(
-    "SELECT caller, type, key, expires_at FROM idempotency WHERE (caller, type, key) > (:caller, :type, :key) ORDER BY caller, type, key LIMIT :limit"
-)
-_FORGET = sa.text("DELETE FROM idempotency WHERE caller = :caller AND type = :type AND key = :key AND expires_at <= :now")
+# MariaDB goes along an index to a row of three columns only where each is compared by itself.
+_AFTER = dict.fromkeys(KINDS, '(caller, type, "key") > (:caller, :type, :key)') | {
+    "mariadb": '(caller > :caller OR (caller = :caller AND (type > :type OR (type = :type AND "key" > :key))))'
+}
+_NAMES = texts(lambda kind: f'SELECT caller, type, "key", expires_at FROM idempotency WHERE {_AFTER[kind]} ORDER BY caller, type, "key" LIMIT :limit')
+_FORGET = sa.text('DELETE FROM idempotency WHERE caller = :caller AND type = :type AND "key" = :key AND expires_at <= :now')
 
 
 def forget_names(database: Database, *, after: Name = ("", "", ""), limit: int = 2_000, held: Lead | None = None) -> tuple[int, Name | None]:
@@ -168,7 +171,7 @@ def forget_names(database: Database, *, after: Name = ("", "", ""), limit: int =
 
     def look(connection: sa.Connection) -> tuple[Sequence[Any], Any]:
         given = {"caller": caller, "type": type_, "key": key, "limit": limit}
-        return connection.execute(_NAMES, given).all(), database.clock(connection)
+        return connection.execute(_NAMES[database.kind], given).all(), database.clock(connection)
 
     rows, now = database.read(look)
     over = [{"caller": row.caller, "type": row.type, "key": row.key, "now": now} for row in rows if row.expires_at <= now]

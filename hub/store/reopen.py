@@ -10,20 +10,16 @@ import sqlalchemy as sa
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Reason, Why
 from hub.store import capacity
-from hub.store.database import Database, any_of
+from hub.store.database import Database
+from hub.store.dialects import along, any_of, for_update, texts
 from hub.store.documents import dump_why
 
 REOPENED = "reopened"
 CANCELLED = "cancelled"
 
-_LOCK = {
-    is_postgresql: sa.text(
-        "SELECT id, lane, order_key, seq, status FROM delivery WHERE id "
-        + any_of("ids", postgresql=is_postgresql)
-        + (" ORDER BY id FOR UPDATE" if is_postgresql else "")
-    )
-    for is_postgresql in (False, True)
-}
+_LOCK = texts(
+    lambda kind: f"SELECT id, lane, order_key, seq, status FROM delivery{along('PRIMARY', kind)} WHERE id {any_of('ids', kind)} ORDER BY id{for_update(kind)}"
+)
 _LATER = sa.text(
     "SELECT id FROM delivery WHERE lane = :lane AND order_key = :key AND status = 'delivered' AND seq > :seq ORDER BY seq LIMIT 1",
 )
@@ -82,7 +78,7 @@ def _change(
     def work(connection: sa.Connection) -> dict[str, str]:
         capacity.lock_of(database, connection, ids, database.clock(connection))
         # The clock after the locks: what is replayed is due from the moment that it is really ours to change.
-        rows = {row.id: row for row in connection.execute(_LOCK[database.is_postgresql], {"ids": database.listing(list(dict.fromkeys(ids)))})}
+        rows = {row.id: row for row in connection.execute(_LOCK[database.kind], {"ids": database.listing(list(dict.fromkeys(ids)))})}
         now = database.clock(connection)
         answers: dict[str, str] = {}
         for id_ in dict.fromkeys(ids):

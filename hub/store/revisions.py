@@ -12,10 +12,17 @@ import sqlalchemy as sa
 
 from hub.core.errors import HubError
 from hub.store.database import Database
+from hub.store.dialects import texts, upsert
 from hub.store.tables import activation, revision
 
-_SAVE = sa.text("INSERT INTO revision (hash, files, created_at) VALUES (:hash, :files, :now) ON CONFLICT (hash) DO NOTHING")
-_ACTIVATE = sa.text("INSERT INTO active_revision (id, hash) VALUES (1, :hash) ON CONFLICT (id) DO UPDATE SET hash = excluded.hash")
+_SAVE = texts(lambda kind: upsert("INSERT INTO revision (hash, files, created_at) VALUES (:hash, :files, :now) ON CONFLICT (hash) DO NOTHING", kind))
+_ACTIVATE = texts(lambda kind: upsert("INSERT INTO active_revision (id, hash) VALUES (1, :hash) ON CONFLICT (id) DO UPDATE SET hash = excluded.hash", kind))
+# Two that apply at once go one after the other; SQLite's writer is alone anyhow. On MariaDB a lock on a table would end the transaction:
+# the one row that is always there stands for it.
+_ONE_AFTER_ANOTHER = {
+    "postgresql": sa.text("LOCK TABLE active_revision IN EXCLUSIVE MODE"),
+    "mariadb": sa.text("SELECT version_num FROM alembic_version FOR UPDATE"),
+}
 _DATE = sa.text("UPDATE revision SET activated_at = :now WHERE hash = :hash")
 _ACTIVE = sa.text("SELECT hash FROM active_revision WHERE id = 1")
 
@@ -23,7 +30,7 @@ _ACTIVE = sa.text("SELECT hash FROM active_revision WHERE id = 1")
 def save_revision(database: Database, hash_: str, files: Mapping[str, str]) -> None:
     """Keeps a revision's files for ever; saving the same hash again changes nothing."""
     packed = zlib.compress(json.dumps(files, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass"))
-    database.write(lambda connection: connection.execute(_SAVE, {"hash": hash_, "files": packed, "now": database.clock(connection)}))
+    database.write(lambda connection: connection.execute(_SAVE[database.kind], {"hash": hash_, "files": packed, "now": database.clock(connection)}))
 
 
 def load_revision(database: Database, hash_: str) -> dict[str, str] | None:
@@ -57,8 +64,8 @@ def activate(database: Database, hash_: str, *, by: str = "", despite: Sequence[
     """
 
     def work(connection: sa.Connection) -> None:
-        if database.is_postgresql:  # two that apply at once go one after the other; SQLite's writer is alone anyhow
-            connection.execute(sa.text("LOCK TABLE active_revision IN EXCLUSIVE MODE"))
+        if database.kind in _ONE_AFTER_ANOTHER:
+            connection.execute(_ONE_AFTER_ANOTHER[database.kind])
         now = database.clock(connection)
         before = connection.execute(_ACTIVE).scalar()
         if onto is not None and before != onto:
@@ -66,7 +73,7 @@ def activate(database: Database, hash_: str, *, by: str = "", despite: Sequence[
         if not connection.execute(_DATE, {"hash": hash_, "now": now}).rowcount:
             raise KeyError(hash_)
         if before != hash_:
-            connection.execute(_ACTIVATE, {"hash": hash_})
+            connection.execute(_ACTIVATE[database.kind], {"hash": hash_})
             row = {"at": database.instant(now), "hash": hash_, "by": by, "before": before, "despite": json.dumps(list(despite))}
             connection.execute(sa.insert(activation).values(row))
 

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status, Superseded
 from hub.core.errors import Code, HubError, Reason, Refused, Why
 from hub.store import tables
-from hub.store.add import INSERT_BUSINESS_KEYS, NEWER, OVERTAKEN, UNSTORABLE, lay
-from hub.store.database import Database, Insert, Stamp, Update, any_of
+from hub.store.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, lay, newer
+from hub.store.database import Database, Insert, Stamp, Update
+from hub.store.dialects import along, any_of, for_update, texts
 from hub.store.documents import dump, dump_why
 
 MAX_REPLY = 64 * 1024
@@ -27,15 +28,13 @@ UPDATE_DELIVERIES = Update(
     fixed="lease = NULL, leased_at = NULL, lease_until = NULL",
     only="status = 'leased'",
 )
-_FENCE = {
-    is_postgresql: sa.text(
-        "SELECT id, lease, worker, when_dead = 'latest' AS latest FROM delivery WHERE status = 'leased' AND id "
-        + any_of("ids", postgresql=is_postgresql)
-        # In one order everywhere: two settlings that share rows wait for each other in turn.
-        + (" ORDER BY id FOR UPDATE" if is_postgresql else "")
+# In one order everywhere: two settlings that share rows wait for each other in turn.
+_FENCE = texts(
+    lambda kind: (
+        f"SELECT id, lease, worker, when_dead = 'latest' AS latest FROM delivery{along('PRIMARY', kind)} WHERE status = 'leased' AND id "
+        f"{any_of('ids', kind)} ORDER BY id{for_update(kind)}"
     )
-    for is_postgresql in (False, True)
-}
+)
 
 
 class _Unstorable(HubError):
@@ -89,7 +88,7 @@ def _settle_unstorable(database: Database, settled: Settled, error: Exception) -
 
 def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settled]) -> list[str]:
     now = database.clock(connection)
-    rows = connection.execute(_FENCE[database.is_postgresql], {"ids": database.listing([settled.claim.id for settled in batch])})
+    rows = connection.execute(_FENCE[database.kind], {"ids": database.listing([settled.claim.id for settled in batch])})
     fence = {row.id: row for row in rows}
     ours: dict[str, Settled] = {}
     for settled in batch:
@@ -100,25 +99,24 @@ def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settl
     INSERT_ATTEMPTS.run(connection, [_attempt_row(database, settled, fence[id_].worker, now) for id_, settled in ours.items()])
     alone = [id_ for id_, settled in ours.items() if isinstance(settled.outcome, Retry) and settled.outcome.alone]
     if alone:
-        connection.execute(_ALONE[database.is_postgresql], {"ids": database.listing(alone)})
+        connection.execute(_ALONE[database.kind], {"ids": database.listing(alone)})
     _lay_replies(database, connection, ours.values())
     return list(ours)
 
 
-_ALONE = {is_postgresql: sa.text("UPDATE delivery SET bundle = NULL WHERE id " + any_of("ids", postgresql=is_postgresql)) for is_postgresql in (False, True)}
+_ALONE = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET bundle = NULL WHERE id " + any_of("ids", kind))
 
 
-_FIND_OVERTAKEN = {
-    is_postgresql: sa.text(f"SELECT id FROM delivery WHERE order_key IS NOT NULL AND {NEWER} AND id " + any_of("ids", postgresql=is_postgresql))
-    for is_postgresql in (False, True)
-}
+_FIND_OVERTAKEN = texts(
+    lambda kind: f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE order_key IS NOT NULL AND {newer(kind)} AND id " + any_of("ids", kind)
+)
 
 
 def find_overtaken(database: Database, connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:
     """Those of `ids` that something newer on their key has made pointless."""
     if not ids:
         return frozenset()
-    return frozenset(connection.execute(_FIND_OVERTAKEN[database.is_postgresql], {"ids": database.listing(ids)}).scalars())
+    return frozenset(connection.execute(_FIND_OVERTAKEN[database.kind], {"ids": database.listing(ids)}).scalars())
 
 
 def next_status(outcome: Outcome) -> Status:

@@ -1,4 +1,4 @@
-"""The tables. Migrations make them; a test proves on both databases that what the migrations make is what stands here.
+"""The tables. Migrations make them; a test proves on all databases that what the migrations make is what stands here.
 
 There are no foreign keys between message, body, delivery and attempt: they are written whole in one transaction by one module each,
 a check per row would cost more than the row (PostgreSQL), and parts of tables that are cut by day cannot be dropped under them. That no row
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import mysql, postgresql
 
 from hub.core.breaker import Circuit
 from hub.core.delivery import Status
@@ -33,9 +33,9 @@ def from_micros(micros: int) -> datetime:
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant in UTC, to the microsecond, in the same order on both databases: timestamptz, or on SQLite a count of microseconds.
+    """An aware instant in UTC, to the microsecond, in the same order on all databases: timestamptz on PostgreSQL, elsewhere a count of microseconds.
 
-    Refuses naive values: SQLite would keep them as text without an offset, and PostgreSQL would read them in the session's zone.
+    Refuses naive values: SQLite would keep them as text without an offset, and the others would read them in the session's zone.
     """
 
     impl = sa.BigInteger
@@ -58,9 +58,16 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if dialect.name == "postgresql" else from_micros(value)
 
 
-# Bytes decide, on both databases: PostgreSQL would otherwise sort by the language of the cluster, and compare more slowly. Ids are text
-# too: a uuid column would save 20 bytes, and cost a conversion per id and direction on the hot path.
-Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+# Bytes decide, on all databases: PostgreSQL would otherwise sort by the language of the cluster, and compare more slowly; MariaDB would take
+# "SO-1", "so-1" and "SO-1 " for one key. Ids are text too: a uuid column would save 20 bytes, and cost a conversion per id and direction on
+# the hot path. What MariaDB keeps in an index has a length there, all parts of one index 768 characters together; longer is refused.
+_BYTES = "utf8mb4_nopad_bin"
+_text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Text = _text.with_variant(mysql.LONGTEXT(collation=_BYTES), "mariadb")
+Word = _text.with_variant(mysql.VARCHAR(64, collation=_BYTES), "mariadb")  # ours: an id, a hash, a state
+Name = _text.with_variant(mysql.VARCHAR(191, collation=_BYTES), "mariadb")  # an engineer's: a system, a message's type, a route
+Key = _text.with_variant(mysql.VARCHAR(255, collation=_BYTES), "mariadb")  # a stranger's: flow.accept takes up to 255 characters
+Blob = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mariadb")  # its BLOB ends at 64 kB
 # Small documents that nobody searches in: JSON, all ASCII, as escapes. So NUL and odd surrogates, which PostgreSQL refuses, can be kept.
 Document = Text
 
@@ -80,20 +87,20 @@ def _one_of(column: str, *words: str) -> str:
 message = sa.Table(
     "message",
     metadata,
-    sa.Column("id", Text, primary_key=True),
-    sa.Column("type", Text, nullable=False),
+    sa.Column("id", Word, primary_key=True),
+    sa.Column("type", Name, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("received_at", Instant, nullable=False),
-    sa.Column("caller", Text, nullable=False),
+    sa.Column("caller", Name, nullable=False),
     sa.Column("source", Text, nullable=False),
-    sa.Column("trace_id", Text, nullable=False),
-    sa.Column("revision", Text, nullable=False),
-    sa.Column("disposition", Text, nullable=False),
+    sa.Column("trace_id", Key, nullable=False),
+    sa.Column("revision", Word, nullable=False),
+    sa.Column("disposition", Word, nullable=False),
     sa.Column("planned", sa.Integer, nullable=False),
     sa.Column("keys", Document, nullable=False),
-    sa.Column("order_key", Text),
-    sa.Column("idempotency_key", Text),
-    sa.Column("cause_id", Text),
+    sa.Column("order_key", Key),
+    sa.Column("idempotency_key", Key),
+    sa.Column("cause_id", Word),
     sa.Column("hops", sa.Integer, nullable=False),
     sa.Column("why", Document, nullable=False),
     sa.CheckConstraint(_one_of("disposition", *Disposition), name="disposition"),
@@ -113,8 +120,8 @@ sa.Index("ix_message_origin", message.c.trace_id, sqlite_where=_hooked, postgres
 body = sa.Table(
     "body",
     metadata,
-    sa.Column("message_id", Text, primary_key=True),
-    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("message_id", Word, primary_key=True),
+    sa.Column("raw", Blob, nullable=False),
     postgresql_partition_by="RANGE (message_id)",
 )
 
@@ -122,13 +129,13 @@ body = sa.Table(
 origin = sa.Table(
     "origin",
     metadata,
-    sa.Column("trace_id", Text, primary_key=True),
+    sa.Column("trace_id", Key, primary_key=True),
     sa.Column("source", Text, nullable=False),  # hook:<system>/<hook>
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("method", Text, nullable=False),
     sa.Column("query", Text, nullable=False),
     sa.Column("content_type", Text, nullable=False),
-    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("raw", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -136,10 +143,10 @@ origin = sa.Table(
 refused = sa.Table(
     "refused",
     metadata,
-    sa.Column("id", Text, primary_key=True),
-    sa.Column("source", Text, nullable=False),  # queue:<system>/<queue>
-    sa.Column("fingerprint", Text, nullable=False),
-    sa.Column("state", Text, nullable=False),
+    sa.Column("id", Word, primary_key=True),
+    sa.Column("source", Name, nullable=False),  # queue:<system>/<queue>
+    sa.Column("fingerprint", Word, nullable=False),
+    sa.Column("state", Word, nullable=False),
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("last_at", Instant, nullable=False),
     sa.Column("times", sa.Integer, nullable=False),
@@ -147,12 +154,12 @@ refused = sa.Table(
     sa.Column("topic", Text, nullable=False),
     sa.Column("content_type", Text, nullable=False),
     sa.Column("headers", Document, nullable=False),
-    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("raw", Blob, nullable=False),
     sa.Column("flaw", Text, nullable=False),
     sa.Column("code", sa.Integer, nullable=False),
     sa.Column("text", Text, nullable=False),
     sa.Column("faults", Document, nullable=False),
-    sa.Column("revision", Text, nullable=False),  # of the configuration that refused it
+    sa.Column("revision", Word, nullable=False),  # of the configuration that refused it
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("changed_by", Text),
     sa.CheckConstraint(_one_of("state", "waiting", "accepted", "dropped"), name="state"),
@@ -164,11 +171,11 @@ sa.Index("ix_refused_state", refused.c.state, refused.c.id)
 idempotency = sa.Table(
     "idempotency",
     metadata,
-    sa.Column("caller", Text, primary_key=True),
-    sa.Column("type", Text, primary_key=True),
-    sa.Column("key", Text, primary_key=True),
-    sa.Column("message_id", Text, nullable=False),
-    sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("caller", Name, primary_key=True),
+    sa.Column("type", Name, primary_key=True),
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("message_id", Word, nullable=False),
+    sa.Column("fingerprint", Word, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -176,33 +183,33 @@ idempotency = sa.Table(
 delivery = sa.Table(
     "delivery",
     metadata,
-    sa.Column("id", Text, primary_key=True),
-    sa.Column("message_id", Text, nullable=False),
-    sa.Column("route", Text, nullable=False),
-    sa.Column("lane", Text, nullable=False),
-    sa.Column("target", Text, nullable=False),
+    sa.Column("id", Word, primary_key=True),
+    sa.Column("message_id", Word, nullable=False),
+    sa.Column("route", Name, nullable=False),
+    sa.Column("lane", Name, nullable=False),
+    sa.Column("target", Key, nullable=False),
     sa.Column("part", sa.Integer),
-    sa.Column("order_key", Text),
+    sa.Column("order_key", Key),
     sa.Column("seq", sa.BigInteger),
-    sa.Column("when_dead", Text, nullable=False),
-    sa.Column("in_doubt", Text, nullable=False),
-    sa.Column("status", Text, nullable=False),
+    sa.Column("when_dead", Word, nullable=False),
+    sa.Column("in_doubt", Word, nullable=False),
+    sa.Column("status", Word, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("spent", sa.Integer, nullable=False),
     sa.Column("lost_leases", sa.Integer, nullable=False),
     sa.Column("first_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
-    sa.Column("lease", Text),
+    sa.Column("lease", Word),
     sa.Column("leased_at", Instant),
     sa.Column("lease_until", Instant),
-    sa.Column("worker", Text),
+    sa.Column("worker", Name),
     sa.Column("why", Document),
     sa.Column("changed_by", Text),
     sa.Column("rank", sa.Integer, nullable=False),  # of its priority: 0 goes first
     sa.Column("expires_at", Instant),
     sa.Column("release_at", Instant),  # held until then; without it, until a person says so
-    sa.Column("bundle", Text),  # what may travel together in one call
+    sa.Column("bundle", Key),  # what may travel together in one call
     sa.Column("fresh", Text),  # how new its content is: sorts as it is meant
     sa.CheckConstraint(_one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
@@ -211,22 +218,28 @@ delivery = sa.Table(
     # Rows change place in their indexes three times in a short life: room on the page, and vacuum early.
     postgresql_with={"fillfactor": 75, "autovacuum_vacuum_scale_factor": 0.02},
 )
-# Work is found by state, never by a cursor over ids (PROMISES P2). Literals, not parameters: both planners take a partial index only
-# where they can read its condition in the statement.
-_pending = sa.text("status = 'pending'")
-sa.Index("ix_delivery_due", delivery.c.lane, delivery.c.rank, delivery.c.due_at, delivery.c.id, sqlite_where=_pending, postgresql_where=_pending)
-_bundled = sa.text("status = 'pending' AND bundle IS NOT NULL")
-sa.Index("ix_delivery_bundle", delivery.c.lane, delivery.c.bundle, delivery.c.due_at, sqlite_where=_bundled, postgresql_where=_bundled)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
+    """An index with a condition, which MariaDB has otherwise (MARIADB_DELIVERY)."""
+    condition = sa.text(where)
+    index = sa.Index(name, *(delivery.c[column] for column in columns), unique=unique, sqlite_where=condition, postgresql_where=condition)
+    index.ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]  # its documentation has several
+
+
+# Work is found by state, never by a cursor over ids (PROMISES P2). Literals, not parameters: planners take a partial index only where they
+# can read its condition in the statement.
+_partial("ix_delivery_due", "lane", "rank", "due_at", "id", where="status = 'pending'")
+_partial("ix_delivery_bundle", "lane", "bundle", "due_at", where="status = 'pending' AND bundle IS NOT NULL")
+_partial("ix_delivery_expires", "expires_at", where="expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')")
+_partial("ix_delivery_lease", "lease_until", where="status = 'leased'")
+_partial("ix_delivery_block", "lane", where="status = 'dead' AND when_dead = 'block'")
+# The arbiter of order: whatever two workers believe, one key of a lane has one lease (PROMISES P6).
+_partial("uq_delivery_key", "lane", "order_key", where="status = 'leased' AND order_key IS NOT NULL", unique=True)
 _released = sa.text("status = 'held' AND release_at IS NOT NULL")
 sa.Index("ix_delivery_release", delivery.c.release_at, sqlite_where=_released, postgresql_where=_released)
-_expiring = sa.text("expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')")
-sa.Index("ix_delivery_expires", delivery.c.expires_at, sqlite_where=_expiring, postgresql_where=_expiring)
-_leased = sa.text("status = 'leased'")
-sa.Index("ix_delivery_lease", delivery.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
 _waiting = sa.text(_one_of("status", "dead", "held", "unknown"))
 sa.Index("ix_delivery_waiting", delivery.c.status, delivery.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
-_blocking = sa.text("status = 'dead' AND when_dead = 'block'")
-sa.Index("ix_delivery_block", delivery.c.lane, sqlite_where=_blocking, postgresql_where=_blocking)
 _ordered = sa.text("order_key IS NOT NULL")
 sa.Index(
     "ix_delivery_key",
@@ -237,32 +250,42 @@ sa.Index(
     sqlite_where=_ordered,
     postgresql_where=_ordered,
 )
-# The arbiter of order: whatever two workers believe, one key of a lane has one lease (PROMISES P6).
-_ordered_lease = sa.text("status = 'leased' AND order_key IS NOT NULL")
-sa.Index("uq_delivery_key", delivery.c.lane, delivery.c.order_key, unique=True, sqlite_where=_ordered_lease, postgresql_where=_ordered_lease)
 sa.Index("ix_delivery_message", delivery.c.message_id)
+# MariaDB has no partial indexes: the state stands first in those that would otherwise hold what is over for ever, and one lease per key is
+# kept by a column that is NULL, and so equal to nothing, unless the delivery is leased and has a key. IF NOT EXISTS: see hub.store.migrate.
+MARIADB_DELIVERY = sa.DDL(  # type: ignore[no-untyped-call]
+    f"ALTER TABLE delivery ADD COLUMN IF NOT EXISTS leased_key VARCHAR(255) COLLATE {_BYTES} "
+    "GENERATED ALWAYS AS (CASE WHEN status = 'leased' THEN order_key END) STORED, "
+    "ADD UNIQUE INDEX IF NOT EXISTS uq_delivery_key (lane, leased_key), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_due (status, lane, rank, due_at, id), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_bundle (status, lane, bundle, due_at), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_expires (status, expires_at), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_lease (status, lease_until, id), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_block (status, when_dead, lane)"
+)
+sa.event.listen(delivery, "after_create", MARIADB_DELIVERY.execute_if(dialect="mariadb"))
 
 # One row per try, never edited. Where the worker died before writing it, the lapsed lease left one (PROMISES I9).
 attempt = sa.Table(
     "attempt",
     metadata,
-    sa.Column("delivery_id", Text, primary_key=True),
+    sa.Column("delivery_id", Word, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("ended_at", Instant, nullable=False),
-    sa.Column("outcome", Text, nullable=False),
+    sa.Column("outcome", Word, nullable=False),
     sa.Column("why", Document),
     sa.Column("url", Text, nullable=False),
     sa.Column("method", Text, nullable=False),
     sa.Column("http_status", sa.Integer),
     sa.Column("sent", sa.Boolean, nullable=False),
     sa.Column("request_bytes", sa.BigInteger, nullable=False),
-    sa.Column("reply", sa.LargeBinary, nullable=False),
+    sa.Column("reply", Blob, nullable=False),
     sa.Column("ms", sa.BigInteger, nullable=False),
     sa.Column("timings", Document, nullable=False),
-    sa.Column("revision", Text, nullable=False),
-    sa.Column("worker", Text, nullable=False),
-    sa.Column("lease", Text, nullable=False),
+    sa.Column("revision", Word, nullable=False),
+    sa.Column("worker", Name, nullable=False),
+    sa.Column("lease", Word, nullable=False),
     sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
     sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (delivery_id)",
@@ -271,9 +294,9 @@ attempt = sa.Table(
 business_key = sa.Table(
     "business_key",
     metadata,
-    sa.Column("value", Text, primary_key=True),
-    sa.Column("name", Text, primary_key=True),
-    sa.Column("message_id", Text, primary_key=True),
+    sa.Column("value", Key, primary_key=True),
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("message_id", Word, primary_key=True),
     sqlite_with_rowid=False,
 )
 sa.Index("ix_business_key_message", business_key.c.message_id)
@@ -282,8 +305,8 @@ sa.Index("ix_business_key_message", business_key.c.message_id)
 order_key = sa.Table(
     "order_key",
     metadata,
-    sa.Column("lane", Text, primary_key=True),
-    sa.Column("key", Text, primary_key=True),
+    sa.Column("lane", Name, primary_key=True),
+    sa.Column("key", Key, primary_key=True),
     sa.Column("last_seq", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -292,8 +315,8 @@ order_key = sa.Table(
 capacity = sa.Table(
     "capacity",
     metadata,
-    sa.Column("route", Text, primary_key=True),
-    sa.Column("key", Text, primary_key=True),
+    sa.Column("route", Name, primary_key=True),
+    sa.Column("key", Key, primary_key=True),
     sa.Column("window_at", Instant, primary_key=True),
     sa.Column("used", sa.Integer, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),  # from then on nobody looks at it, and it is pruned
@@ -305,9 +328,9 @@ sa.Index("ix_capacity_ends", capacity.c.ends_at)
 place = sa.Table(
     "place",
     metadata,
-    sa.Column("delivery_id", Text, primary_key=True),
-    sa.Column("route", Text, nullable=False),
-    sa.Column("key", Text, nullable=False),
+    sa.Column("delivery_id", Word, primary_key=True),
+    sa.Column("route", Name, nullable=False),
+    sa.Column("key", Key, nullable=False),
     sa.Column("window_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -316,11 +339,11 @@ place = sa.Table(
 lookup = sa.Table(
     "lookup",
     metadata,
-    sa.Column("message_id", Text, primary_key=True),
-    sa.Column("route", Text, primary_key=True),
+    sa.Column("message_id", Word, primary_key=True),
+    sa.Column("route", Name, primary_key=True),
     sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),  # -1: the whole message
-    sa.Column("name", Text, primary_key=True),
-    sa.Column("found", sa.LargeBinary),  # the answer's body; NULL: there was none, and the route goes on without
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("found", Blob),  # the answer's body; NULL: there was none, and the route goes on without
     sa.Column("taken_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -328,8 +351,8 @@ lookup = sa.Table(
 revision = sa.Table(
     "revision",
     metadata,
-    sa.Column("hash", Text, primary_key=True),
-    sa.Column("files", sa.LargeBinary, nullable=False),
+    sa.Column("hash", Word, primary_key=True),
+    sa.Column("files", Blob, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("activated_at", Instant),
 )
@@ -338,7 +361,7 @@ active_revision = sa.Table(
     "active_revision",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("hash", Text, sa.ForeignKey("revision.hash"), nullable=False),
+    sa.Column("hash", Word, sa.ForeignKey("revision.hash"), nullable=False),
     sa.CheckConstraint("id = 1", name="one"),
 )
 
@@ -346,20 +369,20 @@ activation = sa.Table(
     "activation",
     metadata,
     sa.Column("at", Instant, primary_key=True),
-    sa.Column("hash", Text, primary_key=True),
+    sa.Column("hash", Word, primary_key=True),
     sa.Column("by", Text, nullable=False),
-    sa.Column("before", Text),
+    sa.Column("before", Word),
     sa.Column("despite", Document, nullable=False),
 )
 
 caller_key = sa.Table(
     "caller_key",
     metadata,
-    sa.Column("id", Text, primary_key=True),
+    sa.Column("id", Word, primary_key=True),
     sa.Column("name", Text, nullable=False),
     sa.Column("systems", Document, nullable=False),
     sa.Column("pins", Document, nullable=False),  # message type -> the version that a post of this caller is in, if it does not say
-    sa.Column("form", Text, nullable=False),
+    sa.Column("form", Word, nullable=False),
     sa.Column("key_hash", Text, nullable=False),
     sa.Column("secret_sealed", Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
@@ -371,8 +394,8 @@ caller_key = sa.Table(
 breaker = sa.Table(
     "breaker",
     metadata,
-    sa.Column("lane", Text, primary_key=True),
-    sa.Column("state", Text, nullable=False),
+    sa.Column("lane", Name, primary_key=True),
+    sa.Column("state", Word, nullable=False),
     sa.Column("until", Instant),
     sa.Column("trips", sa.Integer, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
@@ -383,11 +406,11 @@ breaker = sa.Table(
 contract_usage = sa.Table(
     "contract_usage",
     metadata,
-    sa.Column("type", Text, primary_key=True),
+    sa.Column("type", Name, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("day", Text, primary_key=True),  # in UTC, 2026-06-01
-    sa.Column("caller", Text, primary_key=True),
-    sa.Column("field", Text, primary_key=True),  # /items/*/sku; empty: the message itself
+    sa.Column("day", Word, primary_key=True),  # in UTC, 2026-06-01
+    sa.Column("caller", Name, primary_key=True),
+    sa.Column("field", Key, primary_key=True),  # /items/*/sku; empty: the message itself
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("first_at", Instant, nullable=False),
     sa.Column("last_at", Instant, nullable=False),
@@ -397,7 +420,7 @@ contract_usage = sa.Table(
 worker_sign = sa.Table(
     "worker_sign",
     metadata,
-    sa.Column("worker", Text, primary_key=True),
+    sa.Column("worker", Name, primary_key=True),
     sa.Column("seen_at", Instant, nullable=False),
 )
 
@@ -405,8 +428,8 @@ worker_sign = sa.Table(
 leader = sa.Table(
     "leader",
     metadata,
-    sa.Column("name", Text, primary_key=True),
-    sa.Column("holder", Text, nullable=False),
+    sa.Column("name", Name, primary_key=True),
+    sa.Column("holder", Name, nullable=False),
     sa.Column("token", sa.BigInteger, nullable=False),
     sa.Column("until", Instant, nullable=False),
 )
@@ -415,8 +438,8 @@ leader = sa.Table(
 pruned = sa.Table(
     "pruned",
     metadata,
-    sa.Column("day", Text, primary_key=True),  # in UTC, 2026-06-01
-    sa.Column("word", Text, primary_key=True),  # a message's disposition, a delivery's state, or `planned`
+    sa.Column("day", Word, primary_key=True),  # in UTC, 2026-06-01
+    sa.Column("word", Word, primary_key=True),  # a message's disposition, a delivery's state, or `planned`
     sa.Column("number", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -425,7 +448,7 @@ pruned = sa.Table(
 restored = sa.Table(
     "restored",
     metadata,
-    sa.Column("message_id", Text, primary_key=True),
+    sa.Column("message_id", Word, primary_key=True),
     sa.Column("until", Instant, nullable=False),
     sqlite_with_rowid=False,
 )

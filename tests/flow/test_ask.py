@@ -88,6 +88,18 @@ def test_the_caller_gets_the_targets_answer_with_all_its_digits_and_it_is_record
     assert hub.ops("/conservation")["unaccounted"] == 0
 
 
+def test_what_the_caller_s_trace_carries_goes_on_to_the_target(start, sink):
+    caller, body, trace = start().caller("shop"), order(), "4bf92f3577b34da6a3ce929d0e0e4736"
+    parent = f"00-{trace}-00f067aa0ba902b7-01"
+    for number, (given, told) in enumerate([("rojo=1,congo=t61", "rojo=1,congo=t61"), ("Not=ok", None), (None, None)]):
+        assert caller.post("/api/v1/shop/order.placed", body, f"m{number}", traceparent=parent, tracestate=given).status_code == 200
+        headers = sink.requests[-1][3]
+        assert (headers["traceparent"].split("-")[1], headers.get("tracestate")) == (trace, told)
+    # Without a trace of its own that is well-formed it is nobody's state
+    caller.post("/api/v1/shop/order.placed", body, "m9", traceparent="00-x", tracestate="rojo=1")
+    assert "tracestate" not in sink.requests[-1][3]
+
+
 def test_the_same_question_under_the_same_key_has_the_same_answer_and_is_asked_once(start, sink):
     hub = start()
     caller = hub.caller("shop")

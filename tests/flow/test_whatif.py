@@ -208,7 +208,7 @@ def test_a_process_that_cannot_load_keeps_the_old_one_and_says_so(workspace, sto
     assert running.refused is None
 
 
-@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_ten_thousand_messages(workspace, store):
     # Given ten thousand stored orders, of which every hundredth is large, and a mapping that changes large ones alone
     old = apply(store, workspace)

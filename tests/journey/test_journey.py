@@ -48,7 +48,7 @@ def rows(store_url):
     engine = sa.create_engine(store_url)
     with engine.connect() as connection:
         deliveries = [dict(row) for row in connection.execute(sa.text("SELECT id, lane, order_key, seq, status FROM delivery")).mappings()]
-        known = list(connection.execute(sa.text("SELECT key FROM idempotency")).scalars())
+        known = list(connection.execute(sa.text("SELECT idempotency.key FROM idempotency")).scalars())
     engine.dispose()
     return deliveries, known
 

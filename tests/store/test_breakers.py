@@ -1,4 +1,4 @@
-"""Breakers as all processes see them, on both databases."""
+"""Breakers as all processes see them, on all databases."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,6 +1,7 @@
 """Leading (PROMISES P5, F8, `lead.held`), on both databases: one leads, and who was stopped beyond its term changes nothing."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from hub.core.errors import StoreBusy
 from hub.store import NotLeading, leader
 from hub.store.database import Database
 from tests.support.making import claim, laid, settled
+from tests.support.waiting import wait_until
 
 FAR = timedelta(days=1)
 on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # on SQLite one transaction writes at a time, and one process owns time
@@ -99,6 +101,42 @@ def test_the_local_term_ends_no_later_than_the_databases(store):
     held = store.lead("keep", "a", term_s=60)
     assert began + 60 <= held.until <= time.monotonic() + 60
     assert store.leader("keep").until >= store.now() + timedelta(seconds=59)
+
+
+_LEADER = """
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hub.store import NotLeading, open_store
+
+store = open_store(sys.argv[1])
+held = store.lead("keep", "stopped", term_s=1.0)
+print(held.token, flush=True)
+sys.stdin.readline()
+for lead in (held, replace(held, until=float("inf"))):
+    try:
+        store.prune(sys.argv[2:], before=datetime.now(UTC) + timedelta(days=1), held=lead)
+        print("changed something")
+    except NotLeading:
+        print("refused")
+store.close()
+"""
+
+
+def test_a_process_that_was_stopped_changes_nothing_when_it_is_awake_again(store, store_url):
+    """`lead.held`: a real process, stopped by the kernel in the middle of its term."""
+    ids = ended(store)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    words = [sys.executable, "-c", _LEADER, store_url, *ids]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        token = int(process.stdout.readline())
+        process.send_signal(signal.SIGSTOP)
+        second = wait_until(lambda: store.lead("keep", "second", term_s=60), seconds=20, what="the end of the term")
+        assert second.token == token + 1
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate("go on\n", timeout=60)[0].split() == ["refused", "refused"]
+    assert store.message(ids[0]) is not None
+    assert store.leader("keep").holder == "second"
 
 
 @on_postgresql

@@ -1,8 +1,12 @@
 """Pruning (PROMISES P11, I6, F72, `prune.written`), on both databases: what has ended goes whole, everything else stays, and the books stay right."""
 
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,9 +14,11 @@ import sqlalchemy as sa
 from hub.core.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Origin, Retry, Status
 from hub.core.errors import Reason, Why
 from hub.core.hook import HOOK
+from hub.flow import keep
 from hub.store import Lookup, open_store
 from tests.support.aged import add_old, age, count, days_ago, old
 from tests.support.making import claim, laid, seen, settled
+from tests.support.waiting import wait_until
 
 WHY = Why(Reason.REFUSED, "no")
 ALL = ("message", "body", "delivery", "attempt", "business_key", "lookup", "place", "origin")
@@ -201,6 +207,34 @@ def test_a_crash_in_a_block_leaves_none_of_it(store, store_url):
     assert store.conservation().messages == 3
     assert store.conservation().unaccounted == 0
     assert prune_all(store, days_ago(7)).messages == 3
+
+
+_PRUNER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from hub.flow import keep
+from hub.store import open_store
+
+store = open_store(sys.argv[1])
+print("begins", flush=True)
+keep.prune(store, datetime.now(UTC) - timedelta(days=7))
+"""
+
+
+def test_a_process_that_is_killed_while_it_prunes_leaves_whole_blocks(store, store_url):
+    add_old(store, store_url, 10, many=2_000)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen([sys.executable, "-c", _PRUNER, store_url], stdout=subprocess.PIPE, text=True, env=environment) as process:
+        process.stdout.readline()
+        wait_until(lambda: store.conservation().messages < 2_000, seconds=60, what="the first block")
+        process.kill()
+    books = store.conservation()
+    assert (books.ever, books.unaccounted) == (2_000, 0)
+    left = {name: count(store_url, name) for name in ("message", "body", "delivery", "attempt", "business_key")}
+    assert set(left.values()) == {books.messages}
+    keep.prune(store, days_ago(7))
+    assert store.conservation().messages == 0
+    assert store.conservation().ever == 2_000
 
 
 def test_names_whose_time_is_over_are_forgotten_and_the_others_are_not(store):

@@ -33,16 +33,15 @@ def add_old(store, store_url, number, *, many=1, outcome=None, **given):
     """Adds, tries once, and ages what was added. Gives what was laid."""
     added = [old(number, **given) for _ in range(many)]
     store.add(added)
-    claims = [held for _ in range(many) for held in claim(store, size=1_000)]
-    for held in claims:
-        store.settle([settled(held, outcome or Delivered())])
+    claims = [held for _ in range(3) for held in claim(store, size=4_000)]
+    store.settle([settled(held, outcome or Delivered()) for held in claims])
     age(store_url, [planned.id for one in added for planned in one.deliveries], days_ago(number))
     return added
 
 
 def age(store_url, delivery_ids, at):
     engine = sa.create_engine(store_url)
-    stamp = to_micros(at) if engine.dialect.name == "sqlite" else at
+    stamp = at if engine.dialect.name == "postgresql" else to_micros(at)
     with engine.begin() as connection:
         for id_ in delivery_ids:
             connection.execute(sa.text("UPDATE delivery SET changed_at = :at, first_at = :at, due_at = :at WHERE id = :id"), {"at": stamp, "id": id_})
