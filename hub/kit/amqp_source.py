@@ -100,11 +100,18 @@ class AmqpSource:
             self._listen(min(left, TICK_S))
 
     def close(self) -> None:
+        if self._connection is not None:
+            # With a farewell, which the broker reads after the last acknowledgement: a socket that is simply shut may take that along.
+            with contextlib.suppress(Exception):  # a silent broker costs `read_timeout` here, once
+                self._connection.close()
+        self._drop()
+
+    def _drop(self) -> None:
         line, self._connection = self._connection, None
         self._waiting.clear()
         self._in_hand.clear()
         if line is not None:
-            with contextlib.suppress(Exception):  # without a farewell, which a silent broker would never answer
+            with contextlib.suppress(Exception):  # whatever is wrong with it: it is thrown away
                 line.collect(socket_timeout=0.2)
 
     def _listen(self, seconds: float) -> None:
@@ -160,7 +167,7 @@ class AmqpSource:
                 make(channel)
 
     def _broken(self, error: BaseException) -> Broken:
-        self.close()
+        self._drop()
         return Broken(said(error))
 
 
