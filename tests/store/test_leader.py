@@ -17,7 +17,9 @@ from hub.store.database import Database
 from tests.support.making import claim, laid, settled
 
 FAR = timedelta(days=1)
-on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # on SQLite one transaction writes at a time, and one process owns time
+on_servers = pytest.mark.parametrize(
+    "store_url", ["postgresql", "mariadb"], indirect=True
+)  # on SQLite one transaction writes at a time, and one process owns time
 
 
 def ended(store, number=1):
@@ -101,7 +103,7 @@ def test_the_local_term_ends_no_later_than_the_databases(store):
     assert store.leader("keep").until >= store.now() + timedelta(seconds=59)
 
 
-@on_postgresql
+@on_servers
 def test_nobody_takes_over_in_the_midst_of_an_act(store, store_url):
     """A term that ends during an act: the act is one of the old leader's, whole, or it is none."""
     database = Database(store_url, writer=True)
@@ -114,9 +116,9 @@ def test_nobody_takes_over_in_the_midst_of_an_act(store, store_url):
     database.close()
 
 
-@on_postgresql
+@on_servers
 def test_a_clock_that_is_wrong_gives_nobody_the_lead(store_url, store):
-    """A process whose wall clock is an hour ahead: the database's clock decides (PostgreSQL; on SQLite one process owns time)."""
+    """A process whose wall clock is an hour ahead: the database's clock decides (on SQLite one process owns time)."""
     assert store.lead("keep", "a", term_s=30)
     script = (
         "import time; right = time.time_ns, time.time; time.time_ns = lambda: right[0]() + 3600 * 10**9; time.time = lambda: right[1]() + 3600\n"
