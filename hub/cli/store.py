@@ -103,7 +103,7 @@ def partitions(settings: Settings, ahead: int, drop_before: datetime | None, as_
     if as_json:
         say([{"table": row.table, "name": row.name, "day": row.day.isoformat() if row.day else None, "rows": row.rows, "bytes": row.bytes} for row in rows])
     elif not rows:
-        console.print("An embedded store is not cut into parts.")
+        console.print("This store is not cut into parts; only one on PostgreSQL is.")
     else:
         table("", ["table", "day", "rows (about)", "bytes"], [(row.table, row.day or "default", row.rows, row.bytes) for row in rows])
     if any(row.day is None and row.rows for row in rows):

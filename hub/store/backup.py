@@ -16,7 +16,7 @@ def backup(database: Database, file: Path) -> int:
     Written beside and renamed: a file of that name is whole, however this ended. Raises ValueError on PostgreSQL and for a file that is there.
     """
     if database.kind == "mariadb":
-        raise ValueError("MariaDB is backed up by its own tools: mariadb-dump --single-transaction --result-file=FILE NAME, or mariadb-backup.")
+        raise ValueError("MariaDB is backed up by its own tools: mariadb-dump --single-transaction --hex-blob --result-file=FILE NAME (docs/keeping.md).")
     if database.is_postgresql:
         raise ValueError("PostgreSQL is backed up by its own tools: pg_dump --format=custom --file=FILE NAME (docs/keeping.md).")
     if file.exists():

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
 from hub.store import Archive, open_store
-from tests.conftest import POSTGRES, missing
+from tests.conftest import MARIADB, POSTGRES, missing
 from tests.support.aged import NOW, add_old
 from tests.support.hubs import ORDER, HubProcess, small_workspace
 from tests.support.waiting import wait_until
@@ -99,7 +99,7 @@ def test_keeping_for_less_long_than_it_is_needed_is_refused(sink, tmp_path, give
 
 def test_parts_are_listed_and_what_is_astray_is_an_exit_code(store_url, sink, tmp_path):
     hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), store_url)
-    if store_url.startswith("sqlite"):
+    if not store_url.startswith("postgresql"):
         assert "not cut" in hub.run("store", "partitions")[1]
         return
     assert len(hub.json("store", "partitions", "--ahead", "5")) == 3 * 7
@@ -109,6 +109,14 @@ def test_parts_are_listed_and_what_is_astray_is_an_exit_code(store_url, sink, tm
     assert {row["table"]: row["rows"] for row in json.loads(out) if row["day"] is None} == {"message": 4, "body": 4, "attempt": 4}
 
 
+def _client(url):
+    """A store's address as the database's own tools take it."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return url.replace("+psycopg", "")
+    return f"--host={parsed.host} --port={parsed.port} --user={parsed.username} {parsed.database}"
+
+
 @pytest.fixture
 def copied(store_url, tmp_path):
     """How a store is copied and where the copy is, as docs/keeping.md says."""
@@ -116,23 +124,26 @@ def copied(store_url, tmp_path):
         file = tmp_path / "copy.sqlite3"
         yield (lambda hub: hub.json("store", "backup", str(file))), f"sqlite:///{file}"
         return
-    if shutil.which("pg_dump") is None:
-        missing("pg_dump", "it is not on the path")
-    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    tool, address, word, force = (
+        ("pg_dump", POSTGRES, "test", " WITH (FORCE)") if store_url.startswith("postgresql") else ("mariadb-dump", MARIADB, "mariadb", "")
+    )
+    if shutil.which(tool) is None:
+        missing(tool, "it is not on the path")
+    server = sa.create_engine(address, isolation_level="AUTOCOMMIT")
     name = sa.make_url(store_url).database + "_copy"
     with server.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     url = sa.make_url(store_url).set(database=name).render_as_string(hide_password=False)
     page = (Path(__file__).parents[2] / "docs/keeping.md").read_text("utf-8")
-    script = page.split("<!-- test: start -->")[1].split("```sh\n")[1].split("```")[0]
-    plain = {"DATABASE": store_url.replace("+psycopg", ""), "RESTORED": url.replace("+psycopg", "")}
+    script = page.split(f"<!-- {word}: start -->")[1].split("```sh\n")[1].split("```")[0]
+    plain = {"DATABASE": _client(store_url), "RESTORED": _client(url), "MYSQL_PWD": sa.make_url(address).password or ""}
 
     def copy(_):
         subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={**os.environ, **plain}, check=True, capture_output=True, text=True, timeout=90)
 
     yield copy, url
     with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(sa.text(f"DROP DATABASE {name}{force}"))
     server.dispose()
 
 
@@ -178,9 +189,9 @@ def test_a_copy_is_whole_and_never_written_over(tmp_path):
     copy.close()
 
 
-@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
-def test_on_postgresql_the_command_names_the_tool(store):
-    with pytest.raises(ValueError, match="pg_dump"):
+@pytest.mark.parametrize(("store_url", "tool"), [("postgresql", "pg_dump"), ("mariadb", "mariadb-dump")], indirect=["store_url"])
+def test_a_store_on_a_server_is_copied_by_the_servers_tool(store, tool):
+    with pytest.raises(ValueError, match=tool):
         store.backup(Path("x"))
 
 

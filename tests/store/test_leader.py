@@ -19,7 +19,9 @@ from tests.support.making import claim, laid, settled
 from tests.support.waiting import wait_until
 
 FAR = timedelta(days=1)
-on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # on SQLite one transaction writes at a time, and one process owns time
+on_servers = pytest.mark.parametrize(
+    "store_url", ["postgresql", "mariadb"], indirect=True
+)  # on SQLite one transaction writes at a time, and one process owns time
 
 
 def ended(store, number=1):
@@ -139,7 +141,7 @@ def test_a_process_that_was_stopped_changes_nothing_when_it_is_awake_again(store
     assert store.leader("keep").holder == "second"
 
 
-@on_postgresql
+@on_servers
 def test_nobody_takes_over_in_the_midst_of_an_act(store, store_url):
     """A term that ends during an act: the act is one of the old leader's, whole, or it is none."""
     database = Database(store_url, writer=True)
@@ -152,9 +154,9 @@ def test_nobody_takes_over_in_the_midst_of_an_act(store, store_url):
     database.close()
 
 
-@on_postgresql
+@on_servers
 def test_a_clock_that_is_wrong_gives_nobody_the_lead(store_url, store):
-    """A process whose wall clock is an hour ahead: the database's clock decides (PostgreSQL; on SQLite one process owns time)."""
+    """A process whose wall clock is an hour ahead: the database's clock decides (on SQLite one process owns time)."""
     assert store.lead("keep", "a", term_s=30)
     script = (
         "import time; right = time.time_ns, time.time; time.time_ns = lambda: right[0]() + 3600 * 10**9; time.time = lambda: right[1]() + 3600\n"
