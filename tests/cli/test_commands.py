@@ -56,7 +56,7 @@ def test_a_wrong_file_is_refused_with_its_faults_and_exit_code_1(hub):
         (["key", "revoke", "k_x"], 1, "There is no key k_x"),
         (["send", "nonsense", "/dev/null"], 2, "system/message@version"),
         (["trcae", "x"], 2, "No such command"),
-        (["--store", "mysql://x/y", "migrate"], 2, "Write sqlite:///FILE"),
+        (["--store", "oracle://x/y", "migrate"], 2, "Write sqlite:///FILE"),
     ],
 )
 def test_a_mistake_gets_a_line_and_an_exit_code(hub, words, code, said):
