@@ -27,6 +27,7 @@ defaults
   timeout server 30s
   retries 5
   option redispatch 1
+  option http-buffer-request
   # A post has its own name, so it may be sent again to the other: it is a duplicate there if it was stored.
   retry-on conn-failure empty-response response-timeout 503
 frontend in
@@ -35,7 +36,9 @@ frontend in
 backend hubs
   balance roundrobin
   option httpchk GET /health/ready
-  default-server check inter 200ms fall 1 rise 1
+  # A machine that starts seven processes at once is slow, and not down: what refuses connections is found by the retry, not by the check.
+  timeout check 5s
+  default-server check inter 500ms fall 3 rise 1
 {servers}
 """
 
