@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey conformance nemesis rolling million suites reload what-if bench bench-check clean
+.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey conformance stores faults nemesis rolling million suites reload what-if bench bench-check clean
 
 help:                     ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,13 @@ journey: setup            ## 2 000 orders on each store while processes are kill
 	$(BIN)/python -m pytest tests/journey $(ARGS)
 
 conformance: setup       ## one suite over each pairing of store and bell, with real servers (minutes)
-	$(BIN)/python -m pytest tests/conformance $(ARGS)
+	HUB_TEST_STORES=all $(BIN)/python -m pytest -n 2 tests/conformance $(ARGS)
+
+stores: setup            ## the whole test suite with MariaDB everywhere
+	HUB_TEST_STORES=all $(BIN)/python -m pytest -n 2 $(ARGS)
+
+faults: setup            ## broker off and purged, killed consumers, half a minute of random faults, a rolling restart (minutes)
+	$(BIN)/python -m pytest tests/faults $(ARGS)
 
 nemesis: setup           ## ten minutes of random faults on many processes, PostgreSQL and RabbitMQ (HUB_NEMESIS_S, HUB_NEMESIS_SEED)
 	HUB_NEMESIS_S=$${HUB_NEMESIS_S:-600} $(BIN)/python -m pytest -s tests/faults/test_nemesis.py $(ARGS)

@@ -46,17 +46,19 @@ class Pace:
         self._breakers: dict[str, BreakerState] = {}
         self._workers = 1
         self._changes = 0
+        self._writing = 0  # changes that are being written
 
     def look(self) -> None:
         """Reads the breakers and how many workers share each rate. Raises StoreBusy."""
-        before = self._changes
+        with self._lock:
+            before, is_steady = self._changes, not self._writing
         breakers = {one.lane: one for one in self._store.breakers()}
         workers = max(1, self._store.workers())
         with self._lock:
             self._workers = workers
             # What was read may be older than what this process has done meanwhile: a probe under way would be taken for an open breaker,
             # and its answer for one that says nothing new. The next look sees all of it.
-            if self._changes == before:
+            if is_steady and self._changes == before and not self._writing:
                 self._breakers = breakers
 
     def breakers(self) -> list[BreakerState]:
@@ -79,8 +81,7 @@ class Pace:
         self._lanes[lane].tokens += unused
         state = self._breakers.get(lane)
         if not claimed and state is not None and state.state is Circuit.HALF_OPEN:
-            self._set(BreakerState(lane, Circuit.OPEN, self._clock(), state.trips))
-            self._write(lambda: self._store.return_probe(lane))
+            self._change(BreakerState(lane, Circuit.OPEN, self._clock(), state.trips), lambda: self._store.return_probe(lane))
 
     def enter(self, lane: str, policy: TargetPolicy) -> bool:
         """One caller more waits for this target; False where it is left alone, or has as much under way as it may. `leave` ends it."""
@@ -168,14 +169,12 @@ class Pace:
         trips = state.trips + 1
         span = known.policy.breaker.span(trips)
         known.window.clear()
-        self._set(BreakerState(lane, Circuit.OPEN, self._clock() + span, trips))
-        self._write(lambda: self._store.trip_breaker(lane, span))
+        self._change(BreakerState(lane, Circuit.OPEN, self._clock() + span, trips), lambda: self._store.trip_breaker(lane, span))
         event("breaker.opened", f"nothing goes for {span.total_seconds():g} s; then one is tried", level="warning", lane=lane, trips=trips)
 
     def _close(self, lane: str, known: _Lane) -> None:
         known.ramp = 1  # slow start: a target that has just come back is not met by all that waited
-        self._set(BreakerState(lane))
-        self._write(lambda: self._store.close_breaker(lane))
+        self._change(BreakerState(lane), lambda: self._store.close_breaker(lane))
         event("breaker.closed", "the target answers again", lane=lane)
 
     def _set(self, state: BreakerState) -> None:
@@ -183,10 +182,16 @@ class Pace:
             self._changes += 1
             self._breakers = {**self._breakers, state.lane: state}
 
-    def _write(self, change: Callable[[], bool]) -> None:
+    def _change(self, state: BreakerState, write: Callable[[], bool]) -> None:
+        """From the first word to the end of the write, whatever is read of the store may be older than this."""
+        with self._lock:
+            self._writing += 1
+        self._set(state)
         try:
-            change()
-            with self._lock:
-                self._changes += 1  # what was read before this was written is old too
+            write()
         except StoreBusy as error:  # this process keeps to it all the same; the others find out for themselves
             event("breaker.unwritten", str(error), level="warning")
+        finally:
+            with self._lock:
+                self._writing -= 1
+                self._changes += 1
