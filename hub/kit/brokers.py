@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hub.core.queue import Queue
 from hub.core.system import Publish
 from hub.kit.amqp_source import AmqpSource
 from hub.kit.queue import QueueTarget
-from hub.kit.redis_queue import RedisSource, RedisTarget
 from hub.kit.source import QueueSource
+
+if TYPE_CHECKING:
+    from hub.kit.redis_queue import RedisTarget
 
 _REDIS = ("redis://", "rediss://")
 _AMQP = ("amqp://", "amqps://")
@@ -19,6 +23,8 @@ def make_queue_target(url: str, publish: Publish) -> QueueTarget | RedisTarget:
         return QueueTarget(url, publish.exchange, kind=publish.kind, durable=publish.durable, queue=publish.queue)
     if not publish.queue:
         raise ValueError(f"it publishes to the exchange {publish.exchange}, and its broker is a Redis, which has none. Write publish: {{queue: …}}.")
+    from hub.kit.redis_queue import RedisTarget  # noqa: PLC0415  its client loads a tracing library where one is installed: only who has a Redis pays
+
     return RedisTarget(url, publish.queue)
 
 
@@ -30,4 +36,6 @@ def make_queue_source(url: str, queue: Queue) -> QueueSource:
         raise ValueError(f"the setting {queue.broker} is no broker's address, which the queue {queue.name} wants: amqp://… or redis://…")
     if queue.exchange:
         raise ValueError(f"the queue {queue.name} is bound to an exchange, and its broker is a Redis, which has none.")
+    from hub.kit.redis_queue import RedisSource  # noqa: PLC0415
+
     return RedisSource(url, queue)

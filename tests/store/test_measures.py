@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from hub.core.delivery import Dead, Hold, Slot, Status
@@ -57,6 +58,7 @@ def test_a_capacity_says_how_many_places_are_given_and_to_how_many(store):
     assert store.backlog().capacity == {}
 
 
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)  # the words of a plan are each database's own
 def test_it_reads_no_more_than_what_waits(store):
     """Each state by the partial index that its work is found by: what was delivered, nearly all of a table, is not looked at."""
     store.add([laid() for _ in range(300)])
