@@ -180,19 +180,20 @@ def test_a_fault_of_our_own_ends_as_a_refused_row_and_the_next_one_goes(hub, mon
 
 def test_a_stop_finishes_the_batch_in_hand_and_closes(hub, monkeypatch, run):
     orders = Played(*arrivals(0, 3))
-    entered = threading.Event()
+    entered, told = threading.Event(), threading.Event()
 
     add = type(hub.store).add
 
     def slow(store, batch):
         entered.set()
-        time.sleep(0.3)
+        told.wait(5)
         return add(store, batch)
 
     monkeypatch.setattr(type(hub.store), "add", slow)
     made = run(orders)
     assert entered.wait(5)
     orders.waiting.extend(arrivals(3, 6))
+    threading.Timer(1.0, told.set).start()  # the batch is in hand until the stop was surely told
     assert made.stop(10)
     assert (orders.acked, orders.is_closed, len(orders.waiting)) == (["m-0", "m-1", "m-2"], True, 3)
 
