@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt fmt-check lint types strata workspace journey conformance stores faults nemesis rolling million suites reload what-if bench bench-check clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help:                     ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt pyproject.toml
 
 setup: $(VENV)/.ready     ## the virtual environment with all that hub and tests need
 
-demo: setup               ## hub, seven sandbox systems and a trickle of orders (ARGS=--once: 20 orders to their end)
+demo: setup               ## hub, seven sandbox systems, orders and a few faults, to see in the console (ARGS=--once: 20 orders to their end)
 	$(BIN)/hub up --demo $(ARGS)
 
 test: setup               ## the test suite: SQLite always, PostgreSQL and MariaDB where they answer
@@ -48,7 +48,13 @@ workspace: setup          ## hub check and hub test on the reference supply chai
 	$(BIN)/hub test
 
 journey: setup            ## 2 000 orders on each store while processes are killed (minutes)
-	$(BIN)/python -m pytest tests/journey $(ARGS)
+	HUB_JOURNEY_ORDERS=$${HUB_JOURNEY_ORDERS:-2000} $(BIN)/python -m pytest tests/journey $(ARGS)
+
+browser: setup            ## the console in a real Chromium, with pictures in var/shots (HUB_BROWSER_SHOTS)
+	HUB_BROWSER_SHOTS=$${HUB_BROWSER_SHOTS:-var/shots} $(BIN)/python -m pytest tests/browser $(ARGS)
+
+pictures: setup           ## the pictures of docs/console.md, taken of the running demo (minutes; HUB_PICTURES)
+	HUB_PICTURES=$${HUB_PICTURES:-docs/pictures} $(BIN)/python -m pytest tests/browser/test_demo.py --timeout 600 $(ARGS)
 
 conformance: setup       ## one suite over each pairing of store and bell, with real servers (minutes)
 	HUB_TEST_STORES=all $(BIN)/python -m pytest -n 2 tests/conformance $(ARGS)
@@ -57,7 +63,10 @@ stores: setup            ## the whole test suite with MariaDB everywhere
 	HUB_TEST_STORES=all $(BIN)/python -m pytest -n 2 $(ARGS)
 
 faults: setup            ## broker off and purged, killed consumers, half a minute of random faults, a rolling restart (minutes)
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest tests/faults --ignore tests/faults/test_crash_matrix.py --ignore tests/faults/test_checkers.py $(ARGS)
+
+crash: setup             ## the hub killed, failing and stopped at each named point, on each store and bell; planted bugs (quarter of an hour)
+	$(BIN)/python -m pytest -v tests/faults/test_crash_matrix.py tests/faults/test_checkers.py $(ARGS)
 
 nemesis: setup           ## ten minutes of random faults on many processes, PostgreSQL and RabbitMQ (HUB_NEMESIS_S, HUB_NEMESIS_SEED)
 	HUB_NEMESIS_S=$${HUB_NEMESIS_S:-600} $(BIN)/python -m pytest -s tests/faults/test_nemesis.py $(ARGS)
@@ -65,14 +74,26 @@ nemesis: setup           ## ten minutes of random faults on many processes, Post
 rolling: setup           ## every process restarted twenty times under load, behind a balancer (HUB_ROLLS)
 	HUB_ROLLS=$${HUB_ROLLS:-20} $(BIN)/python -m pytest -s tests/faults/test_rolling.py $(ARGS)
 
+isolation: setup         ## one target hangs, one fails, twenty are fast: their p99 with and without the two, on one process and on several (HUB_ISOLATION_S, HUB_ISOLATION_RATE)
+	$(BIN)/python -m pytest -s tests/faults/test_isolation.py $(ARGS)
+
+outage: setup            ## a target down for four simulated hours with 100 000 waiting, on SQLite and PostgreSQL (HUB_OUTAGE_WAITING, HUB_OUTAGE_HOURS, HUB_OUTAGE_RATE)
+	$(BIN)/python -m pytest -s tests/faults/test_outage.py $(ARGS)
+
 million: setup           ## a million due deliveries: claims, start, a lane in a hurry
 	$(BIN)/python bench/million.py $(ARGS)
 
 suites: setup             ## the suites of JSONata and JSON Schema (fetched; needs pip, npm and node)
 	$(BIN)/python -m pytest -s -rs tests/suites $(ARGS)
 
+herd: setup               ## 10 000 dead letters replayed by two people at once, on each store (HUB_HERD)
+	HUB_HERD=$${HUB_HERD:-10000} $(BIN)/python -m pytest tests/flow/test_repairs.py -k many_dead $(ARGS)
+
 reload: setup             ## two minutes of five configurations a second under load, on each store
 	HUB_TEST_RELOAD_S=120 $(BIN)/python -m pytest -s tests/flow/test_reload.py --timeout 600 $(ARGS)
+
+console-bench: setup      ## what operators read on a full store: 5 million messages on PostgreSQL, 1 million on SQLite (many minutes)
+	$(BIN)/python bench/console.py $(ARGS)
 
 bench-check: setup        ## how long hub check takes on 500 mappings of 200 fields
 	$(BIN)/python bench/check.py $(ARGS)

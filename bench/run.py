@@ -24,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from hub import __version__  # noqa: E402
-from hub.kit.http import Call, Sender  # noqa: E402
+from hub.kit.call import Call  # noqa: E402
+from hub.kit.http import Sender  # noqa: E402
 from hub.kit.signature import sign_default  # noqa: E402
 from tests.support.hubs import HubProcess, free_port, small_workspace  # noqa: E402
 
@@ -74,7 +75,9 @@ def load(url, calls, sink_port):
 def measure_hub(store_url, folder, number):
     sink_port = free_port()
     sink = spawn("bench/sink.py", str(sink_port))
-    hub = HubProcess(small_workspace(folder, f"http://127.0.0.1:{sink_port}"), store_url).start()
+    hub = HubProcess(small_workspace(folder, f"http://127.0.0.1:{sink_port}"), store_url)
+    hub.is_cold = True
+    hub.start()
     try:
         caller = hub.caller("shop")
 

@@ -1,4 +1,7 @@
-"""The receiving target: answers 200 to whatever is posted, counts it, and tells the count at GET /count."""
+"""The receiving target: answers 200 to whatever is posted, counts it, and tells the count at GET /count.
+
+python bench/sink.py PORT [BODY] (the body of each answer; {} without)
+"""
 
 import asyncio
 import sys
@@ -6,6 +9,7 @@ import sys
 
 class Sink(asyncio.Protocol):
     count = 0
+    answer = b"{}"
 
     def connection_made(self, transport):
         self.transport = transport
@@ -23,7 +27,7 @@ class Sink(asyncio.Protocol):
             if len(rest) < length:
                 return
             self.buffer = rest[length:]
-            body = b"{}"
+            body = Sink.answer
             if head.startswith(b"GET"):
                 body = str(Sink.count).encode()
             else:
@@ -38,4 +42,5 @@ async def main(port):
 
 
 if __name__ == "__main__":
+    Sink.answer = sys.argv[2].encode() if len(sys.argv) > 2 else Sink.answer
     asyncio.run(main(int(sys.argv[1])))

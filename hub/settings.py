@@ -41,10 +41,16 @@ TABLE: tuple[Entry, ...] = (
     Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For and Client-Cert headers are believed, separated by commas."),
     Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
     Entry("max_batch", "10000", "Most messages in one batch."),
+    Entry(
+        "caller_rate",
+        "0",
+        "Messages a second that each caller may post to each web process, ten seconds' worth at once; beyond it 429. 0: as many as it likes.",
+    ),
     Entry("max_depth", "64", "Deepest nesting of a JSON body."),
     Entry("max_values", "100000", "Most values in one message."),
     Entry("body_seconds", "30", "Seconds in which a body must have arrived."),
     Entry("claim_size", "256", "Most deliveries in one claim."),
+    Entry("lanes", "", "Systems that this worker delivers to, separated by commas. Empty: all. See to it that each has a worker."),
     Entry("lease", "60", "Seconds that a claim holds; longer than the longest `timeout` of a route, twice over."),
     Entry("sweep", "1.0", "Seconds between two looks for due deliveries that nobody rang for."),
     Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
@@ -80,10 +86,12 @@ class Settings:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     max_body: int
     max_batch: int
+    caller_rate: float
     max_depth: int
     max_values: int
     body_seconds: float
     claim_size: int
+    lanes: frozenset[str]
     lease: float
     sweep: float
     grace: float
@@ -119,10 +127,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=_networks(text, "trusted_proxies"),
         max_body=int(_number(text, "max_body", 1_024, 1 << 30)),
         max_batch=int(_number(text, "max_batch", 1, 100_000)),
+        caller_rate=_number(text, "caller_rate", 0, 1_000_000),
         max_depth=int(_number(text, "max_depth", 4, 200)),
         max_values=int(_number(text, "max_values", 100, 10_000_000)),
         body_seconds=_number(text, "body_seconds", 0.1, 600),
         claim_size=int(_number(text, "claim_size", 1, 1_000)),
+        lanes=_lanes(text),
         lease=_number(text, "lease", 0.2, 3_600),
         sweep=_number(text, "sweep", 0.01, 60),
         grace=_number(text, "grace", 0, 600),
@@ -165,6 +175,14 @@ def _keep_messages(text: Mapping[str, str]) -> float | None:
         # A repeat would be answered with the id of a message that nobody finds any more.
         raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}; keep messages at least as long as their keys.")
     return days
+
+
+def _lanes(text: Mapping[str, str]) -> frozenset[str]:
+    names = frozenset(part.strip() for part in text["lanes"].split(",") if part.strip())
+    wrong = sorted(name for name in names if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name))
+    if wrong:
+        raise BadSetting(f"HUB_LANES={text['lanes']!r}: {wrong[0]!r} is no name of a system. Write names such as wms,tms.")
+    return names
 
 
 def _public_url(text: Mapping[str, str]) -> str:

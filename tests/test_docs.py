@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from hub.catalog import check
@@ -14,6 +15,7 @@ from hub.catalog.hooks import HOOK, SCHEME
 from hub.catalog.queues import PUBLISH, QUEUE
 from hub.catalog.scaffold import init
 from hub.cli import main as hub_command
+from hub.core import repair
 from hub.core.codes import MEANINGS
 from hub.core.delivery import TRANSITIONS, Status
 from hub.core.errors import Code, Reason
@@ -21,6 +23,8 @@ from hub.core.scheme import ALGORITHMS, ENCODINGS, STAMPS
 from hub.http.families import FAMILIES
 from hub.settings import TABLE
 from hub.store import tables
+from tests.faults.points import POINTS, PORTS
+from tests.support import pictures
 from tests.support.foreign import foreign_workspace
 from tests.support.hubs import HubProcess
 from tests.support.queues import SYSTEM, queue_workspace
@@ -65,6 +69,12 @@ def test_every_check_stands_in_the_engineers_page():
     assert told == {code.value: text for code, text in MEANING.items()}
 
 
+def test_every_point_where_the_hub_is_hurt_stands_in_its_page():
+    told = {row[0].strip("`"): row[1] for row in rows("docs/faults.md") if re.fullmatch(r"`[a-z]+\.[a-z]+`", row[0])}
+    assert {point: text for point, text in told.items() if point not in PORTS} == POINTS
+    assert {*told} - {*POINTS} == {*PORTS}
+
+
 def test_the_drawing_the_table_and_the_database_agree_on_the_states():
     told = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in rows("docs/states.md") if row[0].strip("`") in set(Status)}
     assert told == {status.value: {other.value for other in after} for status, after in TRANSITIONS.items()}
@@ -72,11 +82,28 @@ def test_the_drawing_the_table_and_the_database_agree_on_the_states():
     assert set(re.findall(r"'(\w+)'", str(check.sqltext))) == {status.value for status in Status}
 
 
+def test_the_page_on_repairs_has_each_state_with_what_may_follow_and_each_result():
+    told = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in rows("docs/repairs.md") if len(row) == 3 and row[0].strip("`") in set(repair.State)
+    }
+    assert told == {state.value: {other.value for other in after} for state, after in repair.TRANSITIONS.items()}
+    results = [row[0].strip("`") for row in rows("docs/repairs.md") if len(row) == 2 and row[0].strip("`") in set(repair.Result)]
+    assert results == [result.value for result in repair.Result]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_resolve(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_each_picture_is_there_small_and_named():
+    named = {target.removeprefix("pictures/") for target in re.findall(r"!\[[^]]{10,}\]\((pictures/[^)]+)\)", (ROOT / "docs/console.md").read_text("utf-8"))}
+    sizes = {path.name: path.stat().st_size for path in (ROOT / pictures.FOLDER).iterdir()}
+    assert named == sizes.keys() == {f"{name}.webp" for name in pictures.PICTURES}
+    assert max(sizes.values()) <= pictures.MOST_BYTES
+    assert sum(sizes.values()) <= pictures.MOST_IN_ALL
 
 
 def test_both_readmes_show_the_same_make_commands():
@@ -165,11 +192,12 @@ def test_the_commands_of_the_page_on_deploying_work_as_they_stand(tmp_path):
 @pytest.mark.parametrize("page", ["docs/deploying.md", "docs/metrics.md", "docs/operating.md"])
 def test_every_command_and_file_that_a_page_for_operators_names_is_there(page):
     text = (ROOT / page).read_text("utf-8")
-    commands = hub_command.commands
+    context = click.Context(hub_command)
     for words in re.findall(r"`hub ([a-z][a-z -]*[a-z])", text):
         first, *more = words.split()
-        assert first in commands, words
-        group = getattr(commands[first], "commands", None)
+        command = hub_command.get_command(context, first)
+        assert command is not None, words
+        group = getattr(command, "commands", None)
         assert group is None or not more or more[0] in group, words
     for name in re.findall(r"`(deploy/[A-Za-z0-9_./-]+)`", text):
         assert (ROOT / name).exists(), name

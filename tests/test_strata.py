@@ -32,6 +32,8 @@ HOMES = {
     "prometheus_client": {"http"},
     "pycurl": {"kit"}, "certifi": {"kit"},
     "cryptography": {"vault", "kit"},
+    "argon2": {"vault"},
+    "jinja2": {"console"}, "markupsafe": {"console"},
     "structlog": {"logs"},
     "granian": {"main"},
     "opentelemetry": {"main"},  # an extra: what records spans is wired in, and nobody else knows whose library it is

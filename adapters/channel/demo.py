@@ -1,6 +1,6 @@
 """The demo's story: customers order at the channel, and an order has arrived when its parcel is signed for, its stock is right and the books know.
 
-`hub up --demo` calls `place` and `report`; the hub itself knows no system by name, this workspace does.
+`hub up --demo` calls `place`, `disturb` and `report`; the hub itself knows no system by name, this workspace does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,15 @@ from typing import Any
 import requests
 
 PER_SECOND = 10
+RUSH = 40  # orders at once when the demo opens
+# What goes wrong while people look, and between which seconds: the ERP refuses postings for a while (a cause of dead letters that wait for a
+# person), the payment provider fails now and then and the TMS is slow (the hub tries again, and nobody need do anything).
+TROUBLE = (
+    (0.0, 15.0, "erp", {"fail": 422}),
+    (0.0, None, "payment", {"fail": 503, "fail_ratio": 0.2}),
+    (0.0, None, "tms", {"slow_ms": 200}),
+)
+CALM = {"fail": 0, "fail_ratio": 1.0, "slow_ms": 0}
 ENDED = frozenset({"DELIVERED", "CANCELLED", "REJECTED", "REFUSED"})
 
 
@@ -40,6 +49,19 @@ def place(urls: Mapping[str, str], count: int) -> list[str]:
     while len(found) < count:  # the moments of the orders come one after the other
         found = {number for number in _state(urls["channel"])["orders"] if number not in before and number[-6:] in wanted}
     return sorted(found)
+
+
+def disturb(urls: Mapping[str, str], seconds: float, before: float | None) -> None:
+    """Lets happen what TROUBLE has between `before` (None: it begins now) and `seconds` after the demo's beginning."""
+    for begin, end, system, fault in TROUBLE:
+        if (before is None or before < begin) and begin <= seconds:
+            _control(urls[system], fault)
+        if end is not None and before is not None and before < end <= seconds:
+            _control(urls[system], CALM)
+
+
+def _control(url: str, body: Mapping[str, Any]) -> None:
+    requests.post(f"{url}/_control", json=body, timeout=10).raise_for_status()
 
 
 def report(urls: Mapping[str, str], placed: Sequence[str]) -> Report:

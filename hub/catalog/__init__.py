@@ -62,6 +62,12 @@ def mapping_document(catalog: Catalog, source: Ref, target: Ref) -> Json:
     return plain(root, name, Findings()) if root is not None else None
 
 
+def plain_file(name: str, text: str) -> Json:
+    """A file of a workspace as plain values; None where it cannot be read."""
+    root = read_yaml(name, text).root
+    return plain(root, name, Findings()) if root is not None else None
+
+
 def is_readable(catalog: Catalog) -> bool:
     """Whether a process could load it: findings of its proofs may be accepted by name, what cannot be read cannot."""
     findings = Findings()

@@ -10,8 +10,8 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings
 from hub.catalog.hooks import SCHEME
-from hub.catalog.shape import Either, Key, ListOf, Record, Text, Word
-from hub.core.addresses import Network
+from hub.catalog.leaves import Text, Word
+from hub.catalog.shape import Either, Key, ListOf, Record
 from hub.core.scheme import Scheme, read_spot
 from hub.core.system import Inbound, Outbound, Setting
 
@@ -83,10 +83,7 @@ def inbound(row: dict[str, Any], settings: Mapping[str, Setting], document: Docu
         text = "the legacy form has no HMAC, no id, and nothing between its parts"
         findings.add(document.file, document.place((*at, "form")), Check.WEAK_PROOF, text, "give out keys of the default form, and take it out")
     if declared is not None:
-        missing = sorted((declared.words | ({"secret"} if declared.needs_secret else set())) - settings.keys())
-        if missing:
-            fix = f'settings: {{{missing[0]}: {{help: "…", secret: true}}}}'
-            findings.add(document.file, document.place(at), Check.MISSING_KEY, f"the scheme wants the setting {missing[0]}, which is not there", fix)
+        hooks.demand(declared.settings, settings, document, at, findings)
         if not declared.has_body:
             text = "the scheme leaves the body out of what is signed: whoever saw one post could send any other"
             findings.add(document.file, document.place((*at, "scheme")), Check.OUT_OF_RANGE, text, "put {body} into over")
@@ -99,7 +96,7 @@ def inbound(row: dict[str, Any], settings: Mapping[str, Setting], document: Docu
         row.get("jwks") or "",
         row.get("scope") or "",
         tuple(_fingerprints(row.get("certificates") or (), document, findings)),
-        tuple(_peers(row.get("peers") or (), document, findings)),
+        tuple(hooks.peers(row.get("peers") or (), (*at, "peers"), document, findings)),
     )
 
 
@@ -115,10 +112,7 @@ def outbound(row: dict[str, Any], settings: Mapping[str, Setting], document: Doc
                 )
         if declared.needs_secret and not row.get("secret"):
             findings.add(document.file, document.place(at), Check.MISSING_KEY, "outbound has no secret", "add secret: env:NAME_OF_A_VARIABLE")
-        missing = sorted(declared.words - settings.keys() - {"secret", "key"})
-        if missing:
-            text = f"the scheme wants the setting {missing[0]}, which is not there"
-            findings.add(document.file, document.place(at), Check.MISSING_KEY, text, f'settings: {{{missing[0]}: {{help: "…"}}}}')
+        hooks.demand(declared.words - {"secret", "key"}, settings, document, at, findings)
     put = read_spot(row["at"]) if row.get("at") else None
     given = {name: row.get(name) or "" for name in ("key", "secret", "prefix", "token_url", "scope", "audience", "certificate", "ca")}
     return Outbound(word, row.get("form") or "default", declared=declared, at=put, **given)
@@ -148,7 +142,3 @@ def _fingerprints(texts: Any, document: Document, findings: Findings) -> list[st
                 document.file, place, Check.OUT_OF_RANGE, "this is no SHA-256 of a certificate", "openssl x509 -noout -fingerprint -sha256 -in their.pem"
             )
     return found
-
-
-def _peers(texts: Any, document: Document, findings: Findings) -> list[Network]:
-    return hooks.peers(texts, ("auth", "inbound", "peers"), document, findings)

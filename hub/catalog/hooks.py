@@ -10,13 +10,14 @@ from hub.catalog import reads
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings
+from hub.catalog.leaves import Flag, Formula, Free, Span, Text, Whole, Word
 from hub.catalog.mappings import MappingFile
 from hub.catalog.reads import READ
-from hub.catalog.shape import Either, Flag, Formula, Free, Key, ListOf, OneOrMore, Record, Span, Text, Whole, Word
+from hub.catalog.shape import Either, Key, ListOf, OneOrMore, Record
 from hub.core.addresses import Network
-from hub.core.hook import Handshake, Hook, Said, settings_of
+from hub.core.hook import Handshake, Hook, Said
 from hub.core.scheme import ALGORITHMS, ENCODINGS, QUOTES, STAMPS, Scheme, read_scheme
-from hub.core.system import System
+from hub.core.system import Setting, System
 
 _ANY_TEXT = Text(want="a text", pattern=r".*", longest=2_000)
 SCHEME = Record(
@@ -129,12 +130,16 @@ def judge(document: Document, system: System, systems: Mapping[str, System], fin
         at: Path = ("hooks", name)
         reads.judge(hook.reads, systems, document, (*at, "read"), findings)
         _judge_proof(document, hook, (*at, "verify"), findings)
-        missing = sorted(settings_of(hook) - system.settings.keys())
-        if missing:
-            fix = f'settings: {{{missing[0]}: {{help: "…", secret: true}}}}'
-            findings.add(
-                document.file, document.place((*at, "verify")), Check.MISSING_KEY, f"the scheme wants the setting {missing[0]}, which is not there", fix
-            )
+        if hook.scheme is not None:
+            demand(hook.scheme.settings, system.settings, document, (*at, "verify"), findings)
+
+
+def demand(names: Iterable[str], settings: Mapping[str, Setting], document: Document, at: Path, findings: Findings) -> None:
+    """Every setting that a scheme speaks of is declared."""
+    missing = sorted(set(names) - settings.keys())
+    if missing:
+        text = f"the scheme wants the setting {missing[0]}, which is not there"
+        findings.add(document.file, document.place(at), Check.MISSING_KEY, text, f'settings: {{{missing[0]}: {{help: "…", secret: true}}}}')
 
 
 def _judge_proof(document: Document, hook: Hook, at: Path, findings: Findings) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, List, Map, Scalar, plain
 from hub.catalog.findings import Findings
+from hub.catalog.leaves import Free, Text
 from hub.catalog.names import MESSAGE_NAME, SYSTEM_NAME
-from hub.catalog.shape import Either, Free, Key, ListOf, MapOf, Reading, Record, Text
+from hub.catalog.reading import Reading
+from hub.catalog.shape import Either, Key, ListOf, MapOf, Record
 from hub.core.mapping import BadMapping, Mapping, compile_mapping
 from hub.core.message import Json, Ref
 

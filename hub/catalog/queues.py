@@ -9,8 +9,9 @@ from hub.catalog import reads
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.leaves import Flag, Text, Whole, Word
 from hub.catalog.mappings import MappingFile
-from hub.catalog.shape import Flag, Key, ListOf, OneOrMore, Record, Text, Whole, Word
+from hub.catalog.shape import Key, ListOf, OneOrMore, Record
 from hub.core.queue import Queue
 from hub.core.system import Accept, Publish, Setting, System
 

@@ -8,8 +8,9 @@ from typing import Any
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.leaves import Formula, Text
 from hub.catalog.mappings import REF, MappingFile
-from hub.catalog.shape import Formula, Key, Record, Text
+from hub.catalog.shape import Key, Record
 from hub.core.events import Read
 from hub.core.message import Ref
 from hub.core.system import LIVE, System

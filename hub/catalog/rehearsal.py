@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from hub.catalog import ignore
 from hub.catalog.catalog import Catalog
 from hub.catalog.check import sample_ref
 from hub.catalog.documents import Document, Path, read_yaml
@@ -14,7 +15,8 @@ from hub.catalog.revision import samples
 from hub.catalog.trials import EXAMPLE_TIME, Wrong, example_faults, trial_faults, with_examples
 from hub.catalog.workspace import read_json
 from hub.core.errors import Finding
-from hub.core.message import Json
+from hub.core.message import Json, Ref
+from hub.core.routing import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,34 @@ def rehearse(catalog: Catalog, files: Mapping[str, str], findings: Iterable[Find
         for number, example in enumerate(mapping.examples):
             run = _run(example_faults(mapping, contract, example, payloads))
             cases.append(_case("example", file, number, _given(example.given), document, ("examples", number), run))
-    document = read_yaml("routes.yaml", catalog.files["routes.yaml"])
     of_messages = {name: (sample_ref(name), payload) for name, payload in payloads.items()}
     for route in catalog.routes:
-        for number, test in enumerate(route.tests):
-            run = _run(trial_faults(catalog, route, test, of_messages, EXAMPLE_TIME))
-            cases.append(_case("test", route.name, number, test.about or _given(test.given), document, ("routes", route.name, "tests", number), run))
+        cases += _tests(catalog, route, of_messages)
     told = {(finding.file, finding.line, finding.code) for finding in findings}
     return [replace(case, wrong=tuple(one for one in case.wrong if (case.file, case.line, one.code.value) in told)) for case in cases]
+
+
+def of_route(catalog: Catalog, route: Route, files: Mapping[str, str]) -> list[Case]:
+    """The tests of one route of a configuration that is in use. `files`: samples, as far as they are there; what marks say is meant counts as holding."""
+    wanted = {test.given for test in route.tests if isinstance(test.given, str)}
+    payloads = {name: (sample_ref(name), read_json(name, text, Findings())) for name, text in samples(files).items() if name in wanted}
+    cases = _tests(catalog, route, payloads)
+    findings = Findings()
+    for case in cases:
+        for one in case.wrong:
+            findings.add(case.file, (case.line, 1), one.code, one.text)
+    ignore.apply({"routes.yaml": catalog.files["routes.yaml"]}, findings)
+    told = {(finding.line, finding.code) for finding in findings.found}
+    return [replace(case, wrong=tuple(one for one in case.wrong if (case.line, one.code.value) in told)) for case in cases]
+
+
+def _tests(catalog: Catalog, route: Route, payloads: Mapping[str, tuple[Ref, Json]]) -> list[Case]:
+    document = read_yaml("routes.yaml", catalog.files["routes.yaml"])
+    cases = []
+    for number, test in enumerate(route.tests):
+        run = _run(trial_faults(catalog, route, test, payloads, EXAMPLE_TIME))
+        cases.append(_case("test", route.name, number, test.about or _given(test.given), document, ("routes", route.name, "tests", number), run))
+    return cases
 
 
 def slowest(cases: Iterable[Case]) -> Case | None:

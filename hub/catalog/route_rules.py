@@ -7,7 +7,7 @@ from typing import Any
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Path
 from hub.catalog.findings import Findings
-from hub.catalog.shape import lacks
+from hub.catalog.reading import lacks
 from hub.core.message import Disposition
 
 _NOT_SYNC = ("split", "hold", "capacity", "enrich", "priority", "expires", "retry", "order")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hub.catalog.leaves import Formula, Free, Number, Span, Text, Whole, Word, Zone
 from hub.catalog.mappings import REF
 from hub.catalog.names import MESSAGE_NAME, SYSTEM_NAME
-from hub.catalog.shape import Either, Fork, Formula, Free, Key, ListOf, MapOf, Number, Record, Single, Span, Text, Whole, Word, Zone
+from hub.catalog.shape import Either, Fork, Key, ListOf, MapOf, Record, Single
 from hub.core import windows
 from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
 from hub.core.routing import OnFail

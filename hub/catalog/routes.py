@@ -10,9 +10,9 @@ from typing import Any
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings
+from hub.catalog.reading import Reading
 from hub.catalog.route_rules import judge
 from hub.catalog.route_shape import HOW, SHAPE
-from hub.catalog.shape import Reading
 from hub.core import windows
 from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import InDoubtPolicy, Priority, WhenDead

@@ -14,9 +14,11 @@ from hub.catalog.auth import REFERENCE
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Node
 from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.leaves import Flag, Formula, Text, Word
 from hub.catalog.mappings import MappingFile
 from hub.catalog.names import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
-from hub.catalog.shape import Either, Flag, Formula, Key, ListOf, MapOf, Reading, Record, Text, Word, lacks
+from hub.catalog.reading import Reading, lacks
+from hub.catalog.shape import Either, Key, ListOf, MapOf, Record
 from hub.core.contract import Contract
 from hub.core.message import Ref
 from hub.core.system import LIVE, Accept, Emit, Question, Setting, System, Version, VersionState

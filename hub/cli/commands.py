@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from hub import __version__, logs
-from hub.cli import contracts, dead, interfaces, keys, lineage, mapping, messages, new, plans, refused, run, store, workspace
 from hub.cli.output import USAGE, fail
 from hub.settings import BadSetting, read
 
+# Each with its module under hub.cli: only that of the command that is run is loaded. All of them together take seconds of a processor, which
+# whoever runs one command, or starts seven sandboxes, should not wait for.
+_COMMANDS: Mapping[str, str] = {
+    "init": "workspace.init",
+    "check": "workspace.check",
+    "test": "workspace.test",
+    "plan": "plans.plan",
+    "apply": "plans.apply",
+    "rollback": "plans.rollback",
+    "revisions": "plans.revisions_",
+    "up": "run.up",
+    "web": "run.web",
+    "worker": "run.worker",
+    "scheduler": "run.scheduler",
+    "migrate": "run.migrate",
+    "sandbox": "sandbox.sandbox",
+    "store": "store.store",
+    "now": "look.now",
+    "find": "look.find",
+    "object": "look.object_",
+    "send": "messages.send",
+    "trace": "messages.trace",
+    "explain": "messages.explain",
+    "raw": "messages.raw",
+    "dead": "dead.dead",
+    "refused": "refused.refused",
+    "repair": "repair.repair",
+    "key": "keys.key",
+    "user": "people.user_",
+    "audit": "people.audit",
+    "route": "routes.route",
+    "target": "pauses.target",
+    "system": "systems.system",
+    "contracts": "contracts.contracts",
+    "lineage": "lineage.lineage",
+    "openapi": "interfaces.openapi",
+    "asyncapi": "interfaces.asyncapi",
+    "schema": "interfaces.schema",
+    "docs": "interfaces.handbook",
+    "new": "new.new",
+    "map": "mapping.map_",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(".")
+        command: click.Command = getattr(importlib.import_module(f"hub.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="hub")
 @click.option("--workspace", "-w", type=click.Path(path_type=Path), help="Folder with routes.yaml, mappings/ and adapters/ (HUB_WORKSPACE).")
 @click.option("--store", help="Where messages live (HUB_STORE): sqlite:///FILE, postgresql://USER@HOST/NAME or mariadb://USER@HOST/NAME.")
@@ -34,36 +90,3 @@ def main(context: click.Context, workspace: Path | None, store: str | None) -> N
         fail(str(error), USAGE)
     logs.set_up(settings.log_level, settings.log_format)
     context.obj = settings
-
-
-for command in (
-    workspace.init,
-    workspace.check,
-    workspace.test,
-    plans.plan,
-    plans.apply,
-    plans.rollback,
-    plans.revisions_,
-    run.up,
-    run.web,
-    run.worker,
-    run.scheduler,
-    run.sandbox,
-    run.migrate,
-    store.store,
-    messages.send,
-    messages.trace,
-    messages.explain,
-    dead.dead,
-    refused.refused,
-    keys.key,
-    contracts.contracts,
-    lineage.lineage,
-    interfaces.openapi,
-    interfaces.asyncapi,
-    interfaces.schema,
-    interfaces.handbook,
-    new.new,
-    mapping.map_,
-):
-    main.add_command(command)

@@ -17,7 +17,8 @@ from hub.core import json
 from hub.core.compat import compare
 from hub.core.contract import Contract, compile_contract
 from hub.core.effects import Effect
-from hub.core.message import Ref, is_type
+from hub.core.message import Json, Ref, is_type
+from hub.flow import contracts as looked
 from hub.flow.candidates import try_contract
 from hub.flow.retire import QUIET, can_retire, shadow_report, used_json
 from hub.flow.revisions import Revisions
@@ -29,7 +30,68 @@ NOWHERE = "file"  # the system of a contract that lies in no system's folder
 
 @click.group()
 def contracts() -> None:
-    """Contract versions: diff, try, usage, can-retire, lock."""
+    """Contract versions: list, show, diff, try, usage, can-retire, lock."""
+
+
+@contracts.command("list")
+@as_json
+@click.pass_obj
+@told
+def list_(settings: Settings, as_json: bool) -> None:
+    """All messages of the active configuration with their versions, and who used each within 30 days."""
+    with open_serving(settings, writer=False) as store:
+        found = looked.contracts(store, Revisions(store).active())
+    if as_json:
+        say(found)
+        return
+    rows = [
+        (one["version"], one["state"], one["sunset"], one["messages"] if item["side"] == "emits" else _sent(one), _users(one))
+        for item in _dicts(found["items"])
+        for one in _dicts(item["versions"])
+    ]
+    table(f"Since {found['since']} (UTC)", ["version", "state", "ends", "messages", "by"], rows)
+    for one in _dicts(found["old"]):
+        console.print(f"{one['version']} is deprecated, ends on {one['sunset'] or 'no date'}, and is still used by {_users(one)}", markup=False)
+
+
+@contracts.command("show")
+@click.argument("message")
+@as_json
+@click.pass_obj
+@told
+def show(settings: Settings, message: str, as_json: bool) -> None:
+    """One message, such as oms/order.created: its versions, who used which field of them within 30 days, what changes between them, who relies on it."""
+    type_, _ = _message(message)
+    with open_serving(settings, writer=False) as store:
+        found = looked.one_named(store, Revisions(store).active(), type_ or "", folder=settings.workspace)
+    if as_json:
+        say(found)
+        return
+    for one in _dicts(found["versions"]):
+        ends = f", ends on {one['sunset']}" if one["sunset"] else ""
+        console.print(f"{one['version']}: {one['state']}{ends}", style="bold", markup=False)
+        rows = [
+            (field["place"], field["kind"], "yes" if field["required"] else "", "personal" if field["isPersonal"] else "", _users({"callers": field["used"]}))
+            for field in _dicts(one["fields"])
+        ]
+        table("", ["field", "kind", "required", "", "sent by"], rows)
+    for one in _dicts(found["steps"]):
+        console.print(f"{one['from']} → {one['to']}: {one['compatibility']}", markup=False)
+    for kind in ("routes", "mappings"):
+        names = ", ".join(str(one["name"]) for one in _dicts(found[kind]))
+        console.print(f"{kind}: {names or 'none'}", markup=False)
+
+
+def _dicts(value: Json) -> list[dict[str, Json]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _users(one: dict[str, Json]) -> str:
+    return ", ".join(f"{user['name']} ({user['number']})" for user in _dicts(one["callers"]))
+
+
+def _sent(one: dict[str, Json]) -> str:
+    return ", ".join(f"{sent['number']} by {sent['route']} in 24 h" for sent in _dicts(one["delivered"]))
 
 
 @contracts.command()

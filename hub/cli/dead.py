@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
 from hub.core.delivery import Status
 from hub.core.message import Json
+from hub.flow import clusters as causes
 from hub.flow import trace
+from hub.flow.recover import BLOCK
 from hub.main import open_serving
 from hub.settings import Settings
 
@@ -37,6 +41,50 @@ def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
     )
     if rows:
         console.print("Replay: hub dead replay ID … (or --all)", style="dim", markup=False)
+
+
+@dead.command()
+@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), help="Only these; default: all that waits for a person.")
+@as_json
+@click.pass_obj
+@told
+def clusters(settings: Settings, status: str | None, as_json: bool) -> None:
+    """What waits for a person, by its cause, the largest first."""
+    with open_serving(settings, writer=False) as store:
+        while store.name_clusters(BLOCK) >= BLOCK:
+            pass
+        lines: list[Any] = causes.listed(store.clusters(), status=Status(status) if status else None)
+    if as_json:
+        say(lines)
+        return
+    table(
+        "",
+        ["cause", "how many", "state", "trend", "route", "target", "class", "why"],
+        [(one["id"], one["count"], one["status"], one["trend"], one["route"], one["target"], one["reason"], one["text"]) for one in lines if one["id"]],
+    )
+
+
+@dead.command()
+@click.argument("id_", metavar="CAUSE")
+@as_json
+@click.pass_obj
+@told
+def cluster(settings: Settings, id_: str, as_json: bool) -> None:
+    """One cause: how many wait, examples, what changed when it came up, and what would mend it."""
+    with open_serving(settings, writer=False) as store:
+        found: dict[str, Any] | None = causes.found(store, id_, store.clusters())
+    if found is None:
+        fail(f"There is no cause {id_}; see: hub dead clusters", FAULTS)
+    if as_json:
+        say(found)
+        return
+    console.print(
+        f"{found['count']} × {found['route']} → {found['target']}  {found['reason']} {found['field']}\n{found['text']}\n{found['mend']['text']}", markup=False
+    )
+    for sign in found["changed"]:
+        console.print("  " + "  ".join(f"{name} {value}" for name, value in sign.items() if value is not None), style="dim", markup=False)
+    rows = [(one["deliveryId"], one["status"], " ".join(one["keys"].values()), one["changedAt"][:19], one["attempts"]) for one in found["examples"]]
+    table("", ["delivery", "state", "numbers", "since", "attempts"], rows)
 
 
 @dead.command()

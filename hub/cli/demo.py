@@ -1,7 +1,8 @@
 """`hub up --demo`: the hub, every sandbox of the workspace as a process of its own, and orders through them.
 
-Which orders, and what counts as arrived, the workspace says: the one `adapters/<system>/demo.py` gives `place(urls, count)` and
-`report(urls) -> Report`. The hub itself knows no system by name.
+Which orders, what goes wrong meanwhile, and what counts as arrived, the workspace says: the one `adapters/<system>/demo.py` gives
+`place(urls, count)`, `report(urls, placed) -> Report`, how many orders come when the demo opens (`RUSH`), and `disturb(urls, seconds, before)`:
+the faults whose time came since `before`. With `--once` nothing is disturbed. The hub itself knows no system by name.
 """
 
 from __future__ import annotations
@@ -26,17 +27,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hub import logs, main
 from hub.catalog import Catalog
-from hub.cli.keys import make_key
 from hub.cli.output import FAULTS, console, fail, table
 from hub.core.system import System
+from hub.flow import people
+from hub.flow.keys import make_key
 from hub.flow.plan import apply
 from hub.kit.loading import load_module
+from hub.main import serving
 from hub.settings import Settings, read
 from hub.store import Store
 from hub.vault import new_key
 
 PATIENCE_S = 180.0
 TRICKLE_S = 2.0
+OPERATOR = "demo"  # who may sign in to the console of a demo
 
 
 def run(settings: Settings, *, once: bool, orders: int) -> int:
@@ -44,17 +48,20 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
     script = _script(settings.workspace)
     with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
         made = apply(store, settings.workspace)
-        settings, urls = _demo_settings(settings, made)
+        settings, urls = _demo_settings(settings, made, level="warning" if once else "error")
         logs.set_up(settings.log_level, settings.log_format)  # the demo's own lines are for people; what goes well is not logged beside them
         for system in made.systems.values():
             process = _spawn(settings, store, system, urls[system.name])
             stack.callback(_end, process)
+        password = "" if once else _operator(store)
         code: list[int] = []
+        over = threading.Event()
 
         def ready(_: main.Running) -> None:
-            threading.Thread(target=_drive, args=(settings, script, urls, once, orders, code), name="demo", daemon=True).start()
+            threading.Thread(target=_drive, args=(settings, script, urls, once, orders, code, password, over), name="demo", daemon=True).start()
 
-        main.serve(settings, web=True, work=True, ready=ready)
+        serving.serve(settings, web=True, work=True, ready=ready)
+        over.set()  # before the sandboxes end: that they answer no more is no failure then
     return code[0] if code else 0
 
 
@@ -65,12 +72,15 @@ def _script(workspace: Path) -> ModuleType:
     return load_module(found[0])
 
 
-def _demo_settings(settings: Settings, made: Catalog) -> tuple[Settings, dict[str, str]]:
-    """Settings with a port for everyone, secrets for every call, and loopback allowed. Gives the sandboxes' URLs by system."""
+def _demo_settings(settings: Settings, made: Catalog, *, level: str) -> tuple[Settings, dict[str, str]]:
+    """Settings with a port for everyone, secrets for every call, and loopback allowed. Gives the sandboxes' URLs by system.
+
+    `level`: of the log, where none is set; what a demo breaks on purpose is seen in the console, and would push its address off the screen.
+    """
     environment = dict(settings.environment)
     environment["HUB_PORT"] = str(_free(settings.port, settings.host))
     environment["HUB_ALLOW_CIDRS"] = ",".join(filter(None, [environment.get("HUB_ALLOW_CIDRS", ""), "127.0.0.0/8"]))
-    environment.setdefault("HUB_LOG_LEVEL", "warning")
+    environment.setdefault("HUB_LOG_LEVEL", level)
     urls: dict[str, str] = {}
     for system in made.systems.values():
         default = system.settings["url"].default if "url" in system.settings else ""
@@ -116,21 +126,36 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _drive(settings: Settings, script: ModuleType, urls: Mapping[str, str], once: bool, orders: int, code: list[int]) -> None:
-    """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order."""
+def _drive(
+    settings: Settings, script: ModuleType, urls: Mapping[str, str], once: bool, orders: int, code: list[int], password: str, over: threading.Event
+) -> None:
+    """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order. `over`: it is ending already."""
     try:
         _await_health(urls)
         if once:
             code.append(_once(script, urls, orders))
         else:
-            _welcome(settings, urls)
-            while True:
-                script.place(urls, 1)
-                time.sleep(TRICKLE_S)
+            _welcome(settings, urls, password)
+            _live(script, urls)
     except Exception as error:  # noqa: BLE001  it is shown, and the demo ends with a failure
+        if over.is_set():
+            return
         console.print(f"The demo failed: {error!r}", style="red", markup=False)
         code.append(FAULTS)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _live(script: ModuleType, urls: Mapping[str, str]) -> None:
+    """A rush of orders, then one every now and then, and what goes wrong in between; without end."""
+    began, before = time.monotonic(), None
+    count = script.RUSH
+    while True:
+        seconds = time.monotonic() - began
+        script.disturb(urls, seconds, before)
+        before = seconds
+        script.place(urls, count)
+        count = 1
+        time.sleep(TRICKLE_S)
 
 
 def _await_health(urls: Mapping[str, str]) -> None:
@@ -165,11 +190,23 @@ def _once(script: ModuleType, urls: Mapping[str, str], orders: int) -> int:
     return 0 if report.is_good else FAULTS
 
 
-def _welcome(settings: Settings, urls: Mapping[str, str]) -> None:
+def _operator(store: Store) -> str:
+    """An operator for the console, with a new password each time: the one of a run before is of no use any more."""
+    password = secrets.token_urlsafe(12)
+    if store.user(OPERATOR) is None:
+        people.add(store, OPERATOR, password, people.OPERATOR, by="hub up --demo")
+    else:
+        people.change_password(store, OPERATOR, password, by="hub up --demo")
+    return password
+
+
+def _welcome(settings: Settings, urls: Mapping[str, str], password: str) -> None:
     hub = f"http://{settings.host}:{settings.port}"
     table("Running", ["what", "where"], [("hub", hub), *urls.items()])
     console.print(
-        f"An order every {TRICKLE_S:g} s. Loopback is allowed for targets in this demo.\n"
+        f"Console: {hub}/console   user {OPERATOR}, password {password}   (made for this run, shown once)\n"
+        f"A rush of orders, then one every {TRICKLE_S:g} s; for a quarter of a minute a system refuses what it is sent, and others are slow or fail now and then.\n"
+        "What died of it waits in the console under Now: replay it there. Loopback is allowed for targets in this demo.\n"
         f"Try:  hub trace <orderNo>        the whole life of one order\n"
         f"      curl {hub}/ops/v1/conservation\n"
         f"      curl {hub}/metrics\n"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
-from hub.core.message import Json, is_type
-from hub.flow.callers import key_id
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user
+from hub.core.message import Json
+from hub.flow.keys import FORMS, make_key, read_pin
 from hub.main import now, open_serving, open_vault
 from hub.settings import Settings
-from hub.store import KeyRow, Store
-from hub.vault import Vault, new_key, new_master_key
+from hub.store import KeyRow
+from hub.vault import new_master_key
+
+_by = click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
 
 
 @click.group()
@@ -21,46 +20,26 @@ def key() -> None:
     """Callers' keys: create, list, revoke."""
 
 
-def make_key(
-    store: Store, vault: Vault, *, name: str, systems: tuple[str, ...], form: str, days: float | None = None, pins: Mapping[str, int] | None = None
-) -> tuple[str, str, str]:
-    """A new key in the store. Gives its id, the key and the secret; these two are shown once and never again."""
-    made, secret = new_key()
-    hashed = vault.hash_key(made)
-    id_ = key_id(hashed)
-    expires = now() + timedelta(days=days) if days is not None else None
-    store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), now(), expires, pins=pins or {}))
-    return id_, made, secret
-
-
 @key.command()
 @click.argument("name")
 @click.option("--system", "-s", "systems", multiple=True, required=True, help="A system that this key may speak for; may be given several times.")
-@click.option(
-    "--form", type=click.Choice(["default", "legacy", "hmac", "api-key"]), default="default", show_default=True, help="How it signs (docs/partners.md)."
-)
+@click.option("--form", type=click.Choice(FORMS), default="default", show_default=True, help="How it signs (docs/partners.md).")
 @click.option("--days", type=click.FloatRange(min=0.0, min_open=True), help="Days until it ends; without it, it does not.")
 @click.option("--pin", "pins", multiple=True, metavar="MESSAGE=VERSION", help="The version of its posts that do not say one, such as oms/order.created=1.")
+@_by
 @as_json
 @click.pass_obj
 @told
-def create(settings: Settings, name: str, systems: tuple[str, ...], form: str, days: float | None, pins: tuple[str, ...], as_json: bool) -> None:
+def create(settings: Settings, name: str, systems: tuple[str, ...], form: str, days: float | None, pins: tuple[str, ...], by: str, as_json: bool) -> None:
     """Make a key for NAME. The key and its secret are shown once."""
-    pinned = dict(_pin(text) for text in pins)
+    pinned = dict(read_pin(text) for text in pins)
     with open_serving(settings, writer=False) as store:
-        id_, made, secret = make_key(store, open_vault(settings), name=name, systems=systems, form=form, days=days, pins=pinned)
+        made = make_key(store, open_vault(settings), name=name, systems=systems, form=form, by=by, days=days, pins=pinned)
     if as_json:
-        say({"id": id_, "key": made, "secret": secret, "systems": list(systems), "form": form})
+        say({"id": made.id, "key": made.key, "secret": made.secret, "systems": list(systems), "form": form})
         return
-    console.print(f"id      {id_}\nkey     {made}\nsecret  {secret}", markup=False)
+    console.print(f"id      {made.id}\nkey     {made.key}\nsecret  {made.secret}", markup=False)
     console.print("Both are shown only now: the key is kept as a hash, the secret sealed.", style="dim")
-
-
-def _pin(text: str) -> tuple[str, int]:
-    type_, _, version = text.partition("=")
-    if not is_type(type_) or not version.isdecimal() or int(version) < 1:
-        raise ValueError(f"{text!r} is no pin; write a message and a version, such as oms/order.created=1.")
-    return type_, int(version)
 
 
 @key.command("list")
@@ -103,13 +82,14 @@ def _state(row: KeyRow) -> str:
 
 @key.command()
 @click.argument("id_", metavar="ID")
+@_by
 @as_json
 @click.pass_obj
 @told
-def revoke(settings: Settings, id_: str, as_json: bool) -> None:
+def revoke(settings: Settings, id_: str, by: str, as_json: bool) -> None:
     """End a key. Running processes refuse it within two seconds."""
     with open_serving(settings, writer=False) as store:
-        done = store.revoke_key(id_, now())
+        done = store.revoke_key(id_, now(), by=by)
     if not done:
         fail(f"There is no key {id_}; see: hub key list", FAULTS)
     say({"id": id_, "revoked": True}) if as_json else console.print(f"{id_} is revoked.", markup=False)

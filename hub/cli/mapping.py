@@ -1,9 +1,8 @@
-"""Commands for whoever writes mappings: a trial on one message."""
+"""Commands about mappings: what there is, what each carries on of what comes, and a trial on one message."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,29 +13,76 @@ from hub.catalog.mappings import file_name, named
 from hub.cli.named import contract_named
 from hub.cli.output import FAULTS, as_json, console, errors, fail, say, show_findings, table, told
 from hub.core import json
-from hub.core.contract import Contract
-from hub.core.errors import Fault, Finding, GiveUp, Refused, Why
+from hub.core.errors import Fault, Finding, Refused
 from hub.core.mapping import Mapping
 from hub.core.message import Json
+from hub.flow import mappings
 from hub.flow.lineage import of_mapping
-from hub.main import now
+from hub.flow.revisions import Revisions
+from hub.flow.trying import Step, tried
+from hub.main import now, open_serving
 from hub.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One mapping of a way, tried: what its target's contract says of what it made."""
-
-    mapping: Mapping
-    faults: tuple[Fault, ...]
-
-    def as_json(self) -> dict[str, Json]:
-        return {"from": str(self.mapping.source), "to": str(self.mapping.target), "faults": [dict(one.as_json()) for one in self.faults]}
 
 
 @click.group("map")
 def map_() -> None:
-    """Mappings, tried out."""
+    """Mappings: list, show, try."""
+
+
+@map_.command("list")
+@as_json
+@click.pass_obj
+@told
+def list_(settings: Settings, as_json: bool) -> None:
+    """All mappings of the active configuration: which routes use them, and how much of what came within 30 days they carry on."""
+    with open_serving(settings, writer=False) as store:
+        found = mappings.mappings(store, Revisions(store).active())
+    if as_json:
+        say(found)
+        return
+    rows = []
+    for one in _dicts(found["items"]):
+        [coverage] = _dicts([one["coverage"]])
+        users = [*_texts(one["routes"]), *_texts(one["hooks"])]
+        carried = f"{coverage['carried']} of {coverage['came']}" if coverage["came"] is not None else "-"
+        rows.append((one["from"], one["to"], ", ".join(users), carried, f"{coverage['madeFields']} of {coverage['targetFields']}"))
+    table(f"Since {found['since']} (UTC)", ["from", "to", "used by", "came and is carried on", "target fields made"], rows)
+
+
+@map_.command("show")
+@click.argument("mapping")
+@as_json
+@click.pass_obj
+@told
+def show(settings: Settings, mapping: str, as_json: bool) -> None:
+    """One mapping of the active configuration, by its file's name: how each field is made, what is left behind, what is lacking."""
+    name = Path(mapping).name.removesuffix(".yaml")
+    with open_serving(settings, writer=False) as store:
+        made = Revisions(store).active()
+        found = mappings.mapping(store, made, name)
+    if found is None:
+        raise ValueError(f"There is no mapping {mapping}; {did_you_mean(name, mappings.named(made))}")
+    if as_json:
+        say(found)
+        return
+    console.print(f"{found['from']} → {found['to']}", style="bold", markup=False)
+    rows = [
+        (one["field"], one["way"], one["written"], ", ".join(_texts(one["from"])), " and ".join(_texts(one["conditions"]))) for one in _dicts(found["leaves"])
+    ]
+    table("", ["field", "how", "as written", "from", "when"], rows)
+    [coverage] = _dicts([found["coverage"]])
+    for one in _dicts(coverage["left"]):
+        console.print(f"left behind: {one['place']}, in {one['number']} messages since {found['since']}", markup=False)
+    for place in _texts(coverage["lacking"]):
+        console.print(f"nothing makes {place}, which {found['to']} requires", style="yellow", markup=False)
+
+
+def _dicts(value: Json) -> list[dict[str, Json]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Json) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 @map_.command("try")
@@ -55,8 +101,8 @@ def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
     made, findings = catalog.judge(settings.workspace)
     way = _between(made, what[0], what[1], findings) if len(what) == 3 else (_mapping(made, what[0], findings),)
     payload = _message(what[-1])
-    before = _faults(made.contract(way[0].source), payload)
-    result, steps, fault = _tried(made, way, payload)
+    done = tried(made, way, payload, now())
+    result, steps, fault, before = done.result, done.steps, done.fault, done.before
     after = steps[-1].faults if len(steps) == len(way) else ()
     if as_json:
         lineage = of_mapping(made, way[-1].source, way[-1].target)
@@ -78,21 +124,6 @@ def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
             _show_lineage(made, one, is_alone=len(way) == 1)
     if before or fault is not None or any(step.faults for step in steps):
         raise SystemExit(FAULTS)
-
-
-def _tried(made: catalog.Catalog, way: tuple[Mapping, ...], payload: Json) -> tuple[Json, list[Step], Why | None]:
-    """What comes out at the end, each step on the way, and what stopped it. A version on the way that does not fit its contract stops it: so it does a message."""
-    steps: list[Step] = []
-    at = now()
-    for number, mapping in enumerate(way, 1):
-        try:
-            payload = mapping.apply(payload, now=at)
-        except GiveUp as error:
-            return None, steps, error.why
-        steps.append(Step(mapping, tuple(_faults(made.contract(mapping.target), payload))))
-        if steps[-1].faults and number < len(way):
-            return None, steps, None
-    return payload, steps, None
 
 
 def _mapping(made: catalog.Catalog, text: str, findings: list[Finding]) -> Mapping:
@@ -137,7 +168,7 @@ def _message(file: str) -> Json:
         fail(f"{file} is no message: {error.text}", FAULTS)
 
 
-def _show(way: tuple[Mapping, ...], result: Json, before: list[Fault], steps: list[Step]) -> None:
+def _show(way: tuple[Mapping, ...], result: Json, before: tuple[Fault, ...], steps: tuple[Step, ...]) -> None:
     if len(way) > 1:
         console.print(" → ".join([str(way[0].source), *(str(one.target) for one in way)]), style="bold", markup=False, soft_wrap=True)
     if result is not None:
@@ -147,7 +178,7 @@ def _show(way: tuple[Mapping, ...], result: Json, before: list[Fault], steps: li
         _show_faults("the target's contract" if number == len(way) else f"{step.mapping.target}, on the way", step.faults)
 
 
-def _show_faults(whose: str, faults: list[Fault] | tuple[Fault, ...]) -> None:
+def _show_faults(whose: str, faults: tuple[Fault, ...]) -> None:
     for one in faults:
         errors.print(f"{whose}: {one.pointer or '/'} is {one.got}, wanted {one.want}; {one.fix}", style="red", markup=False)
 
@@ -156,7 +187,3 @@ def _show_lineage(made: catalog.Catalog, mapping: Mapping, *, is_alone: bool) ->
     origins = of_mapping(made, mapping.source, mapping.target)
     rows = [(field, ", ".join((*one.paths, *(f"table {name}" for name in one.tables)))) for field, one in origins.items()]
     table("" if is_alone else f"{mapping.source} → {mapping.target}", ["field", "from"], rows)
-
-
-def _faults(contract: Contract | None, value: Json) -> list[Fault]:
-    return contract.check(value) if contract is not None else []

@@ -10,11 +10,12 @@ import click
 from rich.tree import Tree
 
 from hub.catalog import from_files, load
-from hub.cli.output import FAULTS, as_json, console, fail, say, told
+from hub.cli.output import FAULTS, as_json, console, fail, say, told, user
 from hub.core import json
 from hub.core.delivery import Seen
 from hub.core.errors import Refused
 from hub.core.message import Incoming, Json, Receipt, Ref
+from hub.flow import stages
 from hub.flow import trace as tracing
 from hub.flow.accept import lay
 from hub.flow.explain import explain_message
@@ -62,6 +63,22 @@ def _show_refusal(refused: Refused, *, as_json: bool) -> None:
     console.print(f"{int(refused.code)} {refused.text}", style="red", markup=False)
     for fault in refused.faults:
         console.print(f"  {fault.pointer or '/'}: {fault.got}; wanted {fault.want}; {fault.fix}", markup=False)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--why", required=True, help="The reason; on record with who asked.")
+@click.option("--by", default=user, help="Who asks. Default: the user.", show_default=False)
+@click.option("--out", type=click.File("wb"), default="-", help="Into this file; else to standard output.")
+@click.pass_obj
+@told
+def raw(settings: Settings, id_: str, why: str, by: str, out: Any) -> None:
+    """The bytes of message ID as they were signed and stored, with all that is personal."""
+    with open_serving(settings, writer=False) as store:
+        body = stages.download(store, id_, by=by, why=why[:500])
+    if body is None:
+        fail(f"There is no message {id_}.", FAULTS)
+    out.write(body)
 
 
 @click.command()

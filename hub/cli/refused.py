@@ -85,14 +85,15 @@ def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json
 
 @refused.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--why", default="", help="The reason; on record.")
 @BY
 @as_json
 @click.pass_obj
 @told
-def drop(settings: Settings, ids: tuple[str, ...], by: str, as_json: bool) -> None:
-    """Let them go for good. The rows stay, with who did it."""
+def drop(settings: Settings, ids: tuple[str, ...], why: str, by: str, as_json: bool) -> None:
+    """Let them go for good. The rows stay, with who did it; the reason is on record."""
     with open_serving(settings, writer=False) as store:
-        done = acts.drop(store, list(ids), by=by)
+        done = acts.drop(store, list(ids), by=by, why=why[:500])
     _tell(done, acts.GONE, as_json)
 
 

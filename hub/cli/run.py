@@ -1,10 +1,9 @@
-"""Commands that run processes: the hub whole or in parts, a sandbox system, a migration."""
+"""Commands that run processes: the hub whole or in parts, a migration."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 
 import click
 
@@ -14,10 +13,8 @@ from hub.cli.output import as_json, console, say, told
 from hub.cli.watch import Watch
 from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
-from hub.kit.sandbox import SandboxConfig
-from hub.kit.sandbox import run as run_sandbox
-from hub.settings import Settings
-from hub.vault import resolve
+from hub.main import serving
+from hub.settings import Settings, read
 
 
 @click.command()
@@ -35,7 +32,7 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     with main.open_serving(settings, writer=False) as store:
         made = apply(store, known, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
-    main.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
+    serving.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
 
 
 def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
@@ -54,15 +51,18 @@ def _follow(running: main.Running) -> None:
 @told
 def web(settings: Settings) -> None:
     """Take posts, without delivering: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
-    main.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
+    serving.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
 
 
 @click.command()
+@click.option("--lanes", help="Systems that it delivers to, separated by commas (HUB_LANES); without it, to all.")
 @click.pass_obj
 @told
-def worker(settings: Settings) -> None:
+def worker(settings: Settings, lanes: str | None) -> None:
     """Deliver, without taking posts: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
-    main.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
+    if lanes is not None:
+        settings = read({**settings.environment, "HUB_LANES": lanes})
+    serving.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
 
 
 @click.command()
@@ -70,7 +70,7 @@ def worker(settings: Settings) -> None:
 @told
 def scheduler(settings: Settings) -> None:
     """Do what must be done once: rescue, release, expire. Run two or more; one leads, the others take over when it ends."""
-    main.serve(settings, schedule=True, ready=lambda _: _ready(settings, "scheduler"))
+    serving.serve(settings, schedule=True, ready=lambda _: _ready(settings, "scheduler"))
 
 
 def _ready(settings: Settings, role: str) -> None:
@@ -78,41 +78,6 @@ def _ready(settings: Settings, role: str) -> None:
     where = f" on http://{settings.host}:{settings.port}" if role not in ("worker", "scheduler") else ""
     sys.stdout.write(f"{role} is ready{where}\n")
     sys.stdout.flush()
-
-
-@click.command()
-@click.argument("system")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0: any free one; it is printed.")
-@click.option("--hub", "hub_url", default="http://127.0.0.1:8080", show_default=True, help="Where it posts to.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True, help="Folder of its journal.")
-@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="10: each moment takes a tenth of its time.")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.pass_obj
-@told
-def sandbox(settings: Settings, system: str, port: int, hub_url: str, data: Path, speed: float, seed: int) -> None:
-    """Run the sandbox of SYSTEM: a small real neighbour with its own HTTP and durable state.
-
-    It posts under HUB_SANDBOX_KEY and HUB_SANDBOX_SECRET, and proves the hub's calls by the references of the system's auth.outbound.
-    """
-    file = settings.workspace / "adapters" / system / "sandbox.py"
-    known = catalog.system(settings.workspace, system)
-    if known is None or not file.exists():
-        raise click.UsageError(f"{settings.workspace} has no sandbox of {system!r}.")
-    out = known.outbound
-    signs = out.scheme != "none"
-    config = SandboxConfig(
-        name=system,
-        port=port,
-        hub_url=hub_url,
-        data=data,
-        key=settings.environment.get("HUB_SANDBOX_KEY", ""),
-        secret=settings.environment.get("HUB_SANDBOX_SECRET", ""),
-        verify_key=resolve(out.key, settings.environment) if signs else "",
-        verify_secret=resolve(out.secret, settings.environment) if signs else "",
-        seed=seed,
-        speed=speed,
-    )
-    run_sandbox(file, config)
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from hub.cli.output import FAULTS, UNAVAILABLE, as_json, console, fail, say, table, told
+from hub.cli.output import FAULTS, UNAVAILABLE, as_json, console, fail, say, table, told, user
 from hub.core.message import Json
 from hub.flow import keep
 from hub.main import open_serving
@@ -20,6 +20,7 @@ from hub.store import Archive, NotLeading, Store
 from hub.store.parts import AHEAD
 from hub.worker.keeper import NAME, TERM_S
 
+_by = click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
 _before = click.option("--before", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DATE", help="What was accepted and ended before this day (UTC).")
 
 
@@ -31,10 +32,11 @@ def store() -> None:
 @store.command()
 @_before
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@_by
 @as_json
 @click.pass_obj
 @told
-def prune(settings: Settings, before: datetime, dry_run: bool, as_json: bool) -> None:
+def prune(settings: Settings, before: datetime, dry_run: bool, by: str, as_json: bool) -> None:
     """Remove messages whose deliveries have all ended; with HUB_ARCHIVE they are archived first. What waits for a person stays."""
     day = before.replace(tzinfo=UTC)
     with open_serving(settings, writer=False) as opened:
@@ -46,8 +48,11 @@ def prune(settings: Settings, before: datetime, dry_run: bool, as_json: bool) ->
         else:
             archive = Archive(settings.archive) if settings.archive is not None else None
             with _leading(opened) as renew:
+                # Before the first block, and not with the last: what is pruned by a person who then loses the connection is told all the same.
+                opened.note_act(by=by, what="store.pruned", details={"before": f"{day.date()}", "archive": str(settings.archive or "")})
                 done = keep.prune(opened, day, archive=archive, renew=renew, share=0.5)
                 done.forgotten = keep.forget(opened, renew)
+                done.ended = keep.forget_ended(opened, day, renew)
                 done.dropped = opened.drop_parts(day.date())
     _show(done, "would go" if dry_run else "gone", as_json)
 
@@ -70,13 +75,15 @@ def archive(settings: Settings, before: datetime, to: Path, as_json: bool) -> No
 @store.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE...")
 @click.option("--days", type=click.FloatRange(min=0.0, min_open=True), default=30.0, show_default=True, help="For so long they are not pruned again.")
+@_by
 @as_json
 @click.pass_obj
 @told
-def restore(settings: Settings, files: tuple[Path, ...], days: float, as_json: bool) -> None:
+def restore(settings: Settings, files: tuple[Path, ...], days: float, by: str, as_json: bool) -> None:
     """Put messages of archives back: they are found and traced again, and nothing is delivered anew. Twice changes nothing."""
     with open_serving(settings, writer=False) as opened:
         until = opened.now() + timedelta(days=days)
+        opened.note_act(by=by, what="store.restored", details={"files": [path.name for path in files], "until": until.isoformat()})
         done: dict[str, Json] = {}
         for path in files:
             back = keep.restore(opened, path, until=until)
@@ -147,6 +154,7 @@ def _show(done: keep.Kept, word: str, as_json: bool) -> None:
                 "stay": done.stay,
                 "files": [{"file": str(one.path), "messages": one.messages, "sha256": one.sha256} for one in done.files],
                 "namesForgotten": done.forgotten,
+                "endedRows": done.ended,
                 "partsDropped": list(done.dropped),
             }
         )

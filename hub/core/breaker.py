@@ -17,6 +17,8 @@ from hub.core.errors import GiveUp, Reason
 # What says something about the target, not about one message: nothing came through, or it says itself that it cannot now (PROMISES P10).
 TELLING = frozenset({Reason.UNREACHABLE, Reason.NO_ANSWER, Reason.SERVER_ERROR, Reason.THROTTLED})
 LONGEST = timedelta(minutes=10)
+SLOWEST = timedelta(minutes=1)  # a slow start is over by then
+LEAST = 0.01  # of its caps: what a target gets in the moment after its breaker closed
 
 
 class Circuit(StrEnum):
@@ -38,15 +40,25 @@ class BreakerPolicy:
         doubled: int = 2 ** min(max(trips, 1) - 1, 16)
         return min(self.open * doubled, max(LONGEST, self.open))
 
+    def slow_start(self, age: timedelta) -> float:
+        """Which part of its caps a target gets, in (0, 1], so long after its breaker closed: it rises evenly, for as long as `open`, a minute at most."""
+        span = min(self.open, SLOWEST)
+        return min(1.0, max(age / span, LEAST)) if span > timedelta() else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class BreakerState:
-    """One target's breaker as all processes see it. `until`: when an open one may be probed, or a probe counts as lost."""
+    """One target's breaker as all processes see it. `until`: when an open one may be probed, or a probe counts as lost.
+
+    `left` until then, and its `age` in this state, are by the database's clock when it was read: whoever asks need not believe his own.
+    """
 
     lane: str
     state: Circuit = Circuit.CLOSED
     until: datetime | None = None
     trips: int = 0
+    left: timedelta = timedelta()
+    age: timedelta = timedelta()
 
 
 class Window:

@@ -146,10 +146,16 @@ class Claim:
     until: datetime
     bundle: str | None = None  # the name under which it may travel with others
     fresh: str | None = None
+    made_with: str | None = None  # the revision that a repair chose; None: the message's own
 
     @property
     def lane(self) -> str:
         return self.ref.system
+
+    @property
+    def content_revision(self) -> str:
+        """Whose contract and mapping make what is sent: the revision that accepted the message, unless a repair chose another."""
+        return self.made_with or self.message.revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +236,7 @@ class Settled:
     claim: Claim
     outcome: Outcome
     exchange: Exchange
-    revision: str  # of the configuration that made this attempt
+    revision: str  # of the configuration by which this attempt went: endpoint, secret, limits; its content has the claim's
     reply: Laid | None = None
 
 

@@ -94,6 +94,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # older than its route lets it become
     LOOKUP_FAILED = "lookup_failed"  # what its route looks up before it goes was not to be had
     CIRCUIT_OPEN = "circuit_open"  # the target's breaker is open
+    PAUSED = "paused"  # a person stopped its route or target for a while
     DEADLINE = "deadline"  # the caller of a synchronous route no longer waits
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hub.core import wording
 from hub.core.contract import Contract
+from hub.core.json import escape
+from hub.core.places import ELEMENT, names_in
 from hub.core.specimen import resolved
 from hub.core.types import MISSING, Shape, field_of, is_closed, item_of, names_of, of_schema, required_of
 
@@ -20,6 +22,7 @@ class Field:
     """One field, or the elements of an array (`tags[]`), or the values under any other name (`extras.*`).
 
     `values`: the only ones that it may have, as JSON writes them but for quotes. `patterns`: regular expressions, all of which it must meet.
+    `place`: the same as `path` as a pointer, `*` for each element (`/items/*/sku`). `is_personal`: it, or what it is part of, is marked `x-pii`.
     """
 
     path: str
@@ -29,11 +32,20 @@ class Field:
     values: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     about: str = ""
+    place: str = ""
+    is_personal: bool = False
 
 
 def fields(contract: Contract) -> list[Field]:
     """All fields, the required ones first within their object."""
-    return list(_below(of_schema(contract.schema), "", 0, frozenset()))
+    found = _below(of_schema(contract.schema), "", "", 0, frozenset())
+    return [replace(one, is_personal=_is_personal(contract, one.place)) for one in found]
+
+
+def _is_personal(contract: Contract, place: str) -> bool:
+    """Whether it is marked; `*` stands for each element, and for each other name."""
+    names = names_in(place)
+    return contract.is_personal([0 if name == ELEMENT else name for name in names]) or contract.is_personal([*names])
 
 
 def takes_others(contract: Contract) -> bool:
@@ -47,7 +59,7 @@ def beyond(contract: Contract) -> list[str]:
     return [word for word in words if any(word in node for node in _same(contract.schema, contract.schema))]
 
 
-def _below(shape: Shape, under: str, depth: int, above: frozenset[int]) -> Iterator[Field]:
+def _below(shape: Shape, under: str, at: str, depth: int, above: frozenset[int]) -> Iterator[Field]:
     here = frozenset(id(node) for schema in shape.schemas for node in schema.nodes if "properties" in node or "additionalProperties" in node)
     # A schema that contains itself is told once: below it the same would stand again, in as many ways as it has fields.
     if depth > MAX_DEPTH or (here and here <= above):
@@ -56,27 +68,29 @@ def _below(shape: Shape, under: str, depth: int, above: frozenset[int]) -> Itera
     required = required_of(shape)
     for name in sorted(names_of(shape), key=lambda one: (one not in required, one)):
         nodes = [(schema.root, node["properties"][name]) for schema in shape.schemas for node in schema.nodes if name in node.get("properties", {})]
-        yield from _one(f"{under}{name}", field_of(shape, name), nodes, depth, above, is_required=name in required)
+        yield from _one(f"{under}{name}", f"{at}/{escape(name)}", field_of(shape, name), nodes, depth, above, is_required=name in required)
     for schema in shape.schemas:
         for node in schema.nodes:
             if isinstance(node.get("additionalProperties"), dict):
                 rest = node["additionalProperties"]
-                yield from _one(f"{under}*", of_schema(schema.root, rest), [(schema.root, rest)], depth, above, is_required=False)
+                yield from _one(f"{under}*", f"{at}/{ELEMENT}", of_schema(schema.root, rest), [(schema.root, rest)], depth, above, is_required=False)
 
 
-def _one(path: str, shape: Shape, nodes: list[tuple[dict[str, Any], Any]], depth: int, above: frozenset[int], *, is_required: bool) -> Iterator[Field]:
+def _one(
+    path: str, place: str, shape: Shape, nodes: list[tuple[dict[str, Any], Any]], depth: int, above: frozenset[int], *, is_required: bool
+) -> Iterator[Field]:
     kind = " or ".join(sorted((shape.kinds or frozenset({"anything"})) - {MISSING}))
-    yield _described(path, kind, nodes, is_required=is_required)
+    yield replace(_described(path, kind, nodes, is_required=is_required), place=place)
     if shape.may("object"):
-        yield from _below(shape.without("array"), f"{path}.", depth + 1, above)
+        yield from _below(shape.without("array"), f"{path}.", place, depth + 1, above)
     if shape.may("array"):
         element = item_of(shape)
         if element.may("object"):
-            yield from _below(element, f"{path}[].", depth + 1, above)
+            yield from _below(element, f"{path}[].", f"{place}/{ELEMENT}", depth + 1, above)
         else:
             items = [(root, one["items"]) for root, node in nodes for one in _same(root, node) if isinstance(one.get("items"), dict)]
             if items:
-                yield from _one(f"{path}[]", element, items, depth + 1, above, is_required=False)
+                yield from _one(f"{path}[]", f"{place}/{ELEMENT}", element, items, depth + 1, above, is_required=False)
 
 
 def _described(path: str, kind: str, nodes: list[tuple[dict[str, Any], Any]], *, is_required: bool) -> Field:

@@ -104,10 +104,3 @@ def _at(place: str, opened: Opened) -> str:
         return opened.at(read_spot(place)) or ""
     except Refused:
         return ""
-
-
-def settings_of(hook: Hook) -> frozenset[str]:
-    """The settings of its system that its scheme speaks of."""
-    if hook.scheme is None:
-        return frozenset()
-    return hook.scheme.words | ({"secret"} if hook.scheme.needs_secret else frozenset())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from hub.core.json import escape
+from hub.core.json import encode, escape
 from hub.core.message import Json
 from hub.core.places import ELEMENT
 from hub.core.reads import Names, called, paths
 from hub.core.syntax import read
-from hub.core.tree import Call, Literal, Variable, walk
+from hub.core.tree import Call, Filter, Literal, Name, Node, Step, Variable, walk
 
 _NUMBERED = re.compile(r"\.([0-9]{1,6})(?=\.|\[|$)")  # our plain paths have `items.0.sku` too
 
@@ -48,11 +49,49 @@ class Origin:
         }
 
 
+class Way(StrEnum):
+    """How a leaf makes its field."""
+
+    COPY = "copy"  # the value of a place as it is
+    EXPRESSION = "expression"
+    CONSTANT = "constant"
+    LOOKUP = "lookup"  # the row of a table, or what the route's `enrich` found
+    EACH = "each"  # a list, element by element; what is in it has leaves of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One way in which one field is made; a field that depends on a condition has several. `written` as in the file, for people.
+
+    `value`: what it is made of; `decided`: what the conditions above it read. `without`: names that a copy leaves out.
+    """
+
+    field: str
+    way: Way
+    written: str
+    value: Origin
+    decided: Origin = Origin()
+    conditions: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> Origin:
+        return self.decided | self.value
+
+
 def lineage(document: Json) -> dict[str, Origin]:
     """The origin of each target field of a mapping's document (plain values), by pointer, `/items/*/sku`."""
     found: dict[str, Origin] = {}
+    for leaf in leaves(document):
+        found[leaf.field] = found.get(leaf.field, Origin()) | leaf.origin
+    return found
+
+
+def leaves(document: Json) -> list[Leaf]:
+    """All leaves of a mapping's document, in its order."""
+    found: list[Leaf] = []
     if isinstance(document, dict):
-        _leaf(document.get("fields", {}), "", (), Origin(), found)
+        _leaf(document.get("fields", {}), "", (), _Above(), found)
     return found
 
 
@@ -61,39 +100,77 @@ def forwards(origins: Mapping[str, Origin], path: str) -> list[str]:
     return [field for field, origin in origins.items() if any(one == path or one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in origin.paths)]
 
 
-def _leaf(leaf: Json, field: str, base: Names, above: Origin, found: dict[str, Origin]) -> None:
-    """Adds a leaf and what is below it; `base` is the element that expressions are over, `above` what decides whether the leaf is there."""
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """The conditions that decide whether a leaf is there."""
+
+    origin: Origin = Origin()
+    conditions: tuple[str, ...] = ()
+
+
+def _leaf(leaf: Json, field: str, base: Names, above: _Above, found: list[Leaf]) -> None:
+    """Adds a leaf and what is below it; `base` is the element that expressions are over."""
+
+    def add(way: Way, written: str, value: Origin, without: tuple[str, ...] = ()) -> None:
+        found.append(Leaf(field, way, written, value, above.origin, above.conditions, without))
+
     if isinstance(leaf, str):
-        _add(found, field, above | _origin(leaf, base))
+        add(_way(leaf), leaf, _origin(leaf, base))
     elif not isinstance(leaf, dict):
         return
     elif _is(leaf, "each", {"fields", "value"}):
         over = str(leaf["each"])
         places = _paths(over, base)
-        _add(found, field, above | _origin(over, base))
+        add(Way.EACH, over, _origin(over, base))
         _leaf(leaf.get("fields", leaf.get("value")), f"{field}/{ELEMENT}", (*(places[0] if places else base), ELEMENT), above, found)
     elif _is(leaf, "copy", {"except"}, is_alone=True):
-        _add(found, field, above | _origin(str(leaf["copy"]), base))
+        over, without = str(leaf["copy"]), leaf.get("except", [])
+        names = tuple(str(name) for name in without) if isinstance(without, list) else ()
+        add(Way.COPY if _way(over) is Way.COPY else Way.EXPRESSION, over, _origin(over, base), names)
     elif _is(leaf, "table", {"of", "otherwise"}):
         constants = (leaf["otherwise"],) if "otherwise" in leaf else ()
-        _add(found, field, above | _origin(str(leaf["of"]), base) | Origin(tables=(str(leaf["table"]),), constants=constants))
+        add(Way.LOOKUP, f"{leaf['table']}[{leaf['of']}]", _origin(str(leaf["of"]), base) | Origin(tables=(str(leaf["table"]),), constants=constants))
     elif _is(leaf, "const", set(), is_alone=True):
-        _add(found, field, above | Origin(constants=(leaf["const"],)))
+        add(Way.CONSTANT, encode(leaf["const"]).decode(), Origin(constants=(leaf["const"],)))
     elif _is(leaf, "when", {"value", "otherwise"}):
-        decided = above | _origin(str(leaf["when"]), base)
-        for part in ("value", "otherwise"):
-            _leaf(leaf.get(part), field, base, decided, found)
+        test = str(leaf["when"])
+        decided = above.origin | _origin(test, base)
+        _leaf(leaf.get("value"), field, base, _Above(decided, (*above.conditions, test)), found)
+        _leaf(leaf.get("otherwise"), field, base, _Above(decided, (*above.conditions, f"not({test})")), found)
     else:
         for name, child in leaf.items():
             _leaf(child, f"{field}/{escape(str(name))}", base, above, found)
 
 
+def _way(text: str) -> Way:
+    """How an expression makes its value: a place alone copies it."""
+    try:
+        tree = read(_spelled(text))
+    except ValueError:
+        return Way.EXPRESSION
+    if isinstance(tree, Literal):
+        return Way.CONSTANT
+    if isinstance(tree, Call) and isinstance(tree.function, Variable) and tree.function.name == "table":
+        return Way.LOOKUP
+    if not _is_path(tree):
+        return Way.EXPRESSION
+    found = any(isinstance(node, Variable) and node.name not in ("", "$", "source") for node in walk(tree))
+    return Way.LOOKUP if found else Way.COPY
+
+
+def _is_path(node: Node) -> bool:
+    match node:
+        case Name() | Variable():
+            return True
+        case Step(left=left, right=right):
+            return _is_path(left) and _is_path(right)
+        case Filter(base=base, predicate=predicate):
+            return _is_path(base) and (predicate is None or isinstance(predicate, Literal))
+    return False
+
+
 def _is(leaf: dict[str, Json], word: str, partners: set[str], *, is_alone: bool = False) -> bool:
     return word in leaf and leaf.keys() <= {word, *partners} and (is_alone or len(leaf) > 1)
-
-
-def _add(found: dict[str, Origin], field: str, origin: Origin) -> None:
-    found[field] = found.get(field, Origin()) | origin
 
 
 def _spelled(text: str) -> str:

@@ -19,3 +19,8 @@ def places(value: Json, names: Sequence[str], at: tuple[str | int, ...] = ()) ->
             yield from places(one, rest, (*at, index))
     elif isinstance(value, dict) and names[0] in value:
         yield from places(value[names[0]], names[1:], (*at, names[0]))
+
+
+def names_in(place: str) -> list[str]:
+    """The names on the way to a place that is written as a pointer; `/` and nothing are the whole."""
+    return [name.replace("~1", "/").replace("~0", "~") for name in place.split("/")[1:] if name]

@@ -85,6 +85,11 @@ class Scheme:
         return self.alg.startswith("hmac-") or self.alg in ("rsa-sha256", "ed25519") or "secret" in self.words
 
     @property
+    def settings(self) -> frozenset[str]:
+        """The settings of its system that a partner's proof is judged by."""
+        return self.words | ({"secret"} if self.needs_secret else frozenset())
+
+    @property
     def has_body(self) -> bool:
         """Whether the body is part of what is signed: a scheme that leaves it out proves nothing of it."""
         if isinstance(self.over, Sorted):

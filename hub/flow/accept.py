@@ -36,7 +36,7 @@ def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> Laid:
     now = hub.clock()
     payload = json.decode(request.body, hub.limits)
     trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
-    incoming = Incoming(ref, payload, request.body, caller.id, _idempotency_key(request), trace_id)
+    incoming = Incoming(ref, payload, request.body, caller.id, idempotency_key(request), trace_id)
     return lay(hub, incoming, source="http", now=now, seen=_names(request, caller, incoming, timedelta(days=hub.settings.keep_keys)))
 
 
@@ -44,14 +44,14 @@ def prepare_question(hub: Hub, caller: Caller, request: Request, ref: Ref, paylo
     """The same for a question by GET: what its query says is the message. Raises Refused."""
     raw = json.encode(payload)
     trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
-    incoming = Incoming(ref, payload, raw, caller.id, _idempotency_key(request), trace_id)
+    incoming = Incoming(ref, payload, raw, caller.id, idempotency_key(request), trace_id)
     seen = _names(replace(request, body=raw), caller, incoming, timedelta(days=hub.settings.keep_keys))
     return lay(hub, incoming, source="http", now=hub.clock(), seen=seen)
 
 
 def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[Laid | Refused]:
     """The same for many: a JSON array, or NDJSON. One answer per item, in order. Raises Refused for what concerns the whole post."""
-    batch_key = _idempotency_key(request) or caller.request_key or hub.new_id()
+    batch_key = idempotency_key(request) or caller.request_key or hub.new_id()
     # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
     items = [one if isinstance(one, Refused) else Item(ref, *one, f"{batch_key}#{number}") for number, one in enumerate(_items(hub, request))]
     return prepare_items(hub, caller, request, items)
@@ -245,7 +245,7 @@ def _header(request: Request, name: str) -> str | None:
         raise Refused(Code.BAD_REQUEST, f"The {error}. Send it once.") from error
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
     """The Idempotency-Key, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible ASCII characters."""
     try:
         text = request.header("idempotency-key")

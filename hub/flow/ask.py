@@ -23,7 +23,8 @@ from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
 from hub.flow.render import render
 from hub.flow.settling import settle
-from hub.kit.http import Call, Done, Sender
+from hub.kit.call import Call, Done
+from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event
 
@@ -36,6 +37,7 @@ _CODES = {
     Reason.UNREACHABLE: Code.UNAVAILABLE,
     Reason.THROTTLED: Code.UNAVAILABLE,
     Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
+    Reason.PAUSED: Code.UNAVAILABLE,
 }
 _threads = threading.local()
 
@@ -98,7 +100,7 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
         )
         question = json.encode(payload)
         parcel = replace(_parcel(claim, payload, question), tracestate=tracestate)
-        answer, done, call = _send(hub, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began))
+        answer, done, call = _send(hub, route.name, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began))
         if isinstance(answer, Reply):
             data = _answer(hub, laid.message, route, to, answer.body)
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
@@ -114,7 +116,7 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
     raise _refusal(laid.message.id, answer.why)
 
 
-def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None, Call | None]:
+def _send(hub: Hub, route: str, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None, Call | None]:
     lane = parcel.ref.system
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     target = hub.targets(lane)
@@ -122,11 +124,14 @@ def _send(hub: Hub, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None
         return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} that could be asked.")), None, None
     if seconds <= 0:
         return GiveUp(Why(Reason.DEADLINE, "The deadline passed before it was sent.")), None, None
+    if hub.pace.is_paused("route", route) or hub.pace.is_paused("target", lane):
+        return Unknown(Why(Reason.PAUSED, f"{route} is paused for now.")), None, None
     if not hub.pace.enter(lane, policy):
         return Unknown(Why(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may.")), None, None
     try:
         call = target.call(replace(parcel, deadline_s=seconds))
-        [done] = _sender(hub).send([call], 1)
+        with hub.pace.working(lane):
+            [done] = _sender(hub).send([call], 1)
         answer = target.verdict(parcel, done, now=hub.clock())
     finally:
         hub.pace.leave(lane)
@@ -167,7 +172,7 @@ def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
     """Nobody tries again: the caller was told. Only where an unseen outcome must be cleared up, a person is asked to."""
     assert not isinstance(answer, Reply)
     policy = hub.catalogs.active().targets.get(to.ref.system, TargetPolicy())
-    is_unseen = isinstance(answer, Unknown) and answer.why.reason is not Reason.CIRCUIT_OPEN
+    is_unseen = isinstance(answer, Unknown) and answer.why.reason not in (Reason.CIRCUIT_OPEN, Reason.PAUSED)
     return InDoubt(answer.why, InDoubtPolicy.PARK) if is_unseen and policy.in_doubt is InDoubtPolicy.PARK else Ended(answer.why)
 
 

@@ -44,7 +44,7 @@ class Callers:
 
     def __init__(self, store: Store, vault: Vault, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._vault = vault
+        self.vault = vault
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[float, KeyRow | None, str]] = {}
@@ -82,7 +82,7 @@ class Callers:
         check(credentials, [secret], body, now=now)
 
     def _row(self, key: str) -> tuple[KeyRow | None, str]:
-        hashed = self._vault.hash_key(key)
+        hashed = self.vault.hash_key(key)
         id_ = key_id(hashed)
         at = self._monotonic()
         with self._lock:
@@ -91,7 +91,7 @@ class Callers:
             row = self._store.key(id_)
             if row is not None and not hmac.compare_digest(row.key_hash.encode(), hashed.encode()):
                 row = None
-            known = (at + REMEMBERED_S, row, self._vault.open(row.secret_sealed, row.id) if row else "")
+            known = (at + REMEMBERED_S, row, self.vault.open(row.secret_sealed, row.id) if row else "")
             with self._lock:
                 if len(self._rows) > 10_000:  # guesses are remembered too; they must not fill the memory
                     self._rows.clear()

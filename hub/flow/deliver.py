@@ -20,10 +20,12 @@ from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.making import Made, made_of, reply_of, way_of
+from hub.flow.retries import put_off
 from hub.flow.revisions import NoRevision
 from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
 from hub.flow.versions import accepted
-from hub.kit.http import Call, Done, Sender
+from hub.kit.call import Call, Done
+from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
 
@@ -45,17 +47,18 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
     asked = ask_about(hub, lane, sender)
-    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane))
+    width = hub.pace.width(lane, policy)
+    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width)) if width else 0
     if not allowed:
         return 0
-    claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled)
+    claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled, holds=hub.pace.holds)
     hub.pace.give_back(lane, allowed - len(claims), claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
         return asked
     began = time.monotonic()
-    with hub.catalogs.under_way(claim.message.revision for claim in claims):
-        settled = _work_off(hub, lane, claims, sender, concurrency=policy.concurrency)
+    with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
+        settled = _work_off(hub, lane, claims, sender, concurrency=width)
     tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
     return len(claims)
 
@@ -72,8 +75,8 @@ def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, c
     return settled
 
 
-def batch_size(hub: Hub, lane: str) -> int:
-    """How many to claim at once: no more than can be sent, each with its whole timeout, before the lease ends.
+def batch_size(hub: Hub, lane: str, width: int) -> int:
+    """How many to claim at once: no more than can be sent, `width` side by side and each with its whole timeout, before the lease ends.
 
     Where an unseen outcome parks or is asked about (`in_doubt: park`, `probe`), no more than are sent side by side: few are in doubt if we die.
     """
@@ -84,7 +87,13 @@ def batch_size(hub: Hub, lane: str) -> int:
     rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
     if policy.in_doubt is not InDoubtPolicy.RESEND:
         rounds = 1
-    return min(hub.settings.claim_size, policy.concurrency * rounds)
+    return min(hub.settings.claim_size, width * rounds)
+
+
+def has_more(hub: Hub, lane: str, claimed: int) -> bool:
+    """Whether more may be waiting than this round took: more than half of its places are filled where one caller of two has much. Raises StoreBusy."""
+    width = hub.pace.width(lane, hub.catalogs.active().targets.get(lane, TargetPolicy()))
+    return claimed * 2 > batch_size(hub, lane, width) > 0
 
 
 def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
@@ -101,9 +110,9 @@ def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destinat
         way = way_of(active, claim)
         problem = None if way is not None and hub.targets(claim.lane) is not None else _orphaned(claim)
         try:
-            hub.catalogs.pinned(claim.message.revision)
+            hub.catalogs.pinned(claim.content_revision)
         except (NoRevision, BadWorkspace) as error:
-            text = f"The configuration that accepted it cannot be read: {error}"[:500]
+            text = f"The configuration that makes its content cannot be read: {error}"[:500]
             problem = Why(Reason.UNEXPECTED, text, fix="Restore the revision, then replay.")
         if problem is not None or way is None:
             orphans.append(Settled(claim, Hold(problem or _orphaned(claim)), Exchange(), active.revision))
@@ -270,9 +279,10 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
     return answer, None
 
 
-def _settle(hub: Hub, batch: list[Settled]) -> Counter[str]:
+def _settle(hub: Hub, batch: Sequence[Settled]) -> Counter[str]:
     if not batch:
         return Counter()
+    batch, waiting = put_off(hub, batch)
     done = settle(hub, batch)
     lanes = {lane for one in batch if one.reply is not None and one.claim.id in done for lane in {planned.lane for planned in one.reply.deliveries}}
     if lanes:
@@ -293,4 +303,7 @@ def _settle(hub: Hub, batch: list[Settled]) -> Counter[str]:
                 attempt=one.claim.attempt,
                 reason=one.outcome.why.reason.value,
             )
-    return Counter(OUTCOMES[type(one.outcome)] if one.claim.id in done else FENCED for one in batch)
+    settled = Counter(OUTCOMES[type(one.outcome)] if one.claim.id in done else FENCED for one in batch)
+    if waiting:
+        settled["put_off"] = waiting
+    return settled

@@ -16,7 +16,8 @@ from hub.flow.hub import Hub, LaneTarget
 from hub.flow.making import Made, made_of, reply_of, way_of
 from hub.flow.render import found
 from hub.flow.revisions import NoRevision
-from hub.kit.http import Call, Done, Sender
+from hub.kit.call import Call, Done
+from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
 from hub.store import Cleared

@@ -17,7 +17,8 @@ from hub.core.message import Json
 from hub.core.routing import Destination, Enrich, OnFail, Route
 from hub.flow.hub import Hub
 from hub.flow.render import found, source_part
-from hub.kit.http import Done, Sender
+from hub.kit.call import Done
+from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
 from hub.store import Lookup
 
@@ -43,7 +44,7 @@ class Looked:
 
 
 def look_up(hub: Hub, ways: Sequence[tuple[Claim, Destination]], sender: Sender) -> Looked:
-    """All look-ups of these deliveries. Each is as the revision says that accepted the message. Raises StoreBusy: nothing was recorded."""
+    """All look-ups of these deliveries. Each is as the revision says that makes the content. Raises StoreBusy: nothing was recorded."""
     looked = Looked()
     routes = {claim.id: route for claim, _ in ways if (route := pinned_route(hub, claim)) is not None and route.enrich}
     wanted = [(claim, to) for claim, to in ways if claim.id in routes]
@@ -62,8 +63,8 @@ def look_up(hub: Hub, ways: Sequence[tuple[Claim, Destination]], sender: Sender)
 
 
 def pinned_route(hub: Hub, claim: Claim) -> Route | None:
-    """The route as the message's revision has it."""
-    catalog: Catalog = hub.catalogs.pinned(claim.message.revision)
+    """The route as the revision has it that makes the content."""
+    catalog: Catalog = hub.catalogs.pinned(claim.content_revision)
     return next((route for route in catalog.routes if route.name == claim.route), None)
 
 
@@ -76,7 +77,7 @@ def _questions(hub: Hub, wanted: Sequence[tuple[Claim, Destination]], routes: Ma
     questions: list[Question] = []
     for claim, to in wanted:
         message = claim.message
-        catalog = hub.catalogs.pinned(message.revision)
+        catalog = hub.catalogs.pinned(claim.content_revision)
         try:
             payload = source_part(catalog, message.raw, message.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
             for enrich in routes[claim.id].enrich:

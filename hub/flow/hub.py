@@ -9,15 +9,18 @@ from typing import Protocol
 
 from hub.core.adapter import Answer, Parcel, Probe, Source
 from hub.core.json import Limits
+from hub.flow.allowance import Allowance
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
+from hub.flow.kept import Shelf
+from hub.flow.minutes import Minutes
 from hub.flow.noting import Noting
 from hub.flow.pace import Pace
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.flow.spans import Spans
 from hub.flow.usage import Usage
-from hub.kit.http import Call, Done
+from hub.kit.call import Call, Done
 from hub.kit.target import BatchTarget
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
@@ -47,6 +50,7 @@ class Hub:
     bell: Bell
     catalogs: Revisions
     callers: Callers
+    allowance: Allowance
     authorities: Authorities
     counts: Counts
     pace: Pace
@@ -61,5 +65,7 @@ class Hub:
     role: str = ""  # up, web, worker, scheduler: what this process was started as
     spans: Spans | None = None  # None: nothing is traced
     usage: Usage = field(default_factory=Usage)
+    minutes: Minutes = field(default_factory=Minutes)
+    shelf: Shelf = field(default_factory=Shelf)
     noting: Noting = field(default_factory=Noting)
     remembered: Remembered = field(default_factory=Remembered)

@@ -19,18 +19,22 @@ from hub.core.errors import StoreBusy
 from hub.settings import BadSetting, Settings
 from hub.store import BLOCK, Archive, Archived, Gone, Lead, Place, Store
 from hub.store.archive import MOST, Writing, read
+from hub.store.minutes import KEPT as MINUTES_KEPT
 
 Renew = Callable[[], Lead | None]
 
 
 @dataclass(slots=True)
 class Kept:
-    """What a run did, or would do: messages and deliveries gone, as old ones that stay, files written, names forgotten, parts made and dropped."""
+    """What a run did, or would do: messages and deliveries gone, as old ones that stay, files written, names forgotten, refused arrivals and repairs that
+    were ended, parts made and dropped.
+    """
 
     gone: Gone = field(default_factory=Gone)
     stay: int = 0
     files: list[Archived] = field(default_factory=list)
     forgotten: int = 0
+    ended: int = 0
     made: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
 
@@ -174,7 +178,9 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
         before = now - timedelta(days=settings.keep_messages)
         pruned = prune(store, before, archive=archive, renew=renew, share=share)
         kept.gone, kept.stay, kept.files = pruned.gone, pruned.stay, pruned.files
+        kept.ended = forget_ended(store, before, renew)
     kept.forgotten = forget(store, renew)
+    store.prune_minutes(now - MINUTES_KEPT)
     # A day is left, in which something that was accepted at midnight may still end.
     kept.dropped = store.drop_parts(now.astimezone(UTC).date() - timedelta(days=1), held=_must(renew))
     return kept
@@ -189,6 +195,14 @@ def forget(store: Store, renew: Renew | None = None) -> int:
         if after is None:
             return number
         name = after
+
+
+def forget_ended(store: Store, before: datetime, renew: Renew) -> int:
+    """Refused arrivals and repairs that had ended before `before` go; gives how many rows. Raises Stopped, NotLeading, StoreBusy."""
+    number = 0
+    while gone := store.forget_ended(before, held=_must(renew)):
+        number += gone
+    return number
 
 
 def _must(renew: Renew) -> Lead:

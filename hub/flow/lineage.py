@@ -33,12 +33,12 @@ def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str
     row, raw = store.message(message_id), store.body(message_id)
     if row is None or raw is None:
         return None
-    catalog = catalogs.pinned(row.revision)
-    return {"messageId": row.id, "deliveries": [_delivery(store, catalog, row, raw, line, field, source) for line in store.deliveries(message_id)]}
+    return {"messageId": row.id, "deliveries": [_delivery(store, catalogs, row, raw, line, field, source) for line in store.deliveries(message_id)]}
 
 
-def _delivery(store: Store, catalog: Catalog, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
+def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
     told: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
+    catalog = catalogs.pinned(line.made_with or row.revision)
     try:
         ref, _ = upgraded(catalog, row.ref, json.decode(raw), row.received_at)
         given = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)

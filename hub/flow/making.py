@@ -33,9 +33,9 @@ def way_of(catalog: Catalog, claim: Claim) -> Destination | None:
 
 
 def made_of(hub: Hub, claim: Claim, way: Destination, lookups: Mapping[str, Json]) -> Made:
-    """By the pinned revision: what was decided at acceptance is what is sent, however often the files changed since. Raises GiveUp."""
+    """By the pinned revision: what was decided at acceptance, or by a repair, is what is sent, however often the files changed since. Raises GiveUp."""
     message = claim.message
-    catalog = hub.catalogs.pinned(message.revision)
+    catalog = hub.catalogs.pinned(claim.content_revision)
     at, part = message.received_at, claim.part
     payload = render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=part, at=at, limits=hub.limits, lookups=lookups)
     parcel = Parcel(

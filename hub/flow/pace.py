@@ -1,4 +1,4 @@
-"""Pace: how many deliveries of a lane may go now. Breaker, rate and slow start in one place; the worker asks before each claim.
+"""Pace: how many deliveries of a lane may go now. Breaker, caps and slow start in one place; the worker asks before each claim.
 
 A lane that may not go claims nothing: waiting is no attempt, and a backlog does not die of an outage (PROMISES P10).
 """
@@ -8,18 +8,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hub.core.adapter import Answer
 from hub.core.breaker import BreakerState, Circuit, Window, is_failure
+from hub.core.budget import RetryBudget, floor
 from hub.core.errors import StoreBusy
 from hub.core.routing import TargetPolicy
+from hub.flow.parts import Parts
+from hub.flow.rate import Bucket
 from hub.logs import event
 from hub.store import Store
 
 PROBE = timedelta(seconds=60)  # a probe that was not answered for after this is lost, and another worker takes the ticket
-PATIENCE_S = 0.25  # a lane sleeps at most so long for its rate; then it lets the sweep wake it
+PATIENCE_S = 2.0  # a lane sleeps at most so long for its rate; then it lets the sweep wake it
+ASKING_S = 0.25  # the same for a caller who waits
 
 
 @dataclass(slots=True)
@@ -28,69 +33,123 @@ class _Lane:
 
     window: Window | None = None
     policy: TargetPolicy | None = None
-    ramp: int = 0  # after closing: how many may go at once, doubled with each good round; 0 once it is over
     asking: int = 0  # callers that wait for an answer of this target right now
-    tokens: float = 0.0
-    filled_at: float = field(default_factory=time.monotonic)
+    bucket: Bucket = field(default_factory=Bucket)
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    part: float = 1.0  # of the target's places, when they were last asked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A breaker as it was read, or set, at `at` of this process's own clock that never jumps."""
+
+    state: BreakerState
+    at: float = field(default_factory=time.monotonic)
+
+    def age(self) -> timedelta:
+        return self.state.age + timedelta(seconds=time.monotonic() - self.at)
+
+    def is_over(self) -> bool:
+        return timedelta(seconds=time.monotonic() - self.at) >= self.state.left
 
 
 class Pace:
     """One per process. `look` is called by the tick: what other processes did is seen a sweep later, what this one did at once."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep, worker: str = "") -> None:
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._parts = Parts(store, worker)
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
-        self._breakers: dict[str, BreakerState] = {}
-        self._workers = 1
+        self._breakers: dict[str, _Seen] = {}
+        self._pauses: frozenset[tuple[str, str]] = frozenset()
         self._changes = 0
         self._writing = 0  # changes that are being written
 
     def look(self) -> None:
-        """Reads the breakers and how many workers share each rate. Raises StoreBusy."""
+        """Reads the breakers, what is paused, and who else works on which lane. Raises StoreBusy."""
+        self._pauses = frozenset((one.kind, one.name) for one in self._store.pauses())
         with self._lock:
             before, is_steady = self._changes, not self._writing
-        breakers = {one.lane: one for one in self._store.breakers()}
-        workers = max(1, self._store.workers())
+        breakers = {one.lane: _Seen(one) for one in self._store.breakers()}
         with self._lock:
-            self._workers = workers
             # What was read may be older than what this process has done meanwhile: a probe under way would be taken for an open breaker,
             # and its answer for one that says nothing new. The next look sees all of it.
             if is_steady and self._changes == before and not self._writing:
                 self._breakers = breakers
+        self._parts.look()
+
+    def is_paused(self, kind: str, name: str) -> bool:
+        """Whether a person has stopped this route or target, as of the last look."""
+        return (kind, name) in self._pauses
+
+    @property
+    def holds(self) -> bool:
+        """Whether any route is paused, as of the last look."""
+        return any(kind == "route" for kind, _ in self._pauses)
+
+    def close(self) -> None:
+        """Gives its parts to the others. Raises StoreBusy: they lapse by themselves."""
+        self._parts.close()
 
     def breakers(self) -> list[BreakerState]:
         with self._lock:
-            return sorted(self._breakers.values(), key=lambda one: one.lane)
+            return sorted((one.state for one in self._breakers.values()), key=lambda one: one.lane)
 
-    def allows(self, lane: str, policy: TargetPolicy, wanted: int) -> int:
+    def width(self, lane: str, policy: TargetPolicy) -> int:
+        """How many calls this process may have under way at once: its part of the target's `concurrency`, less after an outage; 0: none now.
+
+        Raises StoreBusy.
+        """
+        slots = self._parts.mine(lane, policy)
+        self._known(lane, policy).part = max(1, slots) / policy.concurrency
+        return max(1, int(slots * self._slow_start(lane, policy))) if slots else 0
+
+    def working(self, lane: str) -> AbstractContextManager[None]:
+        """Around what uses `width`: its places stay this process's until it ends."""
+        return self._parts.used(lane)
+
+    def allows(self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S) -> int:
         """How many of `wanted` may be claimed now; 0: none, look again at the next ring. Raises StoreBusy."""
+        if self.is_paused("target", lane):
+            return 0  # the claim would give none either; so it is not asked
         known = self._known(lane, policy)
         open_ = self._gate(lane)
         if open_ == 0:
             return 0
         most = min(wanted, open_) if open_ is not None else wanted
-        if known.ramp:
-            most = min(most, known.ramp)
-        return self._take(known, policy, most)
+        slow = self._slow_start(lane, policy)
+        if slow < 1.0:
+            most = min(most, self.width(lane, policy))
+        if policy.rate is None:
+            return most
+        share = policy.rate.per_second * slow * max(1, self._parts.mine(lane, policy)) / policy.concurrency
+        allowed = known.bucket.take(share, most, patience_s=patience_s, sleep=self._sleep)
+        if not allowed:
+            self.give_back(lane, 0, claimed=0)  # the ticket for a probe, if this was to be one
+        return allowed
 
     def give_back(self, lane: str, unused: int, *, claimed: int) -> None:
         """Places that were allowed and that nothing was there for; the probe's too."""
-        self._lanes[lane].tokens += unused
-        state = self._breakers.get(lane)
-        if not claimed and state is not None and state.state is Circuit.HALF_OPEN:
-            self._change(BreakerState(lane, Circuit.OPEN, self._clock(), state.trips), lambda: self._store.return_probe(lane))
+        self._lanes[lane].bucket.give_back(unused)
+        seen = self._breakers.get(lane)
+        if not claimed:
+            self._parts.rest(lane)
+        if not claimed and seen is not None and seen.state.state is Circuit.HALF_OPEN:
+            self._change(BreakerState(lane, Circuit.OPEN, self._clock(), seen.state.trips), lambda: self._store.return_probe(lane))
 
     def enter(self, lane: str, policy: TargetPolicy) -> bool:
         """One caller more waits for this target; False where it is left alone, or has as much under way as it may. `leave` ends it."""
         known = self._known(lane, policy)
+        # A caller is not made to wait for what another process gives up a moment later: one question at a time may always go.
+        places = max(1, self._parts.mine(lane, policy))
         with self._lock:
-            if known.asking >= policy.concurrency:
+            if known.asking >= places:
                 return False
             known.asking += 1
-        if self.allows(lane, policy, 1):
+        if self.allows(lane, policy, 1, patience_s=ASKING_S):
             return True
         self.leave(lane)
         return False
@@ -105,23 +164,49 @@ class Pace:
         known = self._lanes.get(lane)
         if failed is None or known is None or known.window is None or known.policy is None or known.policy.breaker is None:
             return
-        state = self._breakers.get(lane, BreakerState(lane))
+        state = self._state(lane)
         if state.state is Circuit.CLOSED:
             if known.window.saw(failed=failed):
                 self._trip(lane, known, state)
-            elif not failed and known.ramp:
-                known.ramp = 0 if known.ramp >= known.policy.concurrency else known.ramp * 2
         elif state.state is Circuit.HALF_OPEN:
             if failed:
                 self._trip(lane, known, state)
             else:
-                self._close(lane, known)
+                self._close(lane)
         # Open: an answer to what was under way when it opened. It says nothing new.
+
+    def tried(self, lane: str, number: int) -> None:
+        """Notes that so many deliveries were sent to the target for the first time."""
+        with self._lock:
+            self._lanes.setdefault(lane, _Lane()).retries.tried(time.monotonic(), number)
+
+    def put_off(self, lane: str, after_s: float, latest_s: float) -> float:
+        """How much longer than `after_s` a retry has to wait, in seconds, so that retries stay a small part of what the target is sent; 0: not at all.
+
+        It goes after `latest_s` at the latest. Each process books by what it has tried itself, so that all together keep to the same part.
+        """
+        with self._lock:
+            known = self._lanes.setdefault(lane, _Lane())
+            rate = known.policy.rate if known.policy is not None else None
+            now = time.monotonic()
+            least = floor(rate.per_second if rate is not None else None, known.part)
+            due = now + after_s
+            return known.retries.book(now, due, latest=now + latest_s, floor_per_second=least) - due
 
     def is_open(self, lane: str) -> bool:
         """Whether nothing more may go out, not even of what is claimed."""
-        state = self._breakers.get(lane)
-        return state is not None and state.state is Circuit.OPEN
+        return self._state(lane).state is Circuit.OPEN
+
+    def _state(self, lane: str) -> BreakerState:
+        seen = self._breakers.get(lane)
+        return seen.state if seen is not None else BreakerState(lane)
+
+    def _slow_start(self, lane: str, policy: TargetPolicy) -> float:
+        """Which part of its caps the target gets now. Every process reads it off the moment in which the breaker closed, which they share."""
+        seen = self._breakers.get(lane)
+        if seen is None or policy.breaker is None or seen.state.state is not Circuit.CLOSED:
+            return 1.0
+        return policy.breaker.slow_start(seen.age())
 
     def _known(self, lane: str, policy: TargetPolicy) -> _Lane:
         with self._lock:
@@ -133,34 +218,16 @@ class Pace:
 
     def _gate(self, lane: str) -> int | None:
         """0: nothing goes. 1: the one probe. None: as many as wanted."""
-        known, state = self._lanes[lane], self._breakers.get(lane)
-        if state is None or state.state is Circuit.CLOSED or known.policy is None or known.policy.breaker is None:
+        known, seen = self._lanes[lane], self._breakers.get(lane)
+        if seen is None or seen.state.state is Circuit.CLOSED or known.policy is None or known.policy.breaker is None:
             return None
-        if state.until is not None and state.until > self._clock():
+        if not seen.is_over():
             return 0
         if not self._store.probe_breaker(lane, PROBE):
             return 0
-        self._set(BreakerState(lane, Circuit.HALF_OPEN, self._clock() + PROBE, state.trips))
+        self._set(BreakerState(lane, Circuit.HALF_OPEN, self._clock() + PROBE, seen.state.trips, PROBE))
         event("breaker.probed", "one delivery is tried", lane=lane)
         return 1
-
-    def _take(self, known: _Lane, policy: TargetPolicy, most: int) -> int:
-        if policy.rate is None:
-            return most
-        share = policy.rate.per_second / self._workers
-        now = time.monotonic()
-        # At most one second's worth is saved up: an idle target is not hit by an hour's allowance at once. Slow rates save one call.
-        known.tokens = min(known.tokens + (now - known.filled_at) * share, max(share, 1.0))
-        known.filled_at = now
-        if known.tokens < 1.0:
-            wait = (1.0 - known.tokens) / share
-            if wait > PATIENCE_S:
-                return 0
-            self._sleep(wait)
-            known.tokens, known.filled_at = 1.0, time.monotonic()
-        most = min(most, int(known.tokens))
-        known.tokens -= most
-        return most
 
     def _trip(self, lane: str, known: _Lane, state: BreakerState) -> None:
         assert known.policy is not None
@@ -169,18 +236,18 @@ class Pace:
         trips = state.trips + 1
         span = known.policy.breaker.span(trips)
         known.window.clear()
-        self._change(BreakerState(lane, Circuit.OPEN, self._clock() + span, trips), lambda: self._store.trip_breaker(lane, span))
+        self._change(BreakerState(lane, Circuit.OPEN, self._clock() + span, trips, span), lambda: self._store.trip_breaker(lane, span))
         event("breaker.opened", f"nothing goes for {span.total_seconds():g} s; then one is tried", level="warning", lane=lane, trips=trips)
 
-    def _close(self, lane: str, known: _Lane) -> None:
-        known.ramp = 1  # slow start: a target that has just come back is not met by all that waited
+    def _close(self, lane: str) -> None:
+        # Its age is 0 now, here and in the store: a target that has just come back is not met by all that waited.
         self._change(BreakerState(lane), lambda: self._store.close_breaker(lane))
         event("breaker.closed", "the target answers again", lane=lane)
 
     def _set(self, state: BreakerState) -> None:
         with self._lock:
             self._changes += 1
-            self._breakers = {**self._breakers, state.lane: state}
+            self._breakers = {**self._breakers, state.lane: _Seen(state)}
 
     def _change(self, state: BreakerState, write: Callable[[], bool]) -> None:
         """From the first word to the end of the write, whatever is read of the store may be older than this."""

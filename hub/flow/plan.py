@@ -56,17 +56,32 @@ class Plan:
         }
 
 
-def plan(store: Store, folder: Path, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
+def plan(store: Store, folder: Path | Read, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
     """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or the last so many.
 
     A workspace that cannot be read is told by its findings alone. `step` is called after each message.
     """
     new, findings = judge(folder)
+    return _compared(store, new, findings, since=since, most=most, step=step)
+
+
+def plan_back(store: Store, hash_: str, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
+    """The same for a configuration that the store keeps: what going back to it would change. Raises KeyError: it is not kept; BadWorkspace."""
+    files = store.revision(hash_)
+    if files is None:
+        raise KeyError(hash_)
+    return _compared(store, from_files(files), None, since=since, most=most, step=step)
+
+
+def _compared(store: Store, new: Catalog, found: Sequence[Finding] | None, *, since: datetime | None, most: int | None, step: Callable[[], None]) -> Plan:
+    """`found`: what the check says of it; None: it was proven when it was applied, and what was published since then is none of its business."""
+    findings = list(found or ())
     active = store.active()
     files = store.revision(active) if active is not None else None
     if files is None:
         return Plan(new.revision, active, (), tuple(findings), (), Report())
-    findings = sorted([*findings, *lock.withdrawn(published(store), new.files)])
+    if found is not None:
+        findings = sorted([*findings, *lock.withdrawn(published(store), new.files)])
     old = from_files(files)
     changes = difference(old, new)
     readable = not any(finding.level == "error" and not _is_of_a_proof(finding) for finding in findings)
@@ -79,7 +94,7 @@ def _is_of_a_proof(finding: Finding) -> bool:
     return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E406", "E603", "E604"}
 
 
-def apply(store: Store, workspace: Path | Read, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
+def apply(store: Store, workspace: Path | Read, *, by: str = "", why: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
     """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction. What was published before stays so.
 
     `workspace`: its folder, or what was read of it already. `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written
@@ -98,12 +113,22 @@ def apply(store: Store, workspace: Path | Read, *, by: str = "", despite: Sequen
             raise BadWorkspace(refusing or errors)  # what cannot be read cannot be accepted either
         store.save_revision(catalog.revision, dict(catalog.files))
         try:
-            store.activate(catalog.revision, by=by, despite=despite, onto=onto or active)
+            store.activate(catalog.revision, by=by, why=why, despite=despite, onto=onto or active)
         except Outdated:
             if onto is not None:
                 raise
             continue  # somebody else was quicker: what they published counts too
         return catalog
+
+
+def keep(store: Store, workspace: Path) -> Catalog:
+    """Checks the workspace whole and keeps it by its content hash, without making it active: a candidate. Raises BadWorkspace; nothing is kept then."""
+    catalog, findings = judge(workspace)
+    errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
+    if errors:
+        raise BadWorkspace(errors)
+    store.save_revision(catalog.revision, dict(catalog.files))
+    return catalog
 
 
 def published(store: Store) -> dict[str, str]:
@@ -122,6 +147,8 @@ def published(store: Store) -> dict[str, str]:
 
 
 def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[Waiting]:
+    if not changes:
+        return []  # nothing is touched: what waits need not be counted, which takes long where it is much
     touched = Touched.by(changes)
     ways = orphans(new.routes)
     found = []

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from hub.flow.hub import Hub
+from hub.flow.repair import advance
 from hub.logs import event
+
+BLOCK, BLOCKS = 500, 20  # deliveries that are named in one transaction, and in one round: what is beyond that waits for the next
 
 
 def rescue(hub: Hub) -> None:
-    """Ends leases that have run out and what has expired, releases what was held until now, forgets windows that are over.
+    """Ends leases that have run out and what has expired, releases what was held until now, puts off what waits behind dead letters, forgets
+    windows that are over, names the cause of what waits for a person, moves repairs on.
 
     If we die in the midst, the next one does the rest: each is one guarded change. One process leads in this; any may do it where none does.
     """
@@ -23,7 +27,13 @@ def rescue(hub: Hub) -> None:
         event("deliveries.expired", f"{lapsed} were not delivered before they expired", level="warning", count=lapsed)
         hub.counts.add("cancelled", "expired", by=lapsed)
     hub.store.release()
+    hub.store.free_paused()
+    hub.store.step_aside(hub.store.due_lanes())
+    for _ in range(BLOCKS):
+        if hub.store.name_clusters(BLOCK) < BLOCK:
+            break
     hub.store.prune_windows()
+    advance(hub)
 
 
 def look(hub: Hub, ring: Callable[[Iterable[str]], None]) -> set[str]:

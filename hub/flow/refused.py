@@ -52,9 +52,9 @@ def queue_of(hub: Hub, source: str) -> Queue | None:
     return found.queues.get(name) if found is not None else None
 
 
-def drop(store: Store, ids: Sequence[str], *, by: str) -> dict[str, str]:
-    """Lets them go; the rows stay, with who did it. Per id: `dropped`, or why not."""
-    ended = store.end_refused(ids, state=DROPPED, by=by)
+def drop(store: Store, ids: Sequence[str], *, by: str, why: str = "") -> dict[str, str]:
+    """Lets them go; the rows stay, with who did it, and the reason is on record. Per id: `dropped`, or why not."""
+    ended = store.end_refused(ids, state=DROPPED, by=by, why=why)
     done = {id_: GONE if is_ended else "There is no such refused arrival." for id_, is_ended in ended.items()}
     others = [id_ for id_, is_ended in ended.items() if not is_ended]
     for start in range(0, len(others), CHUNK):

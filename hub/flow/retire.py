@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ class Retirement:
     routes: tuple[str, ...]  # that take no other live version
     mappings: tuple[str, ...]  # that read it
     open: int  # deliveries that still wait; they keep the revision that accepted them, and are delivered all the same
+    because: tuple[Mapping[str, Json], ...] = ()  # the reasons for programs and other languages: kind is used, pinned or only
 
     @property
     def may(self) -> bool:
@@ -34,6 +36,7 @@ class Retirement:
             "version": str(self.ref),
             "canRetire": self.may,
             "reasons": list(self.reasons),
+            "because": [dict(one) for one in self.because],
             "used": [used_json(one) for one in self.used],
             "routes": list(self.routes),
             "mappings": list(self.mappings),
@@ -61,12 +64,16 @@ def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = Q
     others = [number for number in emit.live if number != ref.version]
     routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not others)
     mappings = tuple(f"{source} -> {target}" for source, target in sorted(catalog.mappings) if source == ref)
+    because: list[dict[str, Json]] = [{"kind": "used", **used_json(one)} for one in recent]
     reasons = [f"{one.caller} sent {one.number}, the last on {one.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}" for one in recent]
     keys = store.keys()
-    reasons += [f"the key {key.id} ({key.name}) is pinned to it" for key in keys if key.pins.get(ref.type) == ref.version and key.revoked_at is None]
+    pinned = [key for key in keys if key.pins.get(ref.type) == ref.version and key.revoked_at is None]
+    reasons += [f"the key {key.id} ({key.name}) is pinned to it" for key in pinned]
+    because += [{"kind": "pinned", "key": key.id, "name": key.name} for key in pinned]
     if routes:
         reasons.append(f"it is the only live version, and {', '.join(routes)} would get nothing any more")
-    return Retirement(ref, tuple(reasons), used, routes, mappings, store.count_open(ref))
+        because.append({"kind": "only", "routes": list(routes)})
+    return Retirement(ref, tuple(reasons), used, routes, mappings, store.count_open(ref), tuple(because))
 
 
 def shadow_report(used: list[Used]) -> dict[str, Json]:

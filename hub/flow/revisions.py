@@ -22,8 +22,11 @@ class NoRevision(HubError):
     """No configuration is active in this store yet: run `hub apply` (or `hub up`) in the workspace first."""
 
 
-def roll_back(store: Store, to: str | None, *, by: str = "") -> Catalog:
-    """Makes an older configuration active again: the one whose hash begins with `to`, or the one before the active one. Raises NoRevision."""
+def roll_back(store: Store, to: str | None, *, by: str = "", why: str = "", onto: str | None = None) -> Catalog:
+    """Makes an older configuration active again: the one whose hash begins with `to`, or the one before the active one.
+
+    `onto`: the hash of the active one that this was decided on. Raises NoRevision, BadWorkspace, and Outdated where another one is active.
+    """
     history = store.activations(1_000)
     active = store.active()
     if to is None:
@@ -37,7 +40,7 @@ def roll_back(store: Store, to: str | None, *, by: str = "") -> Catalog:
     if files is None:
         raise NoRevision(f"The store does not have the configuration {hash_[:12]}.")
     catalog = from_files(files)  # one that this hub cannot read any more is refused here, not in every process
-    store.activate(hash_, by=by, onto=active)
+    store.activate(hash_, by=by, why=why, onto=onto or active)
     return catalog
 
 

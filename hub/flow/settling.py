@@ -34,6 +34,8 @@ def settle(hub: Hub, batch: Sequence[Settled]) -> set[str]:
         claim = one.claim
         is_done = claim.id in done
         hub.counts.add("attempts", claim.lane, claim.route, OUTCOMES[type(one.outcome)] if is_done else FENCED)
+        if is_done:
+            hub.minutes.settled(one, now)
         if is_done and isinstance(one.outcome, Delivered):
             hub.counts.time("delivery", max(0.0, (now - claim.message.received_at).total_seconds() * 1000), claim.lane)
         if hub.spans is not None:

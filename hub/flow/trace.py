@@ -1,20 +1,11 @@
-"""Trace: the life of one order across all systems, and one message with its bodies at each stage. Reads only; steps are computed again."""
+"""Trace: the life of one order across all systems, message by message. Reads only."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from hub.catalog import Catalog
-from hub.core import json
 from hub.core.delivery import RANKS
-from hub.core.errors import BadWorkspace, GiveUp, Refused
-from hub.core.hook import HOOK
-from hub.core.json import LIMITS
 from hub.core.message import Json
-from hub.core.queue import QUEUE
-from hub.flow.render import found, render
-from hub.flow.revisions import NoRevision, Revisions
 from hub.store import AttemptRow, DeliveryRow, MessageRow, Store
 
 
@@ -74,6 +65,7 @@ def delivery_json(row: DeliveryRow, attempts: list[AttemptRow], began: datetime 
         **({"afterMs": _ms(row.changed_at, began)} if began is not None else {}),
         "why": dict(row.why.as_json()) if row.why is not None else None,
         "changedBy": row.changed_by,
+        "madeWith": row.made_with,
         "attempts": [_attempt_json(one) for one in attempts],
     }
 
@@ -91,59 +83,8 @@ def _attempt_json(row: AttemptRow) -> dict[str, Json]:
         "url": row.url,
         "worker": row.worker,
         "revision": row.revision,
+        "madeWith": row.made_with,
     }
-
-
-def stages(store: Store, catalogs: Revisions, message_id: str) -> dict[str, Json] | None:
-    """One message's bodies at each stage: raw as stored, decoded, and per delivery as mapped (by the pinned revision) and as answered."""
-    row = store.message(message_id)
-    raw = store.body(message_id)
-    if row is None or raw is None:
-        return None
-    return {
-        "messageId": row.id,
-        "raw": raw.decode("utf-8", "replace"),
-        "decoded": _decoded(raw),
-        "origin": _origin(store, row),
-        "deliveries": [_stage(store, catalogs, row, raw, line) for line in store.deliveries(message_id)],
-    }
-
-
-def _origin(store: Store, row: MessageRow) -> Json:
-    """The foreign request that the message was made of, if it is not its own original."""
-    found = store.origin(row.trace_id) if row.source in (HOOK, QUEUE) else None
-    if found is None:
-        return None
-    return {
-        "source": found.source,
-        "receivedAt": found.received_at.isoformat(),
-        "method": found.method,
-        "query": found.query,
-        "contentType": found.content_type,
-        "raw": found.raw.decode("utf-8", "replace"),
-    }
-
-
-def _stage(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line: DeliveryRow) -> Json:
-    mapped: Json = None
-    fault: Json = None
-    try:
-        catalog: Catalog = catalogs.pinned(row.revision)
-        seen = found(store.lookups(row.id), line.route, line.part)
-        mapped = render(catalog, raw, row.ref, line.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS, lookups=seen)
-    except GiveUp as error:
-        fault = dict[str, Any](error.why.as_json())
-    except (NoRevision, BadWorkspace) as error:
-        fault = str(error)
-    replies: list[Json] = [{"number": one.number, "status": one.http_status, "body": one.reply.decode("utf-8", "replace")} for one in store.attempts(line.id)]
-    return {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value, "mapped": mapped, "fault": fault, "replies": replies}
-
-
-def _decoded(raw: bytes) -> Json:
-    try:
-        return json.decode(raw)
-    except Refused:
-        return None
 
 
 def _ms(at: datetime, began: datetime | None) -> int:

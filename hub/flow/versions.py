@@ -63,6 +63,7 @@ def accepted(hub: Hub, laid: Laid) -> None:
 
     Called on the event loop. A small message is counted there and then; a large one, or one that shadows look at, by a thread of its own.
     """
+    hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
     emit = hub.catalogs.active().emit(laid.message.ref.type)
     shadows = emit.shadows if emit is not None else []
     if shadows or len(laid.message.raw) > SMALL:

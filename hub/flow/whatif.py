@@ -186,7 +186,8 @@ def _differences(old: Catalog, new: Catalog, one: Made, other: Made) -> Iterator
         route, target, _ = key
         if key in one.payloads and key in other.payloads:
             for pointer, was, is_ in _fields(one.payloads[key], other.payloads[key]):
-                yield Kind("field", route, target, _any_element(pointer)), *_masked(old, new, target, pointer, was, is_)
+                ref = Ref.parse(target)
+                yield Kind("field", route, target, _any_element(pointer)), masked((old, new), ref, pointer, was), masked((old, new), ref, pointer, is_)
         elif key in other.faults and key in one.payloads:
             yield Kind("fault_gained", route, target), "made", other.faults[key]
         elif key in one.faults and key in other.payloads:
@@ -211,9 +212,10 @@ def _any_element(at: tuple[str | int, ...]) -> str:
     return "".join("/*" if isinstance(step, int) else f"/{json.escape(step)}" for step in at)
 
 
-def _masked(old: Catalog, new: Catalog, target: str, at: tuple[str | int, ...], was: Json, is_: Json) -> tuple[Json, Json]:
-    for catalog in (old, new):  # either says what is personal: a change that drops the mark shows no more than before
-        contract = catalog.contract(Ref.parse(target))
-        if contract is not None:
-            was, is_ = (one if one == _NOTHING else contract.masked(one, at) for one in (was, is_))
-    return was, is_
+def masked(by: Iterable[Catalog], ref: Ref, at: tuple[str | int, ...], value: Json) -> Json:
+    """A value at a place of `ref` as people may see it. Any of the configurations says what is personal: a change that drops the mark shows no more."""
+    for catalog in by:
+        contract = catalog.contract(ref)
+        if contract is not None and value != _NOTHING:
+            value = contract.masked(value, at)
+    return value

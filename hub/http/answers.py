@@ -9,22 +9,9 @@ import marshmallow as ma
 
 from hub.core.delivery import Priority, Status
 from hub.core.message import Disposition
-
-
-def _text(**named: Any) -> ma.fields.String:
-    return ma.fields.String(required=True, **named)
-
-
-def _number(**named: Any) -> ma.fields.Integer:
-    return ma.fields.Integer(required=True, strict=True, **named)
-
-
-def _time(*, allow_none: bool = False) -> ma.fields.AwareDateTime:
-    return ma.fields.AwareDateTime(required=True, format="iso", allow_none=allow_none)
-
-
-def _anything() -> ma.fields.Raw:
-    return ma.fields.Raw(required=True, allow_none=True)
+from hub.http.shapes import number as _number
+from hub.http.shapes import text as _text
+from hub.http.shapes import time as _time
 
 
 class Why(ma.Schema):
@@ -46,6 +33,7 @@ class Attempt(ma.Schema):
     url = _text()
     worker = _text()
     revision = _text()
+    madeWith = _text(allow_none=True)
 
 
 class Delivery(ma.Schema):
@@ -65,6 +53,7 @@ class Delivery(ma.Schema):
     afterMs = ma.fields.Integer()
     why = ma.fields.Nested(Why, required=True, allow_none=True)
     changedBy = _text(allow_none=True)
+    madeWith = _text(allow_none=True)
     attempts = ma.fields.List(ma.fields.Nested(Attempt), required=True)
 
 
@@ -94,29 +83,6 @@ class Messages(ma.Schema):
 class Deliveries(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(Delivery), required=True)
     next = ma.fields.UUID(required=True, allow_none=True)
-
-
-class Reply(ma.Schema):
-    number = _number()
-    status = _number(allow_none=True)
-    body = _text()
-
-
-class Stage(ma.Schema):
-    deliveryId = ma.fields.UUID(required=True)
-    target = _text()
-    status = ma.fields.Enum(Status, by_value=True, required=True)
-    mapped = _anything()
-    fault = _anything()
-    replies = ma.fields.List(ma.fields.Nested(Reply), required=True)
-
-
-class Stages(ma.Schema):
-    messageId = ma.fields.UUID(required=True)
-    raw = _text()
-    decoded = _anything()
-    origin = _anything()
-    deliveries = ma.fields.List(ma.fields.Nested(Stage), required=True)
 
 
 class Key(ma.Schema):
@@ -169,27 +135,6 @@ class Books(ma.Schema):
     unaccounted = _number(metadata={"description": "Must be 0."})
 
 
-class Version(ma.Schema):
-    version = _number()
-    state = _text()
-    since = _text(allow_none=True)
-    sunset = _text(allow_none=True)
-
-
-class Interface(ma.Schema):
-    type = _text()
-    about = _text()
-    versions = ma.fields.List(ma.fields.Nested(Version), required=True)
-
-
-class System(ma.Schema):
-    name = _text()
-    title = _text()
-    owner = _text()
-    emits = ma.fields.List(ma.fields.Nested(Interface), required=True)
-    accepts = ma.fields.List(ma.fields.Nested(Interface), required=True)
-
-
 class Refusal(ma.Schema):
     revision = _text()
     reason = _text()
@@ -201,25 +146,6 @@ class Revision(ma.Schema):
     refused = ma.fields.Nested(
         Refusal, required=True, allow_none=True, metadata={"description": "Why this process cannot load the active one, and keeps the one before; else null."}
     )
-
-
-class Systems(ma.Schema):
-    revision = _text()
-    items = ma.fields.List(ma.fields.Nested(System), required=True)
-
-
-class Route(ma.Schema):
-    name = _text()
-    about = _text()
-    owner = _text()
-    source = _text()
-    when = _text(allow_none=True)
-    targets = ma.fields.List(_text(), required=True)
-
-
-class Routes(ma.Schema):
-    revision = _text()
-    items = ma.fields.List(ma.fields.Nested(Route), required=True)
 
 
 class UsedBy(ma.Schema):
@@ -239,6 +165,7 @@ class Retirement(ma.Schema):
     version = _text()
     canRetire = ma.fields.Boolean(required=True)
     reasons = ma.fields.List(_text(), required=True)
+    because = ma.fields.List(ma.fields.Dict(), required=True)
     used = ma.fields.List(ma.fields.Nested(UsedBy), required=True)
     routes = ma.fields.List(_text(), required=True)
     mappings = ma.fields.List(_text(), required=True)

@@ -23,8 +23,8 @@ from hub.http.views import respond
 COMMIT_S = 10.0
 
 
-def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask:
-    """The app. `ticked_at`: when this process's worker loop last swept (monotonic seconds); None where it has none."""
+def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None, pages: Callable[[Flask, Hub], None] | None = None) -> Flask:
+    """The app. `ticked_at`: when this process's worker loop last swept (monotonic seconds); None where it has none. `pages` adds the console."""
     app = Flask("crossdock", static_folder=None)
     app.config.update(
         API_TITLE="Crossdock operations",
@@ -53,6 +53,8 @@ def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None) -> Flask
     def measured() -> Response:
         return Response(exposition.text(), content_type=metrics.CONTENT_TYPE)
 
+    if pages is not None:
+        pages(app, hub)
     return app
 
 
@@ -67,7 +69,7 @@ def _hold_to_rules(app: Flask, hub: Hub) -> None:
         if known is None:
             ingress.check_line(g.incoming)
         if request.path.startswith("/ops/") or request.path == "/metrics":
-            auth.admit(g.incoming, hub.settings.ops_token)
+            g.session = auth.enter(hub, g.incoming)
             if request.method not in ("GET", "HEAD"):
                 bodies.check_type(g.incoming)
         if known is None:

@@ -1,18 +1,85 @@
-"""Who may ask as an operator: this machine itself, or whoever has the token. Partners are proven by flow.callers."""
+"""Who may ask as an operator: this machine itself, whoever has the token, or somebody who is signed in. Partners are proven by flow.callers."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
 import re
+from http.cookies import CookieError, SimpleCookie
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
+from hub.flow import people
+from hub.flow.hub import Hub
 from hub.http.bodies import values
+from hub.logs import event
+from hub.store import Session
 
 # What a proxy adds. A request that came through one is not this machine's own, whatever the socket says.
 _FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 _LOCAL_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+
+COOKIE = "crossdock_session"
+SAFE = ("GET", "HEAD")
+NOT_YOURS = "Your account may not do this; an operator may."
+NO_CSRF = "The call does not show the token of your present sign-in (X-CSRF-Token); nothing was changed."
+
+
+def enter(hub: Hub, request: Request) -> Session | None:
+    """Lets an operator's call through, and gives who is signed in; None for this machine itself and for the token, who say who they are.
+
+    Who is signed in is held to their role, on this machine too: a viewer reads, and an operator's change shows the token of the sign-in,
+    which a page of another origin cannot know. Raises Refused: 401, 403, 404.
+    """
+    found = session(hub, request)
+    if found is None:
+        admit(request, hub.settings.ops_token)
+        return None
+    if request.method not in SAFE:
+        check_origin(request)
+        check_csrf(hub, request, "", NO_CSRF)
+        if found.role != people.OPERATOR:
+            event("request.denied", "a viewer asked for a change", level="warning", user=found.name, path=request.path)
+            raise Refused(Code.FORBIDDEN, NOT_YOURS)
+    return found
+
+
+def cookie_name(hub: Hub) -> str:
+    """Behind https the name itself demands Secure, this host, and the whole path: no other host of the domain can set it."""
+    return f"__Host-{COOKIE}" if hub.settings.public_url.startswith("https://") else COOKIE
+
+
+def session_token(hub: Hub, request: Request) -> str:
+    """The token that the browser shows; empty where it shows none, or two."""
+    given = [part for value in values(request, "cookie") for part in value.split(";") if part.strip().startswith(cookie_name(hub) + "=")]
+    if len(given) != 1:
+        return ""
+    try:
+        return SimpleCookie(given[0].strip())[cookie_name(hub)].value
+    except (CookieError, KeyError):
+        return ""
+
+
+def session(hub: Hub, request: Request) -> Session | None:
+    """Who is signed in. Read each time: what is taken away is gone at once. Raises StoreBusy."""
+    token = session_token(hub, request)
+    return people.signed_in(hub.store, token) if token else None
+
+
+def check_csrf(hub: Hub, request: Request, field: str, text: str) -> None:
+    """Raises Refused (403) where neither the header nor the form's field shows the token of this sign-in."""
+    given = values(request, "x-csrf-token")
+    shown = given[0] if len(given) == 1 else field
+    if not people.is_csrf(session_token(hub, request), shown):
+        raise Refused(Code.FORBIDDEN, text)
+
+
+def check_origin(request: Request) -> None:
+    """Raises Refused (403) for a change that a page of another origin asked for. Browsers say which; others need not."""
+    hosts = values(request, "host")
+    for origin in values(request, "origin"):
+        if origin.partition("://")[2] not in hosts:
+            raise Refused(Code.FORBIDDEN, "A page of another origin asked for this; nothing was changed.")
 
 
 def admit(request: Request, token: str) -> None:
@@ -35,12 +102,17 @@ def _has(request: Request, token: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(shown.encode(), token.encode())
 
 
-def _is_local(request: Request) -> bool:
+def is_loopback(request: Request) -> bool:
+    """Whether it came from this machine, and no proxy lies between."""
     try:
         address = ipaddress.ip_address(request.peer)
     except ValueError:
         return False
-    if not address.is_loopback or any(name in _FORWARDED for name, _ in request.headers):
+    return address.is_loopback and not any(name in _FORWARDED for name, _ in request.headers)
+
+
+def _is_local(request: Request) -> bool:
+    if not is_loopback(request):
         return False
     origins = [value.partition("://")[2] for value in values(request, "origin")]
     return all(_LOCAL_HOST.fullmatch(host) for host in [*values(request, "host"), *origins])

@@ -51,6 +51,8 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
         raise event
     system, name, version = _meant(event)
     caller = inbound.authorise(hub, request, system)
+    hub.allowance.ask(caller.id)
+    hub.allowance.spend(caller.id, 1)
     ref = versions.chosen(hub, caller, system, name, version)
     laid = accept.prepare_items(hub, caller, request, [_item(hub, ref, event)], in_batch=False)
     return Post(system, name, version, is_batch=False), Prepared(ref, _only(laid))
@@ -83,6 +85,8 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
         except Refused as refused:
             items.append(refused)
     caller = next(iter(callers.values()), None) or inbound.whoever(hub, request)
+    hub.allowance.ask(caller.id)
+    hub.allowance.spend(caller.id, len(items))
     return Post("", "", None, is_batch=True), Prepared(None, accept.prepare_items(hub, caller, request, items))
 
 

@@ -43,6 +43,7 @@ COUNTED = (
     _counted("refused", ("code",), "Requests, and items of batches, that were refused, by code."),
     _counted("shadow", ("message", "verdict"), "Messages tried against a contract version in shadow; verdict is passed or refused."),
     _counted("attempts", ("lane", "route", "outcome"), "Claims settled: delivered, retry, dead, in_doubt, hold, ended, superseded; fenced: too late to count."),
+    _counted("put_off", ("lane",), "Retries that wait longer than their policy says, so that they stay a small part of what the target is sent."),
     _counted("probed", ("lane", "outcome"), "Deliveries in doubt that the target was asked about, by the state that came of it."),
     _counted("reopened", (), "Deliveries that a person replayed."),
     _counted("cancelled", ("why",), "Deliveries that ended unsent, by a person's word or because they had expired."),
@@ -76,6 +77,7 @@ UNACCOUNTED = Family("hub_unaccounted", "gauge", "store", (), "What the books ca
 BOOKS_AGE = Family("hub_books_age_seconds", "gauge", "process", (), "How old the three metrics above are: large books are counted less often.")
 BACKLOG = Family("hub_backlog", "gauge", "store", ("lane", "status"), "Deliveries that are not over, by lane: pending, leased, dead, held, unknown.")
 OLDEST_DUE = Family("hub_oldest_due_seconds", "gauge", "store", ("lane",), "How long the oldest waiting delivery of a lane has been due.")
+PARKED = Family("hub_parked", "gauge", "store", ("lane",), "Deliveries that wait behind a dead one: on its key, or, where it blocks, in the whole lane.")
 BREAKER = Family("hub_breaker_state", "gauge", "store", ("lane", "state"), "1 at the state of a target's breaker: closed, open or half_open.")
 WORKERS = Family("hub_workers", "gauge", "store", (), "Workers that gave a sign of life lately.")
 REFUSED_WAITING = Family("hub_refused_waiting", "gauge", "store", ("queue",), "What queues brought, was refused, and waits for a person.")
@@ -100,6 +102,7 @@ FAMILIES = (
     BOOKS_AGE,
     BACKLOG,
     OLDEST_DUE,
+    PARKED,
     BREAKER,
     WORKERS,
     REFUSED_WAITING,

@@ -158,6 +158,8 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     if found is None or "GET" not in methods_of(hub, request):
         raise wrong_method(hub, request)
     caller = inbound.authorise(hub, request, found[2])
+    hub.allowance.ask(caller.id)
+    hub.allowance.spend(caller.id, 1)
     ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
@@ -174,10 +176,16 @@ def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = inbound.authorise(hub, request, post.system)
+    hub.allowance.ask(caller.id)
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     try:
         plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
-        return Prepared(ref, accept.prepare_batch(hub, caller, plain, ref) if post.is_batch else [accept.prepare(hub, caller, plain, ref)])
+        if not post.is_batch:
+            hub.allowance.spend(caller.id, 1)
+            return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+        messages = accept.prepare_batch(hub, caller, plain, ref)
+        hub.allowance.spend(caller.id, len(messages))
+        return Prepared(ref, messages)
     except Refused as refused:
         raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +16,11 @@ from hub.core import json
 from hub.core.delivery import Status
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
-from hub.core.system import Accept, Emit, Version
-from hub.flow import explain, lineage, replay, retire, trace
+from hub.flow import afresh, explain, lineage, replay, retire, stages, trace
 from hub.flow.hub import Hub
-from hub.http import answers, bodies, refused
-from hub.http.queries import Cancel, Find, OneVersion, Page, Replay, Used
-from hub.http.views import envelope
+from hub.http import answers, bodies, building, finding, mappings, message_answers, overview, refused, repairs, running
+from hub.http.queries import Cancel, Find, OfField, OneVersion, Page, Replay, Reveal, Used
+from hub.http.views import acting, envelope
 from hub.store import DeliveryRow, MessageRow
 
 MAX_BODY = 1 << 20
@@ -46,6 +45,12 @@ def blueprint(hub: Hub) -> Blueprint:
     _add_messages(ops, hub)
     _add_deliveries(ops, hub)
     refused.add(ops, hub)
+    repairs.add(ops, hub)
+    running.add(ops, hub)
+    overview.add(ops, hub)
+    finding.add(ops, hub)
+    building.add(ops, hub)
+    mappings.add(ops, hub)
     _add_landscape(ops, hub)
     return ops
 
@@ -73,10 +78,38 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/messages/<uuid:message_id>/stages")
     class Stages(MethodView):
-        @ops.response(200, answers.envelope(answers.Stages))
+        @ops.response(200, message_answers.ALL_STAGES)
         def get(self, message_id: Any) -> Response:
-            """Its bodies at each stage: raw, decoded, mapped, answered."""
-            return envelope(trace.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+            """Its bodies at each stage, and what each stage changed: raw, decoded, upgraded, mapped, sent, answered. Personal values are masked."""
+            return envelope(stages.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+
+    @ops.route("/messages/<uuid:message_id>/reveal")
+    class RevealView(MethodView):
+        @ops.arguments(Reveal, error_status_code=400)
+        @ops.response(200, message_answers.ALL_STAGES)
+        def post(self, given: dict[str, Any], message_id: Any) -> Response:
+            """The same stages with all that is personal. Who asked, and why, is on record before the answer leaves."""
+            return envelope(
+                stages.reveal(hub.store, hub.catalogs, str(message_id), by=acting(given), why=given["why"]) or _nothing("There is no such message.")
+            )
+
+    @ops.route("/messages/<uuid:message_id>/raw")
+    class Raw(MethodView):
+        @ops.arguments(Reveal, error_status_code=400)
+        @ops.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+        def post(self, given: dict[str, Any], message_id: Any) -> Response:
+            """The bytes as they were signed and stored, with all that is personal. Who asked, and why, is on record before the answer leaves."""
+            body = stages.download(hub.store, str(message_id), by=acting(given), why=given["why"])
+            if body is None:
+                return _nothing("There is no such message.")  # type: ignore[no-any-return]
+            return Response(body, content_type="application/octet-stream", headers={"cache-control": "no-store"})
+
+    @ops.route("/messages/<uuid:message_id>/afresh")
+    class Afresh(MethodView):
+        @ops.response(200, answers.envelope(message_answers.Afresh))
+        def get(self, message_id: Any) -> Response:
+            """What the active configuration would make of it, beside what was made. Nothing is sent."""
+            return envelope(afresh.afresh(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
 
     @ops.route("/messages/<uuid:message_id>/explain")
     class Explain(MethodView):
@@ -90,10 +123,11 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/messages/<uuid:message_id>/lineage")
     class Lineage(MethodView):
+        @ops.arguments(OfField, location="query", error_status_code=400)
         @ops.response(200, answers.envelope(answers.Lineage))
-        def get(self, message_id: object) -> Response:
-            """Where each field that its targets got came from. Personal values are masked."""
-            return envelope(lineage.of_message(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+        def get(self, given: dict[str, Any], message_id: object) -> Response:
+            """Where each field that its targets got came from; or where a field of the source went. Personal values are masked."""
+            return envelope(lineage.of_message(hub.store, hub.catalogs, str(message_id), **given) or _nothing("There is no such message."))
 
     @ops.route("/trace/<path:value>")
     class Trace(MethodView):
@@ -120,7 +154,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
             """Re-arms deliveries under their old keys. A result per id."""
-            return envelope(dict(replay.replay(hub, given["ids"], by=given["by"], force=given["force"])))
+            return envelope(dict(replay.replay(hub, given["ids"], by=acting(given), force=given["force"])))
 
     @ops.route("/deliveries/cancel")
     class CancelView(MethodView):
@@ -128,7 +162,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
             """Ends deliveries for good. A result per id."""
-            return envelope(dict(replay.cancel(hub, given["ids"], by=given["by"], why=given["why"])))
+            return envelope(dict(replay.cancel(hub, given["ids"], by=acting(given), why=given["why"])))
 
     @ops.route("/conservation")
     class Books(MethodView):
@@ -181,54 +215,6 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
             refused = hub.catalogs.refused
             told: Json = refused.as_json() if refused is not None else None
             return envelope({"revision": hub.catalogs.active().revision, "active": hub.store.active(), "refused": told})
-
-    @ops.route("/systems")
-    class Systems(MethodView):
-        @ops.response(200, answers.envelope(answers.Systems))
-        def get(self) -> Response:
-            """The systems of the active revision, with the messages that they send and take."""
-            catalog = hub.catalogs.active()
-            items: list[Json] = [
-                {
-                    "name": system.name,
-                    "title": system.title,
-                    "owner": system.owner,
-                    "emits": _interfaces(system.emits.values()),
-                    "accepts": _interfaces(system.accepts.values()),
-                }
-                for _, system in sorted(catalog.systems.items())
-            ]
-            return envelope({"revision": catalog.revision, "items": items})
-
-    @ops.route("/routes")
-    class Routes(MethodView):
-        @ops.response(200, answers.envelope(answers.Routes))
-        def get(self) -> Response:
-            """The routes of the active revision, in the order of routes.yaml."""
-            catalog = hub.catalogs.active()
-            items: list[Json] = [
-                {
-                    "name": route.name,
-                    "about": route.about,
-                    "owner": route.owner,
-                    "source": route.source,
-                    "when": route.when.text if route.when is not None else None,
-                    "targets": [str(to.ref) for to in route.to],
-                }
-                for route in catalog.routes
-            ]
-            return envelope({"revision": catalog.revision, "items": items})
-
-
-def _interfaces(sides: Iterable[Emit | Accept]) -> Json:
-    return [{"type": side.type, "about": side.about, "versions": _versions(side.versions)} for side in sides]
-
-
-def _versions(versions: Mapping[int, Version]) -> Json:
-    return [
-        {"version": number, "state": version.state.value, "since": version.since or None, "sunset": version.sunset or None}
-        for number, version in sorted(versions.items())
-    ]
 
 
 def _one(hub: Hub, message_id: str) -> list[MessageRow]:

@@ -85,6 +85,20 @@ class Find(Page):
     until = Instant(metadata={"description": "Received before this time."})
 
 
+class OfField(ma.Schema):
+    """Of which field the lineage is asked."""
+
+    field = Text(validate=ma.validate.Length(1, 500), metadata={"description": "This field of the target and what is below it, such as /items/*/sku."})
+    source = Text(validate=ma.validate.Length(1, 500), metadata={"description": "What this place of the source reaches."})
+
+
+class Reveal(ma.Schema):
+    """Who wants to see what is personal, and why: both are kept for ever."""
+
+    by = Text(required=True, validate=ma.validate.Length(1, 100))
+    why = Text(required=True, validate=ma.validate.Length(1, 500))
+
+
 class Act(ma.Schema):
     """Which deliveries, and who says so. Each id gets its own result."""
 

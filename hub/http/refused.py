@@ -14,7 +14,7 @@ from hub.flow import refused as acts
 from hub.flow.hub import Hub
 from hub.http import answers
 from hub.http.queries import Act, Id, Page, Text
-from hub.http.views import envelope
+from hub.http.views import acting, envelope
 from hub.store.arrivals import STATES, WAITING
 
 MOST = 500
@@ -29,6 +29,10 @@ class Retry(ma.Schema):
 
     ids = ma.fields.List(Id(), required=True, validate=ma.validate.Length(1, MOST))
     by = Text(required=True, validate=ma.validate.Length(1, 100), metadata={"description": "Who does it."})
+
+
+class Drop(Act):
+    why = Text(load_default="", validate=ma.validate.Length(0, 500), metadata={"description": "Why they are let go; on record."})
 
 
 def add(ops: Blueprint, hub: Hub) -> None:
@@ -59,12 +63,12 @@ def add(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
             """Reads them again by the active configuration. A result per id."""
-            return envelope(dict(acts.retry(hub, given["ids"], by=given["by"])))
+            return envelope(dict(acts.retry(hub, given["ids"], by=acting(given))))
 
     @ops.route("/refused/drop")
     class DropView(MethodView):
-        @ops.arguments(Act, error_status_code=400)
+        @ops.arguments(Drop, error_status_code=400)
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
             """Lets them go for good. A result per id."""
-            return envelope(dict(acts.drop(hub.store, given["ids"], by=given["by"])))
+            return envelope(dict(acts.drop(hub.store, given["ids"], by=acting(given), why=given["why"])))

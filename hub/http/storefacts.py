@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from prometheus_client.core import GaugeMetricFamily
 
 from hub.core.breaker import BreakerState, Circuit
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
+from hub.flow.kept import Kept
 from hub.http import families
 from hub.http.families import Family
 from hub.store import Backlog, Conservation
 
-SHARE = 20  # counting may take one part in so many of a process's time, however often it is asked and however much there is
-
-T = TypeVar("T")
-
 
 def gauge(family: Family) -> GaugeMetricFamily:
     return GaugeMetricFamily(family.name, f"{family.help} [{family.whose}]", labels=list(family.labels))
-
-
-class _Kept(Generic[T]):
-    """An answer of the store, kept for so many times as long as it took."""
-
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
-        self._answer: T | None = None
-        self._asked_at = 0.0
-        self._cost = 0.0
-
-    def get(self) -> T:
-        now = time.monotonic()
-        if self._answer is None or now - self._asked_at > self._cost * SHARE:
-            self._answer = self._ask()
-            self._asked_at = time.monotonic()
-            self._cost = self._asked_at - now
-        return self._answer
-
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self._asked_at
 
 
 class StoreFacts:
@@ -54,8 +28,9 @@ class StoreFacts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._lock = threading.Lock()
-        self._books = _Kept(hub.store.conservation)  # reads all rows
-        self._now = _Kept(self._look)
+        self._books = Kept(hub.store.conservation)  # reads all rows
+        self._now = Kept(self._look)
+        self._behind = Kept(self._look_behind)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         up = gauge(families.STORE_UP)
@@ -63,6 +38,7 @@ class StoreFacts:
             with self._lock:
                 books, age = self._books.get(), self._books.age
                 backlog, due, breakers, workers, now, refused = self._now.get()
+                behind = self._behind.get()
         except StoreBusy:
             up.add_metric([], 0)
             yield up
@@ -71,6 +47,10 @@ class StoreFacts:
         yield up
         yield from _of_books(books, age)
         yield from _of_lanes(backlog, due, breakers, now)
+        parked = gauge(families.PARKED)
+        for lane, number in sorted(behind.items()):
+            parked.add_metric([lane], number)
+        yield parked
         alive = gauge(families.WORKERS)
         alive.add_metric([], workers)
         yield alive
@@ -87,6 +67,15 @@ class StoreFacts:
     def _look(self) -> tuple[Backlog, dict[str, datetime], list[BreakerState], int, datetime, dict[str, int]]:
         store = self._hub.store
         return store.backlog(), store.oldest_due(), store.breakers(), store.workers(), store.now(), store.count_refused()
+
+    def _look_behind(self) -> dict[str, int]:
+        """How many wait behind a dead delivery, by lane. Where one blocks its lane, that is all that waits there."""
+        store = self._hub.store
+        found: Counter[str] = Counter()
+        for key in store.parked()[0]:
+            found[key.lane] += key.waiting
+        blocked = [one.lane for one in store.blocked()]
+        return {**found, **{lane.lane: lane.number for lane in store.lanes(blocked)}}
 
 
 def _of_books(books: Conservation, age: float) -> Iterator[GaugeMetricFamily]:

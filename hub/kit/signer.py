@@ -13,7 +13,7 @@ from hub.core.adapter import Parcel
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.message import Request
 from hub.core.scheme import Scheme, Spot, read_scheme
-from hub.kit.http import Tls
+from hub.kit.call import Tls
 from hub.kit.proof import sign
 from hub.kit.signature import sign_default, sign_legacy
 from hub.kit.tokens import AccessTokens

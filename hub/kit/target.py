@@ -17,7 +17,9 @@ from hub.core.expression import MISSING, Expression
 from hub.core.message import Json
 from hub.core.system import Accept, System
 from hub.core.tracing import attempt_span, traceparent
-from hub.kit.http import KEPT_BYTES, Call, Done, call_of, response_of
+from hub.kit.call import Call, Done
+from hub.kit.http import call_of, response_of
+from hub.kit.line import KEPT_BYTES
 from hub.kit.signer import Signer, Standing
 
 THROTTLED = frozenset({408, 425, 429})

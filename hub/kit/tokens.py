@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 from hub.core import json
 from hub.core.errors import GiveUp, Reason, Refused, TryLater, Why
 from hub.core.message import Json
-from hub.kit.http import Call, Done, Sender, Tls
+from hub.kit.call import Call, Done, Tls
+from hub.kit.http import Sender
 
 DEADLINE_S = 5.0
 USUAL = timedelta(minutes=5)  # where the authority does not say how long a token is good

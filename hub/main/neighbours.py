@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from hub.catalog import Catalog
 from hub.core.adapter import Source
-from hub.core.hook import settings_of
+from hub.core.scheme import Scheme
 from hub.core.system import System
 from hub.flow.hub import LaneTarget
 from hub.kit.brokers import make_queue_source, make_queue_target
-from hub.kit.http import Sender, Tls
+from hub.kit.call import Tls
+from hub.kit.http import Sender
 from hub.kit.loading import load_module
 from hub.kit.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
 from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
@@ -154,10 +155,15 @@ def check_secrets(catalog: Catalog, settings: Settings) -> None:
             for hook in system.hooks.values():
                 if hook.by_adapter:
                     make_source(system, hook.name, settings)
-                # An empty secret would let everybody in who knows the scheme.
-                missing = sorted(name for name in settings_of(hook) if not values.get(name))
-                wrong += [f"{system.name}: HUB_{system.name}_{name}".upper().replace("-", "_") + f" is not set; hook {hook.name} wants it." for name in missing]
+                wrong += _unset(system, hook.scheme, values, f"hook {hook.name} wants it")
+            wrong += _unset(system, system.inbound.declared, values, "its posts are proven by it")
         except (VaultError, ValueError) as error:
             wrong.append(f"{system.name}: {error}")
     if wrong:
         raise BadSetting("Secrets are missing.\n  " + "\n  ".join(wrong))
+
+
+def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], why: str) -> list[str]:
+    """What a scheme is judged by and has no value: an empty secret would let everybody in who knows the scheme."""
+    missing = sorted(name for name in scheme.settings if not values.get(name)) if scheme is not None else ()
+    return [f"{system.name}: {f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}." for name in missing]

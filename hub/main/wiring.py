@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from hub.core.json import Limits
+from hub.flow.allowance import Allowance
 from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
@@ -42,9 +43,10 @@ def wire(
         bell=bell,
         catalogs=catalogs,
         callers=callers,
+        allowance=Allowance(settings.caller_rate),
         authorities=Authorities(lambda: Sender(settings.allow_cidrs)),
         counts=counts,
-        pace=Pace(store, now),
+        pace=Pace(store, now, worker=worker),
         limits=Limits(settings.max_body, settings.max_depth, settings.max_values),
         targets=neighbours.target,
         values=neighbours.values,

@@ -306,6 +306,9 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
             database.stamp(held) if held is not None else None,
             planned.bundle.name if planned.bundle is not None else None,
             planned.fresh,
+            laid.message.caller,
+            None,  # cluster
+            None,  # made with its own revision
         )
 
 

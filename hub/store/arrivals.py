@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hub.core.errors import Refused
 from hub.core.message import Json
 from hub.core.queue import Arrival
+from hub.store import acts
 from hub.store.database import Database, Insert
 from hub.store.documents import dump, dump_text
 from hub.store.tables import refused as table
@@ -115,15 +116,20 @@ def find(database: Database, ids: Sequence[str]) -> list[RefusedRow]:
     return found
 
 
-def end(database: Database, ids: Sequence[str], *, state: str, by: str) -> dict[str, bool]:
-    """Ends those that wait. Per id whether it was this call that did: a second click changes nothing."""
+def end(database: Database, ids: Sequence[str], *, state: str, by: str, why: str = "") -> dict[str, bool]:
+    """Ends those that wait; `why` goes on record. Per id whether it was this call that did: a second click changes nothing."""
     change = sa.update(table).where(table.c.id == sa.bindparam("one"), table.c.state == WAITING)
 
     def work(connection: sa.Connection) -> dict[str, bool]:
         now = database.instant(database.clock(connection))
-        return {
+        done = {
             id_: connection.execute(change.values(state=state, changed_at=now, changed_by=by), {"one": id_}).rowcount == 1 for id_ in sorted(dict.fromkeys(ids))
         }
+        if names := [id_ for id_, changed in done.items() if changed]:
+            acts.record(
+                database, connection, by, f"refused.{state}", names[0] if len(names) == 1 else "", {**acts.named(names), **({"why": why} if why else {})}
+            )
+        return done
 
     return database.write(work) if ids else {}
 
@@ -135,7 +141,8 @@ def refuse_again(database: Database, id_: str, refusal: Refusal, *, by: str) -> 
     def work(connection: sa.Connection) -> None:
         now = database.instant(database.clock(connection))
         change = sa.update(table).where(table.c.id == id_, table.c.state == WAITING)
-        connection.execute(change.values(code=code, text=text, faults=faults, revision=revision, changed_at=now, changed_by=by))
+        if connection.execute(change.values(code=code, text=text, faults=faults, revision=revision, changed_at=now, changed_by=by)).rowcount:
+            acts.record(database, connection, by, "refused.again", id_, {"code": code})
 
     database.write(work)
 

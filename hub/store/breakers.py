@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hub.core.breaker import BreakerState, Circuit
 from hub.store.database import Database
 from hub.store.dialects import texts, upsert
-from hub.store.tables import breaker
+from hub.store.registers import breaker
 
 # A lane that never had one gets a closed one first. In one order everywhere, so that two that trip it go one after the other.
 _BEGIN = texts(
@@ -27,8 +27,13 @@ _CLOSE = sa.text("UPDATE breaker SET state = 'closed', until = NULL, trips = 0, 
 
 
 def all_breakers(database: Database) -> list[BreakerState]:
-    query = sa.select(breaker.c.lane, breaker.c.state, breaker.c.until, breaker.c.trips)
-    return [BreakerState(row[0], Circuit(row[1]), row[2], row[3]) for row in database.read(lambda connection: connection.execute(query).all())]
+    query = sa.select(breaker.c.lane, breaker.c.state, breaker.c.until, breaker.c.trips, breaker.c.changed_at)
+
+    def work(connection: sa.Connection) -> list[BreakerState]:
+        now = database.instant(database.clock(connection))
+        return [BreakerState(row[0], Circuit(row[1]), row[2], row[3], (row[2] or now) - now, now - row[4]) for row in connection.execute(query)]
+
+    return database.read(work)
 
 
 def trip(database: Database, lane: str, span: timedelta) -> bool:

@@ -13,10 +13,10 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from hub.core.delivery import Planned, Slot
-from hub.store import tables
+from hub.store import registers
+from hub.store.columns import EPOCH
 from hub.store.database import Database, Insert, Stamp
 from hub.store.dialects import any_of, skip_locked, texts
-from hub.store.tables import EPOCH
 
 Row: TypeAlias = tuple[str, str]  # route, value of its `by`
 Windows: TypeAlias = dict[tuple[str, str, datetime], int]  # how much of each window is taken, as far as it was looked at
@@ -27,14 +27,14 @@ MARGIN = timedelta(hours=1)
 LOCK_FOR = timedelta(days=1)  # a lock that nobody took for so long is pruned; whoever wants it makes it anew
 
 # A row that is there is locked by being written with its own value: until the commit nobody else gives places of it.
-_LOCK = Insert(tables.capacity, "ON CONFLICT (route, key, window_at) DO UPDATE SET ends_at = excluded.ends_at")
+_LOCK = Insert(registers.capacity, "ON CONFLICT (route, key, window_at) DO UPDATE SET ends_at = excluded.ends_at")
 # Two units may begin a window at one instant, where a route's capacity was changed: the row is needed until the longer one's end.
 _WRITE = Insert(
-    tables.capacity,
+    registers.capacity,
     "ON CONFLICT (route, key, window_at) DO UPDATE SET used = excluded.used, "
     "ends_at = CASE WHEN excluded.ends_at > capacity.ends_at THEN excluded.ends_at ELSE capacity.ends_at END",
 )
-_HOLD = Insert(tables.place)
+_HOLD = Insert(registers.place)
 _HELD = texts(lambda kind: 'SELECT DISTINCT route, "key" FROM place WHERE delivery_id ' + any_of("ids", kind))
 _TAKE = texts(lambda kind: "DELETE FROM place WHERE delivery_id " + any_of("ids", kind) + ' RETURNING route, "key", window_at')
 _GIVE_BACK = sa.text('UPDATE capacity SET used = used - :number WHERE route = :route AND "key" = :key AND window_at = :window AND used >= :number')
@@ -130,7 +130,7 @@ def _first_with_room(connection: sa.Connection, slot: Slot, window: datetime, se
 
 
 def _look(connection: sa.Connection, slot: Slot, window: datetime, seen: Windows) -> None:
-    columns = tables.capacity.c
+    columns = registers.capacity.c
     query = sa.select(columns.window_at, columns.used).where(columns.route == slot.route, columns.key == slot.key, columns.window_at >= window)
     used: dict[datetime, int] = {row[0]: row[1] for row in connection.execute(query.order_by(columns.window_at).limit(PAGE))}
     last = max(used, default=window)

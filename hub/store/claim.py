@@ -6,46 +6,101 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
+from random import sample
 from typing import Any
 
 import sqlalchemy as sa
 
 from hub.core.delivery import Claim
-from hub.store import days
+from hub.store import days, pauses
 from hub.store.database import Database, Stamp
 from hub.store.dialects import along, any_of, skip_locked, text, texts
 from hub.store.documents import MESSAGE, message_of, parse_ref
+from hub.store.pauses import NOT_PAUSED
 
-# Who may go: due, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no dead one that blocks the
-# lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
-_ELIGIBLE = """
-    SELECT d.id FROM delivery d{due} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
-    AND (d.expires_at IS NULL OR d.expires_at > :now)
+# Who may go: due, of nothing that is paused, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no
+# dead one that blocks the lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
+_MAY_GO = f"""
+    {NOT_PAUSED} AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
-        NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
+        NOT EXISTS (SELECT 1 FROM delivery e{{key}} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)
-        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
-        AND NOT EXISTS (SELECT 1 FROM delivery e{key} WHERE e.lane = d.lane AND e.order_key = d.order_key
+        AND NOT EXISTS (SELECT 1 FROM delivery e{{key}} WHERE e.lane = d.lane AND e.order_key = d.order_key AND e.status = 'leased')
+        AND NOT EXISTS (SELECT 1 FROM delivery e{{key}} WHERE e.lane = d.lane AND e.order_key = d.order_key
             AND e.status = 'dead' AND e.seq < d.seq AND e.when_dead IN ('park', 'block'))))
-    AND NOT EXISTS (SELECT 1 FROM delivery b{block} WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
-    ORDER BY d.due_at, d.id LIMIT {limit} {lock}
+    AND NOT EXISTS (SELECT 1 FROM delivery b{{block}} WHERE b.lane = :lane AND b.status = 'dead' AND b.when_dead = 'block')
 """
+_OLDEST = """
+    SELECT d.id FROM delivery d{due} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
+    AND {may_go}{but} ORDER BY d.due_at, d.id LIMIT {limit} {lock}
+"""
+# One caller's oldest, and of these who may go. Not all it has is looked at: most of that may wait behind keys.
+_OF_CALLER = """
+    SELECT d.id FROM (SELECT h.id FROM delivery h{caller_way} WHERE h.lane = :lane AND h.status = 'pending' AND h.rank = {rank}
+        AND h.caller = {caller} AND h.due_at <= :now ORDER BY h.due_at, h.id LIMIT {look}) h
+    {join} JOIN delivery d ON d.id = h.id WHERE d.status = 'pending' AND {may_go} LIMIT {limit} {lock}
+"""
+LOOK = 100
 # Rank by rank, each along the index. The first leaves a few places to the others, so that nothing waits for ever behind urgent work.
 _LIMITS = (
     "CAST(:size AS integer) - :kept",
     ":size - :kept / 2 - (SELECT count(*) FROM due0)",
     ":size - (SELECT count(*) FROM due0) - (SELECT count(*) FROM due1)",
 )
+# Where several callers wait in one rank, half of its places are dealt out evenly among them: half a million of one do not stand before the one
+# of another. The rest goes to what is oldest. One step along the index for each caller, whatever waits; where there are fewer places than
+# callers, chance says whose turn it is.
+_CALLERS = """
+    who{rank} (caller, nth) AS (
+        SELECT (SELECT min(d.caller) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank}), 1
+        UNION ALL
+        SELECT (SELECT min(d.caller) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.caller > w.caller), w.nth + 1
+        FROM who{rank} w WHERE w.caller IS NOT NULL AND w.nth < {most}
+    ),
+    turn{rank} AS MATERIALIZED (
+        SELECT w.caller FROM who{rank} w WHERE w.caller IS NOT NULL AND (SELECT count(*) FROM who{rank} o WHERE o.caller IS NOT NULL) > 1
+        AND (SELECT min(d.due_at) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.caller = w.caller) <= :now
+        ORDER BY random() LIMIT ({limit} + 1) / 2
+    )
+"""
+MOST_CALLERS = 256  # of one rank in one claim; those beyond have their turn when one of these has nothing waiting
 
 
-def _eligible(rank: int, limit: str, kind: str) -> str:
-    ways = {name: along(f"ix_delivery_{name}", kind) for name in ("due", "key", "block")}
-    return _ELIGIBLE.format(rank=rank, limit=limit, lock=skip_locked(kind), **ways)
+def _may_go(kind: str) -> str:
+    return _MAY_GO.format(key=along("ix_delivery_key", kind), block=along("ix_delivery_block", kind))
 
 
-def _due(kind: str) -> str:
-    """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19)."""
-    parts = [f"due{rank} AS MATERIALIZED ({_eligible(rank, limit, kind)})" for rank, limit in enumerate(_LIMITS)]
+def _oldest(rank: str, limit: str, but: str, kind: str) -> str:
+    lock = skip_locked(kind)
+    return _OLDEST.format(due=along("ix_delivery_due", kind), rank=rank, limit=limit, but=but, may_go=_may_go(kind), lock=lock)
+
+
+def _of_caller(rank: str, caller: str, limit: str, kind: str) -> str:
+    join = {"sqlite": "CROSS", "postgresql": "", "mariadb": "STRAIGHT_"}[kind]
+    lock = " FOR UPDATE OF d SKIP LOCKED" if kind == "postgresql" else skip_locked(kind)
+    way = along("ix_delivery_caller", kind)
+    made = _OF_CALLER.format(caller_way=way, rank=rank, caller=caller, look=LOOK, join=join, may_go=_may_go(kind), limit=limit, lock=lock)
+    return made.replace("STRAIGHT_ JOIN", "STRAIGHT_JOIN")
+
+
+def _due(kind: str, *, is_crowded: bool) -> str:
+    """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19).
+
+    Dealing out among callers is for a lane in which more waits than a claim takes: elsewhere everybody is taken anyhow, and the short statement
+    is planned in a tenth of the time.
+    """
+    parts: list[str] = []
+    for rank, limit in enumerate(_LIMITS):
+        if not is_crowded:
+            parts.append(f"due{rank} AS MATERIALIZED ({_oldest(str(rank), limit, '', kind)})")
+            continue
+        parts.append(_CALLERS.format(rank=rank, limit=f"({limit})", most=MOST_CALLERS))
+        found = _of_caller(str(rank), "t.caller", f"(SELECT COALESCE((({limit}) + 1) / 2 / NULLIF(count(*), 0), 0) FROM turn{rank})", kind)
+        way = f"turn{rank} t CROSS JOIN LATERAL ({found}) f" if kind == "postgresql" else f"turn{rank} t CROSS JOIN delivery f ON f.id IN ({found})"
+        parts.append(f"fair{rank} AS MATERIALIZED (SELECT f.id FROM {way})")
+        rest = _oldest(str(rank), f"({limit}) - (SELECT count(*) FROM fair{rank})", f" AND d.id NOT IN (SELECT id FROM fair{rank})", kind)
+        parts.append(f"old{rank} AS MATERIALIZED ({rest})")
+        parts.append(f"due{rank} AS MATERIALIZED (SELECT id FROM fair{rank} UNION ALL SELECT id FROM old{rank})")
     union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
     return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
 
@@ -54,16 +109,17 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh")
+DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh", "made_with")
 COLUMNS = f"{MESSAGE}, b.raw, {', '.join(f'd.{name}' for name in DELIVERY)}"
 RETURNED = ", ".join(f"delivery.{name}" for name in (*DELIVERY, "message_id"))
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
-_POSTGRESQL = sa.text(f"""
-    WITH {_due("postgresql")}
-    UPDATE delivery SET {_LEASE} FROM due WHERE delivery.id = due.id AND delivery.status = 'pending'
-    RETURNING {RETURNED}
-""")
-_SQLITE = sa.text(f"WITH {_due('sqlite')} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
+_POSTGRESQL, _SQLITE = (
+    {is_crowded: sa.text(f"WITH RECURSIVE {_due(kind, is_crowded=is_crowded)} UPDATE delivery SET {_LEASE} {found}") for is_crowded in (False, True)}
+    for kind, found in (
+        ("postgresql", f"FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING {RETURNED}"),
+        ("sqlite", "WHERE id IN (SELECT id FROM due) RETURNING id"),
+    )
+)
 
 
 @lru_cache(maxsize=64)
@@ -89,9 +145,14 @@ _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
     CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
-# MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank what is found is locked, then leased, then read.
-# All in one transaction: if we die before its end, nothing was leased.
-_MARIADB = [text(_eligible(rank, ":limit", "mariadb"), "mariadb") for rank in range(len(_LIMITS))]
+# MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank and caller by caller what is found is locked, then
+# leased, then read. All in one transaction: if we die before its end, nothing was leased.
+_MARIADB_CALLERS = text(
+    f"SELECT d.rank, d.caller FROM delivery d{along('ix_delivery_caller', 'mariadb')} WHERE d.lane = :lane AND d.status = 'pending' GROUP BY d.rank, d.caller",
+    "mariadb",
+)
+_MARIADB_FAIR = text(_of_caller(":rank", ":caller", ":limit", "mariadb"), "mariadb")
+_MARIADB_OLDEST = text(_oldest(":rank", ":limit", "", "mariadb"), "mariadb")
 _MARIADB_LEASE = text(f"UPDATE delivery{along('PRIMARY', 'mariadb')} SET {_LEASE} WHERE status = 'pending' AND id IN :ids", "mariadb")
 MARIADB_CLAIMED = text(
     f"SELECT {COLUMNS} FROM delivery d{along('PRIMARY', 'mariadb')} STRAIGHT_JOIN message m ON m.id = d.message_id "
@@ -112,11 +173,15 @@ _RACES = 5
 KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
 
 
-def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False) -> list[Claim]:
-    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds: by rank, then oldest first, at most one per business key.
+def claim(
+    database: Database, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False, holds: bool = False, is_crowded: bool = True
+) -> list[Claim]:
+    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds; [] when nothing may go. At most one per business key.
 
-    `bundled`: the lane has deliveries that travel together; once the first of a bundle is due, the others are too. [] when nothing may go. The database's clock decides. Attempts are counted here, not at the end: a worker that dies has spent one.
-    Raises StoreBusy; nothing is claimed then, or the lease lapses.
+    By rank; half of them dealt out among the callers that wait, the others oldest first. The database's clock decides. Attempts are counted
+    here, not at the end: a worker that dies has spent one. `is_crowded`: more may be waiting than `size`; otherwise nothing needs to be dealt
+    out. `holds`: a route may be paused, so what is due of it is set aside first. `bundled`: the lane has deliveries that travel together; once
+    the first of a bundle is due, the others are too. Raises StoreBusy; nothing is claimed then, or the lease lapses.
     """
     token = secrets.token_hex(12)
 
@@ -124,9 +189,11 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
         now = database.clock(connection)
         until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
         given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
+        if holds:
+            pauses.hold(database, connection, lane, now)
         if bundled:
             connection.execute(_RIPEN[database.kind], {"lane": lane, "now": now})
-        rows = _lease(database, connection, given)
+        rows = _lease(database, connection, given, is_crowded)
         return _claims(database, rows, token, now, until)
 
     def committed(connection: sa.Connection) -> bool:
@@ -142,22 +209,34 @@ def claim(database: Database, lane: str, *, size: int, lease_s: float, worker: s
     return []
 
 
-def _lease(database: Database, connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
+def _lease(database: Database, connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
     if database.kind == "postgresql":
-        return with_messages(connection, connection.execute(_POSTGRESQL, given).all())
+        return with_messages(connection, connection.execute(_POSTGRESQL[is_crowded], given).all())
     if database.kind == "mariadb":
-        return _lease_mariadb(connection, given)
-    ids = [row[0] for row in connection.execute(_SQLITE, given)]
+        return _lease_mariadb(connection, given, is_crowded)
+    ids = [row[0] for row in connection.execute(_SQLITE[is_crowded], given)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
 
 
-def _lease_mariadb(connection: sa.Connection, given: dict[str, Any]) -> Sequence[Any]:
+def _lease_mariadb(connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
+    callers: dict[int, list[str]] = {}
+    for rank, caller in connection.execute(_MARIADB_CALLERS, {"lane": given["lane"]}) if is_crowded else ():
+        callers.setdefault(rank, []).append(caller)
     ids: list[str] = []
     # The places of `_LIMITS`: what the first rank leaves to the others, what the first two leave to the last, and the rest.
-    for statement, kept in zip(_MARIADB, (given["kept"], given["kept"] // 2, 0), strict=True):
+    for rank, kept in enumerate((given["kept"], given["kept"] // 2, 0)):
         limit = given["size"] - kept - len(ids)
-        if limit > 0:
-            ids += connection.execute(statement, {"lane": given["lane"], "now": given["now"], "limit": limit}).scalars()
+        turns = callers.get(rank, [])
+        if limit <= 0:
+            continue
+        names = {"lane": given["lane"], "now": given["now"], "rank": rank}
+        fair: list[str] = []
+        dealt = sample(turns, min(len(turns), (limit + 1) // 2)) if len(turns) > 1 else []
+        for caller in dealt:
+            fair += connection.execute(_MARIADB_FAIR, {**names, "caller": caller, "limit": (limit + 1) // 2 // len(dealt)}).scalars()
+        # What was dealt out is found again, being pending still: so many more are asked for.
+        oldest = connection.execute(_MARIADB_OLDEST, {**names, "limit": limit}).scalars()
+        ids += [*fair, *[one for one in oldest if one not in fair][: limit - len(fair)]]
     if not ids:
         return []
     connection.execute(_MARIADB_LEASE, {**given, "ids": ids})
@@ -186,6 +265,7 @@ def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp)
         until=database.instant(until),
         bundle=row[27],
         fresh=row[29],
+        made_with=row[30],
     )
 
 

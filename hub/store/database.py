@@ -15,9 +15,9 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store.columns import Instant, from_micros, to_micros
 from hub.store.dialects import CLOCKS, TRANSIENT, TRANSIENT_MARIADB, json_columns, upsert
 from hub.store.engine import make_engines, parse, take_writing_role
-from hub.store.tables import Instant, from_micros, to_micros
 
 Result = TypeVar("Result")
 Stamp: TypeAlias = Any  # an instant as the driver takes it: datetime on PostgreSQL, microseconds on SQLite and MariaDB

@@ -34,7 +34,7 @@ _TAKEN = {
 }
 _LANES = sa.text("SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now")
 _CLEAR = sa.text(
-    "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by "
+    "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by, cluster = NULL "
     "WHERE id = :id AND status = 'unknown' AND attempts = :attempts"
 )
 

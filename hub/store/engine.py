@@ -17,7 +17,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
-from hub.store.tables import metadata
+from hub.store.columns import metadata
 
 BUSY_MS = 5_000
 READERS = 8

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import InDoubtPolicy, Status
 from hub.core.errors import Reason, Why
-from hub.store import tables
+from hub.store import registers
 from hub.store.add import OVERTAKEN
 from hub.store.database import Database, Stamp
 from hub.store.dialects import along, skip_locked, texts, upsert
@@ -23,7 +23,7 @@ POISON = 3  # so many workers lost to one delivery, in a row
 # until the new states are written, and those are fenced by the token as well.
 _ENDED = texts(
     lambda kind: (
-        f"SELECT id, lane, lease, worker, leased_at, attempts, lost_leases, in_doubt, when_dead FROM delivery{along('ix_delivery_lease', kind)} "
+        f"SELECT id, lane, lease, worker, leased_at, attempts, lost_leases, in_doubt, when_dead, made_with FROM delivery{along('ix_delivery_lease', kind)} "
         "WHERE status = 'leased' AND (lease_until <= :now OR worker IN (SELECT worker FROM worker_sign WHERE seen_at < :stalled)) "
         f"ORDER BY lease_until, id LIMIT :limit{skip_locked(kind)}"
     )
@@ -51,7 +51,26 @@ def expire(database: Database, limit: int) -> list[str]:
 
 def _not_seen(row: Any, now: Stamp) -> tuple[Any, ...]:
     """The row of an attempt that nobody wrote. `sent`, because it may have been."""
-    return (row.id, row.attempts, row.leased_at, now, "outcome_not_seen", _why(row), "", "", None, True, 0, b"", 0, "{}", "", row.worker, row.lease)
+    return (
+        row.id,
+        row.attempts,
+        row.leased_at,
+        now,
+        "outcome_not_seen",
+        _why(row),
+        "",
+        "",
+        None,
+        True,
+        0,
+        b"",
+        0,
+        "{}",
+        "",
+        row.worker,
+        row.lease,
+        row.made_with,
+    )
 
 
 def _why(row: Any) -> str | None:
@@ -92,11 +111,11 @@ def workers(database: Database) -> int:
 
     def work(connection: sa.Connection) -> int:
         after = database.instant(database.clock(connection)) - STALLED
-        return int(connection.execute(sa.select(sa.func.count()).where(tables.worker_sign.c.seen_at >= after)).scalar_one())
+        return int(connection.execute(sa.select(sa.func.count()).where(registers.worker_sign.c.seen_at >= after)).scalar_one())
 
     return database.read(work)
 
 
 def sign_off(database: Database, worker: str) -> None:
     """The worker has ended, and given back what it held."""
-    database.write(lambda connection: connection.execute(sa.delete(tables.worker_sign).where(tables.worker_sign.c.worker == worker)))
+    database.write(lambda connection: connection.execute(sa.delete(registers.worker_sign).where(registers.worker_sign.c.worker == worker)))

@@ -10,8 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub.core.message import Json
+from hub.store import acts
 from hub.store.database import Database
-from hub.store.tables import caller_key
+from hub.store.registers import caller_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,17 @@ def _row(row: Any) -> KeyRow:
     return KeyRow(**{**row._mapping, "systems": tuple(json.loads(row.systems)), "pins": json.loads(row.pins)})  # noqa: SLF001  # the library's public name
 
 
-def add_key(database: Database, key: KeyRow) -> None:
+def add_key(database: Database, key: KeyRow, by: str) -> None:
     """Raises ValueError where the id is taken."""
     values = {name: getattr(key, name) for name in KeyRow.__slots__} | {"systems": json.dumps(key.systems), "pins": json.dumps(dict(key.pins))}
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(caller_key).values(values))
+        details: dict[str, Json] = {"name": key.name, "systems": list(key.systems), "form": key.form, "pins": dict(key.pins)}
+        acts.record(database, connection, by, "key.made", key.id, details)
+
     try:
-        database.write(lambda connection: connection.execute(sa.insert(caller_key).values(values)))
+        database.write(work)
     except sa.exc.IntegrityError as error:
         raise ValueError(f"Key {key.id} exists, or its form {key.form!r} is none of default, legacy, hmac, api-key.") from error
 
@@ -55,9 +63,17 @@ def all_keys(database: Database) -> list[KeyRow]:
     return [_row(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
-def revoke_key(database: Database, id_: str, at: datetime) -> bool:
+def revoke_key(database: Database, id_: str, at: datetime, by: str) -> bool:
     """Ends a key at `at`, which may lie ahead so that two overlap. False where there is no such key. The earlier of two ends stands."""
-    first = sa.or_(caller_key.c.revoked_at.is_(None), caller_key.c.revoked_at > at)
-    until = sa.case((first, sa.literal(at, caller_key.c.revoked_at.type)), else_=caller_key.c.revoked_at)
-    change = sa.update(caller_key).where(caller_key.c.id == id_).values(revoked_at=until)
-    return database.write(lambda connection: connection.execute(change).rowcount) > 0
+    change = sa.update(caller_key).where(caller_key.c.id == id_).values(revoked_at=at)
+
+    def work(connection: sa.Connection) -> bool:
+        before = connection.execute(sa.select(caller_key.c.revoked_at).where(caller_key.c.id == id_).with_for_update()).first()
+        if before is None:
+            return False
+        if before.revoked_at is None or before.revoked_at > at:
+            connection.execute(change)
+            acts.record(database, connection, by, "key.revoked", id_, {"at": at.isoformat()})
+        return True
+
+    return database.write(work)

@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from hub.core.errors import HubError
-from hub.store import tables
+from hub.store import registers
 from hub.store.database import Database
 from hub.store.dialects import for_share, skip_locked, texts, upsert
+
+ONE_WRITER = "the one that writes"  # who leads on SQLite, where one process at a time may write
 
 
 class NotLeading(HubError):
@@ -104,5 +106,5 @@ def assert_leads(database: Database, connection: sa.Connection, held: Lead) -> N
 
 def leader(database: Database, name: str) -> LeaderRow | None:
     """Who leads in `name`, or led last; None where nobody ever did."""
-    row = database.read(lambda connection: connection.execute(sa.select(tables.leader).where(tables.leader.c.name == name)).first())
+    row = database.read(lambda connection: connection.execute(sa.select(registers.leader).where(registers.leader.c.name == name)).first())
     return None if row is None else LeaderRow(row[0], row[1], row[2], row[3])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.core.delivery import Status
+from hub.store.columns import EPOCH
 from hub.store.database import Database
-from hub.store.tables import EPOCH
 
 # What is over (delivered, cancelled, superseded) is most of all rows, and waits for nobody: the books count it, less often.
 OPEN = (Status.PENDING, Status.LEASED, Status.DEAD, Status.HELD, Status.UNKNOWN)

@@ -2,6 +2,8 @@
 
 On SQLite and PostgreSQL one transaction: all or nothing. MariaDB commits each change of a table by itself; the schema's number is written
 last, so a migration that died is run again from its beginning, and what it had done already stays as it is.
+
+Third party that lives here: alembic, loaded only where something is missing: each command of the command line passes by here.
 """
 
 from __future__ import annotations
@@ -10,24 +12,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.ext.compiler import compiles
 
 from hub.core.errors import StoreBusy
 from hub.store.database import Database
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 FOLDER = Path(__file__).parent / "migrations"
+_version = sa.table("alembic_version", sa.column("version_num"))
 _LOCK = 0x6372_6F73  # any number of our own: two processes that migrate at once go one after the other
 
 
 def upgrade(database: Database, to: str = "head") -> None:
     """Runs what is missing. If we die in the midst, nothing of it happened, or on MariaDB the next one goes on."""
+    if to == "head" and current(database) == head():
+        return
+    from alembic import command  # noqa: PLC0415
 
     def work(connection: sa.Connection) -> None:
         with _alone(database, connection):
@@ -74,21 +79,31 @@ def _drop_table(element: sa.schema.DropTable, compiler: Any, **named: Any) -> st
 
 def downgrade(database: Database, to: str) -> None:
     """The way back, for tests and for a deploy that is taken back."""
+    from alembic import command  # noqa: PLC0415
+
     database.write(lambda connection: command.downgrade(_config(connection), to))
 
 
 def current(database: Database) -> str | None:
     """The schema that the store has; None where it has none."""
-    return database.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+    def work(connection: sa.Connection) -> str | None:
+        if not sa.inspect(connection).has_table(_version.name):
+            return None
+        return connection.execute(sa.select(_version.c.version_num)).scalar()
+
+    return database.read(work)
 
 
 @lru_cache(maxsize=1)
-def head() -> str | None:
-    """The schema that this hub knows."""
-    return ScriptDirectory(str(FOLDER)).get_current_head()
+def head() -> str:
+    """The schema that this hub knows: the last of the migrations, which are numbered and have no branches."""
+    return max(path.name for path in (FOLDER / "versions").glob("[0-9]*_*.py")).partition("_")[0]
 
 
 def _config(connection: sa.Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["connection"] = connection

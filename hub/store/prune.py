@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import ENDED, Status
 from hub.core.hook import HOOK
-from hub.store import days, tables
+from hub.store import columns, days, registers
 from hub.store.database import Database, Insert
 from hub.store.dialects import KINDS, any_of, text, texts
 from hub.store.leader import Lead, assert_leads
@@ -73,12 +73,12 @@ _LOOK = sa.text(
     f"SELECT id, received_at, CASE WHEN {_IS_OVER} THEN 1 ELSE 0 END AS is_over FROM message WHERE received_at < :before "
     "AND (received_at > :at OR (received_at = :at AND id > :id)) ORDER BY received_at, id LIMIT :limit"
 )
-_COUNT = Insert(tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
+_COUNT = Insert(registers.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
 
 
 def prunable(database: Database, before: datetime, *, after: Place | None = None, limit: int = PAGE) -> Page:
     """A page of what was accepted before `before`, and ended before it. Changes nothing."""
-    start = after or Place(tables.EPOCH, "")
+    start = after or Place(columns.EPOCH, "")
     given = {"before": database.stamp(before), "at": database.stamp(start.at), "id": start.id, "limit": limit}
     rows = database.read(lambda connection: connection.execute(_LOOK, {**given, "now": database.clock(connection)}).all())
     found = tuple((row.id, database.instant(row.received_at)) for row in rows if row.is_over)

@@ -88,6 +88,7 @@ class DeliveryRow:
     rank: int
     expires_at: datetime | None
     release_at: datetime | None
+    made_with: str | None  # the revision that a repair chose for its content; None: the message's own
 
     @property
     def settled_at(self) -> datetime | None:
@@ -114,9 +115,10 @@ class AttemptRow:
     timings: dict[str, int]
     revision: str
     worker: str
+    made_with: str | None  # the revision that made its content; None: the message's own
 
 
-_MESSAGE = [
+MESSAGE = [
     message.c[name]
     for name in (
         "id",
@@ -136,7 +138,7 @@ _MESSAGE = [
         "why",
     )
 ]
-_DELIVERY = [
+DELIVERY = [
     delivery.c[name]
     for name in (
         "id",
@@ -159,6 +161,7 @@ _DELIVERY = [
         "rank",
         "expires_at",
         "release_at",
+        "made_with",
     )
 ]
 _ATTEMPT = [
@@ -180,16 +183,17 @@ _ATTEMPT = [
         "timings",
         "revision",
         "worker",
+        "made_with",
     )
 ]
 
 
-def _message(row: Any) -> MessageRow:
+def message_of(row: Any) -> MessageRow:
     given = dict(row._mapping)  # noqa: SLF001  the library's public name
     return MessageRow(**{**given, "disposition": Disposition(given["disposition"]), "keys": load_keys(given["keys"]), "why": json.loads(given["why"])})
 
 
-def _delivery(row: Any) -> DeliveryRow:
+def delivery_of(row: Any) -> DeliveryRow:
     given = dict(row._mapping)  # noqa: SLF001
     target = given.pop("target")
     return DeliveryRow(**{**given, "ref": parse_ref(target), "status": Status(given["status"]), "why": load_why(given["why"])})
@@ -215,7 +219,7 @@ def search(
     before: str | None = None,
 ) -> list[MessageRow]:
     """Messages, newest first. `key`: a business key's value (of `name`, if given). `before`: the id of the last one on the page before."""
-    query = sa.select(*_MESSAGE)
+    query = sa.select(*MESSAGE)
     if key is not None:
         keyed = sa.select(business_key.c.message_id).where(business_key.c.value == key)
         query = query.where(message.c.id.in_(keyed if name is None else keyed.where(business_key.c.name == name)))
@@ -236,13 +240,19 @@ def search(
         last = sa.select(message.c.received_at, message.c.id).where(message.c.id == before).subquery()
         query = query.join(last, sa.tuple_(message.c.received_at, message.c.id) < sa.tuple_(last.c.received_at, last.c.id))
     query = query.order_by(message.c.received_at.desc(), message.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
-    return [_message(row) for row in database.read(lambda connection: connection.execute(query).all())]
+    return [message_of(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def find_message(database: Database, id_: str) -> MessageRow | None:
-    query = sa.select(*_MESSAGE).where(message.c.id == id_)
+    query = sa.select(*MESSAGE).where(message.c.id == id_)
     row = database.read(lambda connection: connection.execute(query).first())
-    return None if row is None else _message(row)
+    return None if row is None else message_of(row)
+
+
+def find_messages(database: Database, ids: list[str]) -> list[MessageRow]:
+    """Those of these ids that are there, oldest first."""
+    query = sa.select(*MESSAGE).where(message.c.id.in_(ids)).order_by(message.c.received_at, message.c.id)
+    return [message_of(row) for row in database.read(lambda connection: connection.execute(query).all())] if ids else []
 
 
 def find_body(database: Database, message_id: str) -> bytes | None:
@@ -258,6 +268,12 @@ def bodies(database: Database, message_ids: list[str]) -> dict[str, bytes]:
     return {row[0]: bytes(row[1]) for row in rows}
 
 
+def oldest_message_at(database: Database) -> datetime | None:
+    """When the oldest message that is still kept was received: one look into the index."""
+    query = sa.select(message.c.received_at).order_by(message.c.received_at, message.c.id).limit(1)
+    return database.read(lambda connection: connection.execute(query).scalar())
+
+
 def waiting_by_way(database: Database) -> list[tuple[str, str, Status, int]]:
     """How many deliveries wait or are on their way, by route and target."""
     query = sa.text(
@@ -269,14 +285,14 @@ def waiting_by_way(database: Database) -> list[tuple[str, str, Status, int]]:
 
 def deliveries(database: Database, message_ids: list[str]) -> list[DeliveryRow]:
     """Deliveries of messages, in the order in which they were laid."""
-    query = sa.select(*_DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)
-    return [_delivery(row) for row in database.read(lambda connection: connection.execute(query).all())] if message_ids else []
+    query = sa.select(*DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)
+    return [delivery_of(row) for row in database.read(lambda connection: connection.execute(query).all())] if message_ids else []
 
 
 def find_delivery(database: Database, id_: str) -> DeliveryRow | None:
-    query = sa.select(*_DELIVERY).where(delivery.c.id == id_)
+    query = sa.select(*DELIVERY).where(delivery.c.id == id_)
     row = database.read(lambda connection: connection.execute(query).first())
-    return None if row is None else _delivery(row)
+    return None if row is None else delivery_of(row)
 
 
 def attempts(database: Database, delivery_ids: list[str]) -> list[AttemptRow]:
@@ -288,11 +304,11 @@ def attempts(database: Database, delivery_ids: list[str]) -> list[AttemptRow]:
 def waiting(database: Database, status: Status, *, limit: int = 50, before: str | None = None) -> list[DeliveryRow]:
     """Dead, held or unknown deliveries, newest id first. `before`: the last id of the page before."""
     # A literal, not a parameter: so both planners see that the partial index fits.
-    query = sa.select(*_DELIVERY).where(sa.text(f"status = '{Status(status).value}'"))
+    query = sa.select(*DELIVERY).where(sa.text(f"status = '{Status(status).value}'"))
     if before is not None:
         query = query.where(delivery.c.id < before)
     query = query.order_by(delivery.c.id.desc()).limit(max(1, min(limit, 10_000)))
-    return [_delivery(row) for row in database.read(lambda connection: connection.execute(query).all())]
+    return [delivery_of(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def story(database: Database, value: str) -> list[MessageRow]:
@@ -317,10 +333,10 @@ def story(database: Database, value: str) -> list[MessageRow]:
             near = {id_ for query in (keyed, caused, causes) for id_ in connection.execute(query.limit(MAX_STORY)).scalars()}
             edge = near - found
             found |= edge
-        query = sa.select(*_MESSAGE).where(message.c.id.in_(sorted(found)[:MAX_STORY])).order_by(message.c.received_at, message.c.id)
+        query = sa.select(*MESSAGE).where(message.c.id.in_(sorted(found)[:MAX_STORY])).order_by(message.c.received_at, message.c.id)
         return list(connection.execute(query).all())
 
-    return [_message(row) for row in database.read(work)]
+    return [message_of(row) for row in database.read(work)]
 
 
 def _since(causes: list[str]) -> list[sa.ColumnElement[bool]]:

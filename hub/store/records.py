@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from hub.core.hook import HOOK
 from hub.core.message import Json
-from hub.store import days, parts, tables
+from hub.store import columns, days, parts, registers, tables
 from hub.store.add import UNSTORABLE
+from hub.store.columns import Instant
 from hub.store.database import Database, Insert, Stamp
 from hub.store.prune import PLANNED, Gone
-from hub.store.tables import Instant
 
 _OWN = (tables.body, tables.delivery, tables.business_key, tables.lookup)  # found by the message's id
 _FILL = {table.name: Insert(table, "ON CONFLICT DO NOTHING") for table in (*_OWN, tables.attempt, tables.origin)}
@@ -29,9 +29,9 @@ _NUMBER = Insert(
     tables.order_key,
     "ON CONFLICT (lane, key) DO UPDATE SET last_seq = CASE WHEN excluded.last_seq > order_key.last_seq THEN excluded.last_seq ELSE order_key.last_seq END",
 )
-_KEEP = Insert(tables.restored, "ON CONFLICT (message_id) DO UPDATE SET until = excluded.until")
+_KEEP = Insert(registers.restored, "ON CONFLICT (message_id) DO UPDATE SET until = excluded.until")
 # What comes back is no longer gone. Below 0, where it went from another store: this one never accepted it, and its books say so.
-_UNCOUNT = Insert(tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
+_UNCOUNT = Insert(registers.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
 
 
 def records(database: Database, ids: Sequence[str]) -> list[dict[str, Json]]:
@@ -123,7 +123,7 @@ _RECEIVED, _DISPOSITION, _PLAN = (_PLACES["message"][name] for name in ("receive
 def _read(database: Database, record: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of a record, by table, as the driver takes them."""
     try:
-        made = {name: [_row(database, tables.metadata.tables[name], line) for line in record[name]] for name in _FILL}
+        made = {name: [_row(database, columns.metadata.tables[name], line) for line in record[name]] for name in _FILL}
         made["message"] = [_row(database, tables.message, record["message"])]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"That is no record of a message: {error!r}.") from error

@@ -11,9 +11,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.core.errors import HubError
+from hub.core.message import Json
+from hub.store import acts
 from hub.store.database import Database
 from hub.store.dialects import texts, upsert
-from hub.store.tables import activation, revision
+from hub.store.registers import activation, revision
+
+ACTIVATED = "configuration.activated"  # in the record of acts
 
 _SAVE = texts(lambda kind: upsert("INSERT INTO revision (hash, files, created_at) VALUES (:hash, :files, :now) ON CONFLICT (hash) DO NOTHING", kind))
 _ACTIVATE = texts(lambda kind: upsert("INSERT INTO active_revision (id, hash) VALUES (1, :hash) ON CONFLICT (id) DO UPDATE SET hash = excluded.hash", kind))
@@ -57,8 +61,9 @@ class Outdated(HubError):
     """The active configuration is no longer the one that the change was planned against."""
 
 
-def activate(database: Database, hash_: str, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
-    """Makes a saved revision the active one, in one transaction, and writes down who did it. Making the active one active again changes nothing.
+def activate(database: Database, hash_: str, *, by: str = "", why: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
+    """Makes a saved revision the active one, in one transaction, and writes down who did it, and why if they say. Making the active one active again
+    changes nothing.
 
     Raises KeyError where it was never saved, Outdated where `onto` is given and another one is active; the old one stays then.
     """
@@ -76,6 +81,8 @@ def activate(database: Database, hash_: str, *, by: str = "", despite: Sequence[
             connection.execute(_ACTIVATE[database.kind], {"hash": hash_})
             row = {"at": database.instant(now), "hash": hash_, "by": by, "before": before, "despite": json.dumps(list(despite))}
             connection.execute(sa.insert(activation).values(row))
+            details: dict[str, Json] = {"before": before, "despite": list(despite), **({"why": why} if why else {})}
+            acts.record(database, connection, by, ACTIVATED, hash_, details)
 
     database.write(work)
 
@@ -86,6 +93,12 @@ def activations(database: Database, limit: int) -> list[Activation]:
     query = sa.select(columns.hash, columns.at, columns.by, columns.before, columns.despite).order_by(columns.at.desc()).limit(limit)
     rows = database.read(lambda connection: connection.execute(query).all())
     return [Activation(row[0], row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows]
+
+
+def candidates(database: Database, limit: int) -> list[tuple[str, datetime]]:
+    """Configurations that are kept and were never active, newest first: hash, and since when."""
+    query = sa.select(revision.c.hash, revision.c.created_at).where(revision.c.activated_at.is_(None)).order_by(revision.c.created_at.desc()).limit(limit)
+    return [(row[0], row[1]) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def active(database: Database) -> str | None:

@@ -24,8 +24,8 @@ UPDATE_DELIVERIES = Update(
     tables.delivery,
     ("status", "due_at", "why", "lost_leases", "changed_at"),
     by=("id", "lease"),
-    # The lease ends with what it was for. `worker` stays: who had it last.
-    fixed="lease = NULL, leased_at = NULL, lease_until = NULL",
+    # The lease ends with what it was for, and an older cause with its outcome. `worker` stays: who had it last.
+    fixed="lease = NULL, leased_at = NULL, lease_until = NULL, cluster = NULL",
     only="status = 'leased'",
 )
 # In one order everywhere: two settlings that share rows wait for each other in turn.
@@ -192,6 +192,7 @@ def _attempt_row(database: Database, settled: Settled, worker: str, now: Stamp) 
         settled.revision,
         worker,
         claim.token,
+        claim.made_with,
     )
 
 

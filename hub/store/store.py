@@ -2,69 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 from hub.core.breaker import BreakerState
-from hub.core.delivery import Claim, Laid, Settled, Status
+from hub.core.delivery import Claim, Laid, Settled
 from hub.core.errors import Refused, StoreBusy
-from hub.core.message import Disposition, Json, Receipt, Ref
+from hub.core.message import Json, Receipt, Ref
 from hub.store import (
     add,
-    arrivals,
+    aside,
     backup,
     breakers,
     capacity,
     claim,
     conservation,
     doubt,
+    ended,
     expire,
-    keys,
     leader,
     lookups,
     measures,
     migrate,
     parts,
+    processes,
     prune,
-    reading,
     records,
-    reopen,
-    revisions,
     settle,
+    shares,
+    standing,
     usage,
     waiting,
 )
-from hub.store.arrivals import Refusal, RefusedRow
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
-from hub.store.keys import KeyRow
 from hub.store.leader import Lead, LeaderRow
+from hub.store.looking import Looking
 from hub.store.lookups import Lookup
+from hub.store.managing import Managing
 from hub.store.measures import Backlog
 from hub.store.parts import AHEAD, Part
+from hub.store.processes import Process
 from hub.store.prune import Gone, Page, Place
-from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
-from hub.store.revisions import Activation
+from hub.store.shares import Share
 from hub.store.usage import Used
-
-
-class Search(TypedDict, total=False):
-    """What messages can be searched by."""
-
-    key: str | None
-    name: str | None
-    type_: str | None
-    version: int | None
-    status: Status | None
-    disposition: Disposition | None
-    since: datetime | None
-    until: datetime | None
-    limit: int
-    before: str | None
 
 
 def open_store(url: str, *, writer: bool = False) -> Store:
@@ -75,11 +59,12 @@ def open_store(url: str, *, writer: bool = False) -> Store:
     return Store(Database(url, writer=writer))
 
 
-class Store:
+class Store(Looking, Managing):
     """All verbs. They take batches, raise StoreBusy, and let no connection and no row object out."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._crowded: set[str] = set()  # lanes in which a claim was not the end of what waits
 
     def close(self) -> None:
         self._database.close()
@@ -102,8 +87,12 @@ class Store:
     def add(self, batch: Sequence[Laid]) -> list[Receipt | Refused]:
         return add.add(self._database, batch)
 
-    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False) -> list[Claim]:
-        return claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundled=bundled)
+    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False, holds: bool = False) -> list[Claim]:
+        is_crowded = lane in self._crowded
+        claims = claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundled=bundled, holds=holds, is_crowded=is_crowded)
+        # A claim that was filled left others waiting, perhaps: the next one deals out.
+        (self._crowded.add if len(claims) >= size - size // claim.KEPT_OF else self._crowded.discard)(lane)
+        return claims
 
     def stale(self, claims: Sequence[Claim]) -> frozenset[str]:
         return claim.stale(self._database, claims)
@@ -113,6 +102,9 @@ class Store:
 
     def due_lanes(self) -> list[str]:
         return claim.due_lanes(self._database)
+
+    def step_aside(self, lanes: Iterable[str]) -> int:
+        return aside.step_aside(self._database, lanes)
 
     def settle(self, batch: Sequence[Settled]) -> list[str]:
         return settle.settle(self._database, batch)
@@ -159,6 +151,23 @@ class Store:
     def close_breaker(self, lane: str) -> bool:
         return breakers.close(self._database, lane)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one process at a time writes here: then nothing needs to be shared out."""
+        return self._database.kind == "sqlite"
+
+    def shares(self) -> list[Share]:
+        return shares.shares(self._database)
+
+    def take_share(self, lane: str, worker: str, most: int, *, holders: int | None = None) -> int:
+        return shares.take(self._database, lane, worker, most, holders=holders)
+
+    def renew_shares(self, worker: str) -> int:
+        return shares.renew(self._database, worker)
+
+    def leave_shares(self, worker: str, lanes: Sequence[str]) -> None:
+        shares.leave(self._database, worker, lanes)
+
     def workers(self) -> int:
         return expire.workers(self._database)
 
@@ -167,30 +176,6 @@ class Store:
 
     def sign_off(self, worker: str) -> None:
         expire.sign_off(self._database, worker)
-
-    def reopen(self, ids: Sequence[str], *, by: str, force: bool = False) -> dict[str, str]:
-        return reopen.reopen(self._database, ids, by=by, force=force)
-
-    def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-        return reopen.cancel(self._database, ids, by=by, why=why)
-
-    def refuse(self, batch: Sequence[Refusal]) -> None:
-        arrivals.refuse(self._database, batch)
-
-    def refused(self, *, state: str = arrivals.WAITING, limit: int = 50, before: str | None = None) -> list[RefusedRow]:
-        return arrivals.refused(self._database, state=state, limit=limit, before=before)
-
-    def refused_ones(self, *ids: str) -> list[RefusedRow]:
-        return arrivals.find(self._database, ids)
-
-    def end_refused(self, ids: Sequence[str], *, state: str, by: str) -> dict[str, bool]:
-        return arrivals.end(self._database, ids, state=state, by=by)
-
-    def refuse_again(self, id_: str, refusal: Refusal, *, by: str) -> None:
-        arrivals.refuse_again(self._database, id_, refusal, by=by)
-
-    def count_refused(self) -> dict[str, int]:
-        return arrivals.count(self._database)
 
     def conservation(self) -> Conservation:
         return conservation.conservation(self._database)
@@ -203,6 +188,9 @@ class Store:
 
     def forget_names(self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None) -> tuple[int, tuple[str, str, str] | None]:
         return prune.forget_names(self._database, after=after, held=held)
+
+    def forget_ended(self, before: datetime, *, held: Lead | None = None) -> int:
+        return ended.forget_ended(self._database, before, held=held)
 
     def records(self, ids: Sequence[str]) -> list[dict[str, Json]]:
         return records.records(self._database, ids)
@@ -225,12 +213,6 @@ class Store:
     def backlog(self) -> Backlog:
         return measures.backlog(self._database)
 
-    def search(self, **given: Unpack[Search]) -> list[MessageRow]:
-        return reading.search(self._database, **given)
-
-    def message(self, id_: str) -> MessageRow | None:
-        return reading.find_message(self._database, id_)
-
     def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
         return leader.lead(self._database, name, holder, term_s=term_s)
 
@@ -249,59 +231,14 @@ class Store:
     def clear(self, cleared: Sequence[Cleared]) -> list[str]:
         return doubt.clear(self._database, cleared)
 
-    def origin(self, trace_id: str) -> OriginRow | None:
-        return reading.origin_of(self._database, trace_id)
+    def signs(self) -> list[tuple[str, datetime]]:
+        return standing.signs(self._database)
 
-    def body(self, message_id: str) -> bytes | None:
-        return reading.find_body(self._database, message_id)
+    def sign_process(self, name: str, *, role: str, version: str, revision: str) -> None:
+        processes.sign(self._database, name, role=role, version=version, revision=revision)
 
-    def bodies(self, *message_ids: str) -> dict[str, bytes]:
-        return reading.bodies(self._database, list(message_ids))
+    def sign_off_process(self, name: str) -> None:
+        processes.sign_off(self._database, name)
 
-    def waiting_by_way(self) -> list[tuple[str, str, Status, int]]:
-        return reading.waiting_by_way(self._database)
-
-    def deliveries(self, *message_ids: str) -> list[DeliveryRow]:
-        return reading.deliveries(self._database, list(message_ids))
-
-    def delivery(self, id_: str) -> DeliveryRow | None:
-        return reading.find_delivery(self._database, id_)
-
-    def attempts(self, *delivery_ids: str) -> list[AttemptRow]:
-        return reading.attempts(self._database, list(delivery_ids))
-
-    def waiting(self, status: Status, *, limit: int = 50, before: str | None = None) -> list[DeliveryRow]:
-        return reading.waiting(self._database, status, limit=limit, before=before)
-
-    def story(self, value: str) -> list[MessageRow]:
-        return reading.story(self._database, value)
-
-    def oldest_due(self) -> dict[str, datetime]:
-        return reading.oldest_due(self._database)
-
-    def save_revision(self, hash_: str, files: Mapping[str, str]) -> None:
-        revisions.save_revision(self._database, hash_, files)
-
-    def revision(self, hash_: str) -> dict[str, str] | None:
-        return revisions.load_revision(self._database, hash_)
-
-    def activate(self, hash_: str, *, by: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
-        revisions.activate(self._database, hash_, by=by, despite=despite, onto=onto)
-
-    def activations(self, limit: int = 50) -> list[Activation]:
-        return revisions.activations(self._database, limit)
-
-    def active(self) -> str | None:
-        return revisions.active(self._database)
-
-    def add_key(self, key: KeyRow) -> None:
-        keys.add_key(self._database, key)
-
-    def key(self, id_: str) -> KeyRow | None:
-        return keys.find_key(self._database, id_)
-
-    def keys(self) -> list[KeyRow]:
-        return keys.all_keys(self._database)
-
-    def revoke_key(self, id_: str, at: datetime) -> bool:
-        return keys.revoke_key(self._database, id_, at)
+    def processes(self) -> list[Process]:
+        return processes.processes(self._database)

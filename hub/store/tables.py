@@ -1,4 +1,4 @@
-"""The tables. Migrations make them; a test proves on all databases that what the migrations make is what stands here.
+"""The tables of the flow. Migrations make them; a test proves on all databases that what the migrations make is what stands here.
 
 There are no foreign keys between message, body, delivery and attempt: they are written whole in one transaction by one module each,
 a check per row would cost more than the row (PostgreSQL), and parts of tables that are cut by day cannot be dropped under them. That no row
@@ -7,82 +7,11 @@ is lost is shown by `conservation`, which counts against the number written on t
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 
-from hub.core.breaker import Circuit
 from hub.core.delivery import Status
 from hub.core.message import Disposition
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_micros(instant: datetime) -> int:
-    """Microseconds since 1970, exactly. Raises ValueError for an instant without a zone."""
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant!r} has no zone; give an aware instant, such as datetime.now(UTC)")
-    since = instant - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def from_micros(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant in UTC, to the microsecond, in the same order on all databases: timestamptz on PostgreSQL, elsewhere a count of microseconds.
-
-    Refuses naive values: SQLite would keep them as text without an offset, and the others would read them in the session's zone.
-    """
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.BigInteger())
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
-        if value is None:
-            return None
-        micros = to_micros(value)
-        return value if dialect.name == "postgresql" else micros
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if dialect.name == "postgresql" else from_micros(value)
-
-
-# Bytes decide, on all databases: PostgreSQL would otherwise sort by the language of the cluster, and compare more slowly; MariaDB would take
-# "SO-1", "so-1" and "SO-1 " for one key. Ids are text too: a uuid column would save 20 bytes, and cost a conversion per id and direction on
-# the hot path. What MariaDB keeps in an index has a length there, all parts of one index 768 characters together; longer is refused.
-_BYTES = "utf8mb4_nopad_bin"
-_text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-Text = _text.with_variant(mysql.LONGTEXT(collation=_BYTES), "mariadb")
-Word = _text.with_variant(mysql.VARCHAR(64, collation=_BYTES), "mariadb")  # ours: an id, a hash, a state
-Name = _text.with_variant(mysql.VARCHAR(191, collation=_BYTES), "mariadb")  # an engineer's: a system, a message's type, a route
-Key = _text.with_variant(mysql.VARCHAR(255, collation=_BYTES), "mariadb")  # a stranger's: flow.accept takes up to 255 characters
-Blob = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mariadb")  # its BLOB ends at 64 kB
-# Small documents that nobody searches in: JSON, all ASCII, as escapes. So NUL and odd surrogates, which PostgreSQL refuses, can be kept.
-Document = Text
-
-metadata = sa.MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"},
-)
-
-
-def _one_of(column: str, *words: str) -> str:
-    """`column` is one of `words`, as a chain of comparisons: SQLite builds a small index anew for an IN list, for each row that is written.
-
-    The two lists on `delivery` cost 7 µs per insert and 10 µs per update that way, more than the rows themselves.
-    """
-    return " OR ".join(f"{column} = '{word}'" for word in words)
-
+from hub.store.columns import BYTES, Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
 
 message = sa.Table(
     "message",
@@ -103,7 +32,7 @@ message = sa.Table(
     sa.Column("cause_id", Word),
     sa.Column("hops", sa.Integer, nullable=False),
     sa.Column("why", Document, nullable=False),
-    sa.CheckConstraint(_one_of("disposition", *Disposition), name="disposition"),
+    sa.CheckConstraint(one_of("disposition", *Disposition), name="disposition"),
     sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (id)",
 )
@@ -115,6 +44,13 @@ sa.Index("ix_message_cause", message.c.cause_id, sqlite_where=_caused, postgresq
 # Whether anything still needs what a foreign system sent.
 _hooked = sa.text("source = 'hook'")
 sa.Index("ix_message_origin", message.c.trace_id, sqlite_where=_hooked, postgresql_where=_hooked)
+
+# A trace that we began is a UUIDv7: its messages are found by its time. Only those that a caller brought have a place in this index.
+BROUGHT_TRACE = "(substr(trace_id, 1, 2) <> '01' OR substr(trace_id, 13, 1) <> '7')"
+_brought = sa.text(BROUGHT_TRACE)
+sa.Index("ix_message_trace", message.c.trace_id, sqlite_where=_brought, postgresql_where=_brought).ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]  # MariaDB has all of them in ix_message_origin
+_apart = sa.text("disposition <> 'routed'")
+sa.Index("ix_message_apart", message.c.received_at, message.c.id, sqlite_where=_apart, postgresql_where=_apart).ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]
 
 # Apart from the message: lists and counts do not read past the payloads.
 body = sa.Table(
@@ -162,7 +98,7 @@ refused = sa.Table(
     sa.Column("revision", Word, nullable=False),  # of the configuration that refused it
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("changed_by", Text),
-    sa.CheckConstraint(_one_of("state", "waiting", "accepted", "dropped"), name="state"),
+    sa.CheckConstraint(one_of("state", "waiting", "accepted", "dropped"), name="state"),
 )
 sa.Index("uq_refused_content", refused.c.source, refused.c.fingerprint, unique=True)
 sa.Index("ix_refused_state", refused.c.state, refused.c.id)
@@ -211,7 +147,10 @@ delivery = sa.Table(
     sa.Column("release_at", Instant),  # held until then; without it, until a person says so
     sa.Column("bundle", Key),  # what may travel together in one call
     sa.Column("fresh", Text),  # how new its content is: sorts as it is meant
-    sa.CheckConstraint(_one_of("status", *Status), name="status"),
+    sa.Column("caller", Name, nullable=False),  # its message's: who waits with much does not keep the others waiting
+    sa.Column("cluster", Word),  # of what waits for a person: which cause it shares with others; NULL until somebody has looked
+    sa.Column("made_with", Word),  # the revision that makes its content since a repair said so; NULL: the message's
+    sa.CheckConstraint(one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
     sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name="seq"),
     sqlite_with_rowid=False,
@@ -227,18 +166,23 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None
     index.ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]  # its documentation has several
 
 
+WAITS_FOR_A_PERSON = f"({one_of('status', 'dead', 'held', 'unknown')}) AND release_at IS NULL"
+
 # Work is found by state, never by a cursor over ids (PROMISES P2). Literals, not parameters: planners take a partial index only where they
 # can read its condition in the statement.
 _partial("ix_delivery_due", "lane", "rank", "due_at", "id", where="status = 'pending'")
+_partial("ix_delivery_caller", "lane", "rank", "caller", "due_at", "id", where="status = 'pending'")
 _partial("ix_delivery_bundle", "lane", "bundle", "due_at", where="status = 'pending' AND bundle IS NOT NULL")
 _partial("ix_delivery_expires", "expires_at", where="expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')")
 _partial("ix_delivery_lease", "lease_until", where="status = 'leased'")
 _partial("ix_delivery_block", "lane", where="status = 'dead' AND when_dead = 'block'")
+# Only what waits for a person has a place in it, so that a delivery that goes well never meets it.
+_partial("ix_delivery_cluster", "status", "cluster", "changed_at", "id", where=WAITS_FOR_A_PERSON)
 # The arbiter of order: whatever two workers believe, one key of a lane has one lease (PROMISES P6).
 _partial("uq_delivery_key", "lane", "order_key", where="status = 'leased' AND order_key IS NOT NULL", unique=True)
 _released = sa.text("status = 'held' AND release_at IS NOT NULL")
 sa.Index("ix_delivery_release", delivery.c.release_at, sqlite_where=_released, postgresql_where=_released)
-_waiting = sa.text(_one_of("status", "dead", "held", "unknown"))
+_waiting = sa.text(one_of("status", "dead", "held", "unknown"))
 sa.Index("ix_delivery_waiting", delivery.c.status, delivery.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
 _ordered = sa.text("order_key IS NOT NULL")
 sa.Index(
@@ -254,10 +198,11 @@ sa.Index("ix_delivery_message", delivery.c.message_id)
 # MariaDB has no partial indexes: the state stands first in those that would otherwise hold what is over for ever, and one lease per key is
 # kept by a column that is NULL, and so equal to nothing, unless the delivery is leased and has a key. IF NOT EXISTS: see hub.store.migrate.
 MARIADB_DELIVERY = sa.DDL(  # type: ignore[no-untyped-call]
-    f"ALTER TABLE delivery ADD COLUMN IF NOT EXISTS leased_key VARCHAR(255) COLLATE {_BYTES} "
+    f"ALTER TABLE delivery ADD COLUMN IF NOT EXISTS leased_key VARCHAR(255) COLLATE {BYTES} "
     "GENERATED ALWAYS AS (CASE WHEN status = 'leased' THEN order_key END) STORED, "
     "ADD UNIQUE INDEX IF NOT EXISTS uq_delivery_key (lane, leased_key), "
     "ADD INDEX IF NOT EXISTS ix_delivery_due (status, lane, rank, due_at, id), "
+    "ADD INDEX IF NOT EXISTS ix_delivery_caller (status, lane, rank, caller, due_at, id), "
     "ADD INDEX IF NOT EXISTS ix_delivery_bundle (status, lane, bundle, due_at), "
     "ADD INDEX IF NOT EXISTS ix_delivery_expires (status, expires_at), "
     "ADD INDEX IF NOT EXISTS ix_delivery_lease (status, lease_until, id), "
@@ -286,7 +231,8 @@ attempt = sa.Table(
     sa.Column("revision", Word, nullable=False),
     sa.Column("worker", Name, nullable=False),
     sa.Column("lease", Word, nullable=False),
-    sa.CheckConstraint(_one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
+    sa.Column("made_with", Word),  # the revision that made its content; NULL: the message's
+    sa.CheckConstraint(one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
     sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (delivery_id)",
 )
@@ -311,30 +257,6 @@ order_key = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# What a capacity has given away: a row per route, value and window; and one at EPOCH per route and value, which is the lock on them.
-capacity = sa.Table(
-    "capacity",
-    metadata,
-    sa.Column("route", Name, primary_key=True),
-    sa.Column("key", Key, primary_key=True),
-    sa.Column("window_at", Instant, primary_key=True),
-    sa.Column("used", sa.Integer, nullable=False),
-    sa.Column("ends_at", Instant, nullable=False),  # from then on nobody looks at it, and it is pruned
-    sqlite_with_rowid=False,
-)
-sa.Index("ix_capacity_ends", capacity.c.ends_at)
-
-# Which place a held delivery has been given: what ends it before its hour gives the place back, by taking this row away.
-place = sa.Table(
-    "place",
-    metadata,
-    sa.Column("delivery_id", Word, primary_key=True),
-    sa.Column("route", Name, nullable=False),
-    sa.Column("key", Key, nullable=False),
-    sa.Column("window_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
 # What a route looked up for a message, as it was found: once written never changed, so that a step can be computed again.
 lookup = sa.Table(
     "lookup",
@@ -345,111 +267,6 @@ lookup = sa.Table(
     sa.Column("name", Name, primary_key=True),
     sa.Column("found", Blob),  # the answer's body; NULL: there was none, and the route goes on without
     sa.Column("taken_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-revision = sa.Table(
-    "revision",
-    metadata,
-    sa.Column("hash", Word, primary_key=True),
-    sa.Column("files", Blob, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("activated_at", Instant),
-)
-
-active_revision = sa.Table(
-    "active_revision",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("hash", Word, sa.ForeignKey("revision.hash"), nullable=False),
-    sa.CheckConstraint("id = 1", name="one"),
-)
-
-activation = sa.Table(
-    "activation",
-    metadata,
-    sa.Column("at", Instant, primary_key=True),
-    sa.Column("hash", Word, primary_key=True),
-    sa.Column("by", Text, nullable=False),
-    sa.Column("before", Word),
-    sa.Column("despite", Document, nullable=False),
-)
-
-caller_key = sa.Table(
-    "caller_key",
-    metadata,
-    sa.Column("id", Word, primary_key=True),
-    sa.Column("name", Text, nullable=False),
-    sa.Column("systems", Document, nullable=False),
-    sa.Column("pins", Document, nullable=False),  # message type -> the version that a post of this caller is in, if it does not say
-    sa.Column("form", Word, nullable=False),
-    sa.Column("key_hash", Text, nullable=False),
-    sa.Column("secret_sealed", Text, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant),
-    sa.Column("revoked_at", Instant),
-    sa.CheckConstraint(_one_of("form", "default", "legacy", "hmac", "api-key"), name="form"),
-)
-
-breaker = sa.Table(
-    "breaker",
-    metadata,
-    sa.Column("lane", Name, primary_key=True),
-    sa.Column("state", Word, nullable=False),
-    sa.Column("until", Instant),
-    sa.Column("trips", sa.Integer, nullable=False),
-    sa.Column("changed_at", Instant, nullable=False),
-    sa.CheckConstraint(_one_of("state", *Circuit), name="state"),
-)
-
-# Who used which version and field of a contract, by day. Counted in memory and added in batches: the last seconds before a kill are lost.
-contract_usage = sa.Table(
-    "contract_usage",
-    metadata,
-    sa.Column("type", Name, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("day", Word, primary_key=True),  # in UTC, 2026-06-01
-    sa.Column("caller", Name, primary_key=True),
-    sa.Column("field", Key, primary_key=True),  # /items/*/sku; empty: the message itself
-    sa.Column("number", sa.BigInteger, nullable=False),
-    sa.Column("first_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-worker_sign = sa.Table(
-    "worker_sign",
-    metadata,
-    sa.Column("worker", Name, primary_key=True),
-    sa.Column("seen_at", Instant, nullable=False),
-)
-
-# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (PROMISES P5, F8).
-leader = sa.Table(
-    "leader",
-    metadata,
-    sa.Column("name", Name, primary_key=True),
-    sa.Column("holder", Name, nullable=False),
-    sa.Column("token", sa.BigInteger, nullable=False),
-    sa.Column("until", Instant, nullable=False),
-)
-
-# What was pruned, by the day of its acceptance: the books go on knowing how many there were.
-pruned = sa.Table(
-    "pruned",
-    metadata,
-    sa.Column("day", Word, primary_key=True),  # in UTC, 2026-06-01
-    sa.Column("word", Word, primary_key=True),  # a message's disposition, a delivery's state, or `planned`
-    sa.Column("number", sa.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-# Messages that came back out of an archive, and until when they are not pruned again.
-restored = sa.Table(
-    "restored",
-    metadata,
-    sa.Column("message_id", Word, primary_key=True),
-    sa.Column("until", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

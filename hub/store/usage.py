@@ -12,7 +12,7 @@ from hub.core.message import Ref
 from hub.store.add import UNSTORABLE
 from hub.store.database import Database, Insert
 from hub.store.documents import ref_of
-from hub.store.tables import contract_usage
+from hub.store.registers import contract_usage
 
 _ADD = Insert(
     contract_usage,
@@ -79,10 +79,21 @@ def usage(database: Database, *, type_: str | None = None, version: int | None =
     return [Used(ref_of(row[0], row[1]), "", row[2], row[3], int(row[4]), row[5], row[6]) for row in rows]
 
 
+_OPEN = [
+    *("d.status = 'pending'", "d.status = 'leased'", "d.status = 'held' AND d.release_at IS NOT NULL"),
+    *(f"d.status = '{status}' AND d.release_at IS NULL AND d.cluster IS NULL" for status in ("dead", "held", "unknown")),
+]
+_NAMED = "(d.status = 'dead' OR d.status = 'held' OR d.status = 'unknown') AND d.release_at IS NULL"
+# A cause knows its message's version; of what has none its message is looked for, one by one: a join would begin with all messages of the version.
+_COUNT_OPEN = sa.text(
+    f"SELECT (SELECT count(*) FROM delivery d WHERE {_NAMED} AND d.cluster IN (SELECT c.id FROM cluster c WHERE c.type = :type AND c.version = :version))"
+    + "".join(
+        f" + (SELECT count(*) FROM delivery d WHERE {state} AND (SELECT m.version FROM message m WHERE m.id = d.message_id AND m.type = :type) = :version)"
+        for state in _OPEN
+    )
+)
+
+
 def count_open(database: Database, ref: Ref) -> int:
     """Deliveries of messages of this version that are still on their way or wait for a person."""
-    query = sa.text(
-        "SELECT count(*) FROM delivery d JOIN message m ON m.id = d.message_id WHERE m.type = :type AND m.version = :version "
-        "AND (d.status = 'pending' OR d.status = 'leased' OR d.status = 'dead' OR d.status = 'held' OR d.status = 'unknown')"
-    )
-    return int(database.read(lambda connection: connection.execute(query, {"type": ref.type, "version": ref.version}).scalar_one()))
+    return int(database.read(lambda connection: connection.execute(_COUNT_OPEN, {"type": ref.type, "version": ref.version}).scalar_one()))

@@ -27,15 +27,16 @@ class Both:
 
 
 class EmbeddedBell:
-    """A bell inside one process: rings gather in a set until the worker's loop takes them."""
+    """A bell inside one process: rings gather in a set until the worker's loop takes them. `only`: it is deaf to all other lanes; empty: it hears all."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: frozenset[str] = frozenset()) -> None:
+        self._only = only
         self._lanes: set[str] = set()
         self._heard = threading.Condition()
 
     def ring(self, lanes: Iterable[str]) -> None:
         with self._heard:
-            self._lanes.update(lanes)
+            self._lanes.update(lane for lane in lanes if not self._only or lane in self._only)
             self._heard.notify()
 
     def wait(self, seconds: float) -> set[str]:

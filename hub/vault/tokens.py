@@ -18,7 +18,8 @@ from joserfc.jwk import KeySet
 
 from hub.core import json
 from hub.core.errors import Refused
-from hub.kit.http import Call, Sender
+from hub.kit.call import Call
+from hub.kit.http import Sender
 from hub.logs import event
 
 # Named one by one: `none`, and a public key taken for a shared secret, are the oldest holes in this wall.

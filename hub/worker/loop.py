@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from hub.core.errors import StoreBusy
-from hub.flow.deliver import batch_size, deliver
+from hub.flow.deliver import deliver, has_more
 from hub.flow.hub import Hub
 from hub.kit.http import Sender
 from hub.logs import event, told
@@ -37,7 +37,11 @@ class Lane(threading.Thread):
         self._rung.set()
 
     def run(self) -> None:
-        sender = self._make_sender()
+        try:
+            sender = self._make_sender()
+        except Exception as error:  # noqa: BLE001  no descriptors left: the next ring begins anew
+            event("lane.failed", told(error), level="error", lane=self._lane)
+            return
         try:
             while not self._stopping.is_set():
                 self._rung.wait()
@@ -55,7 +59,7 @@ class Lane(threading.Thread):
                 count = deliver(self._hub, self._lane, sender)
                 if not count:
                     return True
-                if count >= batch_size(self._hub, self._lane):
+                if has_more(self._hub, self._lane, count):
                     self._hub.bell.ring([self._lane])  # there is more than one round of it: whoever else hears may help
             except StoreBusy as error:
                 event("lane.paused", str(error), level="warning", lane=self._lane)
@@ -103,9 +107,19 @@ class Loop:
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
-            for name in self._bell.wait(self._hub.settings.sweep):
-                lane = self._lanes.get(name)
-                if lane is None:
-                    lane = self._lanes[name] = Lane(self._hub, name, self._sender)
-                    lane.start()
-                lane.ring()
+            try:
+                self._hear()
+            except Exception as error:  # noqa: BLE001
+                # No thread to be had, for one. A process that went deaf would look well and deliver nothing; what was rung is due still, and the
+                # next look rings it again.
+                event("loop.failed", told(error), level="error")
+                self._stopping.wait(PAUSE_S)
+
+    def _hear(self) -> None:
+        for name in self._bell.wait(self._hub.settings.sweep):
+            lane = self._lanes.get(name)
+            if lane is None or not lane.is_alive():
+                lane = Lane(self._hub, name, self._sender)
+                lane.start()
+                self._lanes[name] = lane  # once it runs: one that could not begin is tried again at the next ring
+            lane.ring()

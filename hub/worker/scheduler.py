@@ -11,6 +11,7 @@ from hub.flow.hub import Hub
 from hub.flow.recover import look, rescue
 from hub.logs import event
 from hub.store import Lead
+from hub.store.leader import ONE_WRITER
 
 LEAD = "scheduler"
 TERM_S = 10.0  # a leader that is gone is missed for so long at most
@@ -25,7 +26,7 @@ class Scheduler:
         self._rounds = rounds
         self._stopping = threading.Event()
         # On SQLite one process at a time writes: whoever has that role is the one that led before, and need not wait for its own term.
-        self._holder = "the one that writes" if hub.settings.store.startswith("sqlite") else hub.worker
+        self._holder = ONE_WRITER if hub.settings.store.startswith("sqlite") else hub.worker
         self._held: Lead | None = None
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 

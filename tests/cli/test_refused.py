@@ -61,7 +61,8 @@ def test_they_are_listed_shown_retried_and_dropped_at_the_command_line(hub):
     code, out = run(hub, "retry", "--all", "--by", "ann", "--json")
     assert (code, json.loads(out)[late]) == (1, "accepted")
     assert len(hub.store.story("SO-1")) == 1
-    assert run(hub, "drop", poison, "--by", "ann")[0] == 0
+    assert run(hub, "drop", poison, "--by", "ann", "--why", "no JSON")[0] == 0
+    assert [act.details["why"] for act in hub.store.acts(what="refused.dropped")] == ["no JSON"]
     assert run(hub, "drop", poison)[0] == 1
     assert json.loads(run(hub, "list", "--json")[1]) == []
     [row] = json.loads(run(hub, "list", "--state", "dropped", "--json")[1])

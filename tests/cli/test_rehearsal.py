@@ -90,7 +90,7 @@ def test_each_place_is_shown_with_what_was_expected_and_what_came(workspace, hub
 def test_in_colours_where_there_is_a_screen(workspace, hub):
     edit(workspace, MAPPING, "expect: {orderNo: SO-1}", "expect: {orderNo: SO-2}")
     hub.environment["FORCE_COLOR"] = "1"
-    assert '\x1b[32m      expected "SO-2"\x1b[0m\n\x1b[31m      got      "SO-1"' in hub.run("test")[1]
+    assert '\x1b[32m      expected "SO-2"\x1b[0m\n\x1b[31m      got      "SO-1"' in hub.run("test", is_cold=True)[1]
 
 
 def test_what_has_no_values_is_told_in_words(workspace, hub):

@@ -131,6 +131,34 @@ def test_a_breaker_leaves_a_target_alone_and_costs_no_attempt(hubs):
     all_delivered(hub, 20)
 
 
+def test_a_pause_holds_for_all_processes_loses_nothing_and_keeps_the_order(hubs):
+    # Given a hub that delivers, and its target and then its route paused by somebody at the command line
+    text = hubs.workspace / "adapters" / "shop" / "system.yaml"
+    text.write_text(text.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")
+    hub = hubs.start()
+    caller = hub.caller("shop")
+    hub.delivered(post(caller, 0))
+    [route] = [one["name"] for one in hub.ops("/routes")["items"]]
+    for kind, name in (("target", "warehouse"), ("route", route)):
+        assert hub.json(kind, "pause", name, "--why", "stocktaking")["changed"]
+        before = len(hubs.sink.keys)
+        ids = [post(caller, 1, f"{kind}-{line}", line) for line in range(5)]
+        # When work would be found by ring and by sweep, then nothing reaches the target, and what waits is told
+        wait_until(lambda: hub.ops("/pauses")["items"][0]["waiting"] == 5, seconds=30, what="five that wait")
+        if kind == "route":
+            wait_until(lambda: books(hub)["deliveries"].get("held"), seconds=30, what="the first to be set aside")
+        assert len(hubs.sink.keys) == before
+        # And once it is resumed, all of it goes, in its order, with its first attempt
+        assert hub.json(kind, "resume", name) == {"kind": kind, "name": name, "paused": False, "changed": True, "waiting": 5}
+        for message_id in ids:
+            [line] = hub.delivered(message_id, seconds=30)
+            assert (line["status"], len(line["attempts"])) == ("delivered", 1)
+        skus = [json.loads(body)["items"][0]["sku"] for _, _, body, _ in hubs.sink.requests[before:]]
+        assert skus == [f"SKU-{line}" for line in range(5)]
+    assert books(hub)["unaccounted"] == 0
+    assert [one["what"] for one in hub.json("audit", "--what", "route.")] == ["route.resumed", "route.paused"]
+
+
 def test_a_broker_that_is_off_costs_time_alone(hubs):
     hub = hubs.start()
     caller = hub.caller("shop")

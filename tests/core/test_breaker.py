@@ -54,3 +54,9 @@ def test_it_stays_open_longer_each_time_up_to_a_limit():
 )
 def test_only_what_says_something_about_the_target_counts(answer, speaks):
     assert is_failure(answer) is speaks
+
+
+def test_a_slow_start_rises_evenly_for_as_long_as_it_was_open_a_minute_at_most():
+    policy = BreakerPolicy(open=timedelta(seconds=20))
+    assert [policy.slow_start(timedelta(seconds=at)) for at in (0, 5, 10, 20, 99)] == [0.01, 0.25, 0.5, 1.0, 1.0]
+    assert BreakerPolicy(open=timedelta(hours=1)).slow_start(timedelta(seconds=30)) == 0.5

@@ -160,6 +160,7 @@ CASES = {
     },
     "CrossdockTargetAway": {'hub_breaker_state{lane="wms",state="open"}': "1x20"},
     "CrossdockDead": {'hub_backlog{lane="wms",status="dead",instance="a"}': "3x30", 'hub_backlog{lane="wms",status="dead",instance="b"}': "3x30"},
+    "CrossdockParked": {'hub_parked{lane="wms",instance="a"}': "2x30"},
     "CrossdockDying": {
         'hub_attempts_total{lane="wms",route="r",outcome="dead"}': "0+20x30",
         'hub_attempts_total{lane="wms",route="r",outcome="delivered"}': "0+80x30",
@@ -183,7 +184,7 @@ def test_every_alert_goes_off_where_it_should_and_in_no_hub_that_is_well(tmp_pat
         "hub_unaccounted": "0x40", "hub_store_up": "1x40", "hub_workers": "2x40", 'hub_process_info{role="web"}': "1x40", 'hub_oldest_due_seconds{lane="wms"}': "3x40",
         'hub_breaker_state{lane="wms",state="closed"}': "1x40", 'hub_breaker_state{lane="wms",state="open"}': "0x40", 'hub_backlog{lane="wms",status="pending"}': "9x40",
         'hub_attempts_total{lane="wms",route="r",outcome="delivered"}': "0+100x40", 'hub_attempts_total{lane="wms",route="r",outcome="dead"}': "0+1x40",
-        'hub_accept_seconds_bucket{le="0.5"}': "0+10x40", 'hub_accept_seconds_bucket{le="+Inf"}': "0+10x40", "hub_revision_refused": "0x40", 'hub_revision{revision="a"}': "1x40",
+        'hub_accept_seconds_bucket{le="0.5"}': "0+10x40", 'hub_accept_seconds_bucket{le="+Inf"}': "0+10x40", "hub_revision_refused": "0x40", 'hub_parked{lane="wms"}': "0x40", 'hub_revision{revision="a"}': "1x40",
         'hub_posts_total{status="202"}': "0+100x40", 'hub_rings_total{outcome="sent"}': "0+10x40", 'hub_lost_leases_total{lane="wms"}': "0x40",
     }  # fmt: skip
     assert set(CASES) == {rule["alert"] for rule in ALERTS}

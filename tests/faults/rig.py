@@ -107,7 +107,7 @@ class Rig:
         return self
 
     def wait_ready(self, role):
-        wait_until(lambda: _is_ready(self.ports[role]), seconds=60, what=f"{role}, ready")
+        wait_until(lambda: is_ready(self.ports[role]), seconds=60, what=f"{role}, ready")
 
     def start_role(self, role):
         environment = {**self.environment, "HUB_PORT": str(self.ports.get(role, 0))}
@@ -175,7 +175,7 @@ def _tune(workspace, sink_url):
     warehouse.write_text(warehouse.read_text("utf-8").replace("http://127.0.0.1:9001", sink_url), "utf-8")
 
 
-def _is_ready(port):
+def is_ready(port):
     try:
         return requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=2).ok
     except requests.RequestException:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from tests.conftest import missing
-from tests.faults.rig import ROLES, Load, Rig
+from tests.faults.rig import ROLES, Load, Rig, is_ready
 from tests.support import brokers, checkers, postgres
 from tests.support.hubs import free_port
 from tests.support.waiting import wait_until
@@ -61,6 +61,7 @@ def balancer(rig, tmp_path):
     file = tmp_path / "haproxy.cfg"
     file.write_text(CONFIGURATION.format(port=port, servers=servers), "utf-8")
     process = subprocess.Popen(["haproxy", "-q", "-f", str(file)])
+    wait_until(lambda: is_ready(port), seconds=30, what="the balancer, ready")
     yield port
     process.terminate()
     process.wait(10)

@@ -107,7 +107,7 @@ def test_what_was_looked_up_stands_in_the_order_with_all_its_digits(start, sink)
     assert orders(sink) == [{"orderNo": "SO-1", "place": "A-01", "available": 9007199254740993, "items": [{"sku": "SKU-1", "quantity": 1}]}]
     # And what was seen can be seen again: it is recorded
     stages = hub.ops(f"/messages/{message_id}/stages")
-    assert stages["deliveries"][0]["mapped"]["place"] == "A-01"
+    assert stages["deliveries"][0]["stages"][-1]["body"]["place"] == "A-01"
 
 
 def test_a_failed_look_up_is_tried_again_by_the_routes_retry_and_the_order_was_not_sent(start, sink):

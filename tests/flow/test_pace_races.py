@@ -23,8 +23,10 @@ class Slow:
         self.meanwhile()
         return read
 
-    def workers(self):
-        return 1
+    is_alone = True
+
+    def pauses(self):
+        return []
 
     def probe_breaker(self, lane, span):
         self.state = BreakerState(lane, Circuit.HALF_OPEN, datetime.now(UTC) + span, self.state.trips)

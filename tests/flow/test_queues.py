@@ -7,9 +7,10 @@ import pytest
 from hub.core.errors import StoreBusy
 from hub.core.message import Disposition
 from hub.core.queue import Arrival
-from hub.flow import refused, trace
+from hub.flow import refused
 from hub.flow.plan import apply
 from hub.flow.queues import take_in
+from hub.flow.stages import stages
 from tests.support.queues import SYSTEM, queue_workspace
 from tests.support.servers import small_hub
 
@@ -111,7 +112,7 @@ def test_a_list_becomes_events_with_ids_of_their_own_and_the_original_stays(hub)
     row = hub.store.story("SO-9")[0]
     origin = hub.store.origin(row.trace_id)
     assert (origin.raw, origin.source, origin.query) == (told.body, "queue:stock/lines", "lines")
-    assert trace.stages(hub.store, hub.catalogs, row.id)["origin"] is not None
+    assert stages(hub.store, hub.catalogs, row.id)["received"] is not None
 
 
 def test_a_traceparent_goes_on(hub):

@@ -146,13 +146,14 @@ def test_what_a_shadow_would_refuse_is_counted_by_place(start, tmp_path, sink):
     mapping.write_text(mapping.read_text("utf-8").replace("quantity: quantity}}", meant), "utf-8")
     hub = start(states="{1: {state: current}, 2: {state: shadow}}")
     hub.environment["HUB_WORKSPACE"] = str(folder)
-    assert hub.json("apply")["revision"]
+    hub.apply()
     caller = hub.caller("shop")
-    body = json.dumps({"orderNo": "OLD-1", "items": [{"sku": "SKU-1", "quantity": 1}, {"sku": "SKU-123456", "quantity": 1}]}).encode()
+    items = [{"sku": "SKU-1", "quantity": 1}, {"sku": "SKU-123456", "quantity": 1}]
 
     def refused():
-        caller.post("/api/v1/shop/order.placed", body, f"m{len(posted)}")
-        posted.append(1)
+        # Another order each time: the first may still meet the configuration before.
+        posted.append(f"OLD-{len(posted)}")
+        caller.post("/api/v1/shop/order.placed", json.dumps({"orderNo": posted[-1], "items": items}).encode(), posted[-1])
         found = hub.json("contracts", "usage")["shadows"].get("shop/order.placed@2", {})
         return next((seen for seen in found.values() if seen["refused"]), None)
 

@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from hub.catalog.scaffold import init
-from hub.cli.keys import make_key
+from hub.flow.keys import make_key
 from hub.main import open_vault
 from tests.support.hubs import Caller
 from tests.support.servers import served, small_hub

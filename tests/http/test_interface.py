@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 
-from hub.cli.keys import make_key
+from hub.flow.keys import make_key
 from hub.main import open_vault
 from tests.conftest import missing
 from tests.support.documents import resolved, validator

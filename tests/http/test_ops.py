@@ -5,10 +5,13 @@ import json
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from hub.cli import main as hub_command
 from hub.core.delivery import Dead, Exchange, Settled
 from hub.core.errors import Reason, Why
-from hub.http import answers
+from hub.flow import people
+from hub.http import answers, building_answers, message_answers, running
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub
 
@@ -63,11 +66,58 @@ def test_a_message_is_found_by_its_keys_and_shown_with_its_deliveries(hub, accep
     assert fits(answers.Messages, get(hub, f"/messages?key={number}&status=dead"))["items"] == []
     one = fits(answers.Message, get(hub, f"/messages/{message_id}"))
     assert [line["status"] for line in one["deliveries"]] == ["pending"]
-    stages = fits(answers.Stages, get(hub, f"/messages/{message_id}/stages"))
-    assert stages["decoded"]["orderNo"] == number
-    assert stages["deliveries"][0]["mapped"]
+    stages = fits(message_answers.Stages, get(hub, f"/messages/{message_id}/stages"))
+    assert stages["stages"][0]["body"]["orderNo"] == number
+    assert stages["deliveries"][0]["stages"][-1]["stage"] == "mapped"
     story = fits(answers.Story, get(hub, f"/trace/{number}"))
     assert [message["id"] for message in story["messages"]] == [message_id]
+
+
+def test_what_is_personal_is_shown_to_who_says_why_and_that_is_on_record(hub, accepted):
+    _, message_id = accepted
+    answer = post(hub, f"/messages/{message_id}/reveal", {"by": "ann", "why": "the customer called"})
+    assert not fits(message_answers.Stages, answer)["isMasked"]
+    [act] = [one for one in hub.hub.store.acts() if one.what == "message.revealed"]
+    assert (act.by, act.object, act.details) == ("ann", message_id, {"why": "the customer called"})
+    unknown = "00000000-0000-7000-8000-000000000000"
+    assert post(hub, f"/messages/{unknown}/reveal", {"by": "ann", "why": "x"}).status_code == 404
+    assert post(hub, f"/messages/{message_id}/reveal", {"by": "ann"}).status_code == 400
+
+
+def test_the_raw_bytes_are_given_to_who_says_why_by_call_and_by_command(hub, accepted, tmp_path):
+    number, message_id = accepted
+    answer = post(hub, f"/messages/{message_id}/raw", {"by": "ann", "why": "to compare"})
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "application/octet-stream", "no-store")
+    assert answer.content == b'{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}' % number.encode()
+    words = ["--store", hub.hub.settings.store, "raw", message_id, "--why", "the court asked", "--by", "bob", "--out", f"{tmp_path}/raw"]
+    assert CliRunner().invoke(hub_command, words).exit_code == 0
+    assert (tmp_path / "raw").read_bytes() == answer.content
+    acts = hub.hub.store.acts(object_=message_id)
+    assert [(act.by, act.details["why"]) for act in acts] == [("bob", "the court asked"), ("ann", "to compare")]
+    assert post(hub, f"/messages/{message_id}/raw", {"by": "ann"}).status_code == 400
+    assert post(hub, "/messages/00000000-0000-7000-8000-000000000000/raw", {"by": "ann", "why": "x"}).status_code == 404
+
+
+def test_accounts_are_made_shut_out_and_changed(hub):
+    # Given an account that was made by a call
+    made = {"name": "wen", "password": "correct horse battery", "role": "operator", "by": "ann"}
+    assert fits(running.Named, post(hub, "/users", made)) == {"name": "wen", "role": "operator"}
+    token = people.sign_in(hub.hub.store, "wen", made["password"], address="192.0.2.7")
+    # Then nothing tells its password, a second one of the name is refused, and a weak or nameless one too
+    assert made["password"] not in str(hub.hub.store.acts(object_="wen")) + get(hub, "/users").text
+    for other in (made, {**made, "name": "New!"}, {**made, "name": "short", "password": "x"}):
+        assert post(hub, "/users", other).status_code == 400
+    # When it is shut out, then it is signed in no more; and nobody does it to themselves
+    assert post(hub, "/users/wen/change", {"what": "disable", "by": "wen"}).status_code == 403
+    assert people.signed_in(hub.hub.store, token) is not None
+    assert fits(running.ChangedPerson, post(hub, "/users/wen/change", {"what": "disable", "by": "ann"}))["changed"] == "disable"
+    assert people.signed_in(hub.hub.store, token) is None
+    for what in ("enable", "viewer"):
+        assert post(hub, "/users/wen/change", {"what": what, "by": "ann"}).status_code == 200
+    [row] = [one for one in fits(running.Persons, get(hub, "/users"))["items"] if one["name"] == "wen"]
+    assert (row["role"], row["disabledAt"]) == ("viewer", None)
+    assert post(hub, "/users/nobody/change", {"what": "disable", "by": "ann"}).status_code == 404
+    assert post(hub, "/users/wen/change", {"what": "root", "by": "ann"}).status_code == 400
 
 
 def test_pages_neither_skip_nor_repeat(hub, caller):
@@ -104,9 +154,9 @@ def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
 
 
 def test_the_landscape_is_told(hub):
-    systems = fits(answers.Systems, get(hub, "/systems"))
+    systems = fits(building_answers.SystemList, get(hub, "/systems"))
     assert {"shop", "warehouse"} <= {system["name"] for system in systems["items"]}
-    routes = fits(answers.Routes, get(hub, "/routes"))
+    routes = fits(building_answers.RouteList, get(hub, "/routes"))
     assert routes["revision"] == systems["revision"]
     assert any(target.startswith("warehouse/") for route in routes["items"] for target in route["targets"])
 
@@ -182,8 +232,19 @@ def test_the_document_names_every_call(hub):
     assert set(document["paths"]) == {
         "/ops/v1/messages", "/ops/v1/messages/{message_id}", "/ops/v1/messages/{message_id}/stages", "/ops/v1/trace/{value}", "/ops/v1/deliveries/{status}",
         "/ops/v1/deliveries/replay", "/ops/v1/deliveries/cancel", "/ops/v1/conservation", "/ops/v1/revision", "/ops/v1/systems", "/ops/v1/routes",
-        "/ops/v1/messages/{message_id}/explain", "/ops/v1/messages/{message_id}/lineage", "/ops/v1/contracts/usage", "/ops/v1/contracts/can-retire",
+        "/ops/v1/messages/{message_id}/explain", "/ops/v1/messages/{message_id}/afresh", "/ops/v1/messages/{message_id}/reveal", "/ops/v1/messages/{message_id}/raw", "/ops/v1/messages/{message_id}/lineage", "/ops/v1/contracts/usage", "/ops/v1/contracts/can-retire",
+        "/ops/v1/contracts", "/ops/v1/contracts/{system}/{message}", "/ops/v1/mappings", "/ops/v1/mappings/{name}", "/ops/v1/mappings/{name}/try",
+        "/ops/v1/routes/{name}", "/ops/v1/systems/{name}", "/ops/v1/systems/{name}/check",
+        "/ops/v1/revisions", "/ops/v1/revisions/{revision}", "/ops/v1/revisions/{revision}/plan", "/ops/v1/revisions/{revision}/rollback", "/ops/v1/plan", "/ops/v1/apply",
         "/ops/v1/refused", "/ops/v1/refused/{refused_id}", "/ops/v1/refused/retry", "/ops/v1/refused/drop",
+        "/ops/v1/repairs", "/ops/v1/repairs/candidates", "/ops/v1/repairs/{repair_id}", "/ops/v1/repairs/{repair_id}/rows",
+        "/ops/v1/repairs/{repair_id}/preview", "/ops/v1/repairs/{repair_id}/{verb}",
+        "/ops/v1/deliveries/{delivery_id}/edit",
+        "/ops/v1/now", "/ops/v1/rates", "/ops/v1/rates/series", "/ops/v1/rates/lines", "/ops/v1/waiting", "/ops/v1/landscape", "/ops/v1/parked",
+        "/ops/v1/find", "/ops/v1/find/count", "/ops/v1/views", "/ops/v1/views/{view_id}/delete", "/ops/v1/objects/{value}",
+        "/ops/v1/pauses", "/ops/v1/pauses/resume", "/ops/v1/audit", "/ops/v1/audit/verify", "/ops/v1/users", "/ops/v1/users/{name}/change", "/ops/v1/keys", "/ops/v1/keys/{key_id}/revoke",
+        "/ops/v1/processes", "/ops/v1/store",
+        "/ops/v1/clusters", "/ops/v1/clusters/{cluster_id}", "/ops/v1/clusters/{cluster_id}/deliveries",
     }  # fmt: skip
     assert all("200" in call["responses"] for path in document["paths"].values() for name, call in path.items() if name in ("get", "post"))
 

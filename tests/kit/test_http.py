@@ -8,7 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from hub.kit.http import KEPT_BYTES, Call, Sender
+from hub.kit.call import Call
+from hub.kit.http import Sender
+from hub.kit.line import KEPT_BYTES
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 

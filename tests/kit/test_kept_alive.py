@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from hub.kit.http import KEPT_BYTES, Call, Sender
+from hub.kit.call import Call
+from hub.kit.http import Sender
+from hub.kit.line import KEPT_BYTES
 from tests.support.sockets import CLOSE, HANG, RESET, Rude, answer, drip
 
 OK = answer()

@@ -23,7 +23,8 @@ from hub.core.message import Ref, Request
 from hub.core.opened import Opened
 from hub.core.scheme import read_scheme, read_spot
 from hub.core.system import Accept, System
-from hub.kit.http import Call, Sender, Tls
+from hub.kit.call import Call, Tls
+from hub.kit.http import Sender
 from hub.kit.proof import verify
 from hub.kit.signer import HMAC, ApiKey, Declared, OAuth2, Standing
 from hub.kit.target import DeclaredTarget

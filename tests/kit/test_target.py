@@ -9,7 +9,7 @@ from hub.core.errors import GiveUp, Reason, TryLater, Unknown
 from hub.core.expression import compile_expression
 from hub.core.message import Ref
 from hub.core.system import Accept, System
-from hub.kit.http import Done
+from hub.kit.call import Done
 from hub.kit.target import DeclaredTarget, retry_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

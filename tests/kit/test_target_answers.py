@@ -11,7 +11,8 @@ from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.expression import compile_expression
 from hub.core.message import Ref
 from hub.core.system import Accept, System
-from hub.kit.http import KEPT_BYTES, Done
+from hub.kit.call import Done
+from hub.kit.line import KEPT_BYTES
 from hub.kit.target import DeclaredTarget, PythonTarget, retry_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

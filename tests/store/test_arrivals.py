@@ -72,3 +72,13 @@ def test_pages_neither_skip_nor_repeat(store):
         before = page[-1].id
     assert paged == whole
     assert len(whole) == 5
+
+
+def test_what_was_ended_goes_with_time_and_what_waits_stays(store):
+    one, other = refusal(), refusal(b"other")
+    store.refuse([one, other])
+    store.end_refused([one.id], state=DROPPED, by="ann")
+    assert store.forget_ended(store.now() - timedelta(days=1)) == 0
+    assert [store.forget_ended(store.now() + timedelta(days=1)) for _ in range(2)] == [1, 0]
+    assert store.refused(state=DROPPED) == []
+    assert [row.id for row in store.refused()] == [other.id]

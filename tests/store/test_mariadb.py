@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Dead, Delivered, WhenDead
 from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
-from hub.store import KeyRow, migrate, open_store, tables
+from hub.store import KeyRow, columns, migrate, open_store
 from hub.store.database import Database, is_transient
 from hub.store.dialects import KINDS, upsert
 from hub.store.engine import parse, unfit_version
@@ -298,7 +298,7 @@ def test_no_look_of_a_claim_walks_through_what_is_over(store):
 def test_tables_that_hold_text_compare_it_by_bytes():
     """A column that somebody adds as plain text would compare by the rules of a language there."""
     dialect = sa.make_url("mariadb+pymysql://").get_dialect()()
-    for table in tables.metadata.tables.values():
+    for table in columns.metadata.tables.values():
         for column in table.columns:
             if isinstance(column.type, sa.Text):
                 assert "nopad_bin" in column.type.compile(dialect), f"{table.name}.{column.name}"

@@ -11,7 +11,7 @@ from hub.core.errors import Reason, Why
 from hub.core.message import Ref
 from hub.core.windows import quota
 from hub.store import measures
-from hub.store.tables import EPOCH
+from hub.store.columns import EPOCH
 from tests.support.making import TARGET, claim, laid, settled
 
 NO = Why(Reason.REFUSED, "no")

@@ -9,10 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from hub.core.delivery import Status
-from hub.store import migrate, tables
+from hub.store import columns, migrate, tables
 from hub.store.database import Database
 
-MARIADB_OWN = set(re.findall(r"IF NOT EXISTS (\w+)", tables.MARIADB_DELIVERY.statement))
+# What MariaDB has otherwise, or not at all: it has no partial indexes.
+MARIADB_OWN = {*re.findall(r"IF NOT EXISTS (\w+)", tables.MARIADB_DELIVERY.statement), "ix_delivery_cluster", "ix_message_trace", "ix_message_apart"}
 
 
 @pytest.fixture
@@ -51,7 +52,9 @@ def shape(database):
         else:
             queries = ("SELECT tbl_name, name, sql FROM sqlite_master",)
         rows = [row for query in queries for row in connection.exec_driver_sql(query)]
-        return sorted(words for words in ([re.sub(r"[\s\"]+", " ", str(word)) for word in row] for row in rows) if "alembic" not in " ".join(words))
+        # SQLite keeps the words of a table as they came: a column that was added later stands behind its constraints, before the bracket.
+        plain = ([re.sub(r" ?\)( WITHOUT ROWID)?$", r", \1", re.sub(r"[\s\"]+", " ", str(word))) for word in row] for row in rows)
+        return sorted(words for words in plain if "alembic" not in " ".join(words))
 
     return database.read(work)
 
@@ -66,7 +69,7 @@ def test_the_migrations_make_what_the_tables_say(database):
 
     def differences(connection):
         opts = {"compare_type": True, "include_object": is_seen, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
-        return compare_metadata(MigrationContext.configure(connection, opts=opts), tables.metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), columns.metadata)
 
     parts = {f"{table}_default" for table in tables.BY_DAY} if database.is_postgresql else set()
 
@@ -75,13 +78,17 @@ def test_the_migrations_make_what_the_tables_say(database):
 
 def test_down_to_the_last_condition_of_an_index(database):
     # Given the schema as the tables make it, then as the migrations make it
-    database.write(tables.metadata.create_all)
+    database.write(columns.metadata.create_all)
     made = shape(database)
-    database.write(tables.metadata.drop_all)
+    database.write(columns.metadata.drop_all)
     migrate.upgrade(database)
     # Then the database itself tells both alike: the conditions of partial indexes and CHECKs too
-    columns_in_order = [sorted(re.split(r", ", " ".join(row))) for row in made]
-    assert [sorted(re.split(r", ", " ".join(row))) for row in shape(database)] == columns_in_order
+    assert in_order(shape(database)) == in_order(made)
+
+
+def in_order(rows):
+    """Whatever order columns stand in, and however PostgreSQL numbers the indexes of a part, which it names by itself."""
+    return sorted(sorted(re.split(r", ", re.sub(r"\b(\w+_default)_\w+_idx\d*", r"\1_idx", " ".join(row)))) for row in rows)
 
 
 def test_up_down_and_up_again_is_the_same(database):

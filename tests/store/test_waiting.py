@@ -12,7 +12,7 @@ from hub.core.delivery import Bundle, Dead, Priority, Retry, Slot, Status
 from hub.core.errors import Reason, Why
 from hub.core.windows import quota
 from hub.store import open_store
-from hub.store.tables import EPOCH
+from hub.store.columns import EPOCH
 from tests.support.making import claim, laid, seen, settled
 
 SOON, LATE = timedelta(milliseconds=300), timedelta(hours=1)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Delivered
 from hub.core.ids import uuid7
-from hub.store.tables import to_micros
+from hub.store.columns import to_micros
 from tests.support.making import claim, laid, settled
 
 NOW = datetime.now(UTC)

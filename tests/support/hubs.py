@@ -16,6 +16,7 @@ import requests
 
 from hub.catalog.scaffold import init
 from hub.kit.signature import sign_default
+from tests.support import warm
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -108,20 +109,34 @@ class HubProcess:
         }
         self.processes: dict[str, subprocess.Popen] = {}
         self.stderr = None  # a file, where a test reads the log
+        self.entry = "hub"  # the module that is run
+        self.is_cold = False  # whether processes are started by an interpreter of their own: what they need to start counts
 
-    def start(self, role="up"):
-        process = subprocess.Popen([sys.executable, "-m", "hub", role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr, text=True)
-        self.processes[role] = process
+    def start(self, role="up", number=1):
+        """`number`: which of several in one role; the others' names have it."""
+        if self.entry == "hub" and not self.is_cold:
+            process = warm.Warm([role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr)
+        else:
+            process = subprocess.Popen([sys.executable, "-m", self.entry, role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr, text=True)
+        self.processes[role if number == 1 else f"{role}-{number}"] = process
         while True:
             line = process.stdout.readline()
             assert line, f"hub {role} ended with {process.wait()} before it was ready"
             if "is ready" in line:
                 return self
 
-    def run(self, *words):
-        """One command; its standard output."""
-        done = subprocess.run([sys.executable, "-m", "hub", *words], check=False, env=self.environment, capture_output=True, text=True, timeout=120)
-        return done.returncode, done.stdout, done.stderr
+    def run(self, *words, text="", is_cold=False):
+        """One command, given `text`; its exit code, what it wrote, what it complained of. `is_cold`: what modules read when they are loaded counts."""
+        if is_cold:
+            done = subprocess.run([sys.executable, "-m", "hub", *words], check=False, env=self.environment, capture_output=True, text=True, timeout=120)
+            return done.returncode, done.stdout, done.stderr
+        return warm.run(words, env=self.environment, text=text)
+
+    def apply(self):
+        """Makes the workspace as it stands active, and waits until the running hub goes by it: what is posted then meets it. The revision."""
+        revision = self.json("apply")["revision"]
+        wait_until(lambda: self.ops("/revision")["revision"] == revision, what="a hub that goes by the new configuration")
+        return revision
 
     def json(self, *words):
         code, out, err = self.run(*words, "--json")

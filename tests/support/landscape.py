@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ import requests
 
 from hub.catalog.revision import read_files
 from hub.vault import new_key
+from tests.support import warm
 from tests.support.hubs import ROOT, HubProcess, free_port
 from tests.support.waiting import wait_until
 
@@ -55,7 +55,7 @@ class Landscape:
             "--speed",
             str(self.speed),
         ]
-        process = subprocess.Popen([sys.executable, "-m", "hub", *words], env=environment, stdout=subprocess.DEVNULL)
+        process = warm.Warm(words, env=environment, stdout=subprocess.DEVNULL)
         self.sandboxes[name] = process
         wait_until(lambda: self._answers(name), seconds=40, what=f"the sandbox {name}")
 

@@ -12,8 +12,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from hub import settings as settings_table
-from hub.cli.keys import make_key
 from hub.flow.hub import Hub
+from hub.flow.keys import make_key
 from hub.flow.plan import apply
 from hub.http.app import make_app
 from hub.http.front import Front

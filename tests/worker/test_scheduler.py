@@ -2,10 +2,14 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 
 from tests.support.hubs import HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
+
+# On SQLite one process has all roles.
+pytestmark = pytest.mark.parametrize("store_url", ["postgresql", "mariadb"], indirect=True)
 
 
 def leader(store_url):
@@ -17,8 +21,6 @@ def leader(store_url):
 
 
 def test_one_leads_and_the_next_takes_over(tmp_path, store_url):
-    if store_url.startswith("sqlite"):
-        return  # one process has all roles
     sink = Sink()
     hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), store_url)
     assert hub.run("apply")[0] == 0
@@ -45,8 +47,6 @@ def test_one_leads_and_the_next_takes_over(tmp_path, store_url):
 
 
 def test_a_scheduler_that_stops_in_good_order_is_not_waited_for(tmp_path, store_url):
-    if store_url.startswith("sqlite"):
-        return
     hub = HubProcess(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9001"), store_url)
     assert hub.run("apply")[0] == 0
     hub.start("scheduler")

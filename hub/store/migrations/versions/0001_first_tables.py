@@ -5,7 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.tables import MARIADB_DELIVERY, Blob, Instant, Key, Name, Text, Word
+from hub.store.columns import Blob, Instant, Key, Name, Text, Word
+from hub.store.tables import MARIADB_DELIVERY
 
 revision = "0001"
 down_revision = None
@@ -149,6 +150,7 @@ def upgrade() -> None:
         sa.Column("release_at", Instant, nullable=True),
         sa.Column("bundle", Key, nullable=True),
         sa.Column("fresh", Text, nullable=True),
+        sa.Column("caller", Name, nullable=False),
         sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name=op.f("ck_delivery_lease")),
         sa.CheckConstraint(
             "status = 'pending' OR status = 'leased' OR status = 'delivered' OR status = 'dead' OR status = 'unknown' OR status = 'held' OR status = 'cancelled' OR status = 'superseded'",
@@ -179,6 +181,14 @@ def upgrade() -> None:
         "ix_delivery_due",
         "delivery",
         ["lane", "rank", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'pending'"),
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    _partial(
+        "ix_delivery_caller",
+        "delivery",
+        ["lane", "rank", "caller", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("status = 'pending'"),
         postgresql_where=sa.text("status = 'pending'"),
@@ -374,6 +384,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_revision")),
     )
     op.create_table(
+        "share",
+        sa.Column("lane", Name, nullable=False),
+        sa.Column("worker", Name, nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("until", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("lane", "worker", name=op.f("pk_share")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "worker_sign",
         sa.Column("worker", Name, nullable=False),
         sa.Column("seen_at", Instant, nullable=False),
@@ -396,6 +415,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("active_revision")
     op.drop_table("worker_sign")
+    op.drop_table("share")
     op.drop_table("revision")
     op.drop_table("restored")
     op.drop_table("pruned")

@@ -1,0 +1,86 @@
+"""Refused arrivals: what queues brought and the hub could not accept; read again, or let go."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request, url_for
+
+from hub.console.desk import Desk
+from hub.core.errors import Code, Refused
+from hub.core.message import Json
+from hub.flow import refused as acts
+from hub.flow.hub import Hub
+from hub.store import RefusedRow
+from hub.store.arrivals import STATES, WAITING
+
+PAGE = 50
+
+
+def add(pages: Blueprint, desk: Desk) -> None:
+    desk.nav("refused", "refused", under=("one_refused", "show_refused"))
+
+    @pages.get("/refused")
+    def refused() -> Response:
+        state = request.args.get("state", WAITING)
+        state, before = state if state in STATES else WAITING, request.args.get("before", "")[:36]
+        rows = desk.hub.store.refused(state=state, limit=PAGE + 1, before=before or None)
+        good, of = request.args.get("good", ""), request.args.get("of", "")
+        return desk.render(
+            "refused.html",
+            every=0 if before else 10,
+            state=state,
+            states=STATES,
+            rows=rows[:PAGE],
+            next=rows[PAGE - 1].id if len(rows) > PAGE else "",
+            is_first=not before,
+            done=(int(good), int(of)) if _is_number(good) and _is_number(of) else None,
+        )
+
+    @pages.get("/refused/<uuid:refused_id>")
+    def one_refused(refused_id: object) -> Response:
+        return desk.render("refused_one.html", one=_one(desk, str(refused_id)), body=None)
+
+    @pages.post("/refused/<uuid:refused_id>/show")
+    def show_refused(refused_id: object) -> Response:
+        one = _one(desk, str(refused_id))
+        return desk.render("refused_one.html", one=one, body=shown(desk.hub, one, by=desk.by, why=desk.field("why", 500)))
+
+    @pages.post("/refused/retry")
+    def retry_refused() -> Response:
+        ids = _ids()
+        done = acts.retry(desk.hub, ids, by=desk.by)
+        good = sum(answer == acts.TAKEN for answer in done.values())
+        if len(ids) == 1:
+            return desk.go(url_for("console.one_refused", refused_id=ids[0]))
+        return desk.go(url_for("console.refused", good=good, of=len(done)))
+
+    @pages.post("/refused/drop")
+    def drop_refused() -> Response:
+        ids = _ids()
+        acts.drop(desk.hub.store, ids, by=desk.by, why=desk.field("why", 500))
+        return desk.go(url_for("console.one_refused", refused_id=ids[0]) if len(ids) == 1 else url_for("console.refused"))
+
+
+def shown(hub: Hub, one: RefusedRow, *, by: str, why: str) -> dict[str, Json]:
+    """The body as it came. Nobody can say what in it is personal, so each look is on record. Raises Refused without a reason."""
+    if not why:
+        raise Refused(Code.BAD_REQUEST, "why: 1–500")
+    hub.store.note_act(by=by, what="value.revealed", object_=one.id, details={"why": why, "refused": one.source})
+    return acts.as_json(one)
+
+
+def _one(desk: Desk, id_: str) -> RefusedRow:
+    rows = desk.hub.store.refused_ones(id_)
+    if not rows:
+        raise Refused(Code.NOT_FOUND, desk.words("error.404"))
+    return rows[0]
+
+
+def _ids() -> list[str]:
+    ids = list(dict.fromkeys(request.form.getlist("ids")))
+    if not 1 <= len(ids) <= PAGE or any(len(one) != 36 for one in ids):
+        raise Refused(Code.BAD_REQUEST, f"ids: 1–{PAGE}")
+    return ids
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 7

@@ -1,0 +1,63 @@
+"""Signing in and out. A new session for each sign-in, in a cookie that scripts cannot read and other sites cannot send."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request
+
+from hub.console.desk import Desk, own_path
+from hub.core.errors import Refused
+from hub.flow import people
+from hub.flow.inbound import client_of
+from hub.http import auth
+
+
+def add(pages: Blueprint, desk: Desk) -> None:
+    desk.open_endpoints.add("console.sign_in")
+    desk.free_endpoints.add("console.sign_out")
+
+    @pages.route("/sign-in", methods=["GET", "POST"])
+    def sign_in() -> Response:
+        if request.method == "POST":
+            return _try(desk)
+        if desk.is_signed_in:
+            return desk.go(own_path(request.args.get("next", "")))
+        failed = desk.words("sign_in.ended") if request.args.get("ended") else ""
+        return _form(desk, failed=failed, to=request.args.get("next", ""))
+
+    @pages.post("/sign-out")
+    def sign_out() -> Response:
+        people.sign_out(desk.hub.store, auth.session_token(desk.hub, g.incoming))
+        response = desk.go("/console/sign-in")
+        _set(desk, response, "")
+        response.headers["clear-site-data"] = '"cache"'
+        return response
+
+
+def _try(desk: Desk) -> Response:
+    name, password, to = request.form.get("name", "").strip(), request.form.get("password", ""), request.form.get("next", "")
+    try:
+        token = people.sign_in(desk.hub.store, name, password, address=client_of(desk.hub, g.incoming))
+    except Refused as error:
+        text = desk.words("sign_in.many" if isinstance(error, people.TooMany) else "sign_in.wrong")
+        response = _form(desk, status=error.code.status, failed=text, to=to, name=name[:63])
+        response.headers.extend(error.headers)
+        return response
+    if before := auth.session_token(desk.hub, g.incoming):
+        people.sign_out(desk.hub.store, before)  # what was in the browser before is of no use any more
+    response = desk.go(own_path(to))
+    _set(desk, response, token)
+    return response
+
+
+def _form(desk: Desk, *, status: int = 200, failed: str = "", to: str = "", name: str = "") -> Response:
+    is_plain = not desk.hub.settings.public_url.startswith("https://") and not auth.is_loopback(g.incoming)
+    return desk.render("sign_in.html", status=status, failed=failed, next=own_path(to), name=name, is_plain=is_plain)
+
+
+def _set(desk: Desk, response: Response, token: str) -> None:
+    name = auth.cookie_name(desk.hub)
+    is_secure = name.startswith("__Host-")
+    if token:
+        response.set_cookie(name, token, httponly=True, secure=is_secure, samesite="Strict", path="/", max_age=int(people.LONGEST.total_seconds()))
+    else:
+        response.delete_cookie(name, httponly=True, secure=is_secure, samesite="Strict", path="/")

@@ -1,0 +1,57 @@
+"""What the console says, in each language. Imports nothing of the hub.
+
+One module per group of pages, each a table TEXTS of key → (English, 中文). A key stands once in the whole house; a place for a value is
+`{name}`, the same in both languages, which a test proves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+LANGUAGES = ("en", "zh-CN")
+NAMES = {"en": "English", "zh-CN": "中文"}
+
+
+def read_words() -> Mapping[str, tuple[str, str]]:
+    """All texts. Raises ValueError where a key stands twice."""
+    found: dict[str, tuple[str, str]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        texts: Mapping[str, tuple[str, str]] = importlib.import_module(f"{__name__}.{module.name}").TEXTS
+        twice = found.keys() & texts.keys()
+        if twice:
+            raise ValueError(f"Said twice, once in words/{module.name}.py: {', '.join(sorted(twice))}")
+        found.update(texts)
+    return found
+
+
+def choose(wanted: str, accepted: str) -> str:
+    """The language: the one chosen, else the first of Accept-Language that there is, else English."""
+    if wanted in LANGUAGES:
+        return wanted
+    for part in accepted.lower().split(",")[:20]:
+        tag = part.split(";")[0].strip()
+        if tag.startswith("zh"):
+            return "zh-CN"
+        if tag.startswith("en"):
+            return "en"
+    return "en"
+
+
+class Words:
+    """The texts of one language. Called with a key and the values of its places."""
+
+    def __init__(self, language: str, texts: Mapping[str, tuple[str, str]]) -> None:
+        self.language = language
+        self._place = LANGUAGES.index(language)
+        self._texts = texts
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Raises KeyError for a key that is not there: a page that says nothing is a fault, not an empty place."""
+        text = self._texts[key][self._place]
+        return text.format(**values) if values else text
+
+    def or_else(self, key: str, otherwise: str) -> str:
+        """The text of `key`; `otherwise` where there is none: a word of the engineers', such as a route's name."""
+        return self(key) if key in self._texts else otherwise

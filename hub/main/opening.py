@@ -1,0 +1,115 @@
+"""A hub that is wired and does not serve yet: what a command works with, and what a server begins with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hub.core.queue import Queue
+from hub.flow.callers import Callers
+from hub.flow.committing import MeasuredAdd
+from hub.flow.counts import Counts
+from hub.flow.hub import Hub
+from hub.flow.keep import check_keeping
+from hub.flow.revisions import Revisions
+from hub.flow.ringing import CountedBell
+from hub.kit.brokers import make_queue_source
+from hub.kit.http import Sender
+from hub.kit.source import QueueSource
+from hub.main.neighbours import check_secrets
+from hub.main.telemetry import open_spans
+from hub.main.wiring import wire
+from hub.settings import Settings
+from hub.store import GroupCommit, Store, open_store
+from hub.transport.bell import Bell, Both, EmbeddedBell
+from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
+
+KEY_FILE = "master.key"
+
+
+@contextmanager
+def open_serving(settings: Settings, *, writer: bool) -> Iterator[Store]:
+    """A store with this hub's schema."""
+    store = open_store(settings.store, writer=writer)
+    try:
+        store.migrate()
+        yield store
+    finally:
+        store.close()
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on first use.
+
+    Raises VaultError. On PostgreSQL and MariaDB there is no file that all processes share, so the key must be set.
+    """
+    if settings.master_key:
+        text = settings.master_key
+        return Vault(read_master_key(resolve(text, settings.environment) if text.startswith(("env:", "file:")) else text))
+    if not settings.store.startswith("sqlite"):
+        raise VaultError("HUB_MASTER_KEY is not set; all processes of one store need the same. Make one: hub key master")
+    path = Path(settings.store.split("///", 1)[-1]).absolute().parent / KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return Vault(read_master_key(resolve(f"file:{path}", {})))
+    key = new_master_key()
+    with os.fdopen(handle, "w") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(handle)  # what is sealed under it must not outlive it
+    return Vault(read_master_key(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A hub with its bell, before anything serves."""
+
+    hub: Hub
+    bell: EmbeddedBell  # what this process itself hears
+
+    def sender(self) -> Sender:
+        return Sender(self.hub.settings.allow_cidrs)
+
+    def source(self, queue: Queue) -> QueueSource:
+        return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
+
+
+@contextmanager
+def running(settings: Settings, store: Store, role: str = "") -> Iterator[Running]:
+    """Wires a hub over a store that is migrated and has an active revision. Closing drains the group commit.
+
+    Raises NoRevision, BadWorkspace, BadSetting, VaultError.
+    """
+    catalogs = Revisions(store)
+    check_secrets(catalogs.active(), settings)
+    check_keeping(settings, catalogs.active())
+    near = EmbeddedBell(settings.lanes)
+    counts = Counts()
+    far = None
+    if settings.broker:
+        from hub.transport.celery import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
+
+        far = CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number))
+    bell: Bell = near if far is None else Both(near, far)
+    counted = CountedBell(bell, counts)
+    worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    spans = open_spans(settings, role, worker)
+    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)  # it adds, and asks for nothing else
+    callers = Callers(store, open_vault(settings))
+    hub = wire(settings, store, catalogs=catalogs, callers=callers, commit=commit, bell=counted, counts=counts, worker=worker, role=role, spans=spans)
+    try:
+        yield Running(hub, near)
+    finally:
+        commit.drain(settings.grace)
+        if spans is not None:
+            spans.close()
+        if far is not None:
+            far.close()

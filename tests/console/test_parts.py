@@ -1,0 +1,106 @@
+"""What the console is made of: its texts in both languages, its vendored files, how values are shown."""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hub.console import shown
+from hub.console.assets import FOLDER, read_assets
+from hub.console.desk import GROUPS
+from hub.console.words import LANGUAGES, Words, choose, read_words
+from hub.core.errors import Reason
+from hub.core.mending import MENDS
+from tests.support.hubs import ROOT
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+PAGES = ROOT / "hub" / "console" / "pages"
+
+
+def places(text):
+    return sorted(re.findall(r"\{(\w*)\}", text))
+
+
+def test_each_mend_and_each_reason_has_its_words():
+    words = read_words()
+    assert {f"cause.mend.{mend.word}" for mend in MENDS.values()} <= words.keys()
+    assert {f"message.reason.{reason.value}" for reason in Reason} - words.keys() == set()
+
+
+def test_each_text_is_in_both_languages_with_the_same_places():
+    for key, texts in read_words().items():
+        assert len(texts) == len(LANGUAGES), key
+        assert all(texts), key
+        assert places(texts[0]) == places(texts[1]), key
+
+
+def test_each_text_that_a_template_asks_for_is_there():
+    known = read_words()
+    for path in PAGES.glob("*.html"):
+        for key in re.findall(r"""\bt\(["']([a-z0-9_.]+)["'](?=[,)])""", path.read_text("utf-8")):
+            assert key in known, f"{path.name}: {key}"
+    for group, keys in GROUPS.items():
+        assert {f"nav.{one}" for one in (group, *keys)} <= known.keys()
+
+
+def test_no_template_has_a_script_a_style_or_a_handler_of_its_own():
+    for path in PAGES.glob("*.html"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe", text), path.name
+
+
+def test_vendored_files_are_what_their_makers_published():
+    listed = json.loads((FOLDER / "vendor" / "vendor.json").read_text("utf-8"))
+    for one in listed:
+        assert hashlib.sha256((FOLDER / "vendor" / one["file"]).read_bytes()).hexdigest() == one["sha256"]
+        assert (FOLDER / "vendor" / one["licence_file"]).stat().st_size > 100
+    known = {one["file"] for one in listed} | {one["licence_file"] for one in listed} | {"vendor.json"}
+    assert {path.name for path in (FOLDER / "vendor").iterdir()} == known
+
+
+def test_an_asset_s_name_changes_with_its_content():
+    for asset in read_assets().values():
+        assert hashlib.sha256(asset.content).hexdigest()[:12] in asset.name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accepted", "language"),
+    [("", "", "en"), ("", "zh-TW,en;q=0.5", "zh-CN"), ("", "fr,de", "en"), ("zh-CN", "en", "zh-CN"), ("xx", "zh", "zh-CN"), ("", "fr, en-GB, zh", "en")],
+)
+def test_the_language_is_the_chosen_one_then_the_browser_s(wanted, accepted, language):
+    assert choose(wanted, accepted) == language
+
+
+@pytest.mark.parametrize(
+    ("span", "english", "chinese"),
+    [
+        (timedelta(seconds=3), "just now", "刚刚"),
+        (timedelta(seconds=17), "15 s ago", "15 秒前"),
+        (timedelta(minutes=5, seconds=59), "5 min ago", "5 分钟前"),
+        (timedelta(hours=26), "1 d ago", "1 天前"),
+        (timedelta(hours=-3), "in 3 h", "3 小时后"),
+    ],
+)
+def test_times_are_relative_in_one_unit(span, english, chinese):
+    texts = read_words()
+    assert shown.ago(NOW - span, NOW, Words("en", texts)) == english
+    assert shown.ago(NOW - span, NOW, Words("zh-CN", texts)) == chinese
+
+
+def test_values_are_short_and_exact():
+    assert shown.exact(NOW, "Asia/Shanghai") == "2026-06-01 20:00:00 +08:00"
+    assert [shown.length(one) for one in (0.0124, 4.21, 59.0, 200, 7_500, 100_000, None)] == [
+        "12 ms",
+        "4.2 s",
+        "59 s",
+        "3 min 20 s",
+        "2 h 5 min",
+        "1 d 3 h",
+        "–",
+    ]
+    assert [shown.size(one) for one in (812, 4_210, 17_000_000, None)] == ["812 B", "4.2 kB", "17.0 MB", "–"]
+    assert shown.short("01a1fe01-c0f1-7028-8b21-bc2db83b7505") == "01a1…3b7505"
+    assert shown.spark([0, 5, 10]).endswith(",1.0")
+    assert shown.spark([1]) == ""

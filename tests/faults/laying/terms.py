@@ -1,0 +1,16 @@
+"""The house's own terms, made short: a lease is two seconds here, so what a lost process held must come free in as little, as it does beside a lease of a minute."""
+
+from datetime import timedelta
+
+from hub.flow import parts
+from hub.store import shares
+from hub.worker import scheduler
+
+TERM_S = 2.0  # of the scheduler's lead
+
+
+def shorten():
+    """A thirtieth of the usual, but for the lead: a fifth."""
+    shares.HOLD = timedelta(seconds=1.5)
+    parts.RENEW_S, parts.LAPSED_S, parts.IDLE_S = 0.4, 1.2, 0.5
+    scheduler.TERM_S, scheduler.RENEW_S = TERM_S, TERM_S / 3
