@@ -99,10 +99,12 @@ class Loop:
         end = time.monotonic() + grace
         self._stopping.set()
         self._bell.ring(())
+        # Who hears goes first: a ring that came at this moment would begin a lane anew that has just stopped, and nobody would stop that one.
+        self._thread.join(grace)
         for lane in self._lanes.values():
             lane.stop()
-        for thread in (self._thread, *self._lanes.values()):
-            thread.join(max(0.0, end - time.monotonic()))
+        for lane in self._lanes.values():
+            lane.join(max(0.0, end - time.monotonic()))
         return not any(lane.is_alive() for lane in self._lanes.values())
 
     def _listen(self) -> None:

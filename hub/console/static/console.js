@@ -49,21 +49,27 @@
   fold();
 
   // Polls: the tag of the last answer goes along, so that an unchanged page is 304 and nothing is swapped. Not while nobody looks,
-  // and not while a person is in the midst of a form or a selection.
+  // and not while a person is in the midst of a form or a selection; who began one while the answer was on its way keeps it, too.
   const tags = new WeakMap();
+  const polls = (ctx) => ctx.request.method === "GET" && ctx.sourceElement.hasAttribute("hx-trigger");
+  const isBusy = (part) => part.querySelector("details.act[open]") || (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select"));
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     const from = ctx.sourceElement;
-    if (ctx.request.method !== "GET" || !from.hasAttribute("hx-trigger")) return;
-    const busy = from.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
-    if (document.hidden || busy || from.querySelector("details.act[open]")) {
+    if (!polls(ctx)) return;
+    if (document.hidden || isBusy(from)) {
       event.preventDefault();
       return;
     }
     if (tags.has(from)) ctx.request.headers["If-None-Match"] = tags.get(from);
   });
-  document.addEventListener("htmx:after:request", (event) => {
+  document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
+    if (!polls(ctx)) return;
+    if (isBusy(ctx.sourceElement)) {
+      event.preventDefault(); // its tag is not kept: the next poll brings what this one would have shown
+      return;
+    }
     const tag = ctx.response?.headers?.get("ETag");
     if (tag) tags.set(ctx.sourceElement, tag);
   });
