@@ -14,11 +14,14 @@ from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.flow import changes as flow
+from hub.flow.kept import Making
+from hub.flow.plan import Plan
 
 EVERY_S = 10
 SHOWN = 4  # names of what changed that a line of the list has room for
 PAGE = 50
 CHOICES = (200, 1_000, flow.MOST)  # messages of a what-if
+SOON_S = 0.15  # so long who asks for a plan waits for it, before they see how far it is
 MOST_VALUE = 300  # characters
 
 
@@ -34,8 +37,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @desk.operators
     def plan() -> Response:
         most = _most()
-        made: Any = flow.planned(desk.hub.store, desk.hub.settings.workspace, most=most).as_json()
-        return _planned(desk, made, most, folder=str(desk.hub.settings.workspace.absolute()))
+        return _planned(desk, flow.watched(desk.hub, most=most), most, folder=str(desk.hub.settings.workspace.absolute()))
 
     @pages.post("/changes/apply")
     def apply_plan() -> Response:
@@ -51,8 +53,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @desk.operators
     def plan_back(revision: str) -> Response:
         most = _most()
-        made: Any = flow.planned_back(desk.hub.store, flow.find(desk.hub.store, revision), most=most).as_json()
-        return _planned(desk, made, most, folder="")
+        return _planned(desk, flow.watched_back(desk.hub, flow.find(desk.hub.store, revision), most=most), most, folder="")
 
     @pages.post("/changes/<revision>/back")
     def go_back(revision: str) -> Response:
@@ -60,7 +61,15 @@ def add(pages: Blueprint, desk: Desk) -> None:
         return _done(desk, made)
 
 
-def _planned(desk: Desk, made: dict[str, Any], most: int, *, folder: str) -> Response:
+def _planned(desk: Desk, making: Making[Plan], most: int, *, folder: str) -> Response:
+    """The plan, if it is made soon; else how far it is, and the page comes again by itself."""
+    is_poll = request.headers.get("HX-Request") == "true"
+    if is_poll and making.is_ended:  # what polls is the page before: the plan has its buttons outside the part that does, and an error has no such part
+        return Response(status=200, headers={"HX-Refresh": "true"})
+    plan = None if is_poll else making.wait(SOON_S)
+    if plan is None:
+        return desk.render("planning.html", steps=making.steps, most=most, folder=folder)
+    made: Any = plan.as_json()
     errors = [one for one in made["findings"] if one["level"] == "error"]
     return desk.render("plan.html", made=made, errors=errors, most=most, choices=CHOICES, folder=folder, value=_value, grouped=_grouped)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hub.catalog import difference, plain_file, read
+from hub.catalog import Read, difference, plain_file, read
 from hub.catalog.revision import hash_of
 from hub.core.errors import BadWorkspace, Code, HubError, Refused
 from hub.core.message import Json
 from hub.flow.hub import Hub
+from hub.flow.kept import Making
 from hub.flow.plan import Plan, apply, plan, plan_back
 from hub.flow.revisions import roll_back
 from hub.store import Outdated, Store
@@ -22,6 +23,7 @@ from hub.store.revisions import ACTIVATED
 MOST = 5_000  # messages that one look tries: who looks waits for it
 HISTORY = 1_000  # activations among which a configuration is looked for
 PATCH = 400  # lines of one file's difference that are shown
+FRESH_S = 10.0  # what a plan says of what waits may be so old
 FOR_EVER_S = 1e9  # what differs between two hashes never changes
 
 
@@ -100,17 +102,29 @@ def find(store: Store, name: str) -> str:
     return found[0]
 
 
-def planned(store: Store, workspace: Path, *, most: int) -> Plan:
-    """What the files on this machine would change, on the last `most` messages. Changes nothing."""
-    return plan(store, workspace, most=min(most, MOST))
+def planned(store: Store, workspace: Path | Read, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
+    """What the files on this machine would change, on the last `most` messages. Changes nothing. `step` is called after each message."""
+    return plan(store, workspace, most=min(most, MOST), step=step)
 
 
-def planned_back(store: Store, hash_: str, *, most: int) -> Plan:
+def planned_back(store: Store, hash_: str, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
     """What going back to a kept configuration would change. Raises Refused: it is not kept, or cannot be read any more."""
     try:
-        return plan_back(store, hash_, most=min(most, MOST))
+        return plan_back(store, hash_, most=min(most, MOST), step=step)
     except (KeyError, BadWorkspace) as error:
         raise Refused(Code.NOT_FOUND, f"The configuration {hash_[:12]} is not kept, or this hub cannot read it any more.") from error
+
+
+def watched(hub: Hub, *, most: int) -> Making[Plan]:
+    """The same as `planned`, made while people watch: of these very files, this active configuration, and what waited a moment ago."""
+    found = read(hub.settings.workspace)
+    key = (hash_of(found.files), hub.store.active(), most)
+    return hub.shelf.made("plan", key, lambda step: planned(hub.store, found, most=most, step=step), fresh_s=FRESH_S)
+
+
+def watched_back(hub: Hub, hash_: str, *, most: int) -> Making[Plan]:
+    """The same as `planned_back`, made while people watch."""
+    return hub.shelf.made("back", (hash_, hub.store.active(), most), lambda step: planned_back(hub.store, hash_, most=most, step=step), fresh_s=FRESH_S)
 
 
 @dataclass(frozen=True, slots=True)

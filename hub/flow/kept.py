@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from hub.logs import event
 SHARE = 20  # asking may take one part in so many of a process's time, however often it is wanted and however much there is
 SLOW_S = 0.05  # what takes longer than this is asked for again by a thread, while the answer before it serves
 OLD_S = 30.0  # but not one that is older, and than three times its span
+MADE = 4  # of one kind that are made, or stay for who asks again: each may be large
 
 T = TypeVar("T")
 
@@ -87,14 +89,77 @@ class Kept(Generic[T]):
             self._cost = self._asked_at - began
 
 
+class _Unwanted(Exception):  # it ends a thread, and is no fault
+    """Newer ones of its kind have taken its place."""
+
+
+class Making(Generic[T]):
+    """One answer that takes so long that people watch it: a thread makes it, once for all who ask. `make` is given a step, to be called as it gets on."""
+
+    def __init__(self, make: Callable[[Callable[[], None]], T]) -> None:
+        self._make = make
+        self._ended = threading.Event()
+        self._answer: T | None = None
+        self._error: Exception | None = None
+        self._wanted = True
+        self._ended_at = 0.0
+        self.steps = 0
+        threading.Thread(target=self._run, name="making", daemon=True).start()
+
+    def wait(self, seconds: float) -> T | None:
+        """The answer, if it is there within so many seconds. Raises what making it raised."""
+        self._ended.wait(seconds)
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+    @property
+    def is_ended(self) -> bool:
+        return self._ended.is_set()
+
+    def is_older(self, seconds: float) -> bool:
+        """Whether it ended, and longer ago."""
+        return self.is_ended and time.monotonic() - self._ended_at > seconds
+
+    def drop(self) -> None:
+        """Ends the making at its next step."""
+        self._wanted = False
+
+    def _step(self) -> None:
+        self.steps += 1
+        if not self._wanted:
+            raise _Unwanted
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._make(self._step)
+        except Exception as error:  # noqa: BLE001  whoever asked is told it
+            self._error = error
+        finally:
+            self._ended_at = time.monotonic()
+            self._ended.set()
+
+
 class Shelf:
     """Answers by name, for whoever is handed a hub. Safe in all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[str, Kept[Any]] = {}
+        self._makings: dict[str, OrderedDict[object, Making[Any]]] = {}
 
     def at(self, name: str, ask: Callable[[], T], *, least_s: float = 0.0) -> Kept[T]:
         """The one of this name; made of `ask` when it is first wanted."""
         with self._lock:
             return self._answers.setdefault(name, Kept(ask, least_s=least_s))
+
+    def made(self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float) -> Making[T]:
+        """The making for this key, which is begun if there is none, or its answer is older than `fresh_s`. The oldest of many of a kind are dropped."""
+        with self._lock:
+            makings = self._makings.setdefault(kind, OrderedDict())
+            if key not in makings or makings[key].is_older(fresh_s):
+                makings[key] = Making(make)
+            makings.move_to_end(key)
+            while len(makings) > MADE:
+                makings.popitem(last=False)[1].drop()
+            return makings[key]

@@ -43,6 +43,12 @@ def click(page, selector):
     page.wait_for_load_state()
 
 
+def planned(page):
+    """Waits until the plan is there: what takes long is made while one watches."""
+    page.wait_for_selector("#meaning", timeout=60_000)
+    page.wait_for_load_state()
+
+
 def test_a_change_is_planned_applied_with_a_reason_and_taken_back(visitor, chain):
     before = chain.hub.ops("/revision")["active"]
     edit(chain, 12 if visitor.language == "en" else 13)
@@ -52,6 +58,7 @@ def test_a_change_is_planned_applied_with_a_reason_and_taken_back(visitor, chain
     # When an operator looks at what the files would change
     page = visitor.open("/console/changes")
     click(page, "a.button.is-strong")
+    planned(page)
     assert page.locator("#meaning ~ .meaning").count() == 2
     # Then the one outbound instruction would have another value, which is told with its message
     assert page.locator("#what-if ~ .table tbody tr", has_text="/priority").locator("ins").first.inner_text() == "HIGH"
@@ -75,6 +82,7 @@ def test_a_change_is_planned_applied_with_a_reason_and_taken_back(visitor, chain
     # When the one before is wanted back, then the same look comes first
     page = visitor.open(f"/console/changes/{before}")
     click(page, ".actions a.button")
+    planned(page)
     page.locator("details.act summary").click()
     page.fill("details.act[open] input[name=why]", "no better")
     click(page, "details.act form button")
@@ -86,6 +94,7 @@ def test_a_change_is_planned_applied_with_a_reason_and_taken_back(visitor, chain
 def test_who_planned_on_what_is_no_longer_active_is_told_to_look_again(visitor, chain):
     edit(chain, 30 if visitor.language == "en" else 31)
     page = visitor.open("/console/changes/plan")
+    planned(page)
     page.locator("details.act summary").click()
     page.fill("details.act[open] input[name=why]", "first")
     # Given that somebody else was quicker, with other files
@@ -104,6 +113,7 @@ def test_a_plan_with_faults_shows_them_and_has_no_button(visitor, chain):
     text = routes.read_text("utf-8")
     routes.write_text(text.replace("tms/return.pickup@1", "tms/return.nowhere@1"), "utf-8")
     page = visitor.open("/console/changes/plan")
+    planned(page)
     assert page.locator("#findings + .table tbody tr").count() >= 1
     assert page.locator("details.act").count() == 0
     visitor.look("plan-faults")

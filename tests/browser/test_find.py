@@ -140,7 +140,7 @@ def test_a_message_shows_its_way_its_content_and_what_today_makes_of_it(visitor,
 def test_a_field_says_where_it_came_from_and_where_it_went(visitor, chain):
     page = visitor.open(f"/console/messages/{chain.shipped}?tab=content")
     page.locator(".document a", has_text="waybillNo").first.click()
-    assert page.locator(".lineage li").count() > 0
+    page.locator(".lineage li").first.wait_for()
     visitor.look("message-lineage")
     page.locator(".stage", has_text="oms/outbound.callback@1").locator(".document a", has_text="waybillNo").first.click()
     assert "/waybillNo" in page.locator(".lineage").inner_text()

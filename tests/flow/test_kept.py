@@ -2,7 +2,9 @@
 
 import threading
 
-from hub.flow.kept import SHARE, SLOW_S, Kept
+import pytest
+
+from hub.flow.kept import MADE, SHARE, SLOW_S, Kept, Shelf
 from tests.support.waiting import wait_until
 
 COST_S = SLOW_S * 1.2
@@ -46,3 +48,54 @@ def test_a_quick_answer_is_asked_for_at_once():
     assert [kept.get(), kept.get()] == [1, 1]
     wait_until(lambda: kept.age > 0.2, what="an old answer")
     assert kept.get() == 2
+
+
+def test_what_takes_long_is_made_once_for_all_who_watch():
+    # Given something that is made in steps
+    gate, begun, shelf = threading.Event(), [], Shelf()
+
+    def make(step):
+        begun.append(1)
+        step()
+        gate.wait(30)
+        return len(begun)
+
+    # When several ask for it, then they see one making, and how far it is
+    makings = {shelf.made("plan", "a", make, fresh_s=60) for _ in range(3)}
+    assert len(makings) == 1
+    making = makings.pop()
+    assert making.wait(0.01) is None
+    wait_until(lambda: making.steps == 1, what="the first step")
+    gate.set()
+    assert making.wait(30) == 1
+    # And who asks again soon has the same, and later a new one
+    assert shelf.made("plan", "a", make, fresh_s=60).wait(30) == 1
+    assert shelf.made("plan", "a", make, fresh_s=0).wait(30) == 2
+
+
+def test_what_cannot_be_made_is_told_to_who_asked():
+    def make(_):
+        raise LookupError("it is not kept")
+
+    making = Shelf().made("back", "a", make, fresh_s=60)
+    with pytest.raises(LookupError, match="not kept"):
+        making.wait(30)
+
+
+def test_what_nobody_waits_for_any_more_ends():
+    shelf, ended = Shelf(), []
+
+    def make(step):
+        try:
+            while True:
+                step()
+                threading.Event().wait(0.01)
+        finally:
+            ended.append(1)
+
+    for key in range(MADE + 2):
+        shelf.made("plan", key, make, fresh_s=60)
+    wait_until(lambda: len(ended) == 2, what="the two oldest to end")
+    for key in range(MADE * 2):
+        shelf.made("plan", f"last {key}", lambda _: 1, fresh_s=60)
+    wait_until(lambda: len(ended) == MADE + 2, what="all to end")

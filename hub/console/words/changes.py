@@ -54,6 +54,8 @@ TEXTS = {
     "plan.title": ("Plan: the files on the hub's machine", "规划：系统所在机器上的文件"),
     "plan.folder": ("Compares {folder} with the active configuration. Nothing is changed by looking.", "将 {folder} 与当前配置比较；查看不会更改任何内容。"),
     "plan.messages": ("What-if over the last", "以最近消息试算"),
+    "plan.making": ("Being compared with the active configuration …", "正在与当前生效的配置比较……"),
+    "plan.making.steps": ("Tried so far: {steps} of at most {most} messages.", "已试算：{steps} 条，最多 {most} 条消息。"),
     "plan.messages.some": ("{number} messages", "{number} 条消息"),
     "plan.look": ("Compute", "计算"),
     "plan.same": ("Nothing to apply: the files are the active configuration.", "无需应用：文件与当前配置一致。"),
