@@ -54,10 +54,12 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
 
 def _told(hub: Hub, type_: str) -> dict[str, Json]:
-    """Counting what is still open of its versions takes long where much is pending: counted once for all who look. Raises Refused."""
+    """Made once for all who look. Raises Refused."""
 
     def told() -> dict[str, Json]:
-        return contracts.one_named(hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace)
+        return contracts.one_named(
+            hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=lambda ref: contracts.opened(hub, ref).soon()
+        )
 
     # A name that nobody has is not kept.
     systems = hub.catalogs.active().systems.values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +15,14 @@ from hub.core.errors import Code, Refused
 from hub.core.fields import fields
 from hub.core.message import Json, Ref
 from hub.core.system import Accept, Emit, Version, VersionState
+from hub.flow.hub import Hub
+from hub.flow.kept import Kept
 from hub.flow.retire import can_retire, shadow_report, used_json
 from hub.flow.samples import samples
 from hub.store import Flowed, Store, Used
 
 LATELY = timedelta(days=30)  # over which use counts
+OPEN_S = 2.0  # the number of open deliveries may be so old
 DELIVERED = timedelta(hours=24)  # over which what the hub sent counts
 
 
@@ -52,8 +55,10 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
     return {"revision": catalog.revision, "since": since, "items": items, "old": list(old)}
 
 
-def contract(store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, lately: timedelta = LATELY) -> dict[str, Json] | None:
-    """One message, `system/name`; None where no system has it. `folder`: the workspace's, for its samples.
+def contract(
+    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[Ref], int | None] | None = None
+) -> dict[str, Json] | None:
+    """One message, `system/name`; None where no system has it. `folder`: the workspace's, for its samples. `count_open`: see flow.retire.
 
     As in `contracts`, and of each version `fields` (place, kind, required, about, values, limits, isPersonal, isKnown: the contract has it, and
     `used`: {name, caller, number, firstAt, lastAt}, who sent it of late), `samples`, `schema`, `retirement` (see flow.retire; null for what is retired or
@@ -64,7 +69,7 @@ def contract(store: Store, catalog: Catalog, type_: str, *, folder: Path | None 
     if message is None:
         return None
     now = store.now()
-    since = (now - lately).date().isoformat()
+    since = (now - LATELY).date().isoformat()
     by_field = store.usage(type_=type_, since=since, fields=True) if side == "emits" else []
     used = [one for one in by_field if not one.field]
     flowed = store.flowed(now - DELIVERED) if side == "accepts" else []
@@ -82,7 +87,7 @@ def contract(store: Store, catalog: Catalog, type_: str, *, folder: Path | None 
                 "fields": _fields(made, mine, names),
                 "schema": dict(made.schema) if made is not None else None,
                 "samples": list(samples(folder, ref)) if folder is not None else [],
-                "retirement": can_retire(store, catalog, ref).as_json() if side == "emits" and state in _MAY_GO else None,
+                "retirement": can_retire(store, catalog, ref, count_open=count_open).as_json() if side == "emits" and state in _MAY_GO else None,
                 "shadow": shadow_report(mine) if state is VersionState.SHADOW else None,
             }
         )
@@ -100,12 +105,19 @@ def contract(store: Store, catalog: Catalog, type_: str, *, folder: Path | None 
 _MAY_GO = (VersionState.CURRENT, VersionState.DEPRECATED)
 
 
-def one_named(store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, lately: timedelta = LATELY) -> dict[str, Json]:
+def one_named(
+    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[Ref], int | None] | None = None
+) -> dict[str, Json]:
     """`contract`. Raises Refused where there is none."""
-    found = contract(store, catalog, type_, folder=folder, lately=lately)
+    found = contract(store, catalog, type_, folder=folder, count_open=count_open)
     if found is None:
         raise Refused(Code.NOT_FOUND, f"No system sends or takes {type_}.")
     return found
+
+
+def opened(hub: Hub, ref: Ref) -> Kept[int]:
+    """How many deliveries of a version are still open: with a hundred thousand that wait, counting takes a second, and is done once for all who look."""
+    return hub.shelf.at(f"open {ref}", lambda: hub.store.count_open(ref), least_s=OPEN_S)
 
 
 def _message(catalog: Catalog, type_: str) -> tuple[str, Emit | Accept | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ class Retirement:
     used: tuple[Used, ...]  # per caller, ever
     routes: tuple[str, ...]  # that take no other live version
     mappings: tuple[str, ...]  # that read it
-    open: int  # deliveries that still wait; they keep the revision that accepted them, and are delivered all the same
+    open: int | None  # deliveries that still wait, and are delivered all the same, by the revision that accepted them; None: not counted yet
     because: tuple[Mapping[str, Json], ...] = ()  # the reasons for programs and other languages: kind is used, pinned or only
 
     @property
@@ -55,8 +55,11 @@ def used_json(one: Used) -> dict[str, Json]:
     }
 
 
-def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET) -> Retirement:
-    """Raises ValueError for what is no version of an emitted message. `quiet`: nobody may have used it for so long."""
+def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET, count_open: Callable[[Ref], int | None] | None = None) -> Retirement:
+    """Raises ValueError for what is no version of an emitted message. `quiet`: nobody may have used it for so long.
+
+    `count_open`: how the open deliveries are counted, for who need not wait for it; None where they are not counted yet.
+    """
     emit = _emit(catalog, ref)
     now = store.now()
     used = tuple(store.usage(type_=ref.type, version=ref.version))
@@ -73,7 +76,7 @@ def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = Q
     if routes:
         reasons.append(f"it is the only live version, and {', '.join(routes)} would get nothing any more")
         because.append({"kind": "only", "routes": list(routes)})
-    return Retirement(ref, tuple(reasons), used, routes, mappings, store.count_open(ref), tuple(because))
+    return Retirement(ref, tuple(reasons), used, routes, mappings, (count_open or store.count_open)(ref), tuple(because))
 
 
 def shadow_report(used: list[Used]) -> dict[str, Json]:

@@ -162,7 +162,15 @@ def _add_contracts(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(WholeContract))
         def get(self, system: str, message: str) -> Response:
             """One message: its versions field by field and who sent which, what changes between them, whether each may go, who relies on it."""
-            return tagged(contracts.one_named(hub.store, hub.catalogs.active(), f"{system}/{message}", folder=hub.settings.workspace))
+            return tagged(
+                contracts.one_named(
+                    hub.store,
+                    hub.catalogs.active(),
+                    f"{system}/{message}",
+                    folder=hub.settings.workspace,
+                    count_open=lambda ref: contracts.opened(hub, ref).get(),
+                )
+            )
 
 
 def _add_mappings(ops: Blueprint, hub: Hub) -> None:

@@ -61,6 +61,7 @@ TEXTS = {
         "it is the only live version, and these routes would get nothing any more: {routes}",
         "这是唯一有效的版本，以下路由将不再收到消息：{routes}",
     ),
+    "contract.retire.counting": ("What is still on its way is being counted …", "正在统计尚未完成的投递……"),
     "contract.retire.open": (
         "{number} deliveries of it still wait; they keep the configuration that accepted them",
         "还有 {number} 个投递在等待；它们沿用接收时的配置",
