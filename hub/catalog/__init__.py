@@ -18,6 +18,7 @@ from hub.catalog.documents import plain, read_yaml
 from hub.catalog.findings import Findings
 from hub.catalog.mappings import file_name
 from hub.catalog.revision import Read as Read
+from hub.catalog.revision import looks as looks
 from hub.catalog.revision import read as read
 from hub.catalog.revision import read_files as read_files
 from hub.catalog.typing import Coverage as Coverage

@@ -60,6 +60,14 @@ def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]
     return files
 
 
+def looks(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Path, time and size of each file of a workspace, unread: equal where none was written meanwhile. Empty where the folder changes under the look."""
+    try:
+        return tuple((str(path), told.st_mtime_ns, told.st_size) for path in _paths(folder) for told in (path.stat(),))
+    except OSError:
+        return ()
+
+
 def _paths(folder: Path) -> Iterator[Path]:
     for pattern in _PATTERNS:
         yield from sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))

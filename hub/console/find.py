@@ -48,7 +48,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/find/count")
     def find_count() -> Response:
         asked, wrong = _asked(desk, _wanted(request.args))
-        counted = finding.count(desk.hub.store, question(asked)) if asked is not None else None
+        counted = finding.counted(desk.hub, question(asked)) if asked is not None else None
         return desk.render("find_count.html", counted=counted, wrong=wrong, at=datetime.fromisoformat)
 
     @pages.post("/find/views")

@@ -18,7 +18,6 @@ from hub.flow.hub import Hub
 SPANS = {"60": (60, 1), "360": (360, 5), "1440": (1440, 15)}  # minutes back → minutes, and minutes of one point
 EVERY_S = 5
 MOST = 200  # lines of what needs a person; more is no list any more
-LEAST_S = 5.0
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
@@ -88,10 +87,9 @@ def marks(needs: list[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
 
 
 def curves(hub: Hub, span: str, **narrowed: str) -> dict[str, list[Any]]:
-    """What the graphs draw, per point: when (seconds since 1970), accepted, delivered, failed (per minute), p50, p99 (ms). Asked once for all who look."""
+    """What the graphs draw, per point: when (seconds since 1970), accepted, delivered, failed (per minute), p50, p99 (ms)."""
     minutes, step = SPANS.get(span, SPANS["60"])
-    name = " ".join(["curve", str(minutes), *(f"{key}={value}" for key, value in sorted(narrowed.items()))])
-    told: Any = hub.shelf.at(name, lambda: rates.series(hub, minutes=minutes, step=step, **narrowed), least_s=LEAST_S).get()
+    told: Any = rates.series(hub, minutes=minutes, step=step, **narrowed)
     points = told["points"]
     failed = [sum(point[word] for word in rates.ATTEMPTED) - point["delivered"] for point in points]
     return {

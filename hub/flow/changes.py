@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hub.catalog import Read, difference, plain_file, read
+from hub.catalog import difference, looks, plain_file, read
 from hub.catalog.revision import hash_of
 from hub.core.errors import BadWorkspace, Code, HubError, Refused
 from hub.core.message import Json
@@ -102,7 +102,7 @@ def find(store: Store, name: str) -> str:
     return found[0]
 
 
-def planned(store: Store, workspace: Path | Read, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
+def planned(store: Store, workspace: Path, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
     """What the files on this machine would change, on the last `most` messages. Changes nothing. `step` is called after each message."""
     return plan(store, workspace, most=min(most, MOST), step=step)
 
@@ -117,9 +117,9 @@ def planned_back(store: Store, hash_: str, *, most: int, step: Callable[[], None
 
 def watched(hub: Hub, *, most: int) -> Making[Plan]:
     """The same as `planned`, made while people watch: of these very files, this active configuration, and what waited a moment ago."""
-    found = read(hub.settings.workspace)
-    key = (hash_of(found.files), hub.store.active(), most)
-    return hub.shelf.made("plan", key, lambda step: planned(hub.store, found, most=most, step=step), fresh_s=FRESH_S)
+    folder = hub.settings.workspace
+    key = (looks(folder), hub.store.active(), most)
+    return hub.shelf.made("plan", key, lambda step: planned(hub.store, folder, most=most, step=step), fresh_s=FRESH_S)
 
 
 def watched_back(hub: Hub, hash_: str, *, most: int) -> Making[Plan]:

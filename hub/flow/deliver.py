@@ -48,29 +48,31 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
     asked = ask_about(hub, lane, sender)
     width = hub.pace.width(lane, policy)
-    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width)) if width else 0
+    # What goes in one call, or by a target's own send, goes at once; all else is paced call by call.
+    at_once = bundled or isinstance(hub.targets(lane), BatchTarget)
+    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
         return 0
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled, holds=hub.pace.holds)
-    hub.pace.give_back(lane, allowed - len(claims), claimed=len(claims))
+    hub.pace.give_back(lane, allowed - len(claims) if at_once else 0, claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
         return asked
     began = time.monotonic()
     with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
-        settled = _work_off(hub, lane, claims, sender, concurrency=width)
+        settled = _work_off(hub, lane, claims, sender, concurrency=width, is_paced=not at_once)
     tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
     return len(claims)
 
 
-def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int) -> Counter[str]:
+def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:
     """From the claims to their settling; gives how many came to which outcome."""
     ways, orphans = _ways(hub, claims)
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
     going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
     ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
     settled = _settle(hub, [*orphans, *looked.ended, *ended])
-    for batch in send(hub, lane, ready, sender, concurrency=concurrency):  # no transaction and no connection is held here
+    for batch in send(hub, lane, ready, sender, concurrency=concurrency, is_paced=is_paced):  # no transaction and no connection is held here
         settled += _settle(hub, batch)
     return settled
 
@@ -179,8 +181,11 @@ def _bundle(made: Sequence[Made]) -> Parcel:
     return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
 
 
-def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurrency: int) -> Iterator[list[Settled]]:
-    """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'."""
+def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False) -> Iterator[list[Settled]]:
+    """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'.
+
+    `is_paced`: each call waits for its place in the target's rate.
+    """
     target = hub.targets(lane)
     if isinstance(target, BatchTarget):
         yield from _sent(hub, target, ready)
@@ -188,7 +193,12 @@ def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurr
     batch: list[Settled] = []
     oldest = time.monotonic()
     unsent = dict(enumerate(ready))
-    for index, done in sender.stream([one.call for one in ready if one.call is not None], concurrency, halt=lambda: hub.pace.is_open(lane)):
+    calls = [one.call for one in ready if one.call is not None]
+
+    def wait(index: int) -> float:
+        return hub.pace.go(lane, len(ready[index].made)) if is_paced else 0.0
+
+    for index, done in sender.stream(calls, concurrency, halt=lambda: hub.pace.is_open(lane), wait=wait):
         if not batch:
             oldest = time.monotonic()
         batch += _judged(hub, unsent.pop(index), done)

@@ -13,6 +13,7 @@ from hub.core import json
 from hub.core.errors import Refused
 from hub.core.message import Json
 from hub.flow import trace
+from hub.flow.hub import Hub
 from hub.store import Store
 from hub.store.search import Filters, Found, Place
 
@@ -104,6 +105,11 @@ def count(store: Store, question: Question) -> dict[str, Json]:
     counted = store.count_found(asked.filters)
     until = counted.scanned_until.isoformat() if counted.scanned_until is not None else None
     return {"number": counted.number, "isExact": counted.is_exact, "scannedUntil": until, "by": asked.by}
+
+
+def counted(hub: Hub, question: Question) -> dict[str, Json]:
+    """The same for who looks at a page: counting ten thousand takes a moment, and is done once for all who ask the same."""
+    return hub.shelf.at(f"count {question}", lambda: count(hub.store, question)).get()
 
 
 def _ends(found: Found, place: str | None, *, is_older: bool) -> tuple[str | None, str | None]:

@@ -14,6 +14,7 @@ from hub.logs import event
 SHARE = 20  # asking may take one part in so many of a process's time, however often it is wanted and however much there is
 SLOW_S = 0.05  # what takes longer than this is asked for again by a thread, while the answer before it serves
 OLD_S = 30.0  # but not one that is older, and than three times its span
+KEPT = 500  # answers of a shelf: what was not asked for the longest makes room
 MADE = 4  # of one kind that are made, or stay for who asks again: each may be large
 
 T = TypeVar("T")
@@ -145,13 +146,17 @@ class Shelf:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: dict[str, Kept[Any]] = {}
+        self._answers: OrderedDict[str, Kept[Any]] = OrderedDict()
         self._makings: dict[str, OrderedDict[object, Making[Any]]] = {}
 
     def at(self, name: str, ask: Callable[[], T], *, least_s: float = 0.0) -> Kept[T]:
         """The one of this name; made of `ask` when it is first wanted."""
         with self._lock:
-            return self._answers.setdefault(name, Kept(ask, least_s=least_s))
+            found = self._answers.setdefault(name, Kept(ask, least_s=least_s))
+            self._answers.move_to_end(name)
+            if len(self._answers) > KEPT:
+                self._answers.popitem(last=False)
+            return found
 
     def made(self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float) -> Making[T]:
         """The making for this key, which is begun if there is none, or its answer is older than `fresh_s`. The oldest of many of a kind are dropped."""

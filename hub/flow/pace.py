@@ -36,6 +36,7 @@ class _Lane:
     asking: int = 0  # callers that wait for an answer of this target right now
     bucket: Bucket = field(default_factory=Bucket)
     retries: RetryBudget = field(default_factory=RetryBudget)
+    share: float = 1.0  # of the target's rate, per second, when it was last asked for
     part: float = 1.0  # of the target's places, when they were last asked for
 
 
@@ -111,8 +112,11 @@ class Pace:
         """Around what uses `width`: its places stay this process's until it ends."""
         return self._parts.used(lane)
 
-    def allows(self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S) -> int:
-        """How many of `wanted` may be claimed now; 0: none, look again at the next ring. Raises StoreBusy."""
+    def allows(self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S, ahead: bool = False) -> int:
+        """How many of `wanted` may be claimed now; 0: none, look again at the next ring. Raises StoreBusy.
+
+        They may all be sent at once; or, with `ahead`, there are more of them, and each call asks `go` before it is sent.
+        """
         if self.is_paused("target", lane):
             return 0  # the claim would give none either; so it is not asked
         known = self._known(lane, policy)
@@ -125,11 +129,19 @@ class Pace:
             most = min(most, self.width(lane, policy))
         if policy.rate is None:
             return most
-        share = policy.rate.per_second * slow * max(1, self._parts.mine(lane, policy)) / policy.concurrency
-        allowed = known.bucket.take(share, most, patience_s=patience_s, sleep=self._sleep)
+        known.share = policy.rate.per_second * slow * max(1, self._parts.mine(lane, policy)) / policy.concurrency
+        ask = known.bucket.ahead if ahead else known.bucket.take
+        allowed = ask(known.share, most, patience_s=patience_s, sleep=self._sleep)
         if not allowed:
             self.give_back(lane, 0, claimed=0)  # the ticket for a probe, if this was to be one
         return allowed
+
+    def go(self, lane: str, number: int) -> float:
+        """0.0: a call of so many deliveries, claimed `ahead`, goes now. Else the seconds for which the target's rate has it wait; then ask again."""
+        known = self._lanes[lane]
+        if known.policy is None or known.policy.rate is None:
+            return 0.0
+        return known.bucket.go(known.share, number)
 
     def give_back(self, lane: str, unused: int, *, claimed: int) -> None:
         """Places that were allowed and that nothing was there for; the probe's too."""

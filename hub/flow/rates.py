@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from hub.core import json
 from hub.core.latency import quantile
 from hub.core.message import Json
 from hub.flow.hub import Hub
@@ -89,12 +90,17 @@ def series(hub: Hub, *, minutes: int = 60, step: int = 1, route: str | None = No
     """A curve of the last `minutes`, a point per `step` minutes, oldest first, also where nothing flowed: at, accepted, and what `ways` tells.
 
     `route`, `way` and `lane` narrow it to a route, a target (wms/outbound.create@1), a target system; route "" and a message to what was accepted.
-    Raises ValueError for more than two days, or than 600 points.
+    Asked once for all who look. Raises ValueError for more than two days, or than 600 points.
     """
     if not 0 < minutes <= KEPT / MINUTE or step < 1:
         raise ValueError(f"A curve goes back at most {int(KEPT / MINUTE)} minutes, in steps of at least one.")
     if minutes / step > STEPS:
         raise ValueError(f"A curve has at most {STEPS} points; take a longer step.")
+    name = json.encode(["series", minutes, step, route, way, lane]).decode()
+    return hub.shelf.at(name, lambda: _series(hub, minutes, step, route, way, lane), least_s=LEAST_S).get()
+
+
+def _series(hub: Hub, minutes: int, step: int, route: str | None, way: str | None, lane: str | None) -> dict[str, Json]:
     now = hub.store.now()
     span = timedelta(minutes=step)
     points = -(-minutes // step)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Receipt
@@ -38,7 +39,9 @@ class Arrivals:
         self._ended.append(seen)
         if not self._is_rung:
             self._is_rung = True
-            self._loop.call_soon_threadsafe(self._take)
+            # A commit that ends after the server did: its sender was told nothing, and sends it again under the same key.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:
         self._is_rung = False

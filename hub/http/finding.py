@@ -140,7 +140,7 @@ def _add_find(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(Count))
         def get(self, given: dict[str, Any]) -> Response:
             """How many that would be, before anybody acts on them."""
-            return envelope(find.count(hub.store, question(given)))
+            return envelope(find.counted(hub, question(given)))
 
 
 def question(given: dict[str, Any]) -> find.Question:

@@ -7,6 +7,7 @@ What it gives for each call says whether anything left the house, because that d
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from http.client import responses
@@ -22,6 +23,7 @@ from hub.kit.call import Call, Done, Tls
 from hub.kit.line import Line
 
 IDLE = 64  # handles kept for reuse, with their connections
+LOOK_S = 0.2  # so often at least a stream looks whether it is to halt
 MAX_JUDGED = 1_000  # URLs whose judgement is remembered
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t -~]{0,16384}", re.ASCII)
@@ -47,10 +49,13 @@ class Sender:
             answers[index] = done
         return [done for done in answers if done is not None]
 
-    def stream(self, calls: Sequence[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Done]]:
+    def stream(
+        self, calls: Sequence[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False, wait: Callable[[int], float] = lambda _: 0.0
+    ) -> Iterator[tuple[int, Done]]:
         """Each answer as it comes, with the number of its call. At most `concurrency` are under way at once.
 
-        Once `halt` says so no further call goes out: those under way are finished, the others have no answer.
+        Once `halt` says so no further call goes out: those under way are finished, the others have no answer. `wait` is asked by a call that is next:
+        0.0 means that it goes out now, anything else in how many seconds to ask again.
         Nothing moves while the consumer is busy with an answer, but the deadlines run on. One stream at a time.
         """
         waiting = deque(enumerate(calls))
@@ -59,7 +64,10 @@ class Sender:
             while waiting or flying:
                 if waiting and halt():
                     waiting.clear()
+                pause = 0.0
                 while waiting and len(flying) < max(1, concurrency):
+                    if pause := wait(waiting[0][0]):
+                        break
                     index, call = waiting.popleft()
                     wrong = self._unsendable(call)
                     if wrong:
@@ -69,13 +77,16 @@ class Sender:
                     line.load(call)
                     flying[line.handle] = (index, line)
                     self._multi.add_handle(line.handle)
-                yield from self._landed(flying)
+                if flying:
+                    yield from self._landed(flying, pause or LOOK_S)
+                elif pause:
+                    time.sleep(min(pause, LOOK_S))
         finally:
             for _, line in flying.values():  # the consumer left in the midst: nothing may stay in the multi handle
                 self._multi.remove_handle(line.handle)
                 line.handle.close()
 
-    def _landed(self, flying: dict[Any, tuple[int, Line]]) -> Iterator[tuple[int, Done]]:
+    def _landed(self, flying: dict[Any, tuple[int, Line]], patience_s: float) -> Iterator[tuple[int, Done]]:
         self._multi.perform()
         ended = False
         while True:
@@ -90,7 +101,7 @@ class Sender:
             if not left:
                 break
         if flying and not ended:
-            self._multi.select(0.2)
+            self._multi.select(min(patience_s, LOOK_S))
 
     def _line(self, tls: Tls | None) -> Line:
         idle = self._idle.get(tls)
