@@ -160,6 +160,20 @@ def test_one_that_hangs_does_not_delay_the_others_answers(sender, serve):
     assert sorted(order) == [0, 1, 2]
 
 
+def test_a_call_waits_for_its_place_and_its_neighbours_answers_come_meanwhile(sender, serve):
+    # Given three calls, the second of which may not go before a moment has passed
+    server, began = serve(OK), time.monotonic()
+
+    def wait(index):
+        return max(0.0, began + 0.4 - time.monotonic()) if index == 1 else 0.0
+
+    ended = [(index, time.monotonic() - began) for index, _ in sender.stream([call(server.url)] * 3, 8, wait=wait)]
+    # Then the first does not wait for it, and the third stands behind it
+    assert ended[0][0] == 0
+    assert ended[0][1] < 0.4 <= ended[1][1]
+    assert {index for index, _ in ended} == {0, 1, 2}
+
+
 def test_each_attempt_is_one_request_on_the_wire(sender, serve):  # F59, P9
     server = serve(lambda wire: wire.sendall(b"HTTP/1.1 503 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))
     done = sender.send([call(server.url) for _ in range(20)], 4)
