@@ -57,9 +57,7 @@ def _told(hub: Hub, type_: str) -> dict[str, Json]:
     """Made once for all who look. Raises Refused."""
 
     def told() -> dict[str, Json]:
-        return contracts.one_named(
-            hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=lambda ref: contracts.opened(hub, ref).soon()
-        )
+        return contracts.one_named(hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=contracts.opened(hub).soon)
 
     # A name that nobody has is not kept.
     systems = hub.catalogs.active().systems.values()

@@ -14,7 +14,7 @@ from hub.core.delivery import Status
 from hub.core.errors import Code, Reason, Refused
 from hub.core.mending import MENDS, Verb
 from hub.core.repair import With
-from hub.flow import clusters
+from hub.flow import clusters, standing
 from hub.store import DeliveryRow, Waiting
 
 WAITS = (Status.DEAD, Status.HELD, Status.UNKNOWN)
@@ -45,7 +45,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
     @pages.get("/dead/parked")
     def parked() -> Response:
-        keys, is_whole = desk.hub.shelf.at("parked", desk.hub.store.parked, least_s=2.0).get()
+        keys, is_whole = standing.parked(desk.hub)
         return desk.render("parked.html", every=10, tabs=tabs(desk), keys=keys[:MOST_KEYS], is_whole=is_whole and len(keys) <= MOST_KEYS)
 
     @pages.get("/dead/causes/<cause_id>")
@@ -80,7 +80,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
 def tabs(desk: Desk) -> dict[str, Any]:
     """How much waits in each state, and how many keys: what the tabs say. Counted once a second for all who look."""
     counted = clusters.counted(desk.hub)
-    keys, is_whole = desk.hub.shelf.at("parked", desk.hub.store.parked, least_s=2.0).get()
+    keys, is_whole = standing.parked(desk.hub)
     return {**{status.value: sum(one.number for one in counted if one.status is status) for status in WAITS}, "parked": f"{len(keys)}{'' if is_whole else '+'}"}
 
 

@@ -56,7 +56,7 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
 
 
 def contract(
-    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[Ref], int | None] | None = None
+    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
 ) -> dict[str, Json] | None:
     """One message, `system/name`; None where no system has it. `folder`: the workspace's, for its samples. `count_open`: see flow.retire.
 
@@ -74,6 +74,7 @@ def contract(
     used = [one for one in by_field if not one.field]
     flowed = store.flowed(now - DELIVERED) if side == "accepts" else []
     names = names_of(store)
+    counted = (count_open or store.count_open)() if side == "emits" else None
     versions: list[Json] = []
     for number in sorted(message.versions):
         told = _version(message, side, number, now, used, flowed, names)
@@ -87,7 +88,7 @@ def contract(
                 "fields": _fields(made, mine, names),
                 "schema": dict(made.schema) if made is not None else None,
                 "samples": list(samples(folder, ref)) if folder is not None else [],
-                "retirement": can_retire(store, catalog, ref, count_open=count_open).as_json() if side == "emits" and state in _MAY_GO else None,
+                "retirement": can_retire(store, catalog, ref, count_open=lambda: counted).as_json() if side == "emits" and state in _MAY_GO else None,
                 "shadow": shadow_report(mine) if state is VersionState.SHADOW else None,
             }
         )
@@ -106,7 +107,7 @@ _MAY_GO = (VersionState.CURRENT, VersionState.DEPRECATED)
 
 
 def one_named(
-    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[Ref], int | None] | None = None
+    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
 ) -> dict[str, Json]:
     """`contract`. Raises Refused where there is none."""
     found = contract(store, catalog, type_, folder=folder, count_open=count_open)
@@ -115,9 +116,9 @@ def one_named(
     return found
 
 
-def opened(hub: Hub, ref: Ref) -> Kept[int]:
-    """How many deliveries of a version are still open: with a hundred thousand that wait, counting takes a second, and is done once for all who look."""
-    return hub.shelf.at(f"open {ref}", lambda: hub.store.count_open(ref), least_s=OPEN_S)
+def opened(hub: Hub) -> Kept[dict[Ref, int]]:
+    """How many deliveries of each version are still open: with a hundred thousand that wait, counting takes a second, and is done once for all who look."""
+    return hub.shelf.at("open", hub.store.count_open, least_s=OPEN_S)
 
 
 def _message(catalog: Catalog, type_: str) -> tuple[str, Emit | Accept | None]:

@@ -42,8 +42,16 @@ class Ready:
     call: Call | None  # None: its target sends by itself
 
 
-def deliver(hub: Hub, lane: str, sender: Sender) -> int:
-    """One round for `lane`. Returns how many deliveries were claimed; 0 means that nothing was due. Raises StoreBusy: nothing is lost."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round of a lane did. `claimed`: deliveries, or questions about what is in doubt; 0: nothing was due. `is_over`: no other round need follow."""
+
+    claimed: int
+    is_over: bool
+
+
+def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
+    """One round for `lane`. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
     asked = ask_about(hub, lane, sender)
@@ -52,17 +60,21 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> int:
     at_once = bundled or isinstance(hub.targets(lane), BatchTarget)
     allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
-        return 0
+        return Round(0, is_over=True)
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled, holds=hub.pace.holds)
     hub.pace.give_back(lane, allowed - len(claims) if at_once else 0, claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
-        return asked
+        return Round(asked, is_over=not asked)
     began = time.monotonic()
     with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
         settled = _work_off(hub, lane, claims, sender, concurrency=width, is_paced=not at_once)
     tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
-    return len(claims)
+    # What comes now is rung for. But for what waited behind one of these on its key nobody rings, nor for what a full claim left.
+    is_over = not asked and not at_once and len(claims) * 2 <= allowed and all(claim.order_key is None for claim in claims)
+    if is_over:
+        hub.pace.rest(lane)
+    return Round(len(claims), is_over)
 
 
 def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:

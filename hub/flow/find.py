@@ -60,8 +60,7 @@ def _understood(store: Store, question: Question) -> _Asked:
         return _Asked(question.filters, "filters", {})
     ids: set[str] = set()
     kinds: dict[str, Json] = {}
-    for word in words:
-        found = store.messages_of(word)
+    for word, found in store.messages_of_each(words).items():
         kinds[word] = next(iter(found.values()), None)
         ids |= set(found)
     if not ids and len(words) > 1:  # a number may have a space in it

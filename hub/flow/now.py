@@ -136,7 +136,7 @@ def _command(one: Waiting, verb: Verb) -> str:
 
 def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
     """One line per lane: how many keys wait behind a dead delivery, and how many deliveries with them."""
-    keys, is_whole = hub.shelf.at("parked", hub.store.parked, least_s=2.0).get()
+    keys, is_whole = standing.parked(hub)
     for lane in sorted({one.lane for one in keys}):
         mine = [one for one in keys if one.lane == lane]
         subject: dict[str, Json] = {"system": lane, "deliveries": sum(one.waiting for one in mine), "keys": [one.order_key for one in mine[:10]]}

@@ -148,9 +148,13 @@ class Pace:
         self._lanes[lane].bucket.give_back(unused)
         seen = self._breakers.get(lane)
         if not claimed:
-            self._parts.rest(lane)
+            self.rest(lane)
         if not claimed and seen is not None and seen.state.state is Circuit.HALF_OPEN:
             self._change(BreakerState(lane, Circuit.OPEN, self._clock(), seen.state.trips), lambda: self._store.return_probe(lane))
+
+    def rest(self, lane: str) -> None:
+        """There is no more work in the lane for now: where its target's places are few, others may have them. Raises StoreBusy."""
+        self._parts.rest(lane)
 
     def enter(self, lane: str, policy: TargetPolicy) -> bool:
         """One caller more waits for this target; False where it is left alone, or has as much under way as it may. `leave` ends it."""

@@ -55,7 +55,9 @@ def used_json(one: Used) -> dict[str, Json]:
     }
 
 
-def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET, count_open: Callable[[Ref], int | None] | None = None) -> Retirement:
+def can_retire(
+    store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
+) -> Retirement:
     """Raises ValueError for what is no version of an emitted message. `quiet`: nobody may have used it for so long.
 
     `count_open`: how the open deliveries are counted, for who need not wait for it; None where they are not counted yet.
@@ -76,7 +78,8 @@ def can_retire(store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = Q
     if routes:
         reasons.append(f"it is the only live version, and {', '.join(routes)} would get nothing any more")
         because.append({"kind": "only", "routes": list(routes)})
-    return Retirement(ref, tuple(reasons), used, routes, mappings, (count_open or store.count_open)(ref), tuple(because))
+    counted = (count_open or store.count_open)()
+    return Retirement(ref, tuple(reasons), used, routes, mappings, counted.get(ref, 0) if counted is not None else None, tuple(because))
 
 
 def shadow_report(used: list[Used]) -> dict[str, Json]:

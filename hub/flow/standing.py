@@ -12,9 +12,10 @@ from hub.flow.clusters import counted
 from hub.flow.hub import Hub
 from hub.store import DeliveryRow, Pause
 from hub.store.pauses import ROUTE, TARGET
-from hub.store.standing import Lane
+from hub.store.standing import Lane, Parked
 
 LEAST_S = 1.0
+PARKED_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def told(found: Backlog) -> list[Json]:
 def stopped(hub: Hub) -> list[Stopped]:
     """What is paused, oldest first. Counted from what is counted anyway, so that a million waiting costs no more than none."""
     return hub.shelf.at("stopped", lambda: _stopped(hub), least_s=LEAST_S).get()
+
+
+def parked(hub: Hub) -> tuple[list[Parked], bool]:
+    """Keys that wait behind a dead delivery, the oldest first, and whether these are all; asked once for all who look."""
+    return hub.shelf.at("parked", hub.store.parked, least_s=PARKED_S).get()
 
 
 def _stopped(hub: Hub) -> list[Stopped]:

@@ -168,7 +168,7 @@ def _add_contracts(ops: Blueprint, hub: Hub) -> None:
                     hub.catalogs.active(),
                     f"{system}/{message}",
                     folder=hub.settings.workspace,
-                    count_open=lambda ref: contracts.opened(hub, ref).get(),
+                    count_open=contracts.opened(hub).get,
                 )
             )
 

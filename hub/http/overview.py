@@ -119,7 +119,7 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(overview_answers.ParkedKeys))
         def get(self) -> Response:
             """Business keys whose later deliveries wait behind a dead one, the oldest first."""
-            found, is_whole = hub.store.parked()
+            found, is_whole = standing.parked(hub)
             items: list[Json] = [
                 {"system": one.lane, "orderKey": one.order_key, "deliveryId": one.delivery_id, "since": one.since.isoformat(), "waiting": one.waiting}
                 for one in found

@@ -17,20 +17,26 @@ from hub.store.dialects import along, any_of, texts
 
 LOOK = 2_000  # deliveries at the head of a rank of a lane that are looked at in one round
 PATIENCE = timedelta(seconds=10)  # what is due for less long is left to the claims
-AHEAD = timedelta(minutes=2)
+AHEAD = timedelta(minutes=10)
 
+_DEAD_BEFORE = (
+    "EXISTS (SELECT 1 FROM delivery e{way} WHERE e.lane = {of}.lane AND e.order_key = {of}.order_key AND e.status = 'dead' "
+    "AND e.seq < {of}.seq AND e.when_dead IN ('park', 'block'))"
+)
 # What was tried keeps the time that its retry has, and what travels in a bundle the bundle's: what steps aside is what comes back, and nothing else.
 _BEHIND = texts(
     lambda kind: (
-        f"SELECT h.id FROM (SELECT id, order_key, seq, spent, bundle FROM delivery{along('ix_delivery_due', kind)} WHERE lane = :lane AND status = 'pending' "
+        f"SELECT h.id FROM (SELECT id, lane, order_key, seq, spent, bundle FROM delivery{along('ix_delivery_due', kind)} WHERE lane = :lane AND status = 'pending' "
         f"AND rank = :rank AND due_at <= :old ORDER BY due_at, id LIMIT {LOOK}) h "
-        "WHERE h.order_key IS NOT NULL AND h.spent = 0 AND h.bundle IS NULL AND EXISTS "
-        f"(SELECT 1 FROM delivery e{along('ix_delivery_key', kind)} WHERE e.lane = :lane AND e.order_key = h.order_key AND e.status = 'dead' "
-        "AND e.seq < h.seq AND e.when_dead IN ('park', 'block'))"
+        f"WHERE h.order_key IS NOT NULL AND h.spent = 0 AND h.bundle IS NULL AND {_DEAD_BEFORE.format(way=along('ix_delivery_key', kind), of='h')}"
     )
 )
+# Asked again: one that was replayed since the look has called back what is behind it, and will not do it twice.
 _LATER = texts(
-    lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :later WHERE status = 'pending' AND due_at <= :old AND id {any_of('ids', kind)}"
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :later WHERE status = 'pending' AND due_at <= :old AND id {any_of('ids', kind)} "
+        f"AND {_DEAD_BEFORE.format(way=along('ix_delivery_key', kind), of='delivery')}"
+    )
 )
 _NOW = texts(
     lambda kind: (

@@ -65,7 +65,10 @@ class Looking:
         return search.count(self._database, filters, most=most)
 
     def messages_of(self, number: str) -> dict[str, str]:
-        return numbers.messages_of(self._database, number)
+        return numbers.messages_of(self._database, [number])[number]
+
+    def messages_of_each(self, several: Sequence[str]) -> dict[str, dict[str, str]]:
+        return numbers.messages_of(self._database, several)
 
     def save_view(self, view_id: str, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
         return views.save(self._database, view_id, name=name, owner=owner, question=question, by=by)

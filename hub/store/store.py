@@ -133,8 +133,8 @@ class Store(Looking, Managing):
     def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
         return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)
 
-    def count_open(self, ref: Ref) -> int:
-        return usage.count_open(self._database, ref)
+    def count_open(self) -> dict[Ref, int]:
+        return usage.count_open(self._database)
 
     def breakers(self) -> list[BreakerState]:
         return breakers.all_breakers(self._database)

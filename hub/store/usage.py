@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from hub.core.message import Ref
 from hub.store.add import UNSTORABLE
 from hub.store.database import Database, Insert
+from hub.store.dialects import texts
 from hub.store.documents import ref_of
 from hub.store.registers import contract_usage
 
@@ -84,16 +87,35 @@ _OPEN = [
     *(f"d.status = '{status}' AND d.release_at IS NULL AND d.cluster IS NULL" for status in ("dead", "held", "unknown")),
 ]
 _NAMED = "(d.status = 'dead' OR d.status = 'held' OR d.status = 'unknown') AND d.release_at IS NULL"
-# A cause knows its message's version; of what has none its message is looked for, one by one: a join would begin with all messages of the version.
-_COUNT_OPEN = sa.text(
-    f"SELECT (SELECT count(*) FROM delivery d WHERE {_NAMED} AND d.cluster IN (SELECT c.id FROM cluster c WHERE c.type = :type AND c.version = :version))"
-    + "".join(
-        f" + (SELECT count(*) FROM delivery d WHERE {state} AND (SELECT m.version FROM message m WHERE m.id = d.message_id AND m.type = :type) = :version)"
-        for state in _OPEN
+# A cause knows its message's version; of what has none its message is looked for, one by one: a join would begin with all messages there are.
+_COUNT_OPEN = texts(
+    lambda kind: (
+        "SELECT c.type, c.version, o.number FROM "
+        f"(SELECT d.cluster, count(*) AS number FROM delivery d WHERE {_NAMED} GROUP BY d.cluster) o JOIN cluster c ON c.id = o.cluster"
     )
 )
 
 
-def count_open(database: Database, ref: Ref) -> int:
-    """Deliveries of messages of this version that are still on their way or wait for a person."""
-    return int(database.read(lambda connection: connection.execute(_COUNT_OPEN, {"type": ref.type, "version": ref.version}).scalar_one()))
+def _of_none(state: str, kind: str) -> str:
+    whose = "concat(m.version, ' ', m.type)" if kind == "mariadb" else "m.version || ' ' || m.type"
+    looked = f"SELECT (SELECT {whose} FROM message m WHERE m.id = d.message_id) AS ref FROM delivery d WHERE {state}"
+    return f"SELECT o.ref, count(*) FROM ({looked}) o WHERE o.ref IS NOT NULL GROUP BY o.ref"
+
+
+_COUNT_UNNAMED = [texts(partial(_of_none, state)) for state in _OPEN]
+
+
+def count_open(database: Database) -> dict[Ref, int]:
+    """Deliveries that are still on their way or wait for a person, by the version of their message; of all versions at once, in one pass."""
+
+    def work(connection: sa.Connection) -> dict[Ref, int]:
+        found: Counter[Ref] = Counter()
+        for type_, version, number in connection.execute(_COUNT_OPEN[database.kind]):
+            found[ref_of(type_, version)] += int(number)
+        for statement in _COUNT_UNNAMED:
+            for text, number in connection.execute(statement[database.kind]):
+                version, _, type_ = text.partition(" ")
+                found[ref_of(type_, int(version))] += int(number)
+        return dict(found)
+
+    return database.read(work)

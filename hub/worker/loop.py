@@ -56,11 +56,11 @@ class Lane(threading.Thread):
         """Gives whether it came to the end of what was due; not, where something of ours failed."""
         while not self._stopping.is_set():
             try:
-                count = deliver(self._hub, self._lane, sender)
-                if not count:
-                    return True
-                if has_more(self._hub, self._lane, count):
+                done = deliver(self._hub, self._lane, sender)
+                if done.claimed and has_more(self._hub, self._lane, done.claimed):
                     self._hub.bell.ring([self._lane])  # there is more than one round of it: whoever else hears may help
+                if done.is_over:
+                    return True
             except StoreBusy as error:
                 event("lane.paused", str(error), level="warning", lane=self._lane)
                 self._pause()

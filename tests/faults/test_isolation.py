@@ -192,7 +192,7 @@ def test_a_hub_with_one_limit_for_all_targets_is_found_out(tmp_path, targets):
     shutil.copytree(ROOT / "hub", tmp_path / "copy" / "hub", ignore=shutil.ignore_patterns("__pycache__"))
     loop = tmp_path / "copy" / "hub" / "worker" / "loop.py"
     text = loop.read_text("utf-8")
-    planted = text.replace("count = deliver(self._hub, self._lane, sender)", "with ALL:\n                    count = deliver(self._hub, self._lane, sender)")
+    planted = text.replace("done = deliver(self._hub, self._lane, sender)", "with ALL:\n                    done = deliver(self._hub, self._lane, sender)")
     assert planted != text
     loop.write_text(planted + "\nALL = threading.Lock()\n", "utf-8")
     copy = HubProcess(landscape(tmp_path / "workspace", targets.urls), f"sqlite:///{tmp_path}/hub.sqlite3")
