@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from hub.console.desk import Desk
+from hub.console.desk import SOON_S, Desk
 from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
@@ -21,7 +21,6 @@ EVERY_S = 10
 SHOWN = 4  # names of what changed that a line of the list has room for
 PAGE = 50
 CHOICES = (200, 1_000, flow.MOST)  # messages of a what-if
-SOON_S = 0.1  # so long who asks for a plan waits for it, before they see how far it is
 MOST_VALUE = 300  # characters
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from hub.console.desk import Desk
+from hub.console.desk import SOON_S, Desk
 from hub.console.documents import shown, text_of
 from hub.core import json
 from hub.core.errors import Code, Refused
@@ -57,7 +57,9 @@ def _told(hub: Hub, type_: str) -> dict[str, Json]:
     """Made once for all who look. Raises Refused."""
 
     def told() -> dict[str, Json]:
-        return contracts.one_named(hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=contracts.opened(hub).soon)
+        return contracts.one_named(
+            hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=lambda: contracts.opened(hub).soon(SOON_S)
+        )
 
     # A name that nobody has is not kept.
     systems = hub.catalogs.active().systems.values()

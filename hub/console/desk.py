@@ -23,6 +23,7 @@ from hub.store import Session
 
 P = ParamSpec("P")
 R = TypeVar("R")
+SOON_S = 0.05  # so long a page waits for what takes long, before it says that it is being made
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
 # The order of the navigation. A page is linked once its module has registered it.

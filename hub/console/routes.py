@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from hub.console import treatment
-from hub.console.desk import Desk
+from hub.console.desk import SOON_S, Desk
 from hub.console.graph import graph, narrow
 from hub.console.links import contract_link, mapping_link
 from hub.flow import lines
@@ -28,7 +28,7 @@ def made_of(desk: Desk, name: str) -> dict[str, Any]:
     """What the page of a route's flow is given besides; for a name that no route bears (any more): nothing."""
     if all(one.name != name for one in desk.hub.catalogs.active().routes):
         return {"told": None}
-    told: Any = flow.route(desk.hub, name)
+    told: Any = flow.route(desk.hub, name, wait_s=SOON_S)
     words = desk.words
     return {
         "told": told,

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from hub.core.errors import StoreBusy
 from hub.logs import event
 
-SHARE = 20  # asking may take one part in so many of a process's time, however often it is wanted and however much there is
+SHARE = 40  # asking may take one part in so many of a process's time, however often it is wanted and however much there is
 SLOW_S = 0.05  # what takes longer than this is asked for again by a thread, while the answer before it serves
 OLD_S = 30.0  # but not one that is older, and than three times its span
 KEPT = 500  # answers of a shelf: what was not asked for the longest makes room
@@ -34,6 +34,7 @@ class Kept(Generic[T]):
         self._asked_at = 0.0
         self._cost = 0.0
         self._asking = False
+        self._renewed = threading.Event()
 
     def get(self) -> T:
         """The answer, asked for now if the one that is there is too old. Raises what asking raises."""
@@ -48,12 +49,18 @@ class Kept(Generic[T]):
             self._cost = self._asked_at - began
             return self._answer
 
-    def soon(self) -> T | None:
-        """The answer that is there, however old; None where there is none yet. A thread asks for a newer one: nobody waits for what takes long."""
+    def soon(self, seconds: float = 0.0) -> T | None:
+        """The answer that is there, however old; None where there is none yet, and none came within `seconds`. A thread asks for a newer one: nobody
+        waits for what takes long.
+        """
         with self._lock:
             if self._answer is None or self._is_old():
                 self._renew_soon()
-            return self._answer
+            if self._answer is not None:
+                return self._answer
+            renewed = self._renewed
+        renewed.wait(seconds)
+        return self._answer
 
     @property
     def age(self) -> float:
@@ -73,6 +80,7 @@ class Kept(Generic[T]):
     def _renew_soon(self) -> None:
         if not self._asking:
             self._asking = True
+            self._renewed = threading.Event()
             threading.Thread(target=self._renew, name="kept", daemon=True).start()
 
     def _renew(self) -> None:
@@ -88,6 +96,7 @@ class Kept(Generic[T]):
         with self._lock:
             self._answer, self._asked_at = answer, time.monotonic()
             self._cost = self._asked_at - began
+            self._renewed.set()
 
 
 class _Unwanted(Exception):  # it ends a thread, and is no fault

@@ -35,8 +35,8 @@ def routes(hub: Hub) -> dict[str, Json]:
     return {"revision": catalog.revision, "items": [_line(hub, catalog, route) for route in catalog.routes]}
 
 
-def route(hub: Hub, name: str) -> dict[str, Json]:
-    """One route: its line, with its graph, how each target is treated, what is written of it, and its tests. Raises Refused (404)."""
+def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json]:
+    """One route: its line, with its graph, how each target is treated, what is written of it, and its tests. `wait_s`: see `graph`. Raises Refused (404)."""
     catalog = hub.catalogs.active()
     found = next((one for one in catalog.routes if one.name == name), None)
     if found is None:
@@ -45,7 +45,7 @@ def route(hub: Hub, name: str) -> dict[str, Json]:
     return {
         "revision": catalog.revision,
         **_line(hub, catalog, found),
-        "graph": graph(hub, catalog, found),
+        "graph": graph(hub, catalog, found, wait_s=wait_s),
         "treatment": _treatment(found),
         "written": {"file": written.file, "line": written.line, "text": written.text} if written is not None else None,
         "tests": [_test(case) for case in tests(hub, found)],
@@ -89,14 +89,17 @@ def _rates(hub: Hub) -> dict[str, Any]:
 # ---- the graph
 
 
-def graph(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
+def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = None) -> dict[str, Json]:
     """What a message meets, in this order: `steps` one after the other, then each of `branches` by itself.
 
     A step: kind (source, drop, when, split, hold, capacity, enrich), text (as it is written), out (how many of the `messages` last ones go on).
     A branch: target, condition (kind "when" or "canary", text; null: none), mappings [{source, target, name, fields}] (null: there is no way), out, and
-    what flows on it: perSecond, success, backlog, waiting. `undecided`: messages on which the conditions cannot be computed.
+    what flows on it: perSecond, success, backlog, waiting. `undecided`: messages on which the conditions cannot be computed. `messages`
+    is null where they are being tried still, and were waited for so many seconds (`wait_s`; None: until they are).
     """
-    tried = hub.shelf.at(f"tried {catalog.revision[:12]} {route.name}", lambda: _tried(hub, catalog, route), least_s=TRIED_S).get()
+    kept = hub.shelf.at(f"tried {catalog.revision[:12]} {route.name}", lambda: _tried(hub, catalog, route), least_s=TRIED_S)
+    there = kept.get() if wait_s is None else kept.soon(wait_s)
+    tried = there if there is not None else _Tried()
     flowed = {row["target"]: row for row in _rates(hub)["ways"] if row["route"] == route.name}
     standing = backlog(hub)
     steps: list[Json] = [{"kind": "source", "text": route.source, "out": tried.messages}]
@@ -117,7 +120,7 @@ def graph(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
                 "waiting": standing.stuck.get(way, 0),
             }
         )
-    return {"messages": tried.messages, "undecided": tried.undecided, "steps": steps, "branches": branches}
+    return {"messages": tried.messages if there is not None else None, "undecided": tried.undecided, "steps": steps, "branches": branches}
 
 
 def mappings(catalog: Catalog, source: str, target: Ref) -> Json:

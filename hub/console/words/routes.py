@@ -40,6 +40,7 @@ TEXTS = {
         "Numbers: how many of the last messages of this kind ({number}) go on behind each step. Rates: the last five minutes.",
         "数字表示最近 {number} 条同类消息中通过各步骤的数量；速率取自最近五分钟。",
     ),
+    "graph.about.soon": ("The last messages are being tried …", "正在试算最近的消息……"),
     "graph.about.none": ("No message of this kind has come yet.", "尚未收到此类消息。"),
     "graph.undecided": ("On {number} of them the conditions cannot be computed.", "其中 {number} 条无法计算条件。"),
     "graph.out": ("{number} go on", "{number} 条通过"),
