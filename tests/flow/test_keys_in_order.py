@@ -131,7 +131,8 @@ def test_a_head_that_fails_for_ever_holds_what_its_route_says_and_the_count_behi
     assert {lane: sinks[lane].numbers("SO-1") for lane in LANES} == {"park": [], "block": [], "skip": [2, 3], "latest": [3]}
     assert (statuses(hub, second)["latest"], statuses(hub, second)["park"], statuses(hub, third)["block"]) == ("superseded", "pending", "pending")
     # And who looks sees what waits behind it, and since when
-    assert [(one["system"], one["orderKey"], one["waiting"]) for one in hub.ops("/parked")["items"]] == [("park", "SO-1", 2)]
+    told = [("park", "SO-1", 2)]
+    wait_until(lambda: [(one["system"], one["orderKey"], one["waiting"]) for one in hub.ops("/parked")["items"]] == told, what="the key that is parked")
     parked = wait_until(lambda: need(hub, "parked", "park"), what="the parked key among what needs a person")
     blocked = wait_until(lambda: (found := need(hub, "blocked", "block")) and found["subject"]["deliveries"] == 3 and found, what="the lane among it")
     assert (parked["count"], parked["subject"]["deliveries"], parked["subject"]["keys"]) == (1, 2, ["SO-1"])
@@ -148,5 +149,5 @@ def test_a_head_that_fails_for_ever_holds_what_its_route_says_and_the_count_behi
     assert hub.json("dead", "replay", *ids) == dict.fromkeys(ids, "reopened")
     wait_until(lambda: [sinks[lane].numbers("SO-1") for lane in ("park", "block")] == [[1, 2, 3]] * 2, seconds=20, what="what waited")
     wait_until(lambda: set(statuses(hub, other).values()) == {"delivered"}, what="the other order")
-    assert hub.ops("/parked")["items"] == []
+    wait_until(lambda: hub.ops("/parked")["items"] == [], what="no key that is parked")
     assert hub.ops("/conservation")["unaccounted"] == 0

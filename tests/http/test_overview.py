@@ -119,7 +119,7 @@ def test_keys_behind_a_dead_one_are_told(hub, caller):
         post(caller, "SO-PARK")
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
     settle(hub.hub, [Settled(one, Dead(NO), Exchange(), one.message.revision) for one in claims])
-    [parked] = [one for one in get(hub, overview_answers.ParkedKeys, "/parked")["items"] if one["orderKey"] == "SO-PARK"]
+    [parked] = until(lambda: [one for one in get(hub, overview_answers.ParkedKeys, "/parked")["items"] if one["orderKey"] == "SO-PARK"], "the key")
     assert (parked["system"], parked["waiting"]) == ("warehouse", 2)
     needs = until(lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "parked"], "the parked key")
     assert needs[0]["subject"]["deliveries"] == 2

@@ -138,6 +138,8 @@ class Wire(threading.Thread):
     def close(self):
         self._listener.close()
         self.cut()
+        for one in self._pairs:
+            one.close()
 
 
 def test_confirms_that_do_not_come_are_unknown_and_the_next_batch_hears_its_own(rabbit):
