@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,9 +29,6 @@ from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
 
 MAX_CONNECTIONS = 1_024
-# How long a thread that computes keeps the interpreter from one that has something to pass on (5 ms by default). A message goes through four
-# threads on its way: while a lane maps a batch for one target, those of others would wait for it at each step.
-SWITCH_S = 0.001
 
 
 def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[Running], None]) -> None:
@@ -40,7 +36,6 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
-    sys.setswitchinterval(SWITCH_S)
     with open_serving(settings, writer=True) as store, running(settings, store, _role(web=web, work=work)) as made:
         about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from random import sample
@@ -140,15 +140,6 @@ def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[28], row[26], row[17]  # rank, due_at, id
 
 
-# On SQLite all writing waits for one lock, and a look into a long backlog takes several times what writing the leases does. So there one
-# looks before the lock is taken, and asks within it whether what was found may go still. All that may go by then is the head of its key.
-_LOOK = {is_crowded: sa.text(f"WITH RECURSIVE {_due('sqlite', is_crowded=is_crowded)} SELECT id FROM due") for is_crowded in (False, True)}
-_LEASE_FOUND = sa.text(f"""
-    WITH due AS MATERIALIZED (
-        SELECT d.id FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
-        WHERE d.lane = :lane AND d.status = 'pending' AND d.due_at <= :now AND {_may_go("sqlite")}
-    ) UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id
-""")
 # CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
 _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
@@ -208,44 +199,14 @@ def claim(
     def committed(connection: sa.Connection) -> bool:
         return connection.execute(_HELD_BY, {"token": token}).first() is not None
 
-    looks_first = database.kind == "sqlite" and not holds and not bundled
     for _ in range(_RACES):
         try:
-            if not looks_first:
-                return database.write(work, committed=committed)
-            found = database.read(lambda connection: _look(database, connection, lane, size, is_crowded))
-            if not found:
-                return []
-            if claims := _lease_found(database, lane, found, lease_s, token, worker, committed):
-                return claims
+            return database.write(work, committed=committed)
         except sa.exc.IntegrityError:
             # Another worker leased the same key between our look and our write; the index decided. Look again: its lease is to be seen
             # now, and the rest of the lane is still ours to take.
             continue
     return []
-
-
-def _look(database: Database, connection: sa.Connection, lane: str, size: int, is_crowded: bool) -> list[str]:
-    given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": database.clock(connection)}
-    return list(connection.execute(_LOOK[is_crowded], given).scalars())
-
-
-def _lease_found(
-    database: Database, lane: str, found: Sequence[str], lease_s: float, token: str, worker: str, committed: Callable[[sa.Connection], bool]
-) -> list[Claim]:
-    """Leases those of what was found that may go still. If we die before they are read, their leases lapse."""
-
-    def work(connection: sa.Connection) -> tuple[list[str], Stamp, Stamp]:
-        now = database.clock(connection)
-        until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
-        given = {"ids": database.listing(found), "lane": lane, "now": now, "until": until, "token": token, "worker": worker}
-        return list(connection.execute(_LEASE_FOUND, given).scalars()), now, until
-
-    ids, now, until = database.write(work, committed=committed)
-    if not ids:
-        return []
-    rows = database.read(lambda connection: connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all())
-    return _claims(database, rows, token, now, until)
 
 
 def _lease(database: Database, connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
