@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.core.adapter import Answer, Parcel, Reply
@@ -31,6 +31,9 @@ from hub.logs import event, told
 
 MARGIN_S = 1.0  # what a settle may take: a lease must outlast the longest send by it
 SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
+# So many are mapped at once, and the next while these are under way: the first leaves early, and a large claim does not keep the interpreter
+# from all other lanes and from whoever posts.
+MADE_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,32 @@ def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, c
     """From the claims to their settling; gives how many came to which outcome."""
     ways, orphans = _ways(hub, claims)
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
-    going = [way for way in ways if way[0].id not in {one.claim.id for one in looked.ended}]
-    ready, ended = prepare(hub, going, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
-    settled = _settle(hub, [*orphans, *looked.ended, *ended])
-    for batch in send(hub, lane, ready, sender, concurrency=concurrency, is_paced=is_paced):  # no transaction and no connection is held here
-        settled += _settle(hub, batch)
+    over = {one.claim.id for one in looked.ended}
+    going = [way for way in ways if way[0].id not in over]
+    left = {claim.id: claim for claim, _ in going}
+    settled = _settle(hub, [*orphans, *looked.ended])
+
+    def ready() -> Iterator[Ready]:
+        # What travels together is grouped first, so all of it is made.
+        for some in _parted(going, MADE_AT_ONCE if is_paced else max(1, len(going))):
+            made, ended = prepare(hub, some, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+            settled.update(_settle(hub, ended))
+            for one in ended:
+                del left[one.claim.id]
+            yield from made
+
+    for batch in send(hub, lane, ready(), sender, concurrency=concurrency, is_paced=is_paced):  # no transaction and no connection is held here
+        settled.update(_settle(hub, batch))
+        for one in batch:
+            del left[one.claim.id]
+    # The breaker opened on the way: what did not go out was no attempt, and waits as it did before.
+    hub.store.return_leases(list(left.values()))
     return settled
+
+
+def _parted(ways: Sequence[tuple[Claim, Destination]], size: int) -> Iterator[Sequence[tuple[Claim, Destination]]]:
+    for start in range(0, len(ways), size):
+        yield ways[start : start + size]
 
 
 def batch_size(hub: Hub, lane: str, width: int) -> int:
@@ -193,24 +216,30 @@ def _bundle(made: Sequence[Made]) -> Parcel:
     return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
 
 
-def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False) -> Iterator[list[Settled]]:
-    """Sends all side by side and gives judged batches as the answers come. A target that hangs delays its own deliveries, not its neighbours'.
+def send(hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False) -> Iterator[list[Settled]]:
+    """Sends side by side what is made ready meanwhile, and gives judged batches as the answers come. A target that hangs delays its own
+    deliveries, not its neighbours'. Once the lane's breaker is open no more is sent; that has no answer.
 
     `is_paced`: each call waits for its place in the target's rate.
     """
     target = hub.targets(lane)
     if isinstance(target, BatchTarget):
-        yield from _sent(hub, target, ready)
+        yield from _sent(hub, target, list(ready))
         return
     batch: list[Settled] = []
     oldest = time.monotonic()
-    unsent = dict(enumerate(ready))
-    calls = [one.call for one in ready if one.call is not None]
+    unsent: dict[int, Ready] = {}
+
+    def calls() -> Iterator[Call]:
+        for index, one in enumerate(ready):
+            assert one.call is not None
+            unsent[index] = one
+            yield one.call
 
     def wait(index: int) -> float:
-        return hub.pace.go(lane, len(ready[index].made)) if is_paced else 0.0
+        return hub.pace.go(lane, len(unsent[index].made)) if is_paced else 0.0
 
-    for index, done in sender.stream(calls, concurrency, halt=lambda: hub.pace.is_open(lane), wait=wait):
+    for index, done in sender.stream(calls(), concurrency, halt=lambda: hub.pace.is_open(lane), wait=wait):
         if not batch:
             oldest = time.monotonic()
         batch += _judged(hub, unsent.pop(index), done)
@@ -219,8 +248,6 @@ def send(hub: Hub, lane: str, ready: Sequence[Ready], sender: Sender, *, concurr
             batch = []
     if batch:
         yield batch
-    # The breaker opened on the way: what did not go out was no attempt, and waits as it did before.
-    hub.store.return_leases([one.claim for group in unsent.values() for one in group.made])
 
 
 def _sent(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[list[Settled]]:

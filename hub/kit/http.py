@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.client import responses
 from io import BytesIO
 from typing import Any
@@ -50,33 +49,36 @@ class Sender:
         return [done for done in answers if done is not None]
 
     def stream(
-        self, calls: Sequence[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False, wait: Callable[[int], float] = lambda _: 0.0
+        self, calls: Iterable[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False, wait: Callable[[int], float] = lambda _: 0.0
     ) -> Iterator[tuple[int, Done]]:
         """Each answer as it comes, with the number of its call. At most `concurrency` are under way at once.
 
         Once `halt` says so no further call goes out: those under way are finished, the others have no answer. `wait` is asked by a call that is next:
-        0.0 means that it goes out now, anything else in how many seconds to ask again.
+        0.0 means that it goes out now, anything else in how many seconds to ask again. A call is taken from `calls` once the one before it is out.
         Nothing moves while the consumer is busy with an answer, but the deadlines run on. One stream at a time.
         """
-        waiting = deque(enumerate(calls))
         flying: dict[Any, tuple[int, Line]] = {}
         try:
-            while waiting or flying:
-                if waiting and halt():
-                    waiting.clear()
+            coming = enumerate(calls)
+            following = next(coming, None)
+            while following is not None or flying:
+                if following is not None and halt():
+                    following = None
                 pause = 0.0
-                while waiting and len(flying) < max(1, concurrency):
-                    if pause := wait(waiting[0][0]):
+                while following is not None and len(flying) < max(1, concurrency):
+                    index, call = following
+                    if pause := wait(index):
                         break
-                    index, call = waiting.popleft()
                     wrong = self._unsendable(call)
                     if wrong:
                         yield index, Done("unreachable", error=wrong)
-                        continue
-                    line = self._line(call.tls)
-                    line.load(call)
-                    flying[line.handle] = (index, line)
-                    self._multi.add_handle(line.handle)
+                    else:
+                        line = self._line(call.tls)
+                        line.load(call)
+                        flying[line.handle] = (index, line)
+                        self._multi.add_handle(line.handle)
+                        self._multi.perform()  # it leaves before the next one is made
+                    following = next(coming, None)
                 if flying:
                     yield from self._landed(flying, pause or LOOK_S)
                 elif pause:

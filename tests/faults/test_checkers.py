@@ -50,10 +50,10 @@ BUGS = {
         (
             (
                 "flow/deliver.py",
-                "    for batch in send(hub, lane, ready, sender, concurrency=concurrency):",
+                "            settled.update(_settle(hub, ended))\n",
                 (
-                    "    settled += _settle(hub, [_settled(hub, one, made, Exchange(), Reply(), None) for one in ready for made in one.made])\n"
-                    "    for batch in send(hub, lane, ready, sender, concurrency=concurrency):"
+                    "            over = [_settled(hub, one, each, Exchange(), Reply(), None) for one in made for each in one.made]\n"
+                    "            settled.update(_settle(hub, [*ended, *over]))\n"
                 ),
             ),
         ),
