@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 import time
@@ -49,6 +50,7 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
             for part in (loop, queues, ears, scheduler, keeper):
                 if part is not None:
                     part.start()
+            _freeze()
             try:
                 if web:
                     front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at, pages=console.attach))
@@ -73,6 +75,12 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
                     event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
                 elif work:
                     ticker.sign_off()
+
+
+def _freeze() -> None:
+    """What was made by now stays until the end: the collector need not walk through it again and again, with all threads waiting (some 80 ms each time)."""
+    gc.collect()
+    gc.freeze()
 
 
 def _heard(hub: Hub) -> set[str]:

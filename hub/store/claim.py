@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from random import sample
@@ -51,14 +51,14 @@ _LIMITS = (
 # of another. The rest goes to what is oldest. One step along the index for each caller, whatever waits; where there are fewer places than
 # callers, chance says whose turn it is.
 _CALLERS = """
-    who{rank} (caller, nth) AS (
+    who{name} (caller, nth) AS (
         SELECT (SELECT min(d.caller) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank}), 1
         UNION ALL
         SELECT (SELECT min(d.caller) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.caller > w.caller), w.nth + 1
-        FROM who{rank} w WHERE w.caller IS NOT NULL AND w.nth < {most}
+        FROM who{name} w WHERE w.caller IS NOT NULL AND w.nth < {most}
     ),
-    turn{rank} AS MATERIALIZED (
-        SELECT w.caller FROM who{rank} w WHERE w.caller IS NOT NULL AND (SELECT count(*) FROM who{rank} o WHERE o.caller IS NOT NULL) > 1
+    turn{name} AS MATERIALIZED (
+        SELECT w.caller FROM who{name} w WHERE w.caller IS NOT NULL AND (SELECT count(*) FROM who{name} o WHERE o.caller IS NOT NULL) > 1
         AND (SELECT min(d.due_at) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.caller = w.caller) <= :now
         ORDER BY random() LIMIT ({limit} + 1) / 2
     )
@@ -83,6 +83,15 @@ def _of_caller(rank: str, caller: str, limit: str, kind: str) -> str:
     return made.replace("STRAIGHT_ JOIN", "STRAIGHT_JOIN")
 
 
+def _dealt(rank: str, limit: str, name: str, kind: str) -> str:
+    """The CTEs `fair` and `old` of one rank, with `name` behind each: what is dealt out among the callers, and the oldest of the rest."""
+    callers = _CALLERS.format(rank=rank, limit=f"({limit})", most=MOST_CALLERS, name=name)
+    found = _of_caller(rank, "t.caller", f"(SELECT COALESCE((({limit}) + 1) / 2 / NULLIF(count(*), 0), 0) FROM turn{name})", kind)
+    way = f"turn{name} t CROSS JOIN LATERAL ({found}) f" if kind == "postgresql" else f"turn{name} t CROSS JOIN delivery f ON f.id IN ({found})"
+    rest = _oldest(rank, f"({limit}) - (SELECT count(*) FROM fair{name})", f" AND d.id NOT IN (SELECT id FROM fair{name})", kind)
+    return f"{callers}, fair{name} AS MATERIALIZED (SELECT f.id FROM {way}), old{name} AS MATERIALIZED ({rest})"
+
+
 def _due(kind: str, *, is_crowded: bool) -> str:
     """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19).
 
@@ -94,12 +103,7 @@ def _due(kind: str, *, is_crowded: bool) -> str:
         if not is_crowded:
             parts.append(f"due{rank} AS MATERIALIZED ({_oldest(str(rank), limit, '', kind)})")
             continue
-        parts.append(_CALLERS.format(rank=rank, limit=f"({limit})", most=MOST_CALLERS))
-        found = _of_caller(str(rank), "t.caller", f"(SELECT COALESCE((({limit}) + 1) / 2 / NULLIF(count(*), 0), 0) FROM turn{rank})", kind)
-        way = f"turn{rank} t CROSS JOIN LATERAL ({found}) f" if kind == "postgresql" else f"turn{rank} t CROSS JOIN delivery f ON f.id IN ({found})"
-        parts.append(f"fair{rank} AS MATERIALIZED (SELECT f.id FROM {way})")
-        rest = _oldest(str(rank), f"({limit}) - (SELECT count(*) FROM fair{rank})", f" AND d.id NOT IN (SELECT id FROM fair{rank})", kind)
-        parts.append(f"old{rank} AS MATERIALIZED ({rest})")
+        parts.append(_dealt(str(rank), limit, str(rank), kind))
         parts.append(f"due{rank} AS MATERIALIZED (SELECT id FROM fair{rank} UNION ALL SELECT id FROM old{rank})")
     union = " UNION ALL ".join(f"SELECT id FROM due{rank}" for rank in range(len(_LIMITS)))
     return ", ".join([*parts, f"due AS MATERIALIZED ({union})"])
@@ -113,13 +117,18 @@ DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "sp
 COLUMNS = f"{MESSAGE}, b.raw, {', '.join(f'd.{name}' for name in DELIVERY)}"
 RETURNED = ", ".join(f"delivery.{name}" for name in (*DELIVERY, "message_id"))
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
-_POSTGRESQL, _SQLITE = (
-    {is_crowded: sa.text(f"WITH RECURSIVE {_due(kind, is_crowded=is_crowded)} UPDATE delivery SET {_LEASE} {found}") for is_crowded in (False, True)}
-    for kind, found in (
-        ("postgresql", f"FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING {RETURNED}"),
-        ("sqlite", "WHERE id IN (SELECT id FROM due) RETURNING id"),
+_POSTGRESQL = {
+    is_crowded: sa.text(
+        f"WITH RECURSIVE {_due('postgresql', is_crowded=is_crowded)} UPDATE delivery SET {_LEASE} "
+        f"FROM due WHERE delivery.id = due.id AND delivery.status = 'pending' RETURNING {RETURNED}"
     )
-)
+    for is_crowded in (False, True)
+}
+_SQLITE = sa.text(f"WITH RECURSIVE {_due('sqlite', is_crowded=False)} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
+# A crowded lane's ranks are looked at one after the other: SQLite plans a part of a statement anew wherever another one names it, and took a third
+# of a second, with the write lock held, for all three in one.
+_SQLITE_RANK = sa.text(f"WITH RECURSIVE {_dealt(':rank', ':limit', '', 'sqlite')} SELECT id FROM fair UNION ALL SELECT id FROM old")
+_SQLITE_LEASE = text(f"UPDATE delivery SET {_LEASE} WHERE id {any_of('ids', 'sqlite')}", "sqlite")
 
 
 @lru_cache(maxsize=64)
@@ -214,8 +223,25 @@ def _lease(database: Database, connection: sa.Connection, given: dict[str, Any],
         return with_messages(connection, connection.execute(_POSTGRESQL[is_crowded], given).all())
     if database.kind == "mariadb":
         return _lease_mariadb(connection, given, is_crowded)
-    ids = [row[0] for row in connection.execute(_SQLITE[is_crowded], given)]
+    ids = _lease_crowded(database, connection, given) if is_crowded else [row[0] for row in connection.execute(_SQLITE, given)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
+
+
+def _places(kept: int) -> Iterable[tuple[int, int]]:
+    """The ranks of `_LIMITS`, each with the places that it leaves: the first to the others, the first two to the last, the last none."""
+    return enumerate((kept, kept // 2, 0))
+
+
+def _lease_crowded(database: Database, connection: sa.Connection, given: dict[str, Any]) -> list[str]:
+    """On SQLite."""
+    ids: list[str] = []
+    for rank, kept in _places(given["kept"]):
+        limit = given["size"] - kept - len(ids)
+        if limit > 0:
+            ids += connection.execute(_SQLITE_RANK, {"lane": given["lane"], "now": given["now"], "rank": rank, "limit": limit}).scalars()
+    if ids:
+        connection.execute(_SQLITE_LEASE, {**given, "ids": database.listing(ids)})
+    return ids
 
 
 def _lease_mariadb(connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
@@ -223,8 +249,7 @@ def _lease_mariadb(connection: sa.Connection, given: dict[str, Any], is_crowded:
     for rank, caller in connection.execute(_MARIADB_CALLERS, {"lane": given["lane"]}) if is_crowded else ():
         callers.setdefault(rank, []).append(caller)
     ids: list[str] = []
-    # The places of `_LIMITS`: what the first rank leaves to the others, what the first two leave to the last, and the rest.
-    for rank, kept in enumerate((given["kept"], given["kept"] // 2, 0)):
+    for rank, kept in _places(given["kept"]):
         limit = given["size"] - kept - len(ids)
         turns = callers.get(rank, [])
         if limit <= 0:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store.checkpoint import HELP_PAGES, Checkpoints
 from hub.store.columns import Instant, from_micros, to_micros
 from hub.store.dialects import CLOCKS, TRANSIENT, TRANSIENT_MARIADB, json_columns, upsert
 from hub.store.engine import make_engines, parse, take_writing_role
@@ -34,8 +35,14 @@ class Database:
         self.is_postgresql = self.kind == "postgresql"
         self._role = take_writing_role(self.url) if writer else None
         self.writing, self.reading = make_engines(self.url)
+        self._checkpoints: Checkpoints | None = None
+        if self._role is not None:
+            self._checkpoints = Checkpoints(str(self.url.database))
+            sa.event.listen(self.writing, "connect", lambda connection, _: connection.execute(f"PRAGMA wal_autocheckpoint={HELP_PAGES}"))
 
     def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         self.writing.dispose()
         self.reading.dispose()
         if self._role is not None:

@@ -85,9 +85,9 @@ def test_a_claim_goes_along_its_indexes_alone_however_much_each_caller_has(store
     # Given three callers with much, when the database is asked how it claims
     for name in ("a", "b", "c"):
         store.add(of(name, 1_000))
-    kind, given = store._database.kind, {"lane": "warehouse", "size": 100, "kept": 6, "token": "t", "worker": "w"}
+    kind, given = store._database.kind, {"lane": "warehouse", "size": 100, "kept": 6, "token": "t", "worker": "w", "rank": 1, "limit": 97}
     statement, explain = (
-        (claiming._POSTGRESQL[True], "EXPLAIN (ANALYZE, TIMING OFF) ") if kind == "postgresql" else (claiming._SQLITE[True], "EXPLAIN QUERY PLAN ")
+        (claiming._POSTGRESQL[True], "EXPLAIN (ANALYZE, TIMING OFF) ") if kind == "postgresql" else (claiming._SQLITE_RANK, "EXPLAIN QUERY PLAN ")
     )
 
     def work(connection):
