@@ -20,6 +20,7 @@ from hub.logs import event
 kombu: Any = _kombu  # it has no types
 RING = "hub.ring"  # the one task there is: a worker of another version must know its name too (PROMISES P17)
 FORM = 1  # of its arguments
+PREFETCH = 32  # rings on their way to one worker, unacknowledged
 EXPIRES_S = 30  # a ring that nobody heard by then says nothing that the sweep has not said
 PAUSE_S = 1.0  # after a failure, longer each time
 LONGEST_PAUSE_S = 15.0
@@ -41,7 +42,9 @@ def make_app(broker: str, *, rings: bool) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_acks_late=False,  # late acks turn a crash into a loop; the lease repairs what was claimed
-        worker_prefetch_multiplier=1,
+        # A ring is heard in no time, but the broker gives the next one only after it has read that the last was: by ones a worker hears some twenty a second.
+        # What a stopped worker holds of them, the sweep finds.
+        worker_prefetch_multiplier=PREFETCH,
         task_default_delivery_mode="transient",  # rings are not written to disk
         task_publish_retry=False,
         broker_connection_timeout=1,

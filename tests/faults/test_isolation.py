@@ -197,6 +197,7 @@ def test_a_hub_with_one_limit_for_all_targets_is_found_out(tmp_path, targets):
     loop.write_text(planted + "\nALL = threading.Lock()\n", "utf-8")
     copy = HubProcess(landscape(tmp_path / "workspace", targets.urls), f"sqlite:///{tmp_path}/hub.sqlite3")
     copy.environment |= {"PYTHONPATH": str(tmp_path / "copy"), "PYTHONSAFEPATH": "1", "HUB_LOG_LEVEL": "error"}
+    copy.is_cold = True
     copy.start()
     try:
         alone, beside = compared(copy, targets, 4.0, 1)
