@@ -9,6 +9,7 @@ from hub.kit.call import Call
 from hub.kit.http import Sender
 from hub.kit.line import KEPT_BYTES
 from tests.support.sockets import CLOSE, HANG, RESET, Rude, answer, drip
+from tests.support.waiting import wait_until
 
 OK = answer()
 
@@ -124,6 +125,20 @@ def test_a_consumer_that_leaves_in_the_midst_spoils_nothing(sender, rude):
     assert next(stream)[0] == 0
     stream.close()
     assert sender.send([call(target.url)])[0].kind == "ok"
+
+
+def test_a_call_has_left_on_its_open_connection_before_the_next_one_is_made(sender, rude):
+    target = rude(lambda turn: OK)
+    # Given three open connections
+    sender.send([call(target.url)] * 3, 3)
+
+    def calls():
+        for seen in (3, 4, 5):
+            wait_until(lambda seen=seen: len(target.seen) == seen, seconds=5, what="the call before it, at the target")
+            yield call(target.url)
+
+    # When three calls are sent, each of which is made when it is asked for, then each is with the target before the next is made
+    assert {index for index, _ in sender.stream(calls(), 3)} == {0, 1, 2}
 
 
 def test_a_call_that_cannot_be_sent_says_nothing_about_its_neighbours(sender, rude):
