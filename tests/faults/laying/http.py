@@ -13,8 +13,15 @@ def lay_http(wounds):
     stream = Sender.stream
 
     def stream_(sender, calls, *given, **named):
-        for index, done in stream(sender, calls, *given, **named):
-            port = "target.send" if calls[index].method == "POST" else "target.probe"
+        methods = []  # by a call's number: each is made when its turn comes
+
+        def noted():
+            for call in calls:
+                methods.append(call.method)
+                yield call
+
+        for index, done in stream(sender, noted(), *given, **named):
+            port = "target.send" if methods[index] == "POST" else "target.probe"
             is_told = done.kind == "ok" and wounds.fails(port)
             yield index, Done("no_answer", sent=True, error="timed out") if is_told else done
 
