@@ -69,7 +69,7 @@ def rabbit():
 
 @pytest.fixture
 def postgres_url():
-    made = Postgres(fsync="on", synchronous_commit="on").start()
+    made = Postgres(fsync="on", synchronous_commit="on", min_wal_size="512MB").start().wear_in()
     made.create("hub")
     yield made.url("hub")
     made.stop()

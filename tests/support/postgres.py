@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 from tests.support.hubs import free_port
 
 BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
@@ -31,6 +33,18 @@ class Postgres:
 
     def start(self):
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", self._options, "start")
+        return self
+
+    def wear_in(self, segments=24):
+        """Lets it have files for its log in stock, as one has that has run for a while: a fresh one makes each when it is needed, 16 MiB of zeros,
+        and all commits wait for that. `min_wal_size` must allow so many.
+        """
+        with psycopg.connect(self.url().replace("+psycopg", ""), autocommit=True) as connection:
+            for _ in range(segments):
+                connection.execute("CREATE TABLE worn (in_ text)")
+                connection.execute("DROP TABLE worn")
+                connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CHECKPOINT")
         return self
 
     def stop_now(self):
