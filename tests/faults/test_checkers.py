@@ -142,14 +142,8 @@ BUGS = {
         (
             (
                 "store/revisions.py",
-                (
-                    '            acts.record(database, connection, by, "configuration.activated", hash_, {"before": before, "despite": list(despite)})\n\n'
-                    "    database.write(work)\n"
-                ),
-                (
-                    "    database.write(work)\n"
-                    '    database.write(lambda connection: acts.record(database, connection, by, "configuration.activated", hash_, {"before": ""}))\n'
-                ),
+                ("            acts.record(database, connection, by, ACTIVATED, hash_, details)\n\n    database.write(work)\n"),
+                ('    database.write(work)\n    database.write(lambda connection: acts.record(database, connection, by, ACTIVATED, hash_, {"before": ""}))\n'),
             ),
         ),
     ),
