@@ -228,21 +228,21 @@ def send(hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurr
         return
     batch: list[Settled] = []
     oldest = time.monotonic()
-    unsent: dict[int, Ready] = {}
+    unanswered: dict[int, Ready] = {}
 
     def calls() -> Iterator[Call]:
         for index, one in enumerate(ready):
             assert one.call is not None
-            unsent[index] = one
+            unanswered[index] = one
             yield one.call
 
     def wait(index: int) -> float:
-        return hub.pace.go(lane, len(unsent[index].made)) if is_paced else 0.0
+        return hub.pace.go(lane, len(unanswered[index].made)) if is_paced else 0.0
 
     for index, done in sender.stream(calls(), concurrency, halt=lambda: hub.pace.is_open(lane), wait=wait):
         if not batch:
             oldest = time.monotonic()
-        batch += _judged(hub, unsent.pop(index), done)
+        batch += _judged(hub, unanswered.pop(index), done)
         if time.monotonic() - oldest >= SETTLE_EVERY_S:
             yield batch
             batch = []
