@@ -272,8 +272,13 @@ def _planned(
         expires_at=now + to.expires if to.expires is not None else None,
         hold_until=_hold_until(route, piece, now),
         slot=_slot(route, piece, now),
-        bundle=Bundle(f"{route.name} {to.ref}", to.batch.size, to.batch.within) if to.batch is not None else None,
+        bundle=bundle_of(route, to),
     )
+
+
+def bundle_of(route: Route, to: Destination) -> Bundle | None:
+    """What the deliveries by this way travel in; None: each goes by itself."""
+    return Bundle(f"{route.name} {to.ref}", to.batch.size, to.batch.within) if to.batch is not None else None
 
 
 def _hold_until(route: Route, piece: Json, now: datetime) -> datetime | None:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.core.adapter import Answer, Parcel, Reply
-from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
+from hub.core.delivery import Bundle, Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
 from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.message import Json
-from hub.core.routing import Destination, TargetPolicy
+from hub.core.routing import Destination, TargetPolicy, bundle_of
 from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
@@ -38,7 +38,7 @@ MADE_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One call, and what travels in it: one delivery, or several of a bundle. `parcel` is what the target is shown: the one, or all as an array."""
+    """One call, and what travels in it: one delivery, or several of a bundle. `parcel` is what the target is shown: the one, or all as an array where its destination batches."""
 
     made: tuple[Made, ...]
     parcel: Parcel
@@ -56,15 +56,15 @@ class Round:
 def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
     """One round for `lane`. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
-    bundled = any(to.batch is not None for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane)
+    bundles = _bundles(hub, lane)
     asked = ask_about(hub, lane, sender)
     width = hub.pace.width(lane, policy)
     # What goes in one call, or by a target's own send, goes at once; all else is paced call by call.
-    at_once = bundled or isinstance(hub.targets(lane), BatchTarget)
+    at_once = bool(bundles) or isinstance(hub.targets(lane), BatchTarget)
     allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
         return Round(0, is_over=True)
-    claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundled=bundled, holds=hub.pace.holds)
+    claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundles=bundles, holds=hub.pace.holds)
     hub.pace.give_back(lane, allowed - len(claims) if at_once else 0, claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
@@ -78,6 +78,12 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
     if is_over:
         hub.pace.rest(lane)
     return Round(len(claims), is_over)
+
+
+def _bundles(hub: Hub, lane: str) -> dict[str, Bundle]:
+    """What may travel together in this lane, by name."""
+    ways = [(route, to) for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane]
+    return {bundle.name: bundle for bundle in (bundle_of(route, to) for route, to in ways) if bundle is not None}
 
 
 def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:
@@ -202,16 +208,17 @@ def _together(made: Sequence[Made]) -> Iterator[tuple[Made, ...]]:
 
 
 def _ready(hub: Hub, made: tuple[Made, ...]) -> Ready:
-    parcel = made[0].parcel if made[0].claim.bundle is None or made[0].destination.batch is None else _bundle(made)
+    # A destination that batches takes arrays and nothing else: also of the one that goes alone, after its batch was refused or by a replay.
+    parcel = made[0].parcel if made[0].destination.batch is None else _bundle(made)
     target = hub.targets(parcel.ref.system)
     assert target is not None
     return Ready(made, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
 
 
 def _bundle(made: Sequence[Made]) -> Parcel:
-    """Several parcels as one: a JSON array in the order of the claims. Its key names exactly these members: other members, another key."""
+    """Parcels as one: a JSON array in the order of the claims. Its key names exactly these members: one has its own, others together have another."""
     first = made[0].parcel
-    key = hashlib.sha256("\n".join(one.parcel.key for one in made).encode()).hexdigest()
+    key = first.key if len(made) == 1 else hashlib.sha256("\n".join(one.parcel.key for one in made).encode()).hexdigest()
     body = b"[" + b",".join(one.parcel.body for one in made) + b"]"
     return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
 

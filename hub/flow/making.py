@@ -15,6 +15,7 @@ from hub.core.routing import Destination, Route
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.render import render
+from hub.store import DeliveryRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Made:
     parcel: Parcel
 
 
-def way_of(catalog: Catalog, claim: Claim) -> Destination | None:
+def way_of(catalog: Catalog, claim: Claim | DeliveryRow) -> Destination | None:
     """The route's destination as it is now: retry, timeout and endpoint are live, only contract and mapping are pinned (PROMISES P16)."""
     route: Route | None = next((route for route in catalog.routes if route.name == claim.route), None)
     return next((to for to in route.to if to.ref == claim.ref), None) if route else None

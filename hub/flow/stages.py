@@ -20,6 +20,7 @@ from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
 from hub.core.queue import QUEUE
 from hub.core.veil import Veil
+from hub.flow.making import way_of
 from hub.flow.render import found, source_part
 from hub.flow.revisions import NoRevision, Revisions
 from hub.store import AttemptRow, DeliveryRow, Lookup, MessageRow, Store
@@ -74,7 +75,8 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
     for line in lines:
         chain, trouble = made.get(line.id, ([], problem or fault))
         mine = [one for one in attempts if one.delivery_id == line.id]
-        deliveries.append(_delivery(veil, line, shared, chain, trouble, lookups, mine))
+        way = way_of(catalogs.active(), line)
+        deliveries.append(_delivery(veil, line, shared, chain, trouble, lookups, mine, is_array=way is not None and way.batch is not None))
     told: dict[str, Json] = {
         "messageId": row.id,
         "received": _received(store, row, veil),
@@ -206,13 +208,16 @@ def _received(store: Store, row: MessageRow, veil: Veil) -> Json:
     }
 
 
-def _delivery(veil: Veil, line: DeliveryRow, shared: list[_Stage], chain: list[_Stage], fault: Json, lookups: list[Lookup], attempts: list[AttemptRow]) -> Json:
+def _delivery(
+    veil: Veil, line: DeliveryRow, shared: list[_Stage], chain: list[_Stage], fault: Json, lookups: list[Lookup], attempts: list[AttemptRow], *, is_array: bool
+) -> Json:
     seen = found(lookups, line.route, line.part)
     tried = [one for one in attempts if one.url]
     mapped = chain[-1] if chain and chain[-1].name == "mapped" else None
     sent: Json = None
     if tried and mapped is not None:
-        body = json.encode(veil.over(mapped.contract, mapped.body)).decode()
+        payload = veil.over(mapped.contract, mapped.body)
+        body = json.encode([payload] if is_array else payload).decode()
         headers = [("Content-Type", "application/json"), ("Idempotency-Key", line.id)]
         sent = {
             "method": tried[-1].method,

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Bundle, Laid, Origin, Planned, WhenDead
+from hub.core.delivery import Laid, Origin, Planned, WhenDead
 from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.message import Receipt
-from hub.store import capacity, tables
+from hub.store import bundles, capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
 from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
 from hub.store.documents import dump_text, dump_why, message_row
@@ -221,7 +221,7 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     numbers = _take_numbers(database, connection, _ordered(batch))
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
     _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
-    _send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
+    bundles.send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
     supersede_older(
         database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now
     )
@@ -319,22 +319,6 @@ def _held(planned: Planned, start: datetime | None) -> tuple[datetime | None, st
     if planned.hold_until is not None:
         return planned.hold_until, dump_why(Why(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
     return None, None
-
-
-_SEND_FULL = texts(
-    lambda kind: (
-        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
-        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0 "
-        f"AND (SELECT count(*) FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
-        "AND e.bundle IS NOT NULL AND e.bundle = :name) >= :size"
-    )
-)
-
-
-def _send_full(database: Database, connection: sa.Connection, bundles: dict[Bundle, str], now: Stamp) -> None:
-    """A bundle that is full does not wait for its hour."""
-    if bundles:
-        connection.execute(_SEND_FULL[database.kind], [{"name": one.name, "lane": lane, "size": one.size, "now": now} for one, lane in bundles.items()])
 
 
 OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))

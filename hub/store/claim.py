@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from random import sample
@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Claim
+from hub.core.delivery import Bundle, Claim
+from hub.store import bundles as bundling
 from hub.store import days, pauses
 from hub.store.database import Database, Stamp
 from hub.store.dialects import along, any_of, skip_locked, text, texts
@@ -168,29 +169,29 @@ MARIADB_CLAIMED = text(
     f"STRAIGHT_JOIN body b ON b.message_id = m.id WHERE d.id IN :ids {_IN_ORDER}",
     "mariadb",
 )
-# Once the first of a bundle is due, all that wait with it go along; those that were tried before keep their own time.
-_RIPEN = texts(
-    lambda kind: (
-        f"UPDATE delivery{along('ix_delivery_bundle', kind)} SET due_at = :now "
-        "WHERE lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND due_at > :now AND spent = 0 "
-        f"AND EXISTS (SELECT 1 FROM delivery e{along('ix_delivery_bundle', kind)} WHERE e.lane = :lane AND e.status = 'pending' "
-        "AND e.bundle IS NOT NULL AND e.bundle = delivery.bundle AND e.due_at <= :now)"
-    )
-)
 _HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
 _RACES = 5
+_NO_BUNDLES: Mapping[str, Bundle] = {}
 KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
 
 
 def claim(
-    database: Database, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False, holds: bool = False, is_crowded: bool = True
+    database: Database,
+    lane: str,
+    *,
+    size: int,
+    lease_s: float,
+    worker: str,
+    bundles: Mapping[str, Bundle] = _NO_BUNDLES,
+    holds: bool = False,
+    is_crowded: bool = True,
 ) -> list[Claim]:
     """Leases up to `size` due deliveries of `lane` for `lease_s` seconds; [] when nothing may go. At most one per business key.
 
     By rank; half of them dealt out among the callers that wait, the others oldest first. The database's clock decides. Attempts are counted
     here, not at the end: a worker that dies has spent one. `is_crowded`: more may be waiting than `size`; otherwise nothing needs to be dealt
-    out. `holds`: a route may be paused, so what is due of it is set aside first. `bundled`: the lane has deliveries that travel together; once
-    the first of a bundle is due, the others are too. Raises StoreBusy; nothing is claimed then, or the lease lapses.
+    out. `holds`: a route may be paused, so what is due of it is set aside first. `bundles`: those of the lane, by name; once the first of one has
+    waited its time, others that wait go along, as far as there is room. Raises StoreBusy; nothing is claimed then, or the lease lapses.
     """
     token = secrets.token_hex(12)
 
@@ -200,10 +201,12 @@ def claim(
         given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
         if holds:
             pauses.hold(database, connection, lane, now)
-        if bundled:
-            connection.execute(_RIPEN[database.kind], {"lane": lane, "now": now})
-        rows = _lease(database, connection, given, is_crowded)
-        return _claims(database, rows, token, now, until)
+        claims = _claims(database, _lease(database, connection, given, is_crowded), token, now, until)
+        free = size - len(claims)
+        if bundles and claims and free and bundling.fill(database, connection, claims, bundles, now):
+            rows = _lease(database, connection, {**given, "size": free, "kept": free // KEPT_OF}, is_crowded)
+            claims += _claims(database, rows, token, now, until)
+        return claims
 
     def committed(connection: sa.Connection) -> bool:
         return connection.execute(_HELD_BY, {"token": token}).first() is not None

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from hub.core.breaker import BreakerState
-from hub.core.delivery import Claim, Laid, Settled
+from hub.core.delivery import Bundle, Claim, Laid, Settled
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref
 from hub.store import (
@@ -87,9 +87,9 @@ class Store(Looking, Managing):
     def add(self, batch: Sequence[Laid]) -> list[Receipt | Refused]:
         return add.add(self._database, batch)
 
-    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundled: bool = False, holds: bool = False) -> list[Claim]:
+    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundles: Mapping[str, Bundle] | None = None, holds: bool = False) -> list[Claim]:
         is_crowded = lane in self._crowded
-        claims = claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundled=bundled, holds=holds, is_crowded=is_crowded)
+        claims = claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundles=bundles or {}, holds=holds, is_crowded=is_crowded)
         # A claim that was filled left others waiting, perhaps: the next one deals out.
         (self._crowded.add if len(claims) >= size - size // claim.KEPT_OF else self._crowded.discard)(lane)
         return claims

@@ -1,10 +1,13 @@
 """Deliveries that travel together, between a real hub and a real target: one call for many, and one bad row costs its neighbours nothing."""
 
 import json
+import time
 
 import pytest
+import requests
 
 from tests.support.hubs import HubProcess, small_workspace
+from tests.support.waiting import wait_until
 
 
 def order(number):
@@ -20,6 +23,12 @@ def hub(tmp_path, sink, store_url):
     made = HubProcess(workspace, store_url).start()
     yield made
     made.stop()
+
+
+def act(hub, path, **given):
+    answer = requests.post(f"{hub.url}/ops/v1/deliveries{path}", json={"by": "ann", **given}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
 
 
 def post(hub, numbers):
@@ -53,5 +62,52 @@ def test_a_refused_bundle_is_sent_one_by_one_and_only_the_bad_one_is_dead(hub, s
     assert lines[3]["why"]["reason"] == "refused"
     # And what happened stands on each attempt: first together, then alone
     assert [one["outcome"] for one in lines[4]["attempts"]] == ["retry", "delivered"]
-    alone = [json.loads(body) for _, _, body, _ in sink.requests[1:]]
-    assert {type(one) for one in alone} == {dict} or {len(one) for one in alone if isinstance(one, list)} <= {1}
+    calls = [json.loads(body) for _, _, body, _ in sink.requests]
+    assert sorted(len(call) for call in calls) == [*[1] * 10, 10]
+    assert all(isinstance(call, list) for call in calls)
+    # And each of them that went alone went under its own key
+    assert set(sink.keys[1:]) == {line["id"] for line in lines.values()}
+
+
+def arrays_only(sink):
+    """An endpoint that takes arrays and nothing else, and refuses a whole one for what of it is bad."""
+
+    def answer(number, key):
+        body = json.loads(sink.requests[number - 1][2])
+        if not isinstance(body, list):
+            return 400, {}, b'{"message": "an array is wanted"}'
+        return (422, {}, b"{}") if any(one["orderNo"] == "SO-3" and one["items"][0]["quantity"] == 1 for one in body) else (200, {}, b"{}")
+
+    sink.script = answer
+
+
+def test_an_endpoint_that_takes_only_arrays_gets_all_but_the_bad_one_also_by_replay_and_edit(hub, sink):
+    arrays_only(sink)
+    # Given a batch with one bad row: its neighbours arrived
+    ids = post(hub, range(10))
+    lines = {number: hub.delivered(message_id)[0] for number, message_id in enumerate(ids)}
+    assert {number for number, line in lines.items() if line["status"] != "delivered"} == {3}
+    # When the bad one is replayed, and refused again
+    dead = lines[3]["id"]
+    act(hub, "/replay", ids=[dead])
+    replayed = wait_until(lambda: [line for line in hub.delivered(ids[3]) if len(line["attempts"]) == 3], what="the third attempt")
+    assert replayed[0]["why"]["reason"] == "refused"
+    # Then its page shows the array that it went as
+    [shown] = hub.ops(f"/messages/{ids[3]}/stages")["deliveries"]
+    assert "--data-binary '[{" in shown["sent"]["curl"]
+    # And when a person mends its body, that goes as an array too
+    edited = act(hub, f"/{dead}/edit", body='{"orderNo":"SO-3","items":[{"sku":"SKU-1","quantity":2}]}', why="mended")
+    assert [line["status"] for line in hub.delivered(edited["messageId"])] == ["delivered"]
+    assert all(isinstance(json.loads(body), list) for _, _, body, _ in sink.requests)
+
+
+def test_what_is_left_over_of_full_batches_waits_for_others_within_its_time(hub, sink):
+    times = []
+    sink.script = lambda number, key: (times.append(time.monotonic()), (200, {}, b"{}"))[1]
+    # Given 13 where ten fill a batch
+    ids = post(hub, range(13))
+    for message_id in ids:
+        hub.delivered(message_id)
+    # Then the full one went at once, and the rest after its time, together
+    assert [len(json.loads(body)) for _, _, body, _ in sink.requests] == [10, 3]
+    assert times[1] - times[0] > 1.5

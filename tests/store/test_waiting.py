@@ -326,6 +326,42 @@ def test_a_full_bundle_goes_at_once(store):
     assert len(claim_bundled(store)) == 5
 
 
+def test_what_is_left_over_of_full_bundles_waits_its_own_time(store):
+    # Given 13 in bundles of five
+    thirteen = [planned(bundle=bundle(5, SOON)) for _ in range(13)]
+    store.add(thirteen)
+    # Then two full ones go at once, whatever a claim is allowed to take; and nobody takes the rest along
+    went = {one.id for size, number in ((8, 8), (100, 2)) for one in claim_bundled(store, size=size)}
+    assert len(went) == 10
+    assert claim_bundled(store) == []
+    # And the rest goes together, when its first has waited
+    rest = until(lambda: claim_bundled(store))
+    assert {one.id for one in rest} == {one.deliveries[0].id for one in thirteen} - went
+
+
+def test_the_rest_and_what_comes_after_it_fill_the_next_bundle(store):
+    store.add([planned(bundle=bundle(5, LATE)) for _ in range(8)])
+    assert len(claim_bundled(store, bundle(5, LATE))) == 5
+    store.add([planned(bundle=bundle(5, LATE)) for _ in range(2)])
+    assert len(claim_bundled(store, bundle(5, LATE))) == 5
+
+
+def test_the_dead_one_that_its_key_waits_behind_lets_no_other_go_early(store):
+    # Given a dead one, and another that waits behind it on its key, due long since
+    first, second = (planned("SO-1", bundle=bundle(5, timedelta(0))) for _ in range(2))
+    store.add([first])
+    [claim] = claim_bundled(store, bundle(5, timedelta(0)))
+    store.settle([settled(claim, Dead(Why(Reason.REFUSED, "no")))])
+    store.add([second])
+    # When a fresh one comes in the same bundle
+    store.add([planned(bundle=bundle(5, LATE))])
+    # Then it waits for others, or for its own time
+    assert claim_bundled(store, bundle(5, LATE)) == []
+    # And a person's replay of the dead one goes at once, alone
+    store.reopen([claim.id], by="tests")
+    assert [one.id for one in claim_bundled(store, bundle(5, LATE))] == [claim.id]
+
+
 def test_one_that_was_tried_keeps_its_own_time_and_one_that_goes_alone_stays_alone(store):
     five = [planned(bundle=bundle(2, LATE)) for _ in range(2)]
     store.add(five)
@@ -336,5 +372,6 @@ def test_one_that_was_tried_keeps_its_own_time_and_one_that_goes_alone_stays_alo
     assert (again.id, again.bundle) == (second.id, None)
 
 
-def claim_bundled(store):
-    return store.claim("warehouse", size=100, lease_s=30.0, worker="w1", bundled=True)
+def claim_bundled(store, of=None, size=100):
+    bundles = {one.name: one for one in (of or bundle(5, SOON),)}
+    return store.claim("warehouse", size=size, lease_s=30.0, worker="w1", bundles=bundles)
