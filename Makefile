@@ -83,8 +83,8 @@ outage: setup            ## a target down for four simulated hours with 100 000 
 million: setup           ## a million due deliveries: claims, start, a lane in a hurry
 	$(BIN)/python bench/million.py $(ARGS)
 
-suites: setup             ## the suites of JSONata and JSON Schema (fetched; needs pip, npm and node)
-	$(BIN)/python -m pytest -s -rs tests/suites $(ARGS)
+suites: setup             ## the suites of JSONata (HUB_JSONATA_SUITE names the official one's folder) and JSON Schema (fetched; needs pip, npm and node)
+	$(BIN)/python -m pytest -s -rs tests/core/test_jsonata_suite.py tests/suites $(ARGS)
 
 herd: setup               ## 10 000 dead letters replayed by two people at once, on each store (HUB_HERD)
 	HUB_HERD=$${HUB_HERD:-10000} $(BIN)/python -m pytest tests/flow/test_repairs.py -k many_dead $(ARGS)

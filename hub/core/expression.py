@@ -25,11 +25,14 @@ import jsonatapy
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
 from hub.core.message import Json
+from hub.core.syntax import read
+from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
 
 CONDITION_MS = 50
 MAPPING_MS = 200
 PATIENCE = 6  # what took too long is given so many times as long, once
 TOO_LONG = "D1012"
+NO_CONTEXT = "T0411"
 MAX_DEPTH = 500
 MAX_SEQUENCE = 100_000
 MAX_TEXT = 10_000  # characters of one expression
@@ -52,13 +55,13 @@ _HAND_OVER: Final = object()  # an index after an array: JSONata's rules for it 
 _NO_TABLES: Mapping[str, Mapping[str, Json]] = {}
 
 _NAME = r"[^\W\d]\w*"
-_PLAIN = re.compile(rf"(?:\$(?:\$|{_NAME})?(?=\.|\[|$)|{_NAME})(?:\.{_NAME}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
+_PLAIN = re.compile(rf"(?:\$(?:\$|{_NAME})?(?=\.\D|\[|$)|{_NAME})(?:\.{_NAME}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
+_DOTTED_INDEX = re.compile(r"\.[0-9]")
 _STEP = re.compile(r"\w+")
 _WORDS = frozenset({"true", "false", "null", "and", "or", "in", "function"})  # not paths, though they look like one
 _CODE = re.compile(r"\b[A-Z]\d{4}\b", re.ASCII)
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`|/\*.*?\*/', re.DOTALL)
 _CALL = re.compile(r"\$(\w+)\s*\(", re.ASCII)
-_REGEX_IN_REPLACE = re.compile(r"\$replace\s*\(\s*(?:[^(),]+,\s*)?/")
 _MEANING = {
     "D1001": "a number is too large",
     "D1002": "a minus sign stands before something that is no number",
@@ -122,7 +125,7 @@ class Expression:
         bindings: Mapping[str, Over] | None = None,
         tables: Mapping[str, Mapping[str, Json]] = _NO_TABLES,
     ) -> Any:
-        """The result over `value`, or MISSING. `bindings` are what `$name` finds; `now` is what `$now()` says; `tables` those of `$table`.
+        """The result over `value` (MISSING: there is no input at all), or MISSING. `bindings` are what `$name` finds; `now` is what `$now()` says; `tables` those of `$table`.
 
         Raises GiveUp: transform_error, transform_timeout, codelist_miss (without field). Nothing that is given is changed; the result may share parts of it.
         """
@@ -131,12 +134,24 @@ class Expression:
             found = _follow(start.value if type(start) is Prepared else start, self.steps)
             if found is not _HAND_OVER:
                 return found
+        if value is MISSING:
+            return self._over_nothing(now, bindings, tables)
         text = _readable(self)
         result = self._run(text, value, now, bindings, tables)
         if result is None:
             # The engine gives None for null and for nothing; asked whether there is something, it can tell them apart.
             return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables) is True else MISSING
         return result
+
+    def _over_nothing(self, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+        """The engine has no input that is nothing, only null: what then is null, or needs the context as an argument, is nothing."""
+        try:
+            result = self._run(_readable(self), None, now, bindings, tables)
+        except GiveUp as error:
+            if NO_CONTEXT in error.why.text:
+                return MISSING
+            raise
+        return MISSING if result is None else result
 
     def holds(self, value: Over, *, now: datetime, bindings: Mapping[str, Over] | None = None) -> bool:
         """As a condition, by JSONata's `$boolean`: missing, null, "", 0, {} and [] are false. Raises GiveUp."""
@@ -263,7 +278,7 @@ def _each(values: list[Any], name: str) -> list[Any]:
 
 def _readable(expression: Expression) -> str:
     """The engine's spelling: `items.0.sku` is ours, `items[0].sku` is JSONata's."""
-    if expression.path is None:
+    if expression.path is None or not _DOTTED_INDEX.search(expression.text):
         return expression.text
     return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in expression.path)
 
@@ -275,19 +290,57 @@ def _compiled(text: str, limit_ms: int) -> Any:
     engine = engines.get((text, limit_ms))
     if engine is None:
         engine = jsonatapy.compile(text, timeout=limit_ms, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE)
+        native = _kept_native(text)
         for name, function in functions(_given()).items():
-            (engine.register_override if name in REPLACED else engine.register)(name, function)
+            if name not in native:
+                (engine.register_override if name in REPLACED else engine.register)(name, function)
         if len(engines) >= MAX_ENGINES:
             engines.clear()
         engines[text, limit_ms] = engine
     return engine
 
 
+def _kept_native(text: str) -> frozenset[str]:
+    """The engine's functions that stay in place in this expression.
+
+    The engine hands a function of ours nothing in place of a regular expression or a lambda, not the context that stands for an argument that
+    is left out, and takes null as its answer where its own may answer nothing. So `$replace` with a regular expression or a lambda, and
+    `$toMillis` with no picture or with one that has a year, are the engine's own.
+    """
+    if "$replace" not in text and "$toMillis" not in text:
+        return frozenset()
+    try:
+        nodes = list(walk(read(text)))
+    except ValueError:
+        return frozenset({"replace"})
+    native = {"replace"} if any(isinstance(node, Regex | Lambda) for node in nodes) else set()
+    times = [node for node in nodes if isinstance(node, Call) and isinstance(node.function, Variable) and node.function.name == "toMillis"]
+    return frozenset(native if any(_may_lack_year(call) for call in times) else native | {"toMillis"})
+
+
+def _may_lack_year(call: Call) -> bool:
+    """Whether a call of `$toMillis` has a picture that takes its year from a clock, or one that is known at run time only."""
+    pictures = call.arguments[-1:]
+    if not pictures or (len(call.arguments) == 1 and not isinstance(pictures[0], Literal)):
+        return False
+    return not (isinstance(pictures[0], Literal) and ("[Y" in str(pictures[0].value) or "[X" in str(pictures[0].value) or "[" not in str(pictures[0].value)))
+
+
 def _given() -> Given:
     given: Given | None = getattr(_local, "given", None)
     if given is None:
-        given = _local.given = Given()
+        given = _local.given = Given(_native)
     return given
+
+
+def _native(text: str, bindings: Mapping[str, Any]) -> Any:
+    """One of the engine's own functions, for a function of ours that stands in its place. Raises ValueError."""
+    natives = getattr(_local, "natives", None)
+    if natives is None:
+        natives = _local.natives = {}
+    if text not in natives:
+        natives[text] = jsonatapy.compile(text, timeout=CONDITION_MS, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE)
+    return natives[text].evaluate(None, bindings)
 
 
 def _ready(value: Over) -> Any:
@@ -353,14 +406,12 @@ def _truth(value: Any) -> bool:
 
 
 def _refuse_unknown_calls(text: str) -> None:
-    """What the engine would only say at the first message: a function that nobody knows, and a regular expression in `$replace`."""
+    """What the engine would only say at the first message: a function that nobody knows."""
     bare = _LITERAL.sub('""', text)
     for name in _CALL.findall(bare):
         if name not in BUILT_IN | OWN and bare.count(f"${name}") == len(re.findall(rf"\${name}\s*\(", bare)):
             near = difflib.get_close_matches(name, BUILT_IN | OWN, 1)
             raise ValueError(f"there is no function ${name}" + (f"; did you mean ${near[0]}?" if near else ""))
-    if _REGEX_IN_REPLACE.search(bare):
-        raise ValueError("$replace takes plain texts here; for a regular expression write $join($split(text, /expression/), replacement)")
 
 
 def _reason(error: Exception) -> str:

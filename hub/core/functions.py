@@ -9,7 +9,8 @@
 | `$mask(value)` | all but the first three and the last four characters as `*`; all of them, where there are fewer than eight |
 | `$uuid5(namespace, name)` | the name-based UUID (RFC 9562); the namespace is a UUID, or any word |
 | `$now()`, `$millis()` | when the message was received |
-| `$pad`, `$replace` | as JSONata has them, up to a million characters; `$replace` with plain text, not with a regular expression |
+| `$pad`, `$replace` | as JSONata has them, up to a million characters; `$replace` with a regular expression or a function is the engine's own |
+| `$toMillis` | as JSONata has it; what its picture leaves out is taken from when the message was received, not from today |
 | `$random`, `$shuffle`, `$eval` | refused |
 
 A function here that is given nothing, or null, where it needs a value makes its whole expression give nothing, as an unknown does in SQL:
@@ -52,6 +53,9 @@ class Given:
     missed: str = ""  # the table that has no row
     said: str = ""  # what a function found wrong, in words without values
 
+    def __init__(self, native: Callable[[str, Mapping[str, Any]], Any]) -> None:
+        self.native = native  # evaluates an expression with the engine's own functions
+
     def told(self, now: datetime, tables: Mapping[str, Mapping[str, Json]]) -> None:
         self.now, self.tables = now, tables
         self.nothing, self.missed, self.said = False, "", ""
@@ -67,7 +71,11 @@ def _guarded(name: str, function: Callable[..., Any], given: Given) -> Callable[
     needs = _NEEDS.get(name, 1)
 
     def call(*arguments: Any) -> Any:
-        if needs and (len(arguments) < needs or any(argument is None for argument in arguments[:1])):
+        if len(arguments) < needs:
+            # JSONata's own would take the context; a function of ours is not handed it.
+            given.said = f"${name} takes what it works on in its brackets here, such as ${name}(field)"
+            raise Stop
+        if needs and arguments[0] is None:
             given.nothing = True
             raise Stop
         try:
@@ -116,13 +124,36 @@ def _pad(_: Given, text: Any, width: Any, char: Any = " ") -> str:
     return str(text + fill if width >= 0 else fill + text)
 
 
-def _replace(_: Given, text: Any, pattern: Any, replacement: Any = None, limit: Any = None) -> str:
+def _replace(_: Given, text: Any, pattern: Any, replacement: Any = None, *limits: Any) -> str:
     if not isinstance(pattern, str) or not isinstance(replacement, str) or not pattern:
-        _wrong("takes plain texts here; for a regular expression write $join($split(text, /expression/), replacement)")
-    times = text.count(pattern) if limit is None else min(int(limit), text.count(pattern))
+        _wrong("takes a text, a pattern that is not empty, and a replacement")
+    times = text.count(pattern)
+    for limit in limits:
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
+            _wrong("takes a limit that is a number, and not below 0")
+        times = min(int(limit), times)
     if len(text) + times * max(len(replacement) - len(pattern), 0) > MAX_MADE:
         _wrong(f"makes at most {MAX_MADE} characters")
     return str(text.replace(pattern, replacement, times))
+
+
+_PICTURE_PART = re.compile(r"\[\s*([YXMxWwdDFPHhmsfZzCE])[^\]]*\]|\[\[")
+
+
+def _to_millis(given: Given, text: Any, picture: Any = None, *_: Any) -> Any:
+    """The engine takes the day of today for what a picture leaves out; the same message must always give the same result."""
+    if not isinstance(picture, str):
+        return given.native("$toMillis($text)", {"text": text})
+    parts = set(_PICTURE_PART.findall(picture))
+    if parts and "Y" not in parts and "X" not in parts:
+        if parts & {"W", "w", "x", "F"}:
+            _wrong("needs a year in its picture, such as [Y0001], beside a week")
+        day = given.now.astimezone(UTC)
+        known = ("[Y0001]",) if parts & {"M", "d"} else ("[Y0001]", "[M01]") if "D" in parts else ("[Y0001]", "[M01]", "[D01]")
+        shown = {"[Y0001]": f"{day.year:04}", "[M01]": f"{day.month:02}", "[D01]": f"{day.day:02}"}
+        text = "-".join(shown[part] for part in known) + " " + str(text)
+        picture = "-".join(known) + " " + picture
+    return given.native("$toMillis($text, $picture)", {"text": text, "picture": picture})
 
 
 def _decimals(values: tuple[Any, ...]) -> list[Decimal]:
@@ -301,6 +332,7 @@ _REPLACED: Mapping[str, Callable[..., Any]] = {
     "shuffle": _never("is refused: the same message must always give the same result"),
     "eval": _never("is refused: data is never run"),
     "pad": _pad,
+    "toMillis": _to_millis,
     "replace": _replace,
     "encodeUrl": _url(lambda text: quote(text, safe=";,/?:@&=+$#-_.!~*'()")),
     "encodeUrlComponent": _url(lambda text: quote(text, safe="-_.!~*'()")),

@@ -369,7 +369,6 @@ def test_b74_deep_texts_do_not_exhaust_the_stack(depth):
         ("a.0x", "S0"),
         ("x" * 10_001, "at most 10000"),
         ("$summ(items.quantity)", "did you mean \\$sum"),
-        ("$replace(a, /b/, 'c')", "\\$join"),
         ("a) or (b", "S0201|S0202|nothing may"),
     ],
 )
@@ -432,6 +431,36 @@ def test_our_functions(text, result):
 
 
 @pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("$replace('SF1-234', /[0-9]+/, '#')", "SF#-#"),
+        ("$replace('SF1-234', /[0-9]+/, '#', 1)", "SF#-234"),
+        ("$replace('Zhang San', /(\\w+)\\s(\\w+)/, '$2 $1')", "San Zhang"),
+        ("$replace('a-b', /[a-z]/, function($m){$uppercase($m.match)})", "A-B"),
+        ("$replace('a-b', 'a', function($m){$uppercase($m.match)})", "A-b"),
+        ("($digits := /[0-9]/; $replace('a1', $digits, ''))", "a"),
+        ("'a1' ~> $replace(/[0-9]/, '')", "a"),
+        ("$map(['a1', 'b2'], function($v){$replace($v, /[0-9]/, '')})", ["a", "b"]),
+    ],
+)
+def test_replace_takes_regular_expressions_and_functions(text, result):
+    assert evaluate(text) == result
+
+
+def test_what_a_picture_leaves_out_is_taken_from_the_message_not_from_today():
+    for picture, value, day in [
+        ("[H]:[m]", "13:45", f"{NOW:%Y-%m-%d}T13:45"),
+        ("[D]/[M]", "3/7", f"{NOW:%Y}-07-03T00:00"),
+        ("[D]", "3", f"{NOW:%Y-%m}-03T00:00"),
+        ("[Y]/[M]", "2020/2", "2020-02-01T00:00"),
+    ]:
+        assert evaluate(f"$fromMillis($toMillis('{value}', '{picture}'))").startswith(day)
+        assert evaluate(f"($picture := '{picture}'; $fromMillis($toMillis('{value}', $picture)))").startswith(day)
+    # Without a picture, and with the text from the context, it stays the engine's
+    assert evaluate("times.$toMillis()", {"times": ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]}) == [1577836800000, 1577923200000]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("$dec_add('1.234,56', 1)", "no decimal"),
@@ -447,7 +476,12 @@ def test_our_functions(text, result):
         ("$date('2025-03-30 02:30', 'yyyy-MM-dd HH:mm', 'rfc3339', 'Europe/Berlin')", "put forward"),
         ("$date('2025-11-22', 'yyyy-MM-dd', 'rfc3339', '../../etc/passwd')", "no time zone"),
         ("$date(1e300, 'epoch_s', 'rfc3339')", "cannot use"),
-        ("$replace('a', $split, 'b')", "plain texts"),
+        ("$replace('a', $split, 'b')", "a text, a pattern"),
+        ("$replace('a', '', 'b')", "not empty"),
+        ("$replace('a', 'a', 'b', null)", "limit"),
+        ("$replace('a', 'a', 'b', -1)", "limit"),
+        ("$toMillis('3', '[F1]')", "needs a year"),
+        ("'a' & $encodeUrl()", "$encodeUrl(field)"),
     ],
 )
 def test_our_functions_say_what_is_wrong(text, said):
