@@ -104,7 +104,7 @@ class Prepared:
         return self._ready
 
 
-Over: TypeAlias = "Json | Prepared"
+Over: TypeAlias = "Json | Prepared | _Missing"
 
 
 @dataclass(frozen=True, slots=True)
