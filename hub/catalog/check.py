@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from hub.catalog import ignore, lock, upgrades
+from hub.catalog import ignore, lock, signed, upgrades
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import conditions
@@ -35,6 +35,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _unasked(catalog, findings)
     _loops(catalog, document, findings)
     upgrades.judge(catalog, findings)
+    signed.judge(catalog, files, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)
     ignore.apply(files, findings)

@@ -74,6 +74,7 @@ class Check(StrEnum):
     RETIRED_TARGET = "E606"
     SECRET = "E701"  # noqa: S105  a code, no password
     BAD_URL = "E702"
+    UNSIGNED = "E703"
     NO_OWNER = "W801"
     MAY_LOOP = "W802"
     UNLOCKED = "W803"
@@ -150,11 +151,12 @@ MEANING: dict[Check, str] = {
     Check.RETIRED_TARGET: "A target's version is a draft or retired.",
     Check.SECRET: "A secret is written into a file.",
     Check.BAD_URL: "The default address of a target is not a plain http or https address.",
+    Check.UNSIGNED: "A hook reads its event from a place that its partner's signature does not cover.",
     Check.NO_OWNER: "A system or route has no owner.",
     Check.MAY_LOOP: "Routes may lead a message back to its own type; only their conditions end it.",
     Check.UNLOCKED: "A published contract is not in contracts/versions.lock.",
     Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook and no queue uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
-    Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves the body out.",
+    Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
 }

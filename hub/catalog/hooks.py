@@ -59,6 +59,7 @@ HOOK = Record(
         "verify": Key(SCHEME, "how the partner signs"),
         "source": Key(Word(("adapter",)), "adapter: the system's adapter.py proves and reads the request, in place of verify and read"),
         "peers": Key(ListOf(Text(want="an address range such as 203.0.113.0/24", pattern=r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")), "it may come from there only"),
+        "charset": Key(Word(("utf-8", "gbk", "gb18030")), "of its bodies; default: what the form or the header says, else utf-8"),
         "handshake": Key(_HANDSHAKE, "how the partner tries the address out"),
         "read": Key(OneOrMore(READ), "what an event is, and which message it becomes; or a list of such"),
         "ack": Key(_ACK, "the partner's acknowledgement; default: the hub's envelope"),
@@ -107,6 +108,7 @@ class _Reader:
             Said(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
             Handshake(shake["when"], Said(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
             tuple(peers(row.get("peers") or (), (*self._at, "peers"), self._document, self._findings)),
+            row.get("charset") or "",
         )
 
     def _fault(self, at: Path, code: Check, text: str, fix: str) -> None:

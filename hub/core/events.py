@@ -30,7 +30,7 @@ class Read:
 
     emit: Ref | None  # None: it is acknowledged and not kept, for the reason in `skip`
     when: Expression | None = None
-    spot: str = ""  # where the JSON lies, such as form:param; empty: the body, or the one field of the form that holds JSON
+    spot: str = ""  # where the JSON lies, such as form:param; empty: the body, of a form its fields
     each: Expression | None = None
     id: Expression | None = None
     mapping: FieldMapping | None = None
@@ -64,7 +64,7 @@ def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json]
     found: list[Event] = []
     fits = False
     for read in reads:
-        if read.when is not None and not _computed(read.when.holds, view, read.when.text, now):
+        if read.when is not None and not _computed(read.when.holds, _over(read, view, at), read.when.text, now):
             continue
         fits = True
         if read.emit is not None:
@@ -75,6 +75,15 @@ def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json]
     if len(found) > MAX_EVENTS:
         raise Refused(Code.TOO_LARGE, f"It tells {len(found)} events; at most {MAX_EVENTS} are taken at once.")
     return found
+
+
+def _over(read: Read, view: dict[str, Json], at: Callable[[str], Json]) -> dict[str, Json]:
+    """What a condition is over. Where the event lies in a field of the form or the query, `body` is the event: the fields have their own names."""
+    if read.when is None or not read.spot.startswith(("form:", "query:")) or "body" not in _WORDS.findall(read.when.text):
+        return view
+    kind, _, name = read.spot.partition(":")
+    fields = view.get(kind)
+    return {**view, "body": at(read.spot) if isinstance(fields, dict) and name in fields else None}
 
 
 def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Json], now: datetime) -> Iterator[Event]:

@@ -50,6 +50,7 @@ class Hook:
     otherwise: Said | None = None
     handshake: Handshake | None = None
     peers: tuple[Network, ...] = ()
+    charset: str = ""  # of its bodies; empty: as the form or the header says
 
     @property
     def by_adapter(self) -> bool:

@@ -74,10 +74,33 @@ class Scheme:
     stamp: str = "seconds"  # how an outgoing timestamp is written
 
     @property
+    def parts(self) -> tuple[str | Spot | Word, ...]:
+        """All that stands in its templates."""
+        over = self.over
+        return over if not isinstance(over, Sorted) else (*over.before, *over.after, *(part for one in over.values for part in one))
+
+    @property
+    def signs_bytes(self) -> bool:
+        """Whether the body is signed as it stands, byte by byte."""
+        return Word("body") in self.parts
+
+    def covers(self, spot: Spot) -> bool:
+        """Whether what lies at a place is part of what is signed. Of a JSON body a field covers all that is under it."""
+        if self.alg == "none":
+            return False
+        if spot.kind in ("form", "json") and self.signs_bytes:
+            return True
+        if isinstance(self.over, Sorted) and self.over.of == spot.kind:
+            return (spot.name.partition(".")[0] if spot.kind == "json" else spot.name) not in self.over.without
+        if spot.kind == "query" and Word("url") in self.parts:
+            return True
+        named = [part if isinstance(part, Spot) else self.places.get(part.name) for part in self.parts if not isinstance(part, str)]
+        return any(part is not None and not part.pick and _is_at(part, spot) for part in named)
+
+    @property
     def words(self) -> frozenset[str]:
         """Names in braces that are no part of the request: settings of the system."""
-        parts = [*self.over] if isinstance(self.over, tuple) else [*self.over.before, *self.over.after, *(part for one in self.over.values for part in one)]
-        return frozenset(part.name for part in parts if isinstance(part, Word)) - {"body", "url", *ROLES}
+        return frozenset(part.name for part in self.parts if isinstance(part, Word)) - {"body", "url", *ROLES}
 
     @property
     def needs_secret(self) -> bool:
@@ -95,6 +118,10 @@ class Scheme:
         if isinstance(self.over, Sorted):
             return self.over.of in ("form", "json")
         return any(part == Word("body") or (isinstance(part, Spot) and part.kind in ("form", "json")) for part in self.over)
+
+
+def _is_at(part: Spot, spot: Spot) -> bool:
+    return part.kind == spot.kind and (part.name == spot.name or (spot.kind == "json" and spot.name.startswith(f"{part.name}.")))
 
 
 def read_spot(text: str) -> Spot:

@@ -47,7 +47,7 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
     if not hook.admits(client_of(hub, request)):
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
     now = hub.clock()
-    opened = Opened(request, hub.limits)
+    opened = Opened(request, hub.limits, hook.charset)
     if hook.scheme is None:
         return _by_adapter(hub, hook, opened, now)
     said = shakes(hook, opened, now, signed=False)
@@ -68,7 +68,7 @@ def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime
     """Each event by itself: a bad one keeps no good one out, and the partner is asked to send all of it again."""
     trace_id = hub.new_id().replace("-", "")
     request = opened.request
-    origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], request.body)
+    origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], opened.body)
     laid: list[Laid | Refused] = []
     for number, one in enumerate(told):
         try:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import replace
 from typing import BinaryIO
 
+from hub.core.coding import CLOSE, coding_of, inflated, too_large
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
 
 JSON_TYPE = "application/json"
 LINES_TYPE = "application/x-ndjson"
 
-CLOSE = ("connection", "close")  # what is left of an unread body is not searched for the next request
-
 _CHARSET = re.compile(r'\s*charset\s*=\s*"?utf-?8"?\s*', re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
-_GZIP = b"\x1f\x8b"
 _PIECE = 65_536
 
 
@@ -38,16 +35,7 @@ def check_type(request: Request, *, is_batch: bool = False) -> str:
         said = given[0][:64] if len(given) == 1 else f"{len(given) or 'no'} Content-Type headers"
         fault = Fault("", said, " or ".join(wanted) + ", in UTF-8", "send Content-Type: application/json")
         raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "The body's type is not taken here.", [fault])
-    return _coding(request)
-
-
-def _coding(request: Request) -> str:
-    """The one content coding: `gzip`, `deflate`, or nothing."""
-    coding = ", ".join(values(request, "content-encoding")).strip().lower()
-    if coding not in ("", "identity", "gzip", "deflate"):
-        fault = Fault("", coding[:64], "gzip, deflate or none", "send the body plain, or compress it once")
-        raise Refused(Code.UNSUPPORTED_ENCODING, "The body's coding is not taken here.", [fault], [CLOSE])
-    return "" if coding == "identity" else coding
+    return coding_of(request)
 
 
 def declared_length(request: Request, limit: int) -> int | None:
@@ -70,10 +58,6 @@ def declared_length(request: Request, limit: int) -> int | None:
     return int(lengths[0])
 
 
-def too_large(text: str) -> Refused:
-    return Refused(Code.TOO_LARGE, text, headers=[CLOSE])
-
-
 def read_stream(stream: BinaryIO, declared: int | None, limit: int) -> bytes:
     """The whole body of a WSGI request, within `limit`. Raises Refused: also for a body that ended before its declared length.
 
@@ -93,24 +77,5 @@ def read_stream(stream: BinaryIO, declared: int | None, limit: int) -> bytes:
 
 
 def inflate(request: Request, coding: str, limit: int) -> Request:
-    """The request with its body as it was before `coding`, held to `limit` while it grows. Its sender is proven already.
-
-    Raises Refused: 400 for a body that is cut or goes on after its end, 413 over the limit, 415 for one that was compressed twice.
-    """
-    if not coding or not request.body:
-        return request
-    stream = zlib.decompressobj(31 if coding == "gzip" else 15)  # gzip's frame, or zlib's, which is what HTTP calls deflate
-    try:
-        plain = stream.decompress(request.body, limit + 1)
-    except zlib.error as error:
-        fault = Fault("", "bytes that cannot be inflated", coding, "compress the whole body once")
-        raise Refused(Code.BAD_ENCODING, f"The body is not {coding}.", [fault]) from error
-    if len(plain) > limit:
-        raise too_large(f"The inflated body has more than {limit} bytes.")
-    if not stream.eof or stream.unused_data:
-        fault = Fault("", "a body that is cut off" if not stream.eof else "bytes after the end", f"one whole {coding} body", "send all of it, in one piece")
-        raise Refused(Code.BAD_ENCODING, f"The {coding} body is cut off, or goes on after its end.", [fault])
-    if plain.startswith(_GZIP):
-        fault = Fault("", "gzip in gzip", "gzip, deflate or none", "compress the body once")
-        raise Refused(Code.UNSUPPORTED_ENCODING, "The body was compressed twice.", [fault])
-    return replace(request, body=plain)
+    """The request with its body as it was before `coding`. Its sender is proven already. Raises Refused; see `core.coding`."""
+    return replace(request, body=inflated(request.body, coding, limit)) if coding else request

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hub.core import json
+from hub.core.coding import coding_of
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Json, Ref, Request
@@ -20,6 +21,7 @@ from hub.flow import accept, inbound, versions
 from hub.flow.accept import MAX_KEY, Item
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
+from hub.http import bodies
 from hub.http.ingress import Post, Prepared
 
 PATH = "/in/cloudevents"
@@ -37,16 +39,18 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
     """Everything before the commit, and the post that it amounts to. Raises Refused for what concerns the whole request."""
     if request.method != "POST":
         raise Refused(Code.METHOD_NOT_ALLOWED, "Events are posted.", headers=[("allow", "POST")])
+    # Inflated before anybody is proven: which system it speaks for stands in the body. The bytes as they came are what is signed.
+    plain = bodies.inflate(request, coding_of(request), hub.limits.max_bytes)
     kind = _content_type(request).partition(";")[0].strip().lower()
     if kind == MANY:
-        whole = json.decode(request.body, hub.limits)
+        whole = json.decode(plain.body, hub.limits)
         if not isinstance(whole, list) or not whole:
             fault = Fault("", "no list of events", "a JSON array", "put the events in [ ]")
             raise Refused(Code.EMPTY_BATCH if whole == [] else Code.CONTRACT_VIOLATION, "A batch of events is a JSON array with at least one.", [fault])
         if len(whole) > hub.settings.max_batch:
             raise Refused(Code.TOO_LARGE, f"The batch has {len(whole)} events; at most {hub.settings.max_batch} go at once. Send it in parts.")
         return _many(hub, request, [_attributes(one, f"/{index}") for index, one in enumerate(whole)])
-    event = _attributes(json.decode(request.body, hub.limits), "") if kind == ONE else _binary(request)
+    event = _attributes(json.decode(plain.body, hub.limits), "") if kind == ONE else _binary(plain)
     if isinstance(event, Refused):
         raise event
     system, name, version = _meant(event)

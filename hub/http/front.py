@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from hub.core.coding import CLOSE, too_large
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import inbound
@@ -94,7 +95,7 @@ class Front:
         # that exists. A short body is read first, so that an unknown key costs what a wrong signature costs.
         is_long = declared is None or declared > SMALL
         if (is_long or _expects(request)) and not inbound.is_known(hub, request, post.system):
-            raise Refused(Code.UNAUTHENTICATED, TEXT, headers=[bodies.CLOSE])
+            raise Refused(Code.UNAUTHENTICATED, TEXT, headers=[CLOSE])
         request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
         if is_long or post.is_batch or post.coding:
             prepared = await asyncio.get_running_loop().run_in_executor(self._posts, ingress.prepare, hub, request, post)
@@ -119,7 +120,7 @@ class Front:
         if "GET" not in ingress.methods_of(self._hub, request):
             raise ingress.wrong_method(self._hub, request)
         if bodies.declared_length(request, SMALL) != 0:
-            raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[bodies.CLOSE])
+            raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[CLOSE])
         return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.question, self._hub, request, time.monotonic())
 
     async def _event(self, request: Request, receive: Receive) -> Answer:
@@ -175,11 +176,11 @@ async def read_body(receive: Receive, declared: int | None, limit: int, seconds:
                 parts.append(part)
                 size += len(part)
                 if size > limit:
-                    raise bodies.too_large(f"The body has more than {limit} bytes.")
+                    raise too_large(f"The body has more than {limit} bytes.")
                 if not event.get("more_body"):
                     break
     except TimeoutError as error:
-        raise Refused(Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.", headers=[bodies.CLOSE]) from error
+        raise Refused(Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.", headers=[CLOSE]) from error
     if declared is not None and size != declared:
         raise Truncated
     return b"".join(parts)

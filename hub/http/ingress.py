@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
+from hub.core.coding import CLOSE
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
@@ -96,13 +97,13 @@ def check_line(request: Request) -> None:
     names = [name for name, _ in request.headers]
     text = "".join([part for header in request.headers for part in header])
     if len(names) > MAX_HEADERS or len(text) > MAX_HEADER_BYTES:
-        raise Refused(Code.HEADERS_TOO_LARGE, f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.", headers=[bodies.CLOSE])
+        raise Refused(Code.HEADERS_TOO_LARGE, f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.", headers=[CLOSE])
     if not text.isascii() or "\r" in text or "\n" in text or "\0" in text:
         raise Refused(Code.BAD_REQUEST, "A header holds a line break, NUL, or what is not ASCII.", [Fault("", "such a header", "visible ASCII", "encode it")])
     if len(set(names)) != len(names):
         twice = next((name for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:
-            raise Refused(Code.BAD_REQUEST, f"The header {twice} was sent {names.count(twice)} times. Send it once.", headers=[bodies.CLOSE])
+            raise Refused(Code.BAD_REQUEST, f"The header {twice} was sent {names.count(twice)} times. Send it once.", headers=[CLOSE])
     if _TRICK.search(request.path) or not request.path.isascii():
         raise Refused(Code.NOT_FOUND, "There is nothing here; a path holds no dot segments, empty parts, parameters or escapes of such.")
     if request.query:

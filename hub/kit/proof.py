@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import overload
 from urllib.parse import quote_from_bytes, quote_plus, urlencode
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
-from hub.core.opened import Opened
+from hub.core.opened import Field, Opened
 from hub.core.scheme import ROLES, Scheme, Sorted, Spot, Template, Word
 from hub.core.times import instant
 from hub.kit.signature import MAX_HEADER, UNPROVEN, secret_bytes
@@ -52,10 +53,14 @@ def verify(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, now: 
     if not given or not _is_timely(scheme, opened, now, zone):
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
     matches = 0
+    # A body that comes compressed was signed before or after that, by the partner's own order of things: one determines the other.
+    sent = opened.request.body
+    bodies = [opened.body] if opened.body == sent or not scheme.signs_bytes else [opened.body, sent]
     # Each secret with each signature, without an early end: what differs, and where, is not told by the time that it takes.
     for secret in secrets_of(settings.get(SECRET, "")):
-        text = signed_text(scheme, opened, {**settings, SECRET: secret}, url=url)
-        matches += sum(_matches(scheme, secret, text, one) for one in given[:MAX_GIVEN])
+        for body in bodies:
+            text = signed_text(scheme, opened, {**settings, SECRET: secret}, url=url, body=body)
+            matches += sum(_matches(scheme, secret, text, one) for one in given[:MAX_GIVEN])
     if not matches:
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
 
@@ -83,48 +88,74 @@ def sign(
     return tuple(_merged(headers)), query
 
 
-def signed_text(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, url: str = "") -> bytes:
-    """The bytes that are hashed: the template filled in or the fields sorted, then quoted. Raises Refused for a part that is not there."""
-    charset = opened.charset
+def signed_text(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, url: str = "", body: bytes | None = None) -> bytes:
+    """The bytes that are hashed: the template filled in or the fields sorted, then quoted. `body`: in place of the request's, as it was sent.
+
+    Raises Refused for a part that is not there.
+    """
+    raw = opened.request.body if body is None else body
 
     def filled(template: Template) -> bytes:
-        return b"".join(_part(part, scheme, opened, settings, url, charset) for part in template)
+        return b"".join(_part(part, scheme, opened, settings, url, raw) for part in template)
 
     over = scheme.over
-    text = filled(over) if not isinstance(over, Sorted) else filled(over.before) + _sorted(over, opened, filled, charset) + filled(over.after)
+    text = filled(over) if not isinstance(over, Sorted) else filled(over.before) + _sorted(over, opened, filled) + filled(over.after)
     if scheme.quote == "form":
         return "".join(chr(byte) if byte in _KEPT else "+" if byte == 0x20 else f"%{byte:02X}" for byte in text).encode()
     return quote_from_bytes(text, safe="~").encode() if scheme.quote == "percent" else text
 
 
-def _part(part: str | Spot | Word, scheme: Scheme, opened: Opened, settings: Mapping[str, str], url: str, charset: str) -> bytes:
+def _part(part: str | Spot | Word, scheme: Scheme, opened: Opened, settings: Mapping[str, str], url: str, body: bytes) -> bytes:
     if isinstance(part, str):
-        return part.encode(charset)
+        return _bytes(part, opened)
     if isinstance(part, Spot):
-        return _there(opened.at(part)).encode(charset)
+        # A field's own bytes: whichever charset they are in, that is what its sender signed.
+        return _there(opened.raw_at(part) if part.kind in ("form", "query") else _bytes(opened.at(part), opened))
     if part.name == "body":
-        return opened.request.body
+        return body
     if part.name == "url":
         return url.encode()
     if part.name in ROLES:
         spot = scheme.places[part.name]
-        return _there(next(iter(_picked(spot, opened)), None)).encode(charset)
-    return settings.get(part.name, "").encode(charset)
+        if spot.kind in ("form", "query"):
+            return _there(opened.raw_at(spot))
+        return _there(_bytes(next(iter(_picked(spot, opened)), None), opened))
+    return _bytes(settings.get(part.name, ""), opened)
 
 
-def _there(text: str | None) -> str:
-    if text is None:
+def _there(raw: bytes | None) -> bytes:
+    if raw is None:
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
-    return text
+    return raw
 
 
-def _sorted(over: Sorted, opened: Opened, filled: object, charset: str) -> bytes:
+@overload
+def _bytes(text: str, opened: Opened) -> bytes: ...
+@overload
+def _bytes(text: str | None, opened: Opened) -> bytes | None: ...
+def _bytes(text: str | None, opened: Opened) -> bytes | None:
+    """A text in the body's charset; what that does not have stays in UTF-8, and proves nothing."""
+    if text is None:
+        return None
+    try:
+        return text.encode(opened.charset)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def _sorted(over: Sorted, opened: Opened, filled: Callable[[Template], bytes]) -> bytes:
+    join, pair = over.join.encode(), over.pair.encode()
     if over.of == "values":
-        assert callable(filled)
-        return over.join.encode().join(sorted(filled(one) for one in over.values))
-    fields = {"form": lambda: opened.form, "query": lambda: opened.query, "json": lambda: opened.written}[over.of]()
-    pairs = [(name.encode(charset), value.encode(charset)) for name, value in fields.items() if name not in over.without and (value or not over.skips_empty)]
-    return over.join.encode().join(name + over.pair.encode() + value for name, value in sorted(pairs))
+        return join.join(sorted(filled(one) for one in over.values))
+    fields = {"form": lambda: opened.fields, "query": lambda: opened.asked, "json": lambda: _top(opened)}[over.of]()
+    without = {_bytes(name, opened) for name in over.without}
+    pairs = [(name, value) for name, value in fields if name not in without and (value or not over.skips_empty)]
+    # By name alone, so that values of one name stay in their order: all of them are signed, and none can be taken for another.
+    return join.join(name + pair + value for name, value in sorted(pairs, key=lambda field: field[0]))
+
+
+def _top(opened: Opened) -> tuple[Field, ...]:
+    return tuple((_bytes(name, opened), _bytes(value, opened)) for name, value in opened.written.items())
 
 
 def _given(scheme: Scheme, opened: Opened) -> list[str]:

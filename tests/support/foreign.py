@@ -29,7 +29,7 @@ emits:
 hooks:
   track-push:
     verify: {alg: md5, encode: HEX, over: "{form:param}{secret}", at: form:sign}
-    read:   {each: body.lastResult.data, emit: carrier/track.event@1, map: pushed--track-event, id: "body.lastResult.nu & '/' & time"}
+    read:   {from: "form:param", each: body.lastResult.data, emit: carrier/track.event@1, map: pushed--track-event, id: "body.lastResult.nu & '/' & time"}
     ack:    {status: 200, body: {result: true, returnCode: "200", message: ok}, otherwise: {status: 500, body: {result: false, returnCode: "500", message: again}}}
   topics:
     verify: {alg: hmac-sha256, encode: base64, over: "{body}", at: header:X-Hook-Hmac}
