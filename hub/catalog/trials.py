@@ -15,7 +15,7 @@ from hub.catalog.codes import Check
 from hub.catalog.findings import did_you_mean
 from hub.catalog.mappings import file_name
 from hub.core.contract import Contract
-from hub.core.errors import GiveUp, Refused
+from hub.core.errors import GiveUp
 from hub.core.examples import Difference, differences
 from hub.core.mapping import Example
 from hub.core.mapping import Mapping as FieldMapping
@@ -92,10 +92,9 @@ def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapp
     except GiveUp as error:
         yield Wrong(Check.ROUTE_TEST_FAILS, f"it cannot be upgraded: {error.why.field} {error.why.text}", error.why.fix)
         return
-    try:
-        matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=now, new_id=lambda: str(next(ids)))
-    except Refused as error:
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"it would be refused: {error.text}", "")
+    matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=now, new_id=lambda: str(next(ids)))
+    for undecided in (planned.undecided for planned in matched.planned if planned.undecided is not None):
+        yield Wrong(Check.ROUTE_TEST_FAILS, f"it would be dead at once: {undecided.text}", "mend the route, or the test")
         return
     yield from _compare(catalog, route, test, source, payload, matched, now)
 

@@ -121,6 +121,7 @@ class Planned:
     bundle: Bundle | None = None
     lease: Lease | None = None
     fresh: str | None = None  # how new its content is, as a text that sorts
+    undecided: Why | None = None  # why its route could not be decided; the claim decides it again, and until then it may be none or several
 
     @property
     def lane(self) -> str:
@@ -147,6 +148,7 @@ class Claim:
     bundle: str | None = None  # the name under which it may travel with others
     fresh: str | None = None
     made_with: str | None = None  # the revision that a repair chose; None: the message's own
+    undecided: bool = False  # whether its route takes the message, and in how many parts, is still to be decided
 
     @property
     def lane(self) -> str:

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     OVERTAKEN = "overtaken"  # a newer one on the same key made it pointless
     SCHEDULED = "scheduled"  # its route holds it until a time that the message names
     OVER_CAPACITY = "over_capacity"  # the window was full when it came; it goes in the next one that is not
+    DECLINED = "declined"  # its route could not be decided at first, and does not take it now that it can
     EXPIRED = "expired"  # older than its route lets it become
     LOOKUP_FAILED = "lookup_failed"  # what its route looks up before it goes was not to be had
     CIRCUIT_OPEN = "circuit_open"  # the target's breaker is open

@@ -68,5 +68,6 @@ MENDS: Mapping[Reason, Mend] = {
     Reason.OVER_CAPACITY: Mend("hour", "The window was full; it goes in the next one that is not.", Verb.WAIT),
     Reason.OVERTAKEN: Mend("none", "A newer one made it pointless.", Verb.WAIT),
     Reason.CANCELLED: Mend("none", "A person ended it.", Verb.WAIT),
+    Reason.DECLINED: Mend("none", "Once its route could be decided, it did not take it.", Verb.WAIT),
     Reason.EXPIRED: Mend("data", "It became too old. Send a new message, if it is still wanted.", Verb.EDIT),
 }

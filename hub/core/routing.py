@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeAlias
 
 from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
-from hub.core.errors import Code, Fault, GiveUp, Reason, Refused, Why
+from hub.core.errors import GiveUp, Reason, Why
 from hub.core.expression import MISSING, Expression
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Disposition, Json, Ref
@@ -172,7 +173,10 @@ class TargetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What matching decided: the deliveries, or why there is none. `considered` has a line for each route from this type."""
+    """What matching decided: the deliveries, or why there is none. `considered` has a line for each route from this type.
+
+    A route that cannot be decided has one delivery per target that says so (`Planned.undecided`).
+    """
 
     disposition: Disposition
     planned: tuple[Planned, ...]
@@ -182,12 +186,14 @@ class Matched:
 def parts(payload: Json, split: Split, now: datetime) -> list[Json]:
     """The payloads of a split message, in the order of first appearance. Each is the whole payload with `list` cut down to the part.
 
-    Raises GiveUp where `list` is not an array. An empty array gives no parts.
+    Raises GiveUp where `list` is something else than an array. An empty array gives no parts, and so does a list that is absent or null.
     """
     path = split.list.split(".")
     found: Json = payload
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
+    if found is None:
+        return []
     if not isinstance(found, list):
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"split: {split.list} is not an array.", split.list, "Send an array, or take `split` out of the route."))
     groups: dict[str, list[Json]] = {}
@@ -223,9 +229,10 @@ def match(
     now: datetime,
     new_id: Callable[[], str],
 ) -> Matched:
-    """All deliveries of one message. `routes` are those from its type. Raises Refused where a condition cannot be decided.
+    """All deliveries of one message. `routes` are those from its type.
 
-    A condition that fails to compute refuses the message instead of guessing: a wrong guess would lose it or send it twice.
+    A condition, split, hold, capacity or canary that cannot be computed is the fault of its route alone: a guess would lose the message or
+    send it twice, so each target of that route gets a delivery that is undecided, and the other routes go on.
     """
     if hops > MAX_HOPS:
         why = f"{hops} messages caused one another; a loop of routes is cut at {MAX_HOPS}"
@@ -234,27 +241,68 @@ def match(
     considered: list[Mapping[str, Json]] = []
     dropped = False
     for route in routes:
-        if route.drop is not None and _holds(route.drop.when, payload, now, route.name):
-            considered.append({"route": route.name, "result": "dropped", "why": route.drop.why, "condition": route.drop.when.text})
-            dropped = True
+        try:
+            missed, pieces = _route_decision(route, payload, now)
+        except GiveUp as error:
+            for destination in route.to:
+                considered.append(_undecided_line(route, destination, error.why))
+                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error.why))
             continue
-        if route.when is not None and not _holds(route.when, payload, now, route.name):
-            considered.append({"route": route.name, "result": "missed", "condition": route.when.text})
-            continue
-        pieces = _pieces(route, payload, now)
-        if not pieces:
-            considered.append({"route": route.name, "result": "missed", "why": "the list that it splits is empty"})
+        if missed is not None:
+            considered.append({"route": route.name, **missed})
+            dropped = dropped or missed["result"] == "dropped"
             continue
         for destination in route.to:
-            missed = _missed(route, destination, payload, now)
-            if missed is not None:
-                considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", **missed})
-                continue
-            considered.append({"route": route.name, "target": str(destination.ref), "result": "matched"})
             policy = targets.get(destination.ref.system, TargetPolicy())
-            planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
+            try:
+                missed = _missed(destination, payload, now)
+                if missed is not None:
+                    considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", **missed})
+                    continue
+                planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
+            except GiveUp as error:
+                considered.append(_undecided_line(route, destination, error.why))
+                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error.why))
+            else:
+                considered.append({"route": route.name, "target": str(destination.ref), "result": "matched"})
     disposition = Disposition.ROUTED if planned else Disposition.FILTERED if dropped else Disposition.UNROUTED
     return Matched(disposition, tuple(planned), tuple(considered))
+
+
+Pieces: TypeAlias = "list[tuple[int | None, Json]]"
+
+
+def _route_decision(route: Route, payload: Json, now: datetime) -> tuple[dict[str, Json] | None, Pieces]:
+    """Why the route does not take it, or None with the parts that it makes of it. Raises GiveUp."""
+    if route.drop is not None and route.drop.when.holds(payload, now=now):
+        return {"result": "dropped", "why": route.drop.why, "condition": route.drop.when.text}, []
+    if route.when is not None and not route.when.holds(payload, now=now):
+        return {"result": "missed", "condition": route.when.text}, []
+    if route.split is None:
+        return None, [(None, payload)]
+    pieces: Pieces = list(enumerate(parts(payload, route.split, now)))
+    return (None, pieces) if pieces else ({"result": "missed", "why": f"the list that it splits is empty or absent: {route.split.list}"}, [])
+
+
+def _undecided(route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, why: Why) -> Planned:
+    """What keeps the place of the deliveries that the route would make, in the order of its key too."""
+    bare = replace(route, hold=None, capacity=None)
+    planned = _planned(bare, replace(to, batch=None), targets.get(to.ref.system, TargetPolicy()), order_key, None, None, now, new_id)
+    return replace(planned, undecided=undecided_why(route.name, why))
+
+
+def undecided_why(route: str, why: Why) -> Why:
+    """The same reason, said of the route."""
+    return Why(
+        why.reason,
+        f"Route {route} cannot decide whether it takes this: {why.text}",
+        why.field,
+        "Mend the route and apply it, then replay: it is decided again.",
+    )
+
+
+def _undecided_line(route: Route, to: Destination, why: Why) -> dict[str, Json]:
+    return {"route": route.name, "target": str(to.ref), "result": "undecided", "why": why.text}
 
 
 def _planned(
@@ -282,18 +330,17 @@ def bundle_of(route: Route, to: Destination) -> Bundle | None:
 
 
 def _hold_until(route: Route, piece: Json, now: datetime) -> datetime | None:
-    """The time that the payload names, if it lies ahead. Raises Refused for a value that is none: to send at once would be a guess."""
+    """The time that the payload names, if it lies ahead. Raises GiveUp for a value that is none: to send at once would be a guess."""
     if route.hold is None:
         return None
-    value = _value(route.hold.until, piece, now, route.name)
+    value = route.hold.until.evaluate(piece, now=now)
     if value is MISSING or value is None:
         return None
     try:
         until = instant(str(value), route.hold.zone)
     except ValueError as error:
-        pointer = "/" + route.hold.until.text.replace(".", "/") if route.hold.until.path is not None else ""
-        fault = Fault(pointer, f"{type(value).__name__} of {len(str(value))} characters", "a time", str(error))
-        raise Refused(Code.CONTRACT_VIOLATION, f"Route {route.name} waits until {route.hold.until.text}, and that is no time.", [fault]) from error
+        text = f"it waits until {route.hold.until.text}, and that is no time but {type(value).__name__} of {len(str(value))} characters ({error})."
+        raise GiveUp(Why(Reason.TRANSFORM_ERROR, text)) from error
     return until if until > now else None
 
 
@@ -301,60 +348,29 @@ def _slot(route: Route, piece: Json, now: datetime) -> Slot | None:
     if route.capacity is None:
         return None
     by = route.capacity.by
-    return Slot(route.name, _group_name(_value(by, piece, now, route.name)) if by is not None else "", route.capacity.quota)
+    return Slot(route.name, _group_name(by.evaluate(piece, now=now)) if by is not None else "", route.capacity.quota)
 
 
-def _missed(route: Route, to: Destination, payload: Json, now: datetime) -> dict[str, Json] | None:
-    """Why a destination does not get it; None where it does."""
-    if to.when is not None and not _holds(to.when, payload, now, route.name):
+def _missed(to: Destination, payload: Json, now: datetime) -> dict[str, Json] | None:
+    """Why a destination does not get it; None where it does. Raises GiveUp."""
+    if to.when is not None and not to.when.holds(payload, now=now):
         return {"condition": to.when.text}
     if to.canary is None:
         return None
-    in_trial, shown = _in_trial(to.canary, payload, now, route.name)
+    in_trial, shown = _in_trial(to.canary, payload, now)
     return None if in_trial is to.is_trial else {"canary": shown}
 
 
-def _in_trial(canary: Canary, payload: Json, now: datetime, route: str) -> tuple[bool, str]:
+def _in_trial(canary: Canary, payload: Json, now: datetime) -> tuple[bool, str]:
     if canary.when is not None:
-        holds = _holds(canary.when, payload, now, route)
+        holds = canary.when.holds(payload, now=now)
         return holds, f"{canary.when.text} {'holds' if holds else 'does not hold'}"
     assert canary.by is not None
     assert canary.percent is not None
-    share = bucket(_group_name(_value(canary.by, payload, now, route)))
+    share = bucket(_group_name(canary.by.evaluate(payload, now=now)))
     return share < canary.percent, f"bucket {share} of 100, the trial takes those below {canary.percent}"
 
 
 def bucket(name: str) -> Decimal:
     """Where a value lies between 0 and 100, in steps of a hundredth: the same in every process and for ever, and evenly spread."""
     return Decimal(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10_000) / 100
-
-
-def _pieces(route: Route, payload: Json, now: datetime) -> list[tuple[int | None, Json]]:
-    if route.split is None:
-        return [(None, payload)]
-    try:
-        return list(enumerate(parts(payload, route.split, now)))
-    except GiveUp as error:
-        raise _undecided(route.name, error.why) from error
-
-
-def _value(expression: Expression, payload: Json, now: datetime, route: str) -> object:
-    try:
-        return expression.evaluate(payload, now=now)
-    except GiveUp as error:
-        raise _undecided(route, error.why) from error
-
-
-def _holds(condition: Expression, payload: Json, now: datetime, route: str) -> bool:
-    try:
-        return condition.holds(payload, now=now)
-    except GiveUp as error:
-        raise _undecided(route, error.why) from error
-
-
-def _undecided(route: str, why: Why) -> Refused:
-    if why.reason is Reason.TRANSFORM_TIMEOUT:
-        # A time limit says more about how busy this machine is than about the message: the sender tries again, and nothing is lost.
-        return Refused(Code.UNAVAILABLE, f"Route {route} could not be decided in time; send it again, under the same key.")
-    fault = Fault("", f"a message that route {route} cannot decide on", "a value that its conditions can be computed from", why.text)
-    return Refused(Code.CONTRACT_VIOLATION, f"Route {route} cannot decide where this goes: {why.text}", [fault])

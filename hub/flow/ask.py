@@ -88,6 +88,8 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
     claim = _claim(hub, laid.message, planned, planned.lease)
     question = b""
     try:
+        if planned.undecided is not None:
+            raise GiveUp(planned.undecided)  # noqa: TRY301  its own fault, told like one of its mapping
         payload = render(
             hub.catalogs.pinned(laid.message.revision),
             laid.message.raw,

@@ -16,6 +16,7 @@ from hub.core.delivery import Bundle, Claim, Dead, Exchange, Hold, InDoubtPolicy
 from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Unknown, Why
 from hub.core.message import Json
 from hub.core.routing import Destination, TargetPolicy, bundle_of
+from hub.flow.deciding import decide
 from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
@@ -89,11 +90,12 @@ def _bundles(hub: Hub, lane: str) -> dict[str, Bundle]:
 def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:
     """From the claims to their settling; gives how many came to which outcome."""
     ways, orphans = _ways(hub, claims)
+    ways, declined = decide(hub, lane, ways)  # where acceptance could not
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
     over = {one.claim.id for one in looked.ended}
     going = [way for way in ways if way[0].id not in over]
     left = {claim.id: claim for claim, _ in going}
-    settled = _settle(hub, [*orphans, *looked.ended])
+    settled = _settle(hub, [*orphans, *declined, *looked.ended])
 
     def ready() -> Iterator[Ready]:
         # What travels together is grouped first, so all of it is made.

@@ -18,7 +18,7 @@ from hub.flow.render import upgraded
 def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None) -> dict[str, Json]:
     """For a message as it was sent, or never was: what its contract says, what each route decides, and why.
 
-    `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or a condition refuses it.
+    `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or upgraded.
     """
     payload = json.decode(raw)
     emit = catalog.emit(ref.type)
@@ -51,7 +51,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
             ):
                 continue
             parts = explain(condition.text, payload, now=at, contract=against)
-            holds = condition.holds(payload, now=at)
+            holds = _holds(condition, payload, at)
             line: dict[str, Json] = {
                 "route": route.name,
                 "target": ref_ or None,
@@ -67,6 +67,14 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
     considered: list[Json] = [dict(line) for line in matched.considered if target is None or line.get("target") in (None, target)]
     nearest = min(missed, key=lambda one: one[0])[1] if missed else None
     return {**told, "disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+
+
+def _holds(condition: Expression, payload: Json, at: datetime) -> bool | None:
+    """None: it cannot be computed over this message; `considered` says why."""
+    try:
+        return condition.holds(payload, now=at)
+    except GiveUp:
+        return None
 
 
 def _failing(parts: list[Part], *, wanted: bool) -> int:

@@ -38,6 +38,8 @@ def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str
 
 def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
     told: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
+    if line.undecided:
+        return {**told, "fault": line.why.text if line.why is not None else "Its route is still to be decided.", "fields": []}
     catalog = catalogs.pinned(line.made_with or row.revision)
     try:
         ref, _ = upgraded(catalog, row.ref, json.decode(raw), row.received_at)

@@ -125,6 +125,8 @@ class _Seen:
             item["fault"] = dict(_UNREADABLE.as_json())
             _count(told.faults, (_UNREADABLE.reason.value, ""), {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text})
             return "fault"
+        if self.row.undecided:
+            return "unsure"  # its route is decided again when it goes: into none, one or several
         seen = found(self.lookups, self.row.route or "", self.row.part)
         try:
             payload = self._made(new, seen)

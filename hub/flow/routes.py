@@ -206,6 +206,9 @@ def _tried(hub: Hub, catalog: Catalog, route: Route) -> _Tried:
         except (Refused, GiveUp):
             found.undecided += 1
             continue
+        if any(planned.undecided is not None for planned in matched.planned):
+            found.undecided += 1
+            continue
         first = matched.considered[0]
         if "target" not in first:
             step = "drop" if first["result"] == "dropped" else "when" if "condition" in first else "split"

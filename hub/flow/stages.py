@@ -14,7 +14,7 @@ from hub.core import json
 from hub.core.contract import Contract
 from hub.core.curl import curl
 from hub.core.difference import difference
-from hub.core.errors import BadWorkspace, GiveUp, Refused
+from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, Why
 from hub.core.hook import HOOK
 from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
@@ -27,6 +27,7 @@ from hub.store import AttemptRow, DeliveryRow, Lookup, MessageRow, Store
 
 MAX_TEXT = 256 * 1024  # characters of one body that are shown; the download has all of it
 REVEALED = "message.revealed"  # in the record of acts
+_UNDECIDED = Why(Reason.TRANSFORM_ERROR, "Its route could not be decided when it came; its next claim decides it again.")
 PHASES = ("dns", "connect", "tls", "first_byte")
 
 
@@ -149,6 +150,8 @@ def _made(
     newest = shared[-1].ref if shared else None
     if newest is None:
         return chain, "The stored body cannot be read."
+    if line.undecided:  # what it would be is not known: perhaps nothing, perhaps several parts
+        return chain, dict[str, Json]((line.why or _UNDECIDED).as_json())
     try:
         if line.part is not None:
             part = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)

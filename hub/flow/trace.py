@@ -66,6 +66,7 @@ def delivery_json(row: DeliveryRow, attempts: list[AttemptRow], began: datetime 
         "why": dict(row.why.as_json()) if row.why is not None else None,
         "changedBy": row.changed_by,
         "madeWith": row.made_with,
+        "isUndecided": row.undecided,
         "attempts": [_attempt_json(one) for one in attempts],
     }
 

@@ -132,6 +132,8 @@ def make(catalog: Catalog, message: Stored, limits: Limits = LIMITS) -> Made:
     for planned in matched.planned:
         key = (planned.route, str(planned.ref), planned.part)
         try:
+            if planned.undecided is not None:
+                raise GiveUp(planned.undecided)  # noqa: TRY301  nothing can be made until its route is mended
             made.payloads[key] = render(
                 catalog,
                 message.raw,

@@ -54,6 +54,7 @@ class Delivery(ma.Schema):
     why = ma.fields.Nested(Why, required=True, allow_none=True)
     changedBy = _text(allow_none=True)
     madeWith = _text(allow_none=True)
+    isUndecided = ma.fields.Boolean(required=True)
     attempts = ma.fields.List(ma.fields.Nested(Attempt), required=True)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Laid, Origin, Planned, WhenDead
 from hub.core.errors import Code, Fault, Reason, Refused, Why
-from hub.core.message import Receipt
+from hub.core.message import Message, Receipt
 from hub.store import bundles, capacity, tables
 from hub.store.database import CLOCK, Database, Insert, Stamp
 from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
@@ -25,7 +25,7 @@ OrderKey: TypeAlias = tuple[str, str]  # lane, business key
 
 _INSERT_MESSAGES = Insert(tables.message)
 _INSERT_BODIES = Insert(tables.body)
-_INSERT_DELIVERIES = Insert(tables.delivery)
+INSERT_DELIVERIES = Insert(tables.delivery)
 _INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
 # A row whose time is over is replaced; a living one stays, and is not counted: so one number says whether all were new.
@@ -218,13 +218,11 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
         _INSERT_ORIGINS.run(connection, [_origin_row(trace_id, one, stamp(at)) for trace_id, (one, at) in sorted(origins.items(), key=lambda row: row[0])])
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
-    numbers = _take_numbers(database, connection, _ordered(batch))
+    numbers = take_numbers(database, connection, _ordered(batch))
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
-    _INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
+    INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
     bundles.send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
-    supersede_older(
-        database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if _is_latest(planned)}, now
-    )
+    supersede_older(database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if is_latest(planned)}, now)
 
 
 def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
@@ -236,11 +234,11 @@ def _ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
     return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
 
 
-def _is_latest(planned: Planned) -> bool:
-    return planned.when_dead is WhenDead.LATEST and planned.order_key is not None
+def is_latest(planned: Planned) -> bool:
+    return planned.when_dead is WhenDead.LATEST and planned.order_key is not None and planned.undecided is None
 
 
-def _take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
+def take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
     """The last number taken already, per key. The keys' rows stay locked until the commit, so numbers rise in the order of commits."""
     if not needed:
         return {}
@@ -275,44 +273,52 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
         if planned.order_key is not None:
             key = (planned.ref.system, planned.order_key)
             seq = numbers[key] = numbers[key] + 1
-        held, why = _held(planned, starts.get(planned.id))
-        lease = planned.lease
-        yield (
-            planned.id,
-            laid.message.id,
-            planned.route,
-            planned.ref.system,
-            str(planned.ref),
-            planned.part,
-            planned.order_key,
-            seq,
-            planned.when_dead.value,
-            planned.in_doubt.value,
-            "leased" if lease is not None else "pending" if held is None else "held",
-            now if planned.bundle is None else database.stamp(database.instant(now) + planned.bundle.within),
-            0 if lease is None else 1,  # attempts
-            0 if lease is None else 1,  # spent
-            0,  # lost leases
-            now,
-            now,
-            lease.token if lease is not None else None,
-            now if lease is not None else None,
-            database.stamp(database.instant(now) + timedelta(seconds=lease.seconds)) if lease is not None else None,
-            lease.worker if lease is not None else None,
-            why,
-            None,
-            planned.priority.rank,
-            database.stamp(planned.expires_at) if planned.expires_at is not None else None,
-            database.stamp(held) if held is not None else None,
-            planned.bundle.name if planned.bundle is not None else None,
-            planned.fresh,
-            laid.message.caller,
-            None,  # cluster
-            None,  # made with its own revision
-        )
+        yield delivery_row(database, laid.message, planned, seq, starts.get(planned.id), now)
 
 
-def _held(planned: Planned, start: datetime | None) -> tuple[datetime | None, str | None]:
+def delivery_row(
+    database: Database, message: Message, planned: Planned, seq: int | None, start: datetime | None, now: Stamp, made_with: str | None = None
+) -> tuple[Any, ...]:
+    """The row of table `delivery`. `start`: when its window of a capacity begins, if it has to wait for one."""
+    held, why = held_until(planned, start)
+    lease = planned.lease
+    return (
+        planned.id,
+        message.id,
+        planned.route,
+        planned.ref.system,
+        str(planned.ref),
+        planned.part,
+        planned.order_key,
+        seq,
+        planned.when_dead.value,
+        planned.in_doubt.value,
+        "leased" if lease is not None else "pending" if held is None else "held",
+        now if planned.bundle is None else database.stamp(database.instant(now) + planned.bundle.within),
+        0 if lease is None else 1,  # attempts
+        0 if lease is None else 1,  # spent
+        0,  # lost leases
+        now,
+        now,
+        lease.token if lease is not None else None,
+        now if lease is not None else None,
+        database.stamp(database.instant(now) + timedelta(seconds=lease.seconds)) if lease is not None else None,
+        lease.worker if lease is not None else None,
+        why,
+        None,
+        planned.priority.rank,
+        database.stamp(planned.expires_at) if planned.expires_at is not None else None,
+        database.stamp(held) if held is not None else None,
+        planned.bundle.name if planned.bundle is not None else None,
+        planned.fresh,
+        message.caller,
+        None,  # cluster
+        made_with,
+        True if planned.undecided is not None else None,
+    )
+
+
+def held_until(planned: Planned, start: datetime | None) -> tuple[datetime | None, str | None]:
     """Until when a delivery is held from the beginning, and why: what its message says, or a window that is full."""
     if start is not None and (planned.hold_until is None or start > planned.hold_until):
         return start, dump_why(Why(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
@@ -325,12 +331,12 @@ OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made
 
 
 # Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
-# into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer.
+# into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer, and an undecided one perhaps nothing.
 def newer(kind: str) -> str:
     return (
         f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
         "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
-        "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id)"
+        "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id AND newer.undecided IS NULL)"
     )
 
 

@@ -114,7 +114,7 @@ _LEASE = """
     status = 'leased', lease = :token, leased_at = :now, lease_until = :until, worker = :worker,
     attempts = attempts + 1, spent = spent + 1, changed_at = :now
 """
-DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh", "made_with")
+DELIVERY = ("id", "route", "target", "part", "order_key", "seq", "attempts", "spent", "first_at", "due_at", "bundle", "rank", "fresh", "made_with", "undecided")
 COLUMNS = f"{MESSAGE}, b.raw, {', '.join(f'd.{name}' for name in DELIVERY)}"
 RETURNED = ", ".join(f"delivery.{name}" for name in (*DELIVERY, "message_id"))
 _IN_ORDER = "ORDER BY d.rank, d.due_at, d.id"
@@ -294,6 +294,7 @@ def claim_of(database: Database, row: Any, token: str, now: Stamp, until: Stamp)
         bundle=row[27],
         fresh=row[29],
         made_with=row[30],
+        undecided=bool(row[31]),
     )
 
 

@@ -89,6 +89,7 @@ class DeliveryRow:
     expires_at: datetime | None
     release_at: datetime | None
     made_with: str | None  # the revision that a repair chose for its content; None: the message's own
+    undecided: bool  # whether its route takes the message is still to be decided
 
     @property
     def settled_at(self) -> datetime | None:
@@ -162,6 +163,7 @@ DELIVERY = [
         "expires_at",
         "release_at",
         "made_with",
+        "undecided",
     )
 ]
 _ATTEMPT = [
@@ -196,7 +198,8 @@ def message_of(row: Any) -> MessageRow:
 def delivery_of(row: Any) -> DeliveryRow:
     given = dict(row._mapping)  # noqa: SLF001
     target = given.pop("target")
-    return DeliveryRow(**{**given, "ref": parse_ref(target), "status": Status(given["status"]), "why": load_why(given["why"])})
+    undecided = bool(given["undecided"])
+    return DeliveryRow(**{**given, "ref": parse_ref(target), "status": Status(given["status"]), "why": load_why(given["why"]), "undecided": undecided})
 
 
 def _attempt(row: Any) -> AttemptRow:

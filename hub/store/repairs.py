@@ -62,6 +62,7 @@ class RepairedRow:
     order_key: str | None
     status: Status | None
     made_with: str | None
+    undecided: bool
     attempts: int
     result: Result
     why: Why | None
@@ -190,7 +191,7 @@ def _row(row: Any, results: dict[Result, int]) -> RepairRow:
 
 _ROW = (
     *(repair_row.c[name] for name in ("place", "delivery_id", "attempts", "result", "why", "note", "changed_at")),
-    *(delivery.c[name] for name in ("message_id", "route", "target", "part", "order_key", "status", "made_with")),
+    *(delivery.c[name] for name in ("message_id", "route", "target", "part", "order_key", "status", "made_with", "undecided")),
 )
 
 
@@ -212,6 +213,7 @@ def rows(database: Database, id_: str, *, result: Result | None = None, limit: i
             order_key=row.order_key,
             status=Status(row.status) if row.status is not None else None,
             made_with=row.made_with,
+            undecided=bool(row.undecided),
             attempts=row.attempts,
             result=Result(row.result),
             why=load_why(row.why),

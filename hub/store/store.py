@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from hub.core.breaker import BreakerState
-from hub.core.delivery import Bundle, Claim, Laid, Settled
+from hub.core.delivery import Bundle, Claim, Laid, Planned, Settled
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref
 from hub.store import (
@@ -19,6 +19,7 @@ from hub.store import (
     capacity,
     claim,
     conservation,
+    decide,
     doubt,
     ended,
     expire,
@@ -108,6 +109,9 @@ class Store(Looking, Managing):
 
     def settle(self, batch: Sequence[Settled]) -> list[str]:
         return settle.settle(self._database, batch)
+
+    def decide(self, claim: Claim, pieces: Sequence[Planned], revision: str) -> bool:
+        return decide.decide(self._database, claim, pieces, revision)
 
     def expire(self, limit: int = 1_000) -> list[str]:
         return expire.expire(self._database, limit)

@@ -150,6 +150,7 @@ delivery = sa.Table(
     sa.Column("caller", Name, nullable=False),  # its message's: who waits with much does not keep the others waiting
     sa.Column("cluster", Word),  # of what waits for a person: which cause it shares with others; NULL until somebody has looked
     sa.Column("made_with", Word),  # the revision that makes its content since a repair said so; NULL: the message's
+    sa.Column("undecided", sa.Boolean),  # its route could not say whether it takes the message: the claim decides it again; NULL: decided
     sa.CheckConstraint(one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
     sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name="seq"),

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from hub.core.delivery import Bundle, InDoubtPolicy, Priority, WhenDead
-from hub.core.errors import Code, GiveUp, Refused
+from hub.core.errors import GiveUp, Reason
 from hub.core.expression import compile_expression
 from hub.core.message import Disposition, Ref
 from hub.core.routing import (
@@ -87,14 +87,40 @@ def test_a_drop_ends_its_own_route_only():
 
 
 @pytest.mark.parametrize("where", ["when", "drop", "destination"])
-def test_a_condition_that_cannot_be_decided_refuses_the_message(where):
+def test_a_condition_that_cannot_be_decided_is_the_fault_of_its_route_alone(where):
     undecided = when("total > 5")
     routes = {"when": route(when=undecided), "drop": route(drop=Drop(undecided, "x")), "destination": route(Destination(WMS.ref, when=undecided))}
-    with pytest.raises(Refused) as caught:
-        matched(routes[where], payload={"total": None})
-    assert caught.value.code is Code.CONTRACT_VIOLATION
-    assert "outbound" in caught.value.text
-    assert caught.value.faults
+    found = matched(routes[where], route(TMS, name="second"), payload={"total": None})
+    first, second = found.planned
+    assert (found.disposition, first.route, first.part, first.undecided.reason) == (Disposition.ROUTED, "outbound", None, Reason.TRANSFORM_ERROR)
+    assert "outbound" in first.undecided.text
+    assert (second.route, second.undecided) == ("second", None)
+    assert [line["result"] for line in found.considered] == ["undecided", "matched"]
+
+
+@pytest.mark.parametrize(
+    ("more", "payload"),
+    [
+        ({"split": Split("items", when("wh + 1"))}, {"items": [{"wh": "x"}]}),
+        ({"split": Split("items")}, {"items": {"sku": "A"}}),
+        ({"hold": HoldUntil(when("effectiveTime"))}, {"effectiveTime": "tomorrow"}),
+        ({"capacity": Capacity(quota("5/day"), when("sku - 1"))}, {"sku": "A"}),
+        ({"split": Split("items"), "capacity": Capacity(quota("5/day"), when("items[0].wh * 2"))}, {"items": [{"wh": 1}, {"wh": "x"}]}),
+    ],
+)
+def test_a_value_that_cannot_be_computed_keeps_one_place_per_target(more, payload):
+    found = matched(route(WMS, TMS, **more), route(TMS, name="second"), payload=payload)
+    assert [(one.route, one.lane, one.part, one.slot, one.hold_until, one.undecided is None) for one in found.planned] == [
+        ("outbound", "wms", None, None, None, False),
+        ("outbound", "tms", None, None, None, False),
+        ("second", "tms", None, None, None, True),
+    ]
+    assert {one.order_key for one in found.planned} == {"K"}  # its place in the order of the key is kept
+
+
+def test_a_canary_that_cannot_be_decided_keeps_a_place_on_both_sides():
+    found = matched(canary(when=when("total > 9")), payload={"total": None})
+    assert [(one.ref.version, one.undecided is None) for one in found.planned] == [(2, False), (1, False)]
 
 
 def test_a_loop_of_routes_ends_at_the_hop_limit():
@@ -154,30 +180,22 @@ def test_elements_without_a_group_go_together():
     assert len(parts({"l": [{}, {"k": None}, {"k": "a"}]}, Split("l", when("k")), NOW)) == 2
 
 
-@pytest.mark.parametrize("payload", [{}, {"items": None}, {"items": {}}, {"items": "x"}, []])
-def test_a_split_over_no_array_cannot_be_decided(payload):
+@pytest.mark.parametrize("payload", [{"items": {}}, {"items": "x"}, {"items": 0}, {"items": False}])
+def test_a_split_over_what_is_no_array_cannot_be_decided(payload):
     with pytest.raises(GiveUp):
         parts(payload, Split("items"), NOW)
-    with pytest.raises(Refused):
-        matched(route(split=Split("items")), payload=payload)
+    assert matched(route(split=Split("items")), payload=payload).planned[0].undecided is not None
 
 
-def test_a_split_over_an_empty_array_is_written_down_as_such():
-    found = matched(route(split=Split("items")), payload={"items": []})
-    assert found.disposition is Disposition.UNROUTED
-    assert found.considered == ({"route": "outbound", "result": "missed", "why": "the list that it splits is empty"},)
+@pytest.mark.parametrize("payload", [{"items": []}, {}, {"items": None}, []])
+def test_a_split_over_an_array_that_is_empty_or_absent_makes_nothing_and_says_so(payload):
+    found = matched(route(split=Split("items")), route(TMS, name="second"), payload=payload)
+    assert [one.route for one in found.planned] == ["second"]
+    assert found.considered[0] == {"route": "outbound", "result": "missed", "why": "the list that it splits is empty or absent: items"}
 
 
 def test_a_route_whose_destinations_all_miss_is_not_split():
     assert matched(route(Destination(WMS.ref, when=when("false")), split=Split("items")), payload={"items": [1]}).disposition is Disposition.UNROUTED
-
-
-def test_a_condition_that_ran_out_of_time_asks_the_sender_to_try_again():
-    from hub.core.errors import Code, Reason, Why
-    from hub.core.routing import _undecided
-
-    assert _undecided("r", Why(Reason.TRANSFORM_TIMEOUT, "it takes too long")).code is Code.UNAVAILABLE
-    assert _undecided("r", Why(Reason.TRANSFORM_ERROR, "no number")).code is Code.CONTRACT_VIOLATION
 
 
 def test_a_destination_says_how_urgent_it_is_and_until_when_it_is_of_use():
@@ -195,11 +213,9 @@ def test_a_held_delivery_waits_until_the_time_that_its_message_names():
 
 
 @pytest.mark.parametrize("value", ["tomorrow", 1764554400, "2026-02-30T00:00:00Z", ""])
-def test_a_time_that_is_none_refuses_the_message_instead_of_sending_it_at_once(value):
-    with pytest.raises(Refused) as caught:
-        matched(route(hold=HoldUntil(when("effectiveTime"))), payload={**ORDER, "effectiveTime": value})
-    assert caught.value.code is Code.CONTRACT_VIOLATION
-    assert caught.value.faults[0].pointer == "/effectiveTime"
+def test_a_time_that_is_none_is_not_sent_at_once(value):
+    [found] = matched(route(hold=HoldUntil(when("effectiveTime"))), payload={**ORDER, "effectiveTime": value}).planned
+    assert "that is no time" in found.undecided.text
 
 
 def test_a_capacity_is_counted_per_value_of_each_part():

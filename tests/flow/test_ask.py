@@ -100,6 +100,19 @@ def test_what_the_caller_s_trace_carries_goes_on_to_the_target(start, sink):
     assert "tracestate" not in sink.requests[-1][3]
 
 
+def test_a_synchronous_route_that_cannot_be_decided_tells_its_caller_and_the_others_go_on(start, sink):
+    hub = start(
+        route=ROUTE
+        + "    when: items[0].quantity > items[0].sku\n"
+        + ROUTE.replace("stock-query", "also").replace("    mode: sync\n", "").replace("    deadline: 1s\n", "")
+    )
+    answer = asked(hub.caller("shop"))
+    assert (answer.status_code, "stock-query cannot decide" in answer.json()["message"]) == (502, True)
+    lines = hub.delivered(answer.headers["x-crossdock-message"])
+    assert {one["route"]: one["status"] for one in lines} == {"stock-query": "cancelled", "also": "delivered"}
+    assert hub.ops("/conservation")["unaccounted"] == 0
+
+
 def test_the_same_question_under_the_same_key_has_the_same_answer_and_is_asked_once(start, sink):
     hub = start()
     caller = hub.caller("shop")

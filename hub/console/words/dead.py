@@ -87,6 +87,7 @@ TEXTS = {
     "cause.reason.unexpected": ("unforeseen", "意外错误"),
     "cause.reason.overtaken": ("overtaken by a newer one", "已被新消息取代"),
     "cause.reason.scheduled": ("waits for its time", "等待预定时间"),
+    "cause.reason.declined": ("not taken by its route", "路由未接收"),
     "cause.reason.over_capacity": ("window was full", "时窗已满"),
     "cause.reason.expired": ("too old", "已过期"),
     "cause.reason.lookup_failed": ("look-up failed", "查询失败"),

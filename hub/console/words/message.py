@@ -152,6 +152,7 @@ TEXTS = {
     "message.reason.unexpected": ("Unexpected", "意外错误"),
     "message.reason.overtaken": ("A newer one made it pointless", "已被更新的消息取代"),
     "message.reason.scheduled": ("Held until its time", "按计划等待"),
+    "message.reason.declined": ("Its route does not take it", "路由不接收该消息"),
     "message.reason.over_capacity": ("The window was full", "超出容量，等待下一时段"),
     "message.reason.expired": ("Too old to be sent", "已过有效期"),
     "message.reason.lookup_failed": ("A look-up failed", "补充数据查询失败"),
