@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Planned
 from hub.core.errors import HubError
-from hub.store import capacity
+from hub.store import bundles, capacity
 from hub.store.add import INSERT_DELIVERIES, delivery_row, held_until, is_latest, supersede_older, take_numbers
 from hub.store.database import Database
 from hub.store.dialects import along, texts
@@ -68,6 +68,7 @@ def decide(database: Database, claim: Claim, pieces: Sequence[Planned], revision
         INSERT_DELIVERIES.run(connection, [delivery_row(database, claim.message, one, seq, starts.get(one.id), now, made_with) for one, seq in rows])
         if rest:
             connection.execute(_PLANNED, {"id": claim.message.id, "number": len(rest)})
+        bundles.send_full(database, connection, {one.bundle: claim.lane for one in (first, *rest) if one.bundle is not None}, now)
         if is_latest(first):
             supersede_older(database, connection, [(claim.lane, claim.order_key or "")], now)
         return True

@@ -133,7 +133,7 @@ def test_a_replay_ends_where_the_mended_route_does_not_take_it(start, sink):
 
 
 def test_a_later_one_on_the_key_waits_for_what_is_undecided(start):
-    hub, folder = start("    when: level > 3")
+    hub, _ = start("    when: level > 3")
     first = posted(hub, order("SO-1", level=None))
     assert by_route(hub, first)["second"] == [("dead", None)]
     [line] = [line for line in hub.ops(f"/messages/{first}")["deliveries"] if line["route"] == "second"]
