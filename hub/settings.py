@@ -38,7 +38,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("zone", "UTC", "Time zone of partners' timestamps that have none of their own, such as Asia/Shanghai."),
     Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
     Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
-    Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For and Client-Cert headers are believed, separated by commas."),
+    Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For, Forwarded and Client-Cert headers are believed, separated by commas."),
     Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
     Entry("max_batch", "10000", "Most messages in one batch."),
     Entry(

@@ -1,10 +1,11 @@
 """The vault: sealed texts open only where they were sealed; references are resolved strictly (INPUTS B60, S24)."""
 
 import os
+import stat
 
 import pytest
 
-from hub.vault import Secret, Vault, VaultError, new_key, new_master_key, read_master_key, resolve
+from hub.vault import Secret, Vault, VaultError, exposed, new_key, new_master_key, public_file, read_master_key, resolve
 
 VAULT = Vault(bytes(32))
 
@@ -49,6 +50,57 @@ def test_references(tmp_path):
     for bad in ("env:MISSING", "env:", "plain", f"file:{tmp_path}/none", f"file:{tmp_path}/pipe", f"file:{tmp_path}/big", f"file:{tmp_path}"):
         with pytest.raises(VaultError):
             resolve(bad, {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_ours", "is_read_only", "verb"),
+    [
+        (0o400, True, False, ""),  # systemd's LoadCredential
+        (0o600, True, False, ""),
+        (0o440, False, False, ""),  # Kubernetes with fsGroup
+        (0o444, False, False, ""),  # Docker, Swarm
+        (0o444, True, False, ""),
+        (0o640, False, False, ""),  # root's, handed to the hub's group
+        (0o644, False, True, ""),  # Kubernetes without fsGroup: the mount is read-only
+        (0o664, False, True, ""),
+        (0o640, True, False, "read"),
+        (0o644, True, False, "read"),
+        (0o644, False, False, "read"),
+        (0o660, False, False, "written"),
+        (0o666, True, False, "written"),
+        (0o622, True, False, "written"),
+    ],
+)
+def test_who_may_read_a_secret(mode, is_ours, is_read_only, verb):
+    assert exposed(stat.S_IFREG | mode, is_ours=is_ours, is_read_only=is_read_only) == verb
+
+
+def test_a_secret_that_is_mounted_by_links_as_kubernetes_does(tmp_path):
+    data = tmp_path / "..2026_11_30"
+    data.mkdir()
+    (data / "key").write_text("s3cret\n")
+    (data / "key").chmod(0o440)
+    (tmp_path / "..data").symlink_to(data.name)
+    (tmp_path / "key").symlink_to("..data/key")
+    assert resolve(f"file:{tmp_path}/key", {}) == "s3cret"
+    (data / "key").chmod(0o600)
+    (data / "key").write_bytes(b"\xff\xfe")
+    with pytest.raises(VaultError, match="no text in UTF-8"):
+        resolve(f"file:{tmp_path}/key", {})
+
+
+def test_authorities_are_no_secret(tmp_path):
+    file = tmp_path / "all.pem"
+    file.write_bytes(b"-----BEGIN CERTIFICATE-----\n" * 20_000)
+    for mode in (0o400, 0o444, 0o644, 0o664):
+        file.chmod(mode)
+        assert public_file(f"file:{file}") == str(file)
+    file.chmod(0o666)
+    with pytest.raises(VaultError, match="o-w"):
+        public_file(f"file:{file}")
+    for bad in (f"file:{tmp_path}", f"file:{tmp_path}/none", "env:CA", "file:"):
+        with pytest.raises(VaultError):
+            public_file(bad)
 
 
 @pytest.mark.parametrize("written", ["whsec_9fKd2hPq", "env:whsec/9fKd2hPq==", "9fKd2hPq:rest", "hunter2-9fKd2hPq"])

@@ -8,7 +8,7 @@ import hashlib
 from datetime import timedelta
 from urllib.parse import unquote
 
-from hub.core.addresses import is_among
+from hub.core.addresses import client, hops, is_among
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
 from hub.core.opened import Opened
@@ -164,11 +164,11 @@ def _is_proxy(hub: Hub, peer: str) -> bool:
 
 
 def client_of(hub: Hub, request: Request) -> str:
-    """The address that the request comes from: the socket's, or behind a trusted proxy the last one that this proxy wrote down."""
+    """The address that the request comes from: the socket's, or behind trusted proxies the first one that is none of theirs, read from the nearest hop."""
     if not _is_proxy(hub, request.peer):
         return request.peer
-    said = [value for name, value in request.headers if name == "x-forwarded-for"]
-    return said[-1].rpartition(",")[2].strip() if said else request.peer
+    forwarded_for, forwarded = ([value for name, value in request.headers if name == wanted] for wanted in ("x-forwarded-for", "forwarded"))
+    return client(request.peer, hops(forwarded_for, forwarded), hub.settings.trusted_proxies)
 
 
 def _is_near(hub: Hub, inbound: Inbound, request: Request) -> bool:

@@ -21,7 +21,7 @@ from hub.flow.standing import backlog, stopped
 from hub.kit.reach import Step, reach
 from hub.store.minutes import MINUTE
 from hub.store.pauses import TARGET
-from hub.vault import VaultError, resolve
+from hub.vault import VaultError, public_file, resolve
 
 CHECKED = "system.checked"  # in the record of acts
 CHECK_S = 10.0  # for all addresses of one system
@@ -235,8 +235,17 @@ def _setting(hub: Hub, system: System, name: str) -> Json:
 def _secrets(hub: Hub, system: System) -> list[Json]:
     """What calls to the system are signed with: where each stands, and whether it can be had."""
     out = system.outbound
-    named = [("key", out.key), ("secret", out.secret), ("certificate", out.certificate), ("ca", out.ca)]
-    return [{"name": name, "reference": text, "isSet": _resolved(hub, text) is not None} for name, text in named if text.startswith(("env:", "file:"))]
+    secrets = [(name, text, _resolved(hub, text) is not None) for name, text in (("key", out.key), ("secret", out.secret)) if text]
+    public = [(name, text, _is_there(text)) for name, text in (("certificate", out.certificate), ("ca", out.ca)) if text]
+    return [{"name": name, "reference": text, "isSet": is_set} for name, text, is_set in (*secrets, *public) if text.startswith(("env:", "file:"))]
+
+
+def _is_there(reference: str) -> bool:
+    try:
+        public_file(reference)
+    except VaultError:
+        return False
+    return True
 
 
 def _inbound(inbound: Inbound) -> dict[str, Json]:

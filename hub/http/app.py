@@ -157,7 +157,7 @@ def _head() -> Request:
     """The request under another WSGI server. Its path is as it came where the server keeps that, else escaped anew."""
     environ = request.environ
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
-    headers = tuple((name.lower(), value) for name, value in request.headers.items())
+    headers = tuple((name.lower(), ingress.read_value(value.encode("latin-1"))) for name, value in request.headers.items())
     return Request(request.method, raw.partition("?")[0], environ.get("QUERY_STRING", ""), headers, b"", request.remote_addr or "")
 
 

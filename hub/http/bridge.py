@@ -52,7 +52,8 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.run_once": False,
         "crossdock.request": request,  # as it came: signatures are over these bytes
     }
-    for name, value in request.headers:
+    for name, text in request.headers:
+        value = text if text.isascii() else text.encode().decode("latin-1")  # WSGI hands bytes on as Latin-1
         if name == "content-type":
             environ["CONTENT_TYPE"] = value
         elif name not in ("content-length", "transfer-encoding"):

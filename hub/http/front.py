@@ -72,12 +72,15 @@ class Front:
         is_post = ingress.is_post(request)
         try:
             ingress.check_line(request)
+            _check_host(scope, request)
             if is_post:
                 answer = await self._post(request, receive, time.monotonic())
             else:
                 answer = await self._way(request)(request, receive)
         except Truncated:
-            return
+            # To whoever left it says nothing; to whom the server could not follow (a chunk's size, a missing line break) it says so.
+            cut = Refused(Code.BAD_REQUEST, "The body ended before its end, or its chunks cannot be read. Nothing of it was taken.", headers=[bodies.CLOSE])
+            answer = ingress.refusal(self._hub, cut, request)
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
             answer = ingress.refusal(self._hub, error, request)
         if is_post:
@@ -192,9 +195,19 @@ def _expects(request: Request) -> bool:
 
 def _request(scope: dict[str, Any]) -> Request:
     raw = scope.get("raw_path") or scope["path"].encode()
-    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    try:
+        headers = tuple([(name.decode("latin-1").lower(), value.decode()) for name, value in scope["headers"]])
+    except UnicodeDecodeError:  # a proxy's own, in an older coding: each byte stands for itself
+        headers = tuple([(name.decode("latin-1").lower(), ingress.read_value(value)) for name, value in scope["headers"]])
     peer = scope.get("client") or ("",)
     return Request(scope["method"], raw.partition(b"?")[0].decode("latin-1"), scope.get("query_string", b"").decode("latin-1"), headers, b"", str(peer[0]))
+
+
+def _check_host(scope: dict[str, Any], request: Request) -> None:
+    """HTTP/1.1 names its host (RFC 9112); the server writes an empty one where it is missing. A balancer's probe may go without. Raises Refused."""
+    is_named = any(value for name, value in request.headers if name == "host")
+    if scope.get("http_version") == "1.1" and not is_named and not request.path.startswith("/health/"):
+        raise Refused(Code.BAD_REQUEST, "A request by HTTP/1.1 names its host; the header Host is missing.", headers=[bodies.CLOSE])
 
 
 def _with_body(request: Request, body: bytes) -> Request:

@@ -21,7 +21,7 @@ from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
 from hub.kit.tokens import AccessTokens
 from hub.main.clock import now
 from hub.settings import BadSetting, Settings
-from hub.vault import VaultError, resolve
+from hub.vault import VaultError, public_file, resolve
 
 Made = TypeVar("Made")
 
@@ -111,8 +111,8 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
     """What proves our calls to a system. Raises VaultError where a secret or a file is missing."""
     out = system.outbound
     key, secret = (resolve(text, settings.environment) if text else "" for text in (out.key, out.secret))
-    certificate, ca = (_readable(text, settings) if text else "" for text in (out.certificate, out.ca))
-    tls = Tls(certificate, _readable(out.key, settings) if certificate else "", ca) if certificate or ca else None
+    certificate, ca = (public_file(text) if text else "" for text in (out.certificate, out.ca))
+    tls = Tls(certificate, _path_of_key(out.key, settings) if certificate else "", ca) if certificate or ca else None
     match out.scheme:
         case "hub-signature":
             return HubSignature(key, secret, legacy=out.form == "legacy", tls=tls)
@@ -137,8 +137,8 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
             return Standing(tls)
 
 
-def _readable(reference: str, settings: Settings) -> str:
-    """The path of a PEM file, which is judged like any secret: a regular file, and its owner's alone. Raises VaultError."""
+def _path_of_key(reference: str, settings: Settings) -> str:
+    """The path of a private key's file, which is judged like any secret. Raises VaultError."""
     resolve(reference, settings.environment)
     return reference.removeprefix("file:")
 

@@ -16,6 +16,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -91,7 +92,7 @@ class Secret(str):
 
 
 def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
-    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file, readable by its owner alone).
+    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file that only this process and who runs the machine can read; see `exposed`).
 
     Raises VaultError; it names a variable or a path, and never repeats what is no reference: that may be the secret itself.
     """
@@ -105,22 +106,63 @@ def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
     raise VaultError(f"A text of {len(reference)} characters is no reference to a secret; write env:NAME or file:PATH.")
 
 
+def public_file(reference: str) -> str:
+    """The path of a certificate or of authorities, by `file:PATH`: no secret, of any size, readable by anybody. Raises VaultError where it cannot be used.
+
+    Whoever may write it says whom the hub believes: a file that everybody may write is refused.
+    """
+    scheme, _, name = reference.partition(":")
+    if scheme != "file" or not name:
+        raise VaultError("A certificate or an authority is a file; write file:PATH.")
+    with _opened(Path(name), "file") as file:
+        if os.fstat(file.fileno()).st_mode & stat.S_IWOTH and not _is_read_only(file.fileno()):
+            raise VaultError(f"The file {name} can be written by everybody; chmod o-w it.")
+    return name
+
+
 def _from_file(path: Path) -> str:
+    with _opened(path, "secret file") as file:
+        found = os.fstat(file.fileno())
+        verb = exposed(found.st_mode, is_ours=found.st_uid == os.geteuid(), is_read_only=_is_read_only(file.fileno()))
+        if verb:
+            raise VaultError(f"The secret file {path} can be {verb} by others; chmod 600 it.")
+        if found.st_size > MAX_SECRET_FILE:
+            raise VaultError(f"The secret file {path} has {found.st_size} bytes; at most {MAX_SECRET_FILE}.")
+        try:
+            return file.read().decode().strip()
+        except UnicodeDecodeError as error:
+            raise VaultError(f"The secret file {path} is no text in UTF-8.") from error
+
+
+def _opened(path: Path, kind: str) -> IO[bytes]:
     try:
         # Opened without blocking: a pipe would wait for ever. Judged by what was opened, not by a name that may be swapped.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise VaultError(f"The secret file {path} cannot be read: {error.strerror}.") from error
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):
+        raise VaultError(f"The {kind} {path} cannot be read: {error.strerror}.") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise VaultError(f"The secret file {path} is no regular file.")
-    with os.fdopen(handle, "rb") as file:
-        if found.st_mode & 0o077:
-            raise VaultError(f"The secret file {path} can be read by others; chmod 600 it.")
-        if found.st_size > MAX_SECRET_FILE:
-            raise VaultError(f"The secret file {path} has {found.st_size} bytes; at most {MAX_SECRET_FILE}.")
-        return file.read().decode().strip()
+        raise VaultError(f"The {kind} {path} is no regular file.")
+    return os.fdopen(handle, "rb")
+
+
+def exposed(mode: int, *, is_ours: bool, is_read_only: bool) -> str:
+    """`read` or `written` where a secret's file is left open to others by mistake; empty where it is not.
+
+    Docker mounts secrets as 0444, Kubernetes as 0644 or, with fsGroup, 0440, all of them root's; systemd as 0400 or 0440. So it is no
+    mistake where the mount is read-only, where nobody at all may write the file, or where another user owns it and hands it to our group.
+    """
+    if is_read_only:
+        return ""
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "written"
+    is_mounted = not mode & stat.S_IWUSR
+    is_by_group = not is_ours and not mode & stat.S_IROTH
+    return "read" if mode & 0o077 and not is_mounted and not is_by_group else ""
+
+
+def _is_read_only(handle: int) -> bool:
+    return bool(os.fstatvfs(handle).f_flag & os.ST_RDONLY)
 
 
 def _derived(master_key: bytes, purpose: bytes) -> bytes:
