@@ -79,7 +79,7 @@ class Front:
                 answer = await self._way(request)(request, receive)
         except Truncated:
             # To whoever left it says nothing; to whom the server could not follow (a chunk's size, a missing line break) it says so.
-            cut = Refused(Code.BAD_REQUEST, "The body ended before its end, or its chunks cannot be read. Nothing of it was taken.", headers=[bodies.CLOSE])
+            cut = Refused(Code.BAD_REQUEST, "The body ended before its end, or its chunks cannot be read. Nothing of it was taken.", headers=[CLOSE])
             answer = ingress.refusal(self._hub, cut, request)
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
             answer = ingress.refusal(self._hub, error, request)
@@ -207,7 +207,7 @@ def _check_host(scope: dict[str, Any], request: Request) -> None:
     """HTTP/1.1 names its host (RFC 9112); the server writes an empty one where it is missing. A balancer's probe may go without. Raises Refused."""
     is_named = any(value for name, value in request.headers if name == "host")
     if scope.get("http_version") == "1.1" and not is_named and not request.path.startswith("/health/"):
-        raise Refused(Code.BAD_REQUEST, "A request by HTTP/1.1 names its host; the header Host is missing.", headers=[bodies.CLOSE])
+        raise Refused(Code.BAD_REQUEST, "A request by HTTP/1.1 names its host; the header Host is missing.", headers=[CLOSE])
 
 
 def _with_body(request: Request, body: bytes) -> Request:
