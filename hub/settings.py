@@ -57,7 +57,12 @@ TABLE: tuple[Entry, ...] = (
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
     Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
     Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
-    Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics for callers that are not on loopback; empty: loopback only.", secret=True),
+    Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics, asked of everybody; empty: they are served on HUB_OPS_SOCKET alone.", secret=True),
+    Entry(
+        "ops_socket",
+        "",
+        "Without HUB_OPS_TOKEN: Unix socket of /ops/v1 and /metrics, for the hub's own account. Empty: ops.sock beside an SQLite store, none beside others.",
+    ),
     Entry("metrics_port", "0", "Port of every process, a worker too, for /metrics, /health/live and /health/ready; 0: none."),
     Entry("traces", "0", "Share of traces that are recorded where their caller does not choose, from 0 to 1; 0: none at all. Wants crossdock[otel]."),
     Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "Address of the collector that takes traces by OTLP over HTTP."),
@@ -99,6 +104,7 @@ class Settings:
     keep_messages: float | None
     archive: Path | None
     ops_token: str
+    ops_socket: str
     metrics_port: int
     traces: float
     traces_to: str
@@ -109,6 +115,15 @@ class Settings:
     def system(self, system: str, setting: str) -> str | None:
         """A system's own setting as the environment has it; None where it says nothing."""
         return self.environment.get(f"HUB_{system}_{setting}".upper().replace("-", "_"))
+
+    @property
+    def own_socket(self) -> Path | None:
+        """Where operators' calls are served to the hub's own account; None: a token is asked of everybody, or nobody said where it should lie."""
+        if self.ops_token:
+            return None
+        if self.ops_socket:
+            return Path(self.ops_socket)
+        return Path(self.store.split("///", 1)[-1]).parent / "ops.sock" if self.store.startswith("sqlite") else None
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -140,6 +155,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         keep_messages=_keep_messages(text),
         archive=Path(text["archive"]) if text["archive"] else None,
         ops_token=text["ops_token"],
+        ops_socket=text["ops_socket"],
         metrics_port=int(_number(text, "metrics_port", 0, 65_535)),
         traces=_number(text, "traces", 0, 1),
         traces_to=_address(text, "traces_to"),

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from hub import logs
-from tests.support.hubs import HubProcess, Sink, small_workspace
+from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
 
 
@@ -85,7 +85,7 @@ def test_a_hub_s_log_has_ids_and_nothing_of_a_person_or_a_secret(tmp_path):
         lambda number, key: [(503, {}, b"busy " + person.encode()), (422, {}, b'{"message":"%s"}' % target_says.encode()), (200, {}, b"{}")][number % 3]
     )
     workspace = small_workspace(tmp_path / "workspace", sink.url)
-    hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_log_level="debug", hub_ops_token="whsec_operators")
+    hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_log_level="debug")
     with (tmp_path / "log").open("w") as hub.stderr:
         hub.start()
         caller = hub.caller("shop")
@@ -106,7 +106,7 @@ def test_a_hub_s_log_has_ids_and_nothing_of_a_person_or_a_secret(tmp_path):
         hub.stop()
     text = (tmp_path / "log").read_text("utf-8")
     # Then nothing of them is in the log
-    secrets = [person, phone, target_says, "Li-Lei", caller.key, caller.secret, "whsec_", "SO-1", hub.environment["HUB_MASTER_KEY"]]
+    secrets = [person, phone, target_says, "Li-Lei", caller.key, caller.secret, "whsec_", OPS_TOKEN, "SO-1", hub.environment["HUB_MASTER_KEY"]]
     assert [one for one in secrets if one in text] == []
     # And each line is one event with a stable key, says whose it is and, where it is about one message, which
     events = [json.loads(line) for line in text.splitlines()]

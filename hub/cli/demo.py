@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -200,6 +201,14 @@ def _operator(store: Store) -> str:
     return password
 
 
+def _as_operator(settings: Settings, hub: str) -> str:
+    """The root of the hub for an operator's curl, with what lets it in."""
+    socket_ = settings.own_socket
+    if socket_ is None:
+        return f'-H "Authorization: Bearer $HUB_OPS_TOKEN" {hub}'
+    return f"--unix-socket {shlex.quote(str(socket_))} http://localhost"
+
+
 def _welcome(settings: Settings, urls: Mapping[str, str], password: str) -> None:
     hub = f"http://{settings.host}:{settings.port}"
     table("Running", ["what", "where"], [("hub", hub), *urls.items()])
@@ -208,8 +217,8 @@ def _welcome(settings: Settings, urls: Mapping[str, str], password: str) -> None
         f"A rush of orders, then one every {TRICKLE_S:g} s; for a quarter of a minute a system refuses what it is sent, and others are slow or fail now and then.\n"
         "What died of it waits in the console under Now: replay it there. Loopback is allowed for targets in this demo.\n"
         f"Try:  hub trace <orderNo>        the whole life of one order\n"
-        f"      curl {hub}/ops/v1/conservation\n"
-        f"      curl {hub}/metrics\n"
+        f"      curl {_as_operator(settings, hub)}/ops/v1/conservation\n"
+        f"      curl {_as_operator(settings, hub)}/metrics\n"
         f"      curl -X POST {next(iter(urls.values()))}/_control -d '{{\"fail\": 503}}'   and look at: hub dead list\n"
         "Ctrl-C ends it; nothing that was accepted is lost.",
         markup=False,

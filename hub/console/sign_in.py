@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Blueprint, Response, g, request
 
 from hub.console.desk import Desk, own_path
@@ -9,6 +11,9 @@ from hub.core.errors import Refused
 from hub.flow import people
 from hub.flow.inbound import client_of
 from hub.http import auth
+
+# How a browser on this machine calls it. It decides about a warning alone: what is typed there does not pass a line that others read.
+_HERE = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
@@ -50,7 +55,7 @@ def _try(desk: Desk) -> Response:
 
 
 def _form(desk: Desk, *, status: int = 200, failed: str = "", to: str = "", name: str = "") -> Response:
-    is_plain = not desk.hub.settings.public_url.startswith("https://") and not auth.is_loopback(g.incoming)
+    is_plain = not desk.hub.settings.public_url.startswith("https://") and not _HERE.fullmatch(request.host)
     return desk.render("sign_in.html", status=status, failed=failed, next=own_path(to), name=name, is_plain=is_plain)
 
 

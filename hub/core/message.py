@@ -64,6 +64,7 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     peer: str = ""
+    is_own: bool = False  # it came by the hub's own socket, which only the account that the hub runs under can open
 
     def header(self, name: str) -> str | None:
         """The header's one value; None if it is missing. Raises ValueError if it was sent twice."""

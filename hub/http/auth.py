@@ -1,10 +1,11 @@
-"""Who may ask as an operator: this machine itself, whoever has the token, or somebody who is signed in. Partners are proven by flow.callers."""
+"""Who may ask as an operator: whoever has the token, or opens the hub's own socket, or is signed in. Partners are proven by flow.callers.
+
+The address that a request comes from proves nobody: any forwarder on this machine has it, whoever stands behind.
+"""
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
-import re
 from http.cookies import CookieError, SimpleCookie
 
 from hub.core.errors import Code, Refused
@@ -15,10 +16,6 @@ from hub.http.bodies import values
 from hub.logs import event
 from hub.store import Session
 
-# What a proxy adds. A request that came through one is not this machine's own, whatever the socket says.
-_FORWARDED = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
-_LOCAL_HOST = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
-
 COOKIE = "crossdock_session"
 SAFE = ("GET", "HEAD")
 NOT_YOURS = "Your account may not do this; an operator may."
@@ -26,10 +23,10 @@ NO_CSRF = "The call does not show the token of your present sign-in (X-CSRF-Toke
 
 
 def enter(hub: Hub, request: Request) -> Session | None:
-    """Lets an operator's call through, and gives who is signed in; None for this machine itself and for the token, who say who they are.
+    """Lets an operator's call through, and gives who is signed in; None for the token and for the hub's own socket, who say who they are.
 
-    Who is signed in is held to their role, on this machine too: a viewer reads, and an operator's change shows the token of the sign-in,
-    which a page of another origin cannot know. Raises Refused: 401, 403, 404.
+    Who is signed in is held to their role: a viewer reads, and an operator's change shows the token of the sign-in, which a page of
+    another origin cannot know. Raises Refused: 401, 403, 404.
     """
     found = session(hub, request)
     if found is None:
@@ -85,10 +82,10 @@ def check_origin(request: Request) -> None:
 def admit(request: Request, token: str) -> None:
     """Lets an operator through. Raises Refused: 401 where a token is set and was not shown, 404 where none is: there is nothing here then.
 
-    A page in the operator's own browser is on loopback too. It cannot read what it asks across origins, unless its own name was bent to
-    127.0.0.1 (DNS rebinding): so the Host must be this machine's name, and a foreign Origin is refused.
+    A token that is set is asked of everybody. Without one there is the hub's own socket: its file belongs to the hub's account, so that
+    the system itself keeps others out, and no browser and no forwarder of a port leads there.
     """
-    if _is_local(request) or (token and _has(request, token)):
+    if request.is_own if not token else _has(request, token):
         return
     if token:
         raise Refused(Code.UNAUTHENTICATED, "Operators' calls need the token: Authorization: Bearer …", headers=[("www-authenticate", "Bearer")])
@@ -100,19 +97,3 @@ def _has(request: Request, token: str) -> bool:
     scheme, _, shown = (given[0] if len(given) == 1 else "").partition(" ")
     # As bytes: compare_digest raises on text that is not ASCII.
     return scheme.lower() == "bearer" and hmac.compare_digest(shown.encode(), token.encode())
-
-
-def is_loopback(request: Request) -> bool:
-    """Whether it came from this machine, and no proxy lies between."""
-    try:
-        address = ipaddress.ip_address(request.peer)
-    except ValueError:
-        return False
-    return address.is_loopback and not any(name in _FORWARDED for name, _ in request.headers)
-
-
-def _is_local(request: Request) -> bool:
-    if not is_loopback(request):
-        return False
-    origins = [value.partition("://")[2] for value in values(request, "origin")]
-    return all(_LOCAL_HOST.fullmatch(host) for host in [*values(request, "host"), *origins])

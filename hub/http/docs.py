@@ -30,12 +30,12 @@ def blueprint(hub: Hub) -> Blueprint:
     pages = Blueprint("docs", __name__)
 
     def mine() -> list[System]:
-        """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator. Raises Refused."""
+        """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator, or for whoever is signed in. Raises Refused."""
         systems = hub.catalogs.active().systems
         if any(_CALLERS.match(value) for value in bodies.values(g.incoming, "authorization")):
             caller = inbound.whoever(hub, g.incoming)
             return [systems[name] for name in sorted(caller.systems) if name in systems]
-        auth.admit(g.incoming, hub.settings.ops_token)
+        auth.enter(hub, g.incoming)
         return [systems[name] for name in sorted(systems)]
 
     @pages.get("/openapi.json")

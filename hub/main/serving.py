@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -18,7 +19,7 @@ from hub import console
 from hub.flow.hub import Hub
 from hub.http.app import make_app
 from hub.http.front import Front
-from hub.http.listener import Listener
+from hub.http.listener import Listener, OwnSocket
 from hub.logs import about, event
 from hub.main.opening import Running, open_serving, running
 from hub.settings import BadSetting, Settings
@@ -53,8 +54,9 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
             _freeze()
             try:
                 if web:
-                    front = Front(made.hub, make_app(made.hub, ticked_at=lambda: ticker.ticked_at, pages=console.attach))
-                    asyncio.run(_serve(front, settings, lambda: ready(made)))
+                    app = make_app(made.hub, ticked_at=lambda: ticker.ticked_at, pages=console.attach)
+                    with _own_socket(made.hub, app):
+                        asyncio.run(_serve(Front(made.hub, app), settings, lambda: ready(made)))
                 else:
                     _wait(lambda: ready(made))
             finally:
@@ -108,6 +110,28 @@ def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
         yield
     finally:
         listener.stop()
+
+
+@contextmanager
+def _own_socket(hub: Hub, app: Any) -> Iterator[None]:
+    """The socket for operators on this machine, where no token is set. The one beside the store is a convenience: posts are taken without it."""
+    path = hub.settings.own_socket
+    if path is None:
+        yield
+        return
+    try:
+        own = OwnSocket(hub, app, path)
+    except OSError as error:
+        if hub.settings.ops_socket:
+            raise BadSetting(f"HUB_OPS_SOCKET={path} cannot be listened on: {error}") from error
+        event("ops.closed", f"no operators' socket at {path}: {error}. Set HUB_OPS_SOCKET to another path, or HUB_OPS_TOKEN.", level="warning")
+        yield
+        return
+    own.start()
+    try:
+        yield
+    finally:
+        own.stop()
 
 
 def _wait(ready: Callable[[], None]) -> None:

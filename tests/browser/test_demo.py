@@ -1,6 +1,7 @@
 """`hub up --demo` as a person meets it: orders flow, a few things fail, and one cause of dead letters waits for them. The pictures of docs/console.md are of it."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -9,11 +10,11 @@ import sys
 import time
 
 import pytest
-import requests
 
 from tests.support import pictures
 from tests.support.chromium import SIZES, Visitor
 from tests.support.hubs import ROOT, free_port
+from tests.support.sockets import by_socket
 from tests.support.waiting import wait_until
 
 LIVELY_S = 150.0  # how long a demo runs before its pictures are taken: curves have something to show
@@ -25,7 +26,7 @@ class Demo:
     def __init__(self, folder):
         self.url = f"http://127.0.0.1:{free_port()}"
         self.began = time.monotonic()
-        self._said = folder / "said"
+        self._folder, self._said = folder, folder / "said"
         given = {**os.environ, "PYTHONPATH": str(ROOT), "HUB_WORKSPACE": str(ROOT), "HUB_STORE": f"sqlite:///{folder}/hub.sqlite3", "HUB_ZONE": "Asia/Shanghai"}
         with self._said.open("w") as said:
             command = [sys.executable, "-m", "hub", "up", "--demo"]
@@ -45,7 +46,7 @@ class Demo:
         return re.search(r"user (\S+), password (\S+)", said)
 
     def ops(self, path):
-        return requests.get(f"{self.url}/ops/v1{path}", timeout=30).json()["data"]
+        return json.loads(by_socket(self._folder / "ops.sock", "GET", f"/ops/v1{path}")[1])["data"]
 
     def stop(self):
         self._process.terminate()

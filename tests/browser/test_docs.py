@@ -18,7 +18,7 @@ PROXY = {"X-Forwarded-For": "203.0.113.7"}  # what a partner's question carries,
 def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     workspace = small_workspace(folder / "workspace", "http://127.0.0.1:9009")
-    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_OPS_TOKEN="t") as made, served(made, "granian") as running:
+    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as made, served(made, "granian") as running:
         yield running
 
 

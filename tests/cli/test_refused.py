@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import requests
 from click.testing import CliRunner
 
 from hub.cli.commands import main
@@ -11,6 +10,7 @@ from hub.core.queue import Arrival
 from hub.flow.plan import apply
 from hub.flow.queues import take_in
 from hub.http import answers
+from tests.support.hubs import operator
 from tests.support.queues import queue_workspace
 from tests.support.servers import served, small_hub
 
@@ -74,12 +74,12 @@ def test_the_same_over_http(hub):
         base = f"{answering.url}/ops/v1/refused"
 
         def got(path, schema):
-            answer = requests.get(base + path, timeout=10)
+            answer = operator.get(base + path, timeout=10)
             assert answers.envelope(schema)().validate(answer.json()) == {}, answer.text
             return answer.json()["data"]
 
         def act(verb, **given):
-            return requests.post(f"{base}/{verb}", json={"by": "ann", **given}, timeout=10).json()["data"]
+            return operator.post(f"{base}/{verb}", json={"by": "ann", **given}, timeout=10).json()["data"]
 
         assert len(got("?limit=500", answers.RefusedArrivals)["items"]) == 2
         first = got("?limit=1", answers.RefusedArrivals)
@@ -87,12 +87,12 @@ def test_the_same_over_http(hub):
         assert len(got(f"?before={first['next']}", answers.RefusedArrivals)["items"]) == 1
         late, poison = ids(hub)["late"], ids(hub)["poison"]
         assert got(f"/{late}", answers.RefusedArrival)["headers"] == {"n": 1}
-        assert requests.get(f"{base}/01a00000-0000-7000-8000-000000000000", timeout=10).status_code == 404
-        assert requests.get(f"{base}?state=lost", timeout=10).status_code == 400
+        assert operator.get(f"{base}/01a00000-0000-7000-8000-000000000000", timeout=10).status_code == 404
+        assert operator.get(f"{base}?state=lost", timeout=10).status_code == 400
         mended(hub)
         assert act("retry", ids=[late]) == {late: "accepted"}
         assert act("retry", ids=[late]) == {late: "It is accepted already."}
         assert act("drop", ids=[poison, late]) == {poison: "dropped", late: "It is accepted already."}
-        assert requests.get(f"{answering.url}/ops/v1/openapi.json", timeout=10).json()["paths"].keys() >= {
+        assert operator.get(f"{answering.url}/ops/v1/openapi.json", timeout=10).json()["paths"].keys() >= {
             "/ops/v1/refused", "/ops/v1/refused/{refused_id}", "/ops/v1/refused/retry", "/ops/v1/refused/drop",
         }  # fmt: skip

@@ -5,13 +5,12 @@ import re
 import subprocess
 
 import pytest
-import requests
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from hub.http.families import FAMILIES
 from tests.deploy.conftest import DEPLOY, documents
-from tests.support.hubs import ORDER, HubProcess, Sink, free_port, small_workspace
+from tests.support.hubs import ORDER, HubProcess, Sink, free_port, operator, small_workspace
 
 BOARD = json.loads((DEPLOY / "grafana/crossdock.json").read_text("utf-8"))
 [RULES] = documents(DEPLOY / "prometheus/alerts.yaml")
@@ -75,7 +74,7 @@ def exported(tmp_path_factory):
     try:
         answer = hub.caller("shop").post("/api/v1/shop/order.placed", ORDER, "w-1")
         hub.delivered(answer.json()["data"]["messageId"])
-        text = requests.get(f"http://127.0.0.1:{hub.environment['HUB_METRICS_PORT']}/metrics", timeout=10).text
+        text = operator.get(f"http://127.0.0.1:{hub.environment['HUB_METRICS_PORT']}/metrics", timeout=10).text
     finally:
         hub.stop()
     samples: dict[str, set[str]] = {}

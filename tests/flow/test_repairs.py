@@ -8,12 +8,11 @@ import time
 from dataclasses import replace
 
 import pytest
-import requests
 
 from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
 from hub.store import open_store
-from tests.support.hubs import HubProcess, small_workspace
+from tests.support.hubs import HubProcess, operator, small_workspace
 from tests.support.making import claim, laid, settled
 from tests.support.waiting import wait_until
 
@@ -40,7 +39,7 @@ def change(hub, sound, other):
 
 def post(hub, path, document=None, **headers):
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.post(f"{hub.url}/ops/v1{path}", json=document if document is not None else {"by": "ann"}, headers=given, timeout=30)
+    return operator.post(f"{hub.url}/ops/v1{path}", json=document if document is not None else {"by": "ann"}, headers=given, timeout=30)
 
 
 def dead_orders(hub, number, quantity=1):

@@ -11,7 +11,7 @@ from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
 from hub.flow.revisions import Revisions
 from hub.http import answers
-from tests.support.hubs import small_workspace
+from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -110,13 +110,13 @@ def test_a_process_that_refused_the_newest_stays_ready_and_says_so(tmp_path, sto
     ):
 
         def told(path):
-            return requests.get(hub.url + path, timeout=10).json()["data"]
+            return operator.get(hub.url + path, timeout=10).json()["data"]
 
         kept = told("/ops/v1/revision")
         assert answers.Revision().validate(kept) == {}
         assert (kept["revision"], kept["refused"]) == (kept["active"], None)
         assert told("/health/ready") == {"status": "ok"}
-        assert "hub_revision_refused 0.0" in requests.get(hub.url + "/metrics", timeout=10).text
+        assert "hub_revision_refused 0.0" in operator.get(hub.url + "/metrics", timeout=10).text
         # Given a configuration that an older or newer hub made active, and that this one cannot read
         made.store.save_revision("f" * 64, {"routes.yaml": "version: 9\n"})
         made.store.activate("f" * 64)
@@ -129,4 +129,4 @@ def test_a_process_that_refused_the_newest_stays_ready_and_says_so(tmp_path, sto
         ready = requests.get(hub.url + "/health/ready", timeout=10)
         assert (ready.status_code, ready.json()["data"]["configuration"]) == (200, "refused: see /ops/v1/revision")
         assert "routes.yaml" not in ready.text
-        assert "hub_revision_refused 1.0" in requests.get(hub.url + "/metrics", timeout=10).text
+        assert "hub_revision_refused 1.0" in operator.get(hub.url + "/metrics", timeout=10).text

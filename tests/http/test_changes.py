@@ -3,7 +3,6 @@
 import socket
 
 import pytest
-import requests
 
 from hub.console.attach import attach
 from hub.flow import people
@@ -11,7 +10,7 @@ from hub.flow.changes import summary
 from hub.http import answers
 from hub.http import building_answers as schemas
 from tests.console.conftest import PASSWORD, Browser
-from tests.support.hubs import small_workspace
+from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
 SECRET = "swordfish-4711"
@@ -44,14 +43,14 @@ def hub(tmp_path_factory, listening):
 
 def get(hub, schema, path):
     """The answer's data, once it is known to be what the schema says."""
-    answer = requests.get(f"{hub.url}/ops/v1{path}", timeout=20)
+    answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
     assert answers.envelope(schema)().validate(answer.json()) == {}
     return answer.json()["data"]
 
 
 def post(hub, path, **body):
-    return requests.post(f"{hub.url}/ops/v1{path}", json={"by": "ann", **body}, timeout=30)
+    return operator.post(f"{hub.url}/ops/v1{path}", json={"by": "ann", **body}, timeout=30)
 
 
 def change(hub, old, new):
@@ -76,7 +75,7 @@ def test_a_route_tells_where_the_last_messages_would_leave_it(hub):
     assert (branch["out"], branch["backlog"], branch["mappings"][0]["name"]) == (2, 2, "shop.order.placed.v1--warehouse.order.create.v1")
     assert told["treatment"]["targets"][0]["retry"]["attempts"] == 3
     assert told["written"]["text"].startswith("orders:\n  about: What the shop sells")
-    assert requests.get(f"{hub.url}/ops/v1/routes/nowhere", timeout=10).status_code == 404
+    assert operator.get(f"{hub.url}/ops/v1/routes/nowhere", timeout=10).status_code == 404
 
 
 def test_what_a_plan_says_is_what_is_applied_once_and_a_second_one_is_told_to_plan_again(hub):
@@ -138,7 +137,7 @@ def test_the_history_says_who_changed_what_and_leads_back(hub):
         assert answer.json()["data"] == {"revision": oldest["revision"], "changed": changed}
     assert hub.hub.store.active() == oldest["revision"]
     assert len([act for act in hub.hub.store.acts(what="configuration.activated") if act.by == "ann"]) == 2
-    assert requests.get(f"{hub.url}/ops/v1/revisions/{'f' * 64}", timeout=10).status_code == 404
+    assert operator.get(f"{hub.url}/ops/v1/revisions/{'f' * 64}", timeout=10).status_code == 404
 
 
 def test_a_system_shows_its_settings_and_no_secret(hub):

@@ -4,12 +4,11 @@ import itertools
 import json
 
 import pytest
-import requests
 
 from hub.core.delivery import Dead, Delivered, Exchange, Settled
 from hub.core.errors import Reason, Why
 from hub.http import answers, finding
-from tests.support.hubs import small_workspace
+from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
 NUMBERS = itertools.count(1)
@@ -31,7 +30,7 @@ def caller(hub):
 
 
 def get(hub, schema, path):
-    answer = requests.get(f"{hub.url}/ops/v1{path}", timeout=20)
+    answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
     assert answers.envelope(schema)().validate(answer.json()) == {}
     return answer.json()["data"]
@@ -97,19 +96,19 @@ def test_pages_go_both_ways(hub, caller):
     "query", ["place=x", "place=bm9uZQ", "q=", "status=lost", "reason=x", "cluster=x", "attempts=-1", "minBytes=a", "since=yesterday", "limit=0", "nonsense=1"]
 )
 def test_what_does_not_fit_is_refused(hub, query):
-    assert requests.get(f"{hub.url}/ops/v1/find?{query}", timeout=20).status_code == 400
+    assert operator.get(f"{hub.url}/ops/v1/find?{query}", timeout=20).status_code == 400
 
 
 def test_a_question_can_be_kept(hub):
     given = {"name": "dead of the warehouse", "owner": "ann", "question": {"target": "warehouse", "status": "dead"}, "by": "ann"}
-    answer = requests.post(f"{hub.url}/ops/v1/views", json=given, timeout=20)
+    answer = operator.post(f"{hub.url}/ops/v1/views", json=given, timeout=20)
     assert answer.status_code == 200, answer.text
     view = answer.json()["data"]
     assert view["id"] in [one["id"] for one in get(hub, finding.ViewsAnswer, "/views?owner=ann")["items"]]
     assert get(hub, finding.ViewsAnswer, "/views")["items"] == []
-    assert requests.post(f"{hub.url}/ops/v1/views", json={**given, "question": {"status": "lost"}}, timeout=20).status_code == 400
+    assert operator.post(f"{hub.url}/ops/v1/views", json={**given, "question": {"status": "lost"}}, timeout=20).status_code == 400
     for code in (200, 404):
-        assert requests.post(f"{hub.url}/ops/v1/views/{view['id']}/delete", json={"owner": "ann"}, timeout=20).status_code == code
+        assert operator.post(f"{hub.url}/ops/v1/views/{view['id']}/delete", json={"owner": "ann"}, timeout=20).status_code == code
 
 
 def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
@@ -130,4 +129,4 @@ def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
     life = get(hub, finding.Object, f"/objects/{message_id}")
     assert life["isOver"]
     assert json.dumps(life["keys"]) == '[{"name": "orderNo", "value": "LIFE-1", "messages": 1}]'
-    assert requests.get(f"{hub.url}/ops/v1/objects/no-such", timeout=20).status_code == 404
+    assert operator.get(f"{hub.url}/ops/v1/objects/no-such", timeout=20).status_code == 404

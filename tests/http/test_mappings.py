@@ -3,9 +3,9 @@
 import json
 
 import pytest
-import requests
 
 from hub.http import answers, mappings
+from tests.support.hubs import operator
 from tests.support.servers import served, small_hub
 from tests.support.versioned import new_order, old_order, versioned
 
@@ -38,16 +38,16 @@ def hub(tmp_path_factory):
 
 
 def get(hub, schema, path):
-    answer = requests.get(f"{hub.url}/ops/v1{path}", timeout=20)
+    answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
     assert answers.envelope(schema)().validate(answer.json()) == {}
-    again = requests.get(f"{hub.url}/ops/v1{path}", headers={"if-none-match": answer.headers["etag"]}, timeout=20)
+    again = operator.get(f"{hub.url}/ops/v1{path}", headers={"if-none-match": answer.headers["etag"]}, timeout=20)
     assert again.status_code == 304
     return answer.json()["data"]
 
 
 def try_on(hub, name=NAME, **given):
-    answer = requests.post(f"{hub.url}/ops/v1/mappings/{name}/try", json=given, timeout=20)
+    answer = operator.post(f"{hub.url}/ops/v1/mappings/{name}/try", json=given, timeout=20)
     if answer.status_code == 200:
         assert answers.envelope(mappings.MappingTrial)().validate(answer.json()) == {}
     return answer
@@ -77,7 +77,7 @@ def test_who_uses_which_version_and_field(hub):
     assert [use["as"] for use in one["routes"]] == ["source"]
     assert [use["name"] for use in one["mappings"]] == [UPGRADE, NAME]
     assert "one-line" in first["samples"]
-    assert requests.get(f"{hub.url}/ops/v1/contracts/shop/nothing", timeout=20).status_code == 404
+    assert operator.get(f"{hub.url}/ops/v1/contracts/shop/nothing", timeout=20).status_code == 404
 
 
 def test_what_a_mapping_carries_on_of_what_came(hub):
@@ -93,11 +93,11 @@ def test_what_a_mapping_carries_on_of_what_came(hub):
     assert came == {"/lines": (3, True), "/lines/*/quantity": (3, True), "/lines/*/sku": (3, True), "/lines/*/gift": (1, False), "/orderNumber": (3, True)}
     assert {leaf["field"]: (leaf["way"], leaf["from"]) for leaf in one["leaves"]}["/items/*/sku"] == ("copy", ["/lines/*/sku"])
     assert one["cases"] == ["example 1"]
-    assert requests.get(f"{hub.url}/ops/v1/mappings/none", timeout=20).status_code == 404
+    assert operator.get(f"{hub.url}/ops/v1/mappings/none", timeout=20).status_code == 404
 
 
 def test_a_trial_sends_and_stores_nothing(hub):
-    before = requests.get(f"{hub.url}/ops/v1/conservation", timeout=20).json()["data"]
+    before = operator.get(f"{hub.url}/ops/v1/conservation", timeout=20).json()["data"]
     made = try_on(hub, payload={"orderNumber": "A-1", "lines": [{"sku": "S", "quantity": 0}]}).json()["data"]
     assert made["result"] == {"orderNo": "A-1", "items": [{"sku": "S", "quantity": 0}]}
     assert [fault["pointer"] for fault in made["sourceFaults"]] == ["/lines/0/quantity"]
@@ -112,17 +112,17 @@ def test_a_trial_sends_and_stores_nothing(hub):
         ({"messageId": "0" * 8 + "-0000-7000-8000-" + "0" * 12}, 404),
     ):
         assert try_on(hub, **wrong).status_code == status, wrong
-    assert requests.get(f"{hub.url}/ops/v1/conservation", timeout=20).json()["data"] == before
+    assert operator.get(f"{hub.url}/ops/v1/conservation", timeout=20).json()["data"] == before
 
 
 def test_a_stored_message_is_masked_until_somebody_says_why(hub):
-    new, _, old = [one["id"] for one in requests.get(f"{hub.url}/ops/v1/messages", timeout=20).json()["data"]["items"]]
+    new, _, old = [one["id"] for one in operator.get(f"{hub.url}/ops/v1/messages", timeout=20).json()["data"]["items"]]
     for name in (UPGRADE, NAME):
         found = try_on(hub, name, messageId=old)
         assert found.json()["data"]["isMasked"] is True
         assert "OLD-1" not in found.text
     assert "OLD-1" in try_on(hub, messageId=old, why="a customer asked", by="olga").text
-    acts = requests.get(f"{hub.url}/ops/v1/audit?what=message.revealed&object={old}", timeout=20).json()["data"]["items"]
+    acts = operator.get(f"{hub.url}/ops/v1/audit?what=message.revealed&object={old}", timeout=20).json()["data"]["items"]
     assert [(act["by"], act["details"]["why"]) for act in acts] == [("olga", "a customer asked")]
     assert try_on(hub, messageId=old, why="nobody").status_code == 400
     # One of a newer version does not lead to the upgrade of the old one
@@ -145,7 +145,7 @@ def test_the_commands_tell_the_same(hub):
     ):
         done = run.invoke(main, [*words, *command, "--json"])
         assert done.exit_code == 0, done.output
-        told = requests.get(f"{hub.url}/ops/v1{path}", timeout=20).json()["data"]
+        told = operator.get(f"{hub.url}/ops/v1{path}", timeout=20).json()["data"]
         assert json.loads(done.output) == {name: value for name, value in told.items() if name != "cases"}
         shown = run.invoke(main, [*words, *command])
         assert shown.exit_code == 0, shown.output

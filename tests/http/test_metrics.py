@@ -13,11 +13,9 @@ from hub.flow.counts import MAX_SERIES, OTHER, Counts
 from hub.http.families import FAMILIES
 from hub.http.listener import Listener
 from hub.http.metrics import Exposition
-from tests.support.hubs import HubProcess, Sink, free_port, small_workspace
+from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, free_port, operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until
-
-TOKEN = "an-operators-token"
 
 
 def order(number):
@@ -36,7 +34,7 @@ def total(text, name, **labels):
 
 @pytest.fixture
 def hub(tmp_path):
-    with small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3", HUB_OPS_TOKEN=TOKEN) as made:
+    with small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made:
         yield made
 
 
@@ -147,14 +145,15 @@ def test_a_process_has_a_port_of_its_own_for_metrics_and_health(hub):
     try:
         assert requests.get(url + "/health/live", timeout=5).json()["data"] == {"status": "ok"}
         assert requests.get(url + "/health/ready", timeout=5).json()["data"] == {"status": "ok"}
-        answer = requests.get(url + "/metrics", timeout=5)
+        answer = operator.get(url + "/metrics", timeout=5)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
         assert total(answer.text, "hub_store_up") == 1
-        assert requests.head(url + "/metrics", timeout=5).content == b""
-        # The rule of the web process: a proxy's caller is no local one; the token is
+        assert operator.request("HEAD", url + "/metrics", timeout=5).content == b""
+        # The rule of the web process: the token is asked of everybody
         proxied = {"x-forwarded-for": "203.0.113.7"}
-        assert requests.get(url + "/metrics", headers=proxied, timeout=5).status_code == 401
-        assert requests.get(url + "/metrics", headers={**proxied, "authorization": f"Bearer {TOKEN}"}, timeout=5).status_code == 200
+        for headers in ({}, proxied, {"authorization": f"Bearer {OPS_TOKEN}x"}):
+            assert requests.get(url + "/metrics", headers=headers, timeout=5).status_code == 401
+        assert operator.get(url + "/metrics", headers=proxied, timeout=5).status_code == 200
         assert requests.get(url + "/health/ready", headers=proxied, timeout=5).status_code == 200
         # And nothing else is there
         assert requests.get(url + "/ops/v1/conservation", timeout=5).status_code == 404
@@ -206,7 +205,7 @@ def test_the_sums_over_processes_are_what_the_books_say(tmp_path, store_url):
 
         books = wait_until(ended, seconds=60, what="the end of all deliveries")
         ports = [process.environment["HUB_METRICS_PORT"] for process in (web, *workers)]
-        texts = [requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text for port in ports]
+        texts = [operator.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text for port in ports]
         # Then the sums over the processes are the store's
         assert sum(total(text, "hub_accepted_total", kind="new", system="shop") for text in texts) == 120
         assert sum(total(text, "hub_accepted_total", kind="duplicate") for text in texts) == 10

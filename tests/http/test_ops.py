@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import socket
+import stat
 
 import pytest
 import requests
@@ -12,11 +14,13 @@ from hub.core.delivery import Dead, Exchange, Settled
 from hub.core.errors import Reason, Why
 from hub.flow import people
 from hub.http import answers, building_answers, message_answers, running
-from tests.support.hubs import small_workspace
+from hub.http.app import make_app
+from hub.http.listener import OwnSocket
+from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, operator, small_workspace
 from tests.support.servers import served, small_hub
+from tests.support.sockets import Forwarder, by_socket
 from tests.support.waiting import wait_until
 
-TOKEN = "an-operators-token"
 NUMBERS = itertools.count(1)
 
 
@@ -24,7 +28,7 @@ NUMBERS = itertools.count(1)
 def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ops")
     with (
-        small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3", HUB_OPS_TOKEN=TOKEN) as made,
+        small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as made,
         served(made, "granian") as answering,
     ):
         yield answering
@@ -44,13 +48,13 @@ def accepted(caller):
 
 
 def get(hub, path, **headers):
-    return requests.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=10)
+    return operator.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=10)
 
 
 def post(hub, path, document, **headers):
     given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return requests.post(f"{hub.url}/ops/v1{path}", data=body, headers={name: value for name, value in given.items() if value}, timeout=10)
+    return operator.post(f"{hub.url}/ops/v1{path}", data=body, headers={name: value for name, value in given.items() if value}, timeout=10)
 
 
 def fits(schema, answer):
@@ -214,17 +218,22 @@ def test_an_unknown_id_has_its_own_result(hub):
         assert get(hub, path).json()["code"] == 40400
 
 
-def test_only_this_machine_or_the_token_is_let_in(hub):  # B99
-    for path in ("/ops/v1/conservation", "/ops/v1/openapi.json", "/ops/v1/nothing", "/metrics"):
-        through_a_proxy = {"x-forwarded-for": "203.0.113.7"}
-        refused = requests.get(hub.url + path, headers=through_a_proxy, timeout=10)
-        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        for wrong in ("Bearer x", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", "Bearer"):
-            assert requests.get(hub.url + path, headers={**through_a_proxy, "authorization": wrong}, timeout=10).status_code == 401
-        assert requests.get(hub.url + path, headers={**through_a_proxy, "authorization": f"Bearer {TOKEN}"}, timeout=10).status_code in (200, 404)
-    assert get(hub, "/conservation", host="rebound.example").status_code == 401
-    assert get(hub, "/conservation", origin="https://evil.example").status_code == 401
-    assert get(hub, "/conservation", origin=hub.url).status_code == 200
+def test_a_token_that_is_set_is_asked_of_everybody(hub):  # B99
+    forwarder = Forwarder(hub.port)
+    # Given this machine itself, one behind a forwarder that adds nothing, one behind a proxy that says so, and names that a browser here would call
+    ways = [(hub.url, {}), (forwarder.url, {}), (hub.url, {"x-forwarded-for": "203.0.113.7"}), (hub.url, {"host": "localhost", "origin": "http://localhost"})]
+    try:
+        for path, (url, headers) in itertools.product(("/ops/v1/conservation", "/ops/v1/openapi.json", "/ops/v1/nothing", "/metrics"), ways):
+            for wrong in (None, "Bearer x", f"Basic {OPS_TOKEN}", OPS_TOKEN, f"Bearer {OPS_TOKEN}x", "Bearer"):
+                refused = requests.get(url + path, headers={**headers, **({"authorization": wrong} if wrong else {})}, timeout=10)
+                assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), (path, url, headers, wrong)
+            assert operator.get(url + path, headers=headers).status_code == (404 if path.endswith("nothing") else 200)
+        # Then no stranger makes a key or an operator
+        for path, given in (("/keys", {"name": "x", "systems": ["shop"]}), ("/users", {"name": "x", "password": "x" * 20, "role": "operator"})):
+            assert requests.post(f"{forwarder.url}/ops/v1{path}", json={**given, "by": "x"}, timeout=10).status_code == 401
+    finally:
+        forwarder.stop()
+    assert [act.object for act in hub.hub.store.acts(by="x")] == []
 
 
 def test_the_document_names_every_call(hub):
@@ -252,7 +261,7 @@ def test_the_document_names_every_call(hub):
 
 def test_metrics_are_what_the_books_say(hub, accepted):
     def same():
-        text = requests.get(hub.url + "/metrics", timeout=10).text
+        text = operator.get(hub.url + "/metrics", timeout=10).text
         lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         books = get(hub, "/conservation").json()["data"]
         told = [float(lines[f"hub_{name}"]) for name in ('messages{disposition="routed"}', 'deliveries{status="pending"}')]
@@ -276,13 +285,62 @@ def test_health_says_ok_or_not_and_nothing_else(hub):  # B99
         assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", 50300)
 
 
-def test_without_a_token_there_is_nothing_for_strangers(tmp_path):
+def test_without_a_token_there_is_nothing_on_a_port(tmp_path):
     with (
-        small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made,
+        small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3", HUB_OPS_TOKEN="") as made,
         served(made, "wsgi") as plain,
     ):
-        assert requests.get(plain.url + "/ops/v1/conservation", headers={"x-real-ip": "203.0.113.7"}, timeout=10).status_code == 404
-        assert requests.get(plain.url + "/ops/v1/conservation", timeout=10).status_code == 200
+        for path in ("/ops/v1/conservation", "/metrics", "/openapi.json", "/docs/mine"):
+            for headers in ({}, {"x-real-ip": "203.0.113.7"}, {"authorization": "Bearer "}, {"authorization": f"Bearer {OPS_TOKEN}"}):
+                assert requests.get(plain.url + path, headers=headers, timeout=10).status_code == 404
+
+
+def test_without_a_token_the_hub_s_own_account_has_a_socket(tmp_path):
+    workspace, path = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), tmp_path / "ops.sock"
+    with small_hub(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", HUB_OPS_TOKEN="") as made:
+        assert made.settings.own_socket == path
+        own = OwnSocket(made, make_app(made), path)
+        own.start()
+        try:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert by_socket(path, "GET", "/ops/v1/conservation")[0] == by_socket(path, "GET", "/metrics")[0] == by_socket(path, "GET", "/docs/mine")[0] == 200
+            assert by_socket(path, "POST", "/ops/v1/keys", {"name": "mine", "systems": ["shop"], "by": "ann"})[0] == 200
+            assert by_socket(path, "POST", "/ops/v1/keys", {"name": "mine"})[0] == 400
+            assert by_socket(path, "POST", "/api/v1/shop/order.placed", {})[0] == 401  # who opens it is an operator, and no caller
+            # Another hub does not take it away
+            with pytest.raises(OSError, match="another hub answers there"):
+                OwnSocket(made, make_app(made), path)
+            assert by_socket(path, "GET", "/health/live")[0] == 200
+        finally:
+            own.stop()
+        assert not path.exists()
+        # What a killed hub left is no hindrance; a file of somebody's is left alone
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+        OwnSocket(made, make_app(made), path).stop()
+        path.write_text("mine")
+        with pytest.raises(FileExistsError):
+            OwnSocket(made, make_app(made), path)
+        assert path.read_text() == "mine"
+
+
+def test_a_hub_with_a_token_opens_no_socket_and_one_without_does(tmp_path):
+    workspace, sink = tmp_path / "workspace", Sink()
+    hub = HubProcess(small_workspace(workspace, sink.url), f"sqlite:///{tmp_path}/hub.sqlite3")
+    path = tmp_path / "ops.sock"
+    try:
+        hub.start()
+        assert not path.exists()
+        hub.stop()
+        hub.environment["HUB_OPS_TOKEN"] = ""
+        hub.start()
+        assert by_socket(path, "GET", "/ops/v1/revision")[0] == 200
+        assert requests.get(f"{hub.url}/ops/v1/revision", timeout=10).status_code == 404
+    finally:
+        hub.stop()
+        sink.shutdown()
+        sink.server_close()
+    assert not path.exists()
 
 
 def test_the_page_of_codes_is_served(hub):

@@ -4,13 +4,12 @@ import itertools
 from datetime import timedelta
 
 import pytest
-import requests
 
 from hub.core.delivery import Dead, Exchange, InDoubt, InDoubtPolicy, Retry, Settled
 from hub.core.errors import Reason, Why
 from hub.flow.settling import settle
 from hub.http import answers, overview_answers
-from tests.support.hubs import small_workspace
+from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until
 
@@ -38,7 +37,7 @@ def caller(hub):
 
 def get(hub, schema, path, **headers):
     """The answer's data, once it is known to be what the schema says."""
-    answer = requests.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=20)
+    answer = operator.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=20)
     assert answer.status_code == 200, answer.text
     assert answers.envelope(schema)().validate(answer.json()) == {}
     return answer.json()["data"]
@@ -73,14 +72,14 @@ def test_a_quiet_hub_needs_nobody(hub):
 
 def test_what_is_polled_is_sent_once(hub):
     for path in ("/now", "/rates", "/rates/series?minutes=5", "/landscape", "/clusters", "/parked"):
-        first = requests.get(f"{hub.url}/ops/v1{path}", timeout=20)
+        first = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
         tag = first.headers["etag"]
         assert first.status_code == 200
         assert tag.startswith('W/"')
 
         def same(path=path):
-            tag = requests.get(f"{hub.url}/ops/v1{path}", timeout=20).headers["etag"]
-            again = requests.get(f"{hub.url}/ops/v1{path}", headers={"if-none-match": tag}, timeout=20)
+            tag = operator.get(f"{hub.url}/ops/v1{path}", timeout=20).headers["etag"]
+            again = operator.get(f"{hub.url}/ops/v1{path}", headers={"if-none-match": tag}, timeout=20)
             return again if again.status_code == 304 else None
 
         assert until(same, f"nothing new at {path}").content == b""
@@ -111,7 +110,7 @@ def test_what_died_of_one_cause_is_one_line_with_examples_and_what_changed(hub, 
     assert {need["kind"] for need in needs} >= {"cluster", "doubt"}
     assert needs[0]["kind"] == "doubt"
     for path in (f"/clusters/{'0' * 16}", "/clusters/x", f"/clusters/{dead['id']}/deliveries?before=x"):
-        assert requests.get(f"{hub.url}/ops/v1{path}", timeout=20).status_code in (400, 404)
+        assert operator.get(f"{hub.url}/ops/v1{path}", timeout=20).status_code in (400, 404)
 
 
 def test_keys_behind_a_dead_one_are_told(hub, caller):
@@ -148,7 +147,7 @@ def test_what_flows_is_told_per_way_with_its_latency_and_as_a_curve(hub, caller)
     taken = get(hub, overview_answers.Series, "/rates/series?minutes=10&message=shop/order.placed@1")
     assert sum(point["accepted"] for point in taken["points"]) >= 5
     for query in ("minutes=0", "minutes=2881", "minutes=2880&step=1", "step=0", "x=1"):
-        assert requests.get(f"{hub.url}/ops/v1/rates/series?{query}", timeout=20).status_code == 400, query
+        assert operator.get(f"{hub.url}/ops/v1/rates/series?{query}", timeout=20).status_code == 400, query
 
 
 def test_the_landscape_can_be_drawn(hub):
@@ -181,7 +180,7 @@ def test_what_waits_at_a_target_and_on_a_route_is_told_with_its_pause(hub, calle
     hub.hub.store.resume("target", "warehouse", by="ann")
     until(lambda: all(one["kind"] != "paused" for one in get(hub, overview_answers.Now, "/now")["needs"]), "the end of it")
     for path in ("/waiting", f"/waiting?target=warehouse&route={route}", "/waiting?target=warehouse&limit=0"):
-        assert requests.get(f"{hub.url}/ops/v1{path}", timeout=20).status_code == 400
+        assert operator.get(f"{hub.url}/ops/v1{path}", timeout=20).status_code == 400
     assert get(hub, overview_answers.Behind, "/waiting?target=nobody")["items"] == []
 
 

@@ -4,14 +4,13 @@ import itertools
 import json
 
 import pytest
-import requests
 
 from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
 from hub.flow.repair import advance
 from hub.http import answers
 from hub.http import repair_schemas as schemas
-from tests.support.hubs import small_workspace
+from tests.support.hubs import operator, small_workspace
 from tests.support.making import settled
 from tests.support.servers import served, small_hub
 
@@ -46,12 +45,12 @@ def dead(hub):
 
 
 def get(hub, path, schema):
-    return fits(schema, requests.get(f"{hub.url}/ops/v1{path}", timeout=10))
+    return fits(schema, operator.get(f"{hub.url}/ops/v1{path}", timeout=10))
 
 
 def post(hub, path, document, **headers):
     given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return requests.post(f"{hub.url}/ops/v1{path}", data=json.dumps(document).encode(), headers=given, timeout=10)
+    return operator.post(f"{hub.url}/ops/v1{path}", data=json.dumps(document).encode(), headers=given, timeout=10)
 
 
 def fits(schema, answer):
@@ -145,7 +144,7 @@ def test_a_question_that_does_not_fit_is_refused_at_its_place(hub, change, place
 
 def test_what_is_not_there_or_not_begun_is_refused(hub, dead):
     for path in (f"/repairs/{UNKNOWN}", f"/repairs/{UNKNOWN}/rows", f"/repairs/{UNKNOWN}/preview"):
-        assert requests.get(f"{hub.url}/ops/v1{path}", timeout=10).json()["code"] == 40400
+        assert operator.get(f"{hub.url}/ops/v1{path}", timeout=10).json()["code"] == 40400
     for act in ("start", "continue", "stop"):
         assert post(hub, f"/repairs/{UNKNOWN}/{act}", {"by": "ann"}).json()["code"] == 40400
         assert post(hub, f"/repairs/{UNKNOWN}/{act}", {}).status_code == 400

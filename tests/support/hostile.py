@@ -7,14 +7,12 @@ import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import requests
-
 from hub.catalog.scaffold import init
 from hub.core.errors import Code, Fault, Refused
 from hub.core.queue import Arrival
 from hub.flow import people
 from hub.store import Refusal, open_store
-from tests.support.hubs import Caller, HubProcess, Sink
+from tests.support.hubs import Caller, HubProcess, Sink, operator
 from tests.support.making import new_id
 from tests.support.waiting import wait_until
 
@@ -79,7 +77,7 @@ class Hurt:
         self.repairs: list[str] = []
 
     def call(self, path, **given):
-        answer = requests.post(f"{self.url}/ops/v1{path}", json=given, timeout=30)
+        answer = operator.post(f"{self.url}/ops/v1{path}", json=given, timeout=30)
         assert answer.status_code in (200, 201, 202), f"{path}: {answer.status_code} {answer.text}"
         return answer.json()["data"]
 

@@ -19,14 +19,21 @@ from hub.http.app import make_app
 from hub.http.front import Front
 from hub.main import open_vault, running
 from hub.store import open_store
-from tests.support.hubs import MASTER, Caller, free_port
+from tests.support.hubs import MASTER, OPS_TOKEN, Caller, free_port
 from tests.support.waiting import wait_until
 
 
 @contextlib.contextmanager
 def small_hub(workspace, store_url, **environment):
     """A hub without a worker: it accepts, and delivers nothing."""
-    given = {"HUB_MASTER_KEY": MASTER, "HUB_BODY_SECONDS": "2", "HUB_WORKSPACE": str(workspace), "HUB_STORE": store_url, **environment}
+    given = {
+        "HUB_MASTER_KEY": MASTER,
+        "HUB_OPS_TOKEN": OPS_TOKEN,
+        "HUB_BODY_SECONDS": "2",
+        "HUB_WORKSPACE": str(workspace),
+        "HUB_STORE": store_url,
+        **environment,
+    }
     settings = settings_table.read(given)
     store = open_store(store_url, writer=True)
     try:

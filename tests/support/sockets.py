@@ -4,6 +4,8 @@ A test gives one function `(request number over all connections) -> what to do`:
 """
 
 import contextlib
+import http.client
+import json
 import socket
 import struct
 import threading
@@ -96,3 +98,54 @@ def _read(wire):
             return None
         body += part
     return head + b"\r\n\r\n" + body
+
+
+class Forwarder:
+    """Hands on bytes as they come, both ways: who connects to `url` reaches the hub from 127.0.0.1, and nothing in the request tells."""
+
+    def __init__(self, port):
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._hand_on, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _hand_on(source, sink):
+        with contextlib.suppress(OSError), sink:
+            while part := source.recv(65_536):
+                sink.sendall(part)
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._path))
+
+
+def by_socket(path, method, target, document=None):
+    """One request through a Unix socket; its status and what it answers, as text."""
+    connection = _Connection(path)
+    try:
+        body = None if document is None else json.dumps(document)
+        connection.request(method, target, body, {"content-type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
