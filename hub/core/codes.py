@@ -43,7 +43,9 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.STALE_TIMESTAMP: Meaning("The signature is too old.", "Sign again with the present time; it is good for five minutes."),
     Code.CLOCK_SKEW: Meaning("The signature is from the future.", "Set your clock (NTP); up to five minutes are forgiven."),
     Code.FORBIDDEN: Meaning("This key may not do this.", "Use a key of the system that you speak for, or ask the hub's operator for the right."),
-    Code.NOT_FOUND: Meaning("There is nothing here.", "Check the path, the message's name and its version. A message that is not yours is not found either."),
+    Code.NOT_FOUND: Meaning(
+        "There is nothing here.", "Check the path, the message's name and its version. A message that was not posted under your key is not found either."
+    ),
     Code.METHOD_NOT_ALLOWED: Meaning("This method is not taken here.", "Use one of the methods in the Allow header."),
     Code.REQUEST_TIMEOUT: Meaning("The body did not arrive in time.", "Send it again, under the same Idempotency-Key; in smaller parts if your line is slow."),
     Code.CONFLICT: Meaning(

@@ -236,7 +236,7 @@ _PARAMETERS: dict[str, Json] = {
 _STATUS: Json = {
     "operationId": "own-message",
     "summary": "Where one's own message stands, per target.",
-    "description": "Signed over an empty body.",
+    "description": "Signed over an empty body. One's own is what was posted under the same key; anything else is 404.",
     "parameters": [{"name": "id", "in": "path", "required": True, "description": "The messageId of the receipt.", "schema": {"type": "string", "format": "uuid"}}],
     "responses": {"200": {"description": "The message.", "content": responses.content("MessageStatus")}, **responses.refusals(responses.READING)},
 }  # fmt: skip

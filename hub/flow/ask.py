@@ -80,7 +80,7 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
     if isinstance(receipt, Refused):
         raise receipt
     if receipt.duplicate:
-        return _again(hub, receipt.message_id)
+        return _again(hub, laid.message.caller, receipt.message_id)
     [planned] = [one for one in laid.deliveries if one.lease is not None]
     route, to = _route(hub, laid.message, planned.route)
     assert route.sync is not None
@@ -189,9 +189,11 @@ def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: C
         event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
 
 
-def _again(hub: Hub, message_id: str) -> Told:
-    """A repeat of a question that is known: the same answer, or the same no. Nothing is sent."""
+def _again(hub: Hub, caller: str, message_id: str) -> Told:
+    """A repeat of a question that is known: the same answer, or the same no. Nothing is sent. What another caller asked is not told."""
     row = hub.store.message(message_id)
+    if row is not None and row.caller != caller:
+        raise Refused(Code.CONFLICT, "Another caller asked this already, under the same natural key; its answer is its own.")
     raw = hub.store.body(message_id)
     lines = hub.store.deliveries(message_id)
     if row is None or raw is None or not lines:

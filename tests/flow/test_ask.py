@@ -88,6 +88,21 @@ def test_the_caller_gets_the_targets_answer_with_all_its_digits_and_it_is_record
     assert hub.ops("/conservation")["unaccounted"] == 0
 
 
+def test_what_one_caller_asked_is_not_told_to_another(start, sink, tmp_path):
+    hub = start()
+    system = tmp_path / "workspace" / "adapters" / "shop" / "system.yaml"
+    system.write_text(system.read_text("utf-8").replace("emits:\n  order.placed:\n", "emits:\n  order.placed:\n    dedupe_by: [orderNo]\n"), "utf-8")
+    assert "dedupe_by" in system.read_text("utf-8")
+    hub.apply()
+    first, second = hub.caller("shop"), hub.caller("shop")
+    told = asked(first, "m1")
+    assert told.status_code == asked(first, "m2").status_code == 200
+    answer = asked(second, "m1")
+    # Either it is asked anew, for this caller, or it is refused: nothing of the first exchange is in it
+    assert told.headers["x-crossdock-message"] not in answer.text + str(answer.headers)
+    assert answer.status_code in (200, 409), answer.text
+
+
 def test_what_the_caller_s_trace_carries_goes_on_to_the_target(start, sink):
     caller, body, trace = start().caller("shop"), order(), "4bf92f3577b34da6a3ce929d0e0e4736"
     parent = f"00-{trace}-00f067aa0ba902b7-01"

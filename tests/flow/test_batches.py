@@ -4,9 +4,8 @@ import json
 import time
 
 import pytest
-import requests
 
-from tests.support.hubs import HubProcess, small_workspace
+from tests.support.hubs import HubProcess, operator, small_workspace
 from tests.support.waiting import wait_until
 
 
@@ -26,7 +25,7 @@ def hub(tmp_path, sink, store_url):
 
 
 def act(hub, path, **given):
-    answer = requests.post(f"{hub.url}/ops/v1/deliveries{path}", json={"by": "ann", **given}, timeout=30)
+    answer = operator.post(f"{hub.url}/ops/v1/deliveries{path}", json={"by": "ann", **given}, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
 

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-import requests
 
 from hub.catalog import check
-from tests.support.hubs import HubProcess, small_workspace
+from tests.support.hubs import HubProcess, operator, small_workspace
 from tests.support.waiting import wait_until
 
 OTHER = """\
@@ -139,7 +138,7 @@ def test_a_later_one_on_the_key_waits_for_what_is_undecided(start):
     [line] = [line for line in hub.ops(f"/messages/{first}")["deliveries"] if line["route"] == "second"]
     later = posted(hub, json.dumps({"orderNo": "SO-1", "items": [{"sku": "B", "quantity": 2}], "level": 1}).encode(), "m2")
     assert [one["status"] for one in hub.ops(f"/messages/{later}")["deliveries"]] == ["pending"]
-    answer = requests.post(f"{hub.url}/ops/v1/deliveries/cancel", json={"ids": [line["id"]], "by": "test", "why": "not wanted"}, timeout=30)
+    answer = operator.post(f"{hub.url}/ops/v1/deliveries/cancel", json={"ids": [line["id"]], "by": "test", "why": "not wanted"}, timeout=30)
     assert answer.status_code == 200, answer.text
     assert delivery(hub, first, line["id"])["status"] == "cancelled"
     assert [one["status"] for one in hub.delivered(later)] == ["delivered"]

@@ -110,6 +110,9 @@ def test_a_key_that_shows_itself(hub):
     assert post(hub, "keyed", order())[0] == 401
     own = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {key}"}, timeout=10)
     assert own.status_code == 200
+    other = key_of(hub, "api-key", "keyed")[0]
+    theirs = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {other}"}, timeout=10)
+    assert theirs.status_code == 404
 
 
 def test_the_idempotency_key_counts_without_a_signature(hub):
@@ -158,6 +161,9 @@ def test_an_access_token_of_the_issuer(hub, rsa):
     assert hub.hub.store.message(told["data"]["messageId"]).caller == "oauth2:partner-7"
     own = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"Bearer {token(rsa)}"}, timeout=10)
     assert own.status_code == 200
+    other = token(rsa, client_id="partner-8", sub="partner-8")
+    theirs = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"Bearer {other}"}, timeout=10)
+    assert theirs.status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -266,8 +266,14 @@ def test_a_revoked_key_dies(hub):
 
 
 def test_somebody_elses_message_is_not_told_apart_from_none(hub, caller):
-    message_id = caller.post(PATH, ORDER, "own-1").json()["data"]["messageId"]
-    assert caller.get(f"/api/messages/{message_id}").status_code == 200
-    stranger = hub.caller("warehouse")
-    assert stranger.get(f"/api/messages/{message_id}").status_code == 404
-    assert stranger.get("/api/messages/01a00000-0000-7000-8000-000000000000").status_code == 404
+    mine = ORDER.replace(b"SO-1", b"SO-OWN")
+    single = caller.post(PATH, mine, "own-1").json()["data"]["messageId"]
+    [item] = caller.post(f"{PATH}/batch", b"[" + mine.replace(b"SO-OWN", b"SO-OWN-2") + b"]", "own-2").json()["data"]["items"]
+    none = caller.get("/api/messages/01a00000-0000-7000-8000-000000000000")
+    assert none.status_code == 404
+    # Another key is another caller: of another system, of the same one, of both, whatever its name
+    for stranger in (hub.caller("warehouse"), hub.caller("shop"), hub.caller("shop", "warehouse")):
+        for id_ in (single, item["messageId"]):
+            assert caller.get(f"/api/messages/{id_}").status_code == 200
+            answer = stranger.get(f"/api/messages/{id_}")
+            assert (answer.status_code, answer.json()["message"], answer.json()["details"]) == (404, none.json()["message"], [])
