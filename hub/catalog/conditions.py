@@ -1,4 +1,4 @@
-"""Expressions of routes and systems against the contracts that they are over: fields that are not there, conditions that can never hold."""
+"""Expressions of routes and systems against what they are over, a contract or an answer: fields that are not there, conditions that can never hold."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hub.core.infer import Over, infer, tree
 from hub.core.message import Ref
 from hub.core.narrow import literals, path_of
 from hub.core.routing import Route
-from hub.core.system import Emit
+from hub.core.system import Accept, Emit
 from hub.core.tree import Binary, Block, Node
-from hub.core.types import MISSING, Shape, field_of, item_of, of_schema
+from hub.core.types import MISSING, UNDECIDED, Shape, field_of, item_of, of_kind, of_schema
 
 Placed: TypeAlias = tuple[Path, Expression]
 
@@ -41,6 +41,11 @@ def conditions(catalog: Catalog, documents: Mapping[str, Document], findings: Fi
             shapes = _shapes(catalog, emit)
             for path, expression in _of_emit(emit):
                 _judge(document, ("emits", name, *path), expression, shapes, findings)
+        for name, accept in system.accepts.items():
+            for path, expression in _of_answer(accept):
+                _judge(document, ("accepts", name, *path), expression, [ANSWER], findings)
+                if path[0] in JUDGES:
+                    _judge_truth(document, ("accepts", name, *path), expression, [ANSWER], findings)
 
 
 def _shapes(catalog: Catalog, emit: Emit) -> list[Shape]:
@@ -84,6 +89,24 @@ def _of_emit(emit: Emit) -> Iterator[Placed]:
         yield ("dedupe_by", index), expression
 
 
+# What the expressions over an answer see. Its body is the target's business.
+ANSWER = of_kind("object", fields={"status": of_kind("integer"), "headers": UNDECIDED, "body": UNDECIDED})
+JUDGES = frozenset({"success", "already", "again", "probe"})
+
+
+def _of_answer(accept: Accept) -> Iterator[Placed]:
+    named = {"success": accept.success, "already": accept.already, "again": accept.again}
+    yield from (((name,), expression) for name, expression in named.items() if expression is not None)
+    if accept.refused_message is not None:
+        yield ("refused", "message"), accept.refused_message
+    for name, expression in accept.reply_keys:
+        yield ("reply", "keys", name), expression
+    if accept.probe is not None:
+        yield ("probe", "applied"), accept.probe.applied
+        if accept.probe.absent is not None:
+            yield ("probe", "absent"), accept.probe.absent
+
+
 def _judge(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> None:
     """A finding where what it says is odd over every version; over one alone it may be meant for the others."""
     odd = []
@@ -95,7 +118,8 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
         return
     for one in dict.fromkeys(odd[-1]):
         if one.code == "unknown_path":
-            text, fix = f"the contract has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
+            whose = "the answer" if shapes == [ANSWER] else "the contract"
+            text, fix = f"{whose} has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
             findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, text, fix)
         elif one.code in ("no_number", "wrong_argument"):
             findings.add(document.file, document.place(path), Check.WRONG_ARGUMENT, one.text, one.fix)

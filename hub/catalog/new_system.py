@@ -81,6 +81,10 @@ def _accepted(message: str) -> Iterator[str]:
     yield f"    about: What it does on {message}, in one sentence."
     yield "    versions: {1: {state: current}}"
     yield f"    call: POST /{message.replace('.', '/')}"
+    yield "    # success: status < 300 and body.code = 0     # default: any 2xx"
+    yield "    # already: body.code = 40901                  # it has it: counts as success"
+    yield "    # again: body.code in [-1, 42900]             # busy: tried again by the route's retry"
+    yield "    # refused: {message: body.message}            # where its own words stand"
 
 
 def _key(message: str) -> str:

@@ -68,12 +68,17 @@ _ACCEPT = Record(
         "publish": Key(queues.PUBLISH, "an exchange or a queue of the broker at `url`, in place of call"),
         "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
         "already": Key(Formula(), '"I have it": counts as success'),
+        "again": Key(Formula(), '"busy": body.errcode in [-1, 45009]; tried again by the retry policy. Asked after success and already'),
+        "refused": Key(
+            Record({"message": Key(Formula(), "where the target's own words stand: body.errmsg", required=True)}, what="refused"),
+            "what it says where it says no; default: message, msg, errmsg, error.message, detail and their like",
+        ),
         "reply": Key(Record({"keys": Key(_KEYS, "business keys that the answer names")}, what="reply"), "what the answer holds"),
         "probe": Key(Either(Word(("adapter",)), _PROBE), "how the system is asked whether it has it, for in_doubt: probe"),
     },
     later=frozenset({"fresh_by", "poll"}),
     what="an accepted message",
-    excludes=tuple(("publish", key) for key in ("call", "success", "already", "reply", "probe")),
+    excludes=tuple(("publish", key) for key in ("call", "success", "already", "again", "refused", "reply", "probe")),
 )
 _SETTING = Record(
     {
@@ -188,6 +193,8 @@ def _accept(system: str, name: str, row: dict[str, Any], contracts: Contracts, d
         path=path,
         success=row.get("success"),
         already=row.get("already"),
+        again=row.get("again"),
+        refused_message=(row.get("refused") or {}).get("message"),
         reply_keys=_compiled((row.get("reply") or {}).get("keys")),
         probe=_question(row.get("probe") or {}),
         asks_adapter=row.get("probe") == "adapter",

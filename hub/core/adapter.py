@@ -35,6 +35,7 @@ class Parcel:
     topic: str = ""  # of a topic exchange, where the route says so
     tracestate: str = ""  # of the caller that waits for the answer; it is not kept in the store
     deadline_s: float = 5.0  # for everything: name, connection, TLS, sending, answer
+    is_doubted: bool = False  # when its answer is judged: an earlier attempt was sent, and its outcome not seen
 
 
 @dataclass(frozen=True, slots=True)

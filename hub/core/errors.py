@@ -80,7 +80,8 @@ class Reason(StrEnum):
     BAD_ANSWER = "bad_answer"  # the target's answer cannot be understood
     UNREACHABLE = "unreachable"  # nothing left the house: no name, no connection, no TLS
     SERVER_ERROR = "server_error"  # 5xx
-    THROTTLED = "throttled"  # 408, 425, 429
+    THROTTLED = "throttled"  # 408, 425, 429; or `again` holds
+    UNDER_WAY = "under_way"  # 409 or 423: the target is still at the same call
     UNSUCCESSFUL = "unsuccessful"  # answered, but `success` says no
     NO_ANSWER = "no_answer"  # sent, and no complete answer came
     OUTCOME_NOT_SEEN = "outcome_not_seen"  # the worker's lease ended before it wrote what happened

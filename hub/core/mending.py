@@ -54,6 +54,7 @@ MENDS: Mapping[Reason, Mend] = {
     Reason.UNREACHABLE: Mend("address", "Nothing left the house. Check the target's address, its name, port and certificate; then replay.", Verb.REPLAY),
     Reason.SERVER_ERROR: _TARGET,
     Reason.THROTTLED: Mend("pace", "The target asks for less at a time. Set `rate` for it, then replay at that rate.", Verb.REPLAY),
+    Reason.UNDER_WAY: _DOUBT,
     Reason.UNSUCCESSFUL: Mend("data", "The target answered, and its answer says no. Change what it names, then replay.", Verb.APPLY),
     Reason.NO_ANSWER: _DOUBT,
     Reason.OUTCOME_NOT_SEEN: _DOUBT,

@@ -103,6 +103,8 @@ class Accept:
     path: str = ""  # appended to the system's `url`
     success: Expression | None = None  # None: any 2xx
     already: Expression | None = None
+    again: Expression | None = None  # "busy": tried again by the retry policy
+    refused_message: Expression | None = None  # where the target's own words stand; None: in one of the usual places
     reply_keys: tuple[tuple[str, Expression], ...] = ()
     probe: Question | None = None
     asks_adapter: bool = False  # its adapter.py knows how to ask (`probe: adapter`)

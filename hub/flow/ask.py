@@ -16,12 +16,13 @@ from datetime import timedelta
 
 from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
+from hub.core.answers import KEPT_BYTES, read
 from hub.core.delivery import Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Laid, Lease, Outcome, Planned, Settled, Status
 from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, Unknown, Why
 from hub.core.message import Json, Message, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
-from hub.flow.render import render
+from hub.flow.render import render, rendered
 from hub.flow.settling import settle
 from hub.kit.call import Call, Done
 from hub.kit.http import Sender
@@ -36,6 +37,7 @@ _CODES = {
     Reason.OUTCOME_NOT_SEEN: Code.GATEWAY_TIMEOUT,
     Reason.UNREACHABLE: Code.UNAVAILABLE,
     Reason.THROTTLED: Code.UNAVAILABLE,
+    Reason.UNDER_WAY: Code.UNAVAILABLE,
     Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
     Reason.PAUSED: Code.UNAVAILABLE,
 }
@@ -153,10 +155,10 @@ def _sender(hub: Hub) -> Sender:
 
 def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: bytes) -> Json:
     """What the caller gets of the target's body: as it is, or checked as the reply that it is and mapped. Raises GiveUp."""
-    try:
-        payload = json.decode(body)
-    except Refused as error:
-        raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer cannot be read: {error.text}")) from error
+    answer = read(body)
+    if not answer.is_read:
+        raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer cannot be read: it {answer.trouble or 'is empty'}."))
+    payload = answer.value
     assert route.sync is not None
     catalog = hub.catalogs.pinned(message.revision)
     if to.reply is not None:
@@ -166,7 +168,7 @@ def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: byt
         if faults:
             raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer does not fit {ref}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."))
         if route.sync.answer is not None:
-            return render(catalog, body, ref, route.sync.answer, route=route.name, part=None, at=message.received_at, limits=hub.limits)
+            return rendered(catalog, payload, ref, route.sync.answer, route=route.name, part=None, at=message.received_at)
     return payload
 
 
@@ -181,7 +183,7 @@ def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
 def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: Call | None) -> None:
     exchange = Exchange()
     if done is not None and call is not None:
-        exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.body, int(done.ms), dict(done.timings))
+        exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.kept, int(done.ms), dict(done.timings))
     try:
         settle(hub, [Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
     except StoreBusy as error:
@@ -210,7 +212,10 @@ def _again(hub: Hub, caller: str, message_id: str) -> Told:
     route = routes[line.route]
     to = next(one for one in route.to if one.ref == line.ref)
     message = Message(row.id, row.ref, row.received_at, row.caller, row.source, raw, row.trace_id, row.revision, row.disposition, row.planned, hops=row.hops)
-    return Told(message_id, _answer(hub, message, route, to, hub.store.attempts(line.id)[-1].reply), duplicate=True)
+    reply = hub.store.attempts(line.id)[-1].reply
+    if len(reply) >= KEPT_BYTES and not read(reply).is_read:
+        raise Refused(Code.CONFLICT, f"The same question, message {message_id}, was answered at more length than is kept. Ask anew, under another key.")
+    return Told(message_id, _answer(hub, message, route, to, reply), duplicate=True)
 
 
 def _route(hub: Hub, message: Message, name: str) -> tuple[Route, Destination]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.delivery import Bundle, Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
-from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Unknown, Why
+from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
 from hub.core.message import Json
 from hub.core.routing import Destination, TargetPolicy, bundle_of
+from hub.core.verdict import UNDER_WAY
 from hub.flow.deciding import decide
 from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
@@ -290,7 +291,7 @@ def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
         status=done.status,
         sent=done.sent,
         request_bytes=len(ready.call.body),
-        reply=done.body,
+        reply=done.kept,
         ms=int(done.ms),
         timings=dict(done.timings),
     )
@@ -320,21 +321,33 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
     try:
         if target is None:
             return Unknown(Why(Reason.NO_ANSWER, "The target left the configuration while it was being sent to.")), None
-        answer = target.verdict(ready.parcel, done, now=now)
+        answer = target.verdict(_doubted(hub, ready, done), done, now=now)
         if isinstance(answer, Reply) and one.destination.reply is not None and len(ready.made) == 1:
             return answer, reply_of(hub, one, answer)
     except Refused as error:
         fault = error.faults[0] if error.faults else None
         where = f" {fault.pointer or '/'} is {fault.got}, wanted {fault.want}." if fault else ""
-        return TryLater(
-            Why(Reason.BAD_ANSWER, f"The answer does not fit {one.destination.reply}: {error.text}{where}", fix="Mend the target or the reply's contract.")
-        ), None
+        # It took it, and says so in words that cannot be handed on: it may not be sent again on that account alone.
+        text = f"The answer does not fit {one.destination.reply}: {error.text}{where}"
+        return Unknown(Why(Reason.BAD_ANSWER, text, fix="Mend the target or the reply's contract.")), None
     except Exception as error:  # noqa: BLE001
         # Judging failed: what was sent may have been done. Nobody foresaw it, so it counts as unknown, never as a success.
         event("answer.unexpected", told(error), level="error", **ids(one.claim), lane=one.claim.lane)
         why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
         return (Unknown(why) if done.sent else TryLater(why)), None
     return answer, None
+
+
+def _doubted(hub: Hub, ready: Ready, done: Done) -> Parcel:
+    """What is judged: only of a conflict it matters, and is looked up, whether an earlier try of it is in doubt."""
+    ids = [one.claim.id for one in ready.made if one.claim.attempt > 1]
+    if done.status not in UNDER_WAY or not ids:
+        return ready.parcel
+    try:
+        is_doubted = bool(hub.store.doubted(ids))
+    except StoreBusy:
+        is_doubted = True  # then it is tried again, which its key makes harmless
+    return replace(ready.parcel, is_doubted=is_doubted)
 
 
 def _settle(hub: Hub, batch: Sequence[Settled]) -> Counter[str]:

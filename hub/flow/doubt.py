@@ -5,11 +5,9 @@ take (their hour put off) → ask, side by side → clear (one guarded change ea
 
 from __future__ import annotations
 
-from hub.core import json
 from hub.core.adapter import Probe, Reply
 from hub.core.delivery import Claim, InDoubtPolicy, Laid, Status
 from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, TryLater, Why
-from hub.core.message import Json
 from hub.core.retry import may_retry, wait_s
 from hub.core.routing import TargetPolicy
 from hub.flow.hub import Hub, LaneTarget
@@ -18,7 +16,7 @@ from hub.flow.render import found
 from hub.flow.revisions import NoRevision
 from hub.kit.call import Call, Done
 from hub.kit.http import Sender
-from hub.kit.target import BatchTarget
+from hub.kit.target import BatchTarget, response_from
 from hub.logs import event, told
 from hub.store import Cleared
 
@@ -98,16 +96,9 @@ def _applied(hub: Hub, made: Made, done: Done) -> Cleared:
     reply: Laid | None = None
     if made.destination.reply is not None:
         try:
-            reply = reply_of(hub, made, Reply(done.status or 0, done.headers, done.body, _payload(done)))
+            reply = reply_of(hub, made, Reply(done.status or 0, done.headers, done.body, response_from(done).body.value))
         except (Refused, GiveUp) as error:
             text = f"The target has it, but what it says of it is no {made.destination.reply}: {error}"
             fix = "Mend the probe, so that it gives what the call gives; or post the reply by hand, and cancel."
             return Cleared(made.claim, Status.UNKNOWN, Why(Reason.BAD_ANSWER, text[:500], fix=fix), parks=True)
     return Cleared(made.claim, Status.DELIVERED, reply=reply)
-
-
-def _payload(done: Done) -> Json:
-    try:
-        return json.decode(done.body) if done.body else None
-    except Refused:
-        return None

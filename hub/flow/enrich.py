@@ -157,6 +157,7 @@ def _parcel(one: Question) -> Parcel:
         trace_id=message.trace_id,
         attempt=one.claim.attempt,
         deadline_s=one.destination.timeout.total_seconds(),
+        is_doubted=one.claim.attempt > 1,  # it is asked under one key; whether an earlier question came through is not kept
     )
 
 
@@ -175,5 +176,5 @@ def _end(hub: Hub, one: Question, answer: TryLater | GiveUp | Unknown, done: Don
             # The delivery itself was not sent, so nothing is in doubt: a look-up may be asked again.
             again: Answer = GiveUp(why) if isinstance(answer, GiveUp) else TryLater(why, answer.after_s if isinstance(answer, TryLater) else None)
             outcome = judge(again, one.claim, policy=one.destination.retry, in_doubt=InDoubtPolicy.RESEND, jitter=hub.random(), now=hub.clock())
-    exchange = Exchange(status=done.status, reply=done.body, ms=int(done.ms)) if done is not None else Exchange()
+    exchange = Exchange(status=done.status, reply=done.kept, ms=int(done.ms)) if done is not None else Exchange()
     looked.ended.append(Settled(one.claim, outcome, exchange, hub.catalogs.active().revision))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from hub.catalog import Catalog
 from hub.core import json
+from hub.core.answers import read
 from hub.core.errors import GiveUp, Reason, Refused, Why
 from hub.core.json import Limits
 from hub.core.message import Json, Ref
@@ -33,7 +34,14 @@ def render(
 
     Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field where one is to blame.
     """
-    ref, payload = upgraded(catalog, source, _decoded(raw, limits), at)
+    return rendered(catalog, _decoded(raw, limits), source, target, route=route, part=part, at=at, lookups=lookups)
+
+
+def rendered(
+    catalog: Catalog, payload: Json, source: Ref, target: Ref, *, route: str, part: int | None, at: datetime, lookups: Mapping[str, Json] = _NONE
+) -> Json:
+    """As `render`, of what is decoded already."""
+    ref, payload = upgraded(catalog, source, payload, at)
     steps = catalog.way(ref, target)
     if steps is None:
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"There is no mapping from {ref} to {target}.", fix="Add the mapping, then replay."))
@@ -68,7 +76,7 @@ def source_part(catalog: Catalog, raw: bytes, source: Ref, *, route: str, part: 
 def found(lookups: Sequence[Lookup], route: str, part: int | None) -> dict[str, Json]:
     """What a route's mapping sees of recorded look-ups. One that was skipped is not there."""
     mine = [one for one in lookups if one.route == route and one.part == part and one.found is not None]
-    return {one.name: json.decode(one.found) for one in mine if one.found is not None}
+    return {one.name: read(one.found).value for one in mine if one.found is not None}
 
 
 def _decoded(raw: bytes, limits: Limits) -> Json:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.core import json
+from hub.core.answers import read
 from hub.core.contract import Contract
 from hub.core.curl import curl
 from hub.core.difference import difference
@@ -244,10 +245,7 @@ def _delivery(
 
 def _attempt(veil: Veil, one: AttemptRow, following: AttemptRow | None, line: DeliveryRow) -> Json:
     text = one.reply.decode("utf-8", "replace")
-    try:
-        body: Json = veil.over(None, json.decode(one.reply))
-    except Refused:
-        body = None
+    body: Json = veil.over(None, read(one.reply).value)
     why: Json = _why(veil, one)
     after: Json = None
     if following is not None:

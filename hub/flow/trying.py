@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hub.catalog import Catalog
 from hub.core import json
+from hub.core.answers import read
 from hub.core.contract import Contract
 from hub.core.difference import difference
 from hub.core.errors import Code, Fault, GiveUp, Refused, Why
@@ -123,7 +124,7 @@ def of_message(store: Store, catalog: Catalog, one: Named, message_id: str, *, b
             payload = step.apply(payload, now=row.received_at)
         except GiveUp as error:
             raise Refused(Code.BAD_REQUEST, f"It cannot be upgraded to {step.target}: {error.why.field} {veil.over_text(error.why.text)}") from error
-    lookups: dict[str, Json] = {look.name: json.decode(look.found) for look in store.lookups(row.id) if look.found is not None}
+    lookups: dict[str, Json] = {look.name: read(look.found).value for look in store.lookups(row.id) if look.found is not None}
     return Given(payload, veil, row.received_at, lookups, row.id)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from hub.core.answers import shown
+
 Kind: TypeAlias = Literal["ok", "unreachable", "no_answer", "bad_answer"]
 
 
@@ -37,7 +39,7 @@ class Done:
     """What became of a call. `kind`: ok (an answer came), unreachable (nothing left), no_answer (sent, no whole answer), bad_answer (no HTTP).
 
     Under `no_answer` a status means that the head came whole and the body did not: where only the status counts, that is an answer.
-    `is_cut`: there is more of the body than stands here, because of our own cap or because the connection broke.
+    `body` is unpacked. `is_cut`: it is not whole, because of our own cap, because the connection broke, or because it cannot be unpacked.
     """
 
     kind: Kind
@@ -52,3 +54,8 @@ class Done:
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)
+
+    @property
+    def kept(self) -> bytes:
+        """What an attempt shows of the body: its beginning, as UTF-8."""
+        return shown(self.body, self.header("content-type") or "")

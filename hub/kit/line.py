@@ -10,11 +10,12 @@ import certifi
 import pycurl
 
 from hub import __version__
+from hub.core.answers import JUDGED_BYTES, inflated
 from hub.kit.addresses import Network, may_connect
 from hub.kit.call import Call, Done, Kind, Tls
 
-KEPT_BYTES = 65_536  # of an answer's body; the rest is read to the cap and dropped
-MAX_BYTES = 10_485_760  # of an answer's body; beyond it the connection is cut
+MAX_BYTES = 10_485_760  # of an answer's body; what is beyond JUDGED_BYTES is read to this and dropped, and beyond it the connection is cut
+ACCEPT_ENCODING = "gzip, deflate"  # what `core.answers` unpacks. Not libcurl: what it cannot unpack would be no answer at all
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
 _BEYOND_CAPS = frozenset({8, 23, 63, 100})  # a head that is odd; a write that a callback ended; a file too large; headers too large
@@ -131,8 +132,8 @@ class Line:
 
     def _on_body(self, part: bytes) -> int:
         self._read += len(part)
-        if len(self._kept) < KEPT_BYTES:
-            self._kept += part[: KEPT_BYTES - len(self._kept)]
+        if len(self._kept) < JUDGED_BYTES:
+            self._kept += part[: JUDGED_BYTES - len(self._kept)]
         if self._read > MAX_BYTES:
             self._is_over = True
             return 0
@@ -144,16 +145,19 @@ class Line:
         timings = {name: int(handle.getinfo(what) * 1000) for name, what in _TIMES}
         kind = self._kind(code, status)
         is_answer = kind == "ok" or (kind == "no_answer" and self._is_head_whole and 200 <= status <= 599)
+        raw = bytes(self._kept)
+        is_cut = code != 0 or self._read > JUDGED_BYTES
+        body = inflated(raw, ", ".join(value for name, value in self._headers if name == "content-encoding"))
         return Done(
             kind,
             status if is_answer else None,
             tuple(self._headers),
-            bytes(self._kept),
+            raw if body is None else body[:JUDGED_BYTES],
             sent=self._sent > 0,
             error=self._error(kind, code, text),
             ms=int(handle.getinfo(pycurl.TOTAL_TIME) * 1000),
             timings=timings,
-            is_cut=code != 0 or self._read > KEPT_BYTES,
+            is_cut=is_cut or body is None or len(body) > JUDGED_BYTES,
         )
 
     def _kind(self, code: int, status: int) -> Kind:
@@ -183,6 +187,8 @@ def _header_lines(headers: Sequence[tuple[str, str]]) -> list[str]:
     lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers]
     if "accept" not in given:
         lines.append("Accept: application/json")
+    if "accept-encoding" not in given:
+        lines.append(f"Accept-Encoding: {ACCEPT_ENCODING}")
     if "content-type" not in given:
         lines.append("Content-Type:")
     lines.append("Expect:")

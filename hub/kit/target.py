@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from hub.core import json
 from hub.core.adapter import Answer, HttpTarget, Parcel, Probe, Reply, Target
-from hub.core.errors import GiveUp, Reason, Refused, TryLater, Unknown, Why
-from hub.core.expression import MISSING, Expression
+from hub.core.answers import Body, read
+from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.message import Json
 from hub.core.system import Accept, System
 from hub.core.tracing import attempt_span, traceparent
+from hub.core.verdict import Response, verdict
 from hub.kit.call import Call, Done
 from hub.kit.http import call_of, response_of
-from hub.kit.line import KEPT_BYTES
 from hub.kit.signer import Signer, Standing
-
-THROTTLED = frozenset({408, 425, 429})
-MAX_SAID = 64  # characters that a reason repeats of a target's own words
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
 _HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,100})\}", re.ASCII)
-_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_BODY = re.compile(r"\bbody\b|\*|\$(?!\w)")
-_STATUS = re.compile(r"\bstatus\b")
-_LONG_NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9]{11,}", re.ASCII)  # phone, identity and card numbers; order numbers with letters before them stay
-_SECRET = re.compile(r"\b(?:whsec|ak|sk|whpk)_[A-Za-z0-9+/=_-]+", re.ASCII)
 
 
 class DeclaredTarget:
@@ -60,20 +50,14 @@ class DeclaredTarget:
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
         """What the answer means: never a success that nobody saw, never a second try that cannot help (PROMISES F45–F52)."""
         accept = self._accept(parcel)
+        response = response_from(done)
         # A whole head that says yes: that the body broke behind it does not undo it, where nobody asks for the body (PROMISES F48, P14).
-        is_said = done.kind == "no_answer" and 200 <= (done.status or 0) < 300 and not _wants_body(accept)
-        early = None if is_said else _without_answer(done)
-        if early is not None:
-            return early
+        if done.kind != "ok":
+            answer = verdict(accept, response, now=now) if done.kind == "no_answer" and response.is_2xx and not accept.reply_keys else None
+            return answer if isinstance(answer, Reply) else _without_answer(done)
         if done.status == 401 and self._signer.refused():
             return TryLater(Why(Reason.REFUSED, "The target answered 401; what it was shown is thrown away, and the next try gets another.", fix="Check auth."))
-        body, is_understood = (None, False) if is_said else _body(done)
-        if accept.success is not None and 200 <= (done.status or 0) < 300 and not is_understood and _mentions_body(accept.success):
-            return _not_understood(done)
-        try:
-            return _judged(accept, done, body, now)
-        except GiveUp as error:
-            return TryLater(Why(Reason.BAD_ANSWER, f"The answer cannot be judged: {error.why.text}", fix="Mend `success` or `already`, or the target."))
+        return verdict(accept, response, now=now, is_doubted=parcel.is_doubted)
 
     def question(self, parcel: Parcel) -> Call | None:
         """How the system is asked whether it has `parcel`; None where it cannot be. Raises GiveUp where the parcel lacks what is asked by."""
@@ -91,7 +75,7 @@ class DeclaredTarget:
             return Probe.UNSURE
         if done.status == 401:
             self._signer.refused()
-        view: dict[str, Json] = {"status": done.status, "headers": dict(done.headers), "body": _body(done)[0]}
+        view = response_from(done).view()
         try:
             if question.applied.holds(view, now=now):
                 return Probe.APPLIED
@@ -117,9 +101,8 @@ class PythonTarget:
         return call_of(self._adapter.prepare(parcel).prepare(), parcel.deadline_s)
 
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
-        early = _without_answer(done)
-        if early is not None:
-            return early
+        if done.kind != "ok":
+            return _without_answer(done)
         try:
             return self._adapter.verdict(parcel, response_of(done))
         except (TryLater, GiveUp, Unknown) as answer:
@@ -161,108 +144,19 @@ def _filled(path: str, parcel: Parcel) -> str:
     return quote(str(value), safe="")
 
 
-def _without_answer(done: Done) -> Answer | None:
+def response_from(done: Done) -> Response:
+    """An answer as it is judged: its body read, in whatever spelling it came."""
+    body = Body(trouble="did not come whole") if done.is_cut else read(done.body, done.header("content-type") or "")
+    return Response(done.status or 0, done.headers, done.body, body, is_whole=not done.is_cut)
+
+
+def _without_answer(done: Done) -> TryLater | Unknown:
     match done.kind:
-        case "ok":
-            return None
         case "unreachable":
             return TryLater(Why(Reason.UNREACHABLE, f"Nothing was sent: {done.error}.", fix="Check the target's URL, name, port and certificate."))
-        case "no_answer":
-            return Unknown(Why(Reason.NO_ANSWER, f"It was sent, and no whole answer came: {done.error}.", fix="Look at the target, then replay or cancel."))
         case "bad_answer":
             return TryLater(
                 Why(Reason.BAD_ANSWER, f"What answered does not speak HTTP: {done.error or 'an impossible status'}.", fix="Check the target's URL and port.")
             )
-
-
-def _judged(accept: Accept, done: Done, body: Json, now: datetime) -> Answer:
-    """By `already`, then `success`, then the table of statuses. Raises GiveUp where an expression cannot be computed."""
-    status = done.status or 0
-    view: dict[str, Json] = {"status": status, "headers": dict(done.headers), "body": body}
-    if accept.already is not None and accept.already.holds(view, now=now):
-        return _reply(accept, done, view, body, now, already=True)
-    is_2xx = 200 <= status < 300
-    # Outside 2xx the status has the last word, but where `success` itself asks for it: a 503 whose page says code 0 is no success.
-    if accept.success is None or not (is_2xx or _STATUS.search(accept.success.text)):
-        return _reply(accept, done, view, body, now) if is_2xx and accept.success is None else _failure(done, body, now)
-    return _reply(accept, done, view, body, now) if accept.success.holds(view, now=now) else _failure(done, body, now)
-
-
-def _wants_body(accept: Accept) -> bool:
-    return bool(accept.reply_keys) or (accept.success is not None and _mentions_body(accept.success))
-
-
-def _mentions_body(expression: Expression) -> bool:
-    """Whether it may look at the body: by its name, by a wildcard, or by the whole context. In doubt it does."""
-    return _BODY.search(expression.text) is not None
-
-
-def _not_understood(done: Done) -> TryLater:
-    what = f"is longer than {KEPT_BYTES // 1024} kB, and is kept only so far" if done.is_cut else "is no JSON"
-    return TryLater(Why(Reason.BAD_ANSWER, f"The target answered {done.status}, but its body {what}; `success` judges by it.", fix="See the attempt's reply."))
-
-
-def _failure(done: Done, body: Json, now: datetime) -> Answer:
-    status = done.status or 0
-    said = _said(body)
-    if status in THROTTLED:
-        return TryLater(Why(Reason.THROTTLED, f"The target answered {status}{said}."), retry_after(done.header("retry-after"), now))
-    if status >= 500:
-        return TryLater(Why(Reason.SERVER_ERROR, f"The target answered {status}{said}."), retry_after(done.header("retry-after"), now))
-    if 300 <= status < 400:
-        return GiveUp(Why(Reason.REFUSED, f"The target answered {status}: redirects are not followed.", fix="Set the final URL in the system's settings."))
-    if status < 300:
-        # Understood, and it says no: a business error (seed 003 §4.1), which no second try can mend.
-        return GiveUp(
-            Why(Reason.UNSUCCESSFUL, f"The target answered {status}, but `success` does not hold{said}.", fix="Mend what the target names, then replay.")
-        )
-    return GiveUp(Why(Reason.REFUSED, f"The target refused it with {status}{said}.", fix="Mend what the target names, then replay."))
-
-
-def _reply(accept: Accept, done: Done, view: dict[str, Json], body: Json, now: datetime, *, already: bool = False) -> Reply:
-    found = ((name, _key(expression, view, now)) for name, expression in accept.reply_keys)
-    keys = tuple((name, value) for name, value in found if value)
-    return Reply(done.status or 0, done.headers, done.body, body, keys, already)
-
-
-def _key(expression: Expression, view: dict[str, Json], now: datetime) -> str:
-    """A key that the answer should name and does not is no failure: the delivery succeeded, and that is kept."""
-    try:
-        value: Any = expression.evaluate(view, now=now)
-    except GiveUp:
-        return ""
-    is_key = value is not MISSING and isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value)[:255] if is_key else ""
-
-
-def _body(done: Done) -> tuple[Json, bool]:
-    try:
-        return (json.decode(done.body), True) if done.body else (None, False)
-    except Refused:
-        return None, False
-
-
-def _said(body: Json) -> str:
-    """The target's own code and message, cut short, on one line, without long numbers: they go into a reason that people read."""
-    if not isinstance(body, dict):
-        return ""
-    words = [_plain(str(body[name])) for name in ("code", "message") if isinstance(body.get(name), str | int)]
-    return f" ({', '.join(words)})" if words else ""
-
-
-def _plain(text: str) -> str:
-    text = _LONG_NUMBER.sub(lambda found: f"{found[0][:3]}****{found[0][-4:]}", _SECRET.sub("***", text[:1_000]))
-    return "".join(char if char.isprintable() else " " for char in text)[:MAX_SAID]
-
-
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After asks for (RFC 9110 section 10.2.3: a number, or a date); None for anything else."""
-    if text is None:
-        return None
-    if _DIGITS.fullmatch(text):
-        return float(text)
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):  # the library's reader of dates is not written for strangers' text
-        return None
-    return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
+        case _:
+            return Unknown(Why(Reason.NO_ANSWER, f"It was sent, and no whole answer came: {done.error}.", fix="Look at the target, then replay or cancel."))

@@ -6,10 +6,11 @@ import base64
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from urllib.parse import quote, urlencode
 
-from hub.core import json
-from hub.core.errors import GiveUp, Reason, Refused, TryLater, Why
+from hub.core.answers import read
+from hub.core.errors import GiveUp, Reason, TryLater, Why
 from hub.core.message import Json
 from hub.kit.call import Call, Done, Tls
 from hub.kit.http import Sender
@@ -72,8 +73,8 @@ class AccessTokens:
                 Why(Reason.UNREACHABLE, f"{self._host} gave no access token ({done.status}, {error}).", fix="Check the client's id, secret and scope.")
             )
         seconds = answer.get("expires_in")
-        is_number = isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds <= 31_536_000
-        return token, now + (timedelta(seconds=int(str(seconds))) if is_number else USUAL)
+        is_number = isinstance(seconds, int | Decimal) and not isinstance(seconds, bool) and 0 < seconds <= 31_536_000
+        return token, now + (timedelta(seconds=float(str(seconds))) if is_number else USUAL)
 
     @property
     def _host(self) -> str:
@@ -81,8 +82,5 @@ class AccessTokens:
 
 
 def _answer(done: Done) -> dict[str, Json]:
-    try:
-        found = json.decode(done.body)
-    except Refused:
-        return {}
+    found = read(done.body, done.header("content-type") or "").value
     return found if isinstance(found, dict) else {}

@@ -15,6 +15,7 @@ from hub.store.claim import COLUMNS, MARIADB_CLAIMED, RETURNED, claim_of, with_m
 from hub.store.database import Database
 from hub.store.dialects import along, any_of, skip_locked, texts
 from hub.store.documents import dump_why
+from hub.store.tables import attempt
 
 BY = "probe"
 # Its hour is put off by the taking: two workers ask at most once each, and if we die the next one asks again.
@@ -49,6 +50,12 @@ class Cleared:
     parks: bool = False
     after_s: float = 0.0
     reply: Laid | None = None
+
+
+def doubted(database: Database, ids: Sequence[str]) -> frozenset[str]:
+    """Those of these deliveries that have an attempt whose outcome nobody saw."""
+    query = sa.select(attempt.c.delivery_id).where(attempt.c.delivery_id.in_(ids), attempt.c.outcome.in_(("in_doubt", "outcome_not_seen")))
+    return frozenset(database.read(lambda connection: connection.execute(query).scalars().all())) if ids else frozenset()
 
 
 def doubtful_lanes(database: Database) -> list[str]:

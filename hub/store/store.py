@@ -226,6 +226,9 @@ class Store(Looking, Managing):
     def leader(self, name: str) -> LeaderRow | None:
         return leader.leader(self._database, name)
 
+    def doubted(self, ids: Sequence[str]) -> frozenset[str]:
+        return doubt.doubted(self._database, ids)
+
     def doubtful_lanes(self) -> list[str]:
         return doubt.doubtful_lanes(self._database)
 

@@ -16,8 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from hub.core import json
-from hub.core.errors import Refused
+from hub.core.answers import read
 from hub.kit.call import Call
 from hub.kit.http import Sender
 from hub.logs import event
@@ -96,7 +95,7 @@ class Authorities:
         for where in due:
             try:
                 keys = KeySet.import_key_set(_read(where, self._sender))
-            except (OSError, ValueError, JoseError, Refused, KeyError, TypeError) as error:
+            except (OSError, ValueError, JoseError, KeyError, TypeError) as error:
                 event("keys.unread", f"{where}: {error}", level="warning")
                 continue
             with self._lock:
@@ -117,7 +116,7 @@ def _read(where: str, sender: Callable[[], Sender]) -> Any:
         if done.kind != "ok" or done.status != 200:
             raise ValueError(done.error or f"it answered {done.status}")
         raw = done.body
-    found = json.decode(raw)
+    found = read(raw).value
     if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise ValueError("it is no JWKS: an object with keys")  # noqa: TRY004  a text that is not what was asked for
     return found

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
+from hub.core.answers import JUDGED_BYTES
 from hub.kit.call import Call
 from hub.kit.http import Sender
-from hub.kit.line import KEPT_BYTES
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
@@ -128,7 +128,7 @@ def test_an_endless_body_is_read_to_the_cap_and_cut(sender, serve):  # B84
 
     [done] = sender.send([call(serve(pour).url, deadline_s=10.0)])
     assert (done.kind, done.status) == ("ok", 200)
-    assert len(done.body) == KEPT_BYTES
+    assert len(done.body) == JUDGED_BYTES
 
 
 def test_nothing_left_the_house(sender):  # F45

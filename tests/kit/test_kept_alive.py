@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from hub.core.answers import JUDGED_BYTES
 from hub.kit.call import Call
 from hub.kit.http import Sender
-from hub.kit.line import KEPT_BYTES
 from tests.support.sockets import CLOSE, HANG, RESET, Rude, answer, drip
 from tests.support.waiting import wait_until
 
@@ -105,9 +105,9 @@ def test_the_deadline_is_one_for_everything(sender, rude):  # F46, F47, P14
 
 
 def test_the_next_call_on_the_same_handle_knows_nothing_of_the_last(sender, rude):
-    target = rude(lambda turn: answer(b"x" * (KEPT_BYTES + 1), b"500 Oh", b"x-old: 1") if turn == 1 else OK)
+    target = rude(lambda turn: answer(b"x" * (JUDGED_BYTES + 1), b"500 Oh", b"x-old: 1") if turn == 1 else OK)
     first, second = (sender.send([call(target.url)])[0] for _ in range(2))
-    assert (first.status, len(first.body), first.is_cut) == (500, KEPT_BYTES, True)
+    assert (first.status, len(first.body), first.is_cut) == (500, JUDGED_BYTES, True)
     assert (second.status, second.body, second.is_cut, second.header("x-old")) == (200, b"{}", False, None)
     # And a method or a body does not stick either
     sender.send([Call("HEAD", target.url)])
@@ -165,9 +165,9 @@ def test_what_goes_out_is_what_was_given(sender, rude):
     lines = [line.lower() for line in head.split(b"\r\n")]
     assert lines[0] == b"post /x http/1.1"
     assert {b"x-a: a: b", b"accept: text/plain", b"content-length: 1200000"} < set(lines)
-    # One user agent, no Expect, no form type, no cookies, no encodings asked for
+    # One user agent, no Expect, no form type, no cookies, no encodings but those that we unpack ourselves
     names = [line.split(b":")[0] for line in lines[1:]]
-    assert sorted(names) == [b"accept", b"content-length", b"host", b"user-agent", b"x-a", b"x-empty"]
+    assert sorted(names) == [b"accept", b"accept-encoding", b"content-length", b"host", b"user-agent", b"x-a", b"x-empty"]
     assert b"user-agent: crossdock/" in head.lower()
     assert body == b"\x00\xff" * 600_000
 

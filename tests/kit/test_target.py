@@ -8,9 +8,10 @@ from hub.core.adapter import Parcel, Reply
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown
 from hub.core.expression import compile_expression
 from hub.core.message import Ref
+from hub.core.retry import retry_after
 from hub.core.system import Accept, System
 from hub.kit.call import Done
-from hub.kit.target import DeclaredTarget, retry_after
+from hub.kit.target import DeclaredTarget
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = Ref("wms", "outbound.create", 1)
@@ -76,9 +77,9 @@ def test_i_have_it_counts_as_success():
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"code":', b"\xff"])
-def test_garbage_where_the_body_decides_is_tried_again(body):
+def test_garbage_where_the_body_decides_leaves_it_in_doubt(body):  # F48: it may have been done
     found = SEED.verdict(PARCEL, answer(200, body), now=NOW)
-    assert isinstance(found, TryLater)
+    assert isinstance(found, Unknown)
     assert found.why.reason is Reason.BAD_ANSWER
 
 
@@ -91,12 +92,19 @@ def test_what_was_not_answered_goes_by_whether_it_left(kind, sent, expected):
     ("text", "seconds"),
     [
         ("7", 7.0),
-        ("0", 0.0),
+        ("0", 1.0),
+        (" 7.5 ", 7.5),
+        ("90 s", 90.0),
         ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
-        ("Wed, 31 Dec 2025 00:00:00 GMT", 0.0),
-        ("-5", None),
+        ("Thursday, 01-Jan-26 00:01:00 GMT", 60.0),
+        ("Thu Jan  1 00:01:00 2026", 60.0),
+        ("2026-01-01T08:01:00+08:00", 60.0),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 1.0),
+        ("Fri, 01 Jan 2027 00:00:00 GMT", 3600.0),
+        ("-5", 1.0),
         ("soon", None),
-        ("1" * 20, None),
+        ("1" * 20, 3600.0),
+        ("9" * 400, 3600.0),
         (None, None),
     ],
 )

@@ -78,6 +78,7 @@ TEXTS = {
     "cause.reason.unreachable": ("unreachable", "无法连接"),
     "cause.reason.server_error": ("target's fault (5xx)", "目标故障（5xx）"),
     "cause.reason.throttled": ("target asks for less", "目标限流"),
+    "cause.reason.under_way": ("target is still at it", "目标仍在处理"),
     "cause.reason.unsuccessful": ("answer says no", "应答为失败"),
     "cause.reason.no_answer": ("no answer", "无应答"),
     "cause.reason.outcome_not_seen": ("outcome not seen", "未看到结果"),

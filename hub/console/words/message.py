@@ -143,6 +143,7 @@ TEXTS = {
     "message.reason.unreachable": ("The target could not be reached", "目标不可达"),
     "message.reason.server_error": ("The target failed", "目标服务错误"),
     "message.reason.throttled": ("The target is busy", "目标限流"),
+    "message.reason.under_way": ("The target is still at it", "目标仍在处理"),
     "message.reason.unsuccessful": ("The target says no success", "目标返回失败"),
     "message.reason.no_answer": ("No answer came", "未收到应答"),
     "message.reason.outcome_not_seen": ("Nobody saw the outcome", "结果未知"),
