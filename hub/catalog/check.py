@@ -34,6 +34,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _unused(catalog, findings)
     _unasked(catalog, findings)
     _loops(catalog, document, findings)
+    _untold(catalog, document, findings)
     upgrades.judge(catalog, findings)
     signed.judge(catalog, files, findings)
     lock.judge(files, findings)
@@ -148,6 +149,15 @@ def _unused(catalog: Catalog, findings: Findings) -> None:
     used = {read.mapping_name for part in reads for read in part}
     for name in catalog.foreign.keys() - used:
         findings.add(f"mappings/{name}.yaml", (1, 1), Check.UNREACHED, f"no hook and no queue uses {name}", f"write map: {name} in one, or remove the file")
+
+
+def _untold(catalog: Catalog, document: Document, findings: Findings) -> None:
+    """A level at which dead letters are to be told, while nobody is told: who wrote it would rely on it."""
+    for route in catalog.routes:
+        if route.alert:
+            text = f"alert: {route.alert} is kept and shown, and nobody is told by it in this version"
+            place = document.place(("routes", route.name, "alert"))
+            findings.add(document.file, place, Check.NOT_TOLD, text, "watch deploy/prometheus/alerts.yaml, or take it out")
 
 
 def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:

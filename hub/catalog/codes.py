@@ -82,6 +82,7 @@ class Check(StrEnum):
     NOTHING_IGNORED = "W805"
     NO_UPGRADE = "W806"
     WEAK_PROOF = "W807"
+    NOT_TOLD = "W808"
 
 
 MEANING: dict[Check, str] = {
@@ -159,4 +160,5 @@ MEANING: dict[Check, str] = {
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
     Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
+    Check.NOT_TOLD: "A route has an alert level, and this version of the hub tells nobody by it.",
 }

@@ -174,6 +174,8 @@ def _show_explained(ref: Ref, found: dict[str, Any]) -> None:
     if nearest is not None and found["disposition"] != "routed":
         to_blame = [str(number) for number, part in enumerate(nearest["parts"], 1) if part["holds"] is not (nearest["kind"] != "drop")]
         console.print(f"  The nearest miss: {_place(nearest)}{', by ' + ' and '.join(to_blame) if to_blame else ''}", markup=False)
+    for note in found["notes"]:
+        console.print(f"  {note}", style="yellow", markup=False)
     if not found["considered"]:
         console.print(f"  No route takes {ref.type}.", markup=False)
 

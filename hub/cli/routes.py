@@ -9,6 +9,7 @@ import click
 from hub.cli.output import as_json, console, say, table, told
 from hub.cli.pauses import route
 from hub.flow import routes as flow
+from hub.flow.explain import untold
 from hub.main import open_serving
 from hub.main.desk import at_desk
 from hub.settings import Settings
@@ -44,10 +45,12 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     if as_json:
         say(found)
         return
-    drawn, written = found["graph"], found["written"]
+    drawn, written, alert = found["graph"], found["written"], found["treatment"]["alert"]
     console.print(f"{found['name']}: {found['about']} ({found['state']})", markup=False)
     if written is not None:
         console.print(f"{written['file']}:{written['line']}", style="dim", markup=False)
+    if alert and not found["treatment"]["alertIsTold"]:
+        console.print(untold(found["name"], alert), style="yellow", markup=False)
     table(f"Of the last {drawn['messages']} messages", ["step", "", "go on"], [(one["kind"], one["text"], one["out"]) for one in drawn["steps"]])
     rows = [
         (

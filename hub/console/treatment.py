@@ -31,7 +31,7 @@ def of_route(told: Mapping[str, Any], words: Words) -> list[Fact]:
             parts.append(words("treat.sync.fallback", span=shown.length(told["sync"]["fallbackS"])))
         found.append((words("treat.sync"), "; ".join(parts)))
     if told["alert"]:
-        found.append((words("treat.alert"), told["alert"]))
+        found.append((words("treat.alert"), told["alert"] if told["alertIsTold"] else words("treat.alert.untold", level=told["alert"])))
     return found
 
 

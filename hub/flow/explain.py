@@ -26,7 +26,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
     faults = contract.check(payload) if contract is not None else []
     told: dict[str, Json] = {"type": ref.type, "version": ref.version, "faults": [dict[str, Json](fault.as_json()) for fault in faults]}
     if emit is None or contract is None:
-        return {**told, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None}
+        return {**told, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None, "notes": []}
     try:
         newest, payload = upgraded(catalog, ref, payload, at)
     except GiveUp as error:
@@ -66,7 +66,16 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
                 missed.append((_failing(parts, wanted=wanted), line))
     considered: list[Json] = [dict(line) for line in matched.considered if target is None or line.get("target") in (None, target)]
     nearest = min(missed, key=lambda one: one[0])[1] if missed else None
-    return {**told, "disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+    notes: list[Json] = [
+        untold(route.name, route.alert) for route in routes if route.alert and (target is None or any(str(to.ref) == target for to in route.to))
+    ]
+    found: dict[str, Json] = {"disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+    return {**told, **found, "notes": notes}
+
+
+def untold(route: str, level: str) -> str:
+    """What stands beside a route's alert level until somebody is told by it."""
+    return f"{route}: alert {level} is kept, and nobody is told by it in this version."
 
 
 def _holds(condition: Expression, payload: Json, at: datetime) -> bool | None:

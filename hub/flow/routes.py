@@ -237,6 +237,7 @@ def _treatment(route: Route) -> dict[str, Json]:
         if sync is not None
         else None,
         "alert": route.alert or None,
+        "alertIsTold": False,
         "targets": [_destination(to) for to in route.to],
     }
 

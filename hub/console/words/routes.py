@@ -64,6 +64,7 @@ TEXTS = {
     "treat.sync.text": ("at most {span}", "至多 {span}"),
     "treat.sync.fallback": ("an older answer serves for {span}", "旧应答可复用 {span}"),
     "treat.alert": ("Dead letters are told as", "死信告警级别"),
+    "treat.alert.untold": ("{level}: kept, but nobody is told in this version", "{level}：已登记，但本版本不会通知任何人"),
     "treat.retry": ("Tries", "重试"),
     "treat.retry.grown": ("{attempts}: after {first}, each time {factor}× longer, at most {max}", "{attempts} 次：首隔 {first}，逐次 ×{factor}，至多 {max}"),
     "treat.retry.schedule": ("{attempts}: after {spans}", "{attempts} 次：间隔 {spans}"),
