@@ -53,6 +53,9 @@ journey: setup            ## 2 000 orders on each store while processes are kill
 browser: setup            ## the console in a real Chromium, with pictures in var/shots (HUB_BROWSER_SHOTS)
 	HUB_BROWSER_SHOTS=$${HUB_BROWSER_SHOTS:-var/shots} $(BIN)/python -m pytest tests/browser $(ARGS)
 
+access: setup             ## docs/access.md: who is answered what, at every address, asked of the app itself
+	$(BIN)/python -m tests.support.access $(ARGS)
+
 pictures: setup           ## the pictures of docs/console.md, taken of the running demo (minutes; HUB_PICTURES)
 	HUB_PICTURES=$${HUB_PICTURES:-docs/pictures} $(BIN)/python -m pytest tests/browser/test_demo.py --timeout 600 $(ARGS)
 

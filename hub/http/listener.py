@@ -52,11 +52,15 @@ class Listener(_Serving):
     """The port for machines. Raises OSError where it is taken."""
 
     def __init__(self, hub: Hub, host: str, port: int, ticked_at: Callable[[], float]) -> None:
-        exposition = metrics.Exposition(hub)
+        answers = paths(hub, ticked_at)
 
         def answer(request: Request) -> Answer:
             ingress.check_line(request)
-            return _watched(hub, request, ticked_at, exposition)
+            if request.method not in ("GET", "HEAD"):
+                raise Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", "GET, HEAD")])
+            if request.path not in answers:
+                raise Refused(Code.NOT_FOUND, "There is nothing here.")
+            return answers[request.path](request)
 
         super().__init__(_Server((host, port), _handler(hub, answer, most=0)), "metrics")
 
@@ -186,16 +190,16 @@ def _handler(hub: Hub, answer: Callable[[Request], Answer], *, most: int, is_own
     return Handler
 
 
-def _watched(hub: Hub, request: Request, ticked_at: Callable[[], float], exposition: metrics.Exposition) -> Answer:
-    if request.method not in ("GET", "HEAD"):
-        raise Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", "GET, HEAD")])
-    match request.path:
-        case "/health/live":
-            return success(health.live(), ingress.trace_of(hub, request))
-        case "/health/ready":
-            return success(health.ready(hub, ticked_at), ingress.trace_of(hub, request))
-        case "/metrics":
-            auth.admit(request, hub.settings.ops_token)
-            return Answer(200, (("content-type", metrics.CONTENT_TYPE), *ALWAYS), exposition.text())
-        case _:
-            raise Refused(Code.NOT_FOUND, "There is nothing here.")
+def paths(hub: Hub, ticked_at: Callable[[], float]) -> dict[str, Callable[[Request], Answer]]:
+    """All that the port for machines answers."""
+    exposition = metrics.Exposition(hub)
+
+    def measured(request: Request) -> Answer:
+        auth.admit(request, hub.settings.ops_token)
+        return Answer(200, (("content-type", metrics.CONTENT_TYPE), *ALWAYS), exposition.text())
+
+    return {
+        "/health/live": lambda request: success(health.live(), ingress.trace_of(hub, request)),
+        "/health/ready": lambda request: success(health.ready(hub, ticked_at), ingress.trace_of(hub, request)),
+        "/metrics": measured,
+    }

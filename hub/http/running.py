@@ -18,7 +18,7 @@ from hub.flow.hub import Hub
 from hub.http import answers
 from hub.http.queries import Number, Text
 from hub.http.shapes import anything, number, text, time
-from hub.http.views import acting, envelope, tagged
+from hub.http.views import acting, envelope, operators_only, tagged
 from hub.store.people_tables import ROLES
 
 _KIND = ma.validate.OneOf(pauses.KINDS)
@@ -252,7 +252,8 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
     class Users(MethodView):
         @ops.response(200, answers.envelope(Persons))
         def get(self) -> Response:
-            """Who may sign in."""
+            """Who may sign in. For operators, as the page People is."""
+            operators_only()
             items: list[Json] = [people.as_json(row) for row in hub.store.users()]
             return envelope({"items": items})
 
