@@ -21,7 +21,7 @@ from hub.catalog.reading import Reading, lacks
 from hub.catalog.shape import Either, Key, ListOf, MapOf, Record
 from hub.core.contract import Contract
 from hub.core.message import Ref
-from hub.core.system import LIVE, Accept, Emit, Question, Setting, System, Version, VersionState
+from hub.core.system import LIVE, Accept, DedupeScope, Emit, Question, Setting, System, Version, VersionState
 from hub.kit.addresses import judge_url
 
 LATER = frozenset({"polls", "alerts", "tests"})
@@ -45,7 +45,8 @@ _EMIT = Record(
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
         "keys": Key(_KEYS, "business keys: how an order's life is tied together"),
         "order_by": Key(Formula(), "deliveries with one key go one after another"),
-        "dedupe_by": Key(ListOf(Formula(), most=10), "natural idempotency key, if the caller sends none"),
+        "dedupe_by": Key(ListOf(Formula(), most=10), "natural key: who sends the same again is told so, and other content under it is refused"),
+        "dedupe_scope": Key(Word(tuple(DedupeScope)), "whose repeats it knows: caller (default), each one's own; system, all callers of the system together"),
         "fresh_by": Key(Formula(), "a time or a number: what is older than what was delivered for this key is superseded"),
         "get": Key(Flag(), "true: may be asked by GET too, with its fields in the query; for questions of sync routes"),
     },
@@ -163,6 +164,9 @@ def _judge_ways(document: Document, accepts: Mapping[str, Accept], findings: Fin
 
 def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, document: Document, findings: Findings) -> Emit:
     versions = _versions(row, document, ("emits", name), findings)
+    if "dedupe_scope" in row and "dedupe_by" not in row:
+        place = document.place(("emits", name, "dedupe_scope"))
+        findings.add(document.file, place, Check.MISSING_KEY, "dedupe_scope is about dedupe_by, which is not there", "add dedupe_by: [orderNo], or take it out")
     return Emit(
         type=f"{system}/{name}",
         about=row.get("about") or "",
@@ -171,6 +175,7 @@ def _emit(system: str, name: str, row: dict[str, Any], contracts: Contracts, doc
         keys=_compiled(row.get("keys")),
         order_by=row.get("order_by"),
         dedupe_by=tuple(expression for expression in row.get("dedupe_by") or () if expression is not None),
+        dedupe_scope=DedupeScope(row.get("dedupe_scope") or DedupeScope.CALLER),
         fresh_by=row.get("fresh_by"),
         get=bool(row.get("get")),
     )

@@ -66,7 +66,8 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.INCONSISTENT: Meaning("The message contradicts itself.", "The details name the fields that do not agree, such as a total and its lines."),
     Code.IDEMPOTENCY_MISMATCH: Meaning(
-        "This Idempotency-Key was used for another message.", "Use a new key for a new message; a repeat must be the same, byte for byte."
+        "This key was used for another message.",
+        "Use a new key for a new message. A repeat under an Idempotency-Key must be the same, byte for byte; one under a natural key, in content.",
     ),
     Code.EMPTY_BATCH: Meaning("The batch has no message.", "Send at least one."),
     Code.TOO_MANY_REQUESTS: Meaning("Too many requests.", "Wait as long as Retry-After says, then send again under the same Idempotency-Key."),

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import ClassVar, TypeAlias, assert_never
 
+from hub.core import content
 from hub.core.adapter import Answer, Reply
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.message import Json, Message, Ref
@@ -242,19 +243,33 @@ class Settled:
     reply: Laid | None = None
 
 
+EVERYBODY = "*"  # in place of a caller: the name holds for all callers of the system
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One name by which a repeat of a message is known. Unique over (caller, type, key) for `keep_for`.
 
-    `fingerprint` is the SHA-256 of method, path and raw body in hex: the same name with another one is refused. Empty: not compared,
-    any repeat is a duplicate (a natural key, `dedupe_by`).
+    The same name with another fingerprint is refused. It is the SHA-256 of method, path and raw body in hex; or with `by_content` what
+    `core.content` says of the message. Empty: not compared, any repeat is a duplicate.
     """
 
-    caller: str  # "" for a natural key: it holds for all callers of the system
+    NATURAL: ClassVar[str] = "\x1f"  # before a natural key: no id that is sent may hold it, so the two never meet
+
+    caller: str
     type: str  # "*" where the name holds at every path (webhook-id: the path is not signed)
     key: str
     fingerprint: str = ""
     keep_for: timedelta = timedelta(days=7)
+    by_content: bool = False
+    fields: tuple[str, ...] = ()  # of a natural key: what `dedupe_by` says
+    pointer: str = ""  # to the first of them
+
+    def is_repeat_of(self, fingerprint: str) -> bool:
+        """Whether what came first under this name was the same."""
+        if not self.fingerprint or not fingerprint:
+            return True
+        return content.is_same(self.fingerprint, fingerprint) if self.by_content else self.fingerprint == fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, cast
@@ -151,6 +152,11 @@ def _pointer_of(value: Json, wanted: object) -> str:
         elif isinstance(found, list):
             waiting += [(f"{pointer}/{index}", member) for index, member in enumerate(found)]
     return ""
+
+
+def pointer(steps: Iterable[str | int]) -> str:
+    """A path as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{escape(str(step))}" for step in steps)
 
 
 def escape(name: str) -> str:

@@ -35,6 +35,13 @@ class Version:
     sunset: str = ""
 
 
+class DedupeScope(StrEnum):
+    """Whose repeats a natural key knows."""
+
+    CALLER = "caller"  # each caller's own
+    SYSTEM = "system"  # whoever of the system's callers brings it
+
+
 @dataclass(frozen=True, slots=True)
 class Emit:
     """A message that the system sends to the hub. Expressions are over the payload."""
@@ -46,6 +53,7 @@ class Emit:
     keys: tuple[tuple[str, Expression], ...] = ()
     order_by: Expression | None = None
     dedupe_by: tuple[Expression, ...] = ()
+    dedupe_scope: DedupeScope = DedupeScope.CALLER
     fresh_by: Expression | None = None  # what is older than what was delivered for its key is superseded
     get: bool = False  # may be asked by GET too: a question that changes nothing, its fields in the query
 

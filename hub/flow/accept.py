@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hub.catalog import Catalog
-from hub.core import json
-from hub.core.delivery import Laid, Seen
+from hub.core import content, json
+from hub.core.delivery import EVERYBODY, Laid, Seen
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import match
-from hub.core.system import LIVE, Emit
+from hub.core.system import LIVE, DedupeScope, Emit
 from hub.core.times import instant
 from hub.core.tracing import trace_id_of
 from hub.flow.ask import lease
@@ -91,7 +91,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     catalog = hub.catalogs.active()
     emit = _emit(catalog, incoming.ref)
     _check(emit, incoming, now)
-    payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
+    newest, payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
     order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
     matched = match(
         catalog.routes_from(emit.type),
@@ -127,8 +127,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
         hops=incoming.hops,
         why={} if matched.planned else {"considered": [dict(line) for line in matched.considered]},
     )
-    natural = _natural_key(emit, payload, now)
-    names = (*seen, Seen("", emit.type, natural, keep_for=timedelta(days=hub.settings.keep_keys))) if natural else tuple(seen)
+    names = (*seen, *_natural_names(emit, incoming, (newest, payload), now, timedelta(days=hub.settings.keep_keys)))
     return Laid(message, deliveries, names, incoming.payload)
 
 
@@ -307,6 +306,24 @@ def _business_keys(emit: Emit, payload: Json, now: datetime) -> tuple[tuple[str,
     return tuple((name, value) for name, value in found if value is not None)
 
 
+def _natural_names(emit: Emit, incoming: Incoming, newest: tuple[Ref, Json], now: datetime, keep: timedelta) -> tuple[Seen, ...]:
+    """By what `dedupe_by` knows a repeat; and by its content, which is compared as it was sent and as the newest version: the same order in an old
+    and a new version is one.
+
+    The content as it is decoded, not the bytes: who sends again from its own database need not write the same white space, and an Idempotency-Key
+    compares bytes already.
+    """
+    key = _natural_key(emit, newest[1], now)
+    if key is None:
+        return ()
+    fields = tuple(expression.text for expression in emit.dedupe_by)
+    plain = next((expression.path for expression in emit.dedupe_by if expression.path is not None), None)
+    pointer = json.pointer(plain) if plain is not None and newest[0] == incoming.ref else ""  # it is a place in the newest version
+    said = content.fingerprint((incoming.ref, incoming.payload), newest)
+    own = Seen(incoming.caller, emit.type, Seen.NATURAL + key, said, keep, by_content=True, fields=fields, pointer=pointer)
+    return (own, replace(own, caller=EVERYBODY)) if emit.dedupe_scope is DedupeScope.SYSTEM else (own,)
+
+
 def _natural_key(emit: Emit, payload: Json, now: datetime) -> str | None:
     """`dedupe_by` as one name; None where the contract has none or a field of it is not there. Each part's length stands before it,
     so that ("a|b", "c") and ("a", "b|c") stay two.
@@ -315,4 +332,4 @@ def _natural_key(emit: Emit, payload: Json, now: datetime) -> str | None:
     if not parts or any(part is None for part in parts):
         return None
     text = "|".join(f"{len(part)}:{part}" for part in parts if part is not None)
-    return text if len(text) <= MAX_KEY else hashlib.sha256(text.encode()).hexdigest()
+    return text if len(text) < MAX_KEY else hashlib.sha256(text.encode()).hexdigest()

@@ -81,6 +81,8 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
         raise StoreBusy("The commit took too long.") from error
     if isinstance(receipt, Refused):
         raise receipt
+    if receipt.duplicate and receipt.message_id == laid.message.id:
+        raise Refused(Code.CONFLICT, "Another caller of the system has asked the same already (dedupe_scope: system), and the answer was given to it.")
     if receipt.duplicate:
         return _again(hub, laid.message.caller, receipt.message_id)
     [planned] = [one for one in laid.deliveries if one.lease is not None]

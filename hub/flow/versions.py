@@ -49,10 +49,10 @@ def not_live(ref: Ref, emit: Emit) -> Refused:
     return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
-def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> Json:
-    """The payload as its newest live version. Raises Refused."""
+def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, Json]:
+    """The payload as its newest live version, and which that is. Raises Refused."""
     try:
-        return upgraded(catalog, incoming.ref, incoming.payload, now)[1]
+        return upgraded(catalog, incoming.ref, incoming.payload, now)
     except GiveUp as error:
         fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
         raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error

@@ -11,16 +11,15 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from hub.core.delivery import Laid, Origin, Planned, WhenDead
-from hub.core.errors import Code, Fault, Reason, Refused, Why
+from hub.core.errors import Code, Reason, Refused, Why
 from hub.core.message import Message, Receipt
 from hub.store import bundles, capacity, tables
-from hub.store.database import CLOCK, Database, Insert, Stamp
-from hub.store.dialects import MARIADB_BEGUN, along, json_columns, texts
+from hub.store.database import Database, Insert, Stamp
+from hub.store.dialects import along, json_columns, texts
 from hub.store.documents import dump_text, dump_why, message_row
 from hub.store.engine import PACKET
+from hub.store.names import Answer, answer_repeats
 
-Answer: TypeAlias = Receipt | Refused
-Name: TypeAlias = tuple[str, str, str]  # caller, message type, key: by what a repeat is known
 OrderKey: TypeAlias = tuple[str, str]  # lane, business key
 
 _INSERT_MESSAGES = Insert(tables.message)
@@ -28,15 +27,6 @@ _INSERT_BODIES = Insert(tables.body)
 INSERT_DELIVERIES = Insert(tables.delivery)
 _INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
-# A row whose time is over is replaced; a living one stays, and is not counted: so one number says whether all were new.
-_CLAIM_KEYS = Insert(
-    tables.idempotency,
-    "ON CONFLICT (caller, type, key) DO UPDATE SET message_id = excluded.message_id, fingerprint = excluded.fingerprint, "
-    f"expires_at = excluded.expires_at WHERE idempotency.expires_at <= {CLOCK}",
-    # The time last: those before it ask for it.
-    mariadb="ON DUPLICATE KEY UPDATE "
-    + ", ".join(f"{name} = IF(expires_at <= {MARIADB_BEGUN}, VALUES({name}), {name})" for name in ("message_id", "fingerprint", "expires_at")),
-)
 _TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
 UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
 
@@ -80,7 +70,7 @@ def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) ->
     """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
     now = database.clock(connection)
     answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
-    _answer_repeats(database, connection, batch, answers, now)
+    answer_repeats(database, connection, batch, answers, now)
     fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
     _insert(database, connection, fresh, now)
     return [answer if answer is not None else _receipt(laid) for laid, answer in zip(batch, answers, strict=True)]
@@ -119,92 +109,6 @@ def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
         if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
             return Refused(Code.TOO_LARGE, f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.")
     return None
-
-
-def _answer_repeats(database: Database, connection: sa.Connection, batch: Sequence[Laid], answers: list[Answer | None], now: Stamp) -> None:
-    """Fills in the answers of those that are known by one of their names: in the store, or earlier in this batch."""
-    waiting = [place for place, laid in enumerate(batch) if answers[place] is None and laid.seen]
-    while waiting:
-        # Those that share no name go first; the rest then meet their rows, in the batch's order.
-        taken: set[Name] = set()
-        first: list[int] = []
-        rest: list[int] = []
-        for place in waiting:
-            names = _names(batch[place])
-            (rest if names & taken else first).append(place)
-            taken |= names
-        known = _write_names(database, connection, [batch[place] for place in first], now)
-        repeated = [place for place in first if _is_known(batch[place], known)]
-        for place in repeated:
-            answers[place] = _known(batch[place], known)
-        _hand_over(connection, [(batch[place], answers[place]) for place in repeated])
-        if rest:
-            known = _find_names(connection, {name for place in rest for name in _names(batch[place])})
-            for place in rest:
-                if _is_known(batch[place], known):
-                    answers[place] = _known(batch[place], known)
-        waiting = [place for place in rest if answers[place] is None]
-
-
-def _names(laid: Laid) -> set[Name]:
-    return {(seen.caller, seen.type, seen.key) for seen in laid.seen}
-
-
-def _is_known(laid: Laid, known: dict[Name, tuple[str, str]]) -> bool:
-    return not known.keys().isdisjoint(_names(laid))
-
-
-def _known(laid: Laid, known: dict[Name, tuple[str, str]]) -> Answer:
-    """A repeat gets the first message's id. The same name with another body, method or path is refused: which of the two is meant, we cannot know."""
-    first = ""
-    for seen in laid.seen:
-        message_id, fingerprint = known.get((seen.caller, seen.type, seen.key), ("", ""))
-        if message_id and seen.fingerprint and fingerprint and seen.fingerprint != fingerprint:
-            text = f"The key {seen.key} was used for another body, method or path, by message {message_id}. Send this one under a new key."
-            fault = Fault("", "a key that is known, with other content", "one key per message", "send a changed message under a new key")
-            return Refused(Code.IDEMPOTENCY_MISMATCH, text, [fault])
-        first = first or message_id
-    return Receipt(first, duplicate=True)
-
-
-def _write_names(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> dict[Name, tuple[str, str]]:
-    """Writes the names that are new. Of the others: the first message's id and fingerprint."""
-    # In one order everywhere: two groups with the same names wait for each other in turn, never crosswise.
-    lines = sorted(
-        (seen.caller, seen.type, seen.key, laid.message.id, seen.fingerprint, database.stamp(database.instant(now) + seen.keep_for))
-        for laid in batch
-        for seen in laid.seen
-    )
-    written = _CLAIM_KEYS.run(connection, lines)
-    if written == len(lines) and database.kind != "mariadb":  # there a row that stays counts like a new one: its rows are asked
-        return {}
-    ours = {laid.message.id for laid in batch}
-    found = _find_names(connection, {line[:3] for line in lines})
-    return {name: known for name, known in found.items() if known[0] not in ours}
-
-
-def _find_names(connection: sa.Connection, names: set[Name]) -> dict[Name, tuple[str, str]]:
-    columns = tables.idempotency.c
-    found: dict[Name, tuple[str, str]] = {}
-    wanted = sorted(names)
-    for start in range(0, len(wanted), 500):
-        among = sa.tuple_(columns.caller, columns.type, columns.key).in_(wanted[start : start + 500])
-        query = sa.select(columns.caller, columns.type, columns.key, columns.message_id, columns.fingerprint).where(among)
-        found |= {(caller, type_, key): (message_id, fingerprint) for caller, type_, key, message_id, fingerprint in connection.execute(query)}
-    return found
-
-
-def _hand_over(connection: sa.Connection, repeated: Sequence[tuple[Laid, Answer | None]]) -> None:
-    """Further names that a repeat brought: they lead to the first message, or are given up where the repeat was refused."""
-    columns = tables.idempotency.c
-    for laid, answer in repeated:
-        if len(laid.seen) < 2:
-            continue
-        mine = sa.and_(sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(laid))), columns.message_id == laid.message.id)
-        if isinstance(answer, Receipt):
-            connection.execute(sa.update(tables.idempotency).where(mine).values(message_id=answer.message_id))
-        else:
-            connection.execute(sa.delete(tables.idempotency).where(mine))
 
 
 def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> None:

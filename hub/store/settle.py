@@ -10,7 +10,7 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from hub.core.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status, Superseded
-from hub.core.errors import Code, HubError, Reason, Refused, Why
+from hub.core.errors import HubError, Reason, Refused, Why
 from hub.store import tables
 from hub.store.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, lay, newer
 from hub.store.database import Database, Insert, Stamp, Update
@@ -81,7 +81,7 @@ def _settle_unstorable(database: Database, settled: Settled, error: Exception) -
     """What happened cannot be written down whole. Dead, so that a person sees it: left leased, it would be sent again and again."""
     if isinstance(settled.outcome, Dead) and settled.exchange == Exchange():
         raise error
-    text = f"It was tried, and ended as {_word(settled.outcome)}; what came back cannot be stored ({type(error).__name__})."
+    text = f"It was tried, and ended as {_word(settled.outcome)}; what came back cannot be stored ({error if isinstance(error, _Unstorable) else type(error).__name__})."
     why = Why(Reason.UNEXPECTED, text, fix="Look at the target, whether it has it. Then replay it, or cancel it.")
     return settle(database, [replace(settled, outcome=Dead(why), exchange=Exchange(sent=settled.exchange.sent, ms=settled.exchange.ms), reply=None)])
 
@@ -205,7 +205,6 @@ def _lay_replies(database: Database, connection: sa.Connection, settled: Iterabl
     if not replies:
         return
     for answer in lay(database, connection, replies):
-        # A reply that was seen before is known under its key, and answered as a duplicate; a mismatch is the target's second answer to
-        # one question, and the first one stands. What cannot be stored must not vanish.
-        if isinstance(answer, Refused) and answer.code is not Code.IDEMPOTENCY_MISMATCH:
+        # The same answer again is a duplicate. Another one under a known natural key is a message that nobody has: it must not vanish.
+        if isinstance(answer, Refused):
             raise _Unstorable(answer.text)

@@ -1,15 +1,17 @@
 """What the store promises (PROMISES I1, I4–I6, P3, P6, P7, P11, P13, P21), on all databases."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import TRANSITIONS, Dead, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Status, WhenDead
+from hub.core.content import fingerprint
+from hub.core.delivery import EVERYBODY, TRANSITIONS, Dead, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Seen, Status, WhenDead
 from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
 from hub.core.message import Ref
 from hub.store import open_store
-from tests.support.making import claim, laid, new_id, seen, settled
+from tests.support.making import SOURCE, claim, laid, new_id, seen, settled
 
 WHY = Why(Reason.REFUSED, "no")
 
@@ -62,6 +64,54 @@ def test_a_natural_key_finds_the_first_message_under_another_request_key(store):
     # And the second request key leads to the first message from now on
     [again] = store.add([laid(seen=[seen("m2")])])
     assert (again.message_id, again.duplicate) == (first.message.id, True)
+
+
+def natural(said, caller="k_test"):
+    return Seen(caller, "shop/order.placed", f"{Seen.NATURAL}4:SO-1", said, by_content=True, fields=("orderNo",), pointer="/orderNo")
+
+
+def test_a_natural_key_with_other_content_is_refused(store):
+    said = fingerprint((SOURCE, {"orderNo": "SO-1"}))
+    first = laid(seen=[natural(said)])
+    store.add([first])
+    same, other = store.add([laid(seen=[natural(said)]), laid(seen=[natural(fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1})))])])
+    assert (same.message_id, same.duplicate) == (first.message.id, True)
+    assert isinstance(other, Refused)
+    assert (other.code, other.faults[0].pointer) == (Code.IDEMPOTENCY_MISMATCH, "/orderNo")
+    assert first.message.id in other.text
+
+
+def test_the_same_post_is_a_repeat_whatever_its_natural_key_is_by_now(store):
+    # Given a post, and a configuration that reads another content from the same bytes since
+    first = laid(seen=[seen("m1"), natural("one")])
+    store.add([first, laid(seen=[seen("m2"), replace(natural("two"), key=f"{Seen.NATURAL}4:SO-2")])])
+    [again] = store.add([laid(seen=[seen("m1"), replace(natural("three"), key=f"{Seen.NATURAL}4:SO-2")])])
+    assert (again.message_id, again.duplicate) == (first.message.id, True)
+
+
+def test_a_name_of_all_callers_tells_none_of_another_ones_message(store):
+    first, second = (laid(seen=[seen("m1", caller=caller), natural("one", caller), natural("one", EVERYBODY)]) for caller in ("a", "b"))
+    store.add([first])
+    [answer] = store.add([second])
+    assert (answer.message_id, answer.duplicate) == (second.message.id, True)
+    third = laid(seen=[seen("m9", caller="b"), natural("one", "b"), natural("one", EVERYBODY)])
+    assert store.add([third])[0].message_id == second.message.id
+    [refused] = store.add([laid(seen=[natural("two", "c"), natural("two", EVERYBODY)])])
+    assert refused.code is Code.IDEMPOTENCY_MISMATCH
+    assert first.message.id not in f"{refused.text} {refused.faults}"
+    assert store.conservation().messages == 1
+
+
+def test_a_natural_key_of_the_hub_before_holds_for_its_caller(store):
+    # Given a message that is known under no caller's name and without a fingerprint
+    first = laid(raw=b'{"orderNo":"SO-1"}', seen=[Seen("", "shop/order.placed", "4:SO-1")])
+    store.add([first])
+    same, other = fingerprint((SOURCE, {"orderNo": "SO-1"})), fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1}))
+    again, refused, anothers = store.add([laid(seen=[natural(same)]), laid(seen=[natural(other)]), laid(seen=[natural(other, "k_other")])])
+    assert isinstance(anothers, Refused) or not anothers.duplicate
+    assert (again.message_id, again.duplicate) == (first.message.id, True)
+    assert isinstance(refused, Refused)
+    assert first.message.id in refused.text
 
 
 def test_a_refused_repeat_gives_up_its_other_names(store):
