@@ -66,6 +66,7 @@ class Check(StrEnum):
     PERSONAL = "E524"
     TABLE_LACKS = "E525"
     NO_LIST = "E526"
+    OUT_OF_BOUNDS = "E527"
     NO_MAPPING = "E601"
     DEAD_ROUTE = "E602"
     LOOP = "E603"
@@ -144,10 +145,11 @@ MEANING: dict[Check, str] = {
     Check.PERSONAL: "Personal data (x-pii) goes to a field whose contract does not declare it.",
     Check.TABLE_LACKS: "A code list has no row for a value that its source can have, and there is no otherwise.",
     Check.NO_LIST: "each or split goes over what is no list.",
+    Check.OUT_OF_BOUNDS: "A leaf can be a number, or a text's length, outside the bounds of the target's contract.",
     Check.NO_MAPPING: "A route has no mapping from a live version of its source to a target.",
     Check.DEAD_ROUTE: "A route's source has no live version.",
     Check.LOOP: "Routes lead a message back to its own type, whatever it holds.",
-    Check.NEVER_TRUE: "A condition compares a field with a value that its contract does not allow.",
+    Check.NEVER_TRUE: "A condition holds for no message: its contract does not allow it, its parts exclude each other, or those before it do; or all is dropped.",
     Check.BAD_REPLY: "A reply is not a message that the target emits.",
     Check.RETIRED_TARGET: "A target's version is a draft or retired.",
     Check.SECRET: "A secret is written into a file.",

@@ -10,12 +10,13 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.core.expression import Expression
-from hub.core.infer import Over, infer, tree
+from hub.core.infer import Over, infer
 from hub.core.message import Ref
-from hub.core.narrow import literals, path_of
+from hub.core.narrow import Never, narrowed, never
+from hub.core.ranges import ANY
 from hub.core.routing import Route
+from hub.core.syntax import tree
 from hub.core.system import Accept, Emit
-from hub.core.tree import Binary, Block, Node
 from hub.core.types import MISSING, UNDECIDED, Shape, field_of, item_of, of_kind, of_schema
 
 Placed: TypeAlias = tuple[Path, Expression]
@@ -30,8 +31,7 @@ def conditions(catalog: Catalog, documents: Mapping[str, Document], findings: Fi
         at: Path = ("routes", route.name)
         for path, expression in _of_route(route):
             _judge(routes, (*at, *path), expression, shapes, findings)
-        for path, expression in _tests(route):
-            _judge_truth(routes, (*at, *path), expression, shapes, findings)
+        _judge_truth(routes, at, route, shapes, findings)
         if route.split is not None:
             _judge_split(routes, at, route, shapes, findings)
     for system in catalog.systems.values():
@@ -44,8 +44,9 @@ def conditions(catalog: Catalog, documents: Mapping[str, Document], findings: Fi
         for name, accept in system.accepts.items():
             for path, expression in _of_answer(accept):
                 _judge(document, ("accepts", name, *path), expression, [ANSWER], findings)
-                if path[0] in JUDGES:
-                    _judge_truth(document, ("accepts", name, *path), expression, [ANSWER], findings)
+                # Of an answer, `false` may be meant: it is never sent again, or never there already.
+                if path[0] in JUDGES and expression.text.strip() != "false":
+                    _is_never(document, ("accepts", name, *path), expression, [ANSWER], findings)
 
 
 def _shapes(catalog: Catalog, emit: Emit) -> list[Shape]:
@@ -121,8 +122,9 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
             whose = "the answer" if shapes == [ANSWER] else "the contract"
             text, fix = f"{whose} has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
             findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, text, fix)
-        elif one.code in ("no_number", "wrong_argument"):
-            findings.add(document.file, document.place(path), Check.WRONG_ARGUMENT, one.text, one.fix)
+        elif one.code in ("no_number", "wrong_argument", "lost_digits"):
+            code = Check.LOST_DIGITS if one.code == "lost_digits" else Check.WRONG_ARGUMENT
+            findings.add(document.file, document.place(path), code, one.text, one.fix)
 
 
 def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape], findings: Findings) -> None:
@@ -141,54 +143,58 @@ def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape]
             _judge(document, (*at, "split", "by"), route.split.by, [item_of(found)], findings)
 
 
-def _judge_truth(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> None:
+def _judge_truth(document: Document, at: Path, route: Route, shapes: list[Shape], findings: Findings) -> None:
+    """Conditions that hold for no message: each alone, and each after those that a message has passed before it."""
+    drop, taken = route.drop.when if route.drop is not None else None, shapes
+    if drop is not None:
+        if _is_never(document, (*at, "drop", "when"), drop, shapes, findings):
+            drop = None
+        else:
+            taken = [narrowed(shape, drop.text, holds=False) for shape in shapes]
+    if route.when is not None:
+        if _is_never(document, (*at, "when"), route.when, shapes, findings):
+            return
+        node = tree(route.when.text)
+        if node is not None and taken and all(never(shape, node) is not None for shape in taken):
+            text, fix = "all that the route's when lets through is dropped", "write which of them are dropped"
+            findings.add(document.file, document.place((*at, "drop", "when")), Check.NEVER_TRUE, text, fix)
+            return
+        taken = [narrowed(shape, route.when.text) for shape in taken]
+    for path, expression in _of_destinations(route):
+        _is_never(document, (*at, *path), expression, taken, findings)
+
+
+def _of_destinations(route: Route) -> Iterator[Placed]:
+    for index, to in enumerate(route.to):
+        if to.when is not None:
+            yield ("to", index, str(to.ref), "when"), to.when
+        if to.canary is not None and to.is_trial and to.canary.when is not None:
+            yield ("to", index, "canary", "when"), to.canary.when
+
+
+def _is_never(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> bool:
+    """Whether a condition holds for no version of the message; told at its place."""
     node = tree(expression.text)
-    if node is None or not shapes:
-        return
-    whys = [_never(node, shape) for shape in shapes]
-    if all(why is not None for why in whys):
-        text, fix = whys[-1] or ("", "")
-        findings.add(document.file, document.place(path), Check.NEVER_TRUE, text, fix)
+    whys = [never(shape, node) for shape in shapes] if node is not None else []
+    if not whys or not all(whys):
+        return False
+    text, fix = said(whys[-1] or Never())
+    findings.add(document.file, document.place(path), Check.NEVER_TRUE, text, fix)
+    return True
 
 
-def _never(node: Node, shape: Shape) -> tuple[str, str] | None:
-    """Why a condition cannot hold; None where it may."""
-    match node:
-        case Block(parts=(one,)):
-            return _never(one, shape)
-        case Binary(sign="and", left=left, right=right):
-            return _never(left, shape) or _never(right, shape)
-        case Binary(sign="or", left=left, right=right):
-            first, second = _never(left, shape), _never(right, shape)
-            return first if first is not None and second is not None else None
-        case Binary(sign="=" | "in", left=left, right=right):
-            names, wanted = path_of(left), literals(right)
-            if names is None or wanted is None:
-                names, wanted = (path_of(right), literals(left)) if node.sign == "=" else (None, None)
-            return _unequal(shape, names, wanted) if names is not None and wanted is not None else None
-        case _:
-            return None
+def said(why: Never) -> tuple[str, str]:
+    """Why a condition cannot hold, and what to write instead."""
+    if why.fact is None or why.before is None:
+        return "the condition never holds, as it stands", "write what it depends on, or take it out"
+    where, shape = ".".join(why.fact.names), why.before
+    known = sorted(map(str, shape.values or ()))
+    fix = did_you_mean(str(next(iter(why.wanted), "")), known) if known and shape.values is not None else _shown(shape)
+    return f"{where} never {why.fact.said} here", fix
 
 
-def _unequal(shape: Shape, names: list[str], wanted: frozenset[object]) -> tuple[str, str] | None:
-    found = shape
-    for name in names:
-        found = field_of(found, name)
-    if found.kinds is None or found.many or found.unknown or not wanted:
-        return None
-    where = ".".join(names)
-    if all(not _could_be(found, value) for value in wanted):
-        shown = ", ".join(sorted(repr(value) for value in wanted))
-        known = sorted(map(str, found.values or ()))
-        fix = did_you_mean(str(next(iter(wanted))), known) if known else f"it is {' or '.join(sorted(found.kinds - {MISSING}))}"
-        return f"{where} is never {shown}", fix
-    return None
-
-
-def _could_be(found: Shape, value: object) -> bool:
-    kinds = found.kinds or frozenset()
-    if value is None:
-        return "null" in kinds
-    kind = "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
-    fits = bool(kinds & {"number", "integer"}) if kind == "number" else kind in kinds
-    return fits and (found.values is None or value in found.values or bool(kinds & {"object", "array"}))
+def _shown(shape: Shape) -> str:
+    kinds = " or ".join(sorted(shape.kinds or ())) or "nothing"
+    bounds = [str(span) for span in (shape.span, shape.between) if span != ANY]
+    bounds += [f"{shape.shortest or 0} to {shape.longest} characters"] if shape.longest is not None else []
+    return f"it is {kinds}" + (f", {', '.join(bounds)}" if bounds else "")

@@ -69,15 +69,15 @@ class Draft:
     open: tuple[Open, ...]
 
 
-def draft(source: Contract, target: Contract, *, conditions: Sequence[str] = ()) -> Draft:
+def draft(source: Contract, target: Contract, *, conditions: Sequence[tuple[str, bool]] = ()) -> Draft:
     """A mapping's file. A pair that matches wholly passes the check as it is; what is open stands at its end too.
 
-    `conditions`: those under which a message comes at all. What they prove to be there is not missing.
+    `conditions`: those under which a message comes at all, each with whether it holds then. What they prove to be there is not missing.
     """
     writer = _Writer()
     given = of_schema(source.schema)
-    for condition in conditions:
-        given = narrowed(given, condition)
+    for condition, holds in conditions:
+        given = narrowed(given, condition, holds=holds)
     lines = list(writer.fields(given, of_schema(target.schema), "  ", ""))
     fields = "fields:" if _says_something(lines) else "fields: {}"
     head = [f"from: {source.ref}", f"to: {target.ref}", fields]

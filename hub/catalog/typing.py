@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
+from hub.catalog.absence import absence
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
+from hub.catalog.conditions import said
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.leaf_schema import form_of
 from hub.catalog.mappings import file_name
 from hub.core.expression import plain_path
-from hub.core.fit import Fitting, misfits
-from hub.core.infer import Oddity, Over, infer
+from hub.core.fit import Fitting, may_be_missing, misfits
+from hub.core.infer import Oddity, Over, handed_over, infer
 from hub.core.message import Json, Ref
-from hub.core.narrow import narrowed
+from hub.core.narrow import narrowed, never, proven
+from hub.core.syntax import tree
 from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
 
 _CODES = {
@@ -40,7 +43,11 @@ _CODES = {
     "personal": Check.PERSONAL,
     "table_lacks": Check.TABLE_LACKS,
     "no_list": Check.NO_LIST,
+    "out_of_bounds": Check.OUT_OF_BOUNDS,
 }
+
+
+Conditions: TypeAlias = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,14 @@ def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverag
     return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
 
 
-def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[tuple[str, ...]]:
-    """The conditions of each way that leads to a mapping, the route's and the destination's: they prove something of what comes."""
+def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[Conditions]:
+    """The conditions of each way that leads to a mapping, each with whether it holds there: they prove something of what comes."""
     ways = [
-        tuple(condition.text for condition in (route.when, to.when) if condition is not None)
+        tuple(
+            (condition.text, holds)
+            for condition, holds in ((route.drop.when if route.drop is not None else None, False), (route.when, True), (to.when, True))
+            if condition is not None
+        )
         for route in catalog.routes
         for to in route.to
         if route.source == pair[0].type and to.ref == pair[1]
@@ -77,14 +88,13 @@ def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Co
 
 
 class _Typing:
-    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: tuple[str, ...] = (), file: str = "") -> None:
+    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: Conditions = (), file: str = "") -> None:
         self._file = file or file_name(*pair)
         self._document: Document = read_yaml(self._file, catalog.files.get(self._file, ""))
         self._findings = findings
         source, target = catalog.contract(pair[0]), catalog.contract(pair[1])
-        self._source = of_schema(source.schema) if source is not None else UNDECIDED
-        for condition in conditions:
-            self._source = narrowed(self._source, condition)
+        self._whole = of_schema(source.schema) if source is not None else UNDECIDED
+        self._source = proven(self._whole, conditions)
         self._target = of_schema(target.schema) if target is not None else UNDECIDED
         root = self._document.root
         written = plain(root, self._file, Findings()) if root is not None else None
@@ -92,6 +102,7 @@ class _Typing:
         own = self._written.get("tables")
         self._tables: dict[str, Any] = {**_shared(catalog), **(own if isinstance(own, dict) else {})}
         self._leaves = 0
+        self._elements = 0  # how many each are around the leaf
         self._undecided: list[str] = []
 
     def run(self) -> Coverage:
@@ -115,23 +126,28 @@ class _Typing:
         over = self._over(scope)
         spelled = _spelled(text)
         shape = infer(spelled, over)
+        through = handed_over(shape) if over.touched and not any(odd.code == "lost_digits" for odd in over.odd) else None
+        over.odd += [through] if through is not None else []
         for odd in dict.fromkeys(over.odd):
             self._add(path, pointer, odd)
-        return shape
+        return UNDECIDED if over.odd else shape  # one mistake is one finding
 
-    def _fields(self, fields: Json, path: Path, pointer: str, scope: Shape, wanted: Shape) -> Shape:
+    def _fields(self, fields: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, *, is_optional: bool = False) -> Shape:
         """An object of named leaves. Gives what it makes, so that what is around it can be judged."""
         if not isinstance(fields, dict):
             return UNDECIDED
         made: dict[str, Shape] = {}
         required, known, closed = required_of(wanted), names_of(wanted), is_closed(wanted)
+        absences = {name: absence(leaf, scope, form_of) for name, leaf in fields.items()} if is_optional else {}
         for name, leaf in fields.items():
             there = f"{pointer}/{name}"
             if closed and name not in known:
                 fix = did_you_mean(name, known - fields.keys()) or "leave it out"
                 self._findings.add(self._file, self._document.place((*path, name)), Check.UNKNOWN_FIELD, f"{there}: the target has no such field", fix)
                 continue
-            made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, name in required)
+            # Of an object that may be left out, a part may be missing where all parts are.
+            must = name in required and not (is_optional and absences[name].is_shared(other for key, other in absences.items() if key != name))
+            made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, must)
         for name in sorted(required - fields.keys()):
             text = f"{pointer}/{name}: the target requires it, and nothing makes it"
             self._findings.add(self._file, self._document.place(path), Check.MISSING_FIELD, text, f"add {name}: an expression")
@@ -140,16 +156,39 @@ class _Typing:
     def _leaf(self, leaf: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
         directive = form_of(leaf)
         if directive is None and isinstance(leaf, dict):
-            shape = self._fields(leaf, path, pointer, scope, wanted)
-            # An object of which every part may be missing is itself left out then.
-            parts = shape.fields or {}
-            return shape.also(MISSING) if parts and all(part.kinds is not None and MISSING in part.kinds for part in parts.values()) else shape
+            return self._object(leaf, path, pointer, scope, wanted, required)
         if directive == "each":
             assert isinstance(leaf, dict)
             return self._each(leaf, path, pointer, scope, wanted, required)
+        if directive == "when" and isinstance(leaf, dict) and any(form_of(part) in (None, "each") for part in _branches(leaf) if isinstance(part, dict)):
+            return self._cases(leaf, path, pointer, scope, wanted, required)
         shape = self._value(leaf, directive, path, pointer, scope)
         self._judge(shape, wanted, path, pointer, required)
         return shape
+
+    def _object(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+        """An object of which every part may be missing is itself left out then."""
+        if wanted.kinds is not None and "object" not in wanted.kinds:
+            self._judge(of_kind("object", fields={}), wanted, path, pointer, required)
+            return of_kind("object", fields={})
+        shape = self._fields(leaf, path, pointer, scope, wanted, is_optional=not required)
+        parts = shape.fields or {}
+        if not parts or not all(part.kinds is not None and MISSING in part.kinds for part in parts.values()):
+            return shape
+        if required and not required_of(wanted):  # where a part is required, it is told of the part
+            self._add(path, pointer, may_be_missing())
+        return shape.also(MISSING)
+
+    def _cases(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+        """A condition with what is made where it holds, and where it does not, each judged in its own place."""
+        condition = self._condition(leaf, path, pointer, scope)
+        then = self._leaf(leaf.get("value"), (*path, "value"), pointer, narrowed(scope, condition), wanted, required)
+        if "otherwise" in leaf:
+            other = self._leaf(leaf["otherwise"], (*path, "otherwise"), pointer, narrowed(scope, condition, holds=False), wanted, required)
+            return union([then, other])
+        if required:
+            self._add(path, pointer, may_be_missing())
+        return then.also(MISSING)
 
     def _judge(self, shape: Shape, wanted: Shape, path: Path, pointer: str, required: bool) -> None:
         self._leaves += 1
@@ -172,16 +211,26 @@ class _Typing:
             case "table":
                 return self._table(leaf, path, pointer, scope)
             case "when":
-                over = self._over(scope)
-                condition = _spelled(str(leaf["when"]))
-                infer(condition, over)
-                for odd in dict.fromkeys(over.odd):
-                    self._add((*path, "when"), pointer, odd)
+                condition = self._condition(leaf, path, pointer, scope)
                 then = self._branch(leaf, "value", path, pointer, narrowed(scope, condition))
-                other = self._branch(leaf, "otherwise", path, pointer, scope) if "otherwise" in leaf else NOTHING
+                other = self._branch(leaf, "otherwise", path, pointer, narrowed(scope, condition, holds=False)) if "otherwise" in leaf else NOTHING
                 return union([then, other])
             case _:
                 return UNDECIDED
+
+    def _condition(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape) -> str:
+        """The condition as the engine spells it. One that can never hold, whatever way the message takes, is a finding."""
+        over = self._over(scope)
+        condition = _spelled(str(leaf["when"]))
+        infer(condition, over)
+        for odd in dict.fromkeys(over.odd):
+            self._add((*path, "when"), pointer, odd)
+        node = tree(condition)
+        why = never(scope if self._elements else self._whole, node) if node is not None and not over.odd else None
+        if why is not None:
+            text, fix = said(why)
+            self._findings.add(self._file, self._document.place((*path, "when")), Check.NEVER_TRUE, f"{pointer}: {text}", fix)
+        return condition
 
     def _branch(self, leaf: dict[str, Any], name: str, path: Path, pointer: str, scope: Shape) -> Shape:
         inner = leaf.get(name)
@@ -216,10 +265,12 @@ class _Typing:
             return UNDECIDED
         element = item_of(over.without(MISSING, "null")) if over.kinds is not None else UNDECIDED
         inside = item_of(wanted) if wanted.may("array") else UNDECIDED
+        self._elements += 1
         if "fields" in leaf:
             made = self._fields(leaf["fields"], (*path, "fields"), f"{pointer}/*", element, inside)
         else:
             made = self._leaf(leaf["value"], (*path, "value"), f"{pointer}/*", element, inside, required=False)
+        self._elements -= 1
         shape = of_kind("array", item=made)
         if over.kinds is not None and over.kinds & {MISSING, "null"}:
             shape = shape.also(MISSING)
@@ -252,11 +303,16 @@ def _except(shape: Shape, names: tuple[str, ...]) -> Shape:
     """What is left of an object without some of its fields."""
     if not names or shape.kinds is None:
         return shape
-    fields = {name: field_of(shape, name) for name in names_of(shape) if name not in names}
+    there = shape.only("object")
+    fields = {name: field_of(there, name) for name in names_of(shape) if name not in names}
     if shape.may("array"):
         element = item_of(shape)
         return replace(shape, schemas=(), item=of_kind("object", fields={name: field_of(element, name) for name in names_of(element) if name not in names}))
-    return replace(shape, schemas=(), fields=fields)
+    return replace(shape, schemas=(), fields=fields, known=None)
+
+
+def _branches(leaf: dict[str, Any]) -> list[Json]:
+    return [leaf[name] for name in ("value", "otherwise") if name in leaf]
 
 
 def _shared(catalog: Catalog) -> dict[str, Mapping[str, Json]]:

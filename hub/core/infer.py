@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
 
-from hub.core.syntax import read
+from hub.core.narrow import narrow
+from hub.core.ranges import ANY, Range, negative, plus, times
+from hub.core.signatures import FUNCTIONS, HIDING, IN_DOUBLES, OF_NUMBER, OF_TEXT, TOTAL, joined
+from hub.core.syntax import tree
 from hub.core.tree import Array, Binary, Bind, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Node, Object, Step, Variable
-from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, has_elements, item_of, names_of, of_kind, of_value, union
+from hub.core.types import MISSING, NOTHING, SAFE, UNDECIDED, Shape, field_of, item_of, least_elements, names_of, of_kind, of_value, union
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,6 @@ class Over:
     tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     odd: list[Oddity] = field(default_factory=list)
     touched: bool = False  # the engine computed it: not a plain path, which is copied as it is
-
-
-@lru_cache(maxsize=20_000)
-def tree(text: str) -> Node | None:
-    """The tree of an expression; None where the reader does not know what the engine does."""
-    try:
-        return read(text)
-    except ValueError:
-        return None
 
 
 def infer(text: str, over: Over) -> Shape:
@@ -65,7 +59,8 @@ def _of(node: Node, over: Over) -> Shape:
             ranges = [of_kind("integer")] if len(shapes) < len(items) else []
             # Nothing in an array leaves no place; an array that a path gives is laid out flat in it.
             flat = [item_of(one) if one.many else one.without(MISSING) for one in shapes]
-            return of_kind("array", item=union([*flat, *ranges]) if flat or ranges else NOTHING)
+            is_filled = any(one.kinds is not None and MISSING not in one.kinds for one in shapes)
+            return of_kind("array", item=union([*flat, *ranges]) if flat or ranges else NOTHING, filled=is_filled)
         case Object(pairs=pairs):
             over.touched = True
             made = {key.value: _of(value, over) for key, value in pairs if isinstance(key, Literal) and isinstance(key.value, str)}
@@ -79,7 +74,8 @@ def _of(node: Node, over: Over) -> Shape:
         case Condition(test=test, then=then, other=other):
             over.touched = True
             _of(test, over)
-            return union([_narrowed(test, then, over), _of(other, over) if other is not None else NOTHING])
+            otherwise = _of(other, over if isinstance(other, Literal) else _where(test, over, holds=False)) if other is not None else NOTHING
+            return union([_narrowed(test, then, over), otherwise])
         case Negate(value=value):
             over.touched = True
             return _number([_of(value, over)], over, "-")
@@ -122,11 +118,30 @@ def _step(node: Step, over: Over) -> Shape:
     if not left.may("array"):
         return inner.also(MISSING) if left.may(MISSING) else inner
     element = inner.without("array", MISSING)
-    return replace(element.also("array", MISSING), item=union([element, item_of(inner)]) if inner.may("array") else element, many=True)
+    made = replace(element.also("array", MISSING), item=union([element, item_of(inner)]) if inner.may("array") else element, many=True)
+    if inner.may(MISSING) or inner.may("array") or left.may(MISSING):
+        return made
+    return made.without(MISSING) if least_elements(left) else replace(made, hollow=True)
 
 
 def _within(over: Over, value: Shape) -> Over:
     return Over(value, over.variables, over.tables, over.odd)
+
+
+def _index(node: Node) -> int | None:
+    """The number in `[0]` and `[-1]`."""
+    match node:
+        case Literal(value=int() | Decimal() as value) if not isinstance(value, bool):
+            return math.floor(value)
+        case Negate(value=Literal(value=int() | Decimal() as value)) if not isinstance(value, bool):
+            return math.floor(-value)
+        case _:
+            return None
+
+
+def _where(test: Node, over: Over, *, holds: bool) -> Over:
+    """The same value where a test holds, or does not."""
+    return _within(over, narrow(over.value, test, holds=holds))
 
 
 def _filtered(node: Filter, over: Over) -> Shape:
@@ -137,9 +152,10 @@ def _filtered(node: Filter, over: Over) -> Shape:
         over.touched = True
         kept = of_kind("array", item=item_of(base).without(MISSING), personal=base.personal)
         return kept.also(MISSING) if base.may(MISSING) else kept
-    if isinstance(node.predicate, Literal) and isinstance(node.predicate.value, int | Decimal) and not isinstance(node.predicate.value, bool):
+    index = _index(node.predicate)
+    if index is not None:
         element = item_of(base) if base.may("array") else base
-        is_there = node.predicate.value == 0 and has_elements(base) and not base.may(MISSING)
+        is_there = -least_elements(base) <= index < least_elements(base) and not base.may(MISSING)
         return replace(element if is_there or not base.may("array") else element.also(MISSING), many=False)
     over.touched = True
     _of(node.predicate, _within(over, item_of(base)))
@@ -150,8 +166,10 @@ def _filtered(node: Filter, over: Over) -> Shape:
 
 
 def _narrowed(test: Node, then: Node, over: Over) -> Shape:
-    """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`."""
-    shape = _of(then, over)
+    """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`; and what is no plain path alike."""
+    if isinstance(then, Literal):
+        return _of(then, over)
+    shape = _of(then, _where(test, over, holds=True))
     proven = {_same(one) for one in _proven(test)}
     return shape.without(MISSING, "null") if _same(then) in proven and shape.kinds is not None else shape
 
@@ -164,6 +182,8 @@ def _proven(test: Node) -> list[Node]:
             return [*_proven(left), *_proven(right)]
         case Binary(sign="!=", left=left, right=Literal(value=None)):
             return [left]
+        case Binary(sign=">", left=Call(function=Variable(name="count"), arguments=(one,)), right=Literal()) if one is not None:
+            return [one]
         case Block(parts=(one,)):
             return _proven(one)
         case Binary() | Literal():
@@ -192,11 +212,17 @@ def _binary(node: Binary, over: Over) -> Shape:
     left, right = _of(node.left, over), _of(node.right, over)
     match node.sign:
         case "&":
-            longest = left.longest + right.longest if left.longest is not None and right.longest is not None else None
-            return of_kind("string", longest=longest, personal=left.personal or right.personal)
+            return joined(left, right)
         case "?:" | "??":
             kept = left.without(MISSING, "null") if node.sign == "?:" else left.without(MISSING)
             return union([kept, right])
+        case "<" | "<=" | ">" | ">=":
+            for one in (left, right):
+                if _is_beyond(one):
+                    fix = "compare what is smaller, or its text: $string(field)"
+                    over.odd.append(Oddity("lost_digits", f"{node.sign} compares doubles, and the contract allows more digits than they hold", fix))
+            shape = of_kind("boolean")
+            return shape.also(MISSING) if left.may(MISSING) or right.may(MISSING) else shape
         case sign if sign in _COMPARING:
             return of_kind("boolean")
         case "..":
@@ -218,17 +244,43 @@ def _number(shapes: Sequence[Shape], over: Over, sign: str) -> Shape:
     if any(one.kinds is None for one in shapes):
         return of_kind("number")
     whole = sign != "/" and all(not one.may("number") for one in shapes)
-    shape = of_kind("integer" if whole else "number")
+    shape = of_kind("integer" if whole else "number", span=_span(shapes, sign), is_computed=True)
     return shape.also(MISSING) if any(one.may(MISSING) for one in shapes) else shape
+
+
+def _span(shapes: Sequence[Shape], sign: str) -> Range:
+    if len(shapes) == 1:
+        return negative(shapes[0].span)
+    one, other = (shape.span for shape in shapes)
+    return plus(one, other) if sign == "+" else plus(one, negative(other)) if sign == "-" else times(one, other) if sign == "*" else ANY
+
+
+def _is_beyond(shape: Shape) -> bool:
+    """Whether a contract says that its numbers go beyond what a double holds; beyond it, the engine is given a text."""
+    span = shape.span
+    is_long = (span.high is not None and span.high > SAFE) or (span.low is not None and span.low < -SAFE)
+    return is_long and (shape.may("integer") or shape.may("number"))
+
+
+def handed_over(shape: Shape) -> Oddity | None:
+    """What is odd in a number that goes through the engine: beyond 2**53 it comes out as a text."""
+    inner = list((shape.fields or {}).values()) + ([shape.item] if shape.item is not None else [])
+    if _is_beyond(shape) or any(handed_over(one) is not None for one in inner):
+        text = "the contract allows more digits than a double holds, and the engine makes a text of such a number"
+        return Oddity("lost_digits", text, "copy it by a plain path, in a leaf of its own: {when: ..., value: field}")
+    return None
 
 
 def _chained(left: Node, right: Node, over: Over) -> Shape:
     if isinstance(right, Call) and None not in right.arguments:
         return _call(Call(right.function, (left, *right.arguments), right.at), over)
-    if isinstance(right, Variable) and right.name in _FUNCTIONS:
+    if isinstance(right, Variable) and right.name in FUNCTIONS:
         return _call(Call(right, (left,), right.at), over)
     _of(left, over)
     return UNDECIDED
+
+
+_LISTS = (frozenset({"array"}), frozenset({"array", MISSING}))
 
 
 def _call(node: Call, over: Over) -> Shape:
@@ -243,21 +295,24 @@ def _call(node: Call, over: Over) -> Shape:
     name = node.function.name
     if name == "table":
         return _table(node, over)
-    makes = _FUNCTIONS.get(name)
+    makes = FUNCTIONS.get(name)
     if makes is None:
         return UNDECIDED
     _judge_argument(name, shapes, over)
+    if name in IN_DOUBLES and shapes and (_is_beyond(shapes[0]) or (shapes[0].kinds in _LISTS and _is_beyond(item_of(shapes[0])))):
+        text = f"${name} computes in doubles, and the contract allows more digits than they hold"
+        over.odd.append(Oddity("lost_digits", text, "copy it as it is, or use $string, $dec_add, $dec_mul or $dec_round"))
     made = makes(shapes)
     # What is missing gives nothing, but for the few that answer for it.
-    if name not in _TOTAL and shapes and (shapes[0].kinds is None or shapes[0].may(MISSING)) and made.kinds is not None:
+    if name not in TOTAL and shapes and (shapes[0].kinds is None or shapes[0].may(MISSING)) and made.kinds is not None:
         made = made.also(MISSING) if shapes[0].kinds is not None else made
-    is_personal = any(one.personal for one in shapes) and name not in _HIDING
+    is_personal = any(one.personal for one in shapes) and name not in HIDING
     return made if made.personal is is_personal else replace(made, personal=is_personal)
 
 
 def _judge_argument(name: str, shapes: Sequence[Shape], over: Over) -> None:
     """A function over what it can never take."""
-    wanted = "string" if name in _OF_TEXT else "number" if name in _OF_NUMBER else None
+    wanted = "string" if name in OF_TEXT else "number" if name in OF_NUMBER else None
     if wanted is None or not shapes or shapes[0].kinds is None:
         return
     kinds = shapes[0].kinds - {MISSING}
@@ -273,67 +328,3 @@ def _table(node: Call, over: Over) -> Shape:
         return UNDECIDED
     table = over.tables.get(str(node.arguments[0].value))
     return union([of_value(value) for value in table.values()]) if table else UNDECIDED
-
-
-def _first(shapes: Sequence[Shape]) -> Shape:
-    return shapes[0] if shapes else UNDECIDED
-
-
-def _text(**more: int | frozenset[str]) -> Callable[[Sequence[Shape]], Shape]:
-    return lambda _: of_kind("string", **more)
-
-
-def _kept_length(shapes: Sequence[Shape]) -> Shape:
-    return of_kind("string", longest=shapes[0].longest if shapes else None)
-
-
-def _cut(shapes: Sequence[Shape]) -> Shape:
-    """$substring(text, start, length): as long as its third argument at most."""
-    length = next(iter(shapes[2].values)) if len(shapes) == 3 and shapes[2].values and len(shapes[2].values) == 1 else None
-    return of_kind("string", longest=int(length) if isinstance(length, int) else shapes[0].longest if shapes else None)
-
-
-def _listed(shapes: Sequence[Shape]) -> Shape:
-    return of_kind("array", item=item_of(_first(shapes)))
-
-
-_FUNCTIONS: Mapping[str, Callable[[Sequence[Shape]], Shape]] = {
-    **dict.fromkeys(("string", "join", "replace", "base64encode", "base64decode", "formatNumber", "formatInteger", "formatBase", "fromMillis"), _text()),
-    **dict.fromkeys(("encodeUrl", "encodeUrlComponent", "decodeUrl", "decodeUrlComponent", "date", "mask", "dec_add", "dec_mul", "dec_round", "pad"), _text()),
-    **dict.fromkeys(("uppercase", "lowercase", "trim", "substringBefore", "substringAfter"), _kept_length),
-    "substring": _cut,
-    "now": _text(formats=frozenset({"date-time"})),
-    "uuid5": _text(longest=36, formats=frozenset({"uuid"})),
-    "type": _text(),
-    **dict.fromkeys(("length", "count", "floor", "ceil", "millis", "toMillis", "parseInteger"), lambda _: of_kind("integer")),
-    **dict.fromkeys(("number", "sum", "average", "power", "sqrt"), lambda _: of_kind("number")),
-    "round": lambda shapes: of_kind("integer" if len(shapes) == 1 else "number"),
-    "abs": lambda shapes: of_kind(*((_first(shapes).kinds or frozenset({"number"})) & {"number", "integer"} or {"number"})),
-    **dict.fromkeys(("max", "min"), lambda shapes: replace(item_of(_first(shapes)).also(MISSING), values=None, many=False)),
-    **dict.fromkeys(("boolean", "not", "exists", "contains"), lambda _: of_kind("boolean")),
-    "split": lambda _: of_kind("array", item=of_kind("string")),
-    "keys": lambda _: of_kind("string", "array", MISSING, item=of_kind("string"), many=True),
-    **dict.fromkeys(("reverse", "sort", "shuffle"), _listed),
-    "distinct": _first,
-    "append": lambda shapes: of_kind("array", item=union([item_of(one) for one in shapes])) if len(shapes) == 2 else UNDECIDED,
-}
-_TOTAL = frozenset({"exists", "boolean", "not", "count", "now", "millis", "sum", "append"})
-_HIDING = frozenset({"mask", "exists", "boolean", "count", "length", "not", "uuid5", "contains", "type"})
-_OF_TEXT = frozenset(
-    {
-        "uppercase",
-        "lowercase",
-        "trim",
-        "substring",
-        "substringBefore",
-        "substringAfter",
-        "length",
-        "contains",
-        "split",
-        "pad",
-        "replace",
-        "toMillis",
-        "parseInteger",
-    }
-)
-_OF_NUMBER = frozenset({"floor", "ceil", "round", "abs", "sqrt", "power", "formatNumber", "formatInteger", "formatBase", "fromMillis"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_TIMES = 200  # of one atom in a text that is made
 _ATOM = re.compile(r"(\[[A-Za-z0-9_.:/+ \\-]+\]|\\d|[A-Za-z0-9_:/-])(\?|\*|\+|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?", re.ASCII)
@@ -37,6 +38,15 @@ def atoms(pattern: str) -> tuple[Atom, ...] | None:
         found.append(Atom(characters, least, most))
         at = met.end()
     return tuple(found)
+
+
+@lru_cache(maxsize=4_000)
+def text_lengths(pattern: str) -> tuple[int, int | None] | None:
+    """The fewest and the most characters of the texts that a pattern takes; None where it is not of the simple kind."""
+    found = atoms(pattern)
+    if found is None:
+        return None
+    return sum(atom.least for atom in found), None if any(atom.most is None for atom in found) else sum(atom.most or 0 for atom in found)
 
 
 def is_within(one: str, other: str) -> bool:

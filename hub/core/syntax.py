@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hub.core.tree import (
@@ -60,6 +61,15 @@ class _Token:
     kind: str  # sign, name, quoted, variable, value, regex, end
     value: Any
     at: int
+
+
+@lru_cache(maxsize=20_000)
+def tree(text: str) -> Node | None:
+    """The tree of an expression; None where the reader does not know what the engine does."""
+    try:
+        return read(text)
+    except ValueError:
+        return None
 
 
 def read(text: str) -> Node:

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import reduce
 from typing import Any, TypeAlias
+
+from hub.core.patterns import text_lengths
+from hub.core.ranges import ANY, Range
 
 MISSING = "missing"
 SCALARS = frozenset({"string", "number", "integer", "boolean"})
@@ -29,17 +33,24 @@ class Schema:
     seen: dict[str, Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as they are made by the million, and a frozen one takes twice as long to make; nobody changes one
 class Shape:
     """What may stand at a place. `kinds` None: undecided. `values`: the only scalars that it can be, None if they are many.
 
     `many`: a path over an array, which gives nothing, one or an array of many. `schemas`: where its objects and arrays come from;
-    `fields` and `item`: of those that an expression makes.
+    `fields` and `item`: of those that an expression makes, which are never empty if `filled`. `span` bounds its numbers, `between` its texts.
     """
 
     kinds: frozenset[str] | None = None
     values: frozenset[Any] | None = None
+    shortest: int | None = None
     longest: int | None = None
+    span: Range = ANY
+    between: Range = ANY
+    patterns: frozenset[str] = frozenset()
+    filled: bool = False
+    hollow: bool = False  # a path over a list: it gives nothing only where the list is empty
+    is_computed: bool = False  # its bounds are those of arithmetic: it need not reach them
     formats: frozenset[str] = frozenset()
     many: bool = False
     schemas: tuple[Schema, ...] = ()
@@ -61,10 +72,18 @@ class Shape:
     def without(self, *kinds: str) -> Shape:
         return self if self.kinds is None or self.kinds.isdisjoint(kinds) else replace(self, kinds=self.kinds.difference(kinds))
 
+    def only(self, *kinds: str) -> Shape:
+        """What it is where it is of these kinds."""
+        return self if self.kinds is None or self.kinds.issubset(kinds) else replace(self, kinds=self.kinds.intersection(kinds))
+
     def also(self, *kinds: str) -> Shape:
-        return self if self.kinds is None or self.kinds.issuperset(kinds) else replace(self, kinds=self.kinds.union(kinds))
+        if self.kinds is None:
+            return self
+        hollow = self.hollow and MISSING not in kinds
+        return self if self.kinds.issuperset(kinds) and hollow is self.hollow else replace(self, kinds=self.kinds.union(kinds), hollow=hollow)
 
 
+_WHOLE = (frozenset({"object"}), frozenset({"array"}))
 _HOLLOW = (frozenset({MISSING}), frozenset({"null"}), frozenset({MISSING, "null"}))
 
 UNDECIDED = Shape()
@@ -82,14 +101,12 @@ def of_value(value: Any) -> Shape:
             return of_kind("null")
         case bool():
             return of_kind("boolean", values=frozenset({value}))
-        case int():
-            return of_kind("integer", values=frozenset({value}))
-        case float() | Decimal():
-            return of_kind("integer" if value == int(value) else "number", values=frozenset({value}))
+        case int() | float() | Decimal():
+            return of_kind("integer" if value == int(value) else "number", values=frozenset({value}), span=Range(value, value))
         case str():
-            return of_kind("string", values=frozenset({value}), longest=len(value))
+            return of_kind("string", values=frozenset({value}), shortest=len(value), longest=len(value))
         case list():
-            return of_kind("array", item=union([of_value(one) for one in value]) if value else NOTHING)
+            return of_kind("array", item=union([of_value(one) for one in value]) if value else NOTHING, filled=bool(value))
         case dict():
             return of_kind("object", fields={name: of_value(one) for name, one in value.items()})
         case _:
@@ -110,7 +127,14 @@ def union(shapes: Iterable[Shape]) -> Shape:
     return Shape(
         kinds=frozenset().union(*(one.kinds or () for one in found)),
         values=frozenset().union(*(one.values or () for one in real)) if real and all(one.values is not None for one in real) else None,
+        shortest=min((one.shortest or 0 for one in texts), default=None) if texts and all(one.shortest is not None for one in texts) else None,
         longest=max((one.longest or 0 for one in texts), default=None) if texts and all(one.longest is not None for one in texts) else None,
+        span=_hull([one.span for one in real if one.may("number") or one.may("integer")]),
+        between=_hull([one.between for one in texts]),
+        patterns=frozenset.intersection(*(one.patterns for one in texts)) if texts else frozenset(),
+        hollow=any(one.hollow for one in found) and all(one.hollow for one in found if one.may(MISSING)),
+        is_computed=any(one.is_computed for one in real),
+        filled=all(one.filled for one in real if one.may("array")) and any(one.may("array") for one in real),
         formats=frozenset.intersection(*(one.formats for one in texts)) if texts else frozenset(),
         many=any(one.many for one in found),
         schemas=tuple(schema for one in real for schema in one.schemas),
@@ -120,6 +144,10 @@ def union(shapes: Iterable[Shape]) -> Shape:
         long_number=any(one.long_number for one in found),
         unknown=tuple(name for one in found for name in one.unknown),
     )
+
+
+def _hull(ranges: list[Range]) -> Range:
+    return ANY if not ranges or any(one is ANY for one in ranges) else reduce(Range.hull, ranges)
 
 
 def _joined(objects: list[Mapping[str, Shape]]) -> dict[str, Shape]:
@@ -191,18 +219,65 @@ def _one(root: dict[str, Any], nodes: list[dict[str, Any]]) -> Shape:
             kinds &= frozenset(kind for one in given for kind in _kind_of(one))
             known = frozenset(one for one in of if one is not None)
             values = known if values is None else values & known
-    lengths = [node["maxLength"] for node in nodes if isinstance(node.get("maxLength"), int)]
-    if values and not lengths:
-        lengths = [max((len(one) for one in values if isinstance(one, str)), default=0)]
+    if values is not None and kinds & {"object", "array"}:
+        values = None
+    formats = frozenset(str(node["format"]) for node in nodes if "format" in node)
+    least, most = _lengths(nodes, values, formats) if "string" in kinds else (None, None)
     return Shape(
         kinds=kinds - {"integer"} if "number" in kinds else kinds,
-        values=values if not kinds & {"object", "array"} else None,
-        longest=min(lengths, default=None) if "string" in kinds else None,
-        formats=frozenset(str(node["format"]) for node in nodes if "format" in node),
+        values=values,
+        shortest=least,
+        longest=most,
+        span=_span(nodes, values) if kinds & {"number", "integer"} else ANY,
+        patterns=frozenset(node["pattern"] for node in nodes if isinstance(node.get("pattern"), str)) if "string" in kinds else frozenset(),
+        formats=formats,
         schemas=(Schema(root, tuple(nodes)),) if kinds & {"object", "array"} else (),
         personal=any("x-pii" in node for node in nodes),
         long_number=bool(kinds & {"number", "integer"}) and any(_is_long(node) for node in nodes),
     )
+
+
+# The fewest and the most characters of a text of a format (RFC 3339, RFC 9562).
+_OF_FORMAT: Mapping[str, tuple[int, int | None]] = {"date-time": (20, None), "date": (10, 10), "time": (9, None), "uuid": (36, 36)}
+
+
+def _lengths(nodes: list[dict[str, Any]], values: frozenset[Any] | None, formats: frozenset[str]) -> tuple[int | None, int | None]:
+    """The fewest and the most characters that a text may have, as far as that is said."""
+    if values is None and all(_LENGTHS.isdisjoint(node) for node in nodes):
+        return None, None
+    texts = [one for one in values or () if isinstance(one, str)]
+    least = [node["minLength"] for node in nodes if isinstance(node.get("minLength"), int)] + [_OF_FORMAT[one][0] for one in formats if one in _OF_FORMAT]
+    most = [node["maxLength"] for node in nodes if isinstance(node.get("maxLength"), int)]
+    most += [length for one in formats if one in _OF_FORMAT and (length := _OF_FORMAT[one][1]) is not None]
+    for node in nodes:
+        of_pattern = text_lengths(node["pattern"]) if isinstance(node.get("pattern"), str) else None
+        if of_pattern is not None:
+            least.append(of_pattern[0])
+            most += [of_pattern[1]] if of_pattern[1] is not None else []
+    if values is not None:
+        least.append(min(map(len, texts), default=0))
+        most.append(max(map(len, texts), default=0))
+    return max(least, default=None), min(most, default=None)
+
+
+_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+_LENGTHS = frozenset({"minLength", "maxLength", "format", "pattern"})
+
+
+def _span(nodes: list[dict[str, Any]], values: frozenset[Any] | None) -> Range:
+    """What its numbers lie between."""
+    span = ANY
+    for node in nodes:
+        if _BOUNDS.isdisjoint(node):
+            continue
+        low, high, above, below = (node.get(word) for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"))
+        span = span.meet(Range(_number(low), _number(high))).meet(Range(_number(above), _number(below), low_open=True, high_open=True))
+    numbers = [one for one in values or () if isinstance(one, int | Decimal) and not isinstance(one, bool)]
+    return span.meet(Range(min(numbers), max(numbers))) if numbers else span
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal(repr(value)) if isinstance(value, float) else None
 
 
 def _kinds(node: dict[str, Any]) -> frozenset[str]:
@@ -221,13 +296,13 @@ def _kind_of(value: Any) -> tuple[str, ...]:
 def _is_long(node: dict[str, Any]) -> bool:
     if node.get("x-money") or node.get("format") == "int64":
         return True
-    return any(isinstance(node.get(word), int | Decimal) and abs(node[word]) > SAFE for word in ("maximum", "minimum", "exclusiveMaximum"))
+    return any(isinstance(node.get(word), int | Decimal) and abs(node[word]) > SAFE for word in ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"))
 
 
 def field_of(shape: Shape, name: str) -> Shape:
     """What `name` of it is: missing where it may not be there, or where it is no object. Over an array: of each element."""
     if shape.known is not None and name in shape.known:
-        return shape.known[name]
+        return shape.known[name] if shape.kinds is None or shape.kinds in _WHOLE else shape.known[name].also(MISSING)
     if shape.kinds is None:
         return replace(UNDECIDED, unknown=shape.unknown)
     found: list[Shape] = []
@@ -239,7 +314,9 @@ def field_of(shape: Shape, name: str) -> Shape:
         element = item_of(shape)
         inner = field_of(element, name)
         over = _over(inner)
-        found.append(over.without(MISSING) if has_elements(shape) and not inner.may(MISSING) else over)
+        if not inner.may(MISSING):
+            over = over.without(MISSING) if least_elements(shape) else replace(over, hollow=not shape.kinds & {MISSING, "null"})
+        found.append(over)
     if shape.kinds - {"object", "array"}:
         found.append(NOTHING)
     made = union(found) if found else NOTHING
@@ -251,10 +328,12 @@ def field_of(shape: Shape, name: str) -> Shape:
     return replace(made, unknown=unknown, personal=made.personal or shape.personal, many=made.many or shape.many)
 
 
-def has_elements(shape: Shape) -> bool:
-    """Whether its arrays are never empty."""
+def least_elements(shape: Shape) -> int:
+    """How many elements its arrays have at least."""
     arrays = [schema for schema in shape.schemas if all("array" in _kinds(node) for node in schema.nodes)]
-    return bool(arrays) and all(any(isinstance(node.get("minItems"), int) and node["minItems"] > 0 for node in schema.nodes) for schema in arrays)
+    if not arrays:
+        return int(shape.filled)
+    return min(max([node["minItems"] for node in schema.nodes if isinstance(node.get("minItems"), int)], default=0) for schema in arrays)
 
 
 def _over(inner: Shape) -> Shape:

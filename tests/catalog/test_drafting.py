@@ -103,7 +103,7 @@ def test_names_and_codes_that_yaml_takes_for_its_own_are_quoted(tmp_path):
 def test_what_the_routes_condition_proves_is_not_open():
     source, target = thing(no=TEXT, remark=TEXT), thing(["no", "remark"], no=TEXT, remark=TEXT)
     ends = compile_contract(Ref("shop", "order.placed", 1), source), compile_contract(Ref("warehouse", "order.create", 1), target)
-    assert [one.field for one in draft(*ends, conditions=["$exists(no)"]).open] == ["/remark"]
+    assert [one.field for one in draft(*ends, conditions=[("$exists(no)", True)]).open] == ["/remark"]
 
 
 def test_between_any_two_messages_of_the_reference_workspace_what_the_check_finds_is_open():
