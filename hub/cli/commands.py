@@ -39,6 +39,7 @@ _COMMANDS: Mapping[str, str] = {
     "raw": "messages.raw",
     "dead": "dead.dead",
     "refused": "refused.refused",
+    "unrouted": "unrouted.unrouted",
     "repair": "repair.repair",
     "key": "keys.key",
     "user": "people.user_",

@@ -34,6 +34,7 @@ from hub.console import (
     sign_in,
     store,
     systems,
+    unrouted,
 )
 from hub.console.desk import GROUPS, Desk, quoted
 from hub.console.words import LANGUAGES, NAMES, Words, choose
@@ -59,6 +60,7 @@ PAGES = (
     delivery,
     repairs,
     refused,
+    unrouted,
     routes,
     systems,
     changes,

@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 # The order of the navigation. A page is linked once its module has registered it.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "watch": ("now", "find"),
-    "repair": ("dead", "refused"),
+    "repair": ("dead", "unrouted", "refused"),
     "build": ("routes", "mappings", "contracts", "systems", "changes"),
     "run": ("callers", "record", "people", "processes", "store"),
 }

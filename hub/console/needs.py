@@ -14,7 +14,7 @@ from hub.console.words import Words
 from hub.flow.lines import Lines
 from hub.flow.now import Kind
 
-_NO_LINE = (Kind.UNNAMED, Kind.ARRIVALS, Kind.SUNSET, Kind.UNACCOUNTED, Kind.SILENT, Kind.CONFIGURATION)
+_NO_LINE = (Kind.UNNAMED, Kind.UNROUTED, Kind.ARRIVALS, Kind.SUNSET, Kind.UNACCOUNTED, Kind.SILENT, Kind.CONFIGURATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ def _text(kind: Kind, subject: Mapping[str, Any], words: Words, now: datetime) -
         return words("need.text.lag", system=subject["system"], lag=shown.length(float(subject["lagS"])))
     if kind is Kind.SUNSET:
         return words("need.text.sunset", message=subject["message"], days=subject["daysLeft"], callers=", ".join(subject["names"][:3]))
+    if kind is Kind.UNROUTED:
+        return words("need.text.unrouted", message=subject["message"]) if subject["message"] else words("need.text.unrouted.unnamed")
     if kind is Kind.CONFIGURATION:
         return words("need.text.configuration", process=subject["process"], revision=subject["revision"][:8], kept=subject["kept"][:8])
     return words(f"need.text.{kind}", **{name: subject.get(name, "–") for name in ("route", "target", "system", "deliveries", "source", "worker")})
@@ -79,11 +81,21 @@ def _text(kind: Kind, subject: Mapping[str, Any], words: Words, now: datetime) -
 def _said(kind: Kind, subject: Mapping[str, Any], words: Words) -> str:
     if kind in (Kind.CLUSTER, Kind.DOUBT):
         return str(subject["text"])
+    if kind is Kind.UNROUTED:
+        return missed(subject["misses"], words) if subject["message"] else ""
     if kind is Kind.PAUSED:
         return str(subject["why"])
     if kind is Kind.CONFIGURATION:
         return str(subject["reason"])
     return words.or_else(f"need.about.{kind}", "")
+
+
+def missed(misses: list[Mapping[str, Any]], words: Words) -> str:
+    """What the routes said, on one line."""
+    if not misses:
+        return words("unrouted.no_route")
+    said = [f"{one['route']}{' → ' + one['target'] if one['target'] else ''}: {one['condition'] or one['why']}" for one in misses[:3]]
+    return "; ".join(said) + (f" +{len(misses) - 3}" if len(misses) > 3 else "")
 
 
 def _values(kind: Kind, subject: Mapping[str, Any], hour: Lines) -> list[int]:
@@ -101,6 +113,8 @@ def _values(kind: Kind, subject: Mapping[str, Any], hour: Lines) -> list[int]:
 def _href(kind: Kind, one: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
     if kind in (Kind.CLUSTER, Kind.DOUBT):
         return url_for("console.cause", cause_id=subject["id"], status=subject["status"])
+    if kind is Kind.UNROUTED:
+        return url_for("console.one_unrouted", cause_id=subject["id"]) if subject["id"] else url_for("console.unrouted")
     if kind is Kind.UNNAMED:
         return url_for("console.dead", status=subject["status"])
     if kind is Kind.BLOCKED:

@@ -19,8 +19,8 @@ class Disposition(StrEnum):
     """What became of a message at its acceptance. `duplicate` is no disposition of a stored message: it is a receipt."""
 
     ROUTED = "routed"  # at least one delivery
-    UNROUTED = "unrouted"  # no route matched; the nearest miss is kept
-    FILTERED = "filtered"  # a route's `drop` said no; its reason is kept
+    UNROUTED = "unrouted"  # no route took it; what each said is kept, and a person routes it again or lets it go
+    FILTERED = "filtered"  # a route's own word, or a person's, says that it goes nowhere; the reason is kept
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -235,8 +235,9 @@ def match(
     send it twice, so each target of that route gets a delivery that is undecided, and the other routes go on.
     """
     if hops > MAX_HOPS:
-        why = f"{hops} messages caused one another; a loop of routes is cut at {MAX_HOPS}"
-        return Matched(Disposition.FILTERED, (), ({"route": "*", "result": "dropped", "why": why},))
+        # Nobody wrote that it shall end here, so it waits for a person. The text is the same for all, so that they share a cause.
+        why = f"more than {MAX_HOPS} messages caused one another; a loop of routes is cut there"
+        return Matched(Disposition.UNROUTED, (), ({"route": "*", "result": "missed", "why": why},))
     planned: list[Planned] = []
     considered: list[Mapping[str, Json]] = []
     dropped = False
@@ -250,7 +251,8 @@ def match(
             continue
         if missed is not None:
             considered.append({"route": route.name, **missed})
-            dropped = dropped or missed["result"] == "dropped"
+            # What the route leaves out by its own word, and a list to split that has nothing in it: nobody need be asked.
+            dropped = dropped or missed["result"] == "dropped" or "condition" not in missed
             continue
         for destination in route.to:
             policy = targets.get(destination.ref.system, TargetPolicy())
@@ -258,6 +260,7 @@ def match(
                 missed = _missed(destination, payload, now)
                 if missed is not None:
                     considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", **missed})
+                    dropped = dropped or "canary" in missed  # a trial without another side: what it does not take shall go nowhere
                     continue
                 planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
             except GiveUp as error:

@@ -6,7 +6,7 @@ authenticate → decode → contract → match → (group commit: message, names
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from hub.core.delivery import EVERYBODY, Laid, Seen
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
-from hub.core.routing import match
+from hub.core.routing import Matched, match
 from hub.core.system import LIVE, DedupeScope, Emit
 from hub.core.times import instant
 from hub.core.tracing import trace_id_of
@@ -92,23 +92,11 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     emit = _emit(catalog, incoming.ref)
     _check(emit, incoming, now)
     newest, payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
-    order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
-    matched = match(
-        catalog.routes_from(emit.type),
-        payload,
-        targets=catalog.targets,
-        order_key=order_key,
-        hops=incoming.hops,
-        now=now,
-        new_id=hub.new_id,
-    )
+    matched, order_key = match_all(catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id)
     deliveries = matched.planned
     if source == "http" and not incoming.in_batch:
         routes = {route.name: route for route in catalog.routes_from(emit.type)}
         deliveries = tuple(lease(hub, planned, routes) for planned in deliveries)
-    fresh = _fresh(emit, payload, now)
-    if fresh is not None:
-        deliveries = tuple(replace(planned, fresh=fresh) for planned in deliveries)
     message = Message(
         id=hub.new_id(),
         ref=incoming.ref,
@@ -129,6 +117,14 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     )
     names = (*seen, *_natural_names(emit, incoming, (newest, payload), now, timedelta(days=hub.settings.keep_keys)))
     return Laid(message, deliveries, names, incoming.payload)
+
+
+def match_all(catalog: Catalog, emit: Emit, payload: Json, *, hops: int, now: datetime, new_id: Callable[[], str]) -> tuple[Matched, str | None]:
+    """What the routes make of a payload in its newest version, with how new each delivery's content is; and its key of order. Raises Refused."""
+    order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
+    matched = match(catalog.routes_from(emit.type), payload, targets=catalog.targets, order_key=order_key, hops=hops, now=now, new_id=new_id)
+    fresh = _fresh(emit, payload, now)
+    return replace(matched, planned=tuple(replace(planned, fresh=fresh) for planned in matched.planned)) if fresh is not None else matched, order_key
 
 
 def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:

@@ -179,6 +179,8 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
         pruned = prune(store, before, archive=archive, renew=renew, share=share)
         kept.gone, kept.stay, kept.files = pruned.gone, pruned.stay, pruned.files
         kept.ended = forget_ended(store, before, renew)
+    while store.list_unrouted():  # what an older version beside this one routed nowhere
+        _must(renew)
     kept.forgotten = forget(store, renew)
     store.prune_minutes(now - MINUTES_KEPT)
     # A day is left, in which something that was accepted at midnight may still end.

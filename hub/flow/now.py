@@ -10,7 +10,7 @@ from hub.core.delivery import Status
 from hub.core.mending import MENDS, Verb
 from hub.core.message import Json, Ref
 from hub.core.system import VersionState
-from hub.flow import clusters, rates, standing
+from hub.flow import clusters, rates, standing, unrouted_preview
 from hub.flow.contracts import names_of
 from hub.flow.hub import Hub
 from hub.store import Waiting
@@ -36,6 +36,7 @@ class Kind(StrEnum):
     BREAKER = "breaker"  # a target that is left alone for now
     LAG = "lag"  # a lane that does not keep up
     PAUSED = "paused"  # a route or a target that a person stopped, and nobody let go on yet
+    UNROUTED = "unrouted"  # messages that no route took, of one cause
     ARRIVALS = "arrivals"  # what a queue brought and the hub could not accept
     SUNSET = "sunset"  # a version that ends soon and is used
     UNACCOUNTED = "unaccounted"  # the books do not add up
@@ -53,7 +54,7 @@ def now(hub: Hub) -> dict[str, Json]:
 
     A line: kind (see Kind), id (stable: the same trouble is the same line), severity "fault" or "warning", count and isExact, since (null: not
     known), trend ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject (what it is about, by kind), text, and
-    action {verb, command}: verb is replay, choose, apply, edit, close, probe, retry, resume, retire, look or scale; command is the same on the command line.
+    action {verb, command}: verb is replay, choose, apply, edit, close, probe, route, retry, resume, retire, look or scale; command is the same on the command line.
 
     `books`: unaccounted (null while they are counted for the first time), ageS. Asked once a second for all who look.
     """
@@ -65,7 +66,7 @@ def _now(hub: Hub) -> dict[str, Json]:
     books = hub.shelf.at("books", hub.store.conservation, least_s=BOOKS_S)
     known = books.soon()
     needs = [*_clusters(hub), *_parked(hub), *_blocked(hub), *_breakers(hub), *_lags(hub), *_paused(hub)]
-    needs += [*_arrivals(hub), *_sunsets(hub, at), *_silent(hub, at)]
+    needs += [*_unrouted(hub), *_arrivals(hub), *_sunsets(hub, at), *_silent(hub, at)]
     if known is not None and known.unaccounted:
         needs.append(_need(Kind.UNACCOUNTED, "", known.unaccounted, None, {}, "Messages or deliveries are missing from the books.", "look", "hub now --json"))
     needs += _configuration(hub)
@@ -210,6 +211,16 @@ def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
             "retry",
             "hub refused list",
         )
+
+
+def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
+    """One line per cause. They were accepted, and go nowhere: nothing but a person ends that."""
+    for line in unrouted_preview.counted(hub):
+        told = unrouted_preview.line_json(line)
+        trend = (str(told["trend"]), line.last_hour, line.hour_before)
+        command = f"hub unrouted preview --cause {line.id}" if line.id is not None else "hub unrouted list"
+        subject: dict[str, Json] = {"id": line.id, "message": told["message"], "misses": told["misses"], "wish": told["wish"]}
+        yield _need(Kind.UNROUTED, line.id or "", line.number, line.oldest_at, subject, str(told["text"]), "route", command, trend=trend)
 
 
 def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:

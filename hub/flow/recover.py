@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from hub.flow import repair, unrouted
 from hub.flow.hub import Hub
-from hub.flow.repair import advance
 from hub.logs import event
 
 BLOCK, BLOCKS = 500, 20  # deliveries that are named in one transaction, and in one round: what is beyond that waits for the next
@@ -13,7 +13,7 @@ BLOCK, BLOCKS = 500, 20  # deliveries that are named in one transaction, and in 
 
 def rescue(hub: Hub) -> None:
     """Ends leases that have run out and what has expired, releases what was held until now, puts off what waits behind dead letters, forgets
-    windows that are over, names the cause of what waits for a person, moves repairs on.
+    windows that are over, names the cause of what waits for a person, moves repairs on, and what people want of what no route took.
 
     If we die in the midst, the next one does the rest: each is one guarded change. One process leads in this; any may do it where none does.
     """
@@ -32,8 +32,12 @@ def rescue(hub: Hub) -> None:
     for _ in range(BLOCKS):
         if hub.store.name_clusters(BLOCK) < BLOCK:
             break
+    for _ in range(BLOCKS):
+        if hub.store.name_unrouted(BLOCK) < BLOCK:
+            break
     hub.store.prune_windows()
-    advance(hub)
+    repair.advance(hub)
+    unrouted.advance(hub)
 
 
 def look(hub: Hub, ring: Callable[[Iterable[str]], None]) -> set[str]:

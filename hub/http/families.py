@@ -47,6 +47,7 @@ COUNTED = (
     _counted("probed", ("lane", "outcome"), "Deliveries in doubt that the target was asked about, by the state that came of it."),
     _counted("reopened", (), "Deliveries that a person replayed."),
     _counted("cancelled", ("why",), "Deliveries that ended unsent, by a person's word or because they had expired."),
+    _counted("unrouted_ended", ("how",), "Messages that no route had taken and that a person ended the wait of: routed, filtered, dropped."),
     _counted("lost_leases", ("lane",), "Sweeps that found leases of this lane whose worker had said nothing."),
     _counted("rings", ("outcome",), "Rings of the bell, sent or failed; a failed one costs a sweep."),
 )

@@ -18,7 +18,7 @@ from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.flow import afresh, explain, lineage, replay, retire, stages, trace
 from hub.flow.hub import Hub
-from hub.http import answers, bodies, building, finding, mappings, message_answers, overview, refused, repairs, running
+from hub.http import answers, bodies, building, finding, mappings, message_answers, overview, refused, repairs, running, unrouted
 from hub.http.queries import Cancel, Find, OfField, OneVersion, Page, Replay, Reveal, Used
 from hub.http.views import acting, envelope
 from hub.store import DeliveryRow, MessageRow
@@ -45,6 +45,7 @@ def blueprint(hub: Hub) -> Blueprint:
     _add_messages(ops, hub)
     _add_deliveries(ops, hub)
     refused.add(ops, hub)
+    unrouted.add(ops, hub)
     repairs.add(ops, hub)
     running.add(ops, hub)
     overview.add(ops, hub)

@@ -42,5 +42,8 @@ from hub.store.revisions import Activation as Activation
 from hub.store.revisions import Outdated as Outdated
 from hub.store.store import Store as Store
 from hub.store.store import open_store as open_store
+from hub.store.unrouted import UnroutedLine as UnroutedLine
+from hub.store.unrouted import UnroutedRow as UnroutedRow
+from hub.store.unrouted import Wished as Wished
 from hub.store.usage import Used as Used
 from hub.store.views import View as View

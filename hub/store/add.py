@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Laid, Origin, Planned, WhenDead
 from hub.core.errors import Code, Reason, Refused, Why
-from hub.core.message import Message, Receipt
+from hub.core.message import Disposition, Message, Receipt
 from hub.store import bundles, capacity, tables
 from hub.store.database import Database, Insert, Stamp
 from hub.store.dialects import along, json_columns, texts
@@ -25,6 +25,7 @@ OrderKey: TypeAlias = tuple[str, str]  # lane, business key
 _INSERT_MESSAGES = Insert(tables.message)
 _INSERT_BODIES = Insert(tables.body)
 INSERT_DELIVERIES = Insert(tables.delivery)
+_INSERT_UNROUTED = Insert(tables.unrouted)
 _INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
 _TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
@@ -122,18 +123,31 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
         _INSERT_ORIGINS.run(connection, [_origin_row(trace_id, one, stamp(at)) for trace_id, (one, at) in sorted(origins.items(), key=lambda row: row[0])])
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
-    numbers = take_numbers(database, connection, _ordered(batch))
+    apart = [(laid.message.id, stamp(laid.message.received_at), None, None, None) for laid in batch if laid.message.disposition is Disposition.UNROUTED]
+    _INSERT_UNROUTED.run(connection, apart)
+    insert_deliveries(database, connection, batch, take_numbers(database, connection, ordered(batch)), now)
+
+
+def insert_deliveries(
+    database: Database, connection: sa.Connection, batch: Sequence[Laid], numbers: dict[OrderKey, int], now: Stamp, *, is_newest: bool = True
+) -> None:
+    """The deliveries of `batch`, behind all that is there on their keys. `numbers`: as `take_numbers` gave them; used up in the batch's order.
+
+    `is_newest`: what they bring is newer than all that is there, and ends what only the latest is wanted of.
+    """
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
     INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
     bundles.send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
-    supersede_older(database, connection, {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if is_latest(planned)}, now)
+    if is_newest:
+        keys = {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if is_latest(planned)}
+        supersede_older(database, connection, keys, now)
 
 
 def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
     return (trace_id, origin.source, received_at, origin.method, dump_text(origin.query), dump_text(origin.content_type), origin.raw)
 
 
-def _ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
+def ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
     """How many numbers each key needs."""
     return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
 
@@ -177,7 +191,7 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
         if planned.order_key is not None:
             key = (planned.ref.system, planned.order_key)
             seq = numbers[key] = numbers[key] + 1
-        yield delivery_row(database, laid.message, planned, seq, starts.get(planned.id), now)
+        yield delivery_row(database, laid.message, planned, seq, starts.get(planned.id), now, planned.made_with)
 
 
 def delivery_row(

@@ -20,9 +20,10 @@ from hub.store import (
     search,
     sizes,
     standing,
+    unrouted,
     views,
 )
-from hub.store.clusters import Waiting
+from hub.store.clusters import BLOCK, Waiting
 from hub.store.database import Database
 from hub.store.followers import Follower
 from hub.store.minutes import MINUTE, Beat, Flowed
@@ -32,6 +33,7 @@ from hub.store.search import Counted, Filters, Found
 from hub.store.search import Place as FoundAt
 from hub.store.sizes import Size
 from hub.store.standing import Arrivals, Blocked, Lane, Opened, Parked
+from hub.store.unrouted import UnroutedLine, UnroutedRow
 from hub.store.views import View
 
 
@@ -128,6 +130,18 @@ class Looking:
 
     def clusters_with(self, words: Sequence[str], limit: int = 200) -> list[Cluster]:
         return clusters.with_words(self._database, words, limit)
+
+    def name_unrouted(self, limit: int = BLOCK) -> int:
+        return unrouted.name(self._database, limit)
+
+    def list_unrouted(self, limit: int = BLOCK) -> int:
+        return unrouted.list_missing(self._database, limit)
+
+    def unrouted_causes(self) -> list[UnroutedLine]:
+        return unrouted.count(self._database)
+
+    def unrouted(self, *, cause: str | None = None, ids: Sequence[str] | None = None, limit: int = 50, before: str | None = None) -> list[UnroutedRow]:
+        return unrouted.rows(self._database, cause=cause, ids=ids, limit=limit, before=before)
 
     def lanes(self, names: Sequence[str]) -> list[Lane]:
         return standing.lanes(self._database, names)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hub.core.delivery import Laid
 from hub.core.message import Json, Receipt
 from hub.core.repair import Order, Result, State
+from hub.core.unrouted import Wish
 from hub.store import (
     acts,
     arrivals,
@@ -19,7 +20,9 @@ from hub.store import (
     repairing,
     repairs,
     replace,
+    rerouting,
     revisions,
+    unrouted,
 )
 from hub.store.acts import Act, Verdict
 from hub.store.arrivals import Refusal, RefusedRow
@@ -30,6 +33,7 @@ from hub.store.people import Session, Tries, User
 from hub.store.repairing import Step
 from hub.store.repairs import Changed, RepairedRow, RepairRow
 from hub.store.revisions import Activation
+from hub.store.unrouted import Wished
 
 
 class Managing:
@@ -75,6 +79,29 @@ class Managing:
 
     def live_repairs(self) -> list[str]:
         return repairs.live(self._database)
+
+    def reroute(
+        self, batch: Sequence[Laid], *, stays: Mapping[str, str], by: str, revision: str, force: bool = False, wish: str | None = None, why: str = ""
+    ) -> dict[str, str]:
+        return rerouting.reroute(self._database, batch, stays=stays, by=by, revision=revision, force=force, wish=wish, why=why)
+
+    def later_of(self, batch: Sequence[Laid]) -> dict[str, str]:
+        return rerouting.later_of(self._database, batch)
+
+    def let_go(self, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str) -> dict[str, str]:
+        return rerouting.let_go(self._database, ids, whys=whys, by=by, why=why)
+
+    def wish_unrouted(self, cause: str, *, id_: str, wish: Wish, by: str, why: str, revision: str = "", is_forced: bool = False) -> int:
+        return unrouted.wish(self._database, cause, id_=id_, wish=wish, by=by, why=why, revision=revision, is_forced=is_forced)
+
+    def wished_unrouted(self) -> list[str]:
+        return unrouted.wished(self._database)
+
+    def next_unrouted(self, cause: str, limit: int) -> tuple[Wished, list[str]] | None:
+        return unrouted.next_of(self._database, cause, limit)
+
+    def end_wish(self, cause: str, id_: str) -> bool:
+        return unrouted.end_wish(self._database, cause, id_)
 
     def refuse(self, batch: Sequence[Refusal]) -> None:
         arrivals.refuse(self._database, batch)

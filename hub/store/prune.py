@@ -1,7 +1,7 @@
 """Pruning: what has ended and is old enough goes, in blocks, each whole or not at all (PROMISES P11, I6; F72).
 
-A message goes with all that belongs to it, once every delivery that was planned for it has ended. What is dead, held, in doubt or on its
-way never goes by age, and what has lost a row stays, so that the loss goes on being seen. What went is counted in the same transaction:
+A message goes with all that belongs to it, once every delivery that was planned for it has ended. What is dead, held, in doubt, on its way
+or unrouted never goes by age, and what has lost a row stays, so that the loss goes on being seen. What went is counted in the same transaction:
 the books are right at every moment, and after a crash the next run simply goes on.
 """
 
@@ -62,7 +62,7 @@ def _words(statuses: Sequence[Status]) -> str:
 _OPEN = tuple(status for status in Status if status not in ENDED)
 # Behind something open on its key a delivered one is the proof that a replay would go back behind it, and that a content is stale: both stay.
 _IS_OVER = f"""(
-    message.planned = (SELECT count(*) FROM delivery d WHERE d.message_id = message.id)
+    message.disposition <> 'unrouted' AND message.planned = (SELECT count(*) FROM delivery d WHERE d.message_id = message.id)
     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = message.id AND (d.status IN ({_words(_OPEN)}) OR d.changed_at >= :before))
     AND NOT EXISTS (SELECT 1 FROM delivery d JOIN delivery e ON e.lane = d.lane AND e.order_key = d.order_key
         WHERE d.message_id = message.id AND d.order_key IS NOT NULL AND e.order_key IS NOT NULL AND e.status IN ({_words(_OPEN)})

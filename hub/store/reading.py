@@ -191,7 +191,11 @@ _ATTEMPT = [
 
 
 def message_of(row: Any) -> MessageRow:
-    given = dict(row._mapping)  # noqa: SLF001  the library's public name
+    return message_from(dict(row._mapping))  # noqa: SLF001  the library's public name
+
+
+def message_from(given: dict[str, Any]) -> MessageRow:
+    """The message of a row's columns by name: those of MESSAGE."""
     return MessageRow(**{**given, "disposition": Disposition(given["disposition"]), "keys": load_keys(given["keys"]), "why": json.loads(given["why"])})
 
 

@@ -227,6 +227,26 @@ cluster = sa.Table(
 )
 sa.Index("ix_cluster_coarse", cluster.c.coarse)
 
+# Why no route took messages, and what a person wants of all of a cause that had come by then. A wish is over when its columns are empty again.
+unrouted_cause = sa.Table(
+    "unrouted_cause",
+    metadata,
+    sa.Column("id", Word, primary_key=True),
+    sa.Column("type", Name, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("misses", Document, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("wish", Word),  # route or drop; NULL: none
+    sa.Column("wish_id", Word),
+    sa.Column("wish_at", Instant),  # what came later is not meant
+    sa.Column("wish_by", Text),
+    sa.Column("wish_why", Text),
+    sa.Column("wish_revision", Word),  # by which they are routed
+    sa.Column("wish_forced", sa.Boolean),
+    sa.CheckConstraint(one_of("wish", "route", "drop"), name="wish"),
+    sqlite_with_rowid=False,
+)
+
 # What flowed, by minute and way. Counted in memory and added in batches: the last seconds before a kill are lost. An empty route: accepted.
 flow_minute = sa.Table(
     "flow_minute",

@@ -103,6 +103,20 @@ refused = sa.Table(
 sa.Index("uq_refused_content", refused.c.source, refused.c.fingerprint, unique=True)
 sa.Index("ix_refused_state", refused.c.state, refused.c.id)
 
+# The messages that no route took, until a person has them routed again or lets them go; what they are stands in `message`. A table of its own:
+# they are few, and counted often. Written with the message; whoever leads names the cause behind it, as it does with what waits of deliveries.
+unrouted = sa.Table(
+    "unrouted",
+    metadata,
+    sa.Column("message_id", Word, primary_key=True),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("cause", Word),  # NULL until somebody has looked
+    sa.Column("tried", Word),  # the wish of a person under which it was tried last, and stayed
+    sa.Column("note", Text),  # why it stayed
+    sqlite_with_rowid=False,
+)
+sa.Index("ix_unrouted_cause", unrouted.c.cause, unrouted.c.received_at, unrouted.c.message_id)
+
 # A small table of its own: what decides whether a post is new must stay in memory however many messages there are.
 idempotency = sa.Table(
     "idempotency",

@@ -83,6 +83,7 @@ def addresses(written):
         "edit": [(f"/dead/deliveries/{dead[first]}/edit", ())],
         "one_repair": [(f"/repairs/{id_}", ()) for id_ in written.repairs[:3]],
         "one_refused": [(f"/refused/{id_}", ()) for id_ in written.refused],
+        "one_unrouted": [("/unrouted/0123456789abcdef", ()), ("/unrouted/0123456789abcdef?preview=1", ())],
         "one_flow": [("/flow/target/warehouse", (printable(ALL, 500),)), ("/flow/route/orders", ())],
         "one_mapping": [(f"/mappings/{MAPPED}", ()), (f"/mappings/{MAPPED}?case=one-line", ())],
         "one_contract": [("/contracts/shop/order.placed", ()), ("/contracts/warehouse/order.create", ())],

@@ -126,8 +126,15 @@ def test_a_canary_that_cannot_be_decided_keeps_a_place_on_both_sides():
 def test_a_loop_of_routes_ends_at_the_hop_limit():
     assert matched(route(), hops=MAX_HOPS).disposition is Disposition.ROUTED
     cut = matched(route(), hops=MAX_HOPS + 1)
-    assert cut.disposition is Disposition.FILTERED
+    # Nobody wrote that it shall go nowhere: a person looks at it
+    assert cut.disposition is Disposition.UNROUTED
     assert cut.planned == ()
+    assert matched(route(), hops=MAX_HOPS + 2).considered == cut.considered  # of one cause, however long the chain was
+
+
+def test_what_a_trial_without_another_side_leaves_out_goes_nowhere_on_purpose():
+    trial = Destination(WMS.ref, canary=Canary(when=when("orderType = 'PRESALE'")), is_trial=True)
+    assert matched(route(trial)).disposition is Disposition.FILTERED
 
 
 def test_order_and_doubt_go_as_the_route_and_the_target_say():
@@ -192,6 +199,8 @@ def test_a_split_over_an_array_that_is_empty_or_absent_makes_nothing_and_says_so
     found = matched(route(split=Split("items")), route(TMS, name="second"), payload=payload)
     assert [one.route for one in found.planned] == ["second"]
     assert found.considered[0] == {"route": "outbound", "result": "missed", "why": "the list that it splits is empty or absent: items"}
+    # The route takes it, and there is nothing to send: nobody need look at it
+    assert matched(route(split=Split("items")), payload=payload).disposition is Disposition.FILTERED
 
 
 def test_a_route_whose_destinations_all_miss_is_not_split():

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hub.core.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Origin, Retry, Status
 from hub.core.errors import Reason, Why
 from hub.core.hook import HOOK
+from hub.core.message import Disposition
 from hub.flow import keep
 from hub.store import Lookup, open_store
 from tests.support.aged import add_old, age, count, days_ago, old
@@ -122,11 +123,16 @@ def test_a_key_on_which_something_always_waits_is_pruned_all_the_same(store, sto
     assert prune_all(store, days_ago(7)).messages == 1
 
 
-def test_messages_without_deliveries_go_by_age(store, store_url):
-    store.add([old(10, targets=()), laid(targets=())])
+def test_of_messages_without_deliveries_those_go_by_age_that_shall_go_nowhere(store, store_url):
+    filtered, waiting = old(10, targets=()), old(10, targets=())
+    store.add([replace(filtered, message=replace(filtered.message, disposition=Disposition.FILTERED)), waiting, laid(targets=())])
     assert prune_all(store, days_ago(7)).messages == 1
     books = store.conservation()
-    assert (books.messages, books.ever, books.unaccounted, books.pruned["unrouted"]) == (1, 2, 0, 1)
+    assert (books.messages, books.ever, books.unaccounted, books.pruned["filtered"]) == (2, 3, 0, 1)
+    # What no route took waits for a person, however old it is, until somebody lets it go
+    store.let_go([waiting.message.id], whys={waiting.message.id: {}}, by="ann", why="old")
+    assert prune_all(store, days_ago(7)).messages == 1
+    assert (store.conservation().unaccounted, store.conservation().pruned["filtered"]) == (0, 2)
 
 
 def test_what_a_foreign_system_sent_stays_while_a_message_needs_it(store, store_url):

@@ -12,6 +12,7 @@ TEXTS = {
     "nav.now": ("Now", "现况"),
     "nav.find": ("Find", "查找"),
     "nav.dead": ("Dead letters", "死信"),
+    "nav.unrouted": ("Unrouted", "无路由消息"),
     "nav.refused": ("Refused arrivals", "拒收消息"),
     "nav.routes": ("Routes", "路由"),
     "nav.mappings": ("Mappings", "映射"),
