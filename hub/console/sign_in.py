@@ -41,9 +41,10 @@ def add(pages: Blueprint, desk: Desk) -> None:
 def _try(desk: Desk) -> Response:
     name, password, to = request.form.get("name", "").strip(), request.form.get("password", ""), request.form.get("next", "")
     try:
-        token = people.sign_in(desk.hub.store, name, password, address=client_of(desk.hub, g.incoming))
+        device = auth.session_token(desk.hub, g.incoming, auth.DEVICE)
+        token = people.sign_in(desk.hub.store, name, password, address=client_of(desk.hub, g.incoming), device=device)
     except Refused as error:
-        text = desk.words("sign_in.many" if isinstance(error, people.TooMany) else "sign_in.wrong")
+        text = desk.words("sign_in.many" if isinstance(error, people.TooMany) else "sign_in.busy" if isinstance(error, people.Busy) else "sign_in.wrong")
         response = _form(desk, status=error.code.status, failed=text, to=to, name=name[:63])
         response.headers.extend(error.headers)
         return response
@@ -51,6 +52,9 @@ def _try(desk: Desk) -> Response:
         people.sign_out(desk.hub.store, before)  # what was in the browser before is of no use any more
     response = desk.go(own_path(to))
     _set(desk, response, token)
+    name = auth.cookie_name(desk.hub, auth.DEVICE)
+    age = int(people.KNOWN.total_seconds())
+    response.set_cookie(name, people.device_of(token), httponly=True, secure=name.startswith("__Host-"), samesite="Strict", path="/", max_age=age)
     return response
 
 

@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
+from hub.flow.places import Places
 from hub.logs import event
 from hub.store import Act, Session, Store, User
 from hub.store.people_tables import ROLES
@@ -39,16 +40,25 @@ CHANGES: Mapping[str, _Change] = {
 }
 
 WINDOW = timedelta(minutes=5)
-KNOWN = timedelta(days=30)  # so long an address that a name has signed in from counts as its own
-MOST_PAIR, MOST_ADDRESS, MOST_NAME = 5, 30, 30  # failures in a window, before the password is not even looked at
+KNOWN = timedelta(days=30)  # so long a browser, or an address, that a name has signed in from counts as its own
+MOST_PAIR, MOST_NAME = 5, 30  # tries in a window that are not good, before the password is not even looked at
+MOST_TOLD = 30  # failures of an address in a window that are on record, where nobody bears the name
+PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a hash takes a tenth of a second, 64 MiB and a thread of those that serve pages
 
 
 class TooMany(Refused):
-    """Too many failures from this address, or for this name from addresses that it never signed in from."""
+    """Too many tries from this place, or for this name from places that it never signed in from."""
 
     def __init__(self) -> None:
         seconds = int(WINDOW.total_seconds())
         super().__init__(Code.TOO_MANY_REQUESTS, "Too many tries; wait five minutes, and try again.", headers=[("retry-after", str(seconds))])
+
+
+class Busy(Refused):
+    """So many sign in at this moment that one more would hold up those who are signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.TOO_MANY_REQUESTS, "Many are signing in at this moment; try again in a few seconds.", headers=[("retry-after", "3")])
 
 
 def add(store: Store, name: str, password: str, role: str, *, by: str) -> None:
@@ -77,35 +87,48 @@ def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
     return store.change_user(name, by=by, password_hash=hash_password(password))
 
 
-def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
-    """Signs somebody in: gives the token of a new session, which is nowhere else as it stands here.
+def sign_in(store: Store, name: str, password: str, *, address: str, device: str = "") -> str:
+    """Signs somebody in: gives the token of a new session, which is nowhere else as it stands here. `device`: what the browser shows (`device_of`).
 
-    Raises Refused: 401 with one text, or 429. A name that nobody has costs what a wrong password costs. Many failures shut out the
-    address that they come from; a name is shut only to addresses that it never signed in from, so that strangers lock nobody out.
+    Raises Refused: 401 with one text, or 429. A name that nobody has costs what a wrong password costs, in time and in tries. A try is counted
+    before the password is looked at, and given back where it is good: of sixty at once no more are looked at than one after the other.
+
+    Strangers lock nobody out. A browser that a name has signed in from is known by a cookie, and has tries of its own; without it the tries of an
+    address and name count together, and those of a name from everywhere it never signed in from. An address by itself is never shut: behind
+    a proxy it is everybody's.
     """
     # What is no name is not looked up, and not kept: somebody may have typed the password here.
     is_name = NAME.fullmatch(name) is not None
-    user = store.user(name) if is_name else None
-    pair, of_address, of_name = f"pair {address} {name if is_name else ''}", f"address {address}", f"name {name if is_name else ''}"
-    scopes = [pair, of_address, of_name]
-    known = store.tries(scopes, WINDOW)
-    is_known = (at := known[pair].succeeded_at) is not None and at > store.now() - KNOWN
-    if known[pair].failed >= MOST_PAIR or known[of_address].failed >= MOST_ADDRESS or (known[of_name].failed >= MOST_NAME and not is_known):
+    kept = name if is_name else ""
+    browser, pair, of_name, of_address = f"device {hash_of(device)} {kept}", f"pair {address} {kept}", f"name {kept}", f"address {address}"
+    tries = store.tries([browser, pair, of_name], WINDOW)
+    is_known = {scope: (at := tries[scope].succeeded_at) is not None and at > store.now() - KNOWN for scope in (browser, pair)}
+    place = browser if is_known[browser] else pair
+    limits: dict[str, int | None] = {place: MOST_PAIR, of_address: None} | ({} if is_known[place] else {of_name: MOST_NAME})
+    if any(limit is not None and tries[scope].failed >= limit for scope, limit in limits.items()):
         raise TooMany
-    good = fits(password, user.password_hash if user is not None else None)
+    with PLACES.one(address, is_known=place == browser) as is_free:
+        if not is_free:
+            raise Busy
+        counts = store.take_try(limits, WINDOW)
+        if counts is None:
+            raise TooMany
+        user = store.user(name) if is_name else None
+        good = fits(password, user.password_hash if user is not None else None)
     token = secrets.token_urlsafe(32)
     if good and user is not None and store.open_session(name, hash_of(token), LONGEST, address=address):
         if is_outdated(user.password_hash):
             store.renew_hash(name, user.password_hash, hash_password(password))
-        if known[pair].failed or not is_known:
-            store.note_success(pair)
+        store.give_back(limits)
+        # A known browser says nothing of its address, behind which strangers may be: their tries there stay counted.
+        for scope in (*([pair] if place == pair else []), f"device {hash_of(device_of(token))} {name}"):
+            store.note_success(scope)
         event("user.signed_in", "a new session", user=name, address=address)
         return token
     # On record once a window, and once more where it becomes too many: a thousand a second must not fill the record.
-    failed = known[pair].failed + 1
-    is_told = failed in (1, MOST_PAIR) and known[of_address].failed < MOST_ADDRESS
-    store.note_failure(scopes, WINDOW, name=user.name if user is not None else "", address=address, is_told=is_told)
-    event("user.sign_in_failed", f"{failed} from there of late", level="warning", address=address)
+    if counts[place] in (1, MOST_PAIR) and (user is not None or counts[of_address] <= MOST_TOLD):
+        store.note_failure(user.name if user is not None else "", address)
+    event("user.sign_in_failed", f"{counts[place]} from there of late", level="warning", address=address)
     raise Refused(Code.UNAUTHENTICATED, WRONG, headers=[("www-authenticate", "Form")])
 
 
@@ -125,6 +148,11 @@ def hash_of(token: str) -> str:
 def csrf_of(token: str) -> str:
     """What every change must show beside the cookie: a page of another origin cannot know it."""
     return hashlib.sha256(b"csrf " + token.encode("utf-8", "replace")).hexdigest()
+
+
+def device_of(token: str) -> str:
+    """What a browser keeps of a sign-in when its session is over: it opens nothing, and says that this name has signed in here before."""
+    return hashlib.sha256(b"device " + token.encode("utf-8", "replace")).hexdigest()
 
 
 def is_csrf(token: str, given: str) -> bool:

@@ -17,6 +17,7 @@ from hub.logs import event
 from hub.store import Session
 
 COOKIE = "crossdock_session"
+DEVICE = "crossdock_device"  # stays when the session is over: this browser has been here before
 SAFE = ("GET", "HEAD")
 NOT_YOURS = "Your account may not do this; an operator may."
 NO_CSRF = "The call does not show the token of your present sign-in (X-CSRF-Token); nothing was changed."
@@ -41,18 +42,19 @@ def enter(hub: Hub, request: Request) -> Session | None:
     return found
 
 
-def cookie_name(hub: Hub) -> str:
+def cookie_name(hub: Hub, cookie: str = COOKIE) -> str:
     """Behind https the name itself demands Secure, this host, and the whole path: no other host of the domain can set it."""
-    return f"__Host-{COOKIE}" if hub.settings.public_url.startswith("https://") else COOKIE
+    return f"__Host-{cookie}" if hub.settings.public_url.startswith("https://") else cookie
 
 
-def session_token(hub: Hub, request: Request) -> str:
+def session_token(hub: Hub, request: Request, cookie: str = COOKIE) -> str:
     """The token that the browser shows; empty where it shows none, or two."""
-    given = [part for value in values(request, "cookie") for part in value.split(";") if part.strip().startswith(cookie_name(hub) + "=")]
+    name = cookie_name(hub, cookie)
+    given = [part for value in values(request, "cookie") for part in value.split(";") if part.strip().startswith(name + "=")]
     if len(given) != 1:
         return ""
     try:
-        return SimpleCookie(given[0].strip())[cookie_name(hub)].value
+        return SimpleCookie(given[0].strip())[name].value
     except (CookieError, KeyError):
         return ""
 

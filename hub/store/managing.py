@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hub.core.delivery import Laid
@@ -188,8 +188,14 @@ class Managing:
     def tries(self, scopes: list[str], window: timedelta) -> dict[str, Tries]:
         return people.tries(self._database, scopes, window)
 
-    def note_failure(self, scopes: list[str], window: timedelta, *, name: str, address: str, is_told: bool) -> None:
-        people.note_failure(self._database, scopes, window, name=name, address=address, is_told=is_told)
+    def take_try(self, scopes: Mapping[str, int | None], window: timedelta) -> dict[str, int] | None:
+        return people.take_try(self._database, scopes, window)
+
+    def give_back(self, scopes: Iterable[str]) -> None:
+        people.give_back(self._database, scopes)
+
+    def note_failure(self, name: str, address: str) -> None:
+        people.note_failure(self._database, name, address)
 
     def note_success(self, scope: str) -> None:
         people.note_success(self._database, scope)

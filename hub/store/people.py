@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,6 +89,9 @@ def change_user(database: Database, name: str, by: str, *, password_hash: str | 
         if not connection.execute(sa.update(user_account).where(user_account.c.name == name).values(values)).rowcount:
             return False
         connection.execute(sa.delete(user_session).where(user_session.c.name == name))
+        if password_hash is not None:
+            # Whoever was shut out by strangers' tries has a way in again, and browsers that knew the old password are as good as any.
+            connection.execute(sa.delete(sign_in_try).where(sign_in_try.c.scope.endswith(f" {name}", autoescape=True)))
         for one in acted:
             if one is not None:
                 details: dict[str, Json] = dict(one[1])
@@ -152,7 +156,7 @@ def close_session(database: Database, token_hash: str) -> bool:
     return database.write(work)
 
 
-_FAILED = texts(
+_COUNTED = texts(
     lambda kind: upsert(
         "INSERT INTO sign_in_try (scope, window_at, failed, succeeded_at) VALUES (:scope, :now, 1, NULL) ON CONFLICT (scope) DO UPDATE SET "
         "failed = CASE WHEN sign_in_try.window_at <= :since THEN 1 ELSE sign_in_try.failed + 1 END, "
@@ -191,26 +195,48 @@ def tries(database: Database, scopes: list[str], window: timedelta) -> dict[str,
     return {scope: found.get(scope, Tries()) for scope in scopes}
 
 
-def note_failure(database: Database, scopes: list[str], window: timedelta, *, name: str, address: str, is_told: bool) -> None:
-    """Counts a failed try under each of `scopes`. `is_told`: it is on record too (not each of a thousand a second);
-    nobody's act, for who it was is what nobody knows. `name`: that was tried, where somebody bears it.
+class _Spent(Exception):
+    """One of the scopes has had all its tries; what was counted under the others is undone."""
+
+
+def take_try(database: Database, scopes: Mapping[str, int | None], window: timedelta) -> dict[str, int] | None:
+    """Counts a try under each of `scopes` before it is made, and gives how many that makes in the window. None: one of them has had as many as its
+    limit says, and nothing is counted. Whoever asks at the same moment, in whichever process, is counted before or after.
     """
 
-    def work(connection: sa.Connection) -> None:
+    def work(connection: sa.Connection) -> dict[str, int]:
         now = database.instant(database.clock(connection))
         given = {"now": database.stamp(now), "since": database.stamp(now - window), "long": database.stamp(now - timedelta(days=30))}
         connection.execute(_FORGET, {"since": given["since"], "long": given["long"]})
         # In one order everywhere, so that two that count the same go one after the other.
         for scope in sorted(scopes):
-            connection.execute(_FAILED[database.kind], {"scope": scope, "now": given["now"], "since": given["since"]})
-        if is_told:
-            acts.record(database, connection, "", "user.sign_in_failed", name, {"address": address})
+            connection.execute(_COUNTED[database.kind], {"scope": scope, "now": given["now"], "since": given["since"]})
+        columns = sign_in_try.c
+        counts = {row.scope: row.failed for row in connection.execute(sa.select(columns.scope, columns.failed).where(columns.scope.in_(scopes)))}
+        if any(limit is not None and counts[scope] > limit for scope, limit in scopes.items()):
+            raise _Spent
+        return counts
 
-    database.write(work)
+    try:
+        return database.write(work)
+    except _Spent:
+        return None
+
+
+def give_back(database: Database, scopes: Iterable[str]) -> None:
+    """A try that was counted went well: it is none of those that are limited."""
+    columns = sign_in_try.c
+    change = sa.update(sign_in_try).where(columns.scope.in_(list(scopes)), columns.failed > 0).values(failed=columns.failed - 1)
+    database.write(lambda connection: connection.execute(change))
+
+
+def note_failure(database: Database, name: str, address: str) -> None:
+    """A failed try on record; nobody's act, for who it was is what nobody knows. `name`: that was tried, where somebody bears it."""
+    database.write(lambda connection: acts.record(database, connection, "", "user.sign_in_failed", name, {"address": address}))
 
 
 def note_success(database: Database, scope: str) -> None:
-    """An address and name have signed in: later failures of strangers do not shut them out."""
+    """A name has signed in from this place: later failures of strangers elsewhere do not shut it out there."""
 
     def work(connection: sa.Connection) -> None:
         connection.execute(_WENT_WELL[database.kind], {"scope": scope, "now": database.clock(connection)})

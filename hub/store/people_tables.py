@@ -32,14 +32,15 @@ user_session = sa.Table(
 )
 sa.Index("ix_user_session_name", user_session.c.name)
 
-# How often signing in failed of late: by address, by address and name, and by name. Counted here, so that many web processes count together.
+# How often signing in was tried of late without success: by the place that it is tried from (a known browser, or an address) and the name, by name,
+# and by address. Counted here, so that many web processes count together.
 sign_in_try = sa.Table(
     "sign_in_try",
     metadata,
     sa.Column("scope", Key, primary_key=True),
     sa.Column("window_at", Instant, nullable=False),
     sa.Column("failed", sa.Integer, nullable=False),
-    sa.Column("succeeded_at", Instant),  # of an address and a name: when it last went well
+    sa.Column("succeeded_at", Instant),  # of a place and a name: when it last went well
 )
 
 # What people did, one row each, never changed or pruned. Each names the one before it by its hash.

@@ -1,15 +1,19 @@
 """Signing in and what it is worth, over real sockets: cookies, sessions, who may do what, and what other pages cannot make a browser do."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from hub.console import attach
 from hub.core.errors import Code
 from hub.flow import people
+from hub.flow.places import Places
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub
+from tests.support.waiting import wait_until
 
 PAGES = ["/console/processes", "/console/record", "/console/callers", "/console/store", "/console/record/check"]
 
@@ -157,13 +161,85 @@ def test_guessing_shuts_out_the_guesser_and_not_the_person(running):
     assert {one.by for one in told} == {""}
 
 
-def test_one_address_that_tries_many_names_is_shut_out(running):
-    store = running.hub.store
-    for number in range(people.MOST_ADDRESS):
-        with pytest.raises(people.Refused):
-            people.sign_in(store, f"name-{number}", "guess", address="203.0.113.200")
-    with pytest.raises(people.TooMany):
-        people.sign_in(store, "olga", PASSWORD, address="203.0.113.200")
+def test_made_up_names_shut_out_nobody_behind_the_same_address(running):
+    # Given a proxy that is not named, so that everybody has its address, and a stranger behind it who tries a hundred names
+    told = len(running.hub.store.acts(what="user.sign_in_failed", limit=500))
+    for number in range(100):
+        with pytest.raises(people.Refused) as caught:
+            people.sign_in(running.hub.store, f"name-{number}", "guess", address="203.0.113.200")
+        assert caught.value.code is Code.UNAUTHENTICATED
+    # Then who has an account signs in, on a machine that nobody knows
+    assert people.sign_in(running.hub.store, "olga", PASSWORD, address="203.0.113.200")
+    # And the record was not filled with them
+    assert len(running.hub.store.acts(what="user.sign_in_failed", limit=500)) - told == people.MOST_TOLD
+
+
+def test_a_browser_that_is_known_is_not_shut_out_by_strangers_at_its_address(running):
+    mine, theirs, wrong = Browser(running.url), Browser(running.url), {"name": "vera", "password": "not this one"}
+    mine.sign_in("vera")
+    cookie = next(one for one in mine.session.cookies if one.name == "crossdock_device")
+    assert (cookie.has_nonstandard_attr("HttpOnly"), cookie.get_nonstandard_attr("SameSite"), cookie.path) == (True, "Strict", "/")
+    mine.post("/console/sign-out")
+    # Given a stranger at the same address who knows the name, and tries until it is shut
+    for turn in range(people.MOST_PAIR + 1):
+        assert theirs.post("/console/sign-in", wrong).status_code == (401 if turn < people.MOST_PAIR else 429)
+    assert theirs.post("/console/sign-in", {"name": "vera", "password": PASSWORD}).status_code == 429
+    # Then vera's browser signs in as ever; another name's is no help, nor is one that is made up
+    mine.sign_in("vera")
+    for device in (people.device_of("x" * 43), Browser(running.url).sign_in("olga").session.cookies["crossdock_device"]):
+        theirs.session.cookies.set("crossdock_device", device)
+        assert theirs.post("/console/sign-in", {"name": "vera", "password": PASSWORD}, csrf=False).status_code == 429
+    # And it has tries of its own, not endless ones: who stole it guesses no longer than others
+    stolen = Browser(running.url)
+    stolen.session.cookies.set("crossdock_device", mine.session.cookies["crossdock_device"])
+    assert [stolen.post("/console/sign-in", wrong).status_code for _ in range(people.MOST_PAIR + 1)] == [401] * people.MOST_PAIR + [429]
+    # And a new password begins anew
+    people.change_password(running.hub.store, "vera", PASSWORD, by="test")
+    theirs.session.cookies.clear()
+    theirs.sign_in("vera")
+
+
+def test_sixty_guesses_at_once_are_no_more_than_one_after_the_other(running, monkeypatch):
+    # Given places for all of them, so that nothing but the count holds them back
+    monkeypatch.setattr(people, "PLACES", Places(strangers=60, known=60, waiting=60, patience_s=30))
+    looked, fits = [], people.fits
+    monkeypatch.setattr(people, "fits", lambda password, hashed: looked.append(password) or fits("x", None))
+    people.add(running.hub.store, "walt", PASSWORD, people.VIEWER, by="test")
+
+    def guess(number):
+        with pytest.raises(people.Refused) as caught:
+            people.sign_in(running.hub.store, "walt", f"guess {number}", address="203.0.113.201")
+        return caught.value.code
+
+    with ThreadPoolExecutor(60) as threads:
+        codes = list(threads.map(guess, range(60)))
+    assert (len(looked), codes.count(Code.UNAUTHENTICATED), codes.count(Code.TOO_MANY_REQUESTS)) == (people.MOST_PAIR, people.MOST_PAIR, 60 - people.MOST_PAIR)
+
+
+def test_many_who_sign_in_at_once_hold_up_nobody_else(running, monkeypatch):
+    known = people.sign_in(running.hub.store, "olga", PASSWORD, address="203.0.113.202")
+    slow, seen, most = threading.Event(), [], []
+
+    def fits(password, hashed):
+        seen.append(password)
+        most.append(len(seen))
+        slow.wait(10)
+        seen.remove(password)
+        return password == PASSWORD
+
+    monkeypatch.setattr(people, "fits", fits)
+    monkeypatch.setattr(people, "PLACES", Places(strangers=2, known=1, waiting=2, patience_s=30))
+    with ThreadPoolExecutor(20) as threads:
+        guesses = [threads.submit(people.sign_in, running.hub.store, f"made-up-{number}", "guess", address=f"203.0.113.{number}") for number in range(12)]
+        # Given two that are looked at and two that wait, the others are sent away at once
+        wait_until(lambda: sum(one.done() for one in guesses) == 8, what="eight that are sent away")
+        assert {type(one.exception()) for one in guesses if one.done()} == {people.Busy}
+        # Then a browser that is known stands behind none of them
+        mine = threads.submit(people.sign_in, running.hub.store, "olga", PASSWORD, address="203.0.113.203", device=people.device_of(known))
+        wait_until(lambda: PASSWORD in seen, what="the known one's turn")
+        slow.set()
+        assert mine.result(10)
+    assert max(most) == 3
 
 
 @pytest.mark.parametrize("path", ["/console/people", "/console/callers/new"])

@@ -42,6 +42,7 @@ TEXTS = {
     "sign_in.password": ("Password", "密码"),
     "sign_in.wrong": ("The name or the password is wrong, or this account is closed.", "用户名或密码错误，或账号已停用。"),
     "sign_in.many": ("Too many tries. Wait five minutes, then try again.", "尝试次数过多。请等五分钟再试。"),
+    "sign_in.busy": ("Many are signing in at this moment. Try again in a few seconds.", "此刻登录的人太多，请过几秒再试。"),
     "sign_in.ended": ("You were signed out. Sign in again to go on.", "登录已失效，请重新登录。"),
     "sign_in.hint": ("No account yet? Whoever runs the hub makes one: hub user add NAME", "还没有账号？请管理员创建：hub user add 用户名"),
     "sign_in.plain": (
