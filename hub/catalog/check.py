@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from hub.catalog import ignore, lock, signed, upgrades
+from hub.catalog import calls, ignore, lock, signed, upgrades
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import conditions
@@ -30,6 +30,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _trials(catalog, document, payloads, findings)
     types(catalog, findings)
     conditions(catalog, {"routes.yaml": document}, findings)
+    calls.judge(catalog, findings)
     _unreached(catalog, findings)
     _unused(catalog, findings)
     _unasked(catalog, findings)

@@ -81,6 +81,7 @@ def _accepted(message: str) -> Iterator[str]:
     yield f"    about: What it does on {message}, in one sentence."
     yield "    versions: {1: {state: current}}"
     yield f"    call: POST /{message.replace('.', '/')}"
+    yield f"    # call: PUT /{message.replace('.', '/')}/{{{_key(message)}}}   # holes are expressions over what is sent"
     yield "    # success: status < 300 and body.code = 0     # default: any 2xx"
     yield "    # already: body.code = 40901                  # it has it: counts as success"
     yield "    # again: body.code in [-1, 42900]             # busy: tried again by the route's retry"

@@ -11,6 +11,7 @@ from typing import Any
 
 from hub.catalog import auth, hooks, queues
 from hub.catalog.auth import REFERENCE
+from hub.catalog.calls import Called
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Map, Node
 from hub.catalog.findings import Findings, did_you_mean
@@ -52,10 +53,9 @@ _EMIT = Record(
     },
     what="an emitted message",
 )
-_CALL = Text(want="a method and a path, such as POST /api/orders", pattern=r"(GET|POST|PUT|PATCH|DELETE) /[^\s\\#\x00-\x1f\x7f]*", longest=2_000)
 _PROBE = Record(
     {
-        "call": Key(_CALL, "GET /api/orders/{orderNo}; {key} is the Idempotency-Key, other holes are fields of what was sent", required=True),
+        "call": Key(Called(), "GET /api/orders/{orderNo}; {key} is the Idempotency-Key, other holes are expressions over what was sent", required=True),
         "applied": Key(Formula(), "an expression over {status, headers, body}: it has it", required=True),
         "absent": Key(Formula(), "it has it not, and may be sent it again; default: status = 404"),
     },
@@ -65,7 +65,7 @@ _ACCEPT = Record(
     {
         "about": Key(Text(), "one sentence for whoever integrates with it"),
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
-        "call": Key(_CALL, "POST /api/orders; or publish"),
+        "call": Key(Called(), "POST /api/orders, or PUT /orders/{orderNo}: holes are expressions over what is sent; or publish"),
         "publish": Key(queues.PUBLISH, "an exchange or a queue of the broker at `url`, in place of call"),
         "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
         "already": Key(Formula(), '"I have it": counts as success'),

@@ -5,8 +5,10 @@ The headers that all messages have in common are traits, and stand once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from hub.core.holes import address_of
 from hub.core.interface import Examples, Offer, called, posted
 from hub.core.message import Json
 from hub.core.proofs import traits
@@ -75,7 +77,28 @@ def _channel(offer: Offer) -> Json:
         return {"address": message.publish.exchange, "description": about, "bindings": {"amqp": {"is": "routingKey", "exchange": exchange}}, **told}
     address = message.path if isinstance(message, Accept) and message.path else f"/api/v{ref.version}/{ref.type}"
     about = f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime
-    return {"address": address, "description": about, **told}
+    written, parameters = _parameters(address) if isinstance(message, Accept) and message.path else (address, {})
+    return {"address": written, "description": about, **({"parameters": parameters} if parameters else {}), **told}
+
+
+def _parameters(path: str) -> tuple[str, dict[str, Json]]:
+    """An address with holes as AsyncAPI writes it: by names of its own kind, each with where it is filled from."""
+    address = address_of(path)
+    if not address.holes:
+        return path, {}
+    parameters: dict[str, Json] = {}
+    parts: list[str] = []
+    for part in address.parts:
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        word = re.sub(r"[^A-Za-z0-9_-]+", "_", part.text).strip("_") or f"hole{len(parameters) + 1}"
+        told: dict[str, Json] = {"description": "The Idempotency-Key." if part.expression is None else f"{part.text} of what is sent."}
+        if part.expression is not None and part.expression.path and part.field:
+            told["location"] = f"$message.payload#{part.field}"
+        parameters[word] = told
+        parts.append(f"{{{word}}}")
+    return "".join(parts), parameters
 
 
 def _binding(offer: Offer) -> Json:

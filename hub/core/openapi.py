@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from hub.core import json, proofs, responses
+from hub.core.holes import address_of
 from hub.core.interface import Examples, Offer, called, posted
 from hub.core.message import Json
 from hub.core.query import MAX_STEPS
@@ -170,7 +171,9 @@ def _webhook(offer: Offer) -> dict[str, Json]:
     """What the hub sends to a system, and what it makes of the answers (kit.target judges so)."""
     accept, outbound = offer.message, offer.system.outbound
     assert isinstance(accept, Accept)
+    busy = f" Where `{accept.again.text}` holds, it counts as 5XX." if accept.again is not None else ""
     taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good." if accept.success is not None else "Taken."
+    taken += busy
     operation: dict[str, Json] = {
         "operationId": f"call-{offer.name}",
         "tags": [offer.ref.system],
@@ -178,14 +181,19 @@ def _webhook(offer: Offer) -> dict[str, Json]:
         "description": f"The hub calls `{accept.method} {accept.path}` on the system.\n\nVersion {offer.ref.version}: {offer.lifetime}.",
         "security": proofs.security(offer.system, outbound),
         "parameters": [_shared("DeliveryKey"), _shared("TraceParent")],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}}},
+        **_asked(accept, {"required": True, "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}}}),
         "responses": {
             "2XX": {"description": f"{taken} The same Idempotency-Key again means the same delivery again."},
-            "4XX": {"description": "Refused for good, and a person looks at it. But 408, 425 and 429 count as 5XX."},
+            "4XX": {"description": "Refused for good, and a person looks at it. But 408, 425 and 429 count as 5XX; so do 409 and 423 with a Retry-After."},
             "5XX": {"description": "It cannot be taken now. It comes again under the same Idempotency-Key, not before what Retry-After says."},
         },
     }
     return {accept.method.lower(): operation}
+
+
+def _asked(accept: Accept, body: Json) -> dict[str, Json]:
+    """What goes along: the message, but for a GET whose address has holes for what it asks."""
+    return {} if accept.method == "GET" and address_of(accept.path or "/").holes else {"requestBody": body}
 
 
 def _one_of(offers: Sequence[Offer]) -> dict[str, Json]:

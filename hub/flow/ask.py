@@ -18,7 +18,7 @@ from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.answers import KEPT_BYTES, read
 from hub.core.delivery import Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Laid, Lease, Outcome, Planned, Settled, Status
-from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, Unknown, Why
+from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
 from hub.core.message import Json, Message, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
@@ -112,7 +112,7 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
             _settle(hub, claim, Delivered(answer.keys, answer.already), done, call)
             return Told(laid.message.id, data)
-    except GiveUp as error:
+    except (GiveUp, TryLater) as error:
         answer, done, call = error, None, None
     _settle(hub, claim, _outcome(hub, answer, to), done, call)
     if route.sync.fallback is not None and not isinstance(answer, GiveUp):

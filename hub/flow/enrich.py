@@ -33,6 +33,7 @@ class Question:
     destination: Destination
     enrich: Enrich
     body: bytes = b""
+    asked: Json = None
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ def _questions(hub: Hub, wanted: Sequence[tuple[Claim, Destination]], routes: Ma
                 if faults:
                     text = f"What the look-up {enrich.name} asks does not fit {enrich.call}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."
                     raise GiveUp(Why(Reason.LOOKUP_FAILED, text, faults[0].pointer, "Mend the route's `with`."))  # noqa: TRY301
-                questions.append(Question(claim, to, enrich, json.encode(asked)))
+                questions.append(Question(claim, to, enrich, json.encode(asked), asked))
         except GiveUp as error:
             questions = [one for one in questions if one.claim is not claim]
             looked.ended.append(Settled(claim, Dead(error.why), Exchange(), hub.catalogs.active().revision))
@@ -132,7 +133,10 @@ def _answers(hub: Hub, questions: Sequence[Question], sender: Sender) -> list[tu
         target = hub.targets(one.enrich.call.system)
         if target is not None and not isinstance(target, BatchTarget):
             parcel = _parcel(one)
-            ready.append((number, target, parcel, target.call(parcel)))
+            try:
+                ready.append((number, target, parcel, target.call(parcel)))
+            except (GiveUp, TryLater) as error:  # its address cannot be filled, or there is nothing to sign it with
+                answers[number] = (error, None)
     for index, done in sender.stream([call for *_, call in ready], CONCURRENCY):
         number, target, parcel, _ = ready[index]
         answer = target.verdict(parcel, done, now=hub.clock())
@@ -151,7 +155,7 @@ def _parcel(one: Question) -> Parcel:
     return Parcel(
         key=f"{message.id}.{one.claim.route}.{one.enrich.name}" + (f".{one.claim.part}" if one.claim.part is not None else ""),
         ref=one.enrich.call,
-        payload=None,
+        payload=one.asked,
         body=one.body,
         message_id=message.id,
         trace_id=message.trace_id,

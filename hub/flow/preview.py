@@ -17,7 +17,7 @@ from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
 from hub.core.repair import Act, Result
 from hub.core.veil import path_in
-from hub.flow.render import found, render
+from hub.flow.render import address, found, render
 from hub.flow.repair import find
 from hub.flow.revisions import NoRevision, Revisions
 from hub.flow.usage import ELEMENT
@@ -91,7 +91,7 @@ def preview(
     with catalogs.under_way({repair.revision or "", *(message.revision for message in messages.values())} - {""}):
         for row in rows:
             item: dict[str, Json] = {"place": row.place, "deliveryId": row.delivery_id, "messageId": row.message_id, "orderKey": row.order_key}
-            item |= {"target": str(row.ref) if row.ref is not None else None, "fault": None, "before": None, "payload": None, "differences": []}
+            item |= {"target": str(row.ref) if row.ref is not None else None, "fault": None, "before": None, "payload": None, "call": None, "differences": []}
             message = messages.get(row.message_id or "")
             if row.delivery_id in notes or message is None or message.id not in bodies:
                 verdict, item["note"] = "skipped", notes.get(row.delivery_id, "Its message is not there any more.")
@@ -138,6 +138,13 @@ class _Seen:
             return "fault"
         if self._asks(new, seen):
             return "unsure"
+        try:
+            # Where it goes is the active configuration's to say, whatever revision makes its content.
+            item["call"] = address(self.catalogs.active(), self._ref, payload, self.row.delivery_id or "", self.message.received_at) or None
+        except GiveUp as error:
+            item["fault"] = dict(error.why.as_json())
+            _count(told.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
+            return "fault"
         before, why = self._before(old, seen)
         item["payload"] = self._masked((new, old), payload)
         if why is not None:

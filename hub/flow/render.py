@@ -9,6 +9,7 @@ from hub.catalog import Catalog
 from hub.core import json
 from hub.core.answers import read
 from hub.core.errors import GiveUp, Reason, Refused, Why
+from hub.core.holes import address_of
 from hub.core.json import Limits
 from hub.core.message import Json, Ref
 from hub.core.routing import parts
@@ -49,6 +50,19 @@ def rendered(
     for step in steps:
         made = _checked(catalog, step.target, step.apply(made, now=at, lookups=lookups))
     return made
+
+
+def address(catalog: Catalog, ref: Ref, payload: Json, key: str, at: datetime) -> str:
+    """How the target is called with `payload`, for people: `PUT /orders/SO-1`; "" where it is not called by an address of ours.
+
+    Raises GiveUp where a hole of the address cannot be filled: it would not be sent.
+    """
+    system = catalog.systems.get(ref.system)
+    accept = system.accept(ref) if system is not None else None
+    if accept is None or accept.publish is not None:
+        return ""
+    shown = address_of(accept.path or "/").shown(payload, key=key, now=at, contract=accept.contracts.get(ref.version))
+    return f"{accept.method} {shown}"
 
 
 def upgraded(catalog: Catalog, source: Ref, payload: Json, at: datetime) -> tuple[Ref, Json]:

@@ -22,7 +22,7 @@ from hub.core.message import Json, Ref
 from hub.core.queue import QUEUE
 from hub.core.veil import Veil
 from hub.flow.making import way_of
-from hub.flow.render import found, source_part
+from hub.flow.render import address, found, source_part
 from hub.flow.revisions import NoRevision, Revisions
 from hub.store import AttemptRow, DeliveryRow, Lookup, MessageRow, Store
 
@@ -53,8 +53,8 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
     """All stages of one message; None where there is none.
 
     `received`: the foreign request, if it is not its own original; `raw`: {bytes, text, isCut, curl}. `stages`: decoded, then one per upgrade.
-    `deliveries`: each with its `stages` (part, mapped, one per mapping), `lookups` by name, `fault` (why it could not be made), `sent`, and
-    `attempts`. A stage: stage, message (system/name@version), body, changes against the stage before (null: it is the first; see
+    `deliveries`: each with its `stages` (part, mapped, one per mapping), `lookups` by name, `fault` (why it could not be made), `call` (method and
+    address, its holes filled), `sent`, and `attempts`. A stage: stage, message (system/name@version), body, changes against the stage before (null: it is the first; see
     core.difference). An attempt: request, reply {status, text, body}, phases [{name, ms}], and `next`: {at, afterMs, why} or null.
     `isMasked`: something personal is hidden.
     """
@@ -77,8 +77,11 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
     for line in lines:
         chain, trouble = made.get(line.id, ([], problem or fault))
         mine = [one for one in attempts if one.delivery_id == line.id]
-        way = way_of(catalogs.active(), line)
-        deliveries.append(_delivery(veil, line, shared, chain, trouble, lookups, mine, is_array=way is not None and way.batch is not None))
+        active = catalogs.active()
+        way = way_of(active, line)
+        call, unfilled = _call(active, line, row, chain) if trouble is None else ("", None)
+        is_array = way is not None and way.batch is not None
+        deliveries.append(_delivery(veil, line, shared, chain, trouble or unfilled, lookups, mine, call=call, is_array=is_array))
     told: dict[str, Json] = {
         "messageId": row.id,
         "received": _received(store, row, veil),
@@ -174,6 +177,16 @@ def _made(
     return chain, None
 
 
+def _call(active: Catalog, line: DeliveryRow, row: MessageRow, chain: list[_Stage]) -> tuple[str, dict[str, Json] | None]:
+    """How the target is called with what was made, by the configuration of today, as a delivery goes; or why it cannot be."""
+    if not chain or chain[-1].name != "mapped":
+        return "", None
+    try:
+        return address(active, line.ref, chain[-1].body, line.id, row.received_at), None
+    except GiveUp as error:
+        return "", dict[str, Json](error.why.as_json())
+
+
 def _told(veil: Veil, chain: list[_Stage], before: _Stage | None) -> list[Json]:
     told: list[Json] = []
     for stage in chain:
@@ -213,7 +226,16 @@ def _received(store: Store, row: MessageRow, veil: Veil) -> Json:
 
 
 def _delivery(
-    veil: Veil, line: DeliveryRow, shared: list[_Stage], chain: list[_Stage], fault: Json, lookups: list[Lookup], attempts: list[AttemptRow], *, is_array: bool
+    veil: Veil,
+    line: DeliveryRow,
+    shared: list[_Stage],
+    chain: list[_Stage],
+    fault: Json,
+    lookups: list[Lookup],
+    attempts: list[AttemptRow],
+    *,
+    call: str,
+    is_array: bool,
 ) -> Json:
     seen = found(lookups, line.route, line.part)
     tried = [one for one in attempts if one.url]
@@ -227,7 +249,7 @@ def _delivery(
             "method": tried[-1].method,
             "url": tried[-1].url,
             "bytes": tried[-1].request_bytes,
-            "curl": curl(tried[-1].method, tried[-1].url, headers, body),
+            "curl": curl(tried[-1].method, tried[-1].url, headers, body if tried[-1].request_bytes else ""),
         }
     return {
         "deliveryId": line.id,
@@ -238,6 +260,7 @@ def _delivery(
         "stages": _told(veil, chain, shared[-1] if shared else None),
         "lookups": {name: veil.over(None, value) for name, value in seen.items()},
         "fault": fault,
+        "call": call,
         "sent": sent,
         "attempts": [_attempt(veil, one, attempts[place + 1] if place + 1 < len(attempts) else None, line) for place, one in enumerate(attempts)],
     }

@@ -84,6 +84,7 @@ class StagesOfDelivery(ma.Schema):
     stages = shapes.some(Stage)
     lookups = ma.fields.Dict(required=True)
     fault = shapes.anything()
+    call = shapes.text(metadata={"description": "Method and address, its holes filled; empty where it is not called."})
     sent = shapes.one(Sent, allow_none=True)
     attempts = shapes.some(AttemptInFull)
 

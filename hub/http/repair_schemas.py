@@ -179,6 +179,7 @@ class Previewed(ma.Schema):
     fault = ma.fields.Nested(Why, required=True, allow_none=True, metadata={"description": "Why it would be dead again."})
     before = ma.fields.Nested(Why, required=True, allow_none=True, metadata={"description": "Why nothing could be sent before."})
     payload = ma.fields.Raw(required=True, allow_none=True)
+    call = ma.fields.String(required=True, allow_none=True, metadata={"description": "Method and address, its holes filled."})
     differences = ma.fields.List(ma.fields.Nested(Change), required=True)
 
 

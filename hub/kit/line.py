@@ -55,6 +55,7 @@ class Line:
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.HTTP09_ALLOWED, 0),
+            (pycurl.PATH_AS_IS, 1),  # what is signed is what is sent
             (pycurl.MAXFILESIZE_LARGE, MAX_BYTES),  # what is declared larger is not begun; what grows larger is cut in `_on_body`
             (pycurl.CAINFO, (tls and tls.ca) or certifi.where()),
             *([(pycurl.SSLCERT, tls.certificate), (pycurl.SSLKEY, tls.key)] if tls is not None and tls.certificate else ()),

@@ -36,6 +36,7 @@ from hub.kit.faults import Faults
 from hub.kit.journal import Journal
 from hub.kit.listener import Answered, Listener
 from hub.kit.loading import load_module
+from hub.kit.matching import matched
 from hub.kit.outbox import Caller, Outbox, Post
 from hub.kit.signature import UNPROVEN, read_credentials, verify_default
 
@@ -75,7 +76,7 @@ class Sandbox:
         self.config = config
         self.name = config.name
         self.now = datetime.now(SHANGHAI)  # of the line that is being applied
-        self.calls: Mapping[str, Handler] = {}  # "POST /path" → what the hub may call
+        self.calls: Mapping[str, Handler] = {}  # "POST /path", "PUT /orders/{orderNo}" → what the hub may call; holes and query stand in the body
         self.acts: Mapping[str, Handler] = {}  # "POST /_path" → what a person may do; not signed, not counted as an effect
         self.moments: Mapping[str, Moment] = {}  # kind → what happens when its time has come
         self._lock = threading.RLock()
@@ -236,11 +237,12 @@ class Sandbox:
         payload: Any = None
         try:
             self._verify(request)
-            call = f"{request.method} {request.path}"
-            if call not in self.calls:
-                raise No.unknown(call)
-            payload = _object(request.body)
-            return (*self._call(call, key, request.body, payload, start), payload)
+            found = matched(self.calls, request)
+            if found is None:
+                raise No.unknown(f"{request.method} {request.path}")
+            call, fields = found
+            payload = fields | (_object(request.body) if request.body or not fields else {})
+            return (*self._call(call, key, request, payload, start), payload)
         except Refused as error:
             return error.code.status, _refusal(error), payload
         except No as error:
@@ -250,8 +252,9 @@ class Sandbox:
             text = f"the body does not fit: {type(error).__name__} {error}"
             return 422, Answer(code=Code.CONTRACT_VIOLATION, message=text).body(_ms()), payload
 
-    def _call(self, call: str, key: str, raw: bytes, payload: dict[str, Any], start: int) -> tuple[int, bytes]:
-        mark = hashlib.sha256(call.encode() + b"\n" + raw).hexdigest()
+    def _call(self, call: str, key: str, request: Request, payload: dict[str, Any], start: int) -> tuple[int, bytes]:
+        asked = "?".join(filter(None, (request.path, request.query)))
+        mark = hashlib.sha256(f"{request.method} {asked}\n".encode() + request.body).hexdigest()
         with self._lock:
             known = self._answers.get(key)
             if known is None:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from hub.core.adapter import Answer, HttpTarget, Parcel, Probe, Reply, Target
 from hub.core.answers import Body, read
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
-from hub.core.message import Json
+from hub.core.holes import address_of
 from hub.core.system import Accept, System
 from hub.core.tracing import attempt_span, traceparent
 from hub.core.verdict import Response, verdict
@@ -21,7 +20,6 @@ from hub.kit.http import call_of, response_of
 from hub.kit.signer import Signer, Standing
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
-_HOLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]{0,100})\}", re.ASCII)
 
 
 class DeclaredTarget:
@@ -36,16 +34,19 @@ class DeclaredTarget:
     def call(self, parcel: Parcel) -> Call:
         """What goes out for `parcel`. Raises GiveUp where the system does not accept such a message."""
         accept = self._accept(parcel)
-        signed = self._signer.sign(parcel, accept.method, self._url + accept.path, self._clock())
+        filled, shown = self._filled(accept.path, accept, parcel)
+        # What a GET asks stands in its address, once that has holes for it: a body of a GET means nothing to most (RFC 9110 section 9.3.1).
+        sent = replace(parcel, body=b"") if accept.method == "GET" and address_of(accept.path or "/").holes else parcel
+        signed = self._signer.sign(sent, accept.method, filled, self._clock())
         headers = (
-            ("content-type", "application/json"),
+            *((("content-type", "application/json"),) if sent.body else ()),
             ("idempotency-key", parcel.key),
             ("x-crossdock-message", parcel.message_id),
             *((("traceparent", traceparent(parcel.trace_id, attempt_span(parcel.key, parcel.attempt))),) if _TRACE_ID.fullmatch(parcel.trace_id) else ()),
             *((("tracestate", parcel.tracestate),) if parcel.tracestate else ()),
             *signed.headers,
         )
-        return Call(accept.method, signed.url, headers, parcel.body, parcel.deadline_s, tls=signed.tls, shown=self._url + accept.path)
+        return Call(accept.method, signed.url, headers, sent.body, parcel.deadline_s, tls=signed.tls, shown=shown)
 
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
         """What the answer means: never a success that nobody saw, never a second try that cannot help (PROMISES F45–F52)."""
@@ -61,12 +62,13 @@ class DeclaredTarget:
 
     def question(self, parcel: Parcel) -> Call | None:
         """How the system is asked whether it has `parcel`; None where it cannot be. Raises GiveUp where the parcel lacks what is asked by."""
-        question = self._accept(parcel).probe
+        accept = self._accept(parcel)
+        question = accept.probe
         if question is None:
             return None
-        url = self._url + _HOLE.sub(lambda found: _filled(found[1], parcel), question.path)
-        signed = self._signer.sign(replace(parcel, body=b""), question.method, url, self._clock())
-        return Call(question.method, signed.url, signed.headers, b"", parcel.deadline_s, tls=signed.tls, shown=url)
+        filled, shown = self._filled(question.path, accept, parcel)
+        signed = self._signer.sign(replace(parcel, body=b""), question.method, filled, self._clock())
+        return Call(question.method, signed.url, signed.headers, b"", parcel.deadline_s, tls=signed.tls, shown=shown)
 
     def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe:
         """What the system says of `parcel`. What is not said is unsure: nothing is sent again on a guess."""
@@ -83,6 +85,15 @@ class DeclaredTarget:
         except GiveUp:
             return Probe.UNSURE
         return Probe.ABSENT if is_absent else Probe.UNSURE
+
+    def _filled(self, path: str, accept: Accept, parcel: Parcel) -> tuple[str, str]:
+        """The whole address, and as people may see it. Raises GiveUp, before anything is sent, where a hole cannot be filled."""
+        address, now = address_of(path or "/"), self._clock()
+        if not address.holes:
+            return self._url + path, self._url + path
+        filled = address.filled(parcel.payload, key=parcel.key, now=now)
+        shown = address.shown(parcel.payload, key=parcel.key, now=now, contract=accept.contracts.get(parcel.ref.version))
+        return self._url + filled, self._url + shown
 
     def _accept(self, parcel: Parcel) -> Accept:
         accept = self._system.accept(parcel.ref)
@@ -130,18 +141,6 @@ class BatchTarget:
         if len(answers) != len(parcels):
             raise ValueError(f"{len(answers)} answers came for {len(parcels)} parcels")
         return answers
-
-
-def _filled(path: str, parcel: Parcel) -> str:
-    """The value of a hole in a path, escaped whole: it may hold slashes, and must not make another path of it. Raises GiveUp."""
-    value: Json = parcel.payload
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, dict) else None
-    if path == "key":
-        value = parcel.key
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise GiveUp(Why(Reason.UNEXPECTED, f"What was sent has no {path} to ask by.", field="/" + path.replace(".", "/"), fix="Mend `probe`."))
-    return quote(str(value), safe="")
 
 
 def response_from(done: Done) -> Response:

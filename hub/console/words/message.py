@@ -71,6 +71,7 @@ TEXTS = {
     "message.stage.part": ("Its part", "拆分部分"),
     "message.stage.enriched": ("Looked up", "补充数据"),
     "message.stage.mapped": ("Mapped", "映射后"),
+    "message.stage.call": ("It goes as", "将调用"),
     "message.stage.sent": ("Sent", "已发送"),
     "message.stage.reply": ("Reply", "应答"),
     "message.same": ("nothing changed", "无变化"),
