@@ -190,7 +190,8 @@ def said(why: Never) -> tuple[str, str]:
     where, shape = ".".join(why.fact.names), why.before
     known = sorted(map(str, shape.values or ()))
     fix = did_you_mean(str(next(iter(why.wanted), "")), known) if known and shape.values is not None else _shown(shape)
-    return f"{where} never {why.fact.said} here", fix
+    verb, _, rest = why.fact.said.partition("is ")
+    return f"{where} is never {rest} here" if not verb else f"{where} never {why.fact.said} here", fix
 
 
 def _shown(shape: Shape) -> str:
