@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from hub.catalog import calls, ignore, lock, signed, upgrades
+from hub.catalog import calls, ignore, lock, signed, sunsets, upgrades
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import conditions
@@ -37,6 +37,7 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _loops(catalog, document, findings)
     _untold(catalog, document, findings)
     upgrades.judge(catalog, findings)
+    sunsets.judge(catalog, findings)
     signed.judge(catalog, files, findings)
     lock.judge(files, findings)
     lock.remind(catalog, files, findings)

@@ -84,6 +84,7 @@ class Check(StrEnum):
     NO_UPGRADE = "W806"
     WEAK_PROOF = "W807"
     NOT_TOLD = "W808"
+    SUNSET = "W809"
 
 
 MEANING: dict[Check, str] = {
@@ -163,4 +164,5 @@ MEANING: dict[Check, str] = {
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
     Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
     Check.NOT_TOLD: "A route has an alert level, and this version of the hub tells nobody by it.",
+    Check.SUNSET: "A version that may be posted ends within 30 days, or has ended: posts in it are refused from that day on.",
 }

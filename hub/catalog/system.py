@@ -32,7 +32,7 @@ _VERSION = Record(
     {
         "state": Key(Word(tuple(state.value for state in VersionState)), "draft, shadow, current, deprecated or retired", required=True),
         "since": Key(_DATE, "the day it took this state"),
-        "sunset": Key(_DATE, "the day after which it is retired"),
+        "sunset": Key(_DATE, "the day from whose beginning (UTC) it is retired, and answered with 410"),
     },
     what="a version",
 )

@@ -70,6 +70,8 @@ def _show(made: Plan, *, back: bool) -> None:
     if made.waiting:
         rows = [(one.route, one.target, one.status, one.number, "will be held: no way any more" if one.is_orphaned else "") for one in made.waiting]
         table("Deliveries that wait and are touched", ["route", "target", "state", "deliveries", ""], rows)
+    for one in made.defaults:
+        console.print(one.text, markup=False, soft_wrap=True)
     report = made.report
     if report.messages:
         console.print(f"What if: {report.messages} messages, {report.unchanged} unchanged.")

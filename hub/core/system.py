@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from hub.core.addresses import Network
@@ -33,6 +34,25 @@ class Version:
     state: VersionState
     since: str = ""  # ISO date, as written
     sunset: str = ""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """From when on it is taken no more, as callers are told by `Sunset`: the beginning of that day in UTC. None: no end is said, or one before it began."""
+        sunset, since = midnight(self.sunset), midnight(self.since)
+        return None if sunset is None or (since is not None and sunset < since) else sunset
+
+    def may_be_posted(self, now: datetime) -> bool:
+        """Whether a caller may post in it now."""
+        return self.state in LIVE and (self.ends_at is None or now < self.ends_at)
+
+
+def midnight(text: str) -> datetime | None:
+    """A date of system.yaml as an instant; None where it says nothing."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 class DedupeScope(StrEnum):
@@ -67,6 +87,15 @@ class Emit:
         """The version that a sender without a wish gets: the newest current one, else the newest live one."""
         current = [number for number, version in self.versions.items() if version.state is VersionState.CURRENT]
         return max(current, default=max(self.live, default=None))
+
+    def open_at(self, now: datetime) -> list[int]:
+        """The versions that may be posted now, oldest first: those past their sunset are not."""
+        return [number for number in self.live if self.versions[number].may_be_posted(now)]
+
+    def newest_at(self, now: datetime) -> int | None:
+        """`newest` of those."""
+        open_ = self.open_at(now)
+        return max((number for number in open_ if self.versions[number].state is VersionState.CURRENT), default=max(open_, default=None))
 
     @property
     def shadows(self) -> list[int]:

@@ -28,6 +28,7 @@ from hub.flow.hub import Hub
 from hub.flow.inbound import whoever
 from hub.flow.versions import not_live, upgrade
 
+POSTED = frozenset({"http", "cli"})  # ways in whose sender says the version
 MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
 
 
@@ -89,7 +90,7 @@ def prepare_items(hub: Hub, caller: Caller, request: Request, items: Sequence[It
 def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Sequence[Seen] = ()) -> Laid:
     """Contract, keys and match for what is authenticated and decoded: pure, but for the new ids. Raises Refused."""
     catalog = hub.catalogs.active()
-    emit = _emit(catalog, incoming.ref)
+    emit = _emit(catalog, incoming.ref, now, is_posted=source in POSTED)
     _check(emit, incoming, now)
     newest, payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
     matched, order_key = match_all(catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id)
@@ -188,13 +189,14 @@ def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus | 
     return MessageStatus(row.id, row.type, row.version, row.received_at, row.disposition.value, deliveries)
 
 
-def _emit(catalog: Catalog, ref: Ref) -> Emit:
+def _emit(catalog: Catalog, ref: Ref, now: datetime, *, is_posted: bool) -> Emit:
+    """`is_posted`: a caller chose the version, and was told until when. What the workspace itself names (hooks, queues, replies) is the check's."""
     emit = catalog.emit(ref.type)
     if emit is None:
         raise Refused(Code.NOT_FOUND, f"There is no message {ref.type}. The interface docs list what there is.")
     version = emit.versions.get(ref.version)
-    if version is None or version.state not in LIVE:
-        raise not_live(ref, emit)
+    if version is None or version.state not in LIVE or (is_posted and not version.may_be_posted(now)):
+        raise not_live(ref, emit, now)
     return emit
 
 

@@ -16,6 +16,7 @@ from hub.flow.kept import Shelf
 from hub.flow.minutes import Minutes
 from hub.flow.noting import Noting
 from hub.flow.pace import Pace
+from hub.flow.pins import Pins
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.flow.spans import Spans
@@ -65,6 +66,7 @@ class Hub:
     role: str = ""  # up, web, worker, scheduler: what this process was started as
     spans: Spans | None = None  # None: nothing is traced
     usage: Usage = field(default_factory=Usage)
+    pins: Pins = field(default_factory=Pins)
     minutes: Minutes = field(default_factory=Minutes)
     shelf: Shelf = field(default_factory=Shelf)
     noting: Noting = field(default_factory=Noting)

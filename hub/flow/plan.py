@@ -10,6 +10,7 @@ from pathlib import Path
 from hub.catalog import Catalog, Change, Read, Touched, difference, from_files, is_readable, judge, lock
 from hub.core.errors import BadWorkspace, Finding
 from hub.core.message import Json
+from hub.flow.defaults import NewDefault, new_defaults
 from hub.flow.whatif import Report, orphans, recent, what_if
 from hub.store import Outdated, Store
 
@@ -40,6 +41,7 @@ class Plan:
     findings: tuple[Finding, ...]
     waiting: tuple[Waiting, ...]
     report: Report
+    defaults: tuple[NewDefault, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -53,6 +55,7 @@ class Plan:
             "findings": [dict(finding.as_json()) for finding in self.findings],
             "waiting": [one.as_json() for one in self.waiting],
             "whatIf": self.report.as_json(),
+            "defaults": [one.as_json() for one in self.defaults],
         }
 
 
@@ -86,7 +89,8 @@ def _compared(store: Store, new: Catalog, found: Sequence[Finding] | None, *, si
     changes = difference(old, new)
     readable = not any(finding.level == "error" and not _is_of_a_proof(finding) for finding in findings)
     report = what_if(old, new, recent(store, since=since, most=most), step=step) if changes and readable else Report()
-    return Plan(new.revision, active, tuple(changes), tuple(findings), tuple(_waiting(store, new, changes)), report)
+    defaults = new_defaults(store, old, new, store.now()) if changes else []
+    return Plan(new.revision, active, tuple(changes), tuple(findings), tuple(_waiting(store, new, changes)), report, tuple(defaults))
 
 
 def _is_of_a_proof(finding: Finding) -> bool:

@@ -8,7 +8,7 @@ from hub.catalog import Catalog
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.message import Incoming, Json, Ref
-from hub.core.system import Emit, VersionState
+from hub.core.system import LIVE, Emit, VersionState
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
@@ -21,29 +21,37 @@ SMALL = 512
 
 
 def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
-    """The version that a post is in: what it says; else what its caller's key pins; else the newest current one. Raises Refused."""
+    """The version that a post is in: what it says; else what its caller's key pins, or its first such post was in; else the newest current one.
+
+    Raises Refused; StoreBusy where the caller's pin cannot be read.
+    """
     if said is not None:
         return Ref(system, name, said)
     emit = hub.catalogs.active().emit(f"{system}/{name}")
     if emit is None:
         raise Refused(Code.NOT_FOUND, f"There is no message {system}/{name}. The interface docs list what there is.")
-    version = caller.pins.get(emit.type, emit.newest)
-    if version is None:
+    pinned = caller.pins.get(emit.type) or hub.pins.version(hub.store, caller.id, emit.type)
+    if pinned is not None:
+        return Ref(system, name, pinned)
+    newest = emit.newest_at(hub.clock())
+    if newest is None:
         raise Refused(Code.NOT_FOUND, f"{emit.type} has no live version.")
-    return Ref(system, name, version)
+    hub.pins.mean(caller.id, emit.type, newest)
+    return Ref(system, name, newest)
 
 
-def not_live(ref: Ref, emit: Emit) -> Refused:
-    """Why a version cannot be posted, and which can: retired is gone for good, with its successor; a draft or a shadow is not there yet."""
-    newest = emit.newest
-    live = ", ".join(f"v{number}" for number in emit.live) or "none"
+def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
+    """Why a version cannot be posted, and which can: retired, or past its sunset, is gone for good, with its successor; a draft or a shadow is not
+    there yet.
+    """
+    newest = emit.newest_at(now)
+    live = ", ".join(f"v{number}" for number in emit.open_at(now)) or "none"
     version = emit.versions.get(ref.version)
-    if version is not None and version.state is VersionState.RETIRED:
+    if version is not None and (version.state is VersionState.RETIRED or version.state in LIVE):
         headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
-        text = (
-            f"{ref.type} version {ref.version} is retired. Move to version {newest}." if newest is not None else f"{ref.type} is retired, without a successor."
-        )
-        return Refused(Code.GONE, text, headers=headers)
+        ended = f" since its sunset on {version.sunset}" if version.state in LIVE else ""
+        move = f"is retired{ended}. Move to version {newest}." if newest is not None else f"is retired{ended}, without a successor."
+        return Refused(Code.GONE, f"{ref.type} version {ref.version} {move}", headers=headers)
     if version is not None:
         return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
     return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
@@ -63,6 +71,7 @@ def accepted(hub: Hub, laid: Laid) -> None:
 
     Called on the event loop. A small message is counted there and then; a large one, or one that shadows look at, by a thread of its own.
     """
+    hub.pins.accepted(laid.message, laid.message.received_at)
     hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
     emit = hub.catalogs.active().emit(laid.message.ref.type)
     shadows = emit.shadows if emit is not None else []
@@ -90,7 +99,9 @@ def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
     if contract is None:
         return
     try:
-        for step in catalog.way(message.ref, ref) or ():
+        # By a way of its own where there is one; else as what it would be there: the newest live version, which an old one is upgraded to.
+        steps = catalog.way(message.ref, ref)
+        for step in steps if steps is not None else catalog.upgrade(message.ref):
             payload = step.apply(payload, now=message.received_at)
         faults = contract.check(payload)
     except GiveUp as error:

@@ -7,6 +7,7 @@ import marshmallow as ma
 
 from hub.flow import changes
 from hub.http import shapes
+from hub.http.plan_answers import NewDefault
 from hub.http.queries import Number, Text
 
 
@@ -370,6 +371,7 @@ class PlanReport(ma.Schema):
     findings = shapes.some(ma.fields.Dict())
     waiting = shapes.some(TouchedWay)
     whatIf = shapes.one(WhatIf)
+    defaults = shapes.some(NewDefault, metadata={"description": "Messages whose posts without a version are in another one from then on, and for whom."})
 
 
 class ActiveNow(ma.Schema):

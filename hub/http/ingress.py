@@ -16,7 +16,7 @@ from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
-from hub.core.system import VersionState
+from hub.core.system import LIVE, VersionState
 from hub.core.tracing import trace_id_of, tracestate_of
 from hub.flow import accept, ask, inbound, versions
 from hub.flow.hub import Hub
@@ -37,6 +37,11 @@ Outcome: TypeAlias = "Receipt | Refused | StoreBusy"
 _PATH = re.compile(r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?", re.ASCII)
 _VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII | re.IGNORECASE)
 _OURS = re.compile(r"vnd\.crossdock", re.ASCII | re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"application/(?:vnd\.|prs\.|x[.-])[^\s/]*?\bv[0-9]+(?:[._][0-9]+)*(?:\+[a-z0-9.-]+)?", re.ASCII | re.IGNORECASE
+)  # another company's version
+_ANSWERED = re.compile(r"\*/\*|application/(?:\*|json|problem\+json)", re.ASCII | re.IGNORECASE)  # what answers are, whoever asks
+_EXCLUDED = re.compile(r"q\s*=\s*0(?:\.0*)?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"([1-9][0-9]{0,3})", re.ASCII)
 # Escapes that would make another path of it, after the routes were judged: dots, slashes, semicolons, controls, escapes of escapes.
 _TRICK = re.compile(r"//|[;\\]|(?:^|/)\.\.?(?:/|$)|%(?:[01][0-9a-f]|2[5ef]|3b|5c|7f|(?![0-9a-f]{2}))", re.ASCII | re.IGNORECASE)
@@ -166,20 +171,36 @@ def read_head(request: Request) -> Post:
 
 def _version(request: Request, in_path: str | None) -> int | None:
     """The one contract version that path, API-Version and Accept say; each may be silent, none may contradict. Raises Refused."""
-    said = bodies.values(request, "api-version")
     given = {in_path} if in_path else set()
-    for value in bodies.values(request, "accept"):
-        numbers = _VENDOR.findall(value)
+    given |= {value.strip() for value in bodies.values(request, "api-version")}
+    wanted = _wanted(request)
+    for kind in wanted:
+        number = _VENDOR.fullmatch(kind)
         # A version that is meant and cannot be read is not silence: the post would go in under another one.
-        given |= set(numbers) if len(numbers) == len(_OURS.findall(value)) else {value.strip()[:64]}
-    given |= {value.strip() for value in said}
+        if number is not None or _OURS.search(kind):
+            given.add(number[1] if number is not None else kind[:64])
     if not given:
-        return None
+        # Nor is another company's: its number is none of ours, and what it is the only answer to we do not give (RFC 9110 section 12.5.1).
+        foreign = next((kind for kind in wanted if _FOREIGN.fullmatch(kind)), None)
+        if foreign is None or any(_ANSWERED.fullmatch(kind) for kind in wanted):
+            return None
+        given.add(foreign[:64])
     if len(given) != 1 or not _VERSION.fullmatch(next(iter(given))):
         text = "names its contract version in a way that cannot be followed"
         fix = "post to /api/v1/…, or send API-Version: 1, or Accept: application/vnd.crossdock.v1+json"
         raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64], "one version", fix)])
     return int(given.pop())
+
+
+def _wanted(request: Request) -> list[str]:
+    """The media types of Accept, without their parameters; those that are excluded (`q=0`) are left out."""
+    found: list[str] = []
+    for value in bodies.values(request, "accept"):
+        for member in value.split(","):
+            kind, *parameters = (part.strip() for part in member.split(";"))
+            if kind and not any(_EXCLUDED.fullmatch(one) for one in parameters):
+                found.append(kind)
+    return found
 
 
 def question(hub: Hub, request: Request, began: float) -> Answer:
@@ -343,6 +364,6 @@ def _lifetime(hub: Hub, ref: Ref | None) -> tuple[tuple[str, str], ...]:
         return ()
     emit = hub.catalogs.active().emit(ref.type)
     version = emit.versions.get(ref.version) if emit is not None else None
-    if emit is None or version is None or version.state is not VersionState.DEPRECATED:
+    if emit is None or version is None or not (version.state is VersionState.DEPRECATED or (version.state in LIVE and version.sunset)):
         return ()
     return lifetimes.headers(ref, emit.versions)

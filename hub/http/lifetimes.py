@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from email.utils import format_datetime
 
 from hub.core.message import Ref
-from hub.core.system import LIVE, Version
+from hub.core.system import LIVE, Version, VersionState, midnight
 
 
 def headers(ref: Ref, versions: Mapping[int, Version]) -> tuple[tuple[str, str], ...]:
-    """The headers of an answer to a post under a deprecated version. A sunset that would lie before the deprecation is left out."""
+    """The headers of an answer to a post under a version that ends. A sunset that would lie before the deprecation is left out."""
     version = versions[ref.version]
-    since, sunset = _midnight(version.since), _midnight(version.sunset)
-    found = [("deprecation", f"@{int(since.timestamp())}")] if since is not None else []
-    if sunset is not None and (since is None or sunset >= since):
-        found.append(("sunset", format_datetime(sunset, usegmt=True)))
+    since = midnight(version.since)
+    found = [("deprecation", f"@{int(since.timestamp())}")] if since is not None and version.state is VersionState.DEPRECATED else []
+    if version.ends_at is not None:
+        found.append(("sunset", format_datetime(version.ends_at, usegmt=True)))
     newer = [number for number, known in versions.items() if number > ref.version and known.state in LIVE]
     if newer:
         found.append(("link", f'</api/v{max(newer)}/{ref.system}/{ref.name}>; rel="successor-version"'))
     return tuple(found)
-
-
-def _midnight(text: str) -> datetime | None:
-    """A date of system.yaml as an instant; None where it says nothing."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

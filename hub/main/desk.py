@@ -32,5 +32,6 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
         yield hub
         hub.noting.drain(settings.grace)
         hub.usage.flush(store)
+        hub.pins.flush(store)
     finally:
         commit.drain(settings.grace)

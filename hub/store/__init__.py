@@ -26,6 +26,7 @@ from hub.store.parts import Part as Part
 from hub.store.pauses import Pause as Pause
 from hub.store.people import Session as Session
 from hub.store.people import User as User
+from hub.store.pins import Pin as Pin
 from hub.store.processes import Process as Process
 from hub.store.prune import BLOCK as BLOCK
 from hub.store.prune import Gone as Gone

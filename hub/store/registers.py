@@ -118,6 +118,17 @@ contract_usage = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# The version of a caller's posts that say none, since the first of them was accepted.
+version_pin = sa.Table(
+    "version_pin",
+    metadata,
+    sa.Column("caller", Name, primary_key=True),
+    sa.Column("type", Name, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 worker_sign = sa.Table(
     "worker_sign",
     metadata,

@@ -28,6 +28,7 @@ from hub.store import (
     measures,
     migrate,
     parts,
+    pins,
     processes,
     prune,
     records,
@@ -46,6 +47,7 @@ from hub.store.lookups import Lookup
 from hub.store.managing import Managing
 from hub.store.measures import Backlog
 from hub.store.parts import AHEAD, Part
+from hub.store.pins import Pin
 from hub.store.processes import Process
 from hub.store.prune import Gone, Page, Place
 from hub.store.shares import Share
@@ -133,6 +135,15 @@ class Store(Looking, Managing):
 
     def add_usage(self, batch: Sequence[Used]) -> None:
         usage.add_usage(self._database, batch)
+
+    def add_version_pins(self, batch: Sequence[Pin]) -> None:
+        pins.add(self._database, batch)
+
+    def version_pin(self, caller: str, type_: str) -> int | None:
+        return pins.find(self._database, caller, type_)
+
+    def version_pins(self, types: Sequence[str]) -> list[Pin]:
+        return pins.of_types(self._database, types)
 
     def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
         return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)

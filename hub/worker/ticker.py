@@ -37,6 +37,7 @@ class Ticker:
         self._hub.noting.drain(seconds)
         self._attempt("process.unsigned", lambda: self._hub.store.sign_off_process(self._hub.worker))
         self._attempt("usage.unwritten", lambda: self._hub.usage.flush(self._hub.store))
+        self._attempt("pins.unwritten", lambda: self._hub.pins.flush(self._hub.store))
         self._attempt("shares.kept", self._hub.pace.close)
         self._attempt("minutes.unwritten", lambda: self._hub.minutes.flush(self._hub.store))
 
@@ -60,6 +61,7 @@ class Ticker:
                 systems = self._hub.catalogs.active().systems.values()
                 self._hub.authorities.look({system.inbound.jwks for system in systems if system.inbound.jwks})
                 self.ticked_at = time.monotonic()
+                self._hub.pins.flush(self._hub.store)
                 self._hub.usage.flush(self._hub.store)  # last: counts that cannot be written are no reason to count as stuck
                 if time.monotonic() - counted_at >= COUNT_S:
                     self._hub.minutes.flush(self._hub.store)

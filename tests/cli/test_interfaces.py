@@ -21,7 +21,7 @@ def test_openapi_asyncapi_schema_and_pages(tmp_path):
     assert hub.run("docs", "--markdown", str(tmp_path / "pages"))[0] == 0
     page = (tmp_path / "pages" / "shop.order.placed.md").read_text("utf-8")
     for word in (
-        "| 1 | deprecated | 2026-06-01 | 2026-12-01 |",
+        "| 1 | deprecated | 2026-06-01 | 2099-12-01 |",
         "`lines[].quantity`",
         "## From version 1 to 2",
         "`/orderNumber`",

@@ -50,7 +50,7 @@ examples:
 """
 
 
-def versioned(folder, sink_url, *, states="{1: {state: deprecated, since: 2026-06-01, sunset: 2026-12-01}, 2: {state: current}}", **more):
+def versioned(folder, sink_url, *, states="{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}}", **more):
     """The small workspace with `states` for the versions 1 and 2 of shop/order.placed."""
     small_workspace(folder, sink_url, **more)
     old = folder / "mappings" / "shop.order.placed.v1--warehouse.order.create.v1.yaml"
