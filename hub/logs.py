@@ -9,10 +9,12 @@ import atexit
 import contextlib
 import logging
 import queue
+import re
 import sys
 import threading
 import traceback
 from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
@@ -23,6 +25,8 @@ MAX_WAITING = 10_000  # lines that wait for a slow reader of standard error; wha
 DRAIN_S = 1.0  # that an ending process gives its last lines
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_DRIVERS = frozenset({"sqlalchemy", "psycopg", "pymysql", "sqlite3"})
+_ROWS = re.compile(r"\s*(?:\[SQL: |\[parameters: |\bDETAIL: |\bFailing row ).*", re.DOTALL)
 _logger = structlog.get_logger()
 _about: dict[str, str] = {}  # what stands on every line; a process has one log, as it has one standard error
 
@@ -44,6 +48,7 @@ def set_up(level: str = "info", form: str = "json") -> None:
         logger_factory=lambda *_: outlet,
         cache_logger_on_first_use=True,
     )
+    _hide_rows()
 
 
 def about(**fields: str) -> None:
@@ -97,6 +102,40 @@ def told(error: BaseException) -> str:
     return " > ".join([type(error).__name__, *places])
 
 
+def is_of_a_database(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is a database driver's: its text may quote a row, with a password's hash or a sealed secret in it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if type(error).__module__.partition(".")[0] in _DRIVERS:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _hide_rows() -> None:
+    """What ends a process or a thread, and what libraries log, shows no row either; a traceback is for faults of our own."""
+
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if is_of_a_database(error):
+            event("process.failed", told(error), level="error")
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    def thread_ended(given: threading.ExceptHookArgs) -> None:
+        if given.exc_value is not None and is_of_a_database(given.exc_value):
+            event("thread.failed", told(given.exc_value), level="error", thread=given.thread.name if given.thread is not None else "")
+        else:
+            threading.__excepthook__(given)
+
+    sys.excepthook, threading.excepthook = ended, thread_ended
+
+
+def without_rows(text: str) -> str:
+    """A text without what a database's error quotes: the statement, its parameters, the row."""
+    return _ROWS.sub("", text) if _ROWS.search(text) else text
+
+
 def _stamp(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in _about.items():
         fields.setdefault(name, value)
@@ -121,4 +160,4 @@ def _shown(value: Any) -> Any:
 
 def _one_line(text: str) -> str:
     """What came from outside must not start a line of its own, nor steer a terminal."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in str(text)[:2_000])
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in without_rows(str(text))[:2_000])

@@ -78,7 +78,7 @@ class _Commands(click.Group):
 def main(context: click.Context, workspace: Path | None, store: str | None) -> None:
     """Crossdock: an integration hub for supply chains.
 
-    Exit codes: 0 done; 1 the answer is no (findings, nothing found); 2 wrong words or settings; 3 the store or the hub cannot be reached.
+    Exit codes: 0 done; 1 the answer is no (findings, nothing found); 2 wrong words or settings; 3 the store or the hub cannot be reached or used.
     """
     environment = dict(os.environ)
     if workspace is not None:

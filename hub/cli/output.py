@@ -15,12 +15,14 @@ from rich.table import Table
 from hub.core import json
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.core.message import Json
+from hub.logs import is_of_a_database
+from hub.logs import told as told_of
 from hub.settings import BadSetting
 from hub.vault import VaultError
 
 FAULTS = 1  # the command worked, and its answer is no: findings, nothing found, orders that did not arrive
 USAGE = 2  # the command's words or the settings are wrong
-UNAVAILABLE = 3  # the store or the hub cannot be reached now
+UNAVAILABLE = 3  # the store, a file of it, or the hub cannot be reached or used now
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +63,7 @@ def _plain(cell: object) -> Any:
 
 def fail(text: str, code: int) -> NoReturn:
     """One line that says what to do, and a documented exit code."""
-    errors.print(text, style="red", markup=False)
+    errors.print(text, style="red", markup=False, soft_wrap=True)
     raise SystemExit(code)
 
 
@@ -81,6 +83,14 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             fail(str(error), UNAVAILABLE)
         except HubError as error:
             fail(str(error), FAULTS)
+        except BrokenPipeError:
+            raise  # whoever reads us has seen enough; click ends in order
+        except OSError as error:
+            fail(f"{error.strerror}: {error.filename}." if error.strerror and error.filename else str(error), UNAVAILABLE)
+        except Exception as error:
+            if not is_of_a_database(error):
+                raise
+            fail(f"The store refused a statement: {told_of(error)}. Tell the hub's maintainers this line.", UNAVAILABLE)
 
     return wrapped
 

@@ -205,6 +205,10 @@ class StoreBusy(HubError):
     """The store cannot promise anything now: no write lock within 5 s, no connection, or a commit whose answer was lost."""
 
 
+class StoreUnusable(StoreBusy):
+    """The store cannot be used until somebody changes something: its file, its server, the way to it, or its tables. One line that says what to do."""
+
+
 class BadWorkspace(HubError):
     """Files are wrong; all of the faults at once, in the order of their places."""
 

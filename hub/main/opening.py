@@ -26,7 +26,7 @@ from hub.main.neighbours import check_secrets
 from hub.main.telemetry import open_spans
 from hub.main.wiring import wire
 from hub.settings import Settings
-from hub.store import GroupCommit, Store, open_store
+from hub.store import GroupCommit, Store, open_store, private
 from hub.transport.bell import Bell, Both, EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 
@@ -55,11 +55,12 @@ def open_vault(settings: Settings) -> Vault:
     if not settings.store.startswith("sqlite"):
         raise VaultError("HUB_MASTER_KEY is not set; all processes of one store need the same. Make one: hub key master")
     path = Path(settings.store.split("///", 1)[-1]).absolute().parent / KEY_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.folder(path.parent)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return Vault(read_master_key(resolve(f"file:{path}", {})))
+    os.fchmod(handle, private.FILE)  # whatever the umask leaves of it
     key = new_master_key()
     with os.fdopen(handle, "w") as file:
         file.write(key)

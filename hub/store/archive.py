@@ -21,6 +21,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
+from hub.store import private
 from hub.store.backup import sync
 
 FORMAT = 1
@@ -63,7 +64,7 @@ class Archive:
 
     def begin(self, day: date) -> Writing:
         """A new file for `day`, under the first number that no whole file has."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private.folder(self.folder)
         return Writing(self.folder, day, max((one.number for one in self.files(day)), default=0) + 1)
 
 
@@ -77,13 +78,13 @@ class Writing:
         self._counts = {"messages": 0, "deliveries": 0, "attempts": 0}
         self._path = folder / f"{day.isoformat()}.{number}.ndjson.gz"
         self._beside = folder / f".{self._path.name}.partial"
-        self._lock = (folder / ".lock").open("w", encoding="ascii")
+        self._lock = open(folder / ".lock", "w", encoding="ascii", opener=private.opener)  # noqa: SIM115  held until the file is finished
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
             raise BadArchive(f"Another process is writing to {folder}; wait until it is done.") from error
-        self._file = self._beside.open("wb")
+        self._file = open(self._beside, "wb", opener=private.opener)  # noqa: SIM115
         # No name and no time inside: the same messages make the same file.
         self._packed = gzip.GzipFile(filename="", mode="wb", fileobj=self._file, mtime=0, compresslevel=6)
         self._line({"crossdock": "archive", "format": FORMAT, "day": day.isoformat(), "number": number})
@@ -108,6 +109,7 @@ class Writing:
         # If we die here, a file without a manifest is left: it counts for nothing, and the next run writes it anew.
         told = {"file": self._path.name, "format": FORMAT, "day": self.day.isoformat(), "number": self._number, "sha256": digest, "bytes": size, **self._counts}
         beside = self._path.with_name(f".{self._path.name}.manifest.partial")
+        private.touch(beside)
         beside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
         sync(beside)
         beside.rename(manifest_of(self._path))

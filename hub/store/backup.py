@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from hub.core.errors import StoreBusy
+from hub.store import faults, private
 from hub.store.database import Database
 
 
@@ -23,14 +24,15 @@ def backup(database: Database, file: Path) -> int:
         raise ValueError(f"{file} is there already; name a new one.")
     beside = file.with_name(f".{file.name}.partial")
     beside.unlink(missing_ok=True)  # what an earlier try left when it died
+    private.touch(beside)
     # A plain connection: inside a transaction, which our engines begin by themselves, there is no VACUUM. Never a copy of the file: what
     # stands in the log beside it would be missing.
     source = sqlite3.connect(database.url.database or "", isolation_level=None, timeout=5)
     try:
         source.execute("VACUUM INTO ?", (str(beside),))
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         beside.unlink(missing_ok=True)
-        raise StoreBusy(f"The store could not be copied: {error}") from error
+        raise StoreBusy(faults.line("The store could not be copied", str(error), database.url)) from error
     finally:
         source.close()
     sync(beside)

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store import faults
 from hub.store.checkpoint import HELP_PAGES, Checkpoints
 from hub.store.columns import Instant, from_micros, to_micros
 from hub.store.dialects import CLOCKS, TRANSIENT, TRANSIENT_MARIADB, json_columns, upsert
@@ -34,7 +35,12 @@ class Database:
         self.kind = self.url.get_backend_name()  # one of dialects.KINDS
         self.is_postgresql = self.kind == "postgresql"
         self._role = take_writing_role(self.url) if writer else None
-        self.writing, self.reading = make_engines(self.url)
+        try:
+            self.writing, self.reading = make_engines(self.url)
+        except BaseException:
+            if self._role is not None:
+                self._role.close()
+            raise
         self._checkpoints: Checkpoints | None = None
         if self._role is not None:
             self._checkpoints = Checkpoints(str(self.url.database))
@@ -62,6 +68,7 @@ class Database:
                 return done[0]
             except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 if not (is_transient(error) or (turn and isinstance(error, sa.exc.IntegrityError) and committed is not None)):
+                    self._tell(error)
                     raise
                 problem = error
             if has_waited(problem):
@@ -72,7 +79,13 @@ class Database:
                     return done[0]
                 raise StoreBusy("A commit went through without its answer. Send it again: it will be known.") from problem
             time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
-        raise StoreBusy(f"The store did not take the transaction: {_brief(problem)}") from problem
+        raise StoreBusy(faults.line("The store did not take the transaction", faults.brief(problem), self.url)) from problem
+
+    def _tell(self, error: Exception) -> None:
+        """Raises StoreUnusable where it is the store as a whole that failed, not one statement."""
+        unusable = faults.of_store(error, self.url)
+        if unusable is not None:
+            raise unusable from error
 
     def _look(self, committed: Callable[[sa.Connection], bool]) -> bool:
         """Whether the transaction in doubt is there. Raises StoreBusy where that cannot be seen either: then nobody may be told 2xx."""
@@ -86,12 +99,13 @@ class Database:
                     return work(connection)
             except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
                 if not is_transient(error):
+                    self._tell(error)
                     raise
                 problem = error
             if has_waited(problem):
                 break
             time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
-        raise StoreBusy(f"The store cannot be read: {_brief(problem)}") from problem
+        raise StoreBusy(faults.line("The store cannot be read", faults.brief(problem), self.url)) from problem
 
     def clock(self, connection: sa.Connection) -> Stamp:
         """The clock that decides leases and due times: the database's, moving inside a transaction too. On SQLite one process owns time."""
@@ -129,17 +143,13 @@ def is_transient(error: Exception) -> bool:
         return str(state).startswith(TRANSIENT)
     if error.connection_invalidated:
         return True
-    text = str(error.orig)
-    return isinstance(error, sa.exc.OperationalError) and not any(word in text for word in ("no such", "syntax error", "readonly database", "has no column"))
+    return isinstance(error, sa.exc.OperationalError) and faults.passes(str(error.orig))
 
 
 def has_waited(error: Exception) -> bool:
     """Whether the limit of waiting is already over: for a free connection, or for SQLite's one write lock. Five more such waits help nobody."""
-    return isinstance(error, sa.exc.TimeoutError) or "database is locked" in str(getattr(error, "orig", ""))
-
-
-def _brief(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).strip().splitlines()[0] if str(error).strip() else repr(error)
+    text = str(getattr(error, "orig", ""))
+    return isinstance(error, sa.exc.TimeoutError) or any(words in text for words in ("database is locked", "timeout expired", "timed out"))
 
 
 def _array_type(column: sa.Column[Any]) -> str:

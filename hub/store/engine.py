@@ -17,6 +17,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store import private
 from hub.store.columns import metadata
 
 BUSY_MS = 5_000
@@ -78,12 +79,16 @@ def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
     """The writing engine, and the reading one. Made after a fork, never inherited over one."""
     if url.get_backend_name() == "postgresql":
         # Pinged before use: a server that restarted costs a reconnect, not an error. Two seconds for a free connection, then busy (F21).
-        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=6, max_overflow=6, pool_timeout=2, pool_recycle=1_800, connect_args=POSTGRESQL)
+        engine = sa.create_engine(
+            url, pool_pre_ping=True, pool_size=6, max_overflow=6, pool_timeout=2, pool_recycle=1_800, connect_args=POSTGRESQL, hide_parameters=True
+        )
         return engine, engine
     if url.get_backend_name() == "mariadb":
         engine = _make_mariadb(url)
         return engine, engine
-    Path(url.database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database or "").absolute()
+    private.folder(file.parent)
+    private.touch(file)
     arguments = {"check_same_thread": False, "timeout": BUSY_MS / 1_000, "isolation_level": None}
     # One writing connection: threads queue for it here, in order, instead of for the file's lock, by polling.
     writer = sa.create_engine(
@@ -93,8 +98,9 @@ def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
         max_overflow=0,
         pool_timeout=BUSY_MS / 1_000,
         connect_args=arguments,
+        hide_parameters=True,
     )
-    reader = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=READERS, max_overflow=0, pool_timeout=2, connect_args=arguments)
+    reader = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=READERS, max_overflow=0, pool_timeout=2, connect_args=arguments, hide_parameters=True)
     sa.event.listen(writer, "connect", _prepare)
     sa.event.listen(reader, "connect", _prepare_reader)
     # The driver would begin late and deferred; a deferred transaction that turns to writing fails at once, whatever the timeout.
@@ -114,6 +120,7 @@ def _make_mariadb(url: sa.URL) -> sa.Engine:
             pool_timeout=2,
             pool_recycle=1_800,
             connect_args=MARIADB,
+            hide_parameters=True,
         )
     except ModuleNotFoundError as error:
         raise ValueError("A store on MariaDB needs its driver: pip install crossdock[mysql].") from error
@@ -183,8 +190,8 @@ def take_writing_role(url: sa.URL) -> IO[str] | None:
     if url.get_backend_name() != "sqlite":
         return None
     path = Path(f"{url.database}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+", encoding="ascii")
+    private.folder(path.absolute().parent)
+    file = open(path, "a+", encoding="ascii", opener=private.opener)  # noqa: SIM115  Path.open takes no opener; held as long as the process writes
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from hub.core.errors import StoreBusy
-from hub.store.database import Database
+from hub.core.errors import StoreBusy, StoreUnusable
+from hub.store import faults, fitting
+from hub.store.database import Database, is_transient
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,14 +30,33 @@ _LOCK = 0x6372_6F73  # any number of our own: two processes that migrate at once
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Runs what is missing. If we die in the midst, nothing of it happened, or on MariaDB the next one goes on."""
-    if to == "head" and current(database) == head():
+    """Runs what is missing, and looks whether the tables are those of their number. If we die in the midst, nothing of it happened, or on
+    MariaDB the next one goes on.
+
+    Raises StoreUnusable for a store that a newer hub made, and for one whose tables do not fit: nothing of it was changed then, but on MariaDB.
+    """
+    number = current(database)
+    if to == "head" and number == head():
+        database.read(lambda connection: fitting.check(connection, database.url, number))
         return
+    if number is not None and number not in numbers():
+        raise StoreUnusable(
+            f"The store has the schema {number}, which is newer than this hub's {head()} ({faults.where(database.url)}). "
+            "Start the newer hub, or put a backup from before it in its place (docs/keeping.md)."
+        )
     from alembic import command  # noqa: PLC0415
 
     def work(connection: sa.Connection) -> None:
         with _alone(database, connection):
-            command.upgrade(_config(connection), to)
+            try:
+                command.upgrade(_config(connection), to)
+            except sa.exc.DBAPIError as error:
+                if is_transient(error):
+                    raise
+                # A change that meets other tables than the ones before it made.
+                raise fitting.unfit(f"the migration from {number or 'nothing'} to {to} fails: {faults.brief(error)}", database.url) from error
+            if to == "head":
+                fitting.check(connection, database.url, head())
 
     database.write(work)
 
@@ -96,9 +116,14 @@ def current(database: Database) -> str | None:
 
 
 @lru_cache(maxsize=1)
+def numbers() -> tuple[str, ...]:
+    """The migrations in their order: they are numbered, and have no branches."""
+    return tuple(sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*_*.py")))
+
+
 def head() -> str:
-    """The schema that this hub knows: the last of the migrations, which are numbered and have no branches."""
-    return max(path.name for path in (FOLDER / "versions").glob("[0-9]*_*.py")).partition("_")[0]
+    """The schema that this hub knows: the last of the migrations."""
+    return numbers()[-1]
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -23,6 +23,7 @@ from hub.store import (
     doubt,
     ended,
     expire,
+    faults,
     leader,
     lookups,
     measures,
@@ -41,6 +42,7 @@ from hub.store import (
 from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
+from hub.store.engine import parse
 from hub.store.leader import Lead, LeaderRow
 from hub.store.looking import Looking
 from hub.store.lookups import Lookup
@@ -57,9 +59,13 @@ from hub.store.usage import Used
 def open_store(url: str, *, writer: bool = False) -> Store:
     """Opens a store; does not migrate it. `writer`: this process keeps writing (`hub up`, a worker); on SQLite there can be one.
 
-    Raises ValueError for an address that is none, StoreBusy where another process is the SQLite file's writer.
+    Raises ValueError for an address that is none, StoreBusy where another process is the SQLite file's writer, StoreUnusable where the file
+    cannot be opened. An empty file is made, so that no umask opens it to others.
     """
-    return Store(Database(url, writer=writer))
+    try:
+        return Store(Database(url, writer=writer))
+    except OSError as error:
+        raise faults.of_system(error, parse(url)) from error
 
 
 class Store(Looking, Managing):
