@@ -38,7 +38,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.UNAUTHENTICATED: Meaning(
         "The key, its signature or its right is not valid.",
-        "Check the key, the secret, and that the signature is over the very bytes that are sent, compressed if they are. Which of them is wrong is not told.",
+        "Check the key, the secret, and that the signature is over the very bytes that are sent, compressed if they are. The details say what is missing or malformed; which of them is wrong is not told.",
     ),
     Code.STALE_TIMESTAMP: Meaning("The signature is too old.", "Sign again with the present time; it is good for five minutes."),
     Code.CLOCK_SKEW: Meaning("The signature is from the future.", "Set your clock (NTP); up to five minutes are forgiven."),

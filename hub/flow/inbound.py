@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -15,12 +16,13 @@ from hub.core.opened import Opened
 from hub.core.system import Inbound, System
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
-from hub.kit.proof import verify
-from hub.kit.signature import UNPROVEN
+from hub.kit.proof import lacks_signature, verify
+from hub.kit.signature import UNPROVEN, shortcomings
 from hub.logs import event
 from hub.vault.tokens import BadToken, NoKeys
 
 MAX_SUBJECT = 200
+_TOKEN = re.compile(r"[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]+", re.ASCII)
 BEARER = "bearer"
 
 
@@ -51,6 +53,16 @@ def is_known(hub: Hub, request: Request, system: str) -> bool:
             return spot is not None and (spot.kind in ("form", "json") or Opened(request).at(spot) is not None)
         case _:
             return True
+
+
+def lacks(hub: Hub, request: Request, system: str) -> list[Fault]:
+    """What the head of a request for `system` lacks that would prove its sender, by the way in which that system is proven."""
+    found = hub.catalogs.active().systems.get(system)
+    if found is None or found.inbound.forms:
+        return shortcomings(request)
+    if found.inbound.scheme == "declared" and found.inbound.declared is not None:
+        return lacks_signature(found.inbound.declared, Opened(request, hub.limits))
+    return []
 
 
 def whoever(hub: Hub, request: Request) -> Caller:
@@ -93,7 +105,9 @@ def _own_way(hub: Hub, request: Request, system: System) -> Caller:
         case "mtls":
             fingerprint = _fingerprint(hub, request)
             if fingerprint not in inbound.certificates:
-                raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
+                fix = "connect with the certificate that the hub's operator was given; it must have reached the proxy in front"
+                missing = [] if fingerprint else [Fault("", "no client certificate", "the certificate of this connection", fix)]
+                raise Refused(Code.UNAUTHENTICATED, UNPROVEN, missing)
             return Caller(f"mtls:{fingerprint[:16]}", system.title, mine, "mtls", "")
         case "declared" if inbound.declared is not None:
             settings = hub.values(system.name)
@@ -117,8 +131,11 @@ def _by_token(hub: Hub, request: Request, system: System) -> Caller:
     inbound = system.inbound
     scheme, _, token = (_header(request, "authorization") or "").partition(" ")
     challenge = [("www-authenticate", "Bearer")]
-    if scheme.lower() != BEARER or not token:
-        raise Refused(Code.UNAUTHENTICATED, UNPROVEN, headers=challenge)
+    if scheme.lower() != BEARER or not _TOKEN.fullmatch(token.strip()):
+        got = "Authorization that does not begin with Bearer" if scheme else "no header Authorization"
+        got = got if scheme.lower() != BEARER else f"a token of {len(token)} characters that is no JWT"
+        fault = Fault("", got, "Authorization: Bearer <access token>, three parts in base64url with dots between", "send the access token that the issuer gave")
+        raise Refused(Code.UNAUTHENTICATED, UNPROVEN, [fault], headers=challenge)
     try:
         claims = hub.authorities.claims(token.strip(), jwks=inbound.jwks, issuer=inbound.issuer, audience=inbound.audience, now=hub.clock())
     except BadToken as error:

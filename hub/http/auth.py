@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from http.cookies import CookieError, SimpleCookie
 
-from hub.core.errors import Code, Refused
+from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
 from hub.flow import people
 from hub.flow.hub import Hub
@@ -90,8 +90,20 @@ def admit(request: Request, token: str) -> None:
     if request.is_own if not token else _has(request, token):
         return
     if token:
-        raise Refused(Code.UNAUTHENTICATED, "Operators' calls need the token: Authorization: Bearer …", headers=[("www-authenticate", "Bearer")])
+        text = "Operators' calls need the token: Authorization: Bearer …"
+        raise Refused(Code.UNAUTHENTICATED, text, _lacks(request), headers=[("www-authenticate", "Bearer")])
     raise Refused(Code.NOT_FOUND, "There is nothing here.")
+
+
+def _lacks(request: Request) -> list[Fault]:
+    """What can be said without the token: that none came, or not as one."""
+    given = values(request, "authorization")
+    scheme, _, shown = (given[0] if len(given) == 1 else "").partition(" ")
+    if scheme.lower() == "bearer" and shown.strip():
+        return []
+    got = f"{len(given)} headers Authorization" if len(given) > 1 else "Authorization that does not begin with Bearer" if scheme else "no header Authorization"
+    got = "Bearer without a token" if scheme.lower() == "bearer" else got
+    return [Fault("", got, "Authorization: Bearer <HUB_OPS_TOKEN>", "send the operators' token in this header, or sign in to the console")]
 
 
 def _has(request: Request, token: str) -> bool:

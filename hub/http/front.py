@@ -15,12 +15,12 @@ from hub.core.coding import CLOSE, too_large
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import inbound
-from hub.flow.callers import TEXT
 from hub.flow.hub import Hub
 from hub.http import bodies, cloudevents, hooks, ingress
 from hub.http.arrivals import Arrivals
 from hub.http.bridge import call_wsgi
 from hub.http.faults import Answer
+from hub.kit.signature import UNPROVEN
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -98,7 +98,7 @@ class Front:
         # that exists. A short body is read first, so that an unknown key costs what a wrong signature costs.
         is_long = declared is None or declared > SMALL
         if (is_long or _expects(request)) and not inbound.is_known(hub, request, post.system):
-            raise Refused(Code.UNAUTHENTICATED, TEXT, headers=[CLOSE])
+            raise Refused(Code.UNAUTHENTICATED, UNPROVEN, inbound.lacks(hub, request, post.system), [CLOSE])
         request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
         if is_long or post.is_batch or post.coding:
             prepared = await asyncio.get_running_loop().run_in_executor(self._posts, ingress.prepare, hub, request, post)

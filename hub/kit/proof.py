@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from hub.core.errors import Code, Refused
+from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
 from hub.core.opened import Field, Opened
 from hub.core.scheme import ROLES, Scheme, Sorted, Spot, Template, Word
@@ -45,13 +45,14 @@ _HASHES = {"hmac-sha256": "sha256", "hmac-sha1": "sha1", "hmac-sha512": "sha512"
 def verify(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, now: datetime, url: str = "", zone: str = "UTC") -> None:
     """Proves a request. `settings`: the system's, by name; its `secret` may hold several values, parted by white space, while it rotates.
 
-    Raises Refused: 401 for all that is missing, odd, too old or wrong, always with the same words; 400 for a body that cannot be opened.
+    Raises Refused: 401 for all that is missing, odd, too old or wrong, always with the same words; the details say what is missing, odd or too
+    old, never what is wrong. 400 for a body that cannot be opened.
     """
     if scheme.alg == "none":
         return
-    given = _given(scheme, opened)
+    given, lacking = _given(scheme, opened), _lacking(scheme, opened, now, zone)
     if not given or not _is_timely(scheme, opened, now, zone):
-        raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
+        raise Refused(Code.UNAUTHENTICATED, UNPROVEN, lacking)
     matches = 0
     # A body that comes compressed was signed before or after that, by the partner's own order of things: one determines the other.
     sent = opened.request.body
@@ -62,7 +63,39 @@ def verify(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, now: 
             text = signed_text(scheme, opened, {**settings, SECRET: secret}, url=url, body=body)
             matches += sum(_matches(scheme, secret, text, one) for one in given[:MAX_GIVEN])
     if not matches:
-        raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
+        raise Refused(Code.UNAUTHENTICATED, UNPROVEN, lacking)
+
+
+def lacks_signature(scheme: Scheme, opened: Opened) -> list[Fault]:
+    """What can be said of a signature without any secret: that there is none, or that it cannot be one."""
+    spot, given = scheme.places["signature"], _given(scheme, opened)
+    if not given:
+        return [Fault("", f"no signature at {spot}", f"one by {scheme.alg}, as {scheme.encode}", f"send it at {spot}")]
+    if scheme.alg in _HASHES:
+        length = len(_encoded(scheme.encode, bytes(hashlib.new(_HASHES[scheme.alg], usedforsecurity=False).digest_size)))
+        if all(len(text) != length for text in given):
+            got, want = f"a signature of {len(given[0])} characters at {spot}", f"{length} characters: {scheme.alg} as {scheme.encode}"
+            return [Fault("", got, want, "encode the bytes of the hash, all of them, once")]
+    return []
+
+
+def _lacking(scheme: Scheme, opened: Opened, now: datetime, zone: str) -> list[Fault]:
+    faults = lacks_signature(scheme, opened)
+    if scheme.tolerance is None:
+        return faults
+    spot = scheme.places["timestamp"]
+    text = next(iter(_picked(spot, opened)), "")
+    want = "seconds, milliseconds or RFC 3339"
+    try:
+        off = abs(now - _instant(text, zone)) if text else None
+    except (ValueError, OverflowError):
+        return [*faults, Fault("", f"{len(text)} characters at {spot} that are no time", want, "send the time that was signed")]
+    if off is None:
+        return [*faults, Fault("", f"no timestamp at {spot}", want, f"send it at {spot}, and sign it")]
+    if off > scheme.tolerance:
+        limit = f"at most {int(scheme.tolerance.total_seconds())} s off"
+        return [*faults, Fault("", f"a timestamp that is {int(off.total_seconds())} s off", limit, "set the clock, and sign each attempt anew")]
+    return faults
 
 
 def sign(

@@ -246,3 +246,23 @@ def test_a_batch_under_a_key_that_signs_nothing(hub):
     headers = {"authorization": f"ApiKey {key}", "content-type": "application/x-ndjson"}
     answer = requests.post(f"{hub.url}/api/v1/keyed/order.placed/batch", lines, headers=headers, timeout=10).json()
     assert [item["duplicate"] for item in answer["data"]["items"]] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("system", "headers", "got"),
+    [
+        ("tokened", {}, ["no header Authorization"]),
+        ("tokened", {"authorization": "ApiKey ak_x"}, ["Authorization that does not begin with Bearer"]),
+        ("tokened", {"authorization": "Bearer abc"}, ["a token of 3 characters that is no JWT"]),
+        ("tokened", {"authorization": "Bearer e30.e30.e30"}, []),
+        ("certified", {}, ["no client certificate"]),
+        ("certified", {"client_cert": ":AAAA:"}, []),
+        ("declared", {}, ["no signature at header:x-own-sign", "no timestamp at header:x-own-time"]),
+        ("far", {}, []),
+    ],
+)
+def test_each_way_says_what_is_missing_and_not_what_is_wrong(hub, system, headers, got):
+    status, told = post(hub, system, order(), **headers)
+    assert (status, told["code"], told["message"]) == (401, 40100, "The key, its signature or its right is not valid.")
+    assert [fault["got"] for fault in told["details"]] == got
+    assert all(fault["want"] and fault["fix"] for fault in told["details"])
