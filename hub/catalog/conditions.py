@@ -112,7 +112,7 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
     """A finding where what it says is odd over every version; over one alone it may be meant for the others."""
     odd = []
     for shape in shapes:
-        over = Over(shape)
+        over = Over(shape, {"$": shape}, are_names_known=True)
         infer(expression.text, over)
         odd.append(over.odd)
     if not odd or not all(odd):
@@ -122,6 +122,9 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
             whose = "the answer" if shapes == [ANSWER] else "the contract"
             text, fix = f"{whose} has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
             findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, text, fix)
+        elif one.code == "unknown_name":
+            fix = "what a look-up finds is bound in the mapping alone" if not one.fix else did_you_mean(one.text, one.fix.split(", "))
+            findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, f"nothing is bound to {one.text} here", fix)
         elif one.code in ("no_number", "wrong_argument", "lost_digits"):
             code = Check.LOST_DIGITS if one.code == "lost_digits" else Check.WRONG_ARGUMENT
             findings.add(document.file, document.place(path), code, one.text, one.fix)

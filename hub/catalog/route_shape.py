@@ -93,6 +93,7 @@ _ENRICH = Record(
     {
         "call": Key(_TO, "the message that is asked with, such as inventory/stock.query", required=True),
         "with": Key(Free(), "its fields, as in a mapping", required=True),
+        "reply": Key(REF, "the message that its answer is, such as inventory/stock.told@1; what mappings ask of it is checked by that"),
         "cache": Key(Span("1s", "1d"), "an answer to the same question serves again for so long"),
         "on_fail": Key(Word(tuple(word.value for word in OnFail)), "retry, hold, dead or skip; default: retry"),
     },

@@ -189,7 +189,8 @@ def destination(wish: Wish, ref: Ref, route: RouteFile) -> Destination:
 
 
 def look_up(name: str, row: dict[str, Any], ref: Ref, fields: Mapping) -> Enrich:
-    return Enrich(name, ref, fields, row.get("cache"), OnFail(row.get("on_fail") or OnFail.RETRY))
+    reply = Ref.parse(row["reply"]) if row.get("reply") else None
+    return Enrich(name, ref, fields, row.get("cache"), OnFail(row.get("on_fail") or OnFail.RETRY), reply)
 
 
 def _test(row: dict[str, Any]) -> RouteTest:

@@ -14,17 +14,21 @@ from hub.catalog.conditions import said
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.leaf_schema import form_of
+from hub.catalog.lookups import bound
 from hub.catalog.mappings import file_name
-from hub.core.expression import plain_path
+from hub.core.expression import Expression, plain_path
 from hub.core.fit import Fitting, may_be_missing, misfits
 from hub.core.infer import Oddity, Over, handed_over, infer
 from hub.core.message import Json, Ref
 from hub.core.narrow import narrowed, never, proven
+from hub.core.routing import Enrich, Route
 from hub.core.syntax import tree
 from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
 
 _CODES = {
     "unknown_path": Check.UNKNOWN_PATH,
+    "unknown_name": Check.UNKNOWN_PATH,
+    "unknown_member": Check.UNKNOWN_PATH,
     "missing_field": Check.MISSING_FIELD,
     "unknown_field": Check.UNKNOWN_FIELD,
     "wrong_kind": Check.WRONG_KIND,
@@ -62,51 +66,84 @@ def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverag
     """Checks every mapping; gives how far each could be decided."""
     for name, mapping in catalog.foreign.items():
         # What comes in has no contract of ours: leaves over it are undecided, and what the target wants is held all the same.
-        _Typing(catalog, (mapping.source, mapping.target), findings, file=f"mappings/{name}.yaml").run()
+        _Typing(catalog, (mapping.source, mapping.target), findings, f"mappings/{name}.yaml", Use()).run()
+    for route in catalog.routes:
+        for one in route.enrich:
+            _question(catalog, route, one, findings)
     return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
 
 
 def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[Conditions]:
     """The conditions of each way that leads to a mapping, each with whether it holds there: they prove something of what comes."""
-    ways = [
-        tuple(
-            (condition.text, holds)
-            for condition, holds in ((route.drop.when if route.drop is not None else None, False), (route.when, True), (to.when, True))
-            if condition is not None
-        )
-        for route in catalog.routes
-        for to in route.to
-        if route.source == pair[0].type and to.ref == pair[1]
-    ]
-    return list(dict.fromkeys(ways))
+    return list(dict.fromkeys(conditions for conditions, _ in _ways(catalog, pair)))
+
+
+def _ways(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[tuple[Conditions, Route]]:
+    return [(_passed(route, to.when), route) for route in catalog.routes for to in route.to if route.source == pair[0].type and to.ref == pair[1]]
+
+
+def _passed(route: Route, when: Expression | None = None) -> Conditions:
+    """The conditions that what goes a route's way has met, and whether each holds of it."""
+    drop = route.drop.when if route.drop is not None else None
+    return tuple((condition.text, holds) for condition, holds in ((drop, False), (route.when, True), (when, True)) if condition is not None)
 
 
 def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
     """A mapping is judged for each way that leads to it."""
-    covered = [_Typing(catalog, pair, findings, conditions).run() for conditions in conditions_of(catalog, pair) or [()]]
+    file = file_name(*pair)
+    uses = {(conditions, tuple((one.name, one.call) for one in route.enrich)): route for conditions, route in _ways(catalog, pair)}
+    covered = [_Typing(catalog, pair, findings, file, Use(conditions, bound(catalog, pair, route))).run() for (conditions, _), route in uses.items()] or [
+        _Typing(catalog, pair, findings, file, Use((), bound(catalog, pair, None))).run()
+    ]
     return covered[0]
 
 
+def _question(catalog: Catalog, route: Route, one: Enrich, findings: Findings) -> None:
+    """What a look-up asks with is a mapping too, from the route's newest message to what is asked.
+
+    Only what is certain is told: an answer that is sometimes not had goes by `on_fail`.
+    """
+    said = Findings()
+    _Typing(catalog, (one.fields.source, one.call), said, "routes.yaml", Use(_passed(route), {}), ("routes", route.name, "enrich", one.name, "with")).run()
+    for finding in said.found:
+        if finding.code in _CERTAIN:
+            findings.add(finding.file, (finding.line, finding.column), Check(finding.code), finding.text, finding.fix)
+
+
+_CERTAIN = frozenset({Check.UNKNOWN_PATH, Check.MISSING_FIELD, Check.UNKNOWN_FIELD, Check.WRONG_KIND, Check.WRONG_ARGUMENT, Check.LOST_DIGITS, Check.NO_LIST})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a mapping is come to: what its message has met, and what look-ups have found."""
+
+    conditions: Conditions = ()
+    names: Mapping[str, Shape] | None = None  # None: whatever is bound there, it is not known
+
+
 class _Typing:
-    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, conditions: Conditions = (), file: str = "") -> None:
-        self._file = file or file_name(*pair)
+    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, file: str, use: Use, at: Path = ("fields",)) -> None:
+        self._file, self._at, self._names = file, at, use.names
         self._document: Document = read_yaml(self._file, catalog.files.get(self._file, ""))
         self._findings = findings
         source, target = catalog.contract(pair[0]), catalog.contract(pair[1])
         self._whole = of_schema(source.schema) if source is not None else UNDECIDED
-        self._source = proven(self._whole, conditions)
+        self._source = proven(self._whole, use.conditions)
         self._target = of_schema(target.schema) if target is not None else UNDECIDED
         root = self._document.root
         written = plain(root, self._file, Findings()) if root is not None else None
         self._written: dict[str, Any] = written if isinstance(written, dict) else {}
-        own = self._written.get("tables")
+        own = self._written.get("tables") if at == ("fields",) else None
         self._tables: dict[str, Any] = {**_shared(catalog), **(own if isinstance(own, dict) else {})}
         self._leaves = 0
         self._elements = 0  # how many each are around the leaf
         self._undecided: list[str] = []
 
     def run(self) -> Coverage:
-        self._fields(self._written.get("fields") or {}, ("fields",), "", self._source, self._target)
+        fields: Any = self._written
+        for name in self._at:
+            fields = fields.get(name) if isinstance(fields, dict) else None
+        self._fields(fields or {}, self._at, "", self._source, self._target)
         return Coverage(self._leaves, tuple(self._undecided))
 
     def _add(self, path: Path, pointer: str, odd: Oddity) -> None:
@@ -115,10 +152,16 @@ class _Typing:
             names = odd.fix.split(", ") if odd.fix else []
             self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: the source has no {odd.text}", did_you_mean(odd.text, names))
             return
+        if odd.code in ("unknown_name", "unknown_member"):
+            text = f"nothing is bound to {odd.text}" if odd.code == "unknown_name" else odd.text
+            fix = did_you_mean(odd.text.rpartition(" ")[2], odd.fix.split(", ")) or "bind it by enrich: in the route"
+            self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: {text}", fix)
+            return
         self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: {odd.text}", odd.fix)
 
     def _over(self, scope: Shape) -> Over:
-        return Over(scope, {"source": self._source, "$": self._source}, self._tables)
+        names = self._names or {}
+        return Over(scope, {**names, "source": self._source, "$": self._source}, self._tables, are_names_known=self._names is not None)
 
     def _infer(self, text: object, path: Path, pointer: str, scope: Shape) -> Shape:
         if not isinstance(text, str):

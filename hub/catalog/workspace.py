@@ -286,6 +286,7 @@ def _look_up(
     if not versions:
         return None
     ref = Ref(system, message, versions[-1])
+    _judge_reply(row.get("reply"), system, systems, document, (*at, "reply"), findings)
     try:
         fields = compile_mapping({"from": str(sources[-1]), "to": str(ref), "fields": row["with"]})
     except BadMapping as error:
@@ -334,7 +335,7 @@ def _destination(
         if ways.way(known.keys(), steps[-1][1] if steps else source, ref) is None:
             fix = f"write {mapping_files.file_name(source, ref)}"
             findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
-    _judge_reply(wish, system, systems, document, findings)
+    _judge_reply(wish.row.get("reply"), system, systems, document, (*wish.path, "reply"), findings)
     _judge_topic(wish, systems[system].accepts[name], document, findings)
     return route_files.destination(wish, ref, route)
 
@@ -364,12 +365,11 @@ def _judge_probes(written: RoutesFile, routes: Iterable[Route], systems: Mapping
                 findings.add("routes.yaml", place, Check.MISSING_KEY, text, fix)
 
 
-def _judge_reply(wish: Wish, system: str, systems: Mapping[str, System], document: Document, findings: Findings) -> None:
-    reply = wish.row.get("reply")
+def _judge_reply(reply: str | None, system: str, systems: Mapping[str, System], document: Document, path: tuple[str | int, ...], findings: Findings) -> None:
     if not reply:
         return
     ref = Ref.parse(reply)
     emit = systems[system].emits.get(ref.name) if ref.system == system else None
     if emit is None or ref.version not in emit.versions:
         emitted = [f"{system}/{name}@{number}" for name, one in systems[system].emits.items() for number in one.versions]
-        findings.add(document.file, document.place((*wish.path, "reply")), Check.BAD_REPLY, f"{system} emits no {reply}", did_you_mean(reply, emitted))
+        findings.add(document.file, document.place(path), Check.BAD_REPLY, f"{system} emits no {reply}", did_you_mean(reply, emitted))

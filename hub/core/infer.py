@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from hub.core.narrow import narrow
 from hub.core.ranges import ANY, Range, negative, plus, times
-from hub.core.signatures import FUNCTIONS, HIDING, IN_DOUBLES, OF_NUMBER, OF_TEXT, TOTAL, joined
+from hub.core.signatures import FUNCTIONS, HIDING, IN_DOUBLES, NAMES, OF_NUMBER, OF_TEXT, TOTAL, joined
 from hub.core.syntax import tree
 from hub.core.tree import Array, Binary, Bind, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Node, Object, Step, Variable
 from hub.core.types import MISSING, NOTHING, SAFE, UNDECIDED, Shape, field_of, item_of, least_elements, names_of, of_kind, of_value, union
@@ -32,6 +32,7 @@ class Over:
     variables: dict[str, Shape] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     odd: list[Oddity] = field(default_factory=list)
+    are_names_known: bool = False  # whether `variables` are all that is bound: another name is a slip
     touched: bool = False  # the engine computed it: not a plain path, which is copied as it is
 
 
@@ -48,7 +49,7 @@ def _of(node: Node, over: Over) -> Shape:
         case Name(text=name):
             return _named(over.value, name, over)
         case Variable(name=name):
-            return over.value if name == "" else over.variables.get(name, UNDECIDED)
+            return over.value if name == "" else _bound(name, over)
         case Step():
             return _step(node, over)
         case Filter():
@@ -93,6 +94,13 @@ def _of(node: Node, over: Over) -> Shape:
             return UNDECIDED
 
 
+def _bound(name: str, over: Over) -> Shape:
+    if name not in over.variables and over.are_names_known and name not in NAMES:
+        known = [f"${one}" for one in over.variables if one != "$"]
+        over.odd.append(Oddity("unknown_name", f"${name}", ", ".join(sorted(known))))
+    return over.variables.get(name, UNDECIDED)
+
+
 def _named(base: Shape, name: str, over: Over) -> Shape:
     found = field_of(base, name)
     if name in found.unknown and base.kinds is not None:
@@ -107,7 +115,12 @@ def _step(node: Step, over: Over) -> Shape:
         return _filtered(Filter(Step(node.left, node.right.base, node.at), None, node.at), over)  # [] at the end is about the whole path
     left = _of(node.left, over)
     if isinstance(node.right, Name):
-        return _named(left, node.right.text, over)
+        before = len(over.odd)
+        shape = _named(left, node.right.text, over)
+        root = _root(node.left)
+        if len(over.odd) > before and root not in (None, "", "$", "source"):
+            over.odd[-1] = Oddity("unknown_member", f"${root} has no {node.right.text}", over.odd[-1].fix)
+        return shape
     if left.kinds is None:
         over.touched = True
         return UNDECIDED
@@ -124,8 +137,19 @@ def _step(node: Step, over: Over) -> Shape:
     return made.without(MISSING) if least_elements(left) else replace(made, hollow=True)
 
 
+def _root(node: Node) -> str | None:
+    """The variable that a path begins at."""
+    match node:
+        case Variable(name=name):
+            return name
+        case Step(left=left) | Filter(base=left):
+            return _root(left)
+        case _:
+            return None
+
+
 def _within(over: Over, value: Shape) -> Over:
-    return Over(value, over.variables, over.tables, over.odd)
+    return Over(value, over.variables, over.tables, over.odd, over.are_names_known)
 
 
 def _index(node: Node) -> int | None:

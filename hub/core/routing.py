@@ -73,6 +73,7 @@ class Enrich:
     fields: FieldMapping  # from the source's payload to what is asked
     cache: timedelta | None = None
     on_fail: OnFail = OnFail.RETRY
+    reply: Ref | None = None  # the message that the answer is, and by whose contract it is judged; None: any JSON
 
 
 @dataclass(frozen=True, slots=True)

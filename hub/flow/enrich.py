@@ -142,8 +142,20 @@ def _answers(hub: Hub, questions: Sequence[Question], sender: Sender) -> list[tu
         answer = target.verdict(parcel, done, now=hub.clock())
         if isinstance(answer, Reply) and answer.payload is None:
             answer = TryLater(Why(Reason.BAD_ANSWER, "The answer has no JSON body."))
+        elif isinstance(answer, Reply):
+            answer = _judged(hub, questions[number], answer)
         answers[number] = (answer, done)
     return answers
+
+
+def _judged(hub: Hub, one: Question, answer: Reply) -> Answer:
+    """An answer that is not the message that the route says it is, is none: what a mapping asks of it would not be there."""
+    contract = hub.catalogs.pinned(one.claim.content_revision).contract(one.enrich.reply) if one.enrich.reply is not None else None
+    faults = contract.check(answer.payload) if contract is not None else []
+    if not faults:
+        return answer
+    text = f"The answer does not fit {one.enrich.reply}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."
+    return TryLater(Why(Reason.BAD_ANSWER, text))
 
 
 def _unreachable(one: Question) -> Answer:

@@ -80,8 +80,8 @@ def workspace(tmp_path, sink, more=""):
 def start(tmp_path, sink, store_url):
     hubs = []
 
-    def make(more=""):
-        hubs.append(HubProcess(workspace(tmp_path, sink, more), store_url).start())
+    def make(more="", change=lambda folder: folder):
+        hubs.append(HubProcess(change(workspace(tmp_path, sink, more)), store_url).start())
         return hubs[-1]
 
     yield make
@@ -125,6 +125,25 @@ def test_the_same_question_is_asked_once_while_the_cache_holds(start, sink):
     ids = post(hub, *(order(number) for number in range(8)), order(9, "SKU-2"))
     assert {line["status"] for message_id in ids for line in hub.delivered(message_id)} == {"delivered"}
     assert sorted(one["sku"] for one in queries(sink)) == ["SKU-1", "SKU-2"]
+
+
+@pytest.mark.parametrize(("longest", "status"), [(9, "delivered"), (2, "held")])
+def test_an_answer_that_is_not_the_message_it_should_be_goes_by_on_fail(start, sink, tmp_path, longest, status):
+    stock = tmp_path / "workspace" / "adapters" / "stock"
+    told = {"type": "object", "required": ["place"], "properties": {"available": {"type": "integer"}, "place": {"type": "string", "maxLength": longest}}}
+
+    def with_reply(folder):
+        (stock / "contracts" / "stock.told.v1.json").write_text(json.dumps(told), "utf-8")
+        emits = "emits:\n  stock.told:\n    about: How much there is.\n    versions: {1: {state: current}}\naccepts:"
+        (stock / "system.yaml").write_text((stock / "system.yaml").read_text("utf-8").replace("accepts:", emits), "utf-8")
+        return folder
+
+    hub = start(", reply: stock/stock.told@1, on_fail: hold", with_reply)
+    [message_id] = post(hub, order(1))
+    [line] = hub.delivered(message_id)
+    assert (line["status"], len(orders(sink))) == (status, int(status == "delivered"))
+    if status == "held":
+        assert "does not fit stock/stock.told@1: /place" in line["why"]["text"]
 
 
 @pytest.mark.parametrize(("on_fail", "status", "sent"), [("hold", "held", 0), ("dead", "dead", 0), ("skip", "delivered", 1)])
