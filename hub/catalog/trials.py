@@ -17,6 +17,7 @@ from hub.catalog.mappings import file_name
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
 from hub.core.examples import Difference, differences
+from hub.core.integers import declared
 from hub.core.mapping import Example
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Disposition, Json, Ref
@@ -86,9 +87,10 @@ def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapp
         yield Wrong(Check.ROUTE_TEST_FAILS, f"{source} would refuse it: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}", faults[0].fix)
         return
     ids = count(1)
+    payload = declared(contract, payload)
     try:
         for step in catalog.upgrade(source):
-            source, payload = step.target, step.apply(payload, now=now)
+            source, payload = step.target, declared(catalog.contract(step.target), step.apply(payload, now=now))
     except GiveUp as error:
         yield Wrong(Check.ROUTE_TEST_FAILS, f"it cannot be upgraded: {error.why.field} {error.why.text}", error.why.fix)
         return
@@ -119,8 +121,8 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
         piece = payload if planned.part is None or route.split is None else parts(payload, route.split, now)[planned.part]
         try:
             for step in steps:
-                piece = step.apply(piece, now=now, lookups=test.lookups)
                 contract = catalog.contract(step.target)
+                piece = declared(contract, step.apply(piece, now=now, lookups=test.lookups))
                 faults = contract.check(piece) if contract is not None else []
                 if faults:  # such a delivery is dead at once, whatever the test expects of it
                     text = f"what is made does not fit {step.target}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}"

@@ -11,6 +11,7 @@ import re
 from decimal import Context, Decimal
 
 from hub.core import json
+from hub.core.integers import plain
 from hub.core.message import Json, Ref
 
 _DIGITS = 30  # hexadecimal, of each hash: 120 bits
@@ -39,8 +40,8 @@ def _plain(value: Json) -> Json:
     """Each number in the one spelling of its value."""
     match value:
         case Decimal():
-            is_whole = value == value.to_integral_value() and json.LOW <= value <= json.HIGH
-            return int(value) if is_whole else value.normalize(_EXACT)
+            found = plain(value)
+            return found.normalize(_EXACT) if isinstance(found, Decimal) else found
         case dict():
             return {name: _plain(member) for name, member in value.items()}
         case list():

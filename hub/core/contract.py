@@ -53,6 +53,7 @@ class Contract:
     pii: frozenset[tuple[str, ...]] = frozenset()
     _validator: Any = field(default=None, repr=False, compare=False)
     rules: tuple[tuple[Expression, str], ...] = ()  # `x-consistent`: what must hold between fields, and what to say where it does not
+    integers: dict[tuple[str | int, ...], bool] = field(default_factory=dict, repr=False, compare=False)  # what `core.integers` found of places
 
     def contradictions(self, value: Json, *, now: datetime) -> list[Fault]:
         """What fields say against each other, in a value that fits; [] where nothing does. Raises GiveUp where a rule cannot be computed."""
@@ -112,6 +113,14 @@ class Contract:
         for step in path:
             nodes = _below(self.schema, nodes, step)
         return bool(nodes)
+
+    def types_at(self, path: list[Any]) -> frozenset[str]:
+        """All types that its schemas name for what stands there, in whichever branch."""
+        nodes: list[Any] = [self.schema]
+        for step in path:
+            nodes = _below(self.schema, nodes, step)
+        named = [node.get("type", ()) for node in _same_value(self.schema, nodes)]
+        return frozenset(one for types in named for one in ([types] if isinstance(types, str) else types))
 
     def is_personal(self, path: list[Any]) -> bool:
         """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in recursive schemas too."""

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from hub.core import json
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
+from hub.core.integers import text_of
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
 
@@ -119,7 +121,7 @@ def _id(read: Read, over: dict[str, Json], now: datetime) -> str:
     if read.id is not None:
         value = _computed(read.id.evaluate, over, read.id.text, now)
         if value is not MISSING and value is not None and not isinstance(value, dict | list) and str(value):
-            text = str(value)
+            text = text_of(value) if isinstance(value, Decimal) else str(value)
             return text if len(text) <= MAX_ID and text.isprintable() else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
     return ""
 

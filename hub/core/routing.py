@@ -14,6 +14,7 @@ from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.expression import MISSING, Expression
+from hub.core.integers import plain
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Disposition, Json, Ref
 from hub.core.retry import RetryPolicy
@@ -208,9 +209,8 @@ def _group_name(value: object) -> str:
     """Equal values have one name: 1 and 1.0 are one group, 1, "1" and true are three. Null and nothing are one."""
     if value is MISSING or value is None:
         return ""
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        value = int(value)
-    return f"{type(value).__name__}:{value.normalize() if isinstance(value, Decimal) else value}"
+    value = plain(value) if isinstance(value, Decimal) else value
+    return f"{type(value).__name__}:{value}"
 
 
 def _with(payload: Json, path: Sequence[str], elements: list[Json]) -> Json:

@@ -19,6 +19,7 @@ from hub.core.adapter import Answer, Reply
 from hub.core.answers import Body
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.expression import MISSING, Expression
+from hub.core.integers import text_of
 from hub.core.message import Json
 from hub.core.retry import retry_after
 from hub.core.system import Accept
@@ -162,8 +163,9 @@ def _key(expression: Expression, view: dict[str, Json], now: datetime) -> str:
         value: Any = expression.evaluate(view, now=now)
     except GiveUp:
         return ""
-    is_key = value is not MISSING and isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value)[:255] if is_key else ""
+    if value is MISSING or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return ""
+    return (text_of(value) if isinstance(value, Decimal) else str(value))[:255]
 
 
 def _words(accept: Accept, response: Response, view: dict[str, Json], now: datetime) -> str:

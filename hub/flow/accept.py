@@ -17,6 +17,7 @@ from hub.core import content, json
 from hub.core.delivery import EVERYBODY, Laid, Seen
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
+from hub.core.integers import plain, text_of
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.routing import Matched, match
 from hub.core.system import LIVE, DedupeScope, Emit
@@ -270,8 +271,8 @@ def _one_key(expression: Expression, payload: Json, now: datetime) -> str | None
         raise Refused(Code.CONTRACT_VIOLATION, f"The key {expression.text} cannot be computed: {error.why.text}") from error
     if value is None or value is MISSING:
         return None
-    if isinstance(value, Decimal) and value == value.to_integral_value():
-        value = int(value)  # 1.0 and 1 are one order
+    if isinstance(value, Decimal):
+        value = text_of(value)  # 1.0 and 1 are one order
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or not 0 < len(str(value)) <= MAX_KEY:
         fault = Fault(
             "/" + expression.text.replace(".", "/"), type(value).__name__, f"a text or number of 1 to {MAX_KEY} characters", "send the business number alone"
@@ -290,6 +291,7 @@ def _fresh(emit: Emit, payload: Json, now: datetime) -> str | None:
         raise Refused(Code.CONTRACT_VIOLATION, f"fresh_by cannot be computed: {error.why.text}") from error
     if value is None or value is MISSING:
         return None
+    value = plain(value) if isinstance(value, Decimal) else value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
         return f"{value:020d}"
     try:

@@ -19,6 +19,7 @@ from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.answers import KEPT_BYTES, read
 from hub.core.delivery import Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Laid, Lease, Outcome, Planned, Settled, Status
 from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
+from hub.core.integers import declared
 from hub.core.message import Json, Message, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
@@ -171,6 +172,7 @@ def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: byt
             raise GiveUp(Why(Reason.BAD_ANSWER, f"The answer does not fit {ref}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."))
         if route.sync.answer is not None:
             return rendered(catalog, payload, ref, route.sync.answer, route=route.name, part=None, at=message.received_at)
+        return declared(contract, payload)
     return payload
 
 

@@ -13,6 +13,7 @@ from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.delivery import Claim, Dead, Exchange, Hold, InDoubtPolicy, Outcome, Settled, judge
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.integers import declared
 from hub.core.message import Json
 from hub.core.routing import Destination, Enrich, OnFail, Route
 from hub.flow.hub import Hub
@@ -88,6 +89,7 @@ def _questions(hub: Hub, wanted: Sequence[tuple[Claim, Destination]], routes: Ma
                 if faults:
                     text = f"What the look-up {enrich.name} asks does not fit {enrich.call}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."
                     raise GiveUp(Why(Reason.LOOKUP_FAILED, text, faults[0].pointer, "Mend the route's `with`."))  # noqa: TRY301
+                asked = declared(contract, asked)
                 questions.append(Question(claim, to, enrich, json.encode(asked), asked))
         except GiveUp as error:
             questions = [one for one in questions if one.claim is not claim]

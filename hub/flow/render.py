@@ -10,6 +10,7 @@ from hub.core import json
 from hub.core.answers import read
 from hub.core.errors import GiveUp, Reason, Refused, Why
 from hub.core.holes import address_of
+from hub.core.integers import declared
 from hub.core.json import Limits
 from hub.core.message import Json, Ref
 from hub.core.routing import parts
@@ -67,6 +68,7 @@ def address(catalog: Catalog, ref: Ref, payload: Json, key: str, at: datetime) -
 
 def upgraded(catalog: Catalog, source: Ref, payload: Json, at: datetime) -> tuple[Ref, Json]:
     """The message as its newest live version, which routes and mappings are over; as it is where nothing leads there. Raises GiveUp."""
+    payload = declared(catalog.contract(source), payload)
     for step in catalog.upgrade(source):
         source, payload = step.target, _checked(catalog, step.target, step.apply(payload, now=at))
     return source, payload
@@ -79,7 +81,7 @@ def _checked(catalog: Catalog, ref: Ref, made: Json) -> Json:
         first = faults[0]
         text = f"What the mapping made does not fit {ref}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
         raise GiveUp(Why(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay."))
-    return made
+    return declared(contract, made)
 
 
 def source_part(catalog: Catalog, raw: bytes, source: Ref, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:

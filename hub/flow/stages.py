@@ -17,6 +17,7 @@ from hub.core.curl import curl
 from hub.core.difference import difference
 from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, Why
 from hub.core.hook import HOOK
+from hub.core.integers import declared
 from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
 from hub.core.queue import QUEUE
@@ -139,8 +140,9 @@ def _shared(catalog: Catalog, row: MessageRow, raw: bytes) -> tuple[list[_Stage]
         return [], "The stored body cannot be read."
     try:
         for step in catalog.upgrade(row.ref):
-            body = step.apply(chain[-1].body, now=row.received_at)
-            chain.append(_Stage("upgraded", step.target, body, catalog.contract(step.target)))
+            contract = catalog.contract(step.target)
+            body = step.apply(declared(chain[-1].contract, chain[-1].body), now=row.received_at)
+            chain.append(_Stage("upgraded", step.target, declared(contract, body), contract))
     except GiveUp as error:
         return chain, f"{error.why.field} {error.why.text}".strip()
     return chain, None
@@ -164,10 +166,10 @@ def _made(
         if steps is None:
             return chain, f"There is no mapping from {newest} to {line.ref}."
         seen = found(lookups, line.route, line.part)
-        body = chain[-1].body if chain else shared[-1].body
+        body = declared(shared[-1].contract, chain[-1].body if chain else shared[-1].body)
         for step in steps:
-            body = step.apply(body, now=row.received_at, lookups=seen)
             contract = catalog.contract(step.target)
+            body = declared(contract, step.apply(body, now=row.received_at, lookups=seen))
             chain.append(_Stage("mapped", step.target, body, contract))
             faults = contract.check(body) if contract is not None else []
             if faults:

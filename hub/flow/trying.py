@@ -16,6 +16,7 @@ from hub.core.answers import read
 from hub.core.contract import Contract
 from hub.core.difference import difference
 from hub.core.errors import Code, Fault, GiveUp, Refused, Why
+from hub.core.integers import declared
 from hub.core.mapping import Mapping
 from hub.core.message import Json
 from hub.core.veil import Veil
@@ -52,9 +53,10 @@ def tried(catalog: Catalog, way: Sequence[Mapping], payload: Json, at: datetime,
     """Runs mappings one after the other. A version on the way that does not fit its contract stops it: so it does a message."""
     before = _faults(catalog.contract(way[0].source), payload)
     steps: list[Step] = []
+    payload = declared(catalog.contract(way[0].source), payload)
     for number, mapping in enumerate(way, 1):
         try:
-            payload = mapping.apply(payload, now=at, lookups=lookups or {})
+            payload = declared(catalog.contract(mapping.target), mapping.apply(payload, now=at, lookups=lookups or {}))
         except GiveUp as error:
             return Tried(None, before, tuple(steps), error.why)
         steps.append(Step(mapping, _faults(catalog.contract(mapping.target), payload)))
@@ -121,7 +123,7 @@ def of_message(store: Store, catalog: Catalog, one: Named, message_id: str, *, b
     veil.learn(catalog.contract(row.ref), payload)
     for step in (catalog.way(row.ref, one.mapping.source) or ()) if row.ref != one.mapping.source else ():
         try:
-            payload = step.apply(payload, now=row.received_at)
+            payload = declared(catalog.contract(step.target), step.apply(payload, now=row.received_at))
         except GiveUp as error:
             raise Refused(Code.BAD_REQUEST, f"It cannot be upgraded to {step.target}: {error.why.field} {veil.over_text(error.why.text)}") from error
     lookups: dict[str, Json] = {look.name: read(look.found).value for look in store.lookups(row.id) if look.found is not None}

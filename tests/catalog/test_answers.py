@@ -23,7 +23,7 @@ def findings(tmp_path, lines):
         ("    again: errcode = -1\n", "E510", "the answer has no errcode"),
         ("    refused: {message: errmsg}\n", "E510", "the answer has no errmsg"),
         ("    again: $uppercase(status) = 'BUSY'\n", "E523", "uppercase"),
-        ("    again: status = 'busy'\n", "E604", "status is never"),
+        ("    again: status = 'busy'\n", "E604", "never"),
         ("    again: body.errcode in [-1\n", "E207", "does not compile"),
         ("    refused: {text: body.errmsg}\n", "E201", "text is not a key of refused"),
         ("    probe: {call: GET /x, applied: state = 'done'}\n", "E510", "the answer has no state"),
