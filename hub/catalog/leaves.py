@@ -185,9 +185,10 @@ def _zones() -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """An expression (JSONata), compiled where it stands."""
+    """An expression (JSONata), compiled where it stands. `is_identity`: something is known by what it gives."""
 
     longest: int = 4_000
+    is_identity: bool = False
 
     def read(self, node: Node, reading: Reading) -> Expression | None:
         if not isinstance(node, Scalar):
@@ -201,7 +202,7 @@ class Formula:
             reading.fault(node, Check.OUT_OF_RANGE, f"{len(node.text)} characters are too many", f"write up to {self.longest}")
             return None
         try:
-            return compile_expression(node.text)
+            return compile_expression(node.text, is_identity=self.is_identity)
         except ValueError as error:
             reading.fault(node, Check.BAD_EXPRESSION, f"{shown(node.text)} does not compile: {error}", "write JSONata (jsonata.org)")
             return None

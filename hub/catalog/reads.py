@@ -25,7 +25,7 @@ def shape(over: str, spots: str, example: str) -> Record:
             "each": Key(Formula(), "a list in it: each element is an event"),
             "emit": Key(REF, "the message that an event becomes, such as tms/shipment.status@1"),
             "map": Key(Text(want="the name of a mapping, such as kuaidi100-push--track-event", pattern=r"[a-z0-9][a-z0-9.-]{0,150}"), "mappings/<name>.yaml"),
-            "id": Key(Formula(), "the partner's id of the event, by which a repeat is known; default: a hash of it"),
+            "id": Key(Formula(is_identity=True), "the partner's id of the event, by which a repeat is known; default: a hash of it"),
             "skip": Key(Text(), "why such an event is acknowledged and not kept; in place of emit"),
         },
         what="read",

@@ -51,7 +51,7 @@ _BATCH = Record(
 _CANARY = Record(
     {
         "percent": Key(Number(0, 100), "the share of the values of `by` that go to `then`"),
-        "by": Key(Formula(), "whose values are shared out: a value is always on the same side"),
+        "by": Key(Formula(is_identity=True), "whose values are shared out: a value is always on the same side"),
         "when": Key(Formula(), "in place of a share: what goes to `then`"),
         "then": Key(_TO, "the trial, such as wms/outbound.create@2", required=True),
         "else": Key(_TO, "all others, such as wms/outbound.create@1", required=True),
@@ -84,7 +84,7 @@ _HOLD = Record(
 _CAPACITY = Record(
     {
         "limit": Key(Text(want="a number per unit such as 5000/day", pattern=windows.PATTERN), "5000/day", required=True),
-        "by": Key(Formula(), "each value has a capacity of its own"),
+        "by": Key(Formula(is_identity=True), "each value has a capacity of its own"),
         "zone": Key(_ZONE, "whose clock says when a day begins; default UTC"),
     },
     what="capacity",
@@ -120,7 +120,10 @@ _ROUTE = Record(
             "what it matches is recorded as filtered",
         ),
         "split": Key(
-            Record({"list": Key(_PATH, "path of a list", required=True), "by": Key(Formula(), "one part per group; without it one per element")}, what="split"),
+            Record(
+                {"list": Key(_PATH, "path of a list", required=True), "by": Key(Formula(is_identity=True), "one part per group; without it one per element")},
+                what="split",
+            ),
             "one message becomes several",
         ),
         "hold": Key(_HOLD, "its deliveries wait until then"),

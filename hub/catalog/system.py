@@ -37,7 +37,7 @@ _VERSION = Record(
     what="a version",
 )
 _VERSIONS = MapOf(Text(want="a version such as 1", pattern=r"[1-9][0-9]{0,3}"), _VERSION, most=100)
-_KEYS = MapOf(Text(want="the name of a business key, such as orderNo", pattern=r"[A-Za-z][A-Za-z0-9_]{0,63}"), Formula(), most=20)
+_KEYS = MapOf(Text(want="the name of a business key, such as orderNo", pattern=r"[A-Za-z][A-Za-z0-9_]{0,63}"), Formula(is_identity=True), most=20)
 _MESSAGE = Text(want="a message name such as order.created", pattern=MESSAGE_NAME, longest=100)
 
 _EMIT = Record(
@@ -45,8 +45,8 @@ _EMIT = Record(
         "about": Key(Text(), "one sentence for whoever integrates with it"),
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
         "keys": Key(_KEYS, "business keys: how an order's life is tied together"),
-        "order_by": Key(Formula(), "deliveries with one key go one after another"),
-        "dedupe_by": Key(ListOf(Formula(), most=10), "natural key: who sends the same again is told so, and other content under it is refused"),
+        "order_by": Key(Formula(is_identity=True), "deliveries with one key go one after another"),
+        "dedupe_by": Key(ListOf(Formula(is_identity=True), most=10), "natural key: who sends the same again is told so, and other content under it is refused"),
         "dedupe_scope": Key(Word(tuple(DedupeScope)), "whose repeats it knows: caller (default), each one's own; system, all callers of the system together"),
         "fresh_by": Key(Formula(), "a time or a number: what is older than what was delivered for this key is superseded"),
         "get": Key(Flag(), "true: may be asked by GET too, with its fields in the query; for questions of sync routes"),

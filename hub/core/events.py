@@ -103,7 +103,11 @@ def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Jso
             fault = Fault(error.why.field, "what cannot be mapped", error.why.text, error.why.fix)
             yield Event(ref, element, "", fault=Refused(Code.CONTRACT_VIOLATION, f"The event cannot be made a {ref}.", [fault]))
             continue
-        name = _id(read, over, now)
+        try:
+            name = _id(read, over, now)
+        except Refused as refused:
+            yield Event(ref, payload, "", fault=refused)
+            continue
         yield Event(ref, payload, name or hashed(payload), named=bool(name), whole=is_whole)
 
 

@@ -22,8 +22,10 @@ from typing import Any, Final, TypeAlias
 
 import jsonatapy
 
+from hub.core import identity
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
+from hub.core.json import pointer
 from hub.core.message import Json
 from hub.core.syntax import read
 from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
@@ -116,6 +118,7 @@ class Expression:
     limit_ms: int = CONDITION_MS
     root: str | None = None  # the binding that a plain path such as `$source.orderNo` begins at
     steps: tuple[str | int, ...] | None = field(default=None, repr=False)  # of the plain path, wherever it begins
+    strict: str = field(default="", repr=False)  # of an identity: the spelling in which no part may be missing
 
     def evaluate(
         self,
@@ -136,8 +139,13 @@ class Expression:
                 return found
         if value is MISSING:
             return self._over_nothing(now, bindings, tables)
-        text = _readable(self)
-        result = self._run(text, value, now, bindings, tables)
+        text = self.strict or _readable(self)
+        try:
+            result = self._run(text, value, now, bindings, tables)
+        except GiveUp:
+            if self.strict and (lacking := _lacking(self.text, value)):
+                raise GiveUp(lacking) from None
+            raise
         if result is None:
             # The engine gives None for null and for nothing; asked whether there is something, it can tell them apart.
             return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables) is True else MISSING
@@ -183,16 +191,19 @@ class Expression:
         return _Result(self.text).taken(result, 0)
 
 
-def compile_expression(text: str, *, limit_ms: int = CONDITION_MS) -> Expression:
-    """Reads an expression. `limit_ms`: how long one evaluation may take. Raises ValueError with the reason, in words for whoever wrote it."""
+def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: bool = False) -> Expression:
+    """Reads an expression. `limit_ms`: how long one evaluation may take. `is_identity`: no part of it may be missing (core.identity).
+
+    Raises ValueError with the reason, in words for whoever wrote it.
+    """
     if not isinstance(text, str) or not text.strip():
         raise ValueError("an expression is a text, such as consignee.name")
     if len(text) > MAX_TEXT:
         raise ValueError(f"the expression has {len(text)} characters; at most {MAX_TEXT} are taken")
     root, steps = _plain(text)
-    expression = Expression(text, steps if root is None else None, limit_ms, root, steps)
+    expression = Expression(text, steps if root is None else None, limit_ms, root, steps, identity.strict(text) if is_identity and steps is None else "")
     try:
-        _compiled(_readable(expression), limit_ms)
+        _compiled(expression.strict or _readable(expression), limit_ms)
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(_reason(error)) from error
     if steps is None:
@@ -204,6 +215,18 @@ def plain_path(text: str) -> tuple[str | int, ...] | None:
     """The steps of a plain path over the value itself, names and indexes; None for anything else. `$` is the value: no step at all."""
     root, steps = _plain(text)
     return steps if root is None else None
+
+
+def _lacking(text: str, value: Over) -> Why | None:
+    """Which part of an identity is missing, where that is a plain field."""
+    whole = value.value if type(value) is Prepared else value
+    for part in identity.parts(text):
+        field_ = text[part.start : part.end].strip()
+        path = plain_path(field_)
+        if path is not None and _follow(whole, path) in (MISSING, None, ""):
+            fix = "Send it: what is known by several parts is never known by some of them."
+            return Why(Reason.TRANSFORM_ERROR, f"The part {field_} of {_short(text)} is missing.", pointer(path), fix)
+    return None
 
 
 def _plain(text: str) -> tuple[str | None, tuple[str | int, ...] | None]:

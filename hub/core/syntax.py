@@ -203,9 +203,10 @@ class _Reader:
             case "-":
                 return Negate(self.expression(70), at)
             case "(":
-                return Block(self._list(")", ";"), at)
+                return Block(self._list(")", ";")[0], at)
             case "[":
-                return Array(self._list("]", ","), at)
+                items, ends = self._list("]", ",")
+                return Array(items, at, ends)
             case "{":
                 return Object(self._pairs(), at)
             case "|":
@@ -220,18 +221,21 @@ class _Reader:
                 return Transform(pattern, update, delete, at)
         raise ValueError(f"{sign!r} stands at {at}, where it cannot")
 
-    def _list(self, end: str, between: str) -> tuple[Node, ...]:
+    def _list(self, end: str, between: str) -> tuple[tuple[Node, ...], tuple[int, ...]]:
+        """Its elements, and where each is over."""
         found: list[Node] = []
+        ends: list[int] = []
         while not self._is(end):
             found.append(self.expression(0))
             if self._is(".."):
                 at = self._advance(prefix=True).at
                 found[-1] = Binary("..", found[-1], self.expression(0), at)
+            ends.append(self.token.at)
             if not self._is(between):
                 break
             self._advance(prefix=True)
         self._take(end)
-        return tuple(found)
+        return tuple(found), tuple(ends)
 
     def _pairs(self) -> tuple[tuple[Node, Node], ...]:
         found: list[tuple[Node, Node]] = []
@@ -308,7 +312,8 @@ class _Reader:
             case "~>":
                 return Chain(left, self.expression(power), at)
             case _:
-                return Binary(sign, left, self.expression(power), at)
+                right = self.expression(power)
+                return Binary(sign, left, right, at, self.token.at)
 
     def _terms(self) -> tuple[Node, ...]:
         found: list[Node] = []

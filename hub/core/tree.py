@@ -93,6 +93,7 @@ class Focus:
 class Array:
     items: tuple[Node, ...]
     at: int
+    ends: tuple[int, ...] = ()  # where the text of each item is over at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Binary:
     left: Node
     right: Node
     at: int
+    end: int = 0  # where the text of `right` is over at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,11 @@ Node: TypeAlias = (
     | Chain
     | Transform
 )
+
+
+def start(node: Node) -> int:
+    """Where the text of a node begins: at the first of what is below it."""
+    return min(one.at for one in walk(node))
 
 
 def walk(node: Node) -> Iterator[Node]:

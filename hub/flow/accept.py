@@ -268,7 +268,8 @@ def _one_key(expression: Expression, payload: Json, now: datetime) -> str | None
     try:
         value = expression.evaluate(payload, now=now)
     except GiveUp as error:
-        raise Refused(Code.CONTRACT_VIOLATION, f"The key {expression.text} cannot be computed: {error.why.text}") from error
+        faults = [Fault(error.why.field, "nothing", "a part of a key", error.why.fix)] if error.why.field else []
+        raise Refused(Code.CONTRACT_VIOLATION, f"The key {expression.text} cannot be computed: {error.why.text}", faults) from error
     if value is None or value is MISSING:
         return None
     if isinstance(value, Decimal):
