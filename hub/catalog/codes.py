@@ -162,7 +162,7 @@ MEANING: dict[Check, str] = {
     Check.UNREACHED: "A message that a system accepts is the target of no route and no look-up; or no hook and no queue uses a mapping.",
     Check.NOTHING_IGNORED: "A `# check: ignore` has no reason, or there is nothing on its line to ignore.",
     Check.NO_UPGRADE: "A newer live version refuses what an older live one takes, and no mapping leads from one to the other.",
-    Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
+    Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, the hub's own machine among `peers`, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
     Check.NOT_TOLD: "A route has an alert level, and this version of the hub tells nobody by it.",
     Check.SUNSET: "A version that may be posted ends within 30 days, or has ended: posts in it are refused from that day on.",
 }

@@ -115,14 +115,24 @@ class _Reader:
         self._findings.add(self._document.file, self._document.place((*self._at, *at)), code, text, fix)
 
 
+_OWN = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
 def peers(texts: Iterable[str | None], at: Path, document: Document, findings: Findings) -> list[Network]:
     """Address ranges; those that are none are found fault with and left out."""
     networks: list[Network] = []
     for index, text in enumerate(texts):
+        place = document.place((*at, index))
         try:
-            networks += [ip_network(text)] if text else []
+            network = ip_network(text or "")
         except ValueError:
-            findings.add(document.file, document.place((*at, index)), Check.OUT_OF_RANGE, f"{text} is no address range", "write 203.0.113.0/24, or one address")
+            if text:
+                findings.add(document.file, place, Check.OUT_OF_RANGE, f"{text} is no address range", "write 203.0.113.0/24, or one address")
+            continue
+        networks.append(network)
+        if any(network.version == own.version and network.overlaps(own) for own in _OWN):
+            fault = f"{text} holds the hub's own machine: a proxy, a tunnel or a sidecar there has that address for everybody who stands behind it"
+            findings.add(document.file, place, Check.WEAK_PROOF, fault, "name the partner's own addresses, or have it proven by a key or a signature")
     return networks
 
 
