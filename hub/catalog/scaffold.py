@@ -103,6 +103,8 @@ _README = """\
 """
 
 _MAPPING_FILE = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
+# What is no source: the store with its key, secrets, and what tools leave behind.
+_IGNORED = "/var/\n*.sqlite3\n*.sqlite3-*\nmaster.key\n*.key\n*.pem\n*.p12\n.env\n.env.*\nhub.env\n__pycache__/\n"
 FILES: dict[str, str] = {
     "README.md": _README,
     "routes.yaml": first_line(schemas.ROUTES, "routes.yaml") + _ROUTES,
@@ -126,4 +128,12 @@ def init(folder: Path) -> list[Path]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return [folder / name for name in files]
+    _ignore(folder / ".gitignore")
+    return [folder / ".gitignore", *(folder / name for name in files)]
+
+
+def _ignore(path: Path) -> None:
+    """Adds what is missing to a list that may be there: a folder that is a repository already is a good place for a workspace."""
+    known = path.read_text("utf-8") if path.exists() else ""
+    missing = [line for line in _IGNORED.splitlines() if line not in known.splitlines()]
+    path.write_text(known + ("\n" if known and not known.endswith("\n") else "") + "".join(f"{line}\n" for line in missing), "utf-8")

@@ -15,7 +15,8 @@ from hub.core.message import Disposition
 from hub.flow import find as finding
 from hub.flow import now as present
 from hub.flow import story as stories
-from hub.main import open_serving, running
+from hub.main import open_serving
+from hub.main.desk import at_desk
 from hub.settings import Settings
 
 _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
@@ -27,9 +28,9 @@ _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 @told
 def now(settings: Settings, as_json: bool) -> None:
     """What needs a person, the most urgent first, and what flows. Exit code 1 where something does."""
-    with open_serving(settings, writer=False) as store, running(settings, store) as made:
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         store.name_clusters()
-        found: dict[str, Any] = present.now(made.hub)
+        found: dict[str, Any] = present.now(desk)
     if as_json:
         say(found)
     else:
@@ -131,8 +132,8 @@ def _stands(item: dict[str, Any]) -> str:
 @told
 def object_(settings: Settings, number: str, as_json: bool) -> None:
     """The life behind NUMBER on one line: each system in turn, what is under way, and what is missing."""
-    with open_serving(settings, writer=False) as store, running(settings, store) as made:
-        found: dict[str, Any] | None = stories.story(made.hub, number)
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
+        found: dict[str, Any] | None = stories.story(desk, number)
     if found is None:
         fail(f"No message bears the number {number}.", FAULTS)
     if as_json:

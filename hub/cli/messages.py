@@ -19,7 +19,8 @@ from hub.flow import stages
 from hub.flow import trace as tracing
 from hub.flow.accept import lay
 from hub.flow.explain import explain_message
-from hub.main import new_id, now, open_serving, running
+from hub.main import new_id, now, open_serving
+from hub.main.desk import at_desk
 from hub.settings import Settings
 
 STYLE = {"delivered": "green", "pending": "yellow", "leased": "yellow", "dead": "red", "unknown": "red", "held": "magenta"}
@@ -36,10 +37,10 @@ def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bo
     """Accept FILE as if its system had posted it: the same contract, keys, routes and store. A running hub delivers it."""
     ref, raw = Ref.parse(type_), file.read()
     name = key or hashlib.sha256(raw).hexdigest()
-    with open_serving(settings, writer=False) as store, running(settings, store) as made:
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         try:
-            incoming = Incoming(ref, json.decode(raw, made.hub.limits), raw, "command line", name, new_id().replace("-", ""))
-            laid = lay(made.hub, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
+            incoming = Incoming(ref, json.decode(raw, desk.limits), raw, "command line", name, new_id().replace("-", ""))
+            laid = lay(desk, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
             answer = store.add([laid])[0]
             if isinstance(answer, Refused):
                 raise answer

@@ -7,7 +7,8 @@ import click
 from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user
 from hub.flow import pauses, standing
 from hub.flow.revisions import Revisions
-from hub.main import open_serving, running
+from hub.main import open_serving
+from hub.main.desk import at_desk
 from hub.settings import Settings
 from hub.store.pauses import ROUTE, TARGET
 
@@ -90,8 +91,8 @@ def _waiting(kind: str) -> click.Command:
     @click.pass_obj
     @told
     def command(settings: Settings, name: str, limit: int, as_json: bool) -> None:
-        with open_serving(settings, writer=False) as store, running(settings, store) as made:
-            found = standing.behind(made.hub, kind, name, limit=limit)
+        with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
+            found = standing.behind(desk, kind, name, limit=limit)
         if as_json:
             say(standing.behind_json(found))
             return

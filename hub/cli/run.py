@@ -11,9 +11,11 @@ from hub import catalog, main
 from hub.cli import demo
 from hub.cli.output import as_json, console, say, told
 from hub.cli.watch import Watch
+from hub.core.addresses import in_url
 from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
 from hub.main import serving
+from hub.main.port import check as check_port
 from hub.settings import Settings, read
 
 
@@ -29,7 +31,9 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     if is_demo or once:
         raise SystemExit(demo.run(settings, once=once, orders=orders))
     known = catalog.read(settings.workspace)
-    with main.open_serving(settings, writer=False) as store:
+    # Refused before anything is made active: where another hub runs on this store or port, it must not get this workspace.
+    check_port(settings.host, settings.port)
+    with main.open_serving(settings, writer=True) as store:
         made = apply(store, known, by="hub up")
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
     serving.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
@@ -75,7 +79,7 @@ def scheduler(settings: Settings) -> None:
 
 def _ready(settings: Settings, role: str) -> None:
     """One line that a supervisor can wait for."""
-    where = f" on http://{settings.host}:{settings.port}" if role not in ("worker", "scheduler") else ""
+    where = f" on http://{in_url(settings.host)}:{settings.port}" if role not in ("worker", "scheduler") else ""
     sys.stdout.write(f"{role} is ready{where}\n")
     sys.stdout.flush()
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -22,6 +22,7 @@ from hub.http.front import Front
 from hub.http.listener import Listener, OwnSocket
 from hub.logs import about, event
 from hub.main.opening import Running, open_serving, running
+from hub.main.port import reserved, taken
 from hub.settings import BadSetting, Settings
 from hub.worker.celery import Ears
 from hub.worker.keeper import Keeper
@@ -38,7 +39,11 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
     """
-    with open_serving(settings, writer=True) as store, running(settings, store, _role(web=web, work=work)) as made:
+    with (
+        reserved(settings.host, settings.port) if web else nullcontext(),
+        open_serving(settings, writer=True) as store,
+        running(settings, store, _role(web=web, work=work)) as made,
+    ):
         about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None
         ears = Ears(settings.broker, made.bell.ring, lambda: _heard(made.hub)) if work and settings.broker else None
@@ -104,7 +109,7 @@ def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
     try:
         listener = Listener(hub, hub.settings.host, hub.settings.metrics_port, ticked_at)
     except OSError as error:
-        raise BadSetting(f"HUB_METRICS_PORT={hub.settings.metrics_port} cannot be listened on: {error}") from error
+        raise taken(hub.settings.host, hub.settings.metrics_port, error.strerror or str(error), "HUB_METRICS_PORT") from error
     listener.start()
     try:
         yield
@@ -169,7 +174,7 @@ async def _listening(settings: Settings, serving: asyncio.Task[None]) -> None:
     for _ in range(200):
         if serving.done():
             await serving
-            raise BadSetting(f"The server on {settings.host}:{settings.port} ended before it answered; is the port taken?")
+            raise taken(settings.host, settings.port, "the server ended before it answered")
         try:
             _, writer = await asyncio.open_connection(settings.host, settings.port)
         except OSError:
@@ -177,4 +182,4 @@ async def _listening(settings: Settings, serving: asyncio.Task[None]) -> None:
         else:
             writer.close()
             return
-    raise BadSetting(f"Nothing answers on {settings.host}:{settings.port}.")
+    raise taken(settings.host, settings.port, "nothing answers there")

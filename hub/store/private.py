@@ -10,10 +10,14 @@ FOLDER = 0o700
 
 
 def folder(path: Path) -> None:
-    """Makes a folder that is not there yet; one that is there stays as its owner wants it. Raises OSError."""
+    """Makes a folder that is not there yet; one that is there stays as its owner wants it. Raises OSError.
+
+    What stands in it is no source: `git add -A` passes it by, in whatever repository it was made.
+    """
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(FOLDER)
+        (path / ".gitignore").write_text("*\n", "ascii")
 
 
 def opener(path: str, flags: int) -> int:
