@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 
@@ -93,7 +93,7 @@ class Focus:
 class Array:
     items: tuple[Node, ...]
     at: int
-    ends: tuple[int, ...] = ()  # where the text of each item is over at the latest
+    ends: tuple[int, ...] = field(default=(), compare=False)  # where the text of each item is over at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Binary:
     left: Node
     right: Node
     at: int
-    end: int = 0  # where the text of `right` is over at the latest
+    end: int = field(default=0, compare=False)  # where the text of `right` is over at the latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +220,8 @@ def walk(node: Node) -> Iterator[Node]:
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes right below."""
-    for field in fields(node):
-        yield from _nodes(getattr(node, field.name))
+    for one in fields(node):
+        yield from _nodes(getattr(node, one.name))
 
 
 def _nodes(value: Any) -> Iterator[Node]:
