@@ -12,6 +12,7 @@ from hub.catalog.documents import Document, Node, Path, Scalar, read_yaml
 from hub.catalog.findings import Findings, did_you_mean, shown
 from hub.catalog.leaves import Text
 from hub.catalog.reading import Reading
+from hub.core.expression import compile_expression, plain_path
 from hub.core.holes import PATTERN, Hole, address_of
 from hub.core.infer import Over, infer
 from hub.core.message import Json
@@ -50,7 +51,7 @@ class Called:
 
 
 def judge(catalog: Catalog, findings: Findings) -> None:
-    """Each hole against the contract of what is sent, in every live version: it must always give one single value. And no batch shares an address with holes."""
+    """Each hole, of addresses and of topics, against the contract of what is sent, in every live version: it must always give one single value. And no batch shares an address with holes."""
     for system in catalog.systems.values():
         file = f"adapters/{system.name}/system.yaml"
         document = read_yaml(file, catalog.files.get(file, ""))
@@ -61,10 +62,21 @@ def judge(catalog: Catalog, findings: Findings) -> None:
     for route in catalog.routes:
         for index, to in enumerate(route.to):
             called = catalog.systems[to.ref.system].accepts.get(to.ref.name) if to.ref.system in catalog.systems else None
-            if to.batch is not None and called is not None and address_of(called.path or "/").holes:
+            if called is None:
+                continue
+            for hole in _topic_holes(to.topic):
+                _judge(routes, ("routes", route.name, "to", index, str(to.ref), "topic"), hole, called, findings)
+            if to.batch is not None and address_of(called.path or "/").holes:
                 place = routes.place(("routes", route.name, "to", index, str(to.ref), "batch"))
                 text = f"{to.ref} has holes in its address: what it is called with differs from one to the next, and cannot share one call"
                 findings.add("routes.yaml", place, Check.EXCLUDES, text, "take batch out, or give it a call without holes")
+
+
+def _topic_holes(topic: str) -> Iterator[Hole]:
+    """A topic's words that are filled from fields of what is sent: plain paths alone."""
+    for name in re.findall(r"\{([^{}]+)\}", topic):
+        if plain_path(name) is not None:
+            yield Hole(name, compile_expression(name), in_path=False)
 
 
 def _holes(accept: Accept) -> Iterator[tuple[Path, Hole]]:
@@ -108,11 +120,11 @@ def _flaw(hole: Hole, source: Shape) -> tuple[Check, str, str] | None:
     if "array" in shape.kinds:
         return (
             Check.MANY_INTO_ONE,
-            "it can be a list, and an address takes a single value",
+            "it can be a list, and a hole takes a single value",
             "choose one, such as items[0].sku, or join them: $join(items.sku, ',')",
         )
     if "object" in shape.kinds:
-        return Check.WRONG_KIND, "it can be an object, and an address takes a single value", "name one of its fields"
+        return Check.WRONG_KIND, "it can be an object, and a hole takes a single value", "name one of its fields"
     if "null" in shape.kinds:
         return Check.MAY_BE_NULL, "it can be null, and then nothing would be sent", "fill it from a field that is always there"
     if MISSING in shape.kinds:

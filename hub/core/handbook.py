@@ -31,6 +31,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>#&~])")
 _ANSWERS = (
     ("2xx", "{taken} The same Idempotency-Key again means the same delivery again: answer it as the first time."),
     ("408, 425, 429", "Later: the hub sends it again, not before Retry-After says."),
+    ("409, 423", "With a Retry-After, or after a try whose outcome the hub did not see: still under way, and it comes again. Else refused for good."),
     ("any other 4xx, 3xx", "Refused for good; a person looks at it. Redirects are not followed."),
     ("5xx, or nothing that can be reached", "Later: the hub sends it again under the same Idempotency-Key, not before Retry-After says."),
     ("nothing, after it was sent", "In doubt: what happens then is agreed per target. Most are sent it again under the same Idempotency-Key."),
@@ -133,6 +134,8 @@ def _answers(message: Accept) -> list[str]:
         taken = f"Taken, where {code(message.success.text)} holds of its status, headers and body; else refused for good, and a person looks at it."
     rows = [(status, words.replace("{taken}", taken)) for status, words in _ANSWERS]
     known = [(f"any, where {code(message.already.text)} holds", "Known already: taken.")] if message.already is not None else []
+    if message.again is not None:
+        known.append((f"any other, where {code(message.again.text)} holds", "Busy: the hub sends it again, not before Retry-After says."))
     return ["## Answers", "", "What the hub makes of the system's answer:", "", *table(("answer", "what becomes of it"), [*known, *rows])]
 
 

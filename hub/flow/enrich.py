@@ -16,11 +16,12 @@ from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.integers import declared
 from hub.core.message import Json
 from hub.core.routing import Destination, Enrich, OnFail, Route
-from hub.flow.hub import Hub
+from hub.flow.hub import Hub, LaneTarget
 from hub.flow.render import found, source_part
 from hub.kit.call import Done
 from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
+from hub.logs import event, told
 from hub.store import Lookup
 
 CONCURRENCY = 32
@@ -141,13 +142,21 @@ def _answers(hub: Hub, questions: Sequence[Question], sender: Sender) -> list[tu
                 answers[number] = (error, None)
     for index, done in sender.stream([call for *_, call in ready], CONCURRENCY):
         number, target, parcel, _ = ready[index]
-        answer = target.verdict(parcel, done, now=hub.clock())
+        answer = _verdict(hub, target, parcel, done)
         if isinstance(answer, Reply) and answer.payload is None:
             answer = TryLater(Why(Reason.BAD_ANSWER, "The answer has no JSON body."))
         elif isinstance(answer, Reply):
             answer = _judged(hub, questions[number], answer)
         answers[number] = (answer, done)
     return answers
+
+
+def _verdict(hub: Hub, target: LaneTarget, parcel: Parcel, done: Done) -> Answer:
+    try:
+        return target.verdict(parcel, done, now=hub.clock())
+    except Exception as error:  # noqa: BLE001  an adapter's own fault ends its look-up, not the round
+        event("answer.unexpected", told(error), level="error", message_id=parcel.message_id, trace_id=parcel.trace_id, lane=parcel.ref.system)
+        return TryLater(Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer."))
 
 
 def _judged(hub: Hub, one: Question, answer: Reply) -> Answer:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from hub.core.answers import read
 from hub.core.errors import GiveUp, Reason, TryLater, Why
 from hub.core.message import Json
+from hub.core.retry import retry_after
 from hub.kit.call import Call, Done, Tls
 from hub.kit.http import Sender
 
@@ -63,7 +64,8 @@ class AccessTokens:
         [done] = self._sender().send([Call("POST", self._url, headers, body, DEADLINE_S, tls=self._tls)], 1)
         if done.kind != "ok" or (done.status or 0) >= 500 or done.status in (408, 425, 429):
             said = done.error or f"it answered {done.status}"
-            raise TryLater(Why(Reason.UNREACHABLE, f"No access token was to be had from {self._host}: {said}.", fix="Check auth: outbound, and the authority."))
+            why = Why(Reason.UNREACHABLE, f"No access token was to be had from {self._host}: {said}.", fix="Check auth: outbound, and the authority.")
+            raise TryLater(why, retry_after(done.header("retry-after"), now))
         answer = _answer(done)
         token = answer.get("access_token")
         if done.status != 200 or not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():

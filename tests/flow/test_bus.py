@@ -79,6 +79,7 @@ def test_orders_are_told_to_whoever_listens_also_over_a_broker_that_is_killed(tm
     ("file", "old", "new", "told"),
     [
         ("routes.yaml", "bus/event: {topic: 'order.{action}'}", "bus/event", "is published, and has no topic"),
+        ("routes.yaml", "'order.{action}'", "'order.{actoin}'", "{actoin}: the contract has no actoin"),
         ("routes.yaml", "'order.{action}'", "'order..x'", "is not a topic"),
         ("adapters/bus/system.yaml", "publish: {exchange: events}", "publish: {exchange: events}\n    call: POST /x", "publish and call stand together"),
         ("adapters/bus/system.yaml", "publish: {exchange: events}", "call: POST /x", "is called, not published"),
