@@ -57,7 +57,9 @@ MENDS: Mapping[Reason, Mend] = {
     Reason.UNDER_WAY: _DOUBT,
     Reason.UNSUCCESSFUL: Mend("data", "The target answered, and its answer says no. Change what it names, then replay.", Verb.APPLY),
     Reason.NO_ANSWER: _DOUBT,
-    Reason.OUTCOME_NOT_SEEN: _DOUBT,
+    Reason.OUTCOME_NOT_SEEN: Mend(
+        "doubt", "It may have been sent, and nobody saw the answer. Ask the target whether it has it: if it has, cancel; if it has not, replay.", Verb.CHOOSE
+    ),
     Reason.EXHAUSTED: Mend("target", "All tries are used up. See the last attempt for what the target said; once that is mended, replay.", Verb.REPLAY),
     Reason.ORPHANED: Mend("route", "Its route or target is gone from the configuration. Bring it back and replay, or discard it.", Verb.APPLY),
     Reason.UNEXPECTED: Mend("log", "Nobody foresaw this. The log has more under the delivery's id; mend that, then replay one alone first.", Verb.CHOOSE),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,7 +21,7 @@ from hub.core.answers import KEPT_BYTES, read
 from hub.core.delivery import Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Laid, Lease, Outcome, Planned, Settled, Status
 from hub.core.errors import Code, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
 from hub.core.integers import declared
-from hub.core.message import Json, Message, Ref
+from hub.core.message import Json, Message, Receipt, Ref
 from hub.core.routing import Destination, Route, TargetPolicy
 from hub.flow.hub import Hub
 from hub.flow.render import render, rendered
@@ -28,10 +29,11 @@ from hub.flow.settling import settle
 from hub.kit.call import Call, Done
 from hub.kit.http import Sender
 from hub.kit.target import BatchTarget
-from hub.logs import event
+from hub.logs import event, told
 
 MARGIN_S = 30.0  # a lease outlasts the deadline by this: settling takes its time too
 COMMIT_S = 10.0
+UNSENT = "Nothing was sent"
 _CODES = {
     Reason.DEADLINE: Code.GATEWAY_TIMEOUT,
     Reason.NO_ANSWER: Code.GATEWAY_TIMEOUT,
@@ -76,9 +78,11 @@ def ask(hub: Hub, laid: Laid, began: float, tracestate: str = "") -> Told:
 
 
 def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
+    stored = hub.commit.submit(laid)
     try:
-        receipt = hub.commit.submit(laid).result(COMMIT_S)
+        receipt = stored.result(COMMIT_S)
     except NotInTime as error:
+        stored.add_done_callback(lambda late: _end_late(hub, laid, late))
         raise StoreBusy("The commit took too long.") from error
     if isinstance(receipt, Refused):
         raise receipt
@@ -86,12 +90,11 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
         raise Refused(Code.CONFLICT, "Another caller of the system has asked the same already (dedupe_scope: system), and the answer was given to it.")
     if receipt.duplicate:
         return _again(hub, laid.message.caller, receipt.message_id)
-    [planned] = [one for one in laid.deliveries if one.lease is not None]
+    planned, claim = _leased(hub, laid)
     route, to = _route(hub, laid.message, planned.route)
     assert route.sync is not None
-    assert planned.lease is not None
-    claim = _claim(hub, laid.message, planned, planned.lease)
-    question = b""
+    question, tried = b"", _Tried()
+    answer: Answer
     try:
         if planned.undecided is not None:
             raise GiveUp(planned.undecided)  # noqa: TRY301  its own fault, told like one of its mapping
@@ -107,46 +110,90 @@ def _ask(hub: Hub, laid: Laid, began: float, tracestate: str) -> Told:
         )
         question = json.encode(payload)
         parcel = replace(_parcel(claim, payload, question), tracestate=tracestate)
-        answer, done, call = _send(hub, route.name, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began))
+        answer = _send(hub, route.name, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began), tried)
         if isinstance(answer, Reply):
             data = _answer(hub, laid.message, route, to, answer.body)
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
-            _settle(hub, claim, Delivered(answer.keys, answer.already), done, call)
+            _settle(hub, claim, Delivered(answer.keys, answer.already), tried)
             return Told(laid.message.id, data)
     except (GiveUp, TryLater) as error:
-        answer, done, call = error, None, None
-    _settle(hub, claim, _outcome(hub, answer, to), done, call)
+        answer = error
+    except Exception as error:  # noqa: BLE001
+        # Nobody foresaw it. Left as it is, the lease would end, and say of what never left the house that it may have been sent.
+        event("exchange.unexpected", told(error), level="error", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
+        why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while it was asked.", fix="See the log.")
+        answer = Unknown(why) if tried.is_sent else GiveUp(why)
+    if not tried.is_sent:
+        answer = _unsent(answer)
+    _settle(hub, claim, _outcome(hub, answer, to), tried)
     if route.sync.fallback is not None and not isinstance(answer, GiveUp):
         known = hub.remembered.get(f"sync {route.name} {to.ref}", question, within=route.sync.fallback, now=hub.clock())
         if known is not None:
             return Told(laid.message.id, _answer(hub, laid.message, route, to, known[0]), age=known[1])
-    raise _refusal(laid.message.id, answer.why)
+    raise _refusal(laid.message.id, answer.why, is_sent=tried.is_sent)
 
 
-def _send(hub: Hub, route: str, parcel: Parcel, seconds: float) -> tuple[Answer, Done | None, Call | None]:
+@dataclass(slots=True)
+class _Tried:
+    """How far the sending came. Once the call is handed over it may have left, until the client says what became of it."""
+
+    call: Call | None = None
+    done: Done | None = None
+
+    @property
+    def is_sent(self) -> bool:
+        return self.done.sent if self.done is not None else self.call is not None
+
+
+def _unsent(answer: Answer) -> GiveUp | TryLater:
+    """The same, where nothing left the house: whoever reads it need not look at the target. What nobody saw the outcome of is none of these."""
+    assert not isinstance(answer, Reply)
+    why = answer.why if answer.why.text.startswith(UNSENT) else replace(answer.why, text=f"{UNSENT}: {answer.why.text}")
+    return GiveUp(why) if isinstance(answer, GiveUp) else TryLater(why)
+
+
+def _leased(hub: Hub, laid: Laid) -> tuple[Planned, Claim]:
+    """The delivery that the caller waits for, as this process holds it."""
+    [planned] = [one for one in laid.deliveries if one.lease is not None]
+    assert planned.lease is not None
+    return planned, _claim(hub, laid.message, planned, planned.lease)
+
+
+def _end_late(hub: Hub, laid: Laid, late: Future[Receipt | Refused]) -> None:
+    """It was stored after its caller had been told that it was not in time: it ends, said to be unsent. If we die before that, the lease ends it."""
+    receipt = late.result() if late.exception() is None else None
+    if not isinstance(receipt, Receipt) or receipt.duplicate:
+        return
+    why = Why(Reason.DEADLINE, f"{UNSENT}: it was stored so late that its caller had been told to come again.")
+    hub.noting.later(lambda: _settle(hub, _leased(hub, laid)[1], Ended(why), _Tried()), len(laid.message.raw))
+
+
+def _send(hub: Hub, route: str, parcel: Parcel, seconds: float, tried: _Tried) -> Answer:
+    """Raises GiveUp and TryLater where there is nothing to send, or nothing to sign it with; `tried` says how far it came."""
     lane = parcel.ref.system
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     target = hub.targets(lane)
     if target is None or isinstance(target, BatchTarget):
-        return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} that could be asked.")), None, None
+        return GiveUp(Why(Reason.ORPHANED, f"There is no system {lane} that could be asked."))
     if seconds <= 0:
-        return GiveUp(Why(Reason.DEADLINE, "The deadline passed before it was sent.")), None, None
+        return GiveUp(Why(Reason.DEADLINE, "The deadline passed before it was sent."))
     if hub.pace.is_paused("route", route) or hub.pace.is_paused("target", lane):
-        return Unknown(Why(Reason.PAUSED, f"{route} is paused for now.")), None, None
+        return TryLater(Why(Reason.PAUSED, f"{route} is paused for now."))
     if not hub.pace.enter(lane, policy):
-        return Unknown(Why(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may.")), None, None
+        return TryLater(Why(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may."))
     try:
         call = target.call(replace(parcel, deadline_s=seconds))
         with hub.pace.working(lane):
-            [done] = _sender(hub).send([call], 1)
-        answer = target.verdict(parcel, done, now=hub.clock())
+            tried.call = call
+            [tried.done] = _sender(hub).send([call], 1)
+        answer = target.verdict(parcel, tried.done, now=hub.clock())
     finally:
         hub.pace.leave(lane)
     hub.pace.saw(lane, answer)
-    hub.counts.time("send", done.ms, lane)
+    hub.counts.time("send", tried.done.ms, lane)
     if isinstance(answer, Reply) and answer.payload is None:
-        return GiveUp(Why(Reason.BAD_ANSWER, "The answer has no JSON body that could be handed on.")), done, call
-    return answer, done, call
+        return GiveUp(Why(Reason.BAD_ANSWER, "The answer has no JSON body that could be handed on."))
+    return answer
 
 
 def _sender(hub: Hub) -> Sender:
@@ -180,14 +227,15 @@ def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
     """Nobody tries again: the caller was told. Only where an unseen outcome must be cleared up, a person is asked to."""
     assert not isinstance(answer, Reply)
     policy = hub.catalogs.active().targets.get(to.ref.system, TargetPolicy())
-    is_unseen = isinstance(answer, Unknown) and answer.why.reason not in (Reason.CIRCUIT_OPEN, Reason.PAUSED)
-    return InDoubt(answer.why, InDoubtPolicy.PARK) if is_unseen and policy.in_doubt is InDoubtPolicy.PARK else Ended(answer.why)
+    return InDoubt(answer.why, InDoubtPolicy.PARK) if isinstance(answer, Unknown) and policy.in_doubt is InDoubtPolicy.PARK else Ended(answer.why)
 
 
-def _settle(hub: Hub, claim: Claim, outcome: Outcome, done: Done | None, call: Call | None) -> None:
-    exchange = Exchange()
+def _settle(hub: Hub, claim: Claim, outcome: Outcome, tried: _Tried) -> None:
+    exchange, call, done = Exchange(), tried.call, tried.done
     if done is not None and call is not None:
         exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.kept, int(done.ms), dict(done.timings))
+    elif call is not None:
+        exchange = Exchange(call.shown or call.url, call.method, sent=True, request_bytes=len(call.body))
     try:
         settle(hub, [Settled(claim, outcome, exchange, hub.catalogs.active().revision)])
     except StoreBusy as error:
@@ -212,7 +260,8 @@ def _again(hub: Hub, caller: str, message_id: str) -> Told:
     if line.status is Status.LEASED:
         raise Refused(Code.CONFLICT, f"The same question, message {message_id}, is under way.", headers=[("retry-after", "1")])
     if line.status is not Status.DELIVERED:
-        raise _refusal(message_id, line.why or Why(Reason.UNEXPECTED, f"It is {line.status.value}."))
+        tries = hub.store.attempts(line.id)
+        raise _refusal(message_id, line.why or Why(Reason.UNEXPECTED, f"It is {line.status.value}."), is_sent=not tries or tries[-1].sent)
     route = routes[line.route]
     to = next(one for one in route.to if one.ref == line.ref)
     message = Message(row.id, row.ref, row.received_at, row.caller, row.source, raw, row.trace_id, row.revision, row.disposition, row.planned, hops=row.hops)
@@ -236,7 +285,9 @@ def _parcel(claim: Claim, payload: Json, body: bytes) -> Parcel:
     return Parcel(claim.id, claim.ref, payload, body, claim.message.id, claim.message.trace_id, 1)
 
 
-def _refusal(message_id: str, why: Why) -> Refused:
+def _refusal(message_id: str, why: Why, *, is_sent: bool) -> Refused:
+    """What the caller is told. That nobody knows whether it was done (504) is said of what was sent alone."""
     code = _CODES.get(why.reason, Code.BAD_GATEWAY)
-    headers = [("x-crossdock-message", message_id)]
-    return Refused(code, why.text, headers=headers)
+    if code is Code.GATEWAY_TIMEOUT and not is_sent:
+        code = Code.UNAVAILABLE
+    return Refused(code, why.text, headers=[("x-crossdock-message", message_id)])

@@ -185,7 +185,7 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
         except Exception as error:  # noqa: BLE001
             # Nobody foresaw it and nothing was sent: this delivery ends in sight, its neighbours go on.
             event("delivery.unexpected", told(error), level="error", **ids(claim), lane=claim.lane)
-            why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
+            why = Why(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
             ended.append(Settled(claim, Dead(why), Exchange(), active.revision))
     ready: list[Ready] = []
     for group in _together(made):
@@ -193,6 +193,10 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
             ready.append(_ready(hub, group))
         except (GiveUp, TryLater) as error:  # nothing to sign it with, for good or for now
             ended += [Settled(one.claim, _outcome(hub, one, error), Exchange(), active.revision) for one in group]
+        except Exception as error:  # noqa: BLE001  an adapter's own fault, before anything left: else its lease would end, and say that it may have
+            event("delivery.unexpected", told(error), level="error", **ids(group[0].claim), lane=group[0].claim.lane)
+            why = Why(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while the call was made.", fix="See the log; mend, then replay.")
+            ended += [Settled(one.claim, Dead(why), Exchange(), active.revision) for one in group]
     return ready, ended
 
 
@@ -320,7 +324,8 @@ def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -
     now, one = hub.clock(), ready.made[0]
     try:
         if target is None:
-            return Unknown(Why(Reason.NO_ANSWER, "The target left the configuration while it was being sent to.")), None
+            text = "The target left the configuration while it was being sent to."
+            return (Unknown(Why(Reason.NO_ANSWER, text)) if done.sent else TryLater(Why(Reason.ORPHANED, f"Nothing was sent: {text}"))), None
         answer = target.verdict(_doubted(hub, ready, done), done, now=now)
         if isinstance(answer, Reply) and one.destination.reply is not None and len(ready.made) == 1:
             return answer, reply_of(hub, one, answer)

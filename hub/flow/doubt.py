@@ -43,6 +43,11 @@ def ask_about(hub: Hub, lane: str, sender: Sender) -> int:
             why = error.why if isinstance(error, GiveUp | TryLater) else Why(Reason.UNEXPECTED, str(error)[:500])
             cleared.append(Cleared(claim, Status.UNKNOWN, why, parks=not isinstance(error, TryLater), after_s=TAKEN_S))
             continue
+        except Exception as error:  # noqa: BLE001  an adapter's own fault: the others are asked about, and a person looks at this one
+            event("probe.unexpected", told(error), level="error", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id, lane=lane)
+            why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while the question was made; the target was not asked.", fix="See the log.")
+            cleared.append(Cleared(claim, Status.UNKNOWN, why, parks=True))
+            continue
         asked.append((made, call))
     for index, done in sender.stream([call for _, call in asked], policy.concurrency):
         cleared.append(_cleared(hub, target, asked[index][0], done))

@@ -5,6 +5,7 @@ import hmac
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import requests
@@ -113,10 +114,11 @@ def test_routed_again_it_is_made_by_the_revision_that_routed_it_and_a_second_pos
     assert message.why["again"]["by"] == "ann"
     assert hub.store.conservation().unaccounted == 0
     assert hub.counts.total("unrouted_ended", ["routed"]) == 1
-    with served(hub, "wsgi") as web:
-        number = message.keys[0][1].removeprefix("SO-")
-        again = web.caller("shop").post("/api/v1/shop/order.placed", json.dumps(order(number)).encode(), "another").json()
-    assert again["data"] == {"messageId": row.message.id, "duplicate": True}
+    # And its sender is told so whenever it posts it again, under whatever name
+    incoming = Incoming(message.ref, None, hub.store.body(row.message.id), message.caller, "another")
+    seen = lay(hub, replace(incoming, payload=json.loads(incoming.raw)), source="http", now=hub.clock())
+    [again] = hub.store.add([seen])
+    assert (again.message_id, again.duplicate) == (row.message.id, True)
 
 
 def test_a_whole_cause_goes_in_blocks_a_few_at_once_and_the_rest_behind(hub, workspace, monkeypatch):
