@@ -10,9 +10,11 @@ from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
 from hub.core.delivery import Status
 from hub.core.message import Json
 from hub.flow import clusters as causes
+from hub.flow import replay as replaying
 from hub.flow import trace
 from hub.flow.recover import BLOCK
 from hub.main import open_serving
+from hub.main.desk import at_desk
 from hub.settings import Settings
 
 
@@ -37,7 +39,7 @@ def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
     table(
         "",
         ["delivery", "target", "key", "attempts", "since", "why"],
-        [(row.id, row.ref, row.order_key, row.attempts, f"{row.changed_at:%m-%d %H:%M:%S}", row.why.text if row.why else "") for row in rows],
+        [(row.id, row.ref, row.order_key, row.attempts, f"{row.changed_at:%m-%d %H:%M:%S}", row.stands) for row in rows],
     )
     if rows:
         console.print("Replay: hub dead replay ID … (or --all)", style="dim", markup=False)
@@ -102,9 +104,9 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
     if as_json:
         say(trace.delivery_json(row, attempts))
         return
-    console.print(f"{row.ref}  {row.status.value}  message {row.message_id}", markup=False)
+    console.print(f"{row.ref}  {row.status.value}  message {row.message_id}\n{row.stands}", markup=False)
     if row.why is not None:
-        console.print(f"{row.why.reason.value}: {row.why.text}\n{row.why.fix}", markup=False)
+        console.print(f"{row.why.reason.value}  {row.why.fix}", markup=False)
     table(
         "",
         ["attempt", "at", "outcome", "status", "ms", "why"],
@@ -126,7 +128,8 @@ def replay(settings: Settings, ids: tuple[str, ...], all_: bool, force: bool, by
         wanted = [row.id for row in store.waiting(Status.DEAD, limit=10_000)] if all_ else list(ids)
         if not wanted and not all_:
             fail("Name deliveries, or use --all; see: hub dead list", FAULTS)
-        done = store.reopen(wanted, by=by, force=force)
+        with at_desk(settings, store) as hub:
+            done = replaying.replay(hub, wanted, by=by, force=force)
     if as_json:
         answers: dict[str, Json] = dict(done)
         say(answers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user
+from hub.cli.output import as_json, console, say, table, told, user
 from hub.core.message import Json
+from hub.flow import keys
 from hub.flow.keys import FORMS, make_key, read_pin
 from hub.main import now, open_serving, open_vault
 from hub.settings import Settings
@@ -89,9 +90,7 @@ def _state(row: KeyRow) -> str:
 def revoke(settings: Settings, id_: str, by: str, as_json: bool) -> None:
     """End a key. Running processes refuse it within two seconds."""
     with open_serving(settings, writer=False) as store:
-        done = store.revoke_key(id_, now(), by=by)
-    if not done:
-        fail(f"There is no key {id_}; see: hub key list", FAULTS)
+        keys.revoke(store, id_, now(), by=by)
     say({"id": id_, "revoked": True}) if as_json else console.print(f"{id_} is revoked.", markup=False)
 
 

@@ -121,7 +121,7 @@ def _show_found(found: dict[str, Any]) -> None:
 
 def _stands(item: dict[str, Any]) -> str:
     if not item["deliveries"]:
-        return str(item["disposition"])
+        return f"{item['disposition']}: {item['stands']}"
     return ", ".join(f"{line['target'].split('/')[0]} {line['status']}" for line in item["deliveries"])
 
 
@@ -153,5 +153,4 @@ def _step(step: dict[str, Any]) -> tuple[str, ...]:
     after = f"{step['afterMs'] / 1000:.3f} s"
     if step["kind"] == "message":
         return after, step["message"], step["system"], step["disposition"]
-    why = step["why"]["text"] if step["why"] is not None else ""
-    return after, f"→ {step['target']}", step["to"], f"{step['status']}, {step['attempts']} attempt(s) {why}".strip()
+    return after, f"→ {step['target']}", step["to"], f"{step['status']}, {step['attempts']} attempt(s): {step['stands']}"

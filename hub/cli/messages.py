@@ -15,9 +15,8 @@ from hub.core import json
 from hub.core.delivery import Seen
 from hub.core.errors import Refused
 from hub.core.message import Incoming, Json, Receipt, Ref
-from hub.flow import stages
+from hub.flow import accept, stages
 from hub.flow import trace as tracing
-from hub.flow.accept import lay
 from hub.flow.explain import explain_message
 from hub.main import new_id, now, open_serving
 from hub.main.desk import at_desk
@@ -37,13 +36,11 @@ def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bo
     """Accept FILE as if its system had posted it: the same contract, keys, routes and store. A running hub delivers it."""
     ref, raw = Ref.parse(type_), file.read()
     name = key or hashlib.sha256(raw).hexdigest()
-    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         try:
-            incoming = Incoming(ref, json.decode(raw, desk.limits), raw, "command line", name, new_id().replace("-", ""))
-            laid = lay(desk, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
-            answer = store.add([laid])[0]
-            if isinstance(answer, Refused):
-                raise answer
+            incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", name, new_id().replace("-", ""))
+            laid = accept.lay(hub, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
+            answer = accept.take(hub, laid)
         except Refused as refused:
             _show_refusal(refused, as_json=as_json)
             raise SystemExit(FAULTS) from refused
@@ -105,14 +102,14 @@ def _tree(story: dict[str, Any]) -> Tree:
     for message in story["messages"]:
         branch = root.add(_safe(f"{_offset(message['afterMs'])}  {message['type']}@{message['version']}  {message['id']}  from {message['source']}"))
         if message["disposition"] != "routed":
-            branch.add(_safe(f"{message['disposition']}: {message['why']}"))
+            branch.add(_safe(f"{message['disposition']}: {message['stands']}"))
         for line in message["deliveries"]:
             style = STYLE.get(line["status"], "white")
             took = line["attempts"][-1]["ms"] if line["attempts"] else 0
             text = f"{_offset(line['afterMs'])}  → {line['target']}  [{style}]{line['status']}[/]  {len(line['attempts'])} attempt(s), {took} ms, route {line['route']}"
             leaf = branch.add(text)
             if line["why"] is not None:
-                leaf.add(_safe(f"{line['why']['reason']}: {line['why']['text']} {line['why']['fix']}"))
+                leaf.add(_safe(f"{line['why']['reason']}: {line['stands']} {line['why']['fix']}"))
             for attempt in line["attempts"][:-1]:
                 leaf.add(
                     _safe(f"attempt {attempt['number']}: {attempt['outcome']} {attempt['status'] or ''} {attempt['why']['text'] if attempt['why'] else ''}")

@@ -64,7 +64,7 @@ def _state(row: User) -> str:
 def disable(settings: Settings, name: str, again: bool, by: str, as_json: bool) -> None:
     """Shut NAME out at once: whoever is signed in under it is signed in no more. The account stays, for the record."""
     with open_serving(settings, writer=False) as store:
-        _known(store, name, store.change_user(name, by=by, is_disabled=not again))
+        _known(store, name, people.shut(store, name, by=by, is_out=not again))
     say({"name": name, "disabled": not again}) if as_json else console.print(f"{name} {'may sign in again' if again else 'is disabled'}.", markup=False)
 
 
@@ -78,7 +78,7 @@ def disable(settings: Settings, name: str, again: bool, by: str, as_json: bool) 
 def role(settings: Settings, name: str, new: str, by: str, as_json: bool) -> None:
     """Make NAME a viewer or an operator; to use it, they sign in anew."""
     with open_serving(settings, writer=False) as store:
-        _known(store, name, store.change_user(name, by=by, role=new))
+        _known(store, name, people.give_role(store, name, new, by=by))
     say({"name": name, "role": new}) if as_json else console.print(f"{name} is {new}.", markup=False)
 
 

@@ -48,12 +48,7 @@ def prune(settings: Settings, before: datetime, dry_run: bool, by: str, as_json:
         else:
             archive = Archive(settings.archive) if settings.archive is not None else None
             with _leading(opened) as renew:
-                # Before the first block, and not with the last: what is pruned by a person who then loses the connection is told all the same.
-                opened.note_act(by=by, what="store.pruned", details={"before": f"{day.date()}", "archive": str(settings.archive or "")})
-                done = keep.prune(opened, day, archive=archive, renew=renew, share=0.5)
-                done.forgotten = keep.forget(opened, renew)
-                done.ended = keep.forget_ended(opened, day, renew)
-                done.dropped = opened.drop_parts(day.date())
+                done = keep.prune_by(opened, day, archive=archive, renew=renew, by=by, where=str(settings.archive or ""))
     _show(done, "would go" if dry_run else "gone", as_json)
 
 
@@ -83,11 +78,8 @@ def restore(settings: Settings, files: tuple[Path, ...], days: float, by: str, a
     """Put messages of archives back: they are found and traced again, and nothing is delivered anew. Twice changes nothing."""
     with open_serving(settings, writer=False) as opened:
         until = opened.now() + timedelta(days=days)
-        opened.note_act(by=by, what="store.restored", details={"files": [path.name for path in files], "until": until.isoformat()})
-        done: dict[str, Json] = {}
-        for path in files:
-            back = keep.restore(opened, path, until=until)
-            done[path.name] = {"messages": back.messages, "deliveries": back.deliveries}
+        found = keep.restore_by(opened, files, until=until, by=by)
+        done: dict[str, Json] = {name: {"messages": back.messages, "deliveries": back.deliveries} for name, back in found.items()}
     if as_json:
         say(done)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, url_for
 
 from hub.console.desk import Desk
-from hub.core.errors import Code, Refused
+from hub.core.errors import Refused
 from hub.flow import keys
 
 
@@ -48,8 +48,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
     @pages.post("/callers/<key_id>/revoke")
     def revoke_key(key_id: str) -> Response:
-        if not desk.hub.store.revoke_key(key_id, desk.hub.clock(), by=desk.by):
-            raise Refused(Code.NOT_FOUND, desk.words("error.404"))
+        keys.revoke(desk.hub.store, key_id, desk.hub.clock(), by=desk.by)
         return desk.go(url_for("console.callers"))
 
 

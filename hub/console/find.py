@@ -59,13 +59,12 @@ def add(pages: Blueprint, desk: Desk) -> None:
         if not name or wrong or not wanted:
             raise Refused(Code.BAD_REQUEST, desk.words("find.view.wrong"))
         owner = EVERYBODY if desk.field("for") == "all" else desk.by
-        desk.hub.store.save_view(desk.hub.new_id(), name=name, owner=owner, question=dict(wanted), by=desk.by)
+        finding.save_view(desk.hub, name=name, owner=owner, question=dict(wanted), by=desk.by)
         return desk.go(url_for("console.find", **dict[str, Any](wanted)))
 
     @pages.post("/find/views/<view_id>/delete")
     def delete_view(view_id: str) -> Response:
-        if not desk.hub.store.delete_view(view_id, owner=desk.by):
-            raise Refused(Code.NOT_FOUND, desk.words("find.view.gone"))
+        finding.delete_view(desk.hub, view_id, owner=desk.by)
         return desk.go(url_for("console.find"))
 
 

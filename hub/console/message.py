@@ -13,7 +13,8 @@ from hub.console.desk import Desk
 from hub.console.documents import Shown, shown, text_of
 from hub.core.delivery import ENDED
 from hub.core.errors import BadWorkspace, Code, Refused
-from hub.core.message import Json
+from hub.core.fate import message_stands
+from hub.core.message import Disposition, Json
 from hub.flow import afresh, explain, lineage, stages
 from hub.flow.revisions import NoRevision
 from hub.store import MessageRow
@@ -88,7 +89,13 @@ def _way(desk: Desk, row: MessageRow) -> dict[str, Any]:
     for line in told["deliveries"]:
         for attempt in line["attempts"]:
             attempt["bars"] = _bars(attempt["phases"], attempt["ms"])
-    return {"told": told, "rows": rows, "is_over": all(line.status in ENDED for line in rows.values())}
+    stands = message_stands(row.ref, row.disposition, row.why, [line.status for line in rows.values()])
+    return {
+        "told": told,
+        "rows": rows,
+        "stands": stands,
+        "is_over": row.disposition is not Disposition.UNROUTED and all(line.status in ENDED for line in rows.values()),
+    }
 
 
 def _bars(phases: list[dict[str, Any]], ms: int) -> list[dict[str, Any]]:

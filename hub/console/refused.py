@@ -6,9 +6,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hub.console.desk import Desk
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
 from hub.flow import refused as acts
-from hub.flow.hub import Hub
 from hub.store import RefusedRow
 from hub.store.arrivals import STATES, WAITING
 
@@ -42,7 +40,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.post("/refused/<uuid:refused_id>/show")
     def show_refused(refused_id: object) -> Response:
         one = _one(desk, str(refused_id))
-        return desk.render("refused_one.html", one=one, body=shown(desk.hub, one, by=desk.by, why=desk.field("why", 500)))
+        return desk.render("refused_one.html", one=one, body=acts.revealed(desk.hub.store, one, by=desk.by, why=desk.field("why", 500)))
 
     @pages.post("/refused/retry")
     def retry_refused() -> Response:
@@ -58,14 +56,6 @@ def add(pages: Blueprint, desk: Desk) -> None:
         ids = _ids()
         acts.drop(desk.hub.store, ids, by=desk.by, why=desk.field("why", 500))
         return desk.go(url_for("console.one_refused", refused_id=ids[0]) if len(ids) == 1 else url_for("console.refused"))
-
-
-def shown(hub: Hub, one: RefusedRow, *, by: str, why: str) -> dict[str, Json]:
-    """The body as it came. Nobody can say what in it is personal, so each look is on record. Raises Refused without a reason."""
-    if not why:
-        raise Refused(Code.BAD_REQUEST, "why: 1–500")
-    hub.store.note_act(by=by, what="value.revealed", object_=one.id, details={"why": why, "refused": one.source})
-    return acts.as_json(one)
 
 
 def _one(desk: Desk, id_: str) -> RefusedRow:

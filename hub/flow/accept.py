@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from decimal import Decimal
 from hub.catalog import Catalog
 from hub.core import content, json
 from hub.core.delivery import EVERYBODY, Laid, Seen
-from hub.core.errors import Code, Fault, GiveUp, Refused
+from hub.core.errors import Code, Fault, GiveUp, Refused, StoreBusy
 from hub.core.expression import MISSING, Expression
 from hub.core.integers import plain, text_of
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
@@ -27,9 +28,10 @@ from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.inbound import whoever
-from hub.flow.versions import not_live, upgrade
+from hub.flow.versions import accepted, not_live, upgrade
 
 POSTED = frozenset({"http", "cli"})  # ways in whose sender says the version
+PATIENCE_S = 30.0  # of a command, for its commit
 MAX_KEY = 255  # characters of an identifier: Idempotency-Key, business key, order key
 
 
@@ -149,6 +151,21 @@ def submit(hub: Hub, laid: Laid) -> Future[Receipt | Refused]:
     and its name answers `duplicate`, not a second order.
     """
     return hub.commit.submit(laid)
+
+
+def take(hub: Hub, laid: Laid) -> Receipt:
+    """The same for whoever waits for it there and then, a command: stored, rung for, counted. Raises Refused, and StoreBusy: then nothing was stored,
+    or, after so long, nobody can say; the same again under the same name tells.
+    """
+    try:
+        receipt = submit(hub, laid).result(PATIENCE_S)
+    except NotInTime as error:
+        raise StoreBusy("The commit took too long.") from error
+    if isinstance(receipt, Refused):
+        raise receipt
+    if not receipt.duplicate:
+        accepted(hub, laid)
+    return receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.core import json
-from hub.core.errors import Refused
+from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.flow import trace
 from hub.flow.hub import Hub
@@ -109,6 +109,20 @@ def count(store: Store, question: Question) -> dict[str, Json]:
 def counted(hub: Hub, question: Question) -> dict[str, Json]:
     """The same for who looks at a page: counting ten thousand takes a moment, and is done once for all who ask the same."""
     return hub.shelf.at(f"count {question}", lambda: count(hub.store, question)).get()
+
+
+def save_view(hub: Hub, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
+    """Keeps a question under a name; the same owner's of this name is replaced. Gives its id. Raises Refused where its owner has too many."""
+    try:
+        return hub.store.save_view(hub.new_id(), name=name, owner=owner, question=question, by=by)
+    except ValueError as error:
+        raise Refused(Code.CONFLICT, str(error)) from error
+
+
+def delete_view(hub: Hub, view_id: str, *, owner: str) -> None:
+    """Deletes everybody's question, or one of `owner`'s. Raises Refused where there is none."""
+    if not hub.store.delete_view(view_id, owner=owner):
+        raise Refused(Code.NOT_FOUND, "There is no such view.")
 
 
 def _ends(found: Found, place: str | None, *, is_older: bool) -> tuple[str | None, str | None]:

@@ -7,7 +7,7 @@ midst leaves nothing half done, and the next round goes on. What is to be archiv
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -188,6 +188,17 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
     return kept
 
 
+def prune_by(store: Store, before: datetime, *, archive: Archive | None, renew: Renew, by: str, where: str) -> Kept:
+    """A round at a person's word, up to a day that they name. Raises what `prune` raises."""
+    # On record before the first block, and not with the last: what is pruned by a person who then loses the connection is told all the same.
+    store.note_act(by=by, what="store.pruned", details={"before": f"{before.date()}", "archive": where})
+    done = prune(store, before, archive=archive, renew=renew, share=0.5)
+    done.forgotten = forget(store, renew)
+    done.ended = forget_ended(store, before, renew)
+    done.dropped = store.drop_parts(before.date())
+    return done
+
+
 def forget(store: Store, renew: Renew | None = None) -> int:
     """Forgets all names of posts whose time is over; gives how many."""
     number, name = 0, ("", "", "")
@@ -211,6 +222,12 @@ def _must(renew: Renew) -> Lead:
     if (held := renew()) is None:
         raise Stopped
     return held
+
+
+def restore_by(store: Store, files: Sequence[Path], *, until: datetime, by: str) -> dict[str, Gone]:
+    """Puts back what is in these files, at a person's word. Raises what `restore` raises; what came before it stays."""
+    store.note_act(by=by, what="store.restored", details={"files": [path.name for path in files], "until": until.isoformat()})
+    return {path.name: restore(store, path, until=until) for path in files}
 
 
 def restore(store: Store, path: Path, *, until: datetime, size: int = 200) -> Gone:

@@ -11,6 +11,7 @@ from hub.core.message import Json, is_type
 from hub.core.system import System
 from hub.flow.callers import key_id
 from hub.flow.hub import Hub
+from hub.logs import event
 from hub.store import KeyRow, Store
 from hub.vault import Vault, new_key
 
@@ -54,6 +55,13 @@ def make_for(hub: Hub, *, name: str, systems: tuple[str, ...], form: str, by: st
         wrong = ", ".join(strange) or "a name, one system at least, and one of the forms"
         raise Refused(Code.BAD_REQUEST, f"A key cannot be made so: {wrong}. There is {', '.join(sorted(known.systems))}.")
     return make_key(hub.store, hub.callers.vault, name=name, systems=systems, form=form, by=by, days=days, pins=pins)
+
+
+def revoke(store: Store, id_: str, at: datetime, *, by: str) -> None:
+    """Ends a key at `at`; running processes refuse it within two seconds. Raises Refused where there is none."""
+    if not store.revoke_key(id_, at, by=by):
+        raise Refused(Code.NOT_FOUND, f"There is no key {id_}; see: hub key list")
+    event("key.revoked", "it proves nobody any more", caller=id_, by=by)
 
 
 def system_types(system: System) -> set[str]:

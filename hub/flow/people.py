@@ -82,6 +82,16 @@ def change(store: Store, name: str, what: str, *, by: str) -> None:
         raise Refused(Code.NOT_FOUND, "There is no such account.")
 
 
+def shut(store: Store, name: str, *, by: str, is_out: bool = True) -> bool:
+    """Shuts an account out, or lets it in again, from the machine itself: whose own account it is counts for nothing there. False: no such account."""
+    return store.change_user(name, by=by, is_disabled=is_out)
+
+
+def give_role(store: Store, name: str, role: str, *, by: str) -> bool:
+    """Another role, from the machine itself; to use it, they sign in anew. False: no such account."""
+    return store.change_user(name, by=by, role=role)
+
+
 def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
     """A new password; all that this person is signed in with ends. False: no such user. Raises ValueError for one that is too short."""
     return store.change_user(name, by=by, password_hash=hash_password(password))

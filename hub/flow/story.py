@@ -100,6 +100,7 @@ def _delivery(line: DeliveryRow, row: MessageRow, attempts: list[AttemptRow], be
         "deliveryId": line.id,
         "messageId": row.id,
         "status": line.status.value,
+        "stands": line.stands,
         "attempts": line.attempts,
         "tookMs": _ms(line.changed_at - row.received_at),
         "why": dict(line.why.as_json()) if line.why is not None else None,
@@ -129,7 +130,7 @@ def _stuck(lines: list[DeliveryRow], by_id: dict[str, MessageRow], now: datetime
         waits = line.status in (Status.DEAD, Status.UNKNOWN) or (line.status is Status.HELD and line.release_at is None)
         is_late = line.status is Status.PENDING and now - line.due_at > LATE
         if waits or is_late:
-            text = line.why.text if line.why is not None else "It is due, and was not sent yet."
+            text = line.stands
             due = line.due_at if is_late else None
             found.append(_gap("stuck", by_id[line.message_id], line.ref.system, str(line.ref), due, text, is_late=True))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hub.core.delivery import RANKS
+from hub.core.fate import message_stands
 from hub.core.message import Json
 from hub.store import AttemptRow, DeliveryRow, MessageRow, Store
 
@@ -37,6 +38,7 @@ def message_json(row: MessageRow, deliveries: list[DeliveryRow], attempts: list[
         "caller": row.caller,
         "source": row.source,
         "disposition": row.disposition.value,
+        "stands": message_stands(row.ref, row.disposition, row.why, [line.status for line in deliveries]),
         "why": row.why,
         "keys": dict(row.keys),
         "orderKey": row.order_key,
@@ -55,6 +57,7 @@ def delivery_json(row: DeliveryRow, attempts: list[AttemptRow], began: datetime 
         "target": str(row.ref),
         "part": row.part,
         "status": row.status.value,
+        "stands": row.stands,
         "orderKey": row.order_key,
         "seq": row.seq,
         "priority": RANKS[row.rank].value,

@@ -43,6 +43,7 @@ class Delivery(ma.Schema):
     target = _text()
     part = _number(allow_none=True)
     status = ma.fields.Enum(Status, by_value=True, required=True)
+    stands = _text(metadata={"description": "How it stands, as one sentence, with the reason where there is one."})
     orderKey = _text(allow_none=True)
     seq = _number(allow_none=True)
     priority = ma.fields.Enum(Priority, by_value=True, required=True)
@@ -51,7 +52,9 @@ class Delivery(ma.Schema):
     expiresAt = _time(allow_none=True)
     changedAt = _time()
     afterMs = ma.fields.Integer()
-    why = ma.fields.Nested(Why, required=True, allow_none=True)
+    why = ma.fields.Nested(
+        Why, required=True, allow_none=True, metadata={"description": "For which it is in this state; what earlier tries met stands with them."}
+    )
     changedBy = _text(allow_none=True)
     madeWith = _text(allow_none=True)
     isUndecided = ma.fields.Boolean(required=True)
@@ -67,6 +70,7 @@ class Message(ma.Schema):
     caller = _text()
     source = _text()
     disposition = ma.fields.Enum(Disposition, by_value=True, required=True)
+    stands = _text(metadata={"description": "How it stands, as one sentence: what its deliveries are, or why it has none."})
     why = ma.fields.Dict(required=True)
     keys = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
     orderKey = _text(allow_none=True)

@@ -167,10 +167,7 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
             wrong = Asked().validate(given["question"])
             if wrong:
                 raise Refused(Code.BAD_REQUEST, f"The question is none: {next(iter(wrong))} does not fit.")
-            try:
-                id_ = hub.store.save_view(hub.new_id(), name=given["name"], owner=given["owner"], question=given["question"], by=given["by"])
-            except ValueError as error:
-                raise Refused(Code.CONFLICT, str(error)) from error
+            id_ = find.save_view(hub, name=given["name"], owner=given["owner"], question=given["question"], by=given["by"])
             return envelope(next(_view(one) for one in hub.store.views(given["owner"]) if one.id == id_))
 
     @ops.route("/views/<string:view_id>/delete")
@@ -179,8 +176,7 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(ma.fields.Dict(required=True), "Deleted"))
         def post(self, given: dict[str, Any], view_id: str) -> Response:
             """Deletes a saved question: everybody's, or one of `owner`'s."""
-            if not hub.store.delete_view(view_id, owner=given["owner"]):
-                raise Refused(Code.NOT_FOUND, "There is no such view.")
+            find.delete_view(hub, view_id, owner=given["owner"])
             return envelope({"id": view_id})
 
 

@@ -302,8 +302,7 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(Revoked))
         def post(self, given: dict[str, Any], key_id: str) -> Response:
             """Ends a key; running processes refuse it within two seconds."""
-            if not hub.store.revoke_key(key_id, hub.clock(), by=acting(given)):
-                raise Refused(Code.NOT_FOUND, f"There is no key {key_id}.")
+            keys.revoke(hub.store, key_id, hub.clock(), by=acting(given))
             return envelope({"revoked": True})
 
 

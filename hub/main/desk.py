@@ -11,6 +11,8 @@ from hub.flow.callers import Callers
 from hub.flow.counts import Counts
 from hub.flow.hub import Hub
 from hub.flow.revisions import Revisions
+from hub.flow.ringing import CountedBell
+from hub.main.opening import far_bell
 from hub.main.wiring import wire
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
@@ -22,16 +24,21 @@ from hub.vault import Vault
 def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
     """No secret is asked for: the keys of callers are not opened here, and the vault's own key is a throwaway. Raises NoRevision, BadWorkspace.
 
-    Its bell is heard by nobody; a running hub finds what was accepted within a sweep.
+    Workers behind a broker hear its bell; without one nobody does, and a running hub finds what was done within a sweep.
     """
-    bell = EmbeddedBell()
+    counts = Counts()
+    far = far_bell(settings, counts)
+    bell = CountedBell(EmbeddedBell() if far is None else far, counts)
     commit = GroupCommit(store, bell.ring)
     try:
         callers, worker = Callers(store, Vault(os.urandom(32))), f"desk-{socket.gethostname()}-{os.getpid()}"
-        hub = wire(settings, store, catalogs=Revisions(store), callers=callers, commit=commit, bell=bell, counts=Counts(), worker=worker, role="desk")
+        hub = wire(settings, store, catalogs=Revisions(store), callers=callers, commit=commit, bell=bell, counts=counts, worker=worker, role="desk")
         yield hub
         hub.noting.drain(settings.grace)
         hub.usage.flush(store)
         hub.pins.flush(store)
+        hub.minutes.flush(store)
     finally:
         commit.drain(settings.grace)
+        if far is not None:
+            far.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from hub.core.queue import Queue
 from hub.flow.callers import Callers
@@ -29,6 +29,9 @@ from hub.settings import Settings
 from hub.store import GroupCommit, Store, open_store, private
 from hub.transport.bell import Bell, Both, EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
+
+if TYPE_CHECKING:
+    from hub.transport.celery import CeleryBell
 
 KEY_FILE = "master.key"
 
@@ -83,6 +86,15 @@ class Running:
         return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
 
 
+def far_bell(settings: Settings, counts: Counts) -> CeleryBell | None:
+    """The broker's bell, that other processes hear; None where there is no broker."""
+    if not settings.broker:
+        return None
+    from hub.transport.celery import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
+
+    return CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number))
+
+
 @contextmanager
 def running(settings: Settings, store: Store, role: str = "") -> Iterator[Running]:
     """Wires a hub over a store that is migrated and has an active revision. Closing drains the group commit.
@@ -94,11 +106,7 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     check_keeping(settings, catalogs.active())
     near = EmbeddedBell(settings.lanes)
     counts = Counts()
-    far = None
-    if settings.broker:
-        from hub.transport.celery import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
-
-        far = CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number))
+    far = far_bell(settings, counts)
     bell: Bell = near if far is None else Both(near, far)
     counted = CountedBell(bell, counts)
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

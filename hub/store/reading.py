@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hub.core.delivery import Status
 from hub.core.errors import Why
+from hub.core.fate import delivery_stands, reason_of
 from hub.core.message import Disposition, Json, Ref
 from hub.store import days
 from hub.store.database import Database
@@ -83,13 +84,18 @@ class DeliveryRow:
     attempts: int
     first_at: datetime
     changed_at: datetime
-    why: Why | None
+    why: Why | None  # for which it is in this state; an earlier try's stands with its attempt
     changed_by: str | None
     rank: int
     expires_at: datetime | None
     release_at: datetime | None
     made_with: str | None  # the revision that a repair chose for its content; None: the message's own
     undecided: bool  # whether its route takes the message is still to be decided
+
+    @property
+    def stands(self) -> str:
+        """How it stands, as one sentence."""
+        return delivery_stands(self.status, self.why, attempts=self.attempts, due_at=self.due_at, release_at=self.release_at)
 
     @property
     def settled_at(self) -> datetime | None:
@@ -201,9 +207,9 @@ def message_from(given: dict[str, Any]) -> MessageRow:
 
 def delivery_of(row: Any) -> DeliveryRow:
     given = dict(row._mapping)  # noqa: SLF001
-    target = given.pop("target")
-    undecided = bool(given["undecided"])
-    return DeliveryRow(**{**given, "ref": parse_ref(target), "status": Status(given["status"]), "why": load_why(given["why"]), "undecided": undecided})
+    target, status = given.pop("target"), Status(given["status"])
+    why = reason_of(status, load_why(given["why"]))
+    return DeliveryRow(**{**given, "ref": parse_ref(target), "status": status, "why": why, "undecided": bool(given["undecided"])})
 
 
 def _attempt(row: Any) -> AttemptRow:

@@ -15,7 +15,6 @@ from hub.flow.ask import ask
 from tests.flow.test_ask import ROUTE, asked, order
 from tests.support.hubs import free_port, small_workspace
 from tests.support.servers import served, small_hub
-from tests.support.waiting import wait_until
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 
@@ -92,7 +91,7 @@ def test_a_target_that_takes_no_connection(started, sink):
 def test_a_route_or_a_target_that_is_paused(started, sink, kind, name):
     hub, caller = started()
     pauses.pause(hub.store, hub.catalogs.active(), kind, name, by="ann", why="x")
-    wait_until(lambda: hub.pace.is_paused(kind, name), what="the pause, as this process knows it")
+    hub.pace.look()
     unsent(hub, caller, sink, Reason.PAUSED, 50300)
 
 

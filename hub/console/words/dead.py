@@ -128,6 +128,7 @@ TEXTS = {
     "delivery.message": ("Message id", "消息编号"),
     "delivery.cause": ("All of this cause", "查看同因投递"),
     "delivery.changed_by": ("By", "操作人"),
+    "delivery.until": ("Held until", "暂缓至"),
     "delivery.tries": ("Tries", "尝试"),
     "delivery.try": ("Try", "次序"),
     "delivery.started": ("Started", "开始"),
