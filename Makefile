@@ -44,7 +44,7 @@ strata: setup             ## who imports whom
 	$(BIN)/python -m pytest -q tests/test_strata.py
 
 workspace: setup          ## hub check and hub test on the reference supply chain
-	$(BIN)/hub check
+	$(BIN)/hub check --elsewhere
 	$(BIN)/hub test
 
 journey: setup            ## 2 000 orders on each store while processes are killed (minutes)

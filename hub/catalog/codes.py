@@ -76,6 +76,7 @@ class Check(StrEnum):
     SECRET = "E701"  # noqa: S105  a code, no password
     BAD_URL = "E702"
     UNSIGNED = "E703"
+    NOT_SET = "E704"
     NO_OWNER = "W801"
     MAY_LOOP = "W802"
     UNLOCKED = "W803"
@@ -85,6 +86,8 @@ class Check(StrEnum):
     WEAK_PROOF = "W807"
     NOT_TOLD = "W808"
     SUNSET = "W809"
+    NOT_SET_HERE = "W810"
+    BRIEF_LEASE = "W811"
 
 
 MEANING: dict[Check, str] = {
@@ -165,4 +168,7 @@ MEANING: dict[Check, str] = {
     Check.WEAK_PROOF: "What comes in is proven weakly: the legacy form, the hub's own machine among `peers`, a hook without a signature and without peers, or a signature that leaves out the body, or a field that is read.",
     Check.NOT_TOLD: "A route has an alert level, and this version of the hub tells nobody by it.",
     Check.SUNSET: "A version that may be posted ends within 30 days, or has ended: posts in it are refused from that day on.",
+    Check.NOT_SET: "A secret is not set on the machine that it is checked for: what comes in could not be proven; when applied, nor what goes out signed.",
+    Check.NOT_SET_HERE: "A secret that calls out are signed with is not set on this machine.",
+    Check.BRIEF_LEASE: "A call may outlast the claim that it is made under (HUB_LEASE): another worker would send it again meanwhile.",
 }

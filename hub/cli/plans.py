@@ -15,9 +15,11 @@ from hub.flow import changes, revisions
 from hub.flow.plan import Plan, plan_back
 from hub.flow.plan import apply as apply_
 from hub.flow.plan import plan as make_plan
+from hub.flow.revisions import nothing_unmet
 from hub.flow.whatif import Kind
 from hub.main import open_serving
 from hub.main.desk import at_desk
+from hub.main.machine import unmet
 from hub.settings import Settings
 
 DEFAULT_MESSAGES = 1_000
@@ -96,17 +98,19 @@ def _example(examples: list[tuple[str, Json, Json]]) -> str:
 @click.command()
 @click.option("--despite", multiple=True, metavar="CODE:FILE:LINE", help="An error that is accepted, by its name; written down with who did it.")
 @click.option("--onto", metavar="HASH", help="Only if this configuration is still the active one: what the change was planned against.")
+@click.option("--elsewhere", is_flag=True, help="The processes that run it have the secrets; this machine need not.")
 @click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
 @_why
 @as_json
 @click.pass_obj
 @told
-def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, by: str, why: str, as_json: bool) -> None:
+def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, elsewhere: bool, by: str, why: str, as_json: bool) -> None:
     """Check the workspace whole and make it the active configuration. Running processes follow within a second."""
     with open_serving(settings, writer=False) as store:
         active = store.active()
         whole = active if onto and active and active.startswith(onto) else onto
-        made = apply_(store, settings.workspace, by=by, why=why, despite=despite, onto=whole)
+        wanted = nothing_unmet if elsewhere else lambda catalog: unmet(catalog, settings)
+        made = apply_(store, settings.workspace, by=by, why=why, despite=despite, onto=whole, unmet=wanted)
     if as_json:
         say({"revision": made.revision, "despite": list(despite)})
     else:

@@ -15,6 +15,7 @@ from hub.core.addresses import in_url
 from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
 from hub.main import serving
+from hub.main.machine import unmet
 from hub.main.port import check as check_port
 from hub.settings import Settings, read
 
@@ -34,14 +35,14 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     # Refused before anything is made active: where another hub runs on this store or port, it must not get this workspace.
     check_port(settings.host, settings.port)
     with main.open_serving(settings, writer=True) as store:
-        made = apply(store, known, by="hub up")
+        made = apply(store, known, by="hub up", unmet=lambda catalog: unmet(catalog, settings))
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
     serving.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
 
 
 def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
     if known is not None:
-        Watch(running.hub.store, settings.workspace, lambda _: _follow(running), known=known)
+        Watch(running.hub.store, settings.workspace, lambda _: _follow(running), known=known, unmet=running.hub.catalogs.unmet)
     _ready(settings, "hub")
 
 

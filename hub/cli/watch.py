@@ -10,6 +10,7 @@ from hub.catalog import Read, read
 from hub.cli.output import console, show_findings
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.flow.plan import apply
+from hub.flow.revisions import Unmet, nothing_unmet
 from hub.store import Store
 
 POLL_S = 0.3  # a change counts once it stood still for one look: an editor writes in several steps
@@ -21,11 +22,14 @@ class Watch:
     `known`: the workspace as it was applied last; what was saved since then is applied too. Without it, as it stands now.
     """
 
-    def __init__(self, store: Store, folder: Path, applied: Callable[[str], None], *, by: str = "watch", known: Read | None = None) -> None:
+    def __init__(
+        self, store: Store, folder: Path, applied: Callable[[str], None], *, by: str = "watch", known: Read | None = None, unmet: Unmet = nothing_unmet
+    ) -> None:
         self._store = store
         self._folder = folder
         self._applied = applied
         self._by = by
+        self._unmet = unmet
         self._stopping = threading.Event()
         self._known = known if known is not None else self._look()
         self._is_waiting = False  # for the store: it is told once, not at each look
@@ -54,7 +58,7 @@ class Watch:
     def _apply(self, now: Read) -> bool:
         """Applies what stood still, exactly as it was looked at: what is saved meanwhile is the next look's. False: it must be tried again."""
         try:
-            made = apply(self._store, now, by=self._by)
+            made = apply(self._store, now, by=self._by, unmet=self._unmet)
         except BadWorkspace as error:
             show_findings([dict(finding.as_json()) for finding in error.findings])
             console.print(f"{len(error.findings)} faults; the configuration before stays active.", style="red")

@@ -12,6 +12,7 @@ from hub.catalog.scaffold import init as make_workspace
 from hub.cli.cases import show_case
 from hub.cli.output import FAULTS, as_json, console, fail, say, show_findings, told
 from hub.cli.sarif import sarif
+from hub.main.machine import foreseen
 from hub.settings import Settings
 
 
@@ -32,12 +33,15 @@ def init(folder: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--sarif", "as_sarif", is_flag=True, help="SARIF 2.1.0, for editors and merge checks.")
+@click.option("--elsewhere", is_flag=True, help="The files alone: whether secrets are set, and how long a claim holds, is another machine's business.")
 @as_json
 @click.pass_obj
 @told
-def check(settings: Settings, as_sarif: bool, as_json: bool) -> None:
+def check(settings: Settings, as_sarif: bool, elsewhere: bool, as_json: bool) -> None:
     """Read the whole workspace and report every fault at file:line:column. Exits 1 if there is an error."""
-    found = catalog.check(settings.workspace)
+    made, found = catalog.judge(settings.workspace)
+    if not elsewhere and not any(finding.code[:2] in ("E1", "E2", "E3") for finding in found):
+        found = sorted([*found, *foreseen(made, settings)])
     findings = [finding.as_json() for finding in found]
     if as_sarif:
         say(sarif(found))
@@ -50,7 +54,6 @@ def check(settings: Settings, as_sarif: bool, as_json: bool) -> None:
     else:
         show_findings(findings)
         if not broken:
-            made = catalog.load(settings.workspace)
             console.print(f"{len(made.systems)} systems, {len(made.mappings)} mappings, {len(made.routes)} routes: no faults ({made.revision[:12]}).")
             _coverage(made)
     if broken:

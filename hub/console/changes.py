@@ -41,7 +41,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.post("/changes/apply")
     def apply_plan() -> Response:
         given = {"revision": desk.field("revision", 64), "onto": desk.field("onto", 64)}
-        made = flow.make_active(desk.hub.store, desk.hub.settings.workspace, **given, by=desk.by, why=_why(desk))
+        made = flow.make_active(desk.hub.store, desk.hub.settings.workspace, **given, by=desk.by, why=_why(desk), unmet=desk.hub.catalogs.unmet)
         return _done(desk, made)
 
     @pages.get("/changes/<revision>")

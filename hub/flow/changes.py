@@ -16,7 +16,7 @@ from hub.core.message import Json
 from hub.flow.hub import Hub
 from hub.flow.kept import Making
 from hub.flow.plan import Plan, apply, plan, plan_back
-from hub.flow.revisions import roll_back
+from hub.flow.revisions import Unmet, nothing_unmet, roll_back
 from hub.store import Outdated, Store
 from hub.store.revisions import ACTIVATED
 
@@ -138,7 +138,9 @@ class Made:
         return {"revision": self.revision, "changed": self.changed}
 
 
-def make_active(store: Store, workspace: Path, *, revision: str, onto: str, by: str, why: str, despite: Sequence[str] = ()) -> Made:
+def make_active(
+    store: Store, workspace: Path, *, revision: str, onto: str, by: str, why: str, despite: Sequence[str] = (), unmet: Unmet = nothing_unmet
+) -> Made:
     """Makes what was planned active: the files on this machine, if they still are what the plan was made of, in place of what it was compared with.
 
     The same again changes nothing. Raises Refused: 409, the files or the active configuration are others by now; 422, the check finds errors.
@@ -149,7 +151,7 @@ def make_active(store: Store, workspace: Path, *, revision: str, onto: str, by: 
     if hash_of(found.files) != revision:
         raise Refused(Code.CONFLICT, f"The files on the hub's machine are no longer what was planned, {revision[:12]}. Plan again.")
     try:
-        apply(store, found, by=by, why=why, despite=despite, onto=onto)
+        apply(store, found, by=by, why=why, despite=despite, onto=onto, unmet=unmet)
     except Outdated as error:
         raise Refused(Code.CONFLICT, str(error)) from error
     except BadWorkspace as error:

@@ -11,6 +11,7 @@ from hub.catalog import Catalog, Change, Read, Touched, difference, from_files, 
 from hub.core.errors import BadWorkspace, Finding
 from hub.core.message import Json
 from hub.flow.defaults import NewDefault, new_defaults
+from hub.flow.revisions import Unmet, nothing_unmet
 from hub.flow.whatif import Report, orphans, recent, what_if
 from hub.store import Outdated, Store
 
@@ -98,16 +99,26 @@ def _is_of_a_proof(finding: Finding) -> bool:
     return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E406", "E603", "E604"}
 
 
-def apply(store: Store, workspace: Path | Read, *, by: str = "", why: str = "", despite: Sequence[str] = (), onto: str | None = None) -> Catalog:
+def apply(
+    store: Store,
+    workspace: Path | Read,
+    *,
+    by: str = "",
+    why: str = "",
+    despite: Sequence[str] = (),
+    onto: str | None = None,
+    unmet: Unmet = nothing_unmet,
+) -> Catalog:
     """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction. What was published before stays so.
 
-    `workspace`: its folder, or what was read of it already. `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written
+    `workspace`: its folder, or what was read of it already. `unmet`: what keeps a configuration from running on this machine. `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written
     down with who did it. `onto`: the hash that the change was planned against. Raises BadWorkspace (nothing changes) and Outdated.
     """
     while True:
         active = store.active()
         catalog, findings = judge(workspace)
         errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
+        errors += unmet(catalog) if all(_is_of_a_proof(finding) for finding in errors) else []
         named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
         unknown = [name for name in despite if name not in named]
         if unknown:

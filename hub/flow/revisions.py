@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hub.catalog import Catalog, from_files
-from hub.core.errors import HubError, StoreBusy
+from hub.core.errors import BadWorkspace, Finding, HubError, StoreBusy
 from hub.core.message import Json
 from hub.logs import event
 from hub.store import Store
 
 KEPT = 16  # compiled configurations beside the active one: a large one takes tens of megabytes, and old ones are asked for seldom
+LOOK_AGAIN = 20  # every so many looks at the active configuration, what was missing on this machine is looked for again
 MAX_REASON = 2_000  # characters
+
+
+Unmet: TypeAlias = Callable[[Catalog], list[Finding]]
+
+
+def nothing_unmet(_: Catalog) -> list[Finding]:
+    """For whoever only reads: nothing is wanted of the machine."""
+    return []
 
 
 class NoRevision(HubError):
@@ -50,6 +60,7 @@ class Refusal:
 
     revision: str
     reason: str
+    is_of_this_machine: bool = False  # another may run it
 
     def as_json(self) -> dict[str, Json]:
         return {"revision": self.revision, "reason": self.reason}
@@ -62,7 +73,10 @@ class Revisions:
     asks for one that went gets it compiled anew from the store. Safe in all threads.
     """
 
-    def __init__(self, store: Store, *, kept: int = KEPT) -> None:
+    def __init__(self, store: Store, *, kept: int = KEPT, unmet: Unmet = nothing_unmet) -> None:
+        """`unmet`: what keeps a configuration from running in this process; one with any is not followed."""
+        self.unmet = unmet
+        self._looks = 0  # since the active configuration was refused
         self._store = store
         self._most = kept
         self._lock = threading.Lock()  # of what is kept, for a moment
@@ -115,24 +129,37 @@ class Revisions:
         Raises StoreBusy: the next tick looks again.
         """
         active = self._store.active()
-        if active is None or (self._refused is not None and active == self._refused.revision):
+        if active is None:
             return False
+        if self._refused is not None and active == self._refused.revision:
+            # What could not be read stays so; a secret may be put where it was missing.
+            self._looks += 1
+            if self._looks % LOOK_AGAIN or not self._refused.is_of_this_machine or self.unmet(self.pinned(active)):
+                return False
         if active == self._active.revision:
             self._refused = None
             return False
         try:
-            made = self.pinned(active)
+            made = self._runnable(active)
         except StoreBusy:
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, the old one stays, and an operator can read why
             reason = str(error) if isinstance(error, HubError) else f"It could not be compiled: {error!r}"
-            self._refused = Refusal(active, reason[:MAX_REASON])
+            self._refused = Refusal(active, reason[:MAX_REASON], isinstance(error, BadWorkspace))
             event("revision.refused", f"the old configuration stays: {reason}", level="error", revision=active[:12], kept=self._active.revision[:12])
             return False
         self._keep(self._active.revision, self._active)  # what was accepted under it is still on its way
         self._active, self._refused = made, None
         event("revision.activated", "all new messages go by it", revision=active[:12])
         return True
+
+    def _runnable(self, revision: str) -> Catalog:
+        """Raises BadWorkspace where this machine lacks what it wants."""
+        made = self.pinned(revision)
+        missing = self.unmet(made)
+        if missing:
+            raise BadWorkspace(missing)
+        return made
 
     def _find(self, revision: str) -> Catalog | None:
         with self._lock:

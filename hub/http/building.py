@@ -100,7 +100,7 @@ def _add_plans(ops: Blueprint, hub: Hub) -> None:
         def post(self, given: dict[str, Any]) -> Response:
             """Makes what was planned active. 409 where the files, or the active configuration, are others by now: plan again."""
             wanted = {name: given[name] for name in ("revision", "onto", "why", "despite")}
-            return envelope(changes.make_active(hub.store, hub.settings.workspace, by=acting(given), **wanted).as_json())
+            return envelope(changes.make_active(hub.store, hub.settings.workspace, by=acting(given), unmet=hub.catalogs.unmet, **wanted).as_json())
 
     @ops.route("/revisions/<string:revision>/plan")
     class PlanBack(MethodView):

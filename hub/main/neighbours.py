@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from hub.catalog import Catalog
+from hub.catalog.documents import read_yaml
 from hub.core.adapter import Source
 from hub.core.scheme import Scheme
 from hub.core.system import System
@@ -143,27 +145,70 @@ def _path_of_key(reference: str, settings: Settings) -> str:
     return reference.removeprefix("file:")
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A secret that a system wants of this machine and that is not there. `at`: the line of its system.yaml that wants it."""
+
+    system: str
+    at: tuple[str, ...]
+    text: str
+    is_inbound: bool  # what comes in is proven by it: without it each call would be refused
+
+    @property
+    def file(self) -> str:
+        return f"adapters/{self.system}/system.yaml"
+
+
+def absent(catalog: Catalog, settings: Settings) -> list[Absent]:
+    """Every secret that the systems' calls are signed with, or proven by, and that is not there."""
+    return [one for system in catalog.systems.values() for one in _of_system(system, settings)]
+
+
 def check_secrets(catalog: Catalog, settings: Settings) -> None:
-    """All secrets that the systems' calls are signed with, and their hooks are proven by, are there. Raises BadSetting naming all that are not."""
-    wrong: list[str] = []
-    for system in catalog.systems.values():
+    """All secrets are there. Raises BadSetting naming all that are not, each with the line that wants it."""
+    lines = []
+    for one in absent(catalog, settings):
+        line, column = read_yaml(one.file, catalog.files.get(one.file, "")).place(one.at)
+        lines.append(f"{one.file}:{line}:{column}: {one.system}: {one.text}")
+    if lines:
+        raise BadSetting("Secrets are missing.\n  " + "\n  ".join(lines))
+
+
+def _of_system(system: System, settings: Settings) -> Iterator[Absent]:
+    outbound = {name: getattr(system.outbound, name) for name in ("key", "secret", "certificate", "ca")}
+    settings_ = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items() if setting.secret}
+    said = False
+    for at, name, reference in [
+        *((("auth", "outbound", name), name, text) for name, text in outbound.items()),
+        *((("settings", name), name, text) for name, text in settings_.items()),
+    ]:
         try:
-            make_target(system, settings)
-            values = values_of(system, settings)
-            for queue in system.queues.values():
-                make_queue_source(values.get(queue.broker, ""), queue)
-            for hook in system.hooks.values():
-                if hook.by_adapter:
-                    make_source(system, hook.name, settings)
-                wrong += _unset(system, hook.scheme, values, f"hook {hook.name} wants it")
-            wrong += _unset(system, system.inbound.declared, values, "its posts are proven by it")
-        except (VaultError, ValueError) as error:
-            wrong.append(f"{system.name}: {error}")
-    if wrong:
-        raise BadSetting("Secrets are missing.\n  " + "\n  ".join(wrong))
+            if reference.startswith(("env:", "file:")):
+                public_file(reference) if name in ("certificate", "ca") else resolve(reference, settings.environment)
+        except VaultError as error:
+            said = True
+            yield Absent(system.name, at, str(error), is_inbound=False)
+    if said:
+        return
+    where: tuple[str, ...] = ("accepts",)
+    try:
+        make_target(system, settings)
+        values = values_of(system, settings)
+        for queue in system.queues.values():
+            where = ("queues", queue.name)
+            make_queue_source(values.get(queue.broker, ""), queue)
+        for hook in system.hooks.values():
+            where = ("hooks", hook.name, "source")
+            if hook.by_adapter:
+                make_source(system, hook.name, settings)
+            yield from _unset(system, hook.scheme, values, ("hooks", hook.name, "verify"), f"hook {hook.name} wants it")
+        yield from _unset(system, system.inbound.declared, values, ("auth", "inbound"), "its posts are proven by it")
+    except (VaultError, ValueError) as error:
+        yield Absent(system.name, where, str(error), is_inbound=False)
 
 
-def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], why: str) -> list[str]:
+def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], at: tuple[str, ...], why: str) -> Iterator[Absent]:
     """What a scheme is judged by and has no value: an empty secret would let everybody in who knows the scheme."""
     missing = sorted(name for name in scheme.settings if not values.get(name)) if scheme is not None else ()
-    return [f"{system.name}: {f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}." for name in missing]
+    for name in missing:
+        yield Absent(system.name, at, f"{f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}.", is_inbound=True)

@@ -22,6 +22,7 @@ from hub.flow.ringing import CountedBell
 from hub.kit.brokers import make_queue_source
 from hub.kit.http import Sender
 from hub.kit.source import QueueSource
+from hub.main.machine import unmet
 from hub.main.neighbours import check_secrets
 from hub.main.telemetry import open_spans
 from hub.main.wiring import wire
@@ -101,7 +102,7 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
 
     Raises NoRevision, BadWorkspace, BadSetting, VaultError.
     """
-    catalogs = Revisions(store)
+    catalogs = Revisions(store, unmet=lambda catalog: unmet(catalog, settings))
     check_secrets(catalogs.active(), settings)
     check_keeping(settings, catalogs.active())
     near = EmbeddedBell(settings.lanes)

@@ -8,15 +8,18 @@ from collections import Counter
 
 import pytest
 
+from hub import settings
 from hub.catalog import judge
 from hub.catalog.trials import EXAMPLE_TIME
 from hub.core.errors import GiveUp
 from hub.core.message import Ref
 from hub.core.routing import match
+from hub.main.machine import foreseen
 from tests.support.outsiders import ANSWER, SOURCES, cases, plain, read_of, sample_of
 
 RIGHT_MAPPINGS, RIGHT_ROUTES = cases("right_mappings.yaml"), cases("right_routes.yaml")
 WRONG_MAPPINGS, WRONG_ROUTES = cases("mistakes_mappings.yaml"), cases("mistakes_routes.yaml")
+SETTINGS = settings.read({})
 TARGET = Ref("hall", "parcel.set", 1)
 
 
@@ -27,7 +30,7 @@ def named(pairs):
 def findings_of(source, case):
     read, marks = read_of(source, case)
     catalog, findings = judge(read)
-    return catalog, findings, marks
+    return catalog, [*findings, *foreseen(catalog, SETTINGS)], marks
 
 
 def apply(catalog, source, payload):
