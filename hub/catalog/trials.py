@@ -17,6 +17,7 @@ from hub.catalog.mappings import file_name
 from hub.core.contract import Contract
 from hub.core.errors import GiveUp
 from hub.core.examples import Difference, differences
+from hub.core.holes import address_of
 from hub.core.integers import declared
 from hub.core.mapping import Example
 from hub.core.mapping import Mapping as FieldMapping
@@ -128,6 +129,7 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
                     text = f"what is made does not fit {step.target}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}"
                     yield Wrong(Check.ROUTE_TEST_FAILS, text, faults[0].fix, str(planned.ref))
                     return
+            _address(catalog, planned.ref, piece, now)
             made.setdefault(str(planned.ref), []).append(piece)
         except GiveUp as error:
             yield Wrong(Check.ROUTE_TEST_FAILS, f"{planned.ref}{error.why.field}: {error.why.text}", error.why.fix)
@@ -136,6 +138,13 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
         yield Wrong(Check.ROUTE_TEST_FAILS, f"a delivery goes to {target}, and the test does not say so", f"add {target} to expect, or mend the route")
     for target, wanted in test.expect.items():
         yield from _payloads(target, made.get(target), wanted, matched)
+
+
+def _address(catalog: Catalog, ref: Ref, payload: Json, now: datetime) -> None:
+    """Raises GiveUp where a hole of the target's address cannot be filled from what is made: it would be dead at once, whatever the test expects."""
+    accept = catalog.systems[ref.system].accept(ref) if ref.system in catalog.systems else None
+    if accept is not None and accept.publish is None:
+        address_of(accept.path or "/").filled(payload, key="key", now=now)
 
 
 def _payloads(target: str, made: list[Json] | None, wanted: Json, matched: Matched) -> Iterator[Wrong]:

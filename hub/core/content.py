@@ -32,19 +32,19 @@ def is_same(one: str, other: str) -> bool:
 def _hash(ref: Ref, payload: Json) -> str:
     written = json.canonical(payload)
     if _FRACTION.search(written):  # in a number, or in a text: then the slow way was for nothing
-        written = json.canonical(_plain(payload))
+        written = json.canonical(plain_numbers(payload))
     return hashlib.sha256(f"{ref}\n".encode() + written).hexdigest()[:_DIGITS]
 
 
-def _plain(value: Json) -> Json:
-    """Each number in the one spelling of its value."""
+def plain_numbers(value: Json) -> Json:
+    """The same value, each number in the one spelling of its value."""
     match value:
         case Decimal():
             found = plain(value)
             return found.normalize(_EXACT) if isinstance(found, Decimal) else found
         case dict():
-            return {name: _plain(member) for name, member in value.items()}
+            return {name: plain_numbers(member) for name, member in value.items()}
         case list():
-            return [_plain(member) for member in value]
+            return [plain_numbers(member) for member in value]
         case _:
             return value

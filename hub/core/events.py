@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from hub.core import json
+from hub.core.content import plain_numbers
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import MISSING, Expression
 from hub.core.integers import text_of
@@ -132,7 +133,7 @@ def _id(read: Read, over: dict[str, Json], now: datetime) -> str:
 
 def hashed(payload: Json) -> str:
     """The name of what has none: who sends the same thing again without an id says the same thing again."""
-    return "sha256:" + hashlib.sha256(json.encode(payload)).hexdigest()
+    return "sha256:" + hashlib.sha256(json.encode(plain_numbers(payload))).hexdigest()
 
 
 def _computed(compute: Any, view: dict[str, Json], text: str, now: datetime) -> Any:

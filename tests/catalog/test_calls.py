@@ -115,3 +115,15 @@ def test_a_batch_does_not_share_an_address_with_holes(tmp_path):
     [found] = [one for one in check(folder) if one.code == "E208"]
     assert "holes in its address" in found.text
     assert (found.file, found.line) == ("routes.yaml", routes.read_text("utf-8").partition("batch:")[0].count("\n") + 1)
+
+
+def test_a_route_s_test_finds_what_would_have_no_address(tmp_path):
+    folder = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9001")
+    system = folder / "adapters" / "warehouse" / "system.yaml"
+    system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", "    call: PUT /orders/{$substring(orderNo, 3)}\n"), "utf-8")
+    routes = folder / "routes.yaml"
+    order = "{orderNo: SO-, items: [{sku: A, quantity: 1}]}"
+    test = f"    tests:\n      - {{about: x, given: {order}, expect: {{warehouse/order.create@1: {{orderNo: SO-}}}}}}\n"
+    routes.write_text(routes.read_text("utf-8") + test, "utf-8")
+    [found] = [one for one in check(folder) if one.level == "error"]
+    assert (found.code, "is empty" in found.text) == ("E505", True)

@@ -6,8 +6,10 @@ import pytest
 
 from hub.core import json
 from hub.core.contract import compile_contract
+from hub.core.events import hashed
 from hub.core.integers import declared, plain, text_of
 from hub.core.message import Ref
+from hub.core.query import message_of
 
 WHOLE = {"type": "integer"}
 SCHEMA = {
@@ -92,3 +94,14 @@ def test_equal_numbers_have_one_text(same, text):
     assert len({plain(Decimal(one)) for one in same}) == 1
     long = Decimal("0." + "123456789" * 10)
     assert text_of(long) == str(long)
+
+
+def test_a_question_by_get_says_an_integer_in_any_spelling():
+    made = [message_of({"n": text, "items.quantity": "x"}, SCHEMA)["n"] for text in ("100", "1e2", "100.0")]
+    assert [declared(CONTRACT, {"n": one}) for one in made] == [{"n": 100}] * 3
+
+
+def test_what_has_no_id_is_known_by_its_content_however_it_writes_numbers():
+    same = [hashed(json.decode(raw)) for raw in (b'{"n":1,"p":2.5}', b'{"n":1.0,"p":2.50}', b'{"n":1e0,"p":25e-1}')]
+    assert len({*same}) == 1
+    assert hashed(json.decode(b'{"n":2,"p":2.5}')) not in same
