@@ -80,6 +80,9 @@ rolling: setup           ## every process restarted twenty times under load, beh
 isolation: setup         ## one target hangs, one fails, twenty are fast: their p99 with and without the two, on one process and on several (HUB_ISOLATION_S, HUB_ISOLATION_RATE)
 	$(BIN)/python -m pytest -s tests/faults/test_isolation.py $(ARGS)
 
+worst-caller: setup      ## one caller sends the worst posts for a minute: another's p99, health and memory with and without (HUB_WORST_S, HUB_WORST_RATE, HUB_WORST_KINDS)
+	HUB_WORST_S=$${HUB_WORST_S:-60} $(BIN)/python -m pytest -s tests/faults/test_worst_caller.py --timeout 600 $(ARGS)
+
 outage: setup            ## a target down for four simulated hours with 100 000 waiting, on SQLite and PostgreSQL (HUB_OUTAGE_WAITING, HUB_OUTAGE_HOURS, HUB_OUTAGE_RATE)
 	$(BIN)/python -m pytest -s tests/faults/test_outage.py $(ARGS)
 

@@ -64,7 +64,7 @@ IMPURE = {
     "tempfile",
     "shutil",
 }
-THREAD_LOCAL_IN = {"core.expression"}  # a compiled expression belongs to its thread: the cache is per thread
+THREAD_LOCAL_IN = {"core.expression", "core.door"}  # a compiled expression belongs to its thread: the cache is per thread
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -88,6 +88,7 @@ class Check(StrEnum):
     SUNSET = "W809"
     NOT_SET_HERE = "W810"
     BRIEF_LEASE = "W811"
+    COSTLY = "W812"
 
 
 MEANING: dict[Check, str] = {
@@ -171,4 +172,5 @@ MEANING: dict[Check, str] = {
     Check.NOT_SET: "A secret is not set on the machine that it is checked for: what comes in could not be proven; when applied, nor what goes out signed.",
     Check.NOT_SET_HERE: "A secret that calls out are signed with is not set on this machine.",
     Check.BRIEF_LEASE: "A call may outlast the claim that it is made under (HUB_LEASE): another worker would send it again meanwhile.",
+    Check.COSTLY: "An expression goes through a list once for each element of a list, or nothing in the message bounds what it costs.",
 }

@@ -9,7 +9,8 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
-from hub.core.expression import Expression
+from hub.core.cost import LINEAR, cost_of
+from hub.core.expression import Expression, plain_path
 from hub.core.infer import Over, infer
 from hub.core.message import Ref
 from hub.core.narrow import Never, narrowed, never
@@ -110,6 +111,7 @@ def _of_answer(accept: Accept) -> Iterator[Placed]:
 
 def _judge(document: Document, path: Path, expression: Expression, shapes: list[Shape], findings: Findings) -> None:
     """A finding where what it says is odd over every version; over one alone it may be meant for the others."""
+    costly(document, path, expression.text, findings)
     odd = []
     for shape in shapes:
         over = Over(shape, {"$": shape}, are_names_known=True)
@@ -128,6 +130,12 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
         elif one.code in ("no_number", "wrong_argument", "lost_digits"):
             code = Check.LOST_DIGITS if one.code == "lost_digits" else Check.WRONG_ARGUMENT
             findings.add(document.file, document.place(path), code, one.text, one.fix)
+
+
+def costly(document: Document, path: Path, text: str, findings: Findings, where: str = "") -> None:
+    cost = cost_of(text) if plain_path(text) is None else LINEAR
+    if cost.why:
+        findings.add(document.file, document.place(path), Check.COSTLY, f"{where}it may cost much: {cost.why}", cost.instead)
 
 
 def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape], findings: Findings) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from hub.catalog.absence import absence
 from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
-from hub.catalog.conditions import said
+from hub.catalog.conditions import costly, said
 from hub.catalog.documents import Document, Path, plain, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.catalog.leaf_schema import form_of
@@ -167,6 +167,7 @@ class _Typing:
         if not isinstance(text, str):
             return UNDECIDED
         over = self._over(scope)
+        costly(self._document, path, text, self._findings, f"{pointer or '/'}: ")
         spelled = _spelled(text)
         shape = infer(spelled, over)
         through = handed_over(shape) if over.touched and not any(odd.code == "lost_digits" for odd in over.odd) else None
@@ -264,6 +265,7 @@ class _Typing:
     def _condition(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape) -> str:
         """The condition as the engine spells it. One that can never hold, whatever way the message takes, is a finding."""
         over = self._over(scope)
+        costly(self._document, (*path, "when"), str(leaf["when"]), self._findings, f"{pointer}: ")
         condition = _spelled(str(leaf["when"]))
         infer(condition, over)
         for odd in dict.fromkeys(over.odd):

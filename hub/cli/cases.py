@@ -8,7 +8,7 @@ from hub.catalog.findings import ascii_safe
 from hub.catalog.rehearsal import Case
 from hub.cli.output import console
 from hub.core import json
-from hub.core.expression import MISSING
+from hub.core.prepared import MISSING
 
 LONGEST = 400  # characters of one value
 

@@ -11,6 +11,7 @@ import click
 
 from hub import __version__, logs
 from hub.cli.output import USAGE, fail
+from hub.core import door
 from hub.settings import BadSetting, read
 
 # Each with its module under hub.cli: only that of the command that is run is loaded. All of them together take seconds of a processor, which
@@ -90,4 +91,11 @@ def main(context: click.Context, workspace: Path | None, store: str | None) -> N
     except BadSetting as error:
         fail(str(error), USAGE)
     logs.set_up(settings.log_level, settings.log_format)
+    door.hand_in(_evaluators)
     context.obj = settings
+
+
+def _evaluators() -> door.Evaluator:
+    from hub.kit.evaluator import Evaluators  # noqa: PLC0415  few commands evaluate anything that needs one
+
+    return Evaluators()

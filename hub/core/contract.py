@@ -17,14 +17,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jsonschema
 import jsonschema_rs
 
-from hub.core import wording
-from hub.core.errors import Fault
-from hub.core.expression import Expression, compile_expression
+from hub.core import away, door, json, wording
+from hub.core.errors import Busy, Fault, GiveUp
+from hub.core.expansion import looks_of
+from hub.core.expression import Expression, compile_expression, size
 from hub.core.json import escape
 from hub.core.message import Json, Ref
 from hub.core.times import is_date_time, is_local_date_time
 
 MAX_FAULTS = 50
+CHECKED_HERE = 100_000  # looks at values, in a millisecond or a few
+TOLD_HERE = 2_000
 MAX_SCHEMA_NODES = 20_000
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -55,14 +58,32 @@ class Contract:
     rules: tuple[tuple[Expression, str], ...] = ()  # `x-consistent`: what must hold between fields, and what to say where it does not
     integers: dict[tuple[str | int, ...], bool] = field(default_factory=dict, repr=False, compare=False)  # what `core.integers` found of places
 
+    looks: int = 1  # the most sub-schemas that apply to one value
+
     def contradictions(self, value: Json, *, now: datetime) -> list[Fault]:
         """What fields say against each other, in a value that fits; [] where nothing does. Raises GiveUp where a rule cannot be computed."""
         return [Fault("", "fields that contradict each other", rule.text, text) for rule, text in self.rules if not rule.holds(value, now=now)]
 
     def check(self, value: Json) -> list[Fault]:
-        """All faults of `value`, up to 50; [] when it fits."""
+        """All faults of `value`, up to 50; [] when it fits. Raises Busy where there was no time to see; NeedsTime where an event loop must not tell them."""
+        work = self.looks * size(value) if door.is_open() else 0
+        if work > CHECKED_HERE:
+            return self._away(value, is_unfit=False)
         if self._validator.is_valid(value):
             return []
+        # To say what is wrong costs a hundred times what it costs to see it: each branch of each choice says why it does not fit.
+        return self._away(value, is_unfit=True) if work > TOLD_HERE else self.faults(value)
+
+    def _away(self, value: Json, *, is_unfit: bool) -> list[Fault]:
+        try:
+            return away.check(json.encode({"ref": str(self.ref), "schema": self.schema}), value)
+        except GiveUp as error:
+            if isinstance(error, Busy) and not is_unfit:
+                raise
+            return [Fault("", "more faults than can be told", f"a message of {self.ref}", "compare it with the contract, part by part")]
+
+    def faults(self, value: Json) -> list[Fault]:
+        """The same in place, whatever it costs."""
         faults = (fault for error in self._validator.iter_errors(value) for fault in self._faults(error))
         return list(dict.fromkeys(islice(faults, MAX_FAULTS)))
 
@@ -144,6 +165,7 @@ def compile_contract(ref: Ref, schema: Json) -> Contract:
     wrong = _meta(schema) or [*_unknown(schema)]
     if wrong:
         raise ValueError("\n".join(wrong))
+    looks = looks_of(schema)  # before it is compiled, or drawn: either may follow each of them
     try:
         validator = jsonschema_rs.Draft202012Validator(
             schema,
@@ -155,7 +177,7 @@ def compile_contract(ref: Ref, schema: Json) -> Contract:
         )
     except (ValueError, jsonschema_rs.ValidationError) as error:
         raise ValueError(f"#: {error}") from error
-    return Contract(ref, schema, _personal(schema), validator, _rules(schema))
+    return Contract(ref, schema, _personal(schema), validator, _rules(schema), looks=looks)
 
 
 def _rules(schema: dict[str, Any]) -> tuple[tuple[Expression, str], ...]:

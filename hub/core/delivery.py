@@ -123,6 +123,7 @@ class Planned:
     lease: Lease | None = None
     fresh: str | None = None  # how new its content is, as a text that sorts
     undecided: Why | None = None  # why its route could not be decided; the claim decides it again, and until then it may be none or several
+    is_busy: bool = False  # there was only no time to decide it
     made_with: str | None = None  # the revision that makes its content; None: the message's own
 
     @property

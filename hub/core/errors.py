@@ -193,6 +193,10 @@ class GiveUp(HubError):
         self.why = why
 
 
+class Busy(GiveUp):
+    """It was not computed, for want of time or room: nothing is said of it. The next claim, or the same post again, may have more."""
+
+
 class Unknown(HubError):
     """It was sent, and nobody saw the answer. It may have happened."""
 

@@ -17,10 +17,11 @@ from typing import Any
 from hub.core import json
 from hub.core.content import plain_numbers
 from hub.core.errors import Code, Fault, GiveUp, Refused
-from hub.core.expression import MISSING, Expression
+from hub.core.expression import Expression
 from hub.core.integers import text_of
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
+from hub.core.prepared import MISSING
 
 MAX_EVENTS = 1_000  # of one arrival
 MAX_ID = 255

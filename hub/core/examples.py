@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from hub.core.expression import MISSING
 from hub.core.json import escape
 from hub.core.mapping import Example
 from hub.core.message import Json
+from hub.core.prepared import MISSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import jsonatapy
 
-from hub.core import identity
+from hub.core import away, door, identity
+from hub.core.cost import WORK, cost_of
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
 from hub.core.json import pointer
 from hub.core.message import Json
+from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready
 from hub.core.syntax import read
 from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
 
 CONDITION_MS = 50
 MAPPING_MS = 200
 PATIENCE = 6  # what took too long is given so many times as long, once
+ENOUGH = 0.8  # of its limit in processor time: a second try would take as long
 TOO_LONG = "D1012"
 NO_CONTEXT = "T0411"
 MAX_DEPTH = 500
@@ -41,18 +44,8 @@ MAX_TEXT = 10_000  # characters of one expression
 MAX_MADE = 10_000_000  # characters and values of one result
 MAX_NESTING = 64  # levels of one result, as of a message
 MAX_ENGINES = 5_000  # compiled expressions that a thread keeps; revisions come and go
-SAFE_INTEGER = 2**53
-SAFE_DIGITS = 15
 
 
-class _Missing:
-    """What a path gives that finds nothing. Not the same as null."""
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Final = _Missing()
 _HAND_OVER: Final = object()  # an index after an array: JSONata's rules for it are the engine's business
 _NO_TABLES: Mapping[str, Mapping[str, Json]] = {}
 
@@ -91,22 +84,8 @@ _LIMITS = frozenset({"D1011", "D1012", "D2014", "D2015"})
 _local = threading.local()
 
 
-class Prepared:
-    """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
-
-    __slots__ = ("_ready", "value")
-
-    def __init__(self, value: Json) -> None:
-        self.value = value
-        self._ready: Any = MISSING
-
-    def ready(self) -> Any:
-        if self._ready is MISSING:
-            self._ready = _into_engine(self.value)
-        return self._ready
-
-
-Over: TypeAlias = "Json | Prepared | _Missing"
+class _Slow(Exception):  # a signal, from `_run` to `_anywhere`
+    """It was not done within the time that it has in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +116,45 @@ class Expression:
             found = _follow(start.value if type(start) is Prepared else start, self.steps)
             if found is not _HAND_OVER:
                 return found
+        return self._anywhere(value, now, bindings, tables)
+
+    def _anywhere(self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+        """In place where it is cheap; through the door where it is not, or takes longer than was thought."""
+        if not door.is_open():
+            return self._here(value, now, bindings, tables, self.limit_ms)
+        if not self._is_heavy(value, bindings):
+            try:
+                return self._here(value, now, bindings, tables, door.INLINE_MS)
+            except _Slow:
+                pass
+        return away.evaluate(self.text, self.limit_ms, value, now, bindings, tables, is_identity=bool(self.strict))
+
+    def _is_heavy(self, value: Over, bindings: Mapping[str, Over] | None) -> bool:
+        cost = cost_of(self.text)
+        if cost.is_unbounded or cost.degree == 1:
+            return cost.is_unbounded
+        parts = [value, *(part for name, part in (bindings or {}).items() if "$" + name in self.text)]
+        return cost.is_heavy(sum(size(part.value if type(part) is Prepared else part) for part in parts))
+
+    def _here(self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
         if value is MISSING:
-            return self._over_nothing(now, bindings, tables)
+            return self._over_nothing(now, bindings, tables, limit_ms)
         text = self.strict or _readable(self)
         try:
-            result = self._run(text, value, now, bindings, tables)
+            result = self._run(text, value, now, bindings, tables, limit_ms)
         except GiveUp:
             if self.strict and (lacking := _lacking(self.text, value)):
                 raise GiveUp(lacking) from None
             raise
         if result is None:
             # The engine gives None for null and for nothing; asked whether there is something, it can tell them apart.
-            return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables) is True else MISSING
+            return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables, limit_ms) is True else MISSING
         return result
 
-    def _over_nothing(self, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+    def _over_nothing(self, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
         """The engine has no input that is nothing, only null: what then is null, or needs the context as an argument, is nothing."""
         try:
-            result = self._run(_readable(self), None, now, bindings, tables)
+            result = self._run(_readable(self), None, now, bindings, tables, limit_ms)
         except GiveUp as error:
             if NO_CONTEXT in error.why.text:
                 return MISSING
@@ -163,21 +163,25 @@ class Expression:
 
     def holds(self, value: Over, *, now: datetime, bindings: Mapping[str, Over] | None = None) -> bool:
         """As a condition, by JSONata's `$boolean`: missing, null, "", 0, {} and [] are false. Raises GiveUp."""
-        return _truth(self.evaluate(value, now=now, bindings=bindings) if self.steps else self._run(self.text, value, now, bindings, _NO_TABLES))
+        return _truth(self.evaluate(value, now=now, bindings=bindings))
 
-    def _run(self, text: str, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+    def _run(self, text: str, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
+        """Raises GiveUp, and _Slow where it took longer than it may in place."""
         given = _given()
+        began = door.cpu_ms()
         given.told(now, tables)
-        bound = {name: _ready(part) for name, part in bindings.items() if "$" + name in text} if bindings else None
+        bound = {name: ready(part) for name, part in bindings.items() if "$" + name in text} if bindings else None
         try:
             try:
-                result = _compiled(text, self.limit_ms).evaluate(_ready(value), bound)
+                result = _compiled(text, limit_ms).evaluate(ready(value), bound)
             except ValueError as error:
-                if TOO_LONG not in str(error):
+                if TOO_LONG not in str(error) or (began is not None and (door.cpu_ms() or 0.0) - began >= limit_ms * ENOUGH):
                     raise
+                if limit_ms < self.limit_ms:
+                    raise _Slow from error
                 # The limit is a clock's, and a busy machine may have had no time for us: nobody is refused, and nothing dies, for that alone.
                 given.told(now, tables)
-                result = _compiled(text, self.limit_ms * PATIENCE).evaluate(_ready(value), bound)
+                result = _compiled(text, limit_ms * PATIENCE).evaluate(ready(value), bound)
         except (ValueError, TypeError, RecursionError) as error:
             if given.nothing:
                 return None if not text.startswith("$exists((") else False
@@ -189,6 +193,20 @@ class Expression:
             _local.engines = {}
             raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
         return _Result(self.text).taken(result, 0)
+
+
+def size(value: Any) -> int:
+    """How many values there are in it, counted up to what makes no difference any more."""
+    number = 0
+    waiting = [value]
+    while waiting and number <= WORK:
+        part = waiting.pop()
+        number += 1
+        if type(part) is dict:
+            waiting.extend(part.values())
+        elif type(part) is list:
+            waiting.extend(part[: WORK + 1])
+    return number
 
 
 def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: bool = False) -> Expression:
@@ -364,25 +382,6 @@ def _native(text: str, bindings: Mapping[str, Any]) -> Any:
     if text not in natives:
         natives[text] = jsonatapy.compile(text, timeout=CONDITION_MS, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE)
     return natives[text].evaluate(None, bindings)
-
-
-def _ready(value: Over) -> Any:
-    return value.ready() if type(value) is Prepared else _into_engine(value)
-
-
-def _into_engine(value: Any) -> Any:
-    kind = type(value)
-    if kind is str:
-        return value
-    if kind is dict:
-        return {name: member if type(member) is str else _into_engine(member) for name, member in value.items()}
-    if kind is list:
-        return [_into_engine(member) for member in value]
-    if kind is int:
-        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
-    if kind is Decimal:
-        return float(value) if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300 else f"{value:f}"
-    return value
 
 
 class _Result:

@@ -15,10 +15,11 @@ from typing import Any
 
 from hub.core.contract import MASK, Contract
 from hub.core.errors import GiveUp, Reason, Why
-from hub.core.expression import MISSING, Expression, compile_expression
+from hub.core.expression import Expression, compile_expression
 from hub.core.json import escape
 from hub.core.message import Json
 from hub.core.places import places
+from hub.core.prepared import MISSING
 from hub.core.reads import paths
 
 KEY = "key"  # `{key}` is the Idempotency-Key; a field of that name is `{$.key}`

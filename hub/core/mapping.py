@@ -11,15 +11,19 @@ import collections.abc
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from hub.core import away, door, json
+from hub.core.cost import LINEAR, Cost, cost_of
 from hub.core.errors import GiveUp, Reason, Why
-from hub.core.expression import MAPPING_MS, MISSING, Expression, Over, Prepared, compile_expression
+from hub.core.expression import MAPPING_MS, Expression, compile_expression
+from hub.core.expression import size as _size
 from hub.core.functions import table_key
 from hub.core.json import escape
 from hub.core.message import Json, Ref
+from hub.core.prepared import MISSING, Over, Prepared
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
 MAX_TEXT = 10_000_000  # characters in one result
@@ -82,12 +86,20 @@ class Mapping:
     make: _Maker
     examples: tuple[Example, ...] = ()
     expressions: tuple[tuple[str, str], ...] = ()
+    cost: Cost = LINEAR
+    fixed: bytes = field(default=b"", repr=False, compare=False)  # its document and the code lists, as an evaluator is told them
 
     def apply(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
         """The target's payload. `now`: when the message was received; `lookups`: what its route looked up, bound as `$name`.
 
         Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field.
         """
+        if door.is_open() and self.fixed and self.cost.is_heavy(_size(payload) + sum(map(_size, lookups.values()))):
+            return away.apply(self.fixed, payload, now, lookups)  # type: ignore[no-any-return]
+        return self.here(payload, now=now, lookups=lookups)
+
+    def here(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
+        """The same in place, whatever it costs."""
         source = Prepared(payload)
         bindings: dict[str, Over] = {name: Prepared(value) for name, value in lookups.items()}
         made = self.make(_Scope(source, {**bindings, "source": source}, now))
@@ -106,7 +118,10 @@ def compile_mapping(document: Json, shared: dict[str, Table] | None = None) -> M
 
 class _Compiler:
     def __init__(self, shared: dict[str, Table]) -> None:
+        self._shared = shared
         self._tables = dict(shared)
+        self._cost = LINEAR
+        self._depth = 0  # of `each` within `each`
         self._faults: list[MappingFault] = []
         self._leaves: list[tuple[str, str]] = []
 
@@ -124,7 +139,10 @@ class _Compiler:
         examples = self._examples(document.get("examples"))
         if self._faults or source is None or target is None:
             raise BadMapping(self._faults)
-        return Mapping(source, target, make, examples, tuple(self._leaves))
+        own = {name: part for name, part in document.items() if name != "examples"}
+        text = json.encode(own).decode()
+        fixed = json.encode({"document": own, "tables": {name: rows for name, rows in self._shared.items() if name in text}})
+        return Mapping(source, target, make, examples, tuple(self._leaves), self._cost, fixed)
 
     def _fault(self, path: Place, text: str, fix: str = "") -> None:
         self._faults.append(MappingFault(path, text, fix))
@@ -233,15 +251,25 @@ class _Compiler:
         except ValueError as error:
             self._fault(path, f"{text!r} is no expression: {error}", "a path such as consignee.name, or JSONata; a fixed text is {const: text}")
             return None
+        if expression.steps is None:
+            self._costs(cost_of(expression.text), expression.text)
         for name in _TABLE_CALL.findall(expression.text):
             if name not in self._tables:
                 self._fault(path, f"there is no table {name!r}", _near(name, self._tables) or "add it under tables:")
         return expression
 
+    def _costs(self, cost: Cost, text: str) -> None:
+        # The engine is handed all of what an expression names, for each element anew.
+        degree = cost.degree + 1 if self._depth and "$" in _OWN_CALL.sub("", text) else cost.degree
+        if (cost.is_unbounded, degree) > (self._cost.is_unbounded, self._cost.degree):
+            self._cost = replace(cost, degree=degree)
+
     def _each(self, leaf: dict[str, Json], path: Place, field: str) -> _Maker:
         over = self._expression(leaf["each"], (*path, "each"), field)
+        self._depth += 1
         part, read = ("fields", self._fields) if "fields" in leaf else ("value", self._leaf)
         inner = read(leaf[part], (*path, part), f"{field}/*")
+        self._depth -= 1
 
         def make(scope: _Scope) -> Any:
             elements = over(scope)
@@ -320,6 +348,7 @@ class _Compiler:
 
 
 _OF_EXAMPLE = ("given", "expect", "exactly", "lookups", "about")
+_OWN_CALL = re.compile(r"""\$\w+\s*\(|\$(?![\w$])|"[^"]*"|'[^']*'""")  # calls, the element itself, texts
 _TABLE_CALL = re.compile(r"""\$table\(\s*["']([^"']+)["']""")
 
 

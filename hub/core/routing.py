@@ -12,11 +12,12 @@ from typing import TypeAlias
 
 from hub.core.breaker import BreakerPolicy
 from hub.core.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
-from hub.core.errors import GiveUp, Reason, Why
-from hub.core.expression import MISSING, Expression
+from hub.core.errors import Busy, GiveUp, Reason, Why
+from hub.core.expression import Expression
 from hub.core.integers import plain
 from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Disposition, Json, Ref
+from hub.core.prepared import MISSING
 from hub.core.retry import RetryPolicy
 from hub.core.times import instant
 from hub.core.windows import Quota
@@ -248,7 +249,7 @@ def match(
         except GiveUp as error:
             for destination in route.to:
                 considered.append(_undecided_line(route, destination, error.why))
-                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error.why))
+                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error))
             continue
         if missed is not None:
             considered.append({"route": route.name, **missed})
@@ -266,7 +267,7 @@ def match(
                 planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
             except GiveUp as error:
                 considered.append(_undecided_line(route, destination, error.why))
-                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error.why))
+                planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error))
             else:
                 considered.append({"route": route.name, "target": str(destination.ref), "result": "matched"})
     disposition = Disposition.ROUTED if planned else Disposition.FILTERED if dropped else Disposition.UNROUTED
@@ -288,11 +289,11 @@ def _route_decision(route: Route, payload: Json, now: datetime) -> tuple[dict[st
     return (None, pieces) if pieces else ({"result": "missed", "why": f"the list that it splits is empty or absent: {route.split.list}"}, [])
 
 
-def _undecided(route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, why: Why) -> Planned:
+def _undecided(route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, error: GiveUp) -> Planned:
     """What keeps the place of the deliveries that the route would make, in the order of its key too."""
     bare = replace(route, hold=None, capacity=None)
     planned = _planned(bare, replace(to, batch=None), targets.get(to.ref.system, TargetPolicy()), order_key, None, None, now, new_id)
-    return replace(planned, undecided=undecided_why(route.name, why))
+    return replace(planned, undecided=undecided_why(route.name, error.why), is_busy=isinstance(error, Busy))
 
 
 def undecided_why(route: str, why: Why) -> Why:

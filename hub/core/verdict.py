@@ -18,9 +18,10 @@ from hub.core import json
 from hub.core.adapter import Answer, Reply
 from hub.core.answers import Body
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
-from hub.core.expression import MISSING, Expression
+from hub.core.expression import Expression
 from hub.core.integers import text_of
 from hub.core.message import Json
+from hub.core.prepared import MISSING
 from hub.core.retry import retry_after
 from hub.core.system import Accept
 

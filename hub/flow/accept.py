@@ -9,17 +9,19 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hub.catalog import Catalog
-from hub.core import content, json
+from hub.core import content, door, json
 from hub.core.delivery import EVERYBODY, Laid, Seen
-from hub.core.errors import Code, Fault, GiveUp, Refused, StoreBusy
-from hub.core.expression import MISSING, Expression
+from hub.core.errors import Busy, Code, Fault, GiveUp, Refused, StoreBusy
+from hub.core.expression import Expression
 from hub.core.integers import plain, text_of
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
+from hub.core.prepared import MISSING
 from hub.core.routing import Matched, match
 from hub.core.system import LIVE, DedupeScope, Emit
 from hub.core.times import instant
@@ -28,7 +30,7 @@ from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.inbound import whoever
-from hub.flow.versions import accepted, not_live, upgrade
+from hub.flow.versions import accepted, later, not_live, upgrade
 
 POSTED = frozenset({"http", "cli"})  # ways in whose sender says the version
 PATIENCE_S = 30.0  # of a command, for its commit
@@ -96,7 +98,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     emit = _emit(catalog, incoming.ref, now, is_posted=source in POSTED)
     _check(emit, incoming, now)
     newest, payload = upgrade(catalog, incoming, now)  # keys and routes are over the newest version, whichever was posted
-    matched, order_key = match_all(catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id)
+    matched, order_key = match_all(catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id, in_batch=incoming.in_batch)
     deliveries = matched.planned
     if source == "http" and not incoming.in_batch:
         routes = {route.name: route for route in catalog.routes_from(emit.type)}
@@ -123,21 +125,27 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
     return Laid(message, deliveries, names, incoming.payload)
 
 
-def match_all(catalog: Catalog, emit: Emit, payload: Json, *, hops: int, now: datetime, new_id: Callable[[], str]) -> tuple[Matched, str | None]:
+def match_all(
+    catalog: Catalog, emit: Emit, payload: Json, *, hops: int, now: datetime, new_id: Callable[[], str], in_batch: bool = False
+) -> tuple[Matched, str | None]:
     """What the routes make of a payload in its newest version, with how new each delivery's content is; and its key of order. Raises Refused."""
     order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
-    matched = match(catalog.routes_from(emit.type), payload, targets=catalog.targets, order_key=order_key, hops=hops, now=now, new_id=new_id)
+    # One of ten thousand that needs an evaluator does not make the others wait for it: its route is decided at its claim.
+    with door.deferring() if in_batch else nullcontext():
+        matched = match(catalog.routes_from(emit.type), payload, targets=catalog.targets, order_key=order_key, hops=hops, now=now, new_id=new_id)
     fresh = _fresh(emit, payload, now)
     return replace(matched, planned=tuple(replace(planned, fresh=fresh) for planned in matched.planned)) if fresh is not None else matched, order_key
 
 
 def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
     contract = emit.contracts[incoming.ref.version]
-    faults = contract.check(incoming.payload)
-    if faults:
-        raise Refused(Code.CONTRACT_VIOLATION, f"The post does not fit {incoming.ref.type} version {incoming.ref.version}.", faults)
     try:
+        faults = contract.check(incoming.payload)
+        if faults:
+            raise Refused(Code.CONTRACT_VIOLATION, f"The post does not fit {incoming.ref.type} version {incoming.ref.version}.", faults)
         against = contract.contradictions(incoming.payload, now=now)
+    except Busy as error:
+        raise later(error) from error
     except GiveUp as error:
         raise Refused(Code.INCONSISTENT, f"A rule of the contract cannot be computed: {error.why.text}") from error
     if against:
@@ -284,6 +292,8 @@ def _one_key(expression: Expression, payload: Json, now: datetime) -> str | None
     """The canonical text of an identifier; None for null or missing. Raises Refused for what cannot be one."""
     try:
         value = expression.evaluate(payload, now=now)
+    except Busy as error:
+        raise later(error) from error
     except GiveUp as error:
         faults = [Fault(error.why.field, "nothing", "a part of a key", error.why.fix)] if error.why.field else []
         raise Refused(Code.CONTRACT_VIOLATION, f"The key {expression.text} cannot be computed: {error.why.text}", faults) from error
@@ -305,6 +315,8 @@ def _fresh(emit: Emit, payload: Json, now: datetime) -> str | None:
         return None
     try:
         value = emit.fresh_by.evaluate(payload, now=now)
+    except Busy as error:
+        raise later(error) from error
     except GiveUp as error:
         raise Refused(Code.CONTRACT_VIOLATION, f"fresh_by cannot be computed: {error.why.text}") from error
     if value is None or value is MISSING:

@@ -6,31 +6,39 @@ between, the lease ends and it is decided again: nothing of it was sent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hub.catalog import Catalog
-from hub.core import json
+from hub.core import door, json
 from hub.core.delivery import Claim, Dead, Ended, Exchange, Planned, Settled
-from hub.core.errors import GiveUp, Reason, Refused, Why
+from hub.core.errors import Busy, GiveUp, Reason, Refused, Why
 from hub.core.message import Json
 from hub.core.routing import Destination, Matched, match
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 
+MAX_S = 1.0  # for what is undecided in one round of a lane; the rest has its turn in the next one
 
-def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
-    """The ways that go on now, and what ends here. What became one or several deliveries is due again, and claimed like any other. Raises StoreBusy."""
-    going: list[tuple[Claim, Destination]] = []
+
+def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[Settled], list[Claim]]:
+    """What ends here, and what there was no time for. What became one or several deliveries is due again, and claimed like any other. Raises StoreBusy."""
     ended: list[Settled] = []
+    late: list[Claim] = []
+    end = time.monotonic() + MAX_S
     for claim, to in ways:
-        if not claim.undecided:
-            going.append((claim, to))
+        if time.monotonic() > end:
+            late.append(claim)
             continue
         # A repair says by which configuration; otherwise it is today's, because a mend is what it waits for.
         catalog = hub.catalogs.pinned(claim.made_with) if claim.made_with is not None else hub.catalogs.active()
         try:
-            pieces = _pieces(hub, catalog, claim, to)
+            with door.on_behalf(claim.message.caller):
+                pieces = _pieces(hub, catalog, claim, to)
+        except Busy:
+            late.append(claim)
+            continue
         except GiveUp as error:
             ended.append(Settled(claim, Dead(error.why), Exchange(), catalog.revision))
             continue
@@ -38,7 +46,7 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
             ended.append(Settled(claim, Ended(pieces), Exchange(), catalog.revision))
         elif hub.store.decide(claim, pieces, catalog.revision):
             hub.bell.ring({lane})
-    return going, ended
+    return ended, late
 
 
 def _pieces(hub: Hub, catalog: Catalog, claim: Claim, to: Destination) -> list[Planned] | Why:
@@ -59,7 +67,7 @@ def _pieces(hub: Hub, catalog: Catalog, claim: Claim, to: Destination) -> list[P
     )
     for planned in matched.planned:
         if planned.undecided is not None:
-            raise GiveUp(planned.undecided)
+            raise (Busy if planned.is_busy else GiveUp)(planned.undecided)
     return [replace(planned, fresh=claim.fresh) for planned in matched.planned] or _declined(matched, claim.route)
 
 

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hub.core import door
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.delivery import Bundle, Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
-from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
+from hub.core.errors import BadWorkspace, Busy, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
 from hub.core.message import Json
 from hub.core.routing import Destination, TargetPolicy, bundle_of
 from hub.core.verdict import UNDER_WAY
@@ -21,7 +22,7 @@ from hub.flow.deciding import decide
 from hub.flow.doubt import ask_about
 from hub.flow.enrich import look_up
 from hub.flow.hub import Hub, LaneTarget
-from hub.flow.making import Made, made_of, reply_of, way_of
+from hub.flow.making import Made, heavy_of, made_of, reply_of, way_of
 from hub.flow.retries import put_off
 from hub.flow.revisions import NoRevision
 from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
@@ -36,6 +37,7 @@ SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits
 # So many are mapped at once, and the next while these are under way: the first leaves early, and a large claim does not keep the interpreter
 # from all other lanes and from whoever posts.
 MADE_AT_ONCE = 8
+HEAVY_S = 1.0  # of one round, for mappings that cost much
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,14 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
     allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
         return Round(0, is_over=True)
+    if not at_once:
+        allowed = hub.pace.fits(lane, allowed)  # paced call by call: nothing was taken of its rate yet
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundles=bundles, holds=hub.pace.holds)
     hub.pace.give_back(lane, allowed - len(claims) if at_once else 0, claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
         return Round(asked, is_over=not asked)
+    hub.pace.weighed(lane, len(claims), sum(len(claim.message.raw) for claim in claims))
     began = time.monotonic()
     with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
         settled = _work_off(hub, lane, claims, sender, concurrency=width, is_paced=not at_once)
@@ -91,27 +96,43 @@ def _bundles(hub: Hub, lane: str) -> dict[str, Bundle]:
 def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:
     """From the claims to their settling; gives how many came to which outcome."""
     ways, orphans = _ways(hub, claims)
-    ways, declined = decide(hub, lane, ways)  # where acceptance could not
+    undecided = [way for way in ways if way[0].undecided]
+    ways = [way for way in ways if not way[0].undecided]
     looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
     over = {one.claim.id for one in looked.ended}
     going = [way for way in ways if way[0].id not in over]
-    left = {claim.id: claim for claim, _ in going}
-    settled = _settle(hub, [*orphans, *declined, *looked.ended])
+    left = {claim.id: claim for claim, _ in (*going, *undecided)}
+    settled = _settle(hub, [*orphans, *looked.ended])
+    heavy = heavy_of(hub, going)
 
     def ready() -> Iterator[Ready]:
         # What travels together is grouped first, so all of it is made.
-        for some in _parted(going, MADE_AT_ONCE if is_paced else max(1, len(going))):
-            made, ended = prepare(hub, some, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
-            settled.update(_settle(hub, ended))
-            for one in ended:
-                del left[one.claim.id]
-            yield from made
+        light = [way for way in going if way[0].id not in heavy]
+        for some in _parted(light, MADE_AT_ONCE if is_paced else max(1, len(light))):
+            yield from make(some)
+        # What costs much comes last, and has so much of a round: it keeps none of the others waiting for longer.
+        end = time.monotonic() + HEAVY_S
+        for way in going:
+            if way[0].id in heavy and time.monotonic() < end:
+                yield from make([way])
+
+    def make(some: Sequence[tuple[Claim, Destination]]) -> list[Ready]:
+        made, ended = prepare(hub, some, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+        settled.update(_settle(hub, ended))
+        for one in ended:
+            del left[one.claim.id]
+        return made
 
     for batch in send(hub, lane, ready(), sender, concurrency=concurrency, is_paced=is_paced):  # no transaction and no connection is held here
         settled.update(_settle(hub, batch))
         for one in batch:
             del left[one.claim.id]
-    # The breaker opened on the way: what did not go out was no attempt, and waits as it did before.
+    ended, late = decide(hub, lane, undecided)  # where acceptance could not; the others are on their way by now
+    settled.update(_settle(hub, ended))
+    for claim, _ in undecided:
+        if claim not in late:
+            del left[claim.id]
+    # The breaker opened on the way, or there was no time: what did not go out was no attempt, and waits as it did before.
     hub.store.return_leases(list(left.values()))
     return settled
 
@@ -179,7 +200,10 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
     active = hub.catalogs.active()
     for claim, way in ways:
         try:
-            made.append(made_of(hub, claim, way, lookups.get(claim.id, {})))
+            with door.on_behalf(claim.message.caller):
+                made.append(made_of(hub, claim, way, lookups.get(claim.id, {})))
+        except Busy:
+            continue  # nothing is known of it, and nothing was sent: its lease is returned
         except GiveUp as error:
             ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
         except Exception as error:  # noqa: BLE001

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.catalog import Catalog
 from hub.core import json
 from hub.core.adapter import Parcel, Reply
+from hub.core.cost import Cost
 from hub.core.delivery import Claim, Laid
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Json, Ref
@@ -16,6 +17,8 @@ from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.render import render
 from hub.store import DeliveryRow
+
+VALUE = 12  # bytes of a message, to one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,19 @@ def made_of(hub: Hub, claim: Claim, way: Destination, lookups: Mapping[str, Json
         topic=way.topic,
     )
     return Made(claim, way, parcel)
+
+
+def heavy_of(hub: Hub, ways: Sequence[tuple[Claim, Destination]]) -> set[str]:
+    """The deliveries whose mapping goes to an evaluator, as far as their sizes tell."""
+    costs: dict[tuple[str, Ref, Ref], list[Cost]] = {}
+    heavy: set[str] = set()
+    for claim, _ in ways:
+        key = (claim.content_revision, claim.message.ref, claim.ref)
+        if key not in costs:
+            costs[key] = [step.cost for step in hub.catalogs.pinned(key[0]).way(key[1], key[2]) or ()]
+        if any(cost.is_heavy(len(claim.message.raw) // VALUE) for cost in costs[key]):
+            heavy.add(claim.id)
+    return heavy
 
 
 def reply_of(hub: Hub, one: Made, answer: Reply) -> Laid:

@@ -25,6 +25,7 @@ from hub.store import Store
 PROBE = timedelta(seconds=60)  # a probe that was not answered for after this is lost, and another worker takes the ticket
 PATIENCE_S = 2.0  # a lane sleeps at most so long for its rate; then it lets the sweep wake it
 ASKING_S = 0.25  # the same for a caller who waits
+CLAIM_BYTES = 32 << 20  # of bodies, in one claim
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class _Lane:
     retries: RetryBudget = field(default_factory=RetryBudget)
     share: float = 1.0  # of the target's rate, per second, when it was last asked for
     part: float = 1.0  # of the target's places, when they were last asked for
+    body_bytes: float = 1.0  # of one of its messages, as the last claims were
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,15 @@ class Pace:
         if known.policy is None or known.policy.rate is None:
             return 0.0
         return known.bucket.go(known.share, number)
+
+    def fits(self, lane: str, size: int) -> int:
+        """How many of `size` deliveries to claim at once, by the weight of the last ones: all their bodies are held at the same time."""
+        return max(1, min(size, int(CLAIM_BYTES / self._lanes[lane].body_bytes)))
+
+    def weighed(self, lane: str, number: int, size: int) -> None:
+        """So many bytes the bodies of one claim had. What was heavy once is believed for some claims."""
+        known = self._lanes[lane]
+        known.body_bytes = max(1.0, size / number, known.body_bytes / 2)
 
     def give_back(self, lane: str, unused: int, *, claimed: int) -> None:
         """Places that were allowed and that nothing was there for; the probe's too."""

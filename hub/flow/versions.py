@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hub.catalog import Catalog
 from hub.core.delivery import Laid
-from hub.core.errors import Code, Fault, GiveUp, Refused
+from hub.core.errors import Busy, Code, Fault, GiveUp, Refused
 from hub.core.message import Incoming, Json, Ref
 from hub.core.system import LIVE, Emit, VersionState
 from hub.flow.callers import Caller
@@ -57,10 +57,17 @@ def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
     return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
+def later(error: Busy) -> Refused:
+    """What is not known of a whole message cannot be left for its claim. It is no fault of the message: the same post may be taken in a moment."""
+    return Refused(Code.TOO_MANY_REQUESTS, f"It was not accepted: {error.why.text}", headers=[("retry-after", "1")])
+
+
 def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, Json]:
     """The payload as its newest live version, and which that is. Raises Refused."""
     try:
         return upgraded(catalog, incoming.ref, incoming.payload, now)
+    except Busy as error:
+        raise later(error) from error
     except GiveUp as error:
         fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
         raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error

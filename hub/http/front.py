@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any
 
+from hub.core import door
 from hub.core.coding import CLOSE, too_large
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
@@ -27,6 +31,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BRIDGE_THREADS = 8
 ASKING_THREADS = 64
+SLOW_THREADS = 16
+LONG_AT_ONCE = 2  # long bodies of one sender that are read and prepared at once
+SLOW_AT_ONCE = 2  # posts of one caller that wait for an evaluator at once
 MAX_FORM = 1 << 20  # bytes of a body that goes to Flask: forms and lists of ids
 SMALL = 65_536  # bytes of a post that the event loop reads by itself; decoding more would make the others wait
 
@@ -45,6 +52,10 @@ class Front:
         self._arrivals: Arrivals | None = None
         self._threads = ThreadPoolExecutor(BRIDGE_THREADS, thread_name_prefix="bridge")
         self._posts = ThreadPoolExecutor(2, thread_name_prefix="posts")  # large posts and batches: Python's work, so few threads
+        self._slow = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow")  # posts that wait for an evaluator
+        self._slow_of: Counter[str] = Counter()  # posts under way that took long, by caller; of the event loop alone
+        self._rooms: dict[str, asyncio.Semaphore] = {}
+        self._in_rooms: Counter[str] = Counter()
         self._asks = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="ask")  # callers that wait for a target's answer
         self._health = ThreadPoolExecutor(1, thread_name_prefix="health")  # answers while every other thread waits for the store
 
@@ -61,7 +72,7 @@ class Front:
                 await send({"type": "lifespan.startup.complete"})
             elif event["type"] == "lifespan.shutdown":
                 await asyncio.get_running_loop().run_in_executor(None, self._on_stop)
-                for threads in (self._threads, self._posts, self._asks, self._health):
+                for threads in (self._threads, self._posts, self._slow, self._asks, self._health):
                     threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -99,11 +110,18 @@ class Front:
         is_long = declared is None or declared > SMALL
         if (is_long or _expects(request)) and not inbound.is_known(hub, request, post.system):
             raise Refused(Code.UNAUTHENTICATED, UNPROVEN, inbound.lacks(hub, request, post.system), [CLOSE])
+        async with self._room(request) if is_long else nullcontext():
+            return await self._take(request, receive, began, post, declared)
+
+    async def _take(self, request: Request, receive: Receive, began: float, post: ingress.Post, declared: int | None) -> Answer:
+        hub, is_long = self._hub, declared is None or declared > SMALL
         request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        begin = partial(ingress.begin, hub, request, post, at_once=True)
         if is_long or post.is_batch or post.coding:
-            prepared = await asyncio.get_running_loop().run_in_executor(self._posts, ingress.prepare, hub, request, post)
+            begun = await asyncio.get_running_loop().run_in_executor(self._posts, begin)
         else:
-            prepared = ingress.prepare(hub, request, post)
+            begun = begin()
+        prepared = await self._finished(begun) if isinstance(begun, ingress.Unfinished) else begun
         if ingress.waits(prepared):
             return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
@@ -111,6 +129,34 @@ class Front:
         if post.is_batch:
             return await asyncio.get_running_loop().run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
         return ingress.answer(hub, post, prepared, committed, request)
+
+    @asynccontextmanager
+    async def _room(self, request: Request) -> AsyncIterator[None]:
+        """A place for a long body, from its first byte to its commit. A few for each sender, by what it says it is: the rest waits unread, and
+        costs no memory; nobody else's waits with it.
+        """
+        name = next(iter(bodies.values(request, "authorization")), "") or request.path
+        room = self._rooms.setdefault(name, asyncio.Semaphore(LONG_AT_ONCE))
+        self._in_rooms[name] += 1
+        try:
+            async with room:
+                yield
+        finally:
+            self._in_rooms[name] -= 1
+            if not self._in_rooms[name]:
+                del self._in_rooms[name], self._rooms[name]
+
+    async def _finished(self, begun: ingress.Unfinished) -> ingress.Prepared:
+        """The rest of a post that takes long. A few of each caller wait for the evaluator; of more, the routes are decided at their claims."""
+        is_crowded = self._slow_of[begun.caller] >= SLOW_AT_ONCE
+        self._slow_of[begun.caller] += 1
+        try:
+            finish = partial(_defer, begun.finish) if is_crowded else begun.finish
+            return await asyncio.get_running_loop().run_in_executor(self._posts if is_crowded else self._slow, finish)
+        finally:
+            self._slow_of[begun.caller] -= 1
+            if not self._slow_of[begun.caller]:
+                del self._slow_of[begun.caller]
 
     def _way(self, request: Request) -> Callable[[Request, Receive], Awaitable[Answer]]:
         if ingress.is_question(request):
@@ -187,6 +233,11 @@ async def read_body(receive: Receive, declared: int | None, limit: int, seconds:
     if declared is not None and size != declared:
         raise Truncated
     return b"".join(parts)
+
+
+def _defer(finish: Callable[[], ingress.Prepared]) -> ingress.Prepared:
+    with door.deferring():
+        return finish()
 
 
 def _expects(request: Request) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
+from hub.core import door
 from hub.core.coding import CLOSE
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
@@ -19,6 +20,7 @@ from hub.core.query import message_of
 from hub.core.system import LIVE, VersionState
 from hub.core.tracing import trace_id_of, tracestate_of
 from hub.flow import accept, ask, inbound, versions
+from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
@@ -226,8 +228,22 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     return exchange(hub, prepared, began, request)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A post that needs more time than the event loop has: its caller is proven, and `finish` does the rest, in a thread."""
+
+    caller: str
+    finish: Callable[[], Prepared]
+
+
 def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
+    begun = begin(hub, request, post)
+    return begun.finish() if isinstance(begun, Unfinished) else begun
+
+
+def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> Prepared | Unfinished:
+    """The same; `at_once`: up to what may take long. What is done by then, an allowance that is spent for one, is not done again."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = inbound.authorise(hub, request, post.system)
     hub.allowance.ask(caller.id)
@@ -236,10 +252,26 @@ def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
         plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
         if not post.is_batch:
             hub.allowance.spend(caller.id, 1)
-            return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
-        messages = accept.prepare_batch(hub, caller, plain, ref)
+            if not at_once:
+                with door.on_behalf(caller.id):
+                    return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+            try:
+                with door.at_once():
+                    return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+            except door.NeedsTime:
+                return Unfinished(caller.id, lambda: _finish(hub, caller, plain, ref))
+        with door.on_behalf(caller.id):
+            messages = accept.prepare_batch(hub, caller, plain, ref)
         hub.allowance.spend(caller.id, len(messages))
         return Prepared(ref, messages)
+    except Refused as refused:
+        raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
+
+
+def _finish(hub: Hub, caller: Caller, plain: Request, ref: Ref) -> Prepared:
+    try:
+        with door.on_behalf(caller.id):
+            return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
     except Refused as refused:
         raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 

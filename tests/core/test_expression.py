@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hub.core import expression
 from hub.core.errors import GiveUp, Reason
-from hub.core.expression import CONDITION_MS, MAPPING_MS, MISSING, _compiled, compile_expression, plain_path
+from hub.core.expression import CONDITION_MS, MAPPING_MS, _compiled, compile_expression, plain_path
+from hub.core.prepared import MISSING
 
 NOW = datetime(2026, 6, 1, 9, 30, 0, 250_000, tzinfo=UTC)
 TABLES = {"priority": {"URGENT": "HIGH", "1": "ONE", "true": "YES"}}

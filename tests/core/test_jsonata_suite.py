@@ -14,7 +14,8 @@ import pytest
 
 from hub.core import expression
 from hub.core.errors import GiveUp
-from hub.core.expression import MISSING, compile_expression
+from hub.core.expression import compile_expression
+from hub.core.prepared import MISSING
 
 ROOT = Path(__file__).parents[2]
 SUITE = Path(os.environ.get("HUB_JSONATA_SUITE", ROOT.parent / "shared" / "suites" / "jsonata"))

@@ -15,7 +15,8 @@ import pytest
 
 from hub.core import json as strict
 from hub.core.errors import GiveUp, Refused
-from hub.core.expression import MISSING, compile_expression
+from hub.core.expression import compile_expression
+from hub.core.prepared import MISSING
 from tests.suites.fetched import ROOT, fetched
 
 HERE = Path(__file__).parent

@@ -1,0 +1,58 @@
+"""Values on their way into the engine: nothing, which is not null; and a value made ready once for many expressions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from hub.core.message import Json
+
+SAFE_INTEGER = 2**53
+SAFE_DIGITS = 15
+
+
+class _Missing:
+    """What a path gives that finds nothing. Not the same as null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+class Prepared:
+    """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
+
+    __slots__ = ("_ready", "value")
+
+    def __init__(self, value: Json) -> None:
+        self.value = value
+        self._ready: Any = MISSING
+
+    def ready(self) -> Any:
+        if self._ready is MISSING:
+            self._ready = _into_engine(self.value)
+        return self._ready
+
+
+Over: TypeAlias = "Json | Prepared | _Missing"
+
+
+def ready(value: Over) -> Any:
+    return value.ready() if type(value) is Prepared else _into_engine(value)
+
+
+def _into_engine(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict:
+        return {name: member if type(member) is str else _into_engine(member) for name, member in value.items()}
+    if kind is list:
+        return [_into_engine(member) for member in value]
+    if kind is int:
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
+    if kind is Decimal:
+        return float(value) if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300 else f"{value:f}"
+    return value
