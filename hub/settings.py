@@ -57,7 +57,12 @@ TABLE: tuple[Entry, ...] = (
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
     Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
     Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
-    Entry("ops_token", "", "Bearer token of /ops/v1 and /metrics, asked of everybody; empty: they are served on HUB_OPS_SOCKET alone.", secret=True),
+    Entry(
+        "ops_token",
+        "",
+        "Bearer token of /ops/v1 and /metrics, asked of everybody; itself, env:NAME or file:PATH. Empty: they are served on HUB_OPS_SOCKET alone.",
+        secret=True,
+    ),
     Entry(
         "ops_socket",
         "",

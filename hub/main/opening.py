@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -102,6 +102,9 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
 
     Raises NoRevision, BadWorkspace, BadSetting, VaultError.
     """
+    if settings.ops_token.startswith(("env:", "file:")):
+        # Taken as it stands, the place of the token would be the token, and whoever reads the settings would know it.
+        settings = replace(settings, ops_token=resolve(settings.ops_token, settings.environment))
     catalogs = Revisions(store, unmet=lambda catalog: unmet(catalog, settings))
     check_secrets(catalogs.active(), settings)
     check_keeping(settings, catalogs.active())

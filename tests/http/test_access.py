@@ -2,7 +2,11 @@
 
 import asyncio
 
+import requests
+
 from tests.support import access
+from tests.support.servers import granian
+from tests.support.sockets import Forwarder
 
 
 def test_everybody_is_answered_as_the_page_says(tmp_path):
@@ -16,6 +20,27 @@ def test_everybody_is_answered_as_the_page_says(tmp_path):
             assert {nobody, wrong, another, caller} == {"401"}, address
             assert port == "404", address
     assert access.page(rows) == access.PAGE.read_text("utf-8"), "an address is new, or answers otherwise: run `make access`, and read what changed"
+
+
+def test_a_forwarder_that_adds_nothing_makes_nobody_somebody(tmp_path):
+    """Over real sockets: whoever is behind it comes from 127.0.0.1, and is answered what the page says of nobody."""
+    told = {}
+    for line in access.PAGE.read_text("utf-8").split(access.SECOND)[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) > 3 and cells[1].startswith("`/"):
+            told |= {(method, cells[1].strip("`")): cells[2] for method in cells[0].split(", ")}
+    with access.opened(tmp_path) as hubs, granian(hubs.front) as port:
+        forwarder = Forwarder(port)
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                for _, method, written, path in hubs.routes():
+                    body = hubs.body(method, path)
+                    headers = dict(access.kind_of(method, path, body))
+                    answer = session.request(method, forwarder.url + path, data=body, headers=headers, allow_redirects=False, timeout=10)
+                    assert str(answer.status_code) == told[method, written], (method, written)
+        finally:
+            forwarder.stop()
 
 
 def test_a_route_that_is_new_has_a_row(tmp_path):

@@ -16,6 +16,7 @@ from hub.flow import people
 from hub.http import answers, building_answers, message_answers, running
 from hub.http.app import make_app
 from hub.http.listener import OwnSocket
+from hub.vault import VaultError
 from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.sockets import Forwarder, by_socket
@@ -285,6 +286,20 @@ def test_health_says_ok_or_not_and_nothing_else(hub):  # B99
     with served(hub.hub, "wsgi", ticked_at=lambda: -1e9) as stuck:
         answer = requests.get(stuck.url + "/health/ready", timeout=10)
         assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", 50300)
+
+
+def test_a_token_may_lie_elsewhere(tmp_path):
+    workspace, store, file = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3", tmp_path / "token"
+    file.write_text("from-a-file\n")
+    file.chmod(0o600)
+    for reference, token in ((f"file:{file}", "from-a-file"), ("env:WHERE", "from-there")):
+        with small_hub(workspace, store, HUB_OPS_TOKEN=reference, WHERE="from-there") as made:
+            app = make_app(made).test_client()
+            for shown, status_code in ((token, 200), (reference, 401), ("", 401)):
+                assert app.get("/ops/v1/now", headers={"authorization": f"Bearer {shown}"}).status_code == status_code
+    for wrong in ("env:NOWHERE", f"file:{tmp_path}/none"):
+        with pytest.raises(VaultError), small_hub(workspace, store, HUB_OPS_TOKEN=wrong):
+            pass
 
 
 def test_without_a_token_there_is_nothing_on_a_port(tmp_path):
