@@ -44,7 +44,7 @@ QUEUE = Record(
         "prefetch": Key(Whole(1, 10_000), "how many one worker may have in hand, unacknowledged; default: 500"),
         "shared": Key(Flag(), "true: several workers take from it at once, and order between them is not kept"),
         "read": Key(
-            OneOrMore(reads.shape("{headers, topic, body}", "json", "json:msg")),
+            OneOrMore(reads.shape("{headers, topic, body}", "json", "json:msg", of_queue=True)),
             "what an event is, and which message it becomes; or a list of such",
             required=True,
         ),

@@ -8,16 +8,19 @@ from typing import Any
 from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path
 from hub.catalog.findings import Findings, did_you_mean
-from hub.catalog.leaves import Formula, Text
+from hub.catalog.leaves import Formula, Text, Word
 from hub.catalog.mappings import REF, MappingFile
 from hub.catalog.shape import Key, Record
 from hub.core.events import Read
 from hub.core.message import Ref
 from hub.core.system import LIVE, System
 
+_REPEATS = {"repeats": Key(Word(("content",)), "content: what says the same is a repeat; in place of id")}
 
-def shape(over: str, spots: str, example: str) -> Record:
-    """The keys of `read`. `over`: what its conditions see. `spots`: the kinds of places where the JSON may lie."""
+
+def shape(over: str, spots: str, example: str, *, of_queue: bool = False) -> Record:
+    """The keys of `read`. `over`: what its conditions see. `spots`: the kinds of places where the JSON may lie. `of_queue`: a delivery may be known by itself."""
+    default = "the broker's message id, or this delivery alone" if of_queue else "a hash of it"
     return Record(
         {
             "when": Key(Formula(), f"only if this holds, over {over}"),
@@ -25,11 +28,12 @@ def shape(over: str, spots: str, example: str) -> Record:
             "each": Key(Formula(), "a list in it: each element is an event"),
             "emit": Key(REF, "the message that an event becomes, such as tms/shipment.status@1"),
             "map": Key(Text(want="the name of a mapping, such as kuaidi100-push--track-event", pattern=r"[a-z0-9][a-z0-9.-]{0,150}"), "mappings/<name>.yaml"),
-            "id": Key(Formula(is_identity=True), "the partner's id of the event, by which a repeat is known; default: a hash of it"),
+            "id": Key(Formula(is_identity=True), f"the partner's id of the event, by which a repeat is known; default: {default}"),
             "skip": Key(Text(), "why such an event is acknowledged and not kept; in place of emit"),
+            **(_REPEATS if of_queue else {}),
         },
         what="read",
-        excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map")),
+        excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map"), *((("id", "repeats"),) if of_queue else ())),
     )
 
 
@@ -59,7 +63,9 @@ def _read(owner: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], d
     elif file is not None and emit is not None and file.target != emit:
         fault((*at, "map"), Check.FILE_NAME, f"{name} makes {file.target}, and {owner} emits {emit}", f"emit: {file.target}, or another mapping")
     mapping = file.mapping if file is not None else None
-    return Read(emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "")
+    return Read(
+        emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "", row.get("repeats") == "content"
+    )
 
 
 def judge(reads: Sequence[Read], systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:

@@ -19,8 +19,8 @@ _FRACTION = re.compile(rb"[0-9][.eE]")
 _EXACT = Context(prec=json.MAX_DIGITS)
 
 
-def fingerprint(*readings: tuple[Ref, Json]) -> str:
-    """Of one content, in each of the versions that it is known in: as it was sent, and as the newest one. At most 64 characters for two."""
+def fingerprint(*readings: tuple[Ref | str, Json]) -> str:
+    """Of one content, in each of the forms that it is known in: a version, or a word for another form. At most 64 characters for two."""
     return ".".join(dict.fromkeys(_hash(ref, payload) for ref, payload in readings))
 
 
@@ -29,7 +29,7 @@ def is_same(one: str, other: str) -> bool:
     return not set(one.split(".")).isdisjoint(other.split("."))
 
 
-def _hash(ref: Ref, payload: Json) -> str:
+def _hash(ref: Ref | str, payload: Json) -> str:
     written = json.canonical(payload)
     if _FRACTION.search(written):  # in a number, or in a text: then the slow way was for nothing
         written = json.canonical(plain_numbers(payload))

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from hub.core import json
-from hub.core.content import plain_numbers
+from hub.core.content import fingerprint, plain_numbers
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expression import Expression
 from hub.core.integers import text_of
@@ -40,6 +40,7 @@ class Read:
     mapping: FieldMapping | None = None
     mapping_name: str = ""
     skip: str = ""
+    by_content: bool = False  # `repeats: content`: what says the same is a repeat
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -58,6 +59,13 @@ class Event:
     named: bool = True  # the id is the partner's own; else a hash of what it told
     whole: bool = False  # it is the body of what arrived, and nothing else
     fault: Refused | None = field(default=None, compare=False)
+    by_content: bool = False  # its id is a hash, because its `read` says so
+    element: Json = field(default=None, compare=False)  # what it was made of
+
+    @property
+    def content(self) -> str:
+        """What it says, for whoever compares a repeat with it: as it was told, and as the message that became of it, which may hold the time."""
+        return fingerprint((self.ref, self.payload), ("told", self.element))
 
 
 def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime) -> list[Event]:
@@ -110,7 +118,7 @@ def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Jso
         except Refused as refused:
             yield Event(ref, payload, "", fault=refused)
             continue
-        yield Event(ref, payload, name or hashed(payload), named=bool(name), whole=is_whole)
+        yield Event(ref, payload, name or hashed(payload), bool(name), is_whole, by_content=read.by_content, element=element)
 
 
 def _elements(read: Read, whole: Json, around: dict[str, Json], now: datetime) -> list[Json]:

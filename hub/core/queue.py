@@ -36,6 +36,11 @@ class Queue:
     reads: tuple[Read, ...] = field(default=(), compare=False)
 
     @property
+    def wants_tags(self) -> bool:
+        """Whether something of it may be known by its delivery alone."""
+        return any(read.emit is not None and read.id is None and not read.by_content for read in self.reads)
+
+    @property
     def source(self) -> str:
         """The name under which its messages are known: `queue:wms/stock`."""
         return f"queue:{self.system}/{self.name}"
@@ -51,12 +56,22 @@ class Arrival:
     message_id: str = ""
     content_type: str = ""
     flaw: str = ""
+    is_again: bool = False  # the broker says that it has brought it before
+    tag: str = ""  # of this delivery alone, and the same when it is brought again; empty: there is none
+
+    @property
+    def content(self) -> str:
+        """A hash of what it holds."""
+        return self._hash(self.message_id, self.topic)
 
     @property
     def fingerprint(self) -> str:
-        """Tells this arrival from any other of its queue; a redelivery has the same."""
+        """Tells this arrival from any other of its queue; a redelivery has the same. By its content, where it has neither id nor tag."""
+        return self._hash(self.message_id, self.topic) if self.message_id or not self.tag else self._hash(self.tag, self.topic)
+
+    def _hash(self, *texts: str) -> str:
         whole = hashlib.sha256()
-        for part in (self.message_id.encode("utf-8", "replace"), self.topic.encode("utf-8", "replace"), self.body):
+        for part in (*(text.encode("utf-8", "replace") for text in texts), self.body):
             whole.update(len(part).to_bytes(8, "big") + part)
         return whole.hexdigest()
 
@@ -64,18 +79,20 @@ class Arrival:
 def arrived(queue: Queue, arrival: Arrival, limits: Limits, now: datetime) -> list[Event]:
     """What an arrival tells, in its order; [] only where a `skip` says so. Raises Refused: unreadable, or nothing that is declared fits it.
 
-    Without an `id` of its own in `read`, an event's name is the broker's message id (numbered, where one arrival tells several), else a hash.
+    Without an `id` of its own in `read`, an event's name is the broker's message id, else the delivery's tag (numbered, where one arrival tells
+    several); with `repeats: content`, and where there is no tag either, a hash.
     """
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)
     opened = Opened(Request("", "", "", (), arrival.body), limits)
     view: dict[str, Json] = {"headers": dict(arrival.headers), "topic": arrival.topic, "body": opened.json}
     found = told(queue.reads, view, lambda spot: opened.decoded_at(read_spot(spot)), queue.source, now)
-    if not arrival.message_id:
+    name = arrival.message_id or arrival.tag
+    if not name:
         return found
     numbered = len(found) > 1
     return [
-        one if one.named or one.fault is not None else replace(one, id=_short(f"{arrival.message_id}#{number}" if numbered else arrival.message_id))
+        one if one.named or one.by_content or one.fault is not None else replace(one, id=_short(f"{name}#{number}" if numbered else name))
         for number, one in enumerate(found)
     ]
 

@@ -86,8 +86,8 @@ def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime
 
 def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: datetime) -> Laid:
     incoming = Incoming(one.ref, one.payload, json.encode(one.payload), hook.caller, one.id, trace_id, in_batch=True)
-    # No fingerprint: what a partner sends again under its id is the same thing, however it words it this time.
-    seen = Seen(hook.caller, one.ref.type, one.id, "", timedelta(days=hub.settings.keep_keys))
+    # What a partner sends again under its id is the same, however it words it this time; what says something else is not, and must not be swallowed.
+    seen = Seen(hook.caller, one.ref.type, one.id, one.content, timedelta(days=hub.settings.keep_keys), by_content=True)
     return replace(lay(hub, incoming, source=HOOK, now=now, seen=[seen]), origin=origin)
 
 

@@ -2,7 +2,7 @@
 
 read events → map → contract → match → (one transaction: the messages of the batch) → refused arrivals → the consumer acknowledges
 
-If we die before the acknowledgement, the broker delivers it again: each event is known by its id, each refused arrival by its content.
+If we die before the acknowledgement, the broker delivers it again: each event is known by its id or its delivery's tag, and so is each refused arrival.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from hub.flow.accept import lay
 from hub.flow.committing import MeasuredAdd
 from hub.flow.hub import Hub
 from hub.logs import event, told
-from hub.store import Refusal
+from hub.store import InHand, Refusal
 
 MAX_TYPE = 200  # characters of a content type and a topic that are kept beside an original
+TAG = "x-crossdock-delivery"  # the header of a refused arrival that has its tag
 MAX_FAULTS = 50  # of one arrival
 
 
@@ -39,6 +40,7 @@ class TakenIn:
     duplicates: int
     refused: tuple[Refused | None, ...]
     message_ids: tuple[tuple[str, ...], ...]  # per arrival
+    tags: tuple[str, ...] = ()  # of deliveries in hand, to be forgotten once they are acknowledged
 
 
 def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool = True) -> TakenIn:
@@ -50,6 +52,7 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     """
     began = time.monotonic()
     now = hub.clock()
+    arrivals, tags = _tagged(hub, queue, arrivals) if keeps else (list(arrivals), ())
     read = [_read(hub, queue, arrival, now) for arrival in arrivals]
     laid = [one for ones in read for one in ones if isinstance(one, Laid)]
     answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(laid) if laid else []
@@ -66,13 +69,36 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     _note(hub, queue, receipts, refused, began)
     ids = tuple(tuple(one.message_id for one in ones if isinstance(one, Receipt)) for ones in outcomes)
     duplicates = sum(answer.duplicate for _, answer in receipts)
-    return TakenIn(len(receipts) - duplicates, duplicates, refused, ids)
+    return TakenIn(len(receipts) - duplicates, duplicates, refused, ids, tags)
+
+
+def _tagged(hub: Hub, queue: Queue, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], tuple[str, ...]]:
+    """Each with what it is known by if it comes again; and the tags that were made for it. Raises StoreBusy."""
+    nameless = [one for one in arrivals if not one.message_id and not one.tag] if queue.wants_tags else []
+    if not nameless:
+        return list(arrivals), ()
+    batch = [InHand(one.content, one.is_again, hub.new_id()) for one in nameless]
+    tags = hub.store.tag_deliveries(queue.source, batch, keep=timedelta(days=hub.settings.keep_keys), is_shared=queue.shared)
+    made = iter(tags)
+    return [one if one.message_id or one.tag else replace(one, tag=next(made)) for one in arrivals], tuple(tags)
 
 
 def _keep(hub: Hub, queue: Queue, refused: Sequence[tuple[Arrival, Refused]], now: datetime) -> None:
     """Stores what was refused, with its bytes and the reason. If we die after this, it comes again, and is the same row. Raises StoreBusy."""
     revision = hub.catalogs.active().revision
-    hub.store.refuse([Refusal(hub.new_id(), queue.source, arrival, why, revision, now) for arrival, why in refused])
+    hub.store.refuse([Refusal(hub.new_id(), queue.source, _kept(arrival), why, revision, now) for arrival, why in refused])
+
+
+def _kept(arrival: Arrival) -> Arrival:
+    """With its tag among its headers: when a person retries it, what of it was accepted is known by that."""
+    return replace(arrival, headers={**arrival.headers, TAG: arrival.tag}) if arrival.tag else arrival
+
+
+def kept_again(arrival: Arrival) -> Arrival:
+    """A refused arrival as it came, with the tag that it had; one that was kept without is known by its content."""
+    headers = dict(arrival.headers)
+    tag = headers.pop(TAG, None)
+    return replace(arrival, headers=headers, tag=tag if isinstance(tag, str) else "")
 
 
 def _read(hub: Hub, queue: Queue, arrival: Arrival, now: datetime) -> list[Laid | Refused]:
@@ -95,10 +121,10 @@ def _lay(hub: Hub, queue: Queue, arrival: Arrival, one: Event, now: datetime) ->
         trace_id = (trace_id_of(_text(arrival, "traceparent")) if one.whole else None) or hub.new_id().replace("-", "")
         raw = arrival.body if one.whole else json.encode(one.payload)
         incoming = Incoming(one.ref, one.payload, raw, queue.source, one.id, trace_id, in_batch=True)
-        # The broker's id with another body is a sender that counts wrong, and must not be swallowed. An id of the sender's own stands for what
-        # it says, however it words it this time.
-        fingerprint = "" if one.named else hashlib.sha256(arrival.body).hexdigest()
-        seen = Seen(queue.source, one.ref.type, one.id, fingerprint, timedelta(days=hub.settings.keep_keys))
+        # A known id with other content is a sender that counts wrong, and must not be swallowed. What it says itself is compared, however it words
+        # it this time; under the broker's id its bytes.
+        fingerprint = one.content if one.named else hashlib.sha256(arrival.body).hexdigest()
+        seen = Seen(queue.source, one.ref.type, one.id, fingerprint, timedelta(days=hub.settings.keep_keys), by_content=one.named)
         laid = lay(hub, incoming, source=QUEUE, now=now, seen=[seen])
     except Refused as refused:
         return refused

@@ -8,7 +8,7 @@ from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.core.queue import Queue
 from hub.flow.hub import Hub
-from hub.flow.queues import take_in
+from hub.flow.queues import kept_again, take_in
 from hub.logs import event
 from hub.store import Refusal, RefusedRow, Store
 from hub.store.arrivals import ACCEPTED, DROPPED, WAITING
@@ -38,7 +38,7 @@ def _one(hub: Hub, row: RefusedRow, by: str) -> str:
     queue = queue_of(hub, row.source)
     if queue is None or row.arrival is None:
         return f"There is no {row.source} in the active configuration."
-    why = take_in(hub, queue, [row.arrival], keeps=False).refused[0]
+    why = take_in(hub, queue, [kept_again(row.arrival)], keeps=False).refused[0]
     if why is None:
         hub.store.end_refused([row.id], state=ACCEPTED, by=by)
         return TAKEN

@@ -45,6 +45,7 @@ class AmqpSource:
         self._connection: Any = None
         self._waiting: deque[Any] = deque()  # delivered by the broker, not taken yet
         self._in_hand: deque[int] = deque()  # delivery tags that were taken, oldest first
+        self._has_nameless = False  # something that was taken has no id
         self._ticked = 0.0
 
     def open(self) -> None:
@@ -76,6 +77,7 @@ class AmqpSource:
                 message = self._waiting.popleft()
                 batch.append(arrival_of(message))
                 self._in_hand.append(message.delivery_info["delivery_tag"])
+                self._has_nameless |= not batch[-1].message_id
                 size += len(batch[-1].body)
                 continue
             left = end - time.monotonic()
@@ -91,6 +93,10 @@ class AmqpSource:
         try:
             # All up to this one: what was delivered later, and is not committed, has a higher tag.
             self._channel.basic_ack(tags[-1], multiple=True)
+            if self._has_nameless:
+                # A question behind it, whose answer says that the broker has read it: what has no id is forgotten now, and must not come again.
+                self._channel.basic_qos(0, self._queue.prefetch, False)
+                self._has_nameless = bool(self._in_hand)
         except BROKEN as error:
             raise self._broken(error) from error
 
@@ -176,7 +182,8 @@ def arrival_of(message: Any) -> Arrival:
     try:
         return _arrival(message)
     except Exception:  # noqa: BLE001  what a stranger put into its headers
-        return Arrival(bytes(message.body) if isinstance(message.body, bytes) else b"", flaw=_FLAW)
+        is_again = bool(message.delivery_info.get("redelivered")) if isinstance(message.delivery_info, dict) else False
+        return Arrival(bytes(message.body) if isinstance(message.body, bytes) else b"", flaw=_FLAW, is_again=is_again)
 
 
 def _arrival(message: Any) -> Arrival:
@@ -192,6 +199,7 @@ def _arrival(message: Any) -> Arrival:
         str(properties.get("message_id") or ""),
         str(properties.get("content_type") or ""),
         flaw,
+        is_again=bool(message.delivery_info.get("redelivered")),
     )
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
 import re
 import secrets
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis as _redis
@@ -50,6 +52,8 @@ _OWNED = "if redis.call('GET', KEYS[3]) ~= ARGV[1] then return redis.error_reply
 _TAKE = (
     _OWNED
     + """
+if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('SET', KEYS[4], ARGV[5]) end
+local at = string.format('%.0f', tonumber(redis.call('GET', KEYS[4])) + redis.call('LLEN', KEYS[2]))
 local items, size = {}, 0
 while #items < tonumber(ARGV[3]) and size < tonumber(ARGV[4]) do
   local item = redis.call('RPOPLPUSH', KEYS[1], KEYS[2])
@@ -57,10 +61,10 @@ while #items < tonumber(ARGV[3]) and size < tonumber(ARGV[4]) do
   items[#items + 1] = item
   size = size + #item
 end
-return items
+return {at, items}
 """
 )
-_ACK = _OWNED + "redis.call('LTRIM', KEYS[2], 0, -tonumber(ARGV[3]) - 1) return 1"
+_ACK = _OWNED + "redis.call('LTRIM', KEYS[2], 0, -tonumber(ARGV[3]) - 1) redis.call('INCRBY', KEYS[4], ARGV[3]) return 1"
 _CLOSE = "if redis.call('GET', KEYS[3]) == ARGV[1] then redis.call('DEL', KEYS[3]) end return 1"
 
 
@@ -126,7 +130,7 @@ class RedisSource:
     def __init__(self, url: str, queue: Queue, *, owned_ms: int = OWNED_MS) -> None:
         self._url = url
         self._name = queue.queue
-        self._keys = [queue.queue, f"{queue.queue}:crossdock:taken", f"{queue.queue}:crossdock:owner"]
+        self._keys = [queue.queue, f"{queue.queue}:crossdock:taken", f"{queue.queue}:crossdock:owner", f"{queue.queue}:crossdock:done"]
         self._owned_ms = owned_ms
         self._prefetch = queue.prefetch
         self._client: Any = None
@@ -147,19 +151,19 @@ class RedisSource:
             raise Taken(f"Another consumer has the list {self._name}.")
 
     def take(self, wait_s: float) -> Sequence[Arrival]:
-        batch: list[bytes] = []
+        batch: list[Arrival] = []
         size, end = 0, time.monotonic() + wait_s
         while True:
             most = min(BATCH - len(batch), self._prefetch - self._in_hand)
-            found = self._run(_TAKE, self._token, self._owned_ms, most, BATCH_BYTES - size) if most > 0 else []
+            at, found = self._run(_TAKE, self._token, self._owned_ms, most, BATCH_BYTES - size, _micros()) if most > 0 else (0, [])
             if found and not batch and wait_s:
                 end = min(end, time.monotonic() + LINGER_S)
-            batch += found
+            batch += [_placed(item, self._name, int(at) + number) for number, item in enumerate(found)]
             self._in_hand += len(found)
             size += sum(map(len, found))
             left = end - time.monotonic()
             if left <= 0 or len(batch) >= BATCH or size >= BATCH_BYTES or self._in_hand >= self._prefetch:
-                return [arrival_of(item, self._name) for item in batch]
+                return batch
             time.sleep(min(left, LINGER_S / 2 if batch else POLL_S))
 
     def ack(self, number: int) -> None:
@@ -172,7 +176,7 @@ class RedisSource:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, self._owned_ms / 5_000))
-            self._run(_TAKE, self._token, self._owned_ms, 0, 0)  # takes nothing, and stays the owner
+            self._run(_TAKE, self._token, self._owned_ms, 0, 0, _micros())  # takes nothing, and stays the owner
 
     def close(self) -> None:
         if self._client is not None and self._token:
@@ -199,6 +203,16 @@ class RedisSource:
             # The name stays: by it the next `open` takes the queue over from itself.
             self._drop()
             raise Broken("Another consumer took the list over." if "NOTOWNER" in str(error) else said(error)) from error
+
+
+def _micros() -> int:
+    """Where a list begins to count that was never counted, or lost its count: beyond any place that it had before."""
+    return time.time_ns() // 1_000
+
+
+def _placed(item: bytes, queue: str, place: int) -> Arrival:
+    """An arrival with its tag: its place in the count of all that was acknowledged of this list, which it keeps until it is."""
+    return replace(arrival_of(item, queue), tag=f"{place}:{hashlib.sha256(item).hexdigest()[:16]}")
 
 
 def _envelope(parcel: Parcel, queue: str) -> bytes:

@@ -15,6 +15,7 @@ from hub.store.clusters import Waiting as Waiting
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation
 from hub.store.doubt import Cleared as Cleared
+from hub.store.in_hand import InHand as InHand
 from hub.store.keys import KeyRow as KeyRow
 from hub.store.leader import Lead as Lead
 from hub.store.leader import NotLeading as NotLeading

@@ -24,6 +24,7 @@ from hub.store import (
     ended,
     expire,
     faults,
+    in_hand,
     leader,
     lookups,
     measures,
@@ -43,6 +44,7 @@ from hub.store.conservation import Conservation
 from hub.store.database import Database
 from hub.store.doubt import Cleared
 from hub.store.engine import parse
+from hub.store.in_hand import InHand
 from hub.store.leader import Lead, LeaderRow
 from hub.store.looking import Looking
 from hub.store.lookups import Lookup
@@ -141,6 +143,12 @@ class Store(Looking, Managing):
 
     def add_usage(self, batch: Sequence[Used]) -> None:
         usage.add_usage(self._database, batch)
+
+    def tag_deliveries(self, source: str, batch: Sequence[InHand], *, keep: timedelta, is_shared: bool) -> list[str]:
+        return in_hand.tag(self._database, source, batch, keep=keep, is_shared=is_shared)
+
+    def forget_deliveries(self, source: str, tags: Sequence[str]) -> None:
+        in_hand.forget(self._database, source, tags)
 
     def add_version_pins(self, batch: Sequence[Pin]) -> None:
         pins.add(self._database, batch)

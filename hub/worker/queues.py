@@ -6,6 +6,7 @@ tried again. It is not given back to the broker meanwhile: it would lose its pla
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ class Consumer(threading.Thread):
         self._hub = hub
         self._make = make
         self._stopping = threading.Event()
+        self._tags: tuple[str, ...] = ()  # of the batch in hand
         self._said = ""  # what is wrong, as it was said: once, until it is well again or something else is
 
     def stop(self) -> None:
@@ -75,8 +77,9 @@ class Consumer(threading.Thread):
                 continue
             if not self._accept(source, batch):
                 return
-            # Committed. If we die here, the broker delivers them again, and each is known by its id.
+            # Committed. If we die here, the broker delivers them again, and each is known by its id or its tag.
             source.ack(len(batch))
+            self._forget()
 
     def _accept(self, source: QueueSource, batch: Sequence[Arrival]) -> bool:
         """Tries until the store takes it. False: stopped before; then it goes back to the broker."""
@@ -87,7 +90,7 @@ class Consumer(threading.Thread):
                 self._stopping.wait(LOOK_S)  # gone from the active configuration: it goes back, and this consumer is about to be stopped
                 return False
             try:
-                take_in(self._hub, queue, batch)
+                self._tags = take_in(self._hub, queue, batch).tags
             except StoreBusy as error:
                 self._unwell("queue.held", str(error), "warning")
             except Exception as error:  # noqa: BLE001  the store failed in a way that nobody foresaw; nothing is lost by waiting
@@ -99,6 +102,13 @@ class Consumer(threading.Thread):
                 return False
             source.hold(pause)
             pause = min(pause * 2, HELD_S)
+
+    def _forget(self) -> None:
+        """Acknowledged: what comes from now on is another delivery, whatever it says. If this fails, the next batch does it."""
+        tags, self._tags = self._tags, ()
+        if tags:
+            with contextlib.suppress(StoreBusy):
+                self._hub.store.forget_deliveries(self.queue.source, tags)
 
     def _now(self) -> Queue | None:
         """The queue as the active configuration has it: what it reads may have changed since the connection was made."""

@@ -1,6 +1,7 @@
 """What becomes of arrivals, whatever broker brought them: messages in their order, duplicates by id, refused ones kept and retried."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -57,9 +58,115 @@ def test_a_batch_becomes_messages_in_its_order_and_a_repeat_changes_nothing(hub)
     assert hub.store.conservation().unaccounted == 0
 
 
-def test_without_an_id_what_says_the_same_is_the_same(hub):
-    one = take_in(hub, queue(hub), [arrival(1, message_id=""), arrival(1, message_id=""), arrival(2, message_id="")])
-    assert (one.new, one.duplicates) == (2, 1)
+def level(step, *, is_again=False, tag=""):
+    return Arrival(json.dumps({"orderNo": "SO-1", "step": step}).encode(), "order.create", {}, "", "application/json", is_again=is_again, tag=tag)
+
+
+def steps(hub):
+    return [json.loads(hub.store.body(row.id))["step"] for row in sorted(hub.store.story("SO-1"), key=lambda row: row.received_at)]
+
+
+def test_without_an_id_what_says_the_same_is_another_thing(hub):
+    # Given a stock of 5, of 6, and of 5 again: in batches of their own, and in one
+    for step in (5, 6, 5):
+        done = take_in(hub, queue(hub), [level(step)])
+        hub.store.forget_deliveries(queue(hub).source, done.tags)
+        assert (done.new, done.duplicates) == (1, 0)
+    assert take_in(hub, queue(hub), [level(5), level(6), level(5)]).new == 3
+    assert sorted(steps(hub)) == [5, 5, 5, 5, 6, 6]
+
+
+def test_what_comes_again_before_it_was_acknowledged_is_known_each_once(hub):
+    first = take_in(hub, queue(hub), [level(5), level(6), level(5)])
+    # When the broker brings them again, and one more that was in hand and not accepted yet
+    again = take_in(hub, queue(hub), [level(step, is_again=True) for step in (5, 6, 5, 5)])
+    assert (again.new, again.duplicates) == (1, 3)
+    assert set(again.message_ids[:3]) == set(first.message_ids)
+    # And once more, as often as it likes
+    assert take_in(hub, queue(hub), [level(step, is_again=True) for step in (5, 6, 5, 5)]).duplicates == 4
+
+
+def test_what_was_acknowledged_knows_no_repeat(hub):
+    done = take_in(hub, queue(hub), [level(5), level(6)])
+    hub.store.forget_deliveries(queue(hub).source, done.tags)
+    assert take_in(hub, queue(hub), [level(5, is_again=True)]).new == 1
+    # Also where nobody came to forget it: what comes for the first time says that all before is over
+    take_in(hub, queue(hub), [level(7)])
+    take_in(hub, queue(hub), [level(8)])
+    assert take_in(hub, queue(hub), [level(7, is_again=True)]).new == 1
+
+
+def test_a_tag_of_the_broker_is_enough(hub):
+    batch = [level(5, tag="1"), level(6, tag="2"), level(5, tag="3")]
+    assert take_in(hub, queue(hub), batch).new == 3
+    assert take_in(hub, queue(hub), batch).duplicates == 3
+    assert take_in(hub, queue(hub), [level(5, tag="4")]).new == 1
+
+
+def test_by_content_only_where_it_is_declared(workspace, hub):
+    read(workspace, hub, "emit: stock/order.changed@1}", "emit: stock/order.changed@1, repeats: content}")
+    done = take_in(hub, queue(hub), [level(5), level(6), level(5)])
+    assert (done.new, done.duplicates) == (2, 1)
+
+
+def test_refused_ones_without_an_id_are_each_kept_and_retried_each_once(workspace, hub):
+    bad = [Arrival(b'{"orderNo":"SO-1","step":%d,"extra":1}' % step, "order.create", {}, "") for step in (5, 6, 5)]
+    done = take_in(hub, queue(hub), bad)
+    assert len(hub.store.refused()) == 3
+    take_in(hub, queue(hub), [replace(one, is_again=True) for one in bad])
+    assert sorted(row.times for row in hub.store.refused()) == [2, 2, 2]
+    hub.store.forget_deliveries(queue(hub).source, done.tags)
+    contract = workspace / "adapters" / "stock" / "contracts" / "order.changed.v1.json"
+    contract.write_text(contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8")
+    apply(hub.store, workspace)
+    hub.catalogs.refresh()
+    ids = [row.id for row in hub.store.refused()]
+    assert set(refused.retry(hub, ids, by="ann").values()) == {"accepted"}
+    assert sorted(steps(hub)) == [5, 5, 6]
+
+
+def test_of_an_arrival_that_was_accepted_in_part_the_rest_alone_is_new(workspace, hub):
+    lines = "map: told--order-changed, id: \"body.no & '/' & step\"}"
+    read(workspace, hub, lines, "map: told--order-changed}")
+    told = Arrival(b'{"no":"SO-1","lines":[{"step":1},{"step":1},{"step":-1}]}', "lines", {}, "")
+    assert take_in(hub, queue(hub, "lines"), [told]).new == 2
+    [row] = hub.store.refused()
+    for name in ("stock/contracts/order.changed.v1.json", "warehouse/contracts/order.note.v1.json"):
+        contract = workspace / "adapters" / name
+        contract.write_text(contract.read_text("utf-8").replace('"minimum": 0', '"minimum": -9'), "utf-8")
+    apply(hub.store, workspace)
+    hub.catalogs.refresh()
+    assert refused.retry(hub, [row.id], by="ann") == {row.id: "accepted"}
+    assert len(hub.store.story("SO-1")) == 3
+
+
+def read(workspace, hub, before, after):
+    system = workspace / "adapters" / "stock" / "system.yaml"
+    text = system.read_text("utf-8")
+    assert before in text
+    system.write_text(text.replace(before, after), "utf-8")
+    apply(hub.store, workspace)
+    hub.catalogs.refresh()
+
+
+def test_a_declared_id_with_other_content_is_refused_in_sight_and_a_rewording_is_not(workspace, hub):
+    read(workspace, hub, "emit: stock/order.changed@1}", "emit: stock/order.changed@1, id: orderNo}")
+    source = queue(hub)
+    done = take_in(hub, source, [level(5), Arrival(b'{"step": 5.0,\n"orderNo":"SO-1"}', "order.create", {}, "m2"), level(6)])
+    assert (done.new, done.duplicates) == (1, 1)
+    assert done.refused[2].code == 42202
+    assert done.message_ids[0][0] in done.refused[2].text
+    assert [row.code for row in hub.store.refused()] == [42202]
+    assert steps(hub) == [5]
+
+
+def test_an_id_with_a_missing_part_is_a_fault_of_its_event_alone(hub):
+    told = Arrival(b'{"no":"SO-1","lines":[{"step":1},{"sku":"X"}]}', "lines", {}, "l1")
+    done = take_in(hub, queue(hub, "lines"), [told])
+    assert done.new == 1
+    other = Arrival(b'{"lines":[{"step":1}]}', "lines", {}, "l2")
+    assert take_in(hub, queue(hub, "lines"), [other]).new == 0
+    assert len(hub.store.refused()) == 2
 
 
 def test_the_brokers_id_with_another_body_is_refused_and_not_swallowed(hub):

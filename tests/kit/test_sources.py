@@ -140,6 +140,27 @@ def test_what_was_not_acknowledged_comes_again_in_its_old_place(broker):
         source.ack(100)
 
 
+def test_what_comes_again_says_so_or_has_the_tag_that_it_had(broker):
+    # Given the same body three times, of which the first is acknowledged
+    broker.put("tags", *[b'{"n":5}'] * 3)
+    with opened(broker.source("tags")) as source:
+        first = list(source.take(2.0))
+        assert len(first) == 3
+        source.ack(1)
+    # When the line is gone, then the two others come again; what comes after them is new
+    broker.put("tags", b'{"n":5}')
+    with opened(broker.source("tags")) as source:
+        again = []
+        while len(again) < 3:
+            again += source.take(2.0)
+        source.ack(3)
+    if first[0].tag:
+        assert len({one.tag for one in (*first, again[2])}) == 4
+        assert [one.tag for one in again[:2]] == [one.tag for one in first[1:]]
+    else:
+        assert [one.is_again for one in (*first, *again)] == [False] * 3 + [True, True, False]
+
+
 def test_one_consumer_at_a_time_has_it_and_the_next_takes_over(broker):
     broker.put("three", *numbers(0, 3))
     with opened(broker.source("three")) as first:
