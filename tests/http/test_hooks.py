@@ -123,6 +123,17 @@ def test_a_header_says_what_it_is_about(hub):
     assert (other[0], json.loads(other[2])["code"]) == (422, 42200)
 
 
+def test_an_id_that_is_known_with_other_content_is_refused_and_another_wording_is_not(hub):
+    first, other = (b'{"waybillNo":"%s%d","status":"MOVING","time":"t"}' % (word, hub.port) for word in (b"WC", b"WD"))
+    worded = first.replace(b",", b" ,\n")
+    codes = []
+    for body in (first, worded, other):
+        status, _, answer = call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_id=f"known-{hub.port}", x_hook_hmac=hmac_of(body))
+        told = json.loads(answer)
+        codes.append((status, told["data"]["items"][0].get("duplicate") if status == 200 else told["code"]))
+    assert codes == [(200, False), (200, True), (422, 42202)]
+
+
 def test_a_contract_holds_for_hooks_too(hub):
     body = b'{"waybillNo":"TP99","status":"LOST","time":"t"}'
     status, _, answer = call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_hook_hmac=hmac_of(body))
