@@ -60,12 +60,12 @@ class Event:
     whole: bool = False  # it is the body of what arrived, and nothing else
     fault: Refused | None = field(default=None, compare=False)
     by_content: bool = False  # its id is a hash, because its `read` says so
-    element: Json = field(default=None, compare=False)  # what it was made of
+    element: Json = field(default=None, compare=False)  # what it was made of; None: an adapter does not say
 
     @property
     def content(self) -> str:
         """What it says, for whoever compares a repeat with it: as it was told, and as the message that became of it, which may hold the time."""
-        return fingerprint((self.ref, self.payload), ("told", self.element))
+        return fingerprint((self.ref, self.payload), *((("told", self.element),) if self.element is not None else ()))
 
 
 def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime) -> list[Event]:

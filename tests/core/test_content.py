@@ -4,6 +4,7 @@ import pytest
 
 from hub.core import json
 from hub.core.content import fingerprint, is_same
+from hub.core.events import Event
 from hub.core.message import Ref
 
 V1, V2 = Ref("shop", "order.placed", 1), Ref("shop", "order.placed", 2)
@@ -54,3 +55,15 @@ def test_two_versions_of_one_content_are_the_same_where_one_leads_to_the_other()
     assert is_same(upgraded, posted)
     assert not is_same(fingerprint((V1, old)), fingerprint((V2, old)))
     assert len(upgraded) <= 64
+
+
+def test_an_event_is_compared_by_what_was_told_and_by_what_became_of_it():
+    def event(payload, element):
+        return Event(V1, payload, "id", element=element).content
+
+    # What it becomes may hold the time of its coming; what was told may hold the time of its sending
+    assert is_same(event({"a": 1, "at": "10:00"}, {"n": 1}), event({"a": 1, "at": "10:01"}, {"n": 1}))
+    assert is_same(event({"a": 1}, {"n": 1, "sent": "10:00"}), event({"a": 1}, {"n": 1, "sent": "10:01"}))
+    assert not is_same(event({"a": 1}, {"n": 1}), event({"a": 2}, {"n": 2}))
+    # An adapter does not say what it was told
+    assert not is_same(event({"a": 1}, None), event({"a": 2}, None))
