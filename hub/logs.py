@@ -28,13 +28,14 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _DRIVERS = frozenset({"sqlalchemy", "psycopg", "pymysql", "sqlite3"})
 _ROWS = re.compile(r"\s*(?:\[SQL: |\[parameters: |\bDETAIL: |\bFailing row ).*", re.DOTALL)
 _logger = structlog.get_logger()
+_outlets: list[Outlet] = []
 _about: dict[str, str] = {}  # what stands on every line; a process has one log, as it has one standard error
 
 
 def set_up(level: str = "info", form: str = "json") -> None:
     """Lines to standard error: JSON for machines, or text for people."""
     outlet = Outlet(sys.stderr)
-    atexit.register(outlet.drain)
+    _outlets.append(outlet)
     renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
@@ -49,6 +50,15 @@ def set_up(level: str = "info", form: str = "json") -> None:
         cache_logger_on_first_use=True,
     )
     _hide_rows()
+
+
+def drain() -> None:
+    """Waits until all lines are out, at most DRAIN_S: for a process that is about to end."""
+    for outlet in _outlets:
+        outlet.drain()
+
+
+atexit.register(drain)
 
 
 def about(**fields: str) -> None:

@@ -128,7 +128,7 @@ def test_the_readmes_curl_commands_work_as_they_stand(tmp_path):
         assert '"duplicate":false' in first
         assert '"duplicate":true' in again
         assert all(word in wrong for word in ('"code":42200', '"pointer":"/items/0/quantity"', '"got"', '"want"', '"fix"'))
-        assert '"target":"wms/outbound.create@1"' in status
+        assert '"target":"oms/order.create@1"' in status
     finally:
         hub.stop()
 

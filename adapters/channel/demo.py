@@ -17,7 +17,7 @@ RUSH = 40  # orders at once when the demo opens
 # What goes wrong while people look, and between which seconds: the ERP refuses postings for a while (a cause of dead letters that wait for a
 # person), the payment provider fails now and then and the TMS is slow (the hub tries again, and nobody need do anything).
 TROUBLE = (
-    (0.0, 15.0, "erp", {"fail": 422}),
+    (0.0, 10.0, "erp", {"fail": 422}),
     (0.0, None, "payment", {"fail": 503, "fail_ratio": 0.2}),
     (0.0, None, "tms", {"slow_ms": 200}),
 )

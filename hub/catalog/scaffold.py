@@ -76,6 +76,37 @@ examples:
     expect: {orderNo: SO-1}
 """
 
+_SANDBOX = '''\
+"""A small warehouse to try the hub with: `hub up --demo` runs it. It takes each order once, and keeps them in its journal under var/sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.kit.envelope import Answer
+from hub.kit.sandbox import Sandbox
+
+
+class WarehouseSandbox(Sandbox):
+    def begin(self) -> None:
+        self.calls = {"POST /orders": self.create}
+        self.orders: dict[str, Any] = {}
+
+    def state(self) -> dict[str, Any]:
+        return {"orders": self.orders}
+
+    def summary(self) -> dict[str, Any]:
+        return {"orders": len(self.orders)}
+
+    def create(self, body: dict[str, Any]) -> Answer:
+        number, items = body["orderNo"], body["items"]
+        self.orders[number] = items
+        return Answer({"orderNo": number})
+
+
+SANDBOX = WarehouseSandbox
+'''
+
 _ROUTES = """\
 version: 1
 defaults:
@@ -99,10 +130,20 @@ _README = """\
     hub test         every example of every mapping, every test of every route
     hub new          a system, a route, a mapping to begin with
     hub schema --write    what editors complete and check these files by
+    hub up --demo    run it with a small warehouse and a sign-in for the console, to try it
     hub up           run it on http://127.0.0.1:8080
+
+The first message, while the demo runs, in another terminal:
+
+    hub send shop/order.placed@1 adapters/shop/samples/order.placed.v1/one-line.json
+    hub trace SO-1
+
+A target in a private range is refused until an operator allows it: `HUB_ALLOW_CIDRS=127.0.0.0/8 hub up` for this machine's own. The demo does so by itself.
 """
 
 _MAPPING_FILE = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
+# The first message to send: its kind, its file, and the number to follow it by.
+FIRST = ("shop/order.placed@1", "adapters/shop/samples/order.placed.v1/one-line.json", "SO-1")
 # What is no source: the store with its key, secrets, and what tools leave behind.
 _IGNORED = "/var/\n*.sqlite3\n*.sqlite3-*\nmaster.key\n*.key\n*.pem\n*.p12\n.env\n.env.*\nhub.env\n__pycache__/\n"
 FILES: dict[str, str] = {
@@ -115,6 +156,7 @@ FILES: dict[str, str] = {
     "adapters/shop/samples/order.placed.v1/no-quantity.bad.json": '{"//": "/items/0/quantity required", "orderNo": "SO-1", "items": [{"sku": "SKU-1"}]}\n',
     "adapters/warehouse/system.yaml": first_line(schemas.SYSTEM, "adapters/warehouse/system.yaml") + _WAREHOUSE,
     "adapters/warehouse/contracts/order.create.v1.json": _CONTRACT,
+    "adapters/warehouse/sandbox.py": _SANDBOX,
 }
 
 

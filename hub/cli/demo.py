@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,13 +28,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hub import logs, main
 from hub.catalog import Catalog
-from hub.cli.output import FAULTS, console, fail, table
+from hub.cli.output import FAULTS, console, fail, hub_command, table
+from hub.core import json
+from hub.core.addresses import in_url
 from hub.core.system import System
 from hub.flow import people
 from hub.flow.keys import make_key
 from hub.flow.plan import apply
 from hub.kit.loading import load_module
 from hub.main import serving
+from hub.main.port import check as check_port
 from hub.settings import Settings, read
 from hub.store import Store
 from hub.vault import new_key
@@ -46,12 +49,13 @@ OPERATOR = "demo"  # who may sign in to the console of a demo
 
 def run(settings: Settings, *, once: bool, orders: int) -> int:
     """Runs the demo until it is stopped, or with `once` until `orders` orders have arrived. Gives the exit code."""
-    script = _script(settings.workspace)
+    script = _script(settings.workspace, once=once)
+    check_port(settings.host, settings.metrics_port, "HUB_METRICS_PORT")
     with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
         made = apply(store, settings.workspace)
         settings, urls = _demo_settings(settings, made, level="warning" if once else "error")
         logs.set_up(settings.log_level, settings.log_format)  # the demo's own lines are for people; what goes well is not logged beside them
-        for system in made.systems.values():
+        for system in (made.systems[name] for name in urls):
             process = _spawn(settings, store, system, urls[system.name])
             stack.callback(_end, process)
         password = "" if once else _operator(store)
@@ -59,18 +63,45 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
         over = threading.Event()
 
         def ready(_: main.Running) -> None:
-            threading.Thread(target=_drive, args=(settings, script, urls, once, orders, code, password, over), name="demo", daemon=True).start()
+            show = Show(settings, script, urls, password, _first(made, settings.workspace))
+            threading.Thread(target=_drive, args=(show, once, orders, code, over), name="demo", daemon=True).start()
 
         serving.serve(settings, web=True, work=True, ready=ready)
         over.set()  # before the sandboxes end: that they answer no more is no failure then
     return code[0] if code else 0
 
 
-def _script(workspace: Path) -> ModuleType:
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What a demo shows. `script`: None where the workspace has no demo.py; then nothing is placed, and `first` says what to send, to look for."""
+
+    settings: Settings
+    script: ModuleType | None
+    urls: Mapping[str, str]
+    password: str
+    first: tuple[str, str, str] | None
+
+
+def _script(workspace: Path, *, once: bool) -> ModuleType | None:
     found = sorted(workspace.glob("adapters/*/demo.py"))
-    if len(found) != 1:
-        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py; a demo needs just one.", FAULTS)
-    return load_module(found[0])
+    if len(found) > 1 or (once and not found):
+        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py; a demo that places orders needs just one.", FAULTS)
+    return load_module(found[0]) if found else None
+
+
+def _first(made: Catalog, workspace: Path) -> tuple[str, str, str] | None:
+    """A message of the workspace to begin with: its kind, the file of a sample, and a number to follow it by."""
+    for file in sorted(workspace.glob("adapters/*/samples/*.v*/*.json")):
+        kind, _, version = file.parent.name.rpartition(".v")
+        emit = made.emit(f"{file.parents[2].name}/{kind}")
+        if emit is None or file.name.endswith(".bad.json"):
+            continue
+        sample = json.decode(file.read_bytes())
+        fields = {expression.text for _, expression in emit.keys}
+        number = next((str(sample[field]) for field in sample if field in fields), "") if isinstance(sample, dict) else ""
+        if number:
+            return f"{file.parents[2].name}/{kind}@{version}", str(file), number
+    return None
 
 
 def _demo_settings(settings: Settings, made: Catalog, *, level: str) -> tuple[Settings, dict[str, str]]:
@@ -84,12 +115,14 @@ def _demo_settings(settings: Settings, made: Catalog, *, level: str) -> tuple[Se
     environment.setdefault("HUB_LOG_LEVEL", level)
     urls: dict[str, str] = {}
     for system in made.systems.values():
-        default = system.settings["url"].default if "url" in system.settings else ""
-        port = _free(urlsplit(settings.system(system.name, "url") or default).port or 0, "127.0.0.1")
-        urls[system.name] = environment[f"HUB_{system.name}_URL".upper().replace("-", "_")] = f"http://127.0.0.1:{port}"
         for reference, value in zip((system.outbound.key, system.outbound.secret), new_key(), strict=True):
             if reference.startswith("env:"):
                 environment.setdefault(reference.removeprefix("env:"), value)
+        if not (settings.workspace / "adapters" / system.name / "sandbox.py").exists():
+            continue
+        default = system.settings["url"].default if "url" in system.settings else ""
+        port = _free(urlsplit(settings.system(system.name, "url") or default).port or 0, "127.0.0.1")
+        urls[system.name] = environment[f"HUB_{system.name}_URL".upper().replace("-", "_")] = f"http://127.0.0.1:{port}"
     return replace(read(environment), workspace=settings.workspace, store=settings.store), urls
 
 
@@ -114,7 +147,7 @@ def _spawn(settings: Settings, store: Store, system: System, url: str) -> subpro
     environment = {**os.environ, **settings.environment, "HUB_SANDBOX_KEY": key, "HUB_SANDBOX_SECRET": secret}
     data = Path(settings.store.split("///", 1)[-1]).absolute().parent / "sandbox" if settings.store.startswith("sqlite") else Path("var/sandbox")
     command = [sys.executable, "-m", "hub", "--workspace", str(settings.workspace), "sandbox", system.name, "--port", str(urlsplit(url).port)]
-    command += ["--hub", f"http://{settings.host}:{settings.port}", "--data", str(data)]
+    command += ["--hub", f"http://{in_url(settings.host)}:{settings.port}", "--data", str(data)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own command, no shell
 
 
@@ -127,17 +160,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _drive(
-    settings: Settings, script: ModuleType, urls: Mapping[str, str], once: bool, orders: int, code: list[int], password: str, over: threading.Event
-) -> None:
+def _drive(show: Show, once: bool, orders: int, code: list[int], over: threading.Event) -> None:
     """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order. `over`: it is ending already."""
     try:
-        _await_health(urls)
+        _await_health(show.urls)
+        if show.script is None:
+            _welcome(show, "")
+            return
         if once:
-            code.append(_once(script, urls, orders))
+            code.append(_once(show.script, show.urls, orders))
         else:
-            _welcome(settings, urls, password)
-            _live(script, urls)
+            [number, *_] = show.script.place(show.urls, 1)
+            _welcome(show, number)
+            _live(show.script, show.urls)
     except Exception as error:  # noqa: BLE001  it is shown, and the demo ends with a failure
         if over.is_set():
             return
@@ -209,17 +244,27 @@ def _as_operator(settings: Settings, hub: str) -> str:
     return f"--unix-socket {shlex.quote(str(socket_))} http://localhost"
 
 
-def _welcome(settings: Settings, urls: Mapping[str, str], password: str) -> None:
-    hub = f"http://{settings.host}:{settings.port}"
-    table("Running", ["what", "where"], [("hub", hub), *urls.items()])
-    console.print(
-        f"Console: {hub}/console   user {OPERATOR}, password {password}   (made for this run, shown once)\n"
-        f"A rush of orders, then one every {TRICKLE_S:g} s; for a quarter of a minute a system refuses what it is sent, and others are slow or fail now and then.\n"
-        "What died of it waits in the console under Now: replay it there. Loopback is allowed for targets in this demo.\n"
-        f"Try:  hub trace <orderNo>        the whole life of one order\n"
-        f"      curl {_as_operator(settings, hub)}/ops/v1/conservation\n"
-        f"      curl {_as_operator(settings, hub)}/metrics\n"
-        f"      curl -X POST {next(iter(urls.values()))}/_control -d '{{\"fail\": 503}}'   and look at: hub dead list\n"
+def _welcome(show: Show, number: str) -> None:
+    """What runs where, and what to try: commands to be copied as they stand. `number`: of an order that was placed just now."""
+    settings, hub, command = show.settings, f"http://{in_url(show.settings.host)}:{show.settings.port}", hub_command(show.settings)
+    table("Running", ["what", "where"], [("hub", hub), *show.urls.items()])
+    ops = f"curl --unix-socket {settings.own_socket} http://localhost" if settings.own_socket else f"curl -H 'Authorization: Bearer …' {hub}"
+    told = [f"Console: {hub}/console   user {OPERATOR}, password {show.password}   (made for this run, shown once)"]
+    if number:
+        told += [
+            f"A rush of orders, then one every {TRICKLE_S:g} s; for ten seconds a system refuses what it is sent, and others are slow or fail now and then.",
+            "What died of it waits in the console under Now: replay it there.",
+        ]
+    told += ["Loopback is allowed for targets in this demo.", "Try, in another terminal, in this folder:"]
+    if show.first is not None and not number:
+        kind, file, number = show.first
+        told.append(f"  {command} send {kind} {file}")
+    told += [
+        f"  {command} trace {number}",
+        f"  {command} now",
+        f"  {ops}/ops/v1/conservation",
+        f"  {ops}/metrics",
+        f"  curl -X POST {next(iter(show.urls.values()), hub)}/_control -d '{{\"fail\": 503}}'   and look at: {command} dead list",
         "Ctrl-C ends it; nothing that was accepted is lost.",
-        markup=False,
-    )
+    ]
+    console.print("\n".join(told), markup=False, soft_wrap=True)

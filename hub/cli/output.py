@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -17,7 +20,7 @@ from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.core.message import Json
 from hub.logs import is_of_a_database
 from hub.logs import told as told_of
-from hub.settings import BadSetting
+from hub.settings import BadSetting, Settings, read
 from hub.vault import VaultError
 
 FAULTS = 1  # the command worked, and its answer is no: findings, nothing found, orders that did not arrive
@@ -31,6 +34,22 @@ WIDTH = 140  # where nobody says how wide the screen is: a log, a pipe
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value instead of text for people.")
+
+
+def hub_command(settings: Settings | None = None) -> str:
+    """How this command is called again, on the same store and workspace, from the same folder: to be copied as it stands."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        words = [sys.executable, "-m", "hub"]
+    else:
+        found = shutil.which(program.name)
+        words = [program.name if found and Path(found).resolve() == program.resolve() else str(program)]
+    if settings is not None:
+        defaults = read({})
+        words += ["--workspace", str(settings.workspace)] if settings.workspace != defaults.workspace else []
+        # A password stays where it is: whoever set the store in the environment has it there in the next terminal too, or sets it.
+        words += ["--store", settings.store] if settings.store != defaults.store and settings.store.startswith("sqlite") else []
+    return shlex.join(words)
 
 
 def user() -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from typing import NoReturn
 
 import click
 
-from hub import catalog, main
+from hub import catalog, logs, main
 from hub.cli import demo
-from hub.cli.output import as_json, console, say, told
+from hub.cli.output import as_json, console, hub_command, say, told
 from hub.cli.watch import Watch
 from hub.core.addresses import in_url
 from hub.core.errors import StoreBusy
 from hub.flow.plan import apply
+from hub.kit.addresses import judge_url
 from hub.main import serving
 from hub.main.machine import unmet
 from hub.main.port import check as check_port
@@ -30,14 +33,30 @@ from hub.settings import Settings, read
 def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) -> None:
     """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
     if is_demo or once:
-        raise SystemExit(demo.run(settings, once=once, orders=orders))
+        _leave(demo.run(settings, once=once, orders=orders))
     known = catalog.read(settings.workspace)
     # Refused before anything is made active: where another hub runs on this store or port, it must not get this workspace.
     check_port(settings.host, settings.port)
     with main.open_serving(settings, writer=True) as store:
         made = apply(store, known, by="hub up", unmet=lambda catalog: unmet(catalog, settings))
+        has_accounts = bool(store.users())
     console.print(f"Configuration {made.revision[:12]}: {len(made.systems)} systems, {len(made.routes)} routes.")
+    _tell(settings, made, has_accounts=has_accounts)
     serving.serve(settings, web=True, work=True, schedule=True, ready=lambda running: _watched(settings, running, known if watch else None))
+    _leave()
+
+
+def _tell(settings: Settings, made: catalog.Catalog, *, has_accounts: bool) -> None:
+    """Where the console is, and which targets would be refused: whoever starts a hub for the first time need not look it up."""
+    hub = hub_command(settings)
+    sign_in = "" if has_accounts else f"   (nobody has an account yet: {hub} user add NAME --role operator)"
+    console.print(f"Console: http://{in_url(settings.host)}:{settings.port}/console{sign_in}", markup=False, soft_wrap=True)
+    for system in made.systems.values():
+        setting = system.settings.get("url")
+        url = (settings.system(system.name, "url") or setting.default) if setting is not None and not setting.secret and system.accepts else ""
+        wrong = judge_url(url, settings.allow_cidrs) if url.startswith("http") else None
+        if wrong and "HUB_ALLOW_CIDRS" in wrong:
+            console.print(f"{system.name}: calls to {url} will be refused: {wrong}.", style="yellow", markup=False, soft_wrap=True)
 
 
 def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
@@ -57,6 +76,7 @@ def _follow(running: main.Running) -> None:
 def web(settings: Settings) -> None:
     """Take posts, without delivering: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
     serving.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
+    _leave()
 
 
 @click.command()
@@ -68,6 +88,7 @@ def worker(settings: Settings, lanes: str | None) -> None:
     if lanes is not None:
         settings = read({**settings.environment, "HUB_LANES": lanes})
     serving.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
+    _leave()
 
 
 @click.command()
@@ -76,6 +97,17 @@ def worker(settings: Settings, lanes: str | None) -> None:
 def scheduler(settings: Settings) -> None:
     """Do what must be done once: rescue, release, expire. Run two or more; one leads, the others take over when it ends."""
     serving.serve(settings, schedule=True, ready=lambda _: _ready(settings, "scheduler"))
+    _leave()
+
+
+def _leave(code: int = 0) -> NoReturn:
+    """Ends a process that has stopped in order. A thread that a target still holds would be torn down by this one, and what it computes
+    expressions with complains when another thread drops it; nothing is left to tidy up: store and log are closed.
+    """
+    logs.drain()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _ready(settings: Settings, role: str) -> None:

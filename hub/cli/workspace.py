@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from hub import catalog
 from hub.catalog.rehearsal import can_rehearse, is_of_a_case, rehearse, slowest
+from hub.catalog.scaffold import FIRST
 from hub.catalog.scaffold import init as make_workspace
 from hub.cli.cases import show_case
-from hub.cli.output import FAULTS, as_json, console, fail, say, show_findings, told
+from hub.cli.output import FAULTS, as_json, console, fail, hub_command, say, show_findings, told
 from hub.cli.sarif import sarif
 from hub.main.machine import foreseen
 from hub.settings import Settings
@@ -28,7 +30,14 @@ def init(folder: Path, as_json: bool) -> None:
         return
     for path in made:
         console.print(str(path), markup=False)
-    console.print(f"Next: cd {folder} && hub check && hub up", markup=False)
+    hub, (kind, sample, number) = hub_command(), FIRST
+    console.print(
+        f"\nNext:\n  cd {shlex.quote(str(folder))}\n  {hub} check\n  {hub} up --demo\n"
+        f"The last runs on, with a small warehouse, and prints the console's address with a sign-in. Then, in another terminal, the first message:\n"
+        f"  cd {shlex.quote(str(folder.resolve()))}\n  {hub} send {kind} {sample}\n  {hub} trace {number}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @click.command()

@@ -67,7 +67,7 @@ def test_a_mistake_gets_a_line_and_an_exit_code(hub, words, code, said):
 
 
 def test_init_check_test_apply_and_migrate_speak_json(hub, tmp_path):
-    assert len(hub.json("init", str(tmp_path / "new"))["files"]) == 14
+    assert len(hub.json("init", str(tmp_path / "new"))["files"]) == 15
     assert hub.json("-w", str(tmp_path / "new"), "check") == {"findings": [], "errors": 0}
     tried = hub.json("-w", str(tmp_path / "new"), "test")
     assert {name: tried[name] for name in ("failed", "findings", "examples", "tests")} == {"failed": [], "findings": [], "examples": 1, "tests": 0}
