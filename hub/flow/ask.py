@@ -44,6 +44,14 @@ _CODES = {
     Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
     Reason.PAUSED: Code.UNAVAILABLE,
 }
+# What a target says is for our own people, beside the attempt: it may name somebody, or repeat a secret of ours (INPUTS B86).
+_FOR_CALLERS = {
+    Reason.REFUSED: "The system behind refused it.",
+    Reason.UNSUCCESSFUL: "The system behind answered, and says no.",
+    Reason.SERVER_ERROR: "The system behind has a fault of its own.",
+    Reason.THROTTLED: "The system behind is busy.",
+    Reason.UNDER_WAY: "The same question is still under way at the system behind.",
+}
 _threads = threading.local()
 
 
@@ -290,4 +298,4 @@ def _refusal(message_id: str, why: Why, *, is_sent: bool) -> Refused:
     code = _CODES.get(why.reason, Code.BAD_GATEWAY)
     if code is Code.GATEWAY_TIMEOUT and not is_sent:
         code = Code.UNAVAILABLE
-    return Refused(code, why.text, headers=[("x-crossdock-message", message_id)])
+    return Refused(code, _FOR_CALLERS.get(why.reason, why.text), headers=[("x-crossdock-message", message_id)])

@@ -155,6 +155,7 @@ def test_a_repeat_while_the_first_is_under_way_is_a_conflict_that_says_when(star
         (503, b"{}", 0, 50200, "server_error"),
         (429, b"{}", 0, 50300, "throttled"),
         (422, b'{"message": "no such sku"}', 0, 50200, "refused"),
+        (409, b'{"msg": "no such sku"}', 0, 50200, "refused"),
         (200, b"<html>", 0, 50200, "bad_answer"),
         (200, b"{}", 2, 50400, "no_answer"),
     ],
@@ -166,6 +167,7 @@ def test_what_goes_wrong_is_told_recorded_and_not_tried_again(start, sink, statu
     began = time.monotonic()
     answer = asked(caller)
     assert answer.json()["code"] == told
+    assert "no such sku" not in answer.text  # a target's own words are for our people, beside the attempt
     assert time.monotonic() - began < 1.8
     found = line(hub, answer)
     assert (found["status"], found["why"]["reason"]) == ("cancelled", reason)
