@@ -29,6 +29,7 @@ from ruamel.yaml.events import (
 
 from hub.catalog.codes import Check
 from hub.catalog.findings import Findings, shown
+from hub.catalog.malformed import slip
 from hub.core.errors import Finding
 from hub.core.message import Json
 
@@ -187,7 +188,7 @@ class _Composer:
         except _TooMuchError:
             return None
         except MarkedYAMLError as error:
-            self._malformed(error)
+            self._malformed(text, error)
             return None
         except (YAMLError, ValueError) as error:
             self._fault(self.mark, Check.NOT_YAML, f"this is not YAML: {shown(str(error))}", "write it as the template does")
@@ -270,7 +271,10 @@ class _Composer:
         for key, value in zip(frame.children[::2], frame.children[1::2], strict=True):
             here = (key.line, key.column)
             if not isinstance(key, Scalar):
-                self._fault(here, Check.NEEDS_QUOTES, "a key is a list or a mapping", "a key is text; put the expression in quotes")
+                # What was odd inside of it is the same slip: `{{orderNo}}` is a mapping with a mapping for its key.
+                inner = [one for one in self.findings.found if one.code == Check.NEEDS_QUOTES and one.line == key.line and one.column > key.column]
+                self.findings.found[:] = [one for one in self.findings.found if one not in inner]
+                self._fault(here, Check.NEEDS_QUOTES, "a key is a list or a mapping", "a path stands alone, as in orderNo; any other expression in quotes")
                 continue
             if key.text == "<<" and not key.quoted:
                 self._fault(here, Check.ALIAS, "<< is a merge key, which YAML 1.2 does not have", "write the keys out")
@@ -287,18 +291,9 @@ class _Composer:
             entries.append((key, value))
         return entries
 
-    def _malformed(self, error: MarkedYAMLError) -> None:
-        problem = str(error.problem or "")
-        place = (error.problem_mark.line + 1, error.problem_mark.column + 1) if error.problem_mark is not None else self.mark
-        inside_flow = "flow" in str(error.context or "") and "<stream end>" not in problem
-        if "\\t" in problem:
-            self._fault(place, Check.NOT_YAML, "a tab stands where YAML wants blanks", "indent with blanks")
-        elif "found duplicate anchor" in problem:
-            self._fault(place, Check.ALIAS, "one anchor stands twice", "give each anchor its own name")
-        elif inside_flow or problem.startswith(("mapping values are not", "expected <block end>, but found '<scalar>'")) or "cannot start any token" in problem:
-            self._fault(place, Check.NEEDS_QUOTES, "YAML takes a sign of this value for its own", "put the expression in quotes")
-        else:
-            self._fault(place, Check.NOT_YAML, f"this is not YAML: {shown(problem)}", "close what is open, and indent with blanks")
+    def _malformed(self, text: str, error: MarkedYAMLError) -> None:
+        found = slip(text, error)
+        self._fault(found.place, found.code, found.text, found.fix)
 
     def _fault(self, place: tuple[int, int], code: Check, text: str, fix: str) -> None:
         self.findings.add(self.file, place, code, text, fix)

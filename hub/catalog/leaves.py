@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -15,6 +16,7 @@ from hub.catalog.findings import did_you_mean, shown
 from hub.catalog.reading import QUOTE, Reading, kind_of, wrong_kind
 from hub.core.expression import Expression, compile_expression
 from hub.core.message import Json
+from hub.core.slips import hint
 
 _SCALAR_TYPES: Json = ["string", "number", "boolean"]  # text is taken as it is written, so an editor may see a number
 
@@ -27,6 +29,7 @@ class Text:
     pattern: str = r".+"
     longest: int = 400
     private: bool = False
+    mend: Callable[[str], str] | None = None  # what a text that is wrong was probably meant to be
 
     def read(self, node: Node, reading: Reading) -> str | None:
         if not isinstance(node, Scalar):
@@ -40,7 +43,9 @@ class Text:
             return None
         if not re.fullmatch(self.pattern, node.text, re.ASCII | re.DOTALL):
             got = "this" if self.private else shown(node.text)
-            reading.fault(node, Check.OUT_OF_RANGE, f"{got} is not {self.want}", f"write {self.want}")
+            meant = self.mend(node.text) if self.mend is not None else ""
+            fix = f"did you mean {meant}?" if meant and re.fullmatch(self.pattern, meant, re.ASCII) else f"write {self.want}"
+            reading.fault(node, Check.OUT_OF_RANGE, f"{got} is not {self.want}", fix)
             return None
         return node.text
 
@@ -204,7 +209,7 @@ class Formula:
         try:
             return compile_expression(node.text, is_identity=self.is_identity)
         except ValueError as error:
-            reading.fault(node, Check.BAD_EXPRESSION, f"{shown(node.text)} does not compile: {error}", "write JSONata (jsonata.org)")
+            reading.fault(node, Check.BAD_EXPRESSION, f"{shown(node.text)} does not compile: {error}", hint(node.text) or "write JSONata (jsonata.org)")
             return None
 
     def schema(self) -> dict[str, Json]:

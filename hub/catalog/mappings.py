@@ -17,7 +17,15 @@ from hub.core.mapping import BadMapping, Mapping, compile_mapping
 from hub.core.message import Json, Ref
 
 REF_PATTERN = rf"{SYSTEM_NAME}/{MESSAGE_NAME}@[1-9][0-9]{{0,3}}"
-REF = Text(want="a message and its version, such as oms/order.created@1", pattern=REF_PATTERN, longest=150)
+
+
+def meant_ref(text: str) -> str:
+    """`oms/order.created@v1`, `oms.order.created@1`, `oms/order.created.v1` and the like, as they should be written."""
+    name = re.sub(r"(?:@v|[.:]v|[:#])(?=[0-9]+$)", "@", text.strip())
+    return name if "/" in name else name.replace(".", "/", 1)
+
+
+REF = Text(want="a message and its version, such as oms/order.created@1", pattern=REF_PATTERN, longest=150, mend=meant_ref)
 _TABLE_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 TABLE = MapOf(Text(want="a code", pattern=r".*", longest=200), Free(), most=50_000)
 

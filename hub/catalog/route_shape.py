@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from hub.catalog.leaves import Formula, Free, Number, Span, Text, Whole, Word, Zone
-from hub.catalog.mappings import REF
+from hub.catalog.mappings import REF, meant_ref
 from hub.catalog.names import MESSAGE_NAME, SYSTEM_NAME
 from hub.catalog.shape import Either, Fork, Key, ListOf, MapOf, Record, Single
 from hub.core import windows
 from hub.core.delivery import InDoubtPolicy, Priority, WhenDead
 from hub.core.routing import OnFail
 
-_TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150)
-_TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150)
+
+def _meant_type(text: str) -> str:
+    return meant_ref(text).partition("@")[0]
+
+
+_TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150, mend=_meant_type)
+_TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150, mend=meant_ref)
 _PATH = Text(want="a path such as items or order.lines", pattern=r"[^\s.\[\]{}()$'\"`]+(\.[^\s.\[\]{}()$'\"`]+)*")
 
 _RETRY = Record(

@@ -6,6 +6,7 @@ findings with its place. What could not be read is None in the result, and readi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from hub.catalog.findings import did_you_mean, nearest, shown
 from hub.catalog.leaves import Text
 from hub.catalog.reading import Reading, Shape, wrong_kind
 from hub.core.message import Json
+
+_NAMED = re.compile(r"[a-z][\w-]*/[\w.@-]+")  # a message: what may be shown; any other text may be a secret in a wrong place
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,12 @@ class ListOf:
 
     def read(self, node: Node, reading: Reading) -> list[Any] | None:
         if not isinstance(node, List):
-            wrong_kind(node, reading, "a list")
+            own = node.text.removeprefix("-").strip() if isinstance(node, Scalar) else ""
+            if isinstance(node, Scalar) and _NAMED.fullmatch(own):
+                text = "there is no blank behind the -" if node.text.startswith("-") else "a single value stands where a list is wanted"
+                reading.fault(node, Check.WRONG_TYPE, text, f"write [{shown(own)}], or begin a line with - for each")
+            else:
+                wrong_kind(node, reading, "a list")
             return None
         if not self.least <= len(node.elements) <= self.most:
             reading.fault(node, Check.OUT_OF_RANGE, f"the list has {len(node.elements)} elements", f"write {self.least} to {self.most}")

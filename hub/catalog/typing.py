@@ -12,7 +12,7 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.codes import Check
 from hub.catalog.conditions import costly, said
 from hub.catalog.documents import Document, Path, plain, read_yaml
-from hub.catalog.findings import Findings, did_you_mean
+from hub.catalog.findings import Findings, did_you_mean, nearest
 from hub.catalog.leaf_schema import form_of
 from hub.catalog.lookups import bound
 from hub.catalog.mappings import file_name
@@ -192,7 +192,9 @@ class _Typing:
             # Of an object that may be left out, a part may be missing where all parts are.
             must = name in required and not (is_optional and absences[name].is_shared(other for key, other in absences.items() if key != name))
             made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, must)
-        for name in sorted(required - fields.keys()):
+        # A required field that was misspelt is not missing as well.
+        meant = {nearest(name, known - fields.keys()) for name in fields if closed and name not in known}
+        for name in sorted(required - fields.keys() - meant):
             text = f"{pointer}/{name}: the target requires it, and nothing makes it"
             self._findings.add(self._file, self._document.place(path), Check.MISSING_FIELD, text, f"add {name}: an expression")
         return of_kind("object", fields=made)

@@ -51,6 +51,7 @@ def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
                 findings.add(
                     "routes.yaml", written.document.place(("targets", name)), Check.UNKNOWN_SYSTEM, f"there is no system {name}", did_you_mean(name, systems)
                 )
+    _drop_consequences(files, systems, findings)
     kept = content(files)
     return Catalog(
         revision=hash_of(kept),
@@ -63,6 +64,13 @@ def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
         warnings=tuple(findings.warnings),
         _routes_from=by_source(routes),
     )
+
+
+def _drop_consequences(files: Mapping[str, str], systems: Mapping[str, System], findings: Findings) -> None:
+    """A system whose file cannot be read is there all the same: whoever names it made no mistake."""
+    unread = {found[1] for name in files if (found := _SYSTEM.fullmatch(name)) is not None} - systems.keys()
+    said = {f"there is no system {name}" for name in unread}
+    findings.found[:] = [one for one in findings.found if one.code != Check.UNKNOWN_SYSTEM or one.text not in said]
 
 
 def _document(name: str, text: str, findings: Findings) -> Document | None:
@@ -222,7 +230,9 @@ def _resolve(
     messages = found.emits if side == "emits" else found.accepts
     message = messages.get(name)
     if message is None:
-        findings.add(document.file, place, Check.UNKNOWN_MESSAGE, f"{system} {side} no {name}", did_you_mean(name, messages))
+        base = name.rstrip("0123456789")
+        fix = f"did you mean {system}/{base}@{name[len(base) :]}?" if base in messages else did_you_mean(name, messages)
+        findings.add(document.file, place, Check.UNKNOWN_MESSAGE, f"{system} {side} no {name}", fix)
         return None
     if version is None:
         return live(dict(message.versions))

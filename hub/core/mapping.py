@@ -24,6 +24,7 @@ from hub.core.functions import table_key
 from hub.core.json import escape
 from hub.core.message import Json, Ref
 from hub.core.prepared import MISSING, Over, Prepared
+from hub.core.slips import hint
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
 MAX_TEXT = 10_000_000  # characters in one result
@@ -249,7 +250,8 @@ class _Compiler:
         try:
             expression = compile_expression(text if isinstance(text, str) else "", limit_ms=MAPPING_MS)
         except ValueError as error:
-            self._fault(path, f"{text!r} is no expression: {error}", "a path such as consignee.name, or JSONata; a fixed text is {const: text}")
+            fix = hint(str(text)) or "a path such as consignee.name, or JSONata; a fixed text is {const: text}"
+            self._fault(path, f"{text!r} is no expression: {error}", fix)
             return None
         if expression.steps is None:
             self._costs(cost_of(expression.text), expression.text)
