@@ -30,6 +30,7 @@ def now(settings: Settings, as_json: bool) -> None:
     """What needs a person, the most urgent first, and what flows. Exit code 1 where something does."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         store.name_clusters()
+        store.name_unrouted()
         found: dict[str, Any] = present.now(desk)
     if as_json:
         say(found)

@@ -134,18 +134,18 @@ def _safe(text: str) -> str:
 @told
 def explain(settings: Settings, id_or_type: str, file: Path | None, target: str | None, as_json: bool) -> None:
     """Why a message went where it went, and not elsewhere: every condition with its values, and the nearest miss. With FILE, for one never sent."""
-    at = now()
+    at, hops = now(), 0
     if file is not None:
         catalog, ref, raw = load(settings.workspace), Ref.parse(id_or_type), file.read_bytes()
     else:
         with open_serving(settings, writer=False) as store:
             row, body = store.message(id_or_type), store.body(id_or_type)
-            files = store.revision(row.revision) if row is not None else None
+            files = store.revision(row.routed_with) if row is not None else None
         if row is None or body is None or files is None:
             fail(f"There is no message {id_or_type}.", FAULTS)
-        catalog, ref, raw, at = from_files(files), row.ref, body, row.received_at
+        catalog, ref, raw, at, hops = from_files(files), row.ref, body, row.received_at, row.routed_hops
     try:
-        found = explain_message(catalog, ref, raw, at, target=target)
+        found = explain_message(catalog, ref, raw, at, target=target, hops=hops)
     except Refused as refused:
         _show_refusal(refused, as_json=as_json)
         raise SystemExit(FAULTS) from refused

@@ -140,8 +140,8 @@ def _routing(desk: Desk, row: MessageRow, target: str) -> dict[str, Any]:
     found: Mapping[str, Json] | None = None
     problem = ""
     try:
-        catalog = hub.catalogs.pinned(row.revision)
-        found = explain.explain_message(catalog, row.ref, raw, row.received_at)
+        catalog = hub.catalogs.pinned(row.routed_with)
+        found = explain.explain_message(catalog, row.ref, raw, row.received_at, hops=row.routed_hops)
         # A target that somebody misses is one of all that there are, not only of those that a route of this message leads to.
         targets = sorted(f"{side.type}@{number}" for system in catalog.systems.values() for side in system.accepts.values() for number in side.versions)
         led = {str(to.ref) for route in catalog.routes_from(row.type) for to in route.to}

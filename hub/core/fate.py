@@ -43,7 +43,7 @@ def message_stands(source: Ref, disposition: Disposition, why: Mapping[str, Json
     match disposition:
         case Disposition.ROUTED:
             numbers = Counter(lines)
-            return ", ".join(f"{numbers[status]} {status.value}" for status in Status if numbers[status]) + "."
+            return ", ".join(f"{numbers[status]} {status.value}" for status in Status if numbers[status]) + "." if numbers else "Routed."
         case Disposition.UNROUTED:
             return cause_of(source, considered).text
         case Disposition.FILTERED:

@@ -15,10 +15,10 @@ from hub.core.routing import match
 from hub.flow.render import upgraded
 
 
-def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None) -> dict[str, Json]:
+def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None, hops: int = 0) -> dict[str, Json]:
     """For a message as it was sent, or never was: what its contract says, what each route decides, and why.
 
-    `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or upgraded.
+    `hops`: how many messages had caused one another before it. `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or upgraded.
     """
     payload = json.decode(raw)
     emit = catalog.emit(ref.type)
@@ -33,7 +33,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
         raise Refused(Code.CONTRACT_VIOLATION, f"It cannot be upgraded to the newest version: {error.why.field} {error.why.text}") from error
     ids = count(1)
     routes = catalog.routes_from(ref.type)
-    matched = match(routes, payload, targets=catalog.targets, order_key=None, hops=0, now=at, new_id=lambda: str(next(ids)))
+    matched = match(routes, payload, targets=catalog.targets, order_key=None, hops=hops, now=at, new_id=lambda: str(next(ids)))
     against = catalog.contract(newest)
     conditions: list[dict[str, Json]] = []
     missed: list[tuple[int, dict[str, Json]]] = []

@@ -75,6 +75,9 @@ def again(catalog: Catalog, row: MessageRow, raw: bytes, *, by: str, now: dateti
     except (GiveUp, Refused) as error:
         text = error.why.text if isinstance(error, GiveUp) else error.text
         return Again(None, f"It cannot be routed: {text}"[:MAX_WHY])
+    except Exception as error:  # noqa: BLE001  nobody foresaw it: it stays in sight, and the others of its cause go on
+        event("unrouted.unexpected", told(error), level="error", message_id=row.id, trace_id=row.trace_id)
+        return Again(None, f"It cannot be routed: {type(error).__name__}; see the log.")
     if matched.disposition is Disposition.UNROUTED:
         return Again(None, f"Still: {cause_of(row.ref, matched.considered).text}"[:MAX_WHY])
     made_with = catalog.revision if catalog.revision != row.revision else None

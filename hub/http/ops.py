@@ -116,11 +116,11 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
     class Explain(MethodView):
         @ops.response(200, answers.envelope(answers.Explained))
         def get(self, message_id: object) -> Response:
-            """Why it went where it went: every condition with its values, by the configuration that accepted it."""
+            """Why it went where it went: every condition with its values, by the configuration that decided it."""
             row, raw = hub.store.message(str(message_id)), hub.store.body(str(message_id))
             if row is None or raw is None:
                 return _nothing("There is no such message.")  # type: ignore[no-any-return]
-            return envelope(explain.explain_message(hub.catalogs.pinned(row.revision), row.ref, raw, row.received_at))
+            return envelope(explain.explain_message(hub.catalogs.pinned(row.routed_with), row.ref, raw, row.received_at, hops=row.routed_hops))
 
     @ops.route("/messages/<uuid:message_id>/lineage")
     class Lineage(MethodView):

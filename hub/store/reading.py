@@ -51,6 +51,17 @@ class MessageRow:
     def system(self) -> str:
         return self.type.split("/", 1)[0]
 
+    @property
+    def routed_with(self) -> str:
+        """The revision that decided where it goes: the one that accepted it, unless a person had it routed again."""
+        again = self.why.get("again")
+        return str(again["revision"]) if isinstance(again, dict) else self.revision
+
+    @property
+    def routed_hops(self) -> int:
+        """How many messages had caused one another before it, as its routing counted them: a person begins anew."""
+        return 0 if "again" in self.why else self.hops
+
 
 @dataclass(frozen=True, slots=True)
 class OriginRow:

@@ -16,6 +16,7 @@ from hub.core.routing import MAX_HOPS
 from hub.flow import now as present
 from hub.flow import unrouted, unrouted_preview
 from hub.flow.accept import lay
+from hub.flow.explain import explain_message
 from hub.flow.plan import apply
 from hub.flow.queues import take_in
 from hub.flow.recover import rescue
@@ -112,6 +113,9 @@ def test_routed_again_it_is_made_by_the_revision_that_routed_it_and_a_second_pos
     assert (line.made_with, message.revision, message.disposition) == (hub.catalogs.active().revision, row.message.revision, Disposition.ROUTED)
     assert message.revision != line.made_with
     assert message.why["again"]["by"] == "ann"
+    # And whoever asks why it went there is told by the configuration that decided it
+    found = explain_message(hub.catalogs.pinned(message.routed_with), message.ref, hub.store.body(message.id), message.received_at, hops=message.routed_hops)
+    assert (message.routed_with, found["disposition"]) == (line.made_with, "routed")
     assert hub.store.conservation().unaccounted == 0
     assert hub.counts.total("unrouted_ended", ["routed"]) == 1
     # And its sender is told so whenever it posts it again, under whatever name
@@ -242,6 +246,9 @@ def test_a_loop_that_was_cut_needs_a_person_who_lets_it_go_on_a_step(hub, worksp
     [receipt] = hub.store.add([lay(hub, incoming, source="reply", now=hub.clock())])
     hub.store.name_unrouted()
     texts = {line.cause.text for line in hub.store.unrouted_causes()}
+    message = hub.store.message(receipt.message_id)
+    cut = explain_message(hub.catalogs.active(), message.ref, raw, message.received_at, hops=message.routed_hops)
+    assert (cut["disposition"], message.routed_with) == ("unrouted", message.revision)
     assert "No route took it. *: more than 32 messages caused one another; a loop of routes is cut there" in texts
     assert unrouted.route(hub, [receipt.message_id], by="ann") == {receipt.message_id: "routed"}
 
@@ -266,8 +273,7 @@ def test_a_running_hub_delivers_what_is_routed_again_by_the_command_line_and_by_
     try:
         caller = hub.caller("shop")
         ids = [caller.post("/api/v1/shop/order.placed", json.dumps(order(number)).encode(), f"p-{number}").json()["data"]["messageId"] for number in range(3)]
-        [line] = wait_until(lambda: [one for one in hub.ops("/unrouted/causes")["items"] if one["id"]], what="the cause")
-        assert line["number"] == 3
+        [line] = wait_until(lambda: [one for one in hub.ops("/unrouted/causes")["items"] if one["id"] and one["number"] == 3], what="the cause of all three")
         assert {one["messageId"] for one in hub.ops("/unrouted")["items"]} == set(ids)
         code, out, _ = hub.run("unrouted", "list")
         assert (code, ids[0] in out) == (0, True)
