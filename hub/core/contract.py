@@ -20,13 +20,15 @@ import jsonschema_rs
 from hub.core import away, door, json, wording
 from hub.core.errors import Busy, Fault, GiveUp
 from hub.core.expansion import looks_of
-from hub.core.expression import Expression, compile_expression, size
+from hub.core.expression import Expression, compile_expression
 from hub.core.json import escape
 from hub.core.message import Json, Ref
+from hub.core.prepared import size
 from hub.core.times import is_date_time, is_local_date_time
 
 MAX_FAULTS = 50
 CHECKED_HERE = 100_000  # looks at values, in a millisecond or a few
+FEW = 24  # looks at one value: with no more of them no message is counted first
 TOLD_HERE = 2_000
 MAX_SCHEMA_NODES = 20_000
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -66,13 +68,12 @@ class Contract:
 
     def check(self, value: Json) -> list[Fault]:
         """All faults of `value`, up to 50; [] when it fits. Raises Busy where there was no time to see; NeedsTime where an event loop must not tell them."""
-        work = self.looks * size(value) if door.is_open() else 0
-        if work > CHECKED_HERE:
+        if self.looks > FEW and door.is_open() and self.looks * size(value) > CHECKED_HERE:
             return self._away(value, is_unfit=False)
         if self._validator.is_valid(value):
             return []
         # To say what is wrong costs a hundred times what it costs to see it: each branch of each choice says why it does not fit.
-        return self._away(value, is_unfit=True) if work > TOLD_HERE else self.faults(value)
+        return self._away(value, is_unfit=True) if door.is_open() and self.looks * size(value) > TOLD_HERE else self.faults(value)
 
     def _away(self, value: Json, *, is_unfit: bool) -> list[Fault]:
         try:

@@ -15,6 +15,7 @@ import difflib
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
@@ -23,12 +24,12 @@ from typing import Any, Final
 import jsonatapy
 
 from hub.core import away, door, identity
-from hub.core.cost import WORK, cost_of
+from hub.core.cost import cost_of
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
 from hub.core.json import pointer
 from hub.core.message import Json
-from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready
+from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready, size
 from hub.core.syntax import read
 from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
 
@@ -123,10 +124,10 @@ class Expression:
         if not door.is_open():
             return self._here(value, now, bindings, tables, self.limit_ms)
         if not self._is_heavy(value, bindings):
-            try:
-                return self._here(value, now, bindings, tables, door.INLINE_MS)
-            except _Slow:
-                pass
+            # Twice: the limit is a clock's, and what took long the first time may have waited for a processor.
+            for _ in range(2):
+                with suppress(_Slow):
+                    return self._here(value, now, bindings, tables, door.INLINE_MS)
         return away.evaluate(self.text, self.limit_ms, value, now, bindings, tables, is_identity=bool(self.strict))
 
     def _is_heavy(self, value: Over, bindings: Mapping[str, Over] | None) -> bool:
@@ -193,20 +194,6 @@ class Expression:
             _local.engines = {}
             raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
         return _Result(self.text).taken(result, 0)
-
-
-def size(value: Any) -> int:
-    """How many values there are in it, counted up to what makes no difference any more."""
-    number = 0
-    waiting = [value]
-    while waiting and number <= WORK:
-        part = waiting.pop()
-        number += 1
-        if type(part) is dict:
-            waiting.extend(part.values())
-        elif type(part) is list:
-            waiting.extend(part[: WORK + 1])
-    return number
 
 
 def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: bool = False) -> Expression:

@@ -19,11 +19,10 @@ from hub.core import away, door, json
 from hub.core.cost import LINEAR, Cost, cost_of
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.expression import MAPPING_MS, Expression, compile_expression
-from hub.core.expression import size as _size
 from hub.core.functions import table_key
 from hub.core.json import escape
 from hub.core.message import Json, Ref
-from hub.core.prepared import MISSING, Over, Prepared
+from hub.core.prepared import MISSING, Over, Prepared, has_long_list, size
 from hub.core.slips import hint
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
@@ -95,7 +94,12 @@ class Mapping:
 
         Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field.
         """
-        if door.is_open() and self.fixed and self.cost.is_heavy(_size(payload) + sum(map(_size, lookups.values()))):
+        if (
+            door.is_open()
+            and self.fixed
+            and (self.cost.degree > 1 or has_long_list(payload))
+            and self.cost.is_heavy(size(payload) + sum(map(size, lookups.values())))
+        ):
             return away.apply(self.fixed, payload, now, lookups)  # type: ignore[no-any-return]
         return self.here(payload, now=now, lookups=lookups)
 

@@ -9,6 +9,8 @@ from hub.core.message import Json
 
 SAFE_INTEGER = 2**53
 SAFE_DIGITS = 15
+COUNTED = 4_096  # values that are counted: beyond them it makes no difference
+LONG = 128  # elements of a list
 
 
 class _Missing:
@@ -56,3 +58,22 @@ def _into_engine(value: Any) -> Any:
     if kind is Decimal:
         return float(value) if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300 else f"{value:f}"
     return value
+
+
+def size(value: Any) -> int:
+    """How many values there are in it, counted up to what makes no difference any more."""
+    number = 0
+    waiting = [value]
+    while waiting and number <= COUNTED:
+        part = waiting.pop()
+        number += 1
+        if type(part) is dict:
+            waiting.extend(part.values())
+        elif type(part) is list:
+            waiting.extend(part[: COUNTED + 1])
+    return number
+
+
+def has_long_list(payload: Json) -> bool:
+    """Whether it is worth counting: what grows with a message alone is heavy only where there is much, and that is a list."""
+    return not isinstance(payload, dict) or any(type(part) in (list, dict) and len(part) > LONG for part in payload.values())  # type: ignore[arg-type]
