@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
 
+from hub.core.addresses import in_url
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -32,10 +34,12 @@ TABLE: tuple[Entry, ...] = (
         "Broker that rings workers: amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0. Empty: none; workers look once per sweep.",
         secret=True,
     ),
-    Entry("host", "127.0.0.1", "Address that the hub listens on."),
+    Entry("host", "127.0.0.1", "Address that the hub listens on; of IPv6 with brackets or without, such as ::1."),
     Entry("port", "8080", "Port that the hub listens on."),
     Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),
-    Entry("zone", "UTC", "Time zone of partners' timestamps that have none of their own, such as Asia/Shanghai."),
+    Entry(
+        "zone", "UTC", "Time zone of partners' timestamps that have none of their own, and of the times in the console and in commands, such as Asia/Shanghai."
+    ),
     Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
     Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
     Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For, Forwarded and Client-Cert headers are believed, separated by commas."),
@@ -138,7 +142,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         workspace=Path(text["workspace"]),
         store=text["store"],
         broker=_broker(text),
-        host=text["host"],
+        host=text["host"].removeprefix("[").removesuffix("]"),
         port=int(_number(text, "port", 0, 65_535)),
         public_url=_public_url(text),
         zone=_zone(text),
@@ -207,7 +211,7 @@ def _lanes(text: Mapping[str, str]) -> frozenset[str]:
 
 
 def _public_url(text: Mapping[str, str]) -> str:
-    given = text["public_url"] or f"http://{text['host']}:{text['port']}"
+    given = text["public_url"] or f"http://{in_url(text['host'])}:{text['port']}"
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", given):
         raise BadSetting(f"HUB_PUBLIC_URL={given!r} is no address such as https://hub.example.")
     return given.rstrip("/")

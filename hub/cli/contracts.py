@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from hub import catalog
 from hub.catalog import from_files, lock
-from hub.cli.output import FAULTS, as_json, console, errors, say, table, told
+from hub.cli.output import FAULTS, as_json, console, errors, say, table, told, when
 from hub.cli.spans import Span
 from hub.core import json
 from hub.core.compat import compare
@@ -126,8 +126,8 @@ def usage(settings: Settings, message: str | None, since: timedelta, by: str, as
             row.caller,
             *([row.field or "(message)"] if by == "field" else []),
             row.number,
-            f"{row.first_at:%Y-%m-%d %H:%M}",
-            f"{row.last_at:%Y-%m-%d %H:%M}",
+            when(row.first_at),
+            when(row.last_at),
         )
         for row in rows
     ]
@@ -157,7 +157,7 @@ def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: boo
         if not found.used:
             console.print("  nobody has ever used it, as far as was counted", markup=False)
         for one in found.used:
-            console.print(f"  last used by {one.caller} on {one.last_at:%Y-%m-%d %H:%M} UTC, {one.number} messages", markup=False)
+            console.print(f"  last used by {one.caller} on {when(one.last_at)}, {one.number} messages", markup=False)
         for mapping in found.mappings:
             console.print(f"  the mapping {mapping} would be of no use", markup=False)
         if found.open:
@@ -240,7 +240,7 @@ def try_(settings: Settings, file: Path, version: str | None, since: timedelta, 
     if as_json:
         say(found.as_json())
     else:
-        console.print(f"{found.refused} of {found.messages} messages of {ref} since {found.since:%Y-%m-%d %H:%M} UTC would be refused.")
+        console.print(f"{found.refused} of {found.messages} messages of {ref} since {when(found.since)} would be refused.")
         if found.unreadable:
             console.print(f"{found.unreadable} cannot be read any more, and are not judged.")
         rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]

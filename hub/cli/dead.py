@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, when
 from hub.core.delivery import Status
 from hub.core.message import Json
 from hub.flow import clusters as causes
@@ -39,7 +39,7 @@ def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
     table(
         "",
         ["delivery", "target", "key", "attempts", "since", "why"],
-        [(row.id, row.ref, row.order_key, row.attempts, f"{row.changed_at:%m-%d %H:%M:%S}", row.stands) for row in rows],
+        [(row.id, row.ref, row.order_key, row.attempts, when(row.changed_at), row.stands) for row in rows],
     )
     if rows:
         console.print("Replay: hub dead replay ID … (or --all)", style="dim", markup=False)
@@ -85,7 +85,7 @@ def cluster(settings: Settings, id_: str, as_json: bool) -> None:
     )
     for sign in found["changed"]:
         console.print("  " + "  ".join(f"{name} {value}" for name, value in sign.items() if value is not None), style="dim", markup=False)
-    rows = [(one["deliveryId"], one["status"], " ".join(one["keys"].values()), one["changedAt"][:19], one["attempts"]) for one in found["examples"]]
+    rows = [(one["deliveryId"], one["status"], " ".join(one["keys"].values()), when(one["changedAt"]), one["attempts"]) for one in found["examples"]]
     table("", ["delivery", "state", "numbers", "since", "attempts"], rows)
 
 
@@ -110,7 +110,7 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
     table(
         "",
         ["attempt", "at", "outcome", "status", "ms", "why"],
-        [(one.number, f"{one.started_at:%H:%M:%S.%f}"[:-3], one.outcome, one.http_status, one.ms, one.why.text if one.why else "") for one in attempts],
+        [(one.number, when(one.started_at, "%Y-%m-%d %H:%M:%S.%f"), one.outcome, one.http_status, one.ms, one.why.text if one.why else "") for one in attempts],
     )
 
 

@@ -129,7 +129,7 @@ def _demo_settings(settings: Settings, made: Catalog, *, level: str) -> tuple[Se
 def _free(wanted: int, host: str) -> int:
     """The port, if nobody has it; else any free one."""
     for port in (wanted, 0):
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))

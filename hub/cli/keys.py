@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.output import as_json, console, say, table, told, user
+from hub.cli.output import as_json, console, say, table, told, user, when
 from hub.core.message import Json
 from hub.flow import keys
 from hub.flow.keys import FORMS, make_key, read_pin
@@ -69,15 +69,15 @@ def list_(settings: Settings, as_json: bool) -> None:
     table(
         "",
         ["id", "name", "systems", "form", "created", "state"],
-        [(row.id, row.name, ", ".join(row.systems), row.form, f"{row.created_at:%Y-%m-%d %H:%M}", _state(row)) for row in rows],
+        [(row.id, row.name, ", ".join(row.systems), row.form, when(row.created_at), _state(row)) for row in rows],
     )
 
 
 def _state(row: KeyRow) -> str:
     if row.revoked_at is not None:
-        return f"revoked {row.revoked_at:%Y-%m-%d %H:%M}"
+        return f"revoked {when(row.revoked_at)}"
     if row.expires_at is not None:
-        return f"{'expired' if row.expires_at <= now() else 'until'} {row.expires_at:%Y-%m-%d %H:%M}"
+        return f"{'expired' if row.expires_at <= now() else 'until'} {when(row.expires_at)}"
     return "valid"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, when
 from hub.core.delivery import Status
 from hub.core.errors import Reason
 from hub.core.message import Disposition
@@ -42,11 +42,18 @@ def now(settings: Settings, as_json: bool) -> None:
 
 def _show_now(found: dict[str, Any]) -> None:
     rows = [
-        (need["kind"], f"{need['count']}{'' if need['isExact'] else '+'}", (need["since"] or "")[:16], need["trend"], need["text"], need["action"]["command"])
+        (
+            need["kind"],
+            f"{need['count']}{'' if need['isExact'] else '+'}",
+            when(need["since"], "%m-%d %H:%M")[:11],
+            need["trend"],
+            need["text"],
+            need["action"]["command"],
+        )
         for need in found["needs"]
     ]
     if rows:
-        table("", ["what", "how many", "since", "trend", "why", "what helps"], rows)
+        table("", ["what", "how many", f"since ({when(datetime.now(UTC), '').strip()})", "trend", "why", "what helps"], rows)
     else:
         console.print("Nothing needs a person.", style="green")
     lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
@@ -108,14 +115,14 @@ _READ: dict[str, Callable[[Any], Any]] = {"status": Status, "disposition": Dispo
 
 def _show_found(found: dict[str, Any]) -> None:
     rows = [
-        (item["id"], item["receivedAt"][:19], f"{item['type']}@{item['version']}", "  ".join(item["keys"].values()), _stands(item)) for item in found["items"]
+        (item["id"], when(item["receivedAt"]), f"{item['type']}@{item['version']}", "  ".join(item["keys"].values()), _stands(item)) for item in found["items"]
     ]
     table("", ["message", "received", "type", "numbers", "where it stands"], rows)
     for word, kind in found["words"].items():
         if kind is None and found["by"] == "number":
             console.print(f"No message bears {word}.", style="yellow", markup=False)
     if found["scannedUntil"] is not None:
-        console.print(f"Searched back to {found['scannedUntil'][:19]}; narrow it by --since and --until to go on.", style="dim", markup=False)
+        console.print(f"Searched back to {when(found['scannedUntil'])}; narrow it by --since and --until to go on.", style="dim", markup=False)
     elif found["next"] is not None:
         console.print("There are more; narrow it, or raise --limit.", style="dim", markup=False)
 

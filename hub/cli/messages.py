@@ -10,7 +10,7 @@ import click
 from rich.tree import Tree
 
 from hub.catalog import from_files, load
-from hub.cli.output import FAULTS, as_json, console, fail, say, told, user
+from hub.cli.output import FAULTS, as_json, console, fail, say, told, user, when
 from hub.core import json
 from hub.core.delivery import Seen
 from hub.core.errors import Refused
@@ -98,7 +98,7 @@ def trace(settings: Settings, number: str, as_json: bool) -> None:
 
 def _tree(story: dict[str, Any]) -> Tree:
     keys = "  ".join(f"{key['name']} {key['value']}" for key in story["keys"])
-    root = Tree(_safe(f"{story['asked']}  began {story['began'][:23]}  {keys}"), guide_style="dim")
+    root = Tree(_safe(f"{story['asked']}  began {when(story['began'], '%Y-%m-%d %H:%M:%S.%f')}  {keys}"), guide_style="dim")
     for message in story["messages"]:
         branch = root.add(_safe(f"{_offset(message['afterMs'])}  {message['type']}@{message['version']}  {message['id']}  from {message['source']}"))
         if message["disposition"] != "routed":

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -18,6 +19,7 @@ from rich.table import Table
 from hub.core import json
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.core.message import Json
+from hub.core.times import shown
 from hub.logs import is_of_a_database
 from hub.logs import told as told_of
 from hub.settings import BadSetting, Settings, read
@@ -63,6 +65,14 @@ def user() -> str:
 def say(value: Json) -> None:
     """One JSON value on standard output."""
     sys.stdout.write(json.encode(value).decode() + "\n")
+
+
+def when(value: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time in HUB_ZONE, with its offset; of a text, RFC 3339. Empty where there is none."""
+    if not value:
+        return ""
+    settings = click.get_current_context().find_object(Settings)
+    return shown(datetime.fromisoformat(value) if isinstance(value, str) else value, settings.zone if settings is not None else "UTC", form)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user, when
 from hub.flow import pauses, standing
 from hub.flow.revisions import Revisions
 from hub.main import open_serving
@@ -78,7 +78,7 @@ def _paused(kind: str) -> click.Command:
         if as_json:
             say(list(rows))
             return
-        table("", [kind, "since (UTC)", "by", "why", "waiting"], [(one["name"], str(one["since"])[:19], one["by"], one["why"], one["waiting"]) for one in rows])
+        table("", [kind, "since", "by", "why", "waiting"], [(one["name"], when(str(one["since"])), one["by"], one["why"], one["waiting"]) for one in rows])
 
     return command
 
@@ -98,11 +98,11 @@ def _waiting(kind: str) -> click.Command:
             return
         if found.stopped is not None:
             pause = found.stopped.pause
-            console.print(f"Paused since {pause.at:%Y-%m-%d %H:%M:%S} UTC by {pause.by}{f': {pause.why}' if pause.why else '.'}", style="yellow", markup=False)
+            console.print(f"Paused since {when(pause.at)} by {pause.by}{f': {pause.why}' if pause.why else '.'}", style="yellow", markup=False)
         console.print(f"{found.number}{'' if found.is_exact else '+'} wait.", markup=False)
-        rows = [(row.id, row.route, row.ref, row.order_key, f"{row.due_at:%m-%d %H:%M:%S}", row.attempts) for row in found.rows]
+        rows = [(row.id, row.route, row.ref, row.order_key, when(row.due_at), row.attempts) for row in found.rows]
         if rows:
-            table("", ["delivery", "route", "target", "key", "due (UTC)", "tries"], rows)
+            table("", ["delivery", "route", "target", "key", "due", "tries"], rows)
 
     return command
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, user, when
 from hub.flow import people
 from hub.flow.people import OPERATOR, VIEWER
 from hub.main import open_serving
@@ -47,11 +47,11 @@ def list_(settings: Settings, as_json: bool) -> None:
     if as_json:
         say([people.as_json(row) for row in rows])
         return
-    table("", ["name", "role", "since", "state"], [(row.name, row.role, f"{row.created_at:%Y-%m-%d %H:%M}", _state(row)) for row in rows])
+    table("", ["name", "role", "since", "state"], [(row.name, row.role, when(row.created_at), _state(row)) for row in rows])
 
 
 def _state(row: User) -> str:
-    return f"disabled {row.disabled_at:%Y-%m-%d %H:%M}" if row.disabled_at is not None else "may sign in"
+    return f"disabled {when(row.disabled_at)}" if row.disabled_at is not None else "may sign in"
 
 
 @user_.command()
@@ -129,8 +129,7 @@ def audit(context: click.Context, limit: int, before: int | None, by: str | None
         say([people.act_json(row) for row in rows])
         return
     told_ = [
-        (row.sequence, f"{row.at:%Y-%m-%d %H:%M:%S}", row.by, row.what, row.object, ", ".join(f"{name}={value}" for name, value in row.details.items())[:120])
-        for row in rows
+        (row.sequence, when(row.at), row.by, row.what, row.object, ", ".join(f"{name}={value}" for name, value in row.details.items())[:120]) for row in rows
     ]
     table("", ["number", "at (UTC)", "by", "what", "on", "details"], told_)
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from hub.cli.output import FAULTS, as_json, console, errors, say, show_findings, table, told, user
+from hub.cli.output import FAULTS, as_json, console, errors, say, show_findings, table, told, user, when
 from hub.cli.spans import Span
 from hub.core.message import Json
 from hub.flow import changes, revisions
@@ -148,7 +148,7 @@ def revisions_(settings: Settings, hash_: str | None, limit: int, as_json: bool)
     if as_json:
         say([{"revision": row.hash, "at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows])
         return
-    cells = [(row.hash[:12], f"{row.at:%Y-%m-%d %H:%M:%S}", row.by, (row.before or "")[:12], ", ".join(row.despite)) for row in rows]
+    cells = [(row.hash[:12], when(row.at), row.by, (row.before or "")[:12], ", ".join(row.despite)) for row in rows]
     table("", ["configuration", "active since (UTC)", "by", "in place of", "despite"], cells)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, fail, say, table, told
+from hub.cli.output import FAULTS, as_json, console, fail, say, table, told, when
 from hub.core.message import Json
 from hub.flow import refused as acts
 from hub.main import open_serving
@@ -37,7 +37,7 @@ def list_(settings: Settings, state: str, limit: int, as_json: bool) -> None:
     table(
         "",
         ["refused", "queue", "message id", "times", "since", "bytes", "why"],
-        [(row.id, row.source.removeprefix("queue:"), row.message_id, row.times, f"{row.received_at:%m-%d %H:%M:%S}", row.size, row.text) for row in rows],
+        [(row.id, row.source.removeprefix("queue:"), row.message_id, row.times, when(row.received_at), row.size, row.text) for row in rows],
     )
     if rows and state == WAITING:
         console.print("Retry, once its cause is mended: hub refused retry ID … (or --all)", style="dim", markup=False)
@@ -58,7 +58,7 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
     if as_json:
         say(shown)
         return
-    console.print(f"{row.source}  {row.state}  {row.times} times, last {row.last_at:%Y-%m-%d %H:%M:%S}", markup=False)
+    console.print(f"{row.source}  {row.state}  {row.times} times, last {when(row.last_at)}", markup=False)
     console.print(f"{row.code}: {row.text}\n{shown['flaw']}".rstrip(), markup=False)
     table("", ["place", "got", "wanted", "fix"], [(one["pointer"] or "/", one["got"], one["want"], one["fix"]) for one in row.faults])
     table("", ["header", "value"], [("topic", row.topic), *((row.arrival.headers if row.arrival is not None else {}).items())])

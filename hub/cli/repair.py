@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.progress import Progress
 
-from hub.cli.output import FAULTS, as_json, console, errors, fail, say, table, told
+from hub.cli.output import FAULTS, as_json, console, errors, fail, say, table, told, when
 from hub.cli.spans import Span
 from hub.core.delivery import Status
 from hub.core.errors import Reason, Refused
@@ -106,7 +106,7 @@ def list_(settings: Settings, state: str | None, limit: int, as_json: bool) -> N
     if as_json:
         say([acts.as_json(row) for row in rows])
         return
-    lines = [(row.id, row.act, row.state, row.number, _numbers(row), row.created_by, f"{row.created_at:%m-%d %H:%M:%S}", row.why) for row in rows]
+    lines = [(row.id, row.act, row.state, row.number, _numbers(row), row.created_by, when(row.created_at), row.why) for row in rows]
     table("", ["repair", "act", "state", "of", "results", "by", "since", "why"], lines)
 
 

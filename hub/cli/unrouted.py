@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.output import FAULTS, as_json, console, say, table, told
+from hub.cli.output import FAULTS, as_json, console, say, table, told, when
 from hub.core.message import Json
 from hub.flow import unrouted as acts
 from hub.flow import unrouted_preview as looks
@@ -39,7 +39,7 @@ def causes(settings: Settings, as_json: bool) -> None:
     if as_json:
         say(lines)
         return
-    rows = [(line["id"], line["number"], line["trend"], line["message"], line["oldestAt"][:19], line["text"], _wish(line["wish"])) for line in lines]
+    rows = [(line["id"], line["number"], line["trend"], line["message"], when(line["oldestAt"]), line["text"], _wish(line["wish"])) for line in lines]
     table("", ["cause", "how many", "trend", "message", "since", "why", "under way"], rows)
     if rows:
         console.print("Mend the routes, then: hub unrouted preview --cause CAUSE", style="dim", markup=False)
@@ -62,7 +62,7 @@ def list_(settings: Settings, cause: str | None, limit: int, as_json: bool) -> N
     if as_json:
         say(lines)
         return
-    rows = [(one["messageId"], f"{one['type']}@{one['version']}", " ".join(one["keys"].values()), one["receivedAt"][:19], one["note"] or "") for one in lines]
+    rows = [(one["messageId"], f"{one['type']}@{one['version']}", " ".join(one["keys"].values()), when(one["receivedAt"]), one["note"] or "") for one in lines]
     table("", ["message", "type", "numbers", "received", "stayed because"], rows)
     if rows:
         console.print("Why: hub explain ID. Once the routes are mended: hub unrouted preview ID …", style="dim", markup=False)

@@ -193,6 +193,7 @@ def _given(desk: Desk) -> dict[str, Any]:
         "t": words,
         "language": words.language,
         "languages": [(one, NAMES[one]) for one in LANGUAGES],
+        "zone": zone,
         "theme": theme if theme in THEMES else "auto",
         "themes": THEMES,
         "desk": desk,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from hub.core import times
 
 Say = Callable[..., str]
 
@@ -26,9 +27,7 @@ def ago(instant: datetime, now: datetime, say: Say) -> str:
 
 def exact(instant: datetime, zone: str) -> str:
     """To the second, with the offset: 2026-06-01 12:30:05 +08:00."""
-    local = instant.astimezone(ZoneInfo(zone))
-    offset = local.strftime("%z")
-    return f"{local:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
+    return times.shown(instant, zone)
 
 
 def length(span: timedelta | float | None) -> str:

@@ -12,6 +12,13 @@ _FRACTION = re.compile(r"\.\d{1,9}", re.ASCII)
 _DATE_TIME = re.compile(_LOCAL + r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 
 
+def shown(instant: datetime, zone: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time for people: of the hub's zone, with its offset, so that nobody takes it for another's."""
+    local = instant.astimezone(ZoneInfo(zone))
+    offset = f"{local:%z}"
+    return f"{local:{form}} {offset[:3]}:{offset[3:5]}"
+
+
 def is_date_time(text: str) -> bool:
     """RFC 3339 with an offset, on a day that exists. Second 60 is refused: most readers cannot hold it."""
     return _exists(_DATE_TIME.fullmatch(text))

@@ -77,9 +77,10 @@
 
   // Graphs: what a figure shows stands in its data-plot; colours are those of the page.
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  // Hours as the page's language writes them, of a day of 24; uPlot's own words are English.
-  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  // Hours as the page's language writes them, of a day of 24, in the hub's zone as every other time here; uPlot's own words are English.
+  const timeZone = document.documentElement.dataset.zone || "UTC";
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
+  const day = new Intl.DateTimeFormat(document.documentElement.lang, { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
   const brief = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 });
   // Points that no line leads to, which would not be seen otherwise.
   const alone = (values) => values.flatMap((value, at) => (value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null ? [at] : []));
@@ -97,7 +98,7 @@
       }));
       place.replaceChildren();
       new uPlot(
-        { width: place.clientWidth, height: told.height, series: [{ label: document.body.dataset.time, value: (_, at) => (at === null ? "–" : day.format(at * 1000)) }, ...lines], axes: [{ ...axis, size: 32, space: 64, values: (_, all) => all.map((at) => clock.format(at * 1000)) }, { ...axis, size: 52, values: (_, all) => all.map((value) => brief.format(value)) }], cursor: { y: false }, legend: { live: true } },
+        { width: place.clientWidth, height: told.height, series: [{ label: `${document.body.dataset.time} (${timeZone})`, value: (_, at) => (at === null ? "–" : day.format(at * 1000)) }, ...lines], axes: [{ ...axis, size: 32, space: 64, values: (_, all) => all.map((at) => clock.format(at * 1000)) }, { ...axis, size: 52, values: (_, all) => all.map((value) => brief.format(value)) }], cursor: { y: false }, legend: { live: true } },
         [told.x, ...told.series.map((one) => one.values)],
         place,
       );
