@@ -172,6 +172,12 @@ def _results(done: Mapping[str, str]) -> dict[str, int]:
     return dict(Counter(answer if answer in GONE else STAYS for answer in done.values()))
 
 
+def _became(done: Mapping[str, str]) -> dict[str, int]:
+    """The same, where what another process did of the same wish in the same moment counts as what became of it."""
+    by_others = {ENDED.format(disposition=word): word for word in GONE}
+    return _results({id_: by_others.get(answer, answer) for id_, answer in done.items()})
+
+
 def route_cause(hub: Hub, cause: str, *, by: str, why: str = "", force: bool = False) -> Ordered:
     """Routes all messages of a cause again that have come by now, by the configuration that is active now. The first go at once, the rest in the
     background; what is active meanwhile changes nothing. Raises Refused where none waits.
@@ -193,7 +199,7 @@ def _ordered(hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: s
         done = step(hub, cause)
         if done is None:
             break
-        results.update(_results(done))
+        results.update(_became(done))
     left = hub.store.next_unrouted(cause, 1)
     return Ordered(cause, number, dict(results), left[0].left if left is not None else 0)
 

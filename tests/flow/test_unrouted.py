@@ -149,6 +149,25 @@ def test_a_whole_cause_goes_in_blocks_a_few_at_once_and_the_rest_behind(hub, wor
     assert fresh_now(hub)["needs"] == []
 
 
+def test_what_another_process_did_of_the_same_wish_is_no_message_that_stays(hub, workspace):
+    # Given a sweep that routes the messages in the moment between the wish and its first block
+    mend(hub, workspace)
+    id_ = cause(hub)
+
+    class Store:
+        def __getattr__(self, name):
+            return getattr(hub.store, name)
+
+        def next_unrouted(self, *given):
+            found = hub.store.next_unrouted(*given)
+            unrouted.advance(hub)
+            return found
+
+    done = unrouted.route_cause(replace(hub, store=Store()), id_, by="ann")
+    assert (done.results, done.left) == ({"routed": 3}, 0)
+    assert hub.store.conservation().planned == 3
+
+
 def test_what_still_no_route_takes_stays_with_the_reason_and_does_not_go_round_for_ever(hub):
     id_ = cause(hub)
     done = unrouted.route_cause(hub, id_, by="ann")
