@@ -14,6 +14,7 @@ from hub.catalog.findings import Findings
 from hub.catalog.revision import samples
 from hub.catalog.trials import EXAMPLE_TIME, example_faults, trial_faults, with_examples
 from hub.catalog.typing import types
+from hub.catalog.witnesses import large_numbers
 from hub.catalog.workspace import read_json
 from hub.core.contract import Contract
 from hub.core.message import Json, Ref
@@ -28,7 +29,8 @@ def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> Non
     _examples(catalog, files, payloads, findings)
     document = read_yaml("routes.yaml", files["routes.yaml"])
     _trials(catalog, document, payloads, findings)
-    types(catalog, findings)
+    good = ((sample_ref(name), payload) for name, payload in payloads.items() if not name.endswith(".bad.json"))
+    types(catalog, findings, large_numbers(good))
     conditions(catalog, {"routes.yaml": document}, findings)
     calls.judge(catalog, findings)
     _unreached(catalog, findings)

@@ -16,11 +16,12 @@ from hub.catalog.findings import Findings, did_you_mean, nearest
 from hub.catalog.leaf_schema import form_of
 from hub.catalog.lookups import bound
 from hub.catalog.mappings import file_name
+from hub.catalog.witnesses import Large, Seen
 from hub.core.expression import Expression, plain_path
 from hub.core.fit import Fitting, may_be_missing, misfits
 from hub.core.infer import Oddity, Over, handed_over, infer
 from hub.core.message import Json, Ref
-from hub.core.narrow import narrowed, never, proven
+from hub.core.narrow import narrowed, never, proven, reaching
 from hub.core.routing import Enrich, Route
 from hub.core.syntax import tree
 from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
@@ -52,6 +53,7 @@ _CODES = {
 
 
 Conditions: TypeAlias = tuple[tuple[str, bool], ...]
+_NOTHING_SEEN: Seen = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,15 @@ class Coverage:
     undecided: tuple[str, ...]
 
 
-def types(catalog: Catalog, findings: Findings) -> dict[tuple[Ref, Ref], Coverage]:
-    """Checks every mapping; gives how far each could be decided."""
+def types(catalog: Catalog, findings: Findings, seen: Seen = _NOTHING_SEEN) -> dict[tuple[Ref, Ref], Coverage]:
+    """Checks every mapping; gives how far each could be decided. `seen`: large numbers of samples, which contracts without bounds do not tell of."""
     for name, mapping in catalog.foreign.items():
         # What comes in has no contract of ours: leaves over it are undecided, and what the target wants is held all the same.
         _Typing(catalog, (mapping.source, mapping.target), findings, f"mappings/{name}.yaml", Use()).run()
     for route in catalog.routes:
         for one in route.enrich:
             _question(catalog, route, one, findings)
-    return {pair: _each_use(catalog, pair, findings) for pair in sorted(catalog.mappings)}
+    return {pair: _each_use(catalog, pair, findings, seen.get(pair[0], ())) for pair in sorted(catalog.mappings)}
 
 
 def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[Conditions]:
@@ -88,13 +90,13 @@ def _passed(route: Route, when: Expression | None = None) -> Conditions:
     return tuple((condition.text, holds) for condition, holds in ((drop, False), (route.when, True), (when, True)) if condition is not None)
 
 
-def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings) -> Coverage:
+def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, large: tuple[Large, ...] = ()) -> Coverage:
     """A mapping is judged for each way that leads to it."""
     file = file_name(*pair)
     uses = {(conditions, tuple((one.name, one.call) for one in route.enrich)): route for conditions, route in _ways(catalog, pair)}
-    covered = [_Typing(catalog, pair, findings, file, Use(conditions, bound(catalog, pair, route))).run() for (conditions, _), route in uses.items()] or [
-        _Typing(catalog, pair, findings, file, Use((), bound(catalog, pair, None))).run()
-    ]
+    covered = [
+        _Typing(catalog, pair, findings, file, Use(conditions, bound(catalog, pair, route), large)).run() for (conditions, _), route in uses.items()
+    ] or [_Typing(catalog, pair, findings, file, Use((), bound(catalog, pair, None), large)).run()]
     return covered[0]
 
 
@@ -119,6 +121,7 @@ class Use:
 
     conditions: Conditions = ()
     names: Mapping[str, Shape] | None = None  # None: whatever is bound there, it is not known
+    large: tuple[Large, ...] = ()  # numbers beyond what a double holds, that samples of the source have
 
 
 class _Typing:
@@ -128,6 +131,8 @@ class _Typing:
         self._findings = findings
         source, target = catalog.contract(pair[0]), catalog.contract(pair[1])
         self._whole = of_schema(source.schema) if source is not None else UNDECIDED
+        for names, number in use.large:
+            self._whole = reaching(self._whole, names, number)
         self._source = proven(self._whole, use.conditions)
         self._target = of_schema(target.schema) if target is not None else UNDECIDED
         root = self._document.root

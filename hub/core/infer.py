@@ -56,11 +56,12 @@ def _of(node: Node, over: Over) -> Shape:
             return _filtered(node, over)
         case Array(items=items):
             over.touched = True
-            shapes = [_of(one, over) for one in items if not (isinstance(one, Binary) and one.sign == "..")]
+            parts = [(one, _of(one, over)) for one in items if not (isinstance(one, Binary) and one.sign == "..")]
+            shapes = [shape for _, shape in parts]
             ranges = [of_kind("integer")] if len(shapes) < len(items) else []
-            # Nothing in an array leaves no place; an array that a path gives is laid out flat in it.
-            flat = [item_of(one) if one.many else one.without(MISSING) for one in shapes]
-            is_filled = any(one.kinds is not None and MISSING not in one.kinds for one in shapes)
+            # Nothing in an array leaves no place; a list is laid out flat in it, but for one that is written out there.
+            flat = [shape.without(MISSING) if isinstance(one, Array) else _laid_out(shape) for one, shape in parts]
+            is_filled = any(one.many or not one.may("array") for one in shapes if one.kinds is not None and MISSING not in one.kinds)
             return of_kind("array", item=union([*flat, *ranges]) if flat or ranges else NOTHING, filled=is_filled)
         case Object(pairs=pairs):
             over.touched = True
@@ -92,6 +93,13 @@ def _of(node: Node, over: Over) -> Shape:
         case _:
             over.touched = True
             return UNDECIDED
+
+
+def _laid_out(shape: Shape) -> Shape:
+    if shape.many or not shape.may("array"):
+        return item_of(shape) if shape.many else shape.without(MISSING)
+    rest = shape.without("array", MISSING)
+    return union([rest, item_of(shape.only("array"))]) if rest.kinds else item_of(shape.only("array"))
 
 
 def _bound(name: str, over: Over) -> Shape:

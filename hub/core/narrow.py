@@ -380,3 +380,17 @@ def _settled(shape: Shape) -> Shape:
 def proven(shape: Shape, texts: tuple[tuple[str, bool], ...]) -> Shape:
     """The shape after several conditions, each with whether it holds."""
     return reduce(lambda known, one: narrowed(known, one[0], holds=one[1]), texts, shape)
+
+
+def reaching(shape: Shape, names: tuple[str, ...], number: int) -> Shape:
+    """The shape whose numbers at a path reach so far, where no bound is said of them."""
+
+    def change(found: Shape) -> Shape:
+        if not found.may("integer") and not found.may("number"):
+            return found
+        span = found.span
+        is_high = number > 0 and span.high is None
+        is_low = number < 0 and span.low is None
+        return replace(found, span=replace(span, high=number) if is_high else replace(span, low=number) if is_low else span, is_computed=True)
+
+    return _with(shape, list(names), change, is_there=False)
