@@ -53,7 +53,7 @@ def _show_now(found: dict[str, Any]) -> None:
         for need in found["needs"]
     ]
     if rows:
-        table("", ["what", "how many", f"since ({when(datetime.now(UTC), '').strip()})", "trend", "why", "what helps"], rows)
+        table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "what helps"], rows)
     else:
         console.print("Nothing needs a person.", style="green")
     lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
