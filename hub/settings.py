@@ -60,6 +60,11 @@ TABLE: tuple[Entry, ...] = (
     Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
     Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
     Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
+    Entry(
+        "keep_refused",
+        "30",
+        "Days that a refused post or hook is kept, waiting or ended; what a queue brought and waits for a person stays until somebody ends it.",
+    ),
     Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
     Entry(
         "ops_token",
@@ -111,6 +116,7 @@ class Settings:
     grace: float
     keep_keys: float
     keep_messages: float | None
+    keep_refused: float
     archive: Path | None
     ops_token: str
     ops_socket: str
@@ -162,6 +168,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         grace=_number(text, "grace", 0, 600),
         keep_keys=_number(text, "keep_keys", 1, 3_650),
         keep_messages=_keep_messages(text),
+        keep_refused=_number(text, "keep_refused", 0.01, 3_650),
         archive=Path(text["archive"]) if text["archive"] else None,
         ops_token=text["ops_token"],
         ops_socket=text["ops_socket"],

@@ -56,6 +56,9 @@ def _show_now(found: dict[str, Any]) -> None:
         table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "what helps"], rows)
     else:
         console.print("Nothing needs a person.", style="green")
+    told_ = [(one["source"], one["caller"], one["code"], one["number"], one["times"], one["newestAt"][:19], one["text"]) for one in found["refusals"]]
+    if told_:
+        table("\nRefused, and told what to change", ["source", "caller", "code", "contents", "times", "last", "why"], told_)
     lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
     if lines:
         table("\nThe last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines)

@@ -15,7 +15,8 @@ from hub.core import json
 from hub.core.delivery import Seen
 from hub.core.errors import Refused
 from hub.core.message import Incoming, Json, Receipt, Ref
-from hub.flow import accept, stages
+from hub.flow import accept, refusing, sent, stages
+from hub.flow import refused as acts
 from hub.flow import trace as tracing
 from hub.flow.explain import explain_message
 from hub.main import new_id, now, open_serving
@@ -43,6 +44,8 @@ def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bo
             answer = accept.take(hub, laid)
         except Refused as refused:
             _show_refusal(refused, as_json=as_json)
+            refusing.keep(hub, refused, sent.command(ref, raw, name), new_id().replace("-", ""))
+            hub.refusals.drain(settings.grace)
             raise SystemExit(FAULTS) from refused
     _show_receipt(answer, as_json=as_json)
 
@@ -88,8 +91,15 @@ def trace(settings: Settings, number: str, as_json: bool) -> None:
     """The whole life behind NUMBER (an order, waybill, outbound or payment number, or a message id): every hop, with times."""
     with open_serving(settings, writer=False) as store:
         story = tracing.trace(store, number)
-    if story is None:
+        refused = acts.of_trace(store, number) if story is None else []
+    if story is None and not refused:
         fail(f"No message bears the number {number}.", FAULTS)
+    if story is None:
+        if as_json:
+            say({"asked": number, "messages": [], "refused": [acts.as_json(row) for row in refused]})
+        for row in () if as_json else refused:
+            console.print(f"Refused {row.times} times, {row.state}: {row.code} {row.text}  hub refused show {row.id}", style="yellow", markup=False)
+        return
     if as_json:
         say(story)
         return

@@ -15,6 +15,7 @@ from hub.core.delivery import Status
 from hub.core.errors import Code, Reason, Refused
 from hub.core.message import Disposition
 from hub.flow import find as finding
+from hub.flow import refused as acts
 from hub.http.finding import Asked, question
 from hub.store.views import EVERYBODY
 
@@ -42,6 +43,8 @@ def add(pages: Blueprint, desk: Desk) -> None:
             if found["by"] == "number" and len(found["items"]) == 1 and set(asked) == {"q"} and "key" not in found["words"].values():
                 return desk.go(url_for("console.one_message", message_id=found["items"][0]["id"]))
         given: dict[str, Any] = {"wanted": wanted, "wrong": wrong, "found": found, "views": desk.hub.store.views(desk.by), "choices": _choices(desk)}
+        # A sender's traceId of something that was refused: it is no message, and it is there.
+        given["refused"] = acts.of_trace(desk.hub.store, wanted.get("q", "")) if not found.get("items") else []
         given["times"] = {name: _local(wanted.get(name, ""), desk.hub.settings.zone) for name in ("since", "until")}
         return desk.render("find.html", place=place, at=datetime.fromisoformat, **given)
 

@@ -129,4 +129,6 @@ def _href(kind: Kind, one: Mapping[str, Any], subject: Mapping[str, Any]) -> str
         return url_for("console.one_contract", system=system, message=message, version=version, _anchor="used")
     pages = {Kind.PARKED: "parked", Kind.ARRIVALS: "refused", Kind.UNACCOUNTED: "store", Kind.SILENT: "processes", Kind.CONFIGURATION: "changes"}
     page = pages[kind]
+    if kind is Kind.ARRIVALS:
+        return url_for("console.refused", source=subject["source"])
     return url_for(f"console.{page}" if f"console.{page}" in current_app.view_functions else "console.processes")

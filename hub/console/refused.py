@@ -1,4 +1,4 @@
-"""Refused arrivals: what queues brought and the hub could not accept; read again, or let go."""
+"""Refused arrivals: what came by any door and the hub could not accept; read again, or let go."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from flask import Blueprint, Response, request, url_for
 
 from hub.console.desk import Desk
 from hub.core.errors import Code, Refused
+from hub.core.sent import QUESTION, UNPROVEN
 from hub.flow import refused as acts
-from hub.store import RefusedRow
+from hub.store import RefusedRow, Wanted
 from hub.store.arrivals import STATES, WAITING
 
 PAGE = 50
+FILTERS = ("source", "caller", "code", "trace", "q")
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
@@ -20,7 +22,11 @@ def add(pages: Blueprint, desk: Desk) -> None:
     def refused() -> Response:
         state = request.args.get("state", WAITING)
         state, before = state if state in STATES else WAITING, request.args.get("before", "")[:36]
-        rows = desk.hub.store.refused(state=state, limit=PAGE + 1, before=before or None)
+        asked = {name: request.args.get(name, "").strip()[:191] for name in FILTERS}
+        asked = {name: value for name, value in asked.items() if value}
+        code = int(asked["code"]) if _is_number(asked.get("code", "")) else None
+        wanted = Wanted(state, asked.get("source", ""), asked.get("caller", ""), code, asked.get("trace", "").lower(), asked.get("q", ""))
+        rows = desk.hub.store.refused(limit=PAGE + 1, before=before or None, wanted=wanted)
         good, of = request.args.get("good", ""), request.args.get("of", "")
         return desk.render(
             "refused.html",
@@ -28,6 +34,8 @@ def add(pages: Blueprint, desk: Desk) -> None:
             state=state,
             states=STATES,
             rows=rows[:PAGE],
+            asked=asked,
+            may_retry=[row.id for row in rows[:PAGE] if row.door not in (QUESTION, UNPROVEN)],
             next=rows[PAGE - 1].id if len(rows) > PAGE else "",
             is_first=not before,
             done=(int(good), int(of)) if _is_number(good) and _is_number(of) else None,

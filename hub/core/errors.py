@@ -165,6 +165,12 @@ class HubError(Exception):
     """Whatever goes wrong on purpose."""
 
 
+class Trail:
+    """What a refused request leaves behind: `core.sent` says it."""
+
+    __slots__ = ()
+
+
 class Refused(HubError):
     """The sender must change something; nothing was stored."""
 
@@ -174,6 +180,7 @@ class Refused(HubError):
         self.text = text
         self.faults = tuple(faults)
         self.headers = tuple(headers)  # further headers of the answer, such as Allow and Retry-After
+        self.sent: Trail | None = None  # what was refused, where its sender is known: it is kept
 
 
 class TryLater(HubError):

@@ -22,10 +22,13 @@ from hub.core.expression import Expression
 from hub.core.integers import plain, text_of
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
 from hub.core.prepared import MISSING
+from hub.core.queue import Arrival
 from hub.core.routing import Matched, match
+from hub.core.sent import POST, Sent
 from hub.core.system import LIVE, DedupeScope, Emit
 from hub.core.times import instant
 from hub.core.tracing import trace_id_of
+from hub.flow import sent
 from hub.flow.ask import lease
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
@@ -59,7 +62,13 @@ def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[
     """The same for many: a JSON array, or NDJSON. One answer per item, in order. Raises Refused for what concerns the whole post."""
     batch_key = idempotency_key(request) or caller.request_key or hub.new_id()
     # Each item has a name of its own under the batch's: a batch that is sent again is a batch of duplicates.
-    items = [one if isinstance(one, Refused) else Item(ref, *one, f"{batch_key}#{number}") for number, one in enumerate(_items(hub, request))]
+    items: list[Item | Refused] = []
+    for number, one in enumerate(_items(hub, request)):
+        if isinstance(one, Refused):
+            raw = one.sent.arrival.body if isinstance(one.sent, Sent) else None
+            key, version = f"{batch_key}#{number}", ref.version
+            one.sent = sent.post(caller, request, ref.type, version=version, body=raw, key=key, suffix=f"#{number}") if raw is not None else None
+        items.append(one if isinstance(one, Refused) else Item(ref, *one, f"{batch_key}#{number}"))
     return prepare_items(hub, caller, request, items)
 
 
@@ -70,26 +79,34 @@ class Item:
     ref: Ref
     payload: Json
     raw: bytes
-    key: str
+    key: str | None
 
 
-def prepare_items(hub: Hub, caller: Caller, request: Request, items: Sequence[Item | Refused], *, in_batch: bool = True) -> list[Laid | Refused]:
+def prepare_items(
+    hub: Hub, caller: Caller, request: Request, items: Sequence[Item | Refused], *, in_batch: bool = True, door: str = POST
+) -> list[Laid | Refused]:
     """One answer per item, in order: laid, or refused with its own faults."""
-    now = hub.clock()
     trace_id = trace_id_of(_header(request, "traceparent")) or hub.new_id().replace("-", "")
-    keep = timedelta(days=hub.settings.keep_keys)
     laid: list[Laid | Refused] = []
     for number, item in enumerate(items):
         if isinstance(item, Refused):
             laid.append(item)
             continue
-        incoming = Incoming(item.ref, item.payload, item.raw, caller.id, item.key, trace_id, in_batch=in_batch)
+        suffix = f"#{number}" if in_batch else ""
         try:
-            one = replace(request, body=item.raw)
-            laid.append(lay(hub, incoming, source="http", now=now, seen=_names(one, caller, incoming, keep, f"#{number}" if in_batch else "")))
+            laid.append(lay_item(hub, caller, request, item, suffix, trace_id=trace_id, in_batch=in_batch))
         except Refused as refused:
+            version = item.ref.version
+            refused.sent = sent.post(caller, request, item.ref.type, door=door, version=version, body=item.raw, key=item.key, suffix=suffix)
             laid.append(refused)
     return laid
+
+
+def lay_item(hub: Hub, caller: Caller, request: Request, item: Item, suffix: str, *, trace_id: str, in_batch: bool) -> Laid:
+    """One item under its names; `suffix` tells it from the others of its request. Raises Refused."""
+    incoming = Incoming(item.ref, item.payload, item.raw, caller.id, item.key, trace_id, in_batch=in_batch)
+    seen = _names(replace(request, body=item.raw), caller, incoming, timedelta(days=hub.settings.keep_keys), suffix)
+    return lay(hub, incoming, source="http", now=hub.clock(), seen=seen)
 
 
 def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Sequence[Seen] = ()) -> Laid:
@@ -245,6 +262,7 @@ def _decoded(hub: Hub, line: bytes) -> tuple[Json, bytes] | Refused:
     try:
         return json.decode(line, hub.limits), line
     except Refused as refused:
+        refused.sent = Sent(POST, "", "", Arrival(line))  # whose it is, is known where it is called from
         return refused
 
 

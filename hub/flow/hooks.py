@@ -17,6 +17,8 @@ from hub.core.events import Event, hashed
 from hub.core.hook import HOOK, Hook, Said, events, shakes
 from hub.core.message import Incoming, Request
 from hub.core.opened import Opened
+from hub.core.scheme import Scheme
+from hub.flow import sent
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.inbound import client_of
@@ -35,6 +37,7 @@ class Taken:
     opened: Opened
     said: Said | None = None
     laid: tuple[Laid | Refused, ...] = ()
+    trace_id: str = ""  # of its messages, and of what it is answered
 
 
 def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
@@ -44,29 +47,57 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
     hook = found.hooks.get(name) if found is not None else None
     if found is None or hook is None:
         raise Refused(Code.NOT_FOUND, "There is nothing here.")
-    if not hook.admits(client_of(hub, request)):
-        raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
-    now = hub.clock()
+    now, trace_id = hub.clock(), hub.new_id().replace("-", "")
+    opened = Opened(request, hub.limits, hook.charset)
+    try:
+        _admit(hub, hook, request)
+        if hook.scheme is None:
+            return _by_adapter(hub, hook, opened, now, trace_id)
+        said = shakes(hook, opened, now, signed=False)
+        if said is None:
+            _prove(hub, hook, hook.scheme, opened, now)
+            said = shakes(hook, opened, now, signed=True)
+    except Refused as refused:
+        refused.sent = sent.hook(hook, request, is_proven=False)
+        raise
+    return Taken(hook, opened, said, trace_id=trace_id) if said is not None else _read(hub, hook, opened, now, trace_id)
+
+
+def again(hub: Hub, hook: Hook, request: Request, *, is_proven: bool) -> tuple[Laid | Refused, ...]:
+    """What was refused, read again by the hook as it is now. What was not proven is proven first, whenever that was: its secret may be the right one now.
+
+    Raises Refused. An adapter proves by itself, each time.
+    """
+    now, trace_id = hub.clock(), hub.new_id().replace("-", "")
     opened = Opened(request, hub.limits, hook.charset)
     if hook.scheme is None:
-        return _by_adapter(hub, hook, opened, now)
-    said = shakes(hook, opened, now, signed=False)
-    if said is None:
-        settings = hub.values(system)
-        verify(hook.scheme, opened, settings, now=now, url=_url(hub, request), zone=settings.get("zone") or hub.settings.zone)
-        said = shakes(hook, opened, now, signed=True)
-    if said is not None:
-        return Taken(hook, opened, said)
+        return _by_adapter(hub, hook, opened, now, trace_id).laid
+    if not is_proven:
+        _admit(hub, hook, request)
+        _prove(hub, hook, replace(hook.scheme, tolerance=None), opened, now)
+    return _read(hub, hook, opened, now, trace_id).laid
+
+
+def _admit(hub: Hub, hook: Hook, request: Request) -> None:
+    if not hook.admits(client_of(hub, request)):
+        raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
+
+
+def _prove(hub: Hub, hook: Hook, scheme: Scheme, opened: Opened, now: datetime) -> None:
+    settings = hub.values(hook.system)
+    verify(scheme, opened, settings, now=now, url=_url(hub, opened.request), zone=settings.get("zone") or hub.settings.zone)
+
+
+def _read(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str) -> Taken:
     try:
-        told = events(hook, opened, now)
+        return _laid(hub, hook, opened, events(hook, opened, now), now, trace_id)
     except Refused as refused:
-        return Taken(hook, opened, laid=(refused,))
-    return _laid(hub, hook, opened, told, now)
+        event("hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code))
+        return Taken(hook, opened, laid=(refused,), trace_id=trace_id)
 
 
-def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime) -> Taken:
+def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime, trace_id: str) -> Taken:
     """Each event by itself: a bad one keeps no good one out, and the partner is asked to send all of it again."""
-    trace_id = hub.new_id().replace("-", "")
     request = opened.request
     origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], opened.body)
     laid: list[Laid | Refused] = []
@@ -81,7 +112,7 @@ def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime
             laid.append(refused)
     if not told:
         event("hook.skipped", "acknowledged, and not kept", level="info", hook=hook.caller, trace_id=trace_id)
-    return Taken(hook, opened, laid=tuple(laid))
+    return Taken(hook, opened, laid=tuple(laid), trace_id=trace_id)
 
 
 def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: datetime) -> Laid:
@@ -91,10 +122,13 @@ def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: d
     return replace(lay(hub, incoming, source=HOOK, now=now, seen=[seen]), origin=origin)
 
 
-def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime) -> Taken:
+def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str) -> Taken:
     """The adapter proves and reads by itself: encrypted bodies, keys by serial number. What it gives is held to the contract like anything else."""
-    read = list(hub.sources(hook.system, hook.name).read(opened.request))
-    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or hashed(one.payload)) for one in read], now)
+    request = opened.request
+    if opened.body is not request.body:  # it is given what its partner wrote, however that travelled
+        request = replace(request, body=opened.body, headers=tuple(header for header in request.headers if header[0] != "content-encoding"))
+    read = list(hub.sources(hook.system, hook.name).read(request))
+    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or hashed(one.payload)) for one in read], now, trace_id)
 
 
 def _url(hub: Hub, request: Request) -> str:

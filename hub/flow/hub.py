@@ -17,6 +17,7 @@ from hub.flow.minutes import Minutes
 from hub.flow.noting import Noting
 from hub.flow.pace import Pace
 from hub.flow.pins import Pins
+from hub.flow.refusals import Refusals
 from hub.flow.remembered import Remembered
 from hub.flow.revisions import Revisions
 from hub.flow.spans import Spans
@@ -71,3 +72,4 @@ class Hub:
     shelf: Shelf = field(default_factory=Shelf)
     noting: Noting = field(default_factory=Noting)
     remembered: Remembered = field(default_factory=Remembered)
+    refusals: Refusals = field(default_factory=Refusals)

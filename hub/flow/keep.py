@@ -179,6 +179,7 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
         pruned = prune(store, before, archive=archive, renew=renew, share=share)
         kept.gone, kept.stay, kept.files = pruned.gone, pruned.stay, pruned.files
         kept.ended = forget_ended(store, before, renew)
+    kept.ended += forget_refused(store, now - timedelta(days=settings.keep_refused), renew)
     while store.list_unrouted():  # what an older version beside this one routed nowhere
         _must(renew)
     kept.forgotten = forget(store, renew)
@@ -214,6 +215,14 @@ def forget_ended(store: Store, before: datetime, renew: Renew) -> int:
     """Refused arrivals and repairs that had ended before `before` go; gives how many rows. Raises Stopped, NotLeading, StoreBusy."""
     number = 0
     while gone := store.forget_ended(before, held=_must(renew)):
+        number += gone
+    return number
+
+
+def forget_refused(store: Store, before: datetime, renew: Renew) -> int:
+    """Refused arrivals that are old go; gives how many. Raises Stopped, NotLeading, StoreBusy."""
+    number = 0
+    while gone := store.forget_refused(before, held=_must(renew)):
         number += gone
     return number
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hub.core.delivery import Status
 from hub.core.mending import MENDS, Verb
 from hub.core.message import Json, Ref
+from hub.core.sent import FOR_A_PERSON
 from hub.core.system import VersionState
 from hub.flow import clusters, rates, standing, unrouted_preview
 from hub.flow.contracts import names_of
@@ -37,7 +38,7 @@ class Kind(StrEnum):
     LAG = "lag"  # a lane that does not keep up
     PAUSED = "paused"  # a route or a target that a person stopped, and nobody let go on yet
     UNROUTED = "unrouted"  # messages that no route took, of one cause
-    ARRIVALS = "arrivals"  # what a queue brought and the hub could not accept
+    ARRIVALS = "arrivals"  # what a queue or a hook brought and the hub could not accept
     SUNSET = "sunset"  # a version that ends soon and is used
     UNACCOUNTED = "unaccounted"  # the books do not add up
     SILENT = "silent"  # a worker without a sign of life
@@ -56,7 +57,8 @@ def now(hub: Hub) -> dict[str, Json]:
     known), trend ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject (what it is about, by kind), text, and
     action {verb, command}: verb is replay, choose, apply, edit, close, probe, route, retry, resume, retire, look or scale; command is the same on the command line.
 
-    `books`: unaccounted (null while they are counted for the first time), ageS. Asked once a second for all who look.
+    `refusals`: what waits of callers that were told what to change, by source, caller and code: number of contents, times, since, newestAt, id, text.
+    They need nobody here, as long as they mend it. `books`: unaccounted (null while they are counted for the first time), ageS. Asked once a second for all who look.
     """
     return hub.shelf.at("now", lambda: _now(hub), least_s=LEAST_S).get()
 
@@ -75,6 +77,7 @@ def _now(hub: Hub) -> dict[str, Json]:
         "at": at.isoformat(),
         "revision": hub.catalogs.active().revision,
         "needs": list(needs),
+        "refusals": _refusals(hub),
         "rates": rates.ways(hub),
         "lanes": standing.told(standing.backlog(hub)),
         "books": {"unaccounted": known.unaccounted if known is not None else None, "ageS": round(books.age, 1) if known is not None else None},
@@ -201,6 +204,8 @@ def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
 def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
     for one in hub.store.waiting_arrivals():
         text = "A queue brought what the hub cannot accept; its sender hears nothing of it."
+        if not one.source.startswith("queue:"):
+            text = "A partner's webhook brought what the hub cannot accept; it was told to send again, and nobody there reads why."
         yield _need(
             Kind.ARRIVALS,
             one.source,
@@ -221,6 +226,25 @@ def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
         command = f"hub unrouted preview --cause {line.id}" if line.id is not None else "hub unrouted list"
         subject: dict[str, Json] = {"id": line.id, "message": told["message"], "misses": told["misses"], "wish": told["wish"]}
         yield _need(Kind.UNROUTED, line.id or "", line.number, line.oldest_at, subject, str(told["text"]), "route", command, trend=trend)
+
+
+def _refusals(hub: Hub) -> list[Json]:
+    return [
+        {
+            "source": one.source,
+            "caller": one.caller,
+            "door": one.door,
+            "code": one.code,
+            "number": one.number,
+            "times": one.times,
+            "since": one.oldest_at.isoformat(),
+            "newestAt": one.newest_at.isoformat(),
+            "id": one.id,
+            "text": one.text,
+        }
+        for one in hub.store.refused_causes()
+        if one.door not in FOR_A_PERSON
+    ]
 
 
 def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:

@@ -62,7 +62,7 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
         hub.bell.ring(lanes)
     ends = iter(answers)
     outcomes = [[one if isinstance(one, Refused) else next(ends) for one in ones] for ones in read]
-    refused = tuple(_together([one for one in ones if isinstance(one, Refused)]) for ones in outcomes)
+    refused = tuple(together([one for one in ones if isinstance(one, Refused)]) for ones in outcomes)
     if keeps:
         _keep(hub, queue, [(arrival, why) for arrival, why in zip(arrivals, refused, strict=True) if why is not None], now)
     receipts = [(one, answer) for one, answer in zip(laid, answers, strict=True) if isinstance(answer, Receipt)]
@@ -138,7 +138,7 @@ def _text(arrival: Arrival, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _together(refused: Sequence[Refused]) -> Refused | None:
+def together(refused: Sequence[Refused]) -> Refused | None:
     """All that is wrong with one arrival, as one: the first one's code and text."""
     if len(refused) < 2:
         return refused[0] if refused else None

@@ -17,7 +17,8 @@ from hub.core.coding import coding_of
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Json, Ref, Request
-from hub.flow import accept, inbound, versions
+from hub.core.sent import EVENT, Sent
+from hub.flow import accept, inbound, sent, versions
 from hub.flow.accept import MAX_KEY, Item
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
@@ -57,8 +58,13 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
     caller = inbound.authorise(hub, request, system)
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, 1)
-    ref = versions.chosen(hub, caller, system, name, version)
-    laid = accept.prepare_items(hub, caller, request, [_item(hub, ref, event)], in_batch=False)
+    try:
+        ref = versions.chosen(hub, caller, system, name, version)
+        item = _item(hub, ref, event)
+    except Refused as refused:
+        refused.sent = _sent(hub, request, caller, event, "")
+        raise
+    laid = accept.prepare_items(hub, caller, request, [item], in_batch=False, door=EVENT)
     return Post(system, name, version, is_batch=False), Prepared(ref, _only(laid))
 
 
@@ -73,7 +79,7 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
     """A batch may hold messages of several systems; its caller must be proven for each. Nobody is told anything before that."""
     callers: dict[str, Caller] = {}
     items: list[Item | Refused] = []
-    for event in events:
+    for number, event in enumerate(events):
         if isinstance(event, Refused):
             items.append(event)
             continue
@@ -87,11 +93,12 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
         try:
             items.append(_item(hub, versions.chosen(hub, callers[system], system, name, version), event))
         except Refused as refused:
+            refused.sent = _sent(hub, request, callers[system], event, f"#{number}")
             items.append(refused)
     caller = next(iter(callers.values()), None) or inbound.whoever(hub, request)
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, len(items))
-    return Post("", "", None, is_batch=True), Prepared(None, accept.prepare_items(hub, caller, request, items))
+    return Post("", "", None, is_batch=True), Prepared(None, accept.prepare_items(hub, caller, request, items, door=EVENT))
 
 
 def _content_type(request: Request) -> str:
@@ -144,6 +151,17 @@ def _item(hub: Hub, ref: Ref, event: dict[str, Any]) -> Item:
     name = f"{event['source']} {event['id']}"
     is_plain = len(name) <= MAX_KEY and name.isascii() and name.isprintable()
     return Item(ref, payload, raw, name if is_plain else "sha256:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest())
+
+
+def _sent(hub: Hub, request: Request, caller: Caller, event: dict[str, Any], suffix: str) -> Sent:
+    """What is kept of an event that is refused before it is a message: read again it is one, if its version is there by then, or its data are."""
+    system, name, version = _meant(event)
+    try:
+        item = _item(hub, Ref(system, name, version or 1), event)
+    except Refused:
+        raw = event["raw"] if "raw" in event else json.encode(event)
+        return sent.post(caller, request, "", door=EVENT, body=raw, suffix=suffix)
+    return sent.post(caller, request, f"{system}/{name}", door=EVENT, version=version, body=item.raw, key=item.key, suffix=suffix)
 
 
 def _data(hub: Hub, event: dict[str, Any]) -> tuple[Json, bytes]:

@@ -41,6 +41,7 @@ COUNTED = (
     _counted("posts", ("status",), "Posts answered, by HTTP status."),
     _counted("accepted", ("system", "message", "version", "kind"), "Messages taken, by type and contract version; kind is new or duplicate."),
     _counted("refused", ("code",), "Requests, and items of batches, that were refused, by code."),
+    _counted("unkept", ("door",), "Refused arrivals beyond the room that there is for them: counted, answered, and not kept."),
     _counted("shadow", ("message", "verdict"), "Messages tried against a contract version in shadow; verdict is passed or refused."),
     _counted("attempts", ("lane", "route", "outcome"), "Claims settled: delivered, retry, dead, in_doubt, hold, ended, superseded; fenced: too late to count."),
     _counted("put_off", ("lane",), "Retries that wait longer than their policy says, so that they stay a small part of what the target is sent."),
@@ -81,7 +82,9 @@ OLDEST_DUE = Family("hub_oldest_due_seconds", "gauge", "store", ("lane",), "How 
 PARKED = Family("hub_parked", "gauge", "store", ("lane",), "Deliveries that wait behind a dead one: on its key, or, where it blocks, in the whole lane.")
 BREAKER = Family("hub_breaker_state", "gauge", "store", ("lane", "state"), "1 at the state of a target's breaker: closed, open or half_open.")
 WORKERS = Family("hub_workers", "gauge", "store", (), "Workers that gave a sign of life lately.")
-REFUSED_WAITING = Family("hub_refused_waiting", "gauge", "store", ("queue",), "What queues brought, was refused, and waits for a person.")
+REFUSED_WAITING = Family(
+    "hub_refused_waiting", "gauge", "store", ("queue",), "What queues and hooks brought, was refused, and waits for a person, by its source."
+)
 CAPACITY_KEYS = Family("hub_capacity_keys", "gauge", "store", ("route",), "Values that have places of a route's capacity in windows that are not over.")
 CAPACITY_USED = Family("hub_capacity_used", "gauge", "store", ("route",), "Places given in those windows.")
 

@@ -12,15 +12,17 @@ from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.hook import Said, filled
 from hub.core.message import Json, Receipt, Request
 from hub.core.opened import Opened
-from hub.flow import hooks
+from hub.flow import hooks, refusing, sent
 from hub.flow.hooks import Taken
 from hub.flow.hub import Hub
+from hub.flow.queues import together
 from hub.http import ingress
 from hub.http.faults import ALWAYS, JSON, Answer, failure, success
 from hub.http.ingress import Outcome
 
 TEXT = "text/plain; charset=utf-8"
 METHODS = ("GET", "POST", "PUT")
+TRACE = "x-crossdock-trace"
 _PATH = re.compile(r"/in/([a-z][a-z0-9-]{0,39})/([A-Za-z0-9][A-Za-z0-9_-]{0,79})", re.ASCII)
 
 
@@ -52,7 +54,6 @@ def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
         return said(taken.said, taken.opened)
     ends = iter(committed)
     outcomes = [one if isinstance(one, Refused) else next(ends) for one in taken.laid]
-    trace_id = next((one.message.trace_id for one in taken.laid if isinstance(one, Laid)), "")
     for laid, one in zip(taken.laid, outcomes, strict=True):
         if isinstance(one, Receipt):
             assert isinstance(laid, Laid)
@@ -61,18 +62,22 @@ def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
             hub.counts.add("refused", str(int(one.code)))
     wrong = next((one for one in outcomes if not isinstance(one, Receipt)), None)
     if wrong is not None:
-        return sorry(taken, wrong, trace_id)
+        refused = together([one for one in outcomes if isinstance(one, Refused)])
+        if refused is not None:
+            refusing.keep(hub, refused, sent.hook(taken.hook, taken.opened.request, is_proven=True), taken.trace_id)
+        return sorry(taken, wrong)
     receipts: list[Json] = [{"messageId": one.message_id, "duplicate": one.duplicate} for one in outcomes if isinstance(one, Receipt)]
-    return said(taken.hook.ack, taken.opened) if taken.hook.ack is not None else success({"items": receipts}, trace_id)
+    return said(taken.hook.ack, taken.opened) if taken.hook.ack is not None else success({"items": receipts}, taken.trace_id)
 
 
-def sorry(taken: Taken, wrong: Refused | StoreBusy, trace_id: str = "") -> Answer:
-    """A fault, in the partner's words for "send it again" where it has some: never a silent yes."""
-    told = failure(wrong, trace_id)
+def sorry(taken: Taken, wrong: Refused | StoreBusy) -> Answer:
+    """A fault, in the partner's words for "send it again" where it has some: never a silent yes. A header names it, whatever the words are."""
+    told = failure(wrong, taken.trace_id)
+    named = (TRACE, taken.trace_id)
     if taken.hook.otherwise is None:
-        return told
+        return Answer(told.status, (*told.headers, named), told.body)
     made = said(taken.hook.otherwise, taken.opened)
-    return Answer(taken.hook.otherwise.status or told.status, made.headers, made.body)
+    return Answer(taken.hook.otherwise.status or told.status, (*made.headers, named), made.body)
 
 
 def said(given: Said, opened: Opened) -> Answer:

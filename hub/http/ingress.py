@@ -19,7 +19,7 @@ from hub.core.message import Json, Receipt, Ref, Request
 from hub.core.query import message_of
 from hub.core.system import LIVE, VersionState
 from hub.core.tracing import trace_id_of, tracestate_of
-from hub.flow import accept, ask, inbound, versions
+from hub.flow import accept, ask, inbound, refusing, sent, versions
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
@@ -216,6 +216,15 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     caller = inbound.authorise(hub, request, found[2])
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, 1)
+    try:
+        prepared = _asked(hub, request, caller, found)
+    except Refused as refused:
+        refused.sent = sent.question(caller, request, f"{found[2]}/{found[3]}")
+        raise
+    return exchange(hub, prepared, began, request)
+
+
+def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> Prepared:
     ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
@@ -225,7 +234,7 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
-    return exchange(hub, prepared, began, request)
+    return prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +256,13 @@ def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> P
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = inbound.authorise(hub, request, post.system)
     hub.allowance.ask(caller.id)
+    trail = refusing.Keeping(hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch)
+    with trail:
+        return _begun(hub, request, post, trail, at_once=at_once)
+
+
+def _begun(hub: Hub, request: Request, post: Post, trail: refusing.Keeping, *, at_once: bool) -> Prepared | Unfinished:
+    caller = trail.caller
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     try:
         plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
@@ -259,7 +275,7 @@ def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> P
                 with door.at_once():
                     return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
             except door.NeedsTime:
-                return Unfinished(caller.id, lambda: _finish(hub, caller, plain, ref))
+                return Unfinished(caller.id, lambda: _finish(hub, plain, ref, trail))
         with door.on_behalf(caller.id):
             messages = accept.prepare_batch(hub, caller, plain, ref)
         hub.allowance.spend(caller.id, len(messages))
@@ -268,10 +284,10 @@ def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> P
         raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
-def _finish(hub: Hub, caller: Caller, plain: Request, ref: Ref) -> Prepared:
+def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusing.Keeping) -> Prepared:
     try:
-        with door.on_behalf(caller.id):
-            return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+        with trail, door.on_behalf(trail.caller.id):
+            return Prepared(ref, [accept.prepare(hub, trail.caller, plain, ref)])
     except Refused as refused:
         raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
@@ -291,6 +307,8 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
             taken(hub, request, laid, is_duplicate=one.duplicate)
     if not post.is_batch:
         [only] = outcomes
+        if isinstance(only, Refused) and only.sent is None and isinstance(prepared.messages[0], Laid):
+            only.sent = sent.laid(prepared.messages[0])
         if not isinstance(only, Receipt):
             raise _with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
         data: Json = {"messageId": only.message_id, "duplicate": only.duplicate}
@@ -308,6 +326,7 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
         refused=len(outcomes) - accepted,
         trace_id=trace_id,
     )
+    refusing.keep_items(hub, prepared.messages, outcomes, trace_id)
     data = {"accepted": accepted, "refused": len(outcomes) - accepted, "items": _items(outcomes)}
     headers = _lifetime(hub, prepared.ref)
     if accepted:
@@ -356,8 +375,11 @@ def _tracestate(request: Request, laid: Laid) -> str:
 
 def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = "") -> Answer:
     """The answer to a request that ended in an error, counted by its code."""
-    told = failure(error, trace_id or trace_of(hub, request), accept=", ".join(bodies.values(request, "accept")))
+    trace_id = trace_id or trace_of(hub, request)
+    told = failure(error, trace_id, accept=", ".join(bodies.values(request, "accept")))
     hub.counts.add("refused", str(int(told.code)))
+    if isinstance(error, Refused):
+        refusing.answered(hub, error, request, trace_id)
     return told
 
 

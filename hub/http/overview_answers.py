@@ -160,10 +160,26 @@ class CountedBooks(ma.Schema):
     ageS = shapes.rate()
 
 
+class RefusedOf(ma.Schema):
+    """What was refused of one source, caller and code."""
+
+    source = shapes.text()
+    caller = shapes.text()
+    door = shapes.text()
+    code = shapes.number()
+    number = shapes.number()
+    times = shapes.number()
+    since = shapes.time()
+    newestAt = shapes.time()
+    id = shapes.text()
+    text = shapes.text()
+
+
 class Now(ma.Schema):
     at = shapes.time()
     revision = shapes.text()
     needs = shapes.some(Need)
+    refusals = shapes.some(RefusedOf)
     rates = shapes.one(Rates)
     lanes = shapes.some(LaneBacklog)
     books = shapes.one(CountedBooks)

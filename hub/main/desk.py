@@ -35,6 +35,7 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
         hub = wire(settings, store, catalogs=Revisions(store), callers=callers, commit=commit, bell=bell, counts=counts, worker=worker, role="desk")
         yield hub
         hub.noting.drain(settings.grace)
+        hub.refusals.drain(settings.grace)
         hub.usage.flush(store)
         hub.pins.flush(store)
         hub.minutes.flush(store)

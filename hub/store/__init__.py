@@ -10,7 +10,10 @@ from hub.store.archive import Archive as Archive
 from hub.store.archive import Archived as Archived
 from hub.store.archive import BadArchive as BadArchive
 from hub.store.arrivals import Refusal as Refusal
+from hub.store.arrivals import RefusedCause as RefusedCause
 from hub.store.arrivals import RefusedRow as RefusedRow
+from hub.store.arrivals import Wanted as Wanted
+from hub.store.bounds import Bounds as Bounds
 from hub.store.clusters import Waiting as Waiting
 from hub.store.commit import GroupCommit as GroupCommit
 from hub.store.conservation import Conservation as Conservation

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.core.repair import State
+from hub.core.sent import QUEUE
 from hub.store.arrivals import WAITING
 from hub.store.database import Database
 from hub.store.leader import Lead, assert_leads
@@ -17,6 +18,25 @@ from hub.store.registers import repair, repair_row
 from hub.store.tables import refused
 
 BLOCK = 500  # rows in one transaction
+
+
+def forget_refused(database: Database, before: datetime, *, held: Lead | None = None) -> int:
+    """One block of refused arrivals goes that nobody has touched since `before`: those that ended, and those whose sender was told; how many rows, 0 at the
+    end. What a queue brought stays while it waits.
+
+    Raises NotLeading where `held` is no longer true, StoreBusy; nothing is gone then.
+    """
+    ended = sa.and_(refused.c.state != WAITING, refused.c.changed_at < before)
+    old = sa.and_(refused.c.door.is_not(None), refused.c.door != QUEUE, refused.c.last_at < before)
+    found = sa.select(refused.c.id).where(sa.or_(ended, old)).order_by(refused.c.id).limit(BLOCK)
+
+    def work(connection: sa.Connection) -> int:
+        if held is not None:
+            assert_leads(database, connection, held)
+        ids = connection.execute(found).scalars().all()
+        return connection.execute(sa.delete(refused).where(refused.c.id.in_(ids), sa.or_(ended, old))).rowcount if ids else 0
+
+    return database.write(work)
 
 
 def forget_ended(database: Database, before: datetime, *, held: Lead | None = None) -> int:

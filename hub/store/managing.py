@@ -25,7 +25,8 @@ from hub.store import (
     unrouted,
 )
 from hub.store.acts import Act, Verdict
-from hub.store.arrivals import Refusal, RefusedRow
+from hub.store.arrivals import Refusal, RefusedCause, RefusedRow, Wanted
+from hub.store.bounds import Bounds, Room, make_room
 from hub.store.database import Database
 from hub.store.keys import KeyRow
 from hub.store.pauses import Pause
@@ -103,11 +104,17 @@ class Managing:
     def end_wish(self, cause: str, id_: str) -> bool:
         return unrouted.end_wish(self._database, cause, id_)
 
-    def refuse(self, batch: Sequence[Refusal]) -> None:
-        arrivals.refuse(self._database, batch)
+    def refuse(self, batch: Sequence[Refusal], bounds: Bounds | None = None) -> int:
+        return arrivals.refuse(self._database, batch, bounds)
 
-    def refused(self, *, state: str = arrivals.WAITING, limit: int = 50, before: str | None = None) -> list[RefusedRow]:
-        return arrivals.refused(self._database, state=state, limit=limit, before=before)
+    def bound_refused(self, room: Room) -> int:
+        return self._database.write(lambda connection: make_room(connection, room, None))
+
+    def refused(self, *, state: str | None = arrivals.WAITING, limit: int = 50, before: str | None = None, wanted: Wanted | None = None) -> list[RefusedRow]:
+        return arrivals.refused(self._database, wanted or Wanted(state), limit=limit, before=before)
+
+    def refused_causes(self) -> list[RefusedCause]:
+        return arrivals.causes(self._database)
 
     def refused_ones(self, *ids: str) -> list[RefusedRow]:
         return arrivals.find(self._database, ids)

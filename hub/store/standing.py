@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.core.delivery import RANKS
+from hub.store.arrivals import for_a_person
 from hub.store.database import Database
 from hub.store.registers import breaker, worker_sign
 from hub.store.tables import refused
@@ -142,7 +143,12 @@ def opened(database: Database) -> list[Opened]:
 def arrivals(database: Database) -> list[Arrivals]:
     columns = refused.c
     oldest, newest = (sa.type_coerce(one, columns.last_at.type) for one in (sa.func.min(columns.received_at), sa.func.max(columns.last_at)))
-    query = sa.select(columns.source, sa.func.count(), oldest, newest).where(columns.state == "waiting").group_by(columns.source).order_by(columns.source)
+    query = (
+        sa.select(columns.source, sa.func.count(), oldest, newest)
+        .where(columns.state == "waiting", for_a_person())
+        .group_by(columns.source)
+        .order_by(columns.source)
+    )
     return [Arrivals(row[0], int(row[1]), row[2], row[3]) for row in database.read(lambda connection: connection.execute(query).all())]
 
 

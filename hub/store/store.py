@@ -218,6 +218,9 @@ class Store(Looking, Managing):
     def forget_names(self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None) -> tuple[int, tuple[str, str, str] | None]:
         return prune.forget_names(self._database, after=after, held=held)
 
+    def forget_refused(self, before: datetime, *, held: Lead | None = None) -> int:
+        return ended.forget_refused(self._database, before, held=held)
+
     def forget_ended(self, before: datetime, *, held: Lead | None = None) -> int:
         return ended.forget_ended(self._database, before, held=held)
 

@@ -75,7 +75,7 @@ origin = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# What came out of a queue and could not be accepted, as it came: its sender hears nothing, so it waits here for a person. One row per content.
+# What came and could not be accepted, as it came, whichever way: to be found, and read again once its cause is mended. One row per content.
 refused = sa.Table(
     "refused",
     metadata,
@@ -98,10 +98,23 @@ refused = sa.Table(
     sa.Column("revision", Word, nullable=False),  # of the configuration that refused it
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("changed_by", Text),
+    sa.Column("door", Word),  # core.sent has them; null: a queue, written by a hub that knew no other
+    sa.Column("caller", Name),  # whose room it fills
+    sa.Column("trace_ids", Text),  # of the last twenty refusals of this content, the newest first
+    sa.Column("size", sa.Integer),  # bytes of the body
+    sa.Column("proof", Document),  # the caller as it was proven; null: it was not
+    sa.Column("request", Document),  # how it is read again
+    sa.Column("note", Text),  # why a person let it go
     sa.CheckConstraint(one_of("state", "waiting", "accepted", "dropped"), name="state"),
 )
 sa.Index("uq_refused_content", refused.c.source, refused.c.fingerprint, unique=True)
 sa.Index("ix_refused_state", refused.c.state, refused.c.id)
+sa.Index("ix_refused_caller", refused.c.caller, refused.c.state, refused.c.id, refused.c.size)
+# All that the list of causes is made of: it is asked for each second, and must not read past the bodies.
+sa.Index(
+    "ix_refused_cause",
+    *(refused.c[name] for name in ("state", "source", "caller", "door", "code", "received_at", "last_at", "times", "id")),
+)
 
 # The messages that no route took, until a person has them routed again or lets them go; what they are stands in `message`. A table of its own:
 # they are few, and counted often. Written with the message; whoever leads names the cause behind it, as it does with what waits of deliveries.

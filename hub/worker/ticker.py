@@ -35,6 +35,7 @@ class Ticker:
         self._stopping.set()
         self._thread.join(seconds)
         self._hub.noting.drain(seconds)
+        self._hub.refusals.drain(seconds)
         self._attempt("process.unsigned", lambda: self._hub.store.sign_off_process(self._hub.worker))
         self._attempt("usage.unwritten", lambda: self._hub.usage.flush(self._hub.store))
         self._attempt("pins.unwritten", lambda: self._hub.pins.flush(self._hub.store))

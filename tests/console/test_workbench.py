@@ -16,7 +16,7 @@ from hub.store.minutes import Flowed
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.making import claim, laid, new_id, settled
-from tests.support.servers import served, small_hub
+from tests.support.servers import Served, served, small_hub
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 ORDER = b'{"orderNo":"SO-1","items":[{"sku":"SKU-1","quantity":2}]}'
@@ -246,3 +246,26 @@ def test_a_pointer_has_a_line(pointer, line):
 @pytest.mark.parametrize("text", ["", "{", "}", '{"a"', "[,", '"', "nonsense {]"])
 def test_a_text_that_is_no_json_has_no_such_lines(text):
     line_of(text, "/a/0")
+
+
+def test_a_refused_post_is_found_by_its_trace_shown_for_a_reason_and_retried(hub, url, olga):
+    caller = Served(hub, int(url.rpartition(":")[2])).caller("shop")
+    raw = b'{"orderNo":"SO-9","items":[{"sku":"SKU-1","quantity":2}],"gift":"<b>x</b>"}'
+    trace_id = caller.post("/api/v1/shop/order.placed", raw, "m-1").json()["traceId"]
+    assert hub.refusals.drain(10)
+    [row] = hub.store.refused()
+    assert row.id in olga.get(f"/console/find?q={trace_id}").text
+    for question in ("source=post:shop/order.placed", "code=42200", f"trace={trace_id}", "q=does not fit", f"caller={row.caller}"):
+        assert row.id in olga.get(f"/console/refused?{question}").text
+    assert row.id not in olga.get("/console/refused?source=hook:shop/push").text
+    for language in ("en", "zh"):
+        page = olga.get(f"/console/now?lang={language}").text
+        assert row.id in page
+        assert "need-kind" not in page
+    where = f"/console/refused/{row.id}"
+    assert "gift&#34;:" not in olga.get(where).text
+    assert "&lt;b&gt;x" in olga.send(f"{where}/show", why="a case").text
+    assert olga.send("/console/refused/retry", ids=row.id).status_code == 303
+    assert [act.what for act in hub.store.acts(object_=row.id)] == ["refused.again", "value.revealed"]
+    assert olga.send("/console/refused/drop", ids=row.id, why="their test").status_code == 303
+    assert "their test" in olga.get(where).text

@@ -247,7 +247,7 @@ def test_the_document_names_every_call(hub):
         "/ops/v1/contracts", "/ops/v1/contracts/{system}/{message}", "/ops/v1/mappings", "/ops/v1/mappings/{name}", "/ops/v1/mappings/{name}/try",
         "/ops/v1/routes/{name}", "/ops/v1/systems/{name}", "/ops/v1/systems/{name}/check",
         "/ops/v1/revisions", "/ops/v1/revisions/{revision}", "/ops/v1/revisions/{revision}/plan", "/ops/v1/revisions/{revision}/rollback", "/ops/v1/plan", "/ops/v1/apply",
-        "/ops/v1/refused", "/ops/v1/refused/{refused_id}", "/ops/v1/refused/retry", "/ops/v1/refused/drop",
+        "/ops/v1/refused", "/ops/v1/refused/{refused_id}", "/ops/v1/refused/{refused_id}/reveal", "/ops/v1/refused/retry", "/ops/v1/refused/drop",
         "/ops/v1/unrouted", "/ops/v1/unrouted/preview", "/ops/v1/unrouted/route", "/ops/v1/unrouted/drop",
         "/ops/v1/unrouted/causes", "/ops/v1/unrouted/causes/{cause}/route", "/ops/v1/unrouted/causes/{cause}/drop",
         "/ops/v1/repairs", "/ops/v1/repairs/candidates", "/ops/v1/repairs/{repair_id}", "/ops/v1/repairs/{repair_id}/rows",

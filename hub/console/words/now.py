@@ -102,7 +102,7 @@ TEXTS = {
     "need.text.paused.route": ("Route {name}, by {by}", "路由 {name}，操作人 {by}"),
     "need.text.unrouted": ("{message} was accepted, and no route took it", "{message} 已受理，但没有路由接收"),
     "need.text.unrouted.unnamed": ("Just come in; why no route took it is being looked for", "刚到达，正在查找未匹配路由的原因"),
-    "need.text.arrivals": ("{source} brought what the hub cannot accept; its sender hears nothing of it", "{source} 送来无法接收的消息，发送方并不知情"),
+    "need.text.arrivals": ("{source} brought what the hub cannot accept; its sender cannot act on it", "{source} 送来无法接收的消息，发送方无从处理"),
     "need.text.sunset": ("{message} ends in {days} days, and is still sent by {callers}", "{message} 还有 {days} 天停用，{callers} 仍在使用"),
     "need.text.unaccounted": ("Messages or deliveries are missing from the books", "有消息或投递去向不明"),
     "need.text.silent": ("{worker} gives no sign of life", "{worker} 失去心跳"),
