@@ -94,7 +94,6 @@ def test_the_trace_id_of_the_answer_is_the_one_that_is_stored(hub, caller):
         (gzip.compress(ORDER) * 2, {"content_encoding": "gzip"}, 400, 40007),
         (ORDER, {"content_encoding": "deflate"}, 400, 40007),
         (gzip.compress(b" " * 20_000_000), {"content_encoding": "gzip"}, 413, 41300),
-        (ORDER, {"x_note": "Müller".encode("latin-1")}, 400, 40000),
         (ORDER, {"x_big": "a" * 40_000}, 431, 43100),
         (ORDER, {"api_version": "2"}, 400, 40000),
         (ORDER, {"accept": "application/vnd.crossdock.v2+json"}, 400, 40000),
@@ -102,7 +101,7 @@ def test_the_trace_id_of_the_answer_is_the_one_that_is_stored(hub, caller):
     ],
     ids=[
         "B1-empty", "B7-none", "B7-text", "B7-form", "B7-lines", "B8-utf-16", "B8-latin-1", "B9-br", "B9-two-codings", "B9-gzip-in-gzip", "B9-cut",
-        "B9-bytes-after-the-end", "B9-two-members", "B9-not-deflate", "B9-bomb", "B6-not-ascii", "B6-large", "two-versions", "two-versions-accept", "B41-no-key",
+        "B9-bytes-after-the-end", "B9-two-members", "B9-not-deflate", "B9-bomb", "B6-large", "two-versions", "two-versions-accept", "B41-no-key",
     ],
 )  # fmt: skip
 def test_a_bad_post_is_refused_and_leaves_nothing(hub, caller, body, changed, status, code):
