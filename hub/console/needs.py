@@ -94,7 +94,7 @@ def missed(misses: list[Mapping[str, Any]], words: Words) -> str:
     """What the routes said, on one line."""
     if not misses:
         return words("unrouted.no_route")
-    said = [f"{one['route']}{' → ' + one['target'] if one['target'] else ''}: {one['condition'] or one['why']}" for one in misses[:3]]
+    said = [f"{one['route']}{' → ' + one['target'] if one['target'] else ''}: {one['condition'] or words.sentence(one['why'])}" for one in misses[:3]]
     return "; ".join(said) + (f" +{len(misses) - 3}" if len(misses) > 3 else "")
 
 

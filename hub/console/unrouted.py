@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hub.console.desk import Desk
 from hub.core.errors import Code, Refused
+from hub.core.message import Json
 from hub.flow import unrouted as acts
 from hub.flow import unrouted_preview as looks
 
@@ -51,24 +52,24 @@ def add(pages: Blueprint, desk: Desk) -> None:
     def route_unrouted(cause_id: str) -> Response:
         """All of a cause; of many the rest in the background."""
         done = acts.route_cause(desk.hub, cause_id, by=desk.by, why=desk.field("why", acts.MAX_WHY), force=bool(desk.field("force")))
-        return desk.go(url_for("console.one_unrouted", cause_id=cause_id, done=desk.told({**done.results, "left": done.left})))
+        return desk.go(url_for("console.one_unrouted", cause_id=cause_id, done=_ended(desk, done)))
 
     @pages.post("/unrouted/<cause_id>/drop")
     def drop_unrouted(cause_id: str) -> Response:
         done = acts.drop_cause(desk.hub, cause_id, by=desk.by, why=_why(desk))
-        return desk.go(url_for("console.one_unrouted", cause_id=cause_id, done=desk.told({**done.results, "left": done.left})))
+        return desk.go(url_for("console.one_unrouted", cause_id=cause_id, done=_ended(desk, done)))
 
     @pages.post("/messages/<uuid:message_id>/route")
     def route_message(message_id: object) -> Response:
         """One message alone."""
         id_ = str(message_id)
-        _answered(acts.route(desk.hub, [id_], by=desk.by, force=bool(desk.field("force")))[id_])
+        _answered(desk, acts.route(desk.hub, [id_], by=desk.by, force=bool(desk.field("force")))[id_])
         return desk.go(url_for("console.one_message", message_id=id_))
 
     @pages.post("/messages/<uuid:message_id>/drop")
     def drop_message(message_id: object) -> Response:
         id_ = str(message_id)
-        _answered(acts.drop(desk.hub, [id_], by=desk.by, why=_why(desk))[id_])
+        _answered(desk, acts.drop(desk.hub, [id_], by=desk.by, why=_why(desk))[id_])
         return desk.go(url_for("console.one_message", message_id=id_))
 
 
@@ -79,7 +80,13 @@ def _why(desk: Desk) -> str:
     return why
 
 
-def _answered(answer: str) -> None:
+def _ended(desk: Desk, done: acts.Ordered) -> str:
+    """What became of a cause, on one line."""
+    numbers: dict[str, Json] = {desk.words(f"unrouted.end.{name}"): number for name, number in {**done.results, "left": done.left}.items() if number}
+    return desk.told(numbers)
+
+
+def _answered(desk: Desk, answer: str) -> None:
     """Raises Refused with the reason for which it stays."""
     if answer not in acts.GONE:
-        raise Refused(Code.CONFLICT, answer)
+        raise Refused(Code.CONFLICT, desk.words.sentence(answer))

@@ -10,7 +10,7 @@ import pytest
 from hub.console import shown
 from hub.console.assets import FOLDER, read_assets
 from hub.console.desk import GROUPS
-from hub.console.words import LANGUAGES, Words, choose, read_words
+from hub.console.words import LANGUAGES, SENTENCES, Words, choose, read_words
 from hub.core.errors import Reason
 from hub.core.mending import MENDS
 from tests.support.hubs import ROOT
@@ -34,6 +34,37 @@ def test_each_text_is_in_both_languages_with_the_same_places():
         assert len(texts) == len(LANGUAGES), key
         assert all(texts), key
         assert places(texts[0]) == places(texts[1]), key
+
+
+def test_each_sentence_that_is_read_again_is_one_that_the_flow_writes():
+    written = "".join(path.read_text("utf-8") for name in ("core", "flow", "store") for path in (ROOT / "hub" / name).rglob("*.py"))
+    for key, (template, _) in read_words().items():
+        if key.startswith(SENTENCES):
+            for piece in re.split(r"\{\w+\}", template):
+                assert piece.strip(": ;") in written, f"{key}: {piece}"
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        ("No route leads from shop/order.placed.", "没有以 shop/order.placed 为来源的路由。"),
+        (
+            "Still: No route took it. a → w/x@1: n > 1; b: the trial does not take it; and 2 more",
+            "仍然：没有路由接收。a → w/x@1: n > 1; b：未进入灰度; 另有 2 条",
+        ),
+        (
+            "Still: No route took it. *: more than 100 messages caused one another; a loop of routes is cut there",
+            "仍然：没有路由接收。*：连续触发的消息超过 100 条，循环路由已在此中断",
+        ),
+        ("It cannot be routed: KeyError; see the log.", "无法路由：KeyError，详见日志。"),
+        ("a: the list that it splits is empty or absent: {items}\n", "a：待拆分的列表为空或不存在：{items}\n"),
+        ("Mend it; then say {so} again", "Mend it; then say {so} again"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_of_the_flow_is_said_in_the_reader_s_language(text, chinese):
+    assert Words("zh-CN", read_words()).sentence(text) == chinese
+    assert Words("en", read_words()).sentence(text) == text
 
 
 def test_each_text_that_a_template_asks_for_is_there():

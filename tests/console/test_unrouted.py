@@ -78,8 +78,19 @@ def test_the_front_page_names_it_and_leads_to_its_cause(hub, olga):
 
 def test_it_speaks_chinese_too(hub, olga):
     olga.session.cookies.set("crossdock_language", "zh-CN")
+    where = path_of(hub)
     assert "没有路由接收" in olga.get("/console/now").text
-    assert "重新路由" in olga.get(path_of(hub)).text
+    answer = olga.post(f"{where}/route")
+    assert "已处理：仍无路由: 3" in olga.get(answer.headers["location"].removeprefix(olga.url)).text
+    [first, *_] = [row.message.id for row in hub.store.unrouted()]
+    for path, text in ((where, "仍然：没有路由接收。"), (f"{where}?preview=1", "仍然：没有路由接收。"), (f"/console/messages/{first}", "没有路由接收。")):
+        page = olga.get(path).text
+        assert text in page
+        assert "No route" not in page
+    # A refusal says in Chinese why nothing was done
+    assert olga.post(f"/console/messages/{first}/drop", {"why": "a test"}).status_code == 303
+    assert "该消息无需处理：已过滤。" in olga.post(f"/console/messages/{first}/route").text
+    assert "由 olga 放弃：a test" in olga.get(f"/console/messages/{first}").text
 
 
 def test_an_operator_routes_a_cause_and_one_message_and_lets_one_go(hub, workspace, olga):

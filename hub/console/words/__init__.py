@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Mapping
 
 LANGUAGES = ("en", "zh-CN")
 NAMES = {"en": "English", "zh-CN": "中文"}
+SENTENCES = "sentence."  # keys of what the flow writes in English, stores, and says to everybody alike
 
 
 def read_words() -> Mapping[str, tuple[str, str]]:
@@ -55,3 +57,18 @@ class Words:
     def or_else(self, key: str, otherwise: str) -> str:
         """The text of `key`; `otherwise` where there is none: a word of the engineers', such as a route's name."""
         return self(key) if key in self._texts else otherwise
+
+    def sentence(self, text: str) -> str:
+        """A sentence that the flow wrote, in this language: its places, and sentences joined by `; `, are read alike. As it is where the table lacks it."""
+        if not self._place:
+            return text
+        for key in [key for key in self._texts if key.startswith(SENTENCES)]:
+            match = re.fullmatch(_pattern(self._texts[key][0]), text, re.DOTALL)
+            if match is not None:
+                return self(key, **{name: self.sentence(value) for name, value in match.groupdict().items()})
+        return "; ".join(map(self.sentence, text.split("; "))) if "; " in text else text
+
+
+def _pattern(template: str) -> str:
+    """What matches a text that was made of the template, a group for each place."""
+    return re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template))
