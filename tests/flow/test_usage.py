@@ -12,6 +12,7 @@ from hub.flow import versions
 from hub.flow.counts import Counts
 from hub.flow.minutes import Minutes
 from hub.flow.noting import Noting
+from hub.flow.pins import Pins
 from hub.flow.retire import can_retire
 from hub.flow.usage import MAX_FIELDS, OTHER, Usage
 from hub.store import KeyRow, open_store
@@ -62,7 +63,7 @@ def noted(payload, shadows=()):
 
     emit = SimpleNamespace(shadows=list(shadows))
     active = SimpleNamespace(emit=lambda type_: emit, contract=lambda ref: None)
-    hub = SimpleNamespace(usage=Watched(), minutes=Minutes(), noting=Noting(), counts=Counts(), catalogs=SimpleNamespace(active=lambda: active))
+    hub = SimpleNamespace(usage=Watched(), minutes=Minutes(), noting=Noting(), counts=Counts(), pins=Pins(), catalogs=SimpleNamespace(active=lambda: active))
     raw = json.dumps(payload).encode()
     versions.accepted(hub, replace(laid(raw=raw), payload=payload))
     assert hub.noting.drain(5)

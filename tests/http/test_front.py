@@ -188,6 +188,11 @@ def test_who_is_no_operator(request_):
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
-def test_this_machine_is_an_operator(host):
-    auth.admit(head(("host", host)), "")
-    auth.admit(head(("host", host), peer="::1"), "token")
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1"])
+def test_an_operator_comes_by_the_hub_s_own_socket_or_shows_the_token_and_no_address_proves_one(host, peer):
+    auth.admit(replace(head(("host", host), peer=""), is_own=True), "")
+    auth.admit(head(("host", host), ("authorization", "Bearer token"), peer=peer), "token")
+    for token, code in (("", Code.NOT_FOUND), ("token", Code.UNAUTHENTICATED)):
+        with pytest.raises(Refused) as refused:
+            auth.admit(head(("host", host), peer=peer), token)
+        assert refused.value.code is code
