@@ -15,7 +15,7 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import accept
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, cloudevents, docs, health, hooks, ingress, metrics, ops
+from hub.http import auth, bodies, cloudevents, docs, health, hooks, ingress, metrics, ops, request_checks
 from hub.http.arrivals import outcome
 from hub.http.faults import success
 from hub.http.views import respond
@@ -67,7 +67,7 @@ def _hold_to_rules(app: Flask, hub: Hub) -> None:
         g.incoming = known or _head()
         g.trace_id = ingress.trace_of(hub, g.incoming)
         if known is None:
-            ingress.check_line(g.incoming)
+            request_checks.check_line(g.incoming)
         if request.path.startswith("/ops/") or request.path == "/metrics":
             g.session = auth.enter(hub, g.incoming)
             if request.method not in ("GET", "HEAD"):
@@ -157,7 +157,7 @@ def _head() -> Request:
     """The request under another WSGI server. Its path is as it came where the server keeps that, else escaped anew."""
     environ = request.environ
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
-    headers = tuple((name.lower(), ingress.read_value(value.encode("latin-1"))) for name, value in request.headers.items())
+    headers = tuple((name.lower(), request_checks.read_value(value.encode("latin-1"))) for name, value in request.headers.items())
     return Request(request.method, raw.partition("?")[0], environ.get("QUERY_STRING", ""), headers, b"", request.remote_addr or "")
 
 

@@ -20,7 +20,7 @@ from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import inbound
 from hub.flow.hub import Hub
-from hub.http import bodies, cloudevents, hooks, ingress
+from hub.http import bodies, cloudevents, hooks, ingress, request_checks
 from hub.http.arrivals import Arrivals
 from hub.http.bridge import call_wsgi
 from hub.http.faults import Answer
@@ -82,7 +82,7 @@ class Front:
         request = _request(scope)
         is_post = ingress.is_post(request)
         try:
-            ingress.check_line(request)
+            request_checks.check_line(request)
             _check_host(scope, request)
             if is_post:
                 answer = await self._post(request, receive, time.monotonic())
@@ -249,7 +249,7 @@ def _request(scope: dict[str, Any]) -> Request:
     try:
         headers = tuple([(name.decode("latin-1").lower(), value.decode()) for name, value in scope["headers"]])
     except UnicodeDecodeError:  # a proxy's own, in an older coding: each byte stands for itself
-        headers = tuple([(name.decode("latin-1").lower(), ingress.read_value(value)) for name, value in scope["headers"]])
+        headers = tuple([(name.decode("latin-1").lower(), request_checks.read_value(value)) for name, value in scope["headers"]])
     peer = scope.get("client") or ("",)
     return Request(scope["method"], raw.partition(b"?")[0].decode("latin-1"), scope.get("query_string", b"").decode("latin-1"), headers, b"", str(peer[0]))
 

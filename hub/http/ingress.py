@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from hub.core import door
-from hub.core.coding import CLOSE
 from hub.core.delivery import Laid
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref, Request
@@ -24,39 +22,15 @@ from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.http import bodies, lifetimes
 from hub.http.faults import Answer, batch_failure, failure, item_failure, success
+from hub.http.version_choice import version_of
 from hub.logs import event
 
-MAX_HEADERS = 100
-MAX_HEADER_BYTES = 32_768
-MAX_PATH = 2_048
-MAX_QUERY = 8_192
-MAX_PARAMETERS = 100
 MAX_BATCH_DETAILS = 1_000  # faults told in one batch's answer: ten thousand bad messages must not make an answer of a hundred megabytes
 
 # What became of one message of a post, once the group commit has answered.
 Outcome: TypeAlias = "Receipt | Refused | StoreBusy"
 
 _PATH = re.compile(r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?", re.ASCII)
-_VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII | re.IGNORECASE)
-_OURS = re.compile(r"vnd\.crossdock", re.ASCII | re.IGNORECASE)
-_FOREIGN = re.compile(
-    r"application/(?:vnd\.|prs\.|x[.-])[^\s/]*?\bv[0-9]+(?:[._][0-9]+)*(?:\+[a-z0-9.-]+)?", re.ASCII | re.IGNORECASE
-)  # another company's version
-_ANSWERED = re.compile(r"\*/\*|application/(?:\*|json|problem\+json)", re.ASCII | re.IGNORECASE)  # what answers are, whoever asks
-_EXCLUDED = re.compile(r"q\s*=\s*0(?:\.0*)?", re.ASCII | re.IGNORECASE)
-_VERSION = re.compile(r"([1-9][0-9]{0,3})", re.ASCII)
-# Escapes that would make another path of it, after the routes were judged: dots, slashes, semicolons, controls, escapes of escapes.
-_TRICK = re.compile(r"//|[;\\]|(?:^|/)\.\.?(?:/|$)|%(?:[01][0-9a-f]|2[5ef]|3b|5c|7f|(?![0-9a-f]{2}))", re.ASCII | re.IGNORECASE)
-# Read by the hub itself. The headers that a hook declares are read as UTF-8.
-_ASCII = frozenset(
-    {
-        "accept", "api-version", "authorization", "client-cert", "content-encoding", "content-length", "content-type", "expect", "forwarded", "host",
-        "idempotency-key", "origin", "traceparent", "tracestate", "transfer-encoding", "webhook-id", "webhook-signature", "webhook-timestamp",
-        "x-csrf-token", "x-forwarded-for", "x-signature", "x-ssl-client-cert", "x-timestamp",
-    }
-)  # fmt: skip
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+,;=-]*)(?::[0-9]{0,5})?", re.ASCII)
-_ONCE = ("host", "content-type", "content-length", "transfer-encoding", "expect", "api-version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,59 +80,6 @@ def wrong_method(hub: Hub, request: Request) -> Refused:
     return Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", ", ".join(methods_of(hub, request)))])
 
 
-def check_line(request: Request) -> None:
-    """Sizes, characters and doubles of the line and the headers: what holds for every request. Raises Refused."""
-    if len(request.path) > MAX_PATH or len(request.query) > MAX_QUERY:
-        raise Refused(Code.URI_TOO_LONG, f"The path has at most {MAX_PATH} characters, the query {MAX_QUERY}.")
-    names = [name for name, _ in request.headers]
-    text = "".join([part for header in request.headers for part in header])
-    if len(names) > MAX_HEADERS or len(text) > MAX_HEADER_BYTES:
-        raise Refused(Code.HEADERS_TOO_LARGE, f"At most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes together are taken.", headers=[CLOSE])
-    if "\r" in text or "\n" in text or "\0" in text:
-        raise Refused(Code.BAD_REQUEST, "A header holds a line break or NUL.", [Fault("", "such a header", "visible ASCII", "encode it")], [CLOSE])
-    if not text.isascii():
-        _check_letters(request)
-    if len(set(names)) != len(names):
-        twice = next((name for name in _ONCE if names.count(name) > 1), None)
-        if twice is not None:
-            raise Refused(Code.BAD_REQUEST, f"The header {twice} was sent {names.count(twice)} times. Send it once.", headers=[CLOSE])
-    if not request.method.isupper():
-        raise Refused(Code.METHOD_NOT_ALLOWED, "Methods are written in capitals.", headers=[("allow", "GET, HEAD, POST")])
-    if not all(_HOST.fullmatch(value) for name, value in request.headers if name == "host"):
-        raise Refused(Code.BAD_REQUEST, "The header Host is no host name, or no address with its port.", headers=[CLOSE])
-    if _TRICK.search(request.path) or not request.path.isascii():
-        raise Refused(Code.NOT_FOUND, "There is nothing here; a path holds no dot segments, empty parts, parameters or escapes of such.")
-    if request.query:
-        _check_query(request.query)
-
-
-def read_value(raw: bytes) -> str:
-    """A header's value as text: UTF-8, which ASCII is; where it is not, each byte stands for itself."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _check_letters(request: Request) -> None:
-    """What a proxy adds may be a person's name in UTF-8, and concerns nobody here; a header that decides something is ASCII (RFC 9110)."""
-    for name, value in request.headers:
-        if not name.isascii() or (name in _ASCII and not value.isascii()):
-            shown = name if name.isascii() else "its name"
-            fault = Fault("", f"{shown} with other letters", "visible ASCII", "encode it")
-            raise Refused(Code.BAD_REQUEST, "A header that is read here holds what is not ASCII.", [fault])
-
-
-def _check_query(query: str) -> None:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
-    except ValueError as error:
-        raise Refused(Code.BAD_REQUEST, f"The query cannot be read: at most {MAX_PARAMETERS} parameters, in UTF-8.") from error
-    twice = [name for name, number in Counter(name for name, _ in pairs).items() if number > 1]
-    if twice:
-        raise Refused(Code.DUPLICATE_PARAMETER, f"The parameter {twice[0][:64]!r} stands twice; readers differ on which one counts.")
-
-
 def read_head(request: Request) -> Post:
     """All of a post that can be judged before its body is read. Raises Refused."""
     found = _PATH.fullmatch(request.path)
@@ -168,41 +89,7 @@ def read_head(request: Request) -> Post:
         fault = Fault("", "a query", "no query", "put credentials and keys into headers")
         raise Refused(Code.BAD_REQUEST, "A post takes no query parameters; credentials and keys go into headers.", [fault])
     coding = bodies.check_type(request, is_batch=bool(found[4]))
-    return Post(found[2], found[3], _version(request, found[1]), bool(found[4]), coding)
-
-
-def _version(request: Request, in_path: str | None) -> int | None:
-    """The one contract version that path, API-Version and Accept say; each may be silent, none may contradict. Raises Refused."""
-    given = {in_path} if in_path else set()
-    given |= {value.strip() for value in bodies.values(request, "api-version")}
-    wanted = _wanted(request)
-    for kind in wanted:
-        number = _VENDOR.fullmatch(kind)
-        # A version that is meant and cannot be read is not silence: the post would go in under another one.
-        if number is not None or _OURS.search(kind):
-            given.add(number[1] if number is not None else kind[:64])
-    if not given:
-        # Nor is another company's: its number is none of ours, and what it is the only answer to we do not give (RFC 9110 section 12.5.1).
-        foreign = next((kind for kind in wanted if _FOREIGN.fullmatch(kind)), None)
-        if foreign is None or any(_ANSWERED.fullmatch(kind) for kind in wanted):
-            return None
-        given.add(foreign[:64])
-    if len(given) != 1 or not _VERSION.fullmatch(next(iter(given))):
-        text = "names its contract version in a way that cannot be followed"
-        fix = "post to /api/v1/…, or send API-Version: 1, or Accept: application/vnd.crossdock.v1+json"
-        raise Refused(Code.BAD_REQUEST, f"The post {text}.", [Fault("", ", ".join(sorted(given))[:64], "one version", fix)])
-    return int(given.pop())
-
-
-def _wanted(request: Request) -> list[str]:
-    """The media types of Accept, without their parameters; those that are excluded (`q=0`) are left out."""
-    found: list[str] = []
-    for value in bodies.values(request, "accept"):
-        for member in value.split(","):
-            kind, *parameters = (part.strip() for part in member.split(";"))
-            if kind and not any(_EXCLUDED.fullmatch(one) for one in parameters):
-                found.append(kind)
-    return found
+    return Post(found[2], found[3], version_of(request, found[1]), bool(found[4]), coding)
 
 
 def question(hub: Hub, request: Request, began: float) -> Answer:
@@ -225,7 +112,7 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
 
 
 def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> Prepared:
-    ref = versions.chosen(hub, caller, found[2], found[3], _version(request, found[1]))
+    ref = versions.chosen(hub, caller, found[2], found[3], version_of(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
     if contract is None:

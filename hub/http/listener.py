@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, health, ingress, metrics
+from hub.http import auth, bodies, health, ingress, metrics, request_checks
 from hub.http.bridge import call_wsgi
 from hub.http.faults import ALWAYS, Answer, success
 
@@ -55,7 +55,7 @@ class Listener(_Serving):
         answers = paths(hub, ticked_at)
 
         def answer(request: Request) -> Answer:
-            ingress.check_line(request)
+            request_checks.check_line(request)
             if request.method not in ("GET", "HEAD"):
                 raise Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", "GET, HEAD")])
             if request.path not in answers:
@@ -77,7 +77,7 @@ class OwnSocket(_Serving):
         _clear(path)
 
         def answer(request: Request) -> Answer:
-            ingress.check_line(request)
+            request_checks.check_line(request)
             return call_wsgi(app, request)
 
         super().__init__(_UnixServer(path, _handler(hub, answer, most=MAX_BODY, is_own=True)), "operators")

@@ -74,7 +74,7 @@ def visitor(browser, demo):
 
 @pytest.fixture(scope="module")
 def cause(demo):
-    """The one cause that waits for a person: the ERP refused for a quarter of a minute."""
+    """The one cause that waits for a person: the ERP refused for a while."""
 
     def waiting():
         found = [one for one in demo.ops("/clusters?status=dead")["items"] if one["id"]]
