@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from hub.flow.keys import make_key
 from hub.main import open_vault
-from tests.support.hubs import small_workspace
+from tests.support.hubs import OPS_TOKEN, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until
 
@@ -111,7 +111,7 @@ def test_documents_are_saved_with_a_signature(hub, page):
 
 
 def test_an_operator_sees_all_at_once_and_the_policy_holds(hub, page):
-    page.context.set_extra_http_headers({})
+    page.context.set_extra_http_headers({"Authorization": f"Bearer {OPS_TOKEN}"})
     page.goto(f"{hub.url}/docs")
     assert "warehouse" in page.text_content("#shown")
     assert page.locator("form.try").first.evaluate("(form) => getComputedStyle(form).display") != "none"
