@@ -100,7 +100,8 @@ class Visitor:
             for size, viewport in SIZES.items():
                 page.set_viewport_size(viewport)
                 # What a theme changes is colours.
-                assert faults_of(page, None if theme == "light" else ["color-contrast"]) == [], f"{name}, {theme}, {size}"
+                faults = faults_of(page, None if theme == "light" else ["color-contrast"])
+                assert faults == [], f"{name}, {theme}, {size}: {faults}"
                 wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert wide <= 0, f"{name} is {wide} px wider than a {size} screen"
                 if folder := shots():

@@ -1,6 +1,7 @@
 """What the pages of unrouted messages say."""
 
 TEXTS = {
+    "unrouted.messages": ("Messages", "消息列表"),
     "unrouted.message": ("Message", "消息"),
     "unrouted.why": ("What the routes said", "各路由结果"),
     "unrouted.count": ("How many", "数量"),
