@@ -37,8 +37,8 @@ class Queue:
 
     @property
     def wants_tags(self) -> bool:
-        """Whether something of it may be known by its delivery alone."""
-        return any(read.emit is not None and read.id is None and not read.by_content for read in self.reads)
+        """Whether something of it may be known by its delivery alone: also where an `id` is declared, for an event may come that has none."""
+        return any(read.emit is not None and not read.by_content for read in self.reads)
 
     @property
     def source(self) -> str:

@@ -76,6 +76,17 @@ def test_without_an_id_what_says_the_same_is_another_thing(hub):
     assert sorted(steps(hub)) == [5, 5, 5, 5, 6, 6]
 
 
+@pytest.mark.parametrize("declared", ["serial", "headers.`x-id`", "(serial ? serial : '')"])
+def test_an_event_without_the_id_that_is_declared_is_another_thing(workspace, hub, declared):
+    read(workspace, hub, "emit: stock/order.changed@1}", f'emit: stock/order.changed@1, id: "{declared}"}}')
+    for step in (5, 6, 5):
+        done = take_in(hub, queue(hub), [level(step)])
+        # What the broker brings again is a repeat all the same, until it is acknowledged.
+        assert (done.new, take_in(hub, queue(hub), [level(step, is_again=True)]).duplicates) == (1, 1)
+        hub.store.forget_deliveries(queue(hub).source, done.tags)
+    assert sorted(steps(hub)) == [5, 5, 6]
+
+
 def test_what_comes_again_before_it_was_acknowledged_is_known_each_once(hub):
     first = take_in(hub, queue(hub), [level(5), level(6), level(5)])
     # When the broker brings them again, and one more that was in hand and not accepted yet
