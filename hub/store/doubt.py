@@ -18,6 +18,7 @@ from hub.store.documents import dump_why
 from hub.store.tables import attempt
 
 BY = "probe"
+GATEWAY = (502, 504)  # said in the target's place, by who had no answer of it
 # Its hour is put off by the taking: two workers ask at most once each, and if we die the next one asks again.
 _TAKE = texts(
     lambda kind: (
@@ -53,8 +54,9 @@ class Cleared:
 
 
 def doubted(database: Database, ids: Sequence[str]) -> frozenset[str]:
-    """Those of these deliveries that have an attempt whose outcome nobody saw."""
-    query = sa.select(attempt.c.delivery_id).where(attempt.c.delivery_id.in_(ids), attempt.c.outcome.in_(("in_doubt", "outcome_not_seen")))
+    """Those of these deliveries that have an attempt whose outcome nobody saw: no answer came, or a gateway's own."""
+    unseen = sa.or_(attempt.c.outcome.in_(("in_doubt", "outcome_not_seen")), attempt.c.http_status.in_(GATEWAY))
+    query = sa.select(attempt.c.delivery_id).where(attempt.c.delivery_id.in_(ids), unseen)
     return frozenset(database.read(lambda connection: connection.execute(query).scalars().all())) if ids else frozenset()
 
 

@@ -64,6 +64,11 @@ def test_a_conflict_while_the_first_try_is_under_way_is_no_refusal(start, target
         line = ended(hub, post(caller, number))
         assert line["status"] == "delivered"
         assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [("in_doubt", None), ("retry", 409), ("delivered", 200)]
+    # Given a gateway that gives up in the target's place, then the target itself
+    for gateway in (504, 502):
+        target.answer = lambda n, _body, gateway=gateway: (gateway, {}, b"", 0) if n == 1 else (423, {}, still, 0) if n == 2 else (200, {}, b"{}", 0)
+        line = ended(hub, post(caller, f"SO-{gateway}"))
+        assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [("retry", gateway), ("retry", 423), ("delivered", 200)]
     # And one that refuses the first try is believed
     target.answer = lambda _n, _body: (409, {}, b'{"code":1,"msg":"another order has this number"}', 0)
     line = ended(hub, post(caller, "SO-3"))
