@@ -218,8 +218,8 @@ class MessageStatus:
         }
 
 
-def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus | None:
-    """The caller's own message, or None: somebody else's is not told apart from one that does not exist. Raises Refused.
+def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus:
+    """The caller's own message. Raises Refused: not proven, or no message of its own; somebody else's is not told apart from one that does not exist.
 
     Its own is what was posted under the same key (client, certificate): another caller of the same system is somebody else. The system counts
     too: two authorities may know different clients by one id, and a right that was taken away is gone for what was posted before.
@@ -227,7 +227,9 @@ def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus | 
     caller = whoever(hub, request)
     row = hub.store.message(message_id)
     if row is None or row.caller != caller.id or row.system not in caller.systems:
-        return None
+        refused = Refused(Code.NOT_FOUND, "There is no such message of yours.")
+        refused.sent = sent.question(caller, request, "messages")
+        raise refused
     deliveries = tuple((str(line.ref), line.status.value, line.attempts, line.settled_at) for line in hub.store.deliveries(message_id))
     return MessageStatus(row.id, row.type, row.version, row.received_at, row.disposition.value, deliveries)
 

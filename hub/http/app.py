@@ -93,10 +93,7 @@ def _add_partners(app: Flask, hub: Hub) -> None:
     @app.get("/api/messages/<uuid:message_id>")
     def own_message(message_id: object) -> Response:
         """The caller's own message; somebody else's is not told apart from one that does not exist."""
-        found = accept.own_message(hub, g.incoming, str(message_id))
-        if found is None:
-            raise Refused(Code.NOT_FOUND, "There is no such message of yours.")
-        return respond(success(found.as_json(), g.trace_id))
+        return respond(success(accept.own_message(hub, g.incoming, str(message_id)).as_json(), g.trace_id))
 
     @app.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
     def message(_rest: str) -> Response:

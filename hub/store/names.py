@@ -91,7 +91,9 @@ def _answer(laid: Laid, known: Mapping[Name, _First]) -> Answer:
         met = [(seen, known[_name(seen)]) for seen in laid.seen if bool(seen.fields) is is_natural and _name(seen) in known]
         for seen, first in met:
             if not seen.is_repeat_of(first.fingerprint):
-                return _mismatch(seen, first.message_id if seen.caller != EVERYBODY else "")
+                # Where a natural key is shared, the id may be a receipt's alone, under which there is nothing to be looked at.
+                is_shared = any(one.caller == EVERYBODY for one in laid.seen)
+                return _mismatch(seen, first.message_id if seen.caller != EVERYBODY else "", may_look=not is_shared)
         for seen, first in met:
             if seen.caller != EVERYBODY:
                 return Receipt(first.message_id, duplicate=True)
@@ -105,11 +107,11 @@ def _known_elsewhere(laid: Laid) -> Receipt:
     return Receipt(laid.message.id, duplicate=True)
 
 
-def _mismatch(seen: Seen, message_id: str) -> Refused:
-    """`message_id`: of the first message; empty where it is another caller's."""
+def _mismatch(seen: Seen, message_id: str, *, may_look: bool = True) -> Refused:
+    """`message_id`: of the first message; empty where it is another caller's. `may_look`: it is found under that id, for certain."""
     headers = [("x-crossdock-message", message_id)] if message_id else []
     first = f"message {message_id}" if message_id else "a message of another caller"
-    look = f"GET /api/messages/{message_id} says where that is; " if message_id else ""
+    look = f"GET /api/messages/{message_id} says where that is; " if message_id and may_look else ""
     if seen.fields:
         fields = ", ".join(seen.fields)
         text = f"Another content was accepted with the same {fields}, as {first}. This one was not accepted."

@@ -270,6 +270,14 @@ def test_a_stranger_leaves_a_line_without_a_body_and_cannot_fill_the_store(hub, 
     assert sum(row.size for row in kept(hub)) < 2 << 20
 
 
+def test_a_question_for_a_message_that_is_not_there_is_its_callers(hub, caller):
+    for number in range(3):
+        told = caller.get(f"/api/messages/{uuid.uuid4()}")
+        assert told.status_code == 404, number
+    [row] = kept(hub, trace_id=told.json()["traceId"])
+    assert (row.source, row.caller.startswith("k_"), row.times) == ("question:messages", True, 3)
+
+
 def test_no_credential_is_kept(hub, caller):
     told = post(hub, caller, order(gift=True))[1]
     row = of(hub, told["traceId"])

@@ -117,6 +117,10 @@ def test_what_the_id_of_a_receipt_alone_leads_to(hub, scope):
     told = post(other, order("E-1"), "e1")[1]["data"]
     answer = other.get(f"/api/messages/{told['messageId']}")
     assert answer.status_code == (404 if scope == "system" else 200)
+    # Nobody is sent to look where there is nothing
+    for body, key in ((order("E-1", 9), "e2"), (order("E-2"), "e1")):
+        [fault] = post(other, body, key)[1]["details"]
+        assert ("GET /api/messages/" in fault["fix"]) == (scope != "system")
 
 
 def old_name(hub, caller, body, number):
