@@ -23,7 +23,7 @@ from hub.flow.accept import MAX_KEY, Item
 from hub.flow.callers import Caller
 from hub.flow.hub import Hub
 from hub.http import bodies
-from hub.http.ingress import Post, Prepared
+from hub.http.ingress import Post, Prepared, with_lifetime
 
 PATH = "/in/cloudevents"
 ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -58,20 +58,21 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
     caller = inbound.authorise(hub, request, system)
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, 1)
+    ref = None
     try:
         ref = versions.chosen(hub, caller, system, name, version)
         item = _item(hub, ref, event)
     except Refused as refused:
         refused.sent = _sent(hub, request, caller, event, "")
-        raise
+        raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
     laid = accept.prepare_items(hub, caller, request, [item], in_batch=False, door=EVENT)
-    return Post(system, name, version, is_batch=False), Prepared(ref, _only(laid))
+    return Post(system, name, version, is_batch=False), Prepared(ref, _only(hub, ref, laid))
 
 
-def _only(laid: list[Laid | Refused]) -> list[Laid | Refused]:
+def _only(hub: Hub, ref: Ref, laid: list[Laid | Refused]) -> list[Laid | Refused]:
     [one] = laid
     if isinstance(one, Refused):
-        raise one
+        raise with_lifetime(hub, ref, one)
     return laid
 
 

@@ -168,7 +168,7 @@ def _begun(hub: Hub, request: Request, post: Post, trail: refusing.Keeping, *, a
         hub.allowance.spend(caller.id, len(messages))
         return Prepared(ref, messages)
     except Refused as refused:
-        raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
+        raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
 def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusing.Keeping) -> Prepared:
@@ -176,7 +176,7 @@ def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusing.Keeping) -> Prep
         with trail, door.on_behalf(trail.caller.id):
             return Prepared(ref, [accept.prepare(hub, trail.caller, plain, ref)])
     except Refused as refused:
-        raise _with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
+        raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
 def submit(hub: Hub, post: Post, prepared: Prepared) -> list[Future[Receipt | Refused]]:
@@ -197,7 +197,7 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
         if isinstance(only, Refused) and only.sent is None and isinstance(prepared.messages[0], Laid):
             only.sent = sent.laid(prepared.messages[0])
         if not isinstance(only, Receipt):
-            raise _with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
+            raise with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
         data: Json = {"messageId": only.message_id, "duplicate": only.duplicate}
         return success(data, _trace(hub, prepared, request), status=202, headers=_lifetime(hub, prepared.ref))
     for one in outcomes:
@@ -245,7 +245,7 @@ def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> An
     try:
         told = ask.ask(hub, laid, began, _tracestate(request, laid))
     except Refused as refused:
-        raise _with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
+        raise with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
     taken(hub, request, laid, is_duplicate=told.duplicate)
     headers = [*_lifetime(hub, prepared.ref), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
@@ -294,9 +294,10 @@ def _trace(hub: Hub, prepared: Prepared, request: Request) -> str:
     return next((one.message.trace_id for one in prepared.messages if isinstance(one, Laid)), None) or trace_of(hub, request)
 
 
-def _with_lifetime(hub: Hub, ref: Ref | None, refused: Refused) -> Refused:
+def with_lifetime(hub: Hub, ref: Ref | None, refused: Refused) -> Refused:
     """The refusal with what there is to say of its version's end: whoever is refused reads the answer most closely."""
-    refused.headers += _lifetime(hub, ref)
+    known = {name for name, _ in refused.headers}
+    refused.headers += tuple(header for header in _lifetime(hub, ref) if header[0] not in known)
     return refused
 
 

@@ -11,8 +11,9 @@ from hub.http import bodies
 _VENDOR = re.compile(r"application/vnd\.crossdock\.v([1-9][0-9]{0,3})\+json", re.ASCII | re.IGNORECASE)
 _OURS = re.compile(r"vnd\.crossdock", re.ASCII | re.IGNORECASE)
 _FOREIGN = re.compile(
-    r"application/(?:vnd\.|prs\.|x[.-])[^\s/]*?\bv[0-9]+(?:[._][0-9]+)*(?:\+[a-z0-9.-]+)?", re.ASCII | re.IGNORECASE
-)  # another company's version
+    r"application/(?:(?:vnd\.|prs\.|x[.-])[^\s/;]*?\bv[0-9]+(?:[._][a-z0-9]+)*(?:\+[a-z0-9.-]+)?|[^\s;]+;.+)", re.ASCII | re.IGNORECASE
+)  # another company's version: in the name, or in a parameter
+_IN_PARAMETER = re.compile(r"(?:api-?)?v(?:ersion)?\s*=\s*\"?v?[0-9]+(?:\.[0-9]+)*\"?", re.ASCII | re.IGNORECASE)
 _ANSWERED = re.compile(r"\*/\*|application/(?:\*|json|problem\+json)", re.ASCII | re.IGNORECASE)  # what answers are, whoever asks
 _EXCLUDED = re.compile(r"q\s*=\s*0(?:\.0*)?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"([1-9][0-9]{0,3})", re.ASCII)
@@ -42,11 +43,12 @@ def version_of(request: Request, in_path: str | None) -> int | None:
 
 
 def _wanted(request: Request) -> list[str]:
-    """The media types of Accept, without their parameters; those that are excluded (`q=0`) are left out."""
+    """The media types of Accept, of their parameters with the one that says a version; those that are excluded (`q=0`) are left out."""
     found: list[str] = []
     for value in bodies.values(request, "accept"):
         for member in value.split(","):
             kind, *parameters = (part.strip() for part in member.split(";"))
             if kind and not any(_EXCLUDED.fullmatch(one) for one in parameters):
-                found.append(kind)
+                said = "" if _VENDOR.fullmatch(kind) else next((one for one in parameters if _IN_PARAMETER.fullmatch(one)), "")
+                found.append(f"{kind};{said}" if said else kind)
     return found

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+import requests
 
 from hub.catalog import check, load
 from hub.catalog.findings import Findings
@@ -72,7 +73,13 @@ def test_a_version_past_its_sunset_is_refused_as_a_retired_one_is(start):
         assert (answer.status_code, answer.json()["code"]) == (410, 41000), answer.text
         assert "2026-01-01" in answer.json()["message"]
         assert "Move to version 2" in answer.json()["message"]
-        assert 'rel="successor-version"' in answer.headers["link"]
+        assert answer.headers["link"] == '</api/v2/shop/order.placed>; rel="successor-version"'
+    names = {"specversion": "1.0", "id": "e1", "source": "/s", "type": "shop/order.placed@1"}
+    event = json.dumps({**names, "data": json.loads(old_order(7))}).encode()
+    told = requests.post(
+        f"{hub.url}/in/cloudevents", event, headers={**caller.headers(event, "e1"), "content-type": "application/cloudevents+json"}, timeout=10
+    )
+    assert (told.status_code, told.headers["sunset"], "link" in told.headers) == (410, "Thu, 01 Jan 2026 00:00:00 GMT", True)
     batch = caller.post("/api/v1/shop/order.placed/batch", b"[%b]" % old_order(5), "b1").json()["data"]["items"]
     assert [item["code"] for item in batch] == [41000]
     assert version_of(hub, caller.post(PATH, new_order(6), "p9")) == 2
@@ -112,12 +119,21 @@ def test_the_check_warns_before_and_after(tmp_path):
         ("application/vnd.other.v1.2+json", 400),
         ("application/x-other.v2+json", 400),
         ("application/vnd.other.v2+json, application/json;q=0", 400),
+        ("application/vnd.other.v1.raw+json", 400),
+        ("application/vnd.other+json; v=1", 400),
+        ('application/vnd.other+json; profile="x"; version="1.0"', 400),
+        ("application/json; version=1", 400),
+        ("application/json;q=0.9;api-version=1", 400),
         # Of what it takes besides, our answers are one
         ("application/vnd.other.v2+json, application/json;q=0.5", 202),
         ("application/vnd.other.v2+json, */*", 202),
+        ("application/json; version=1, application/json", 202),
+        ("application/signed-exchange;v=b3;q=0.7, */*;q=0.8", 202),
         # No version of anybody
         ("application/vnd.api+json", 202),
         ("text/html", 202),
+        ("application/json; charset=utf-8", 202),
+        ("application/vnd.crossdock.v2+json; version=2", 202),
         # Ours stands beside it, and counts
         ("application/vnd.other.v1+json, application/vnd.crossdock.v2+json", 202),
         ("application/vnd.crossdock.v1+json;q=0, application/vnd.crossdock.v2+json", 202),
