@@ -29,7 +29,7 @@ from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
 from hub.core.json import pointer
 from hub.core.message import Json
-from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready, size
+from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready, weigh
 from hub.core.syntax import read
 from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
 
@@ -132,10 +132,12 @@ class Expression:
 
     def _is_heavy(self, value: Over, bindings: Mapping[str, Over] | None) -> bool:
         cost = cost_of(self.text)
-        if cost.is_unbounded or cost.degree == 1:
-            return cost.is_unbounded
-        parts = [value, *(part for name, part in (bindings or {}).items() if "$" + name in self.text)]
-        return cost.is_heavy(sum(size(part.value if type(part) is Prepared else part) for part in parts))
+        if cost.is_unbounded:
+            return True
+        weight = weigh(value, cost.most)
+        if bindings and "$" in self.text:
+            weight += sum(weigh(part, cost.most) for name, part in bindings.items() if "$" + name in self.text)
+        return weight > cost.most
 
     def _here(self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
         if value is MISSING:

@@ -11,22 +11,24 @@ import collections.abc
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from hub.core import away, door, json
-from hub.core.cost import LINEAR, Cost, cost_of
+from hub.core.cost import LINEAR, NOTHING, PATH, cost_of
 from hub.core.errors import GiveUp, Reason, Why
 from hub.core.expression import MAPPING_MS, Expression, compile_expression
 from hub.core.functions import table_key
 from hub.core.json import escape
 from hub.core.message import Json, Ref
-from hub.core.prepared import MISSING, Over, Prepared, has_long_list, size
+from hub.core.prepared import MISSING, Over, Prepared, weigh
 from hub.core.slips import hint
+from hub.core.terms import Cost
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
 MAX_TEXT = 10_000_000  # characters in one result
+PATIENCE = 4  # times the work of an expression in place: no event loop makes a mapping
 
 Lookups: TypeAlias = "collections.abc.Mapping[str, Json]"
 Place: TypeAlias = "tuple[str | int, ...]"
@@ -94,14 +96,13 @@ class Mapping:
 
         Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field.
         """
-        if (
-            door.is_open()
-            and self.fixed
-            and (self.cost.degree > 1 or has_long_list(payload))
-            and self.cost.is_heavy(size(payload) + sum(map(size, lookups.values())))
-        ):
+        if door.is_open() and self.fixed and self._is_heavy(payload, lookups):
             return away.apply(self.fixed, payload, now, lookups)  # type: ignore[no-any-return]
         return self.here(payload, now=now, lookups=lookups)
+
+    def _is_heavy(self, payload: Json, lookups: Lookups) -> bool:
+        most = self.cost.most
+        return self.cost.is_heavy(weigh(payload, most) + sum(weigh(value, most) for value in lookups.values()))
 
     def here(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
         """The same in place, whatever it costs."""
@@ -125,7 +126,7 @@ class _Compiler:
     def __init__(self, shared: dict[str, Table]) -> None:
         self._shared = shared
         self._tables = dict(shared)
-        self._cost = LINEAR
+        self._cost = NOTHING
         self._depth = 0  # of `each` within `each`
         self._faults: list[MappingFault] = []
         self._leaves: list[tuple[str, str]] = []
@@ -147,7 +148,7 @@ class _Compiler:
         own = {name: part for name, part in document.items() if name != "examples"}
         text = json.encode(own).decode()
         fixed = json.encode({"document": own, "tables": {name: rows for name, rows in self._shared.items() if name in text}})
-        return Mapping(source, target, make, examples, tuple(self._leaves), self._cost, fixed)
+        return Mapping(source, target, make, examples, tuple(self._leaves), self._cost.scaled(1 / PATIENCE), fixed)
 
     def _fault(self, path: Place, text: str, fix: str = "") -> None:
         self._faults.append(MappingFault(path, text, fix))
@@ -257,18 +258,11 @@ class _Compiler:
             fix = hint(str(text)) or "a path such as consignee.name, or JSONata; a fixed text is {const: text}"
             self._fault(path, f"{text!r} is no expression: {error}", fix)
             return None
-        if expression.steps is None:
-            self._costs(cost_of(expression.text), expression.text)
+        self._cost += (PATH if expression.steps is not None else cost_of(expression.text)).of_each(self._depth)
         for name in _TABLE_CALL.findall(expression.text):
             if name not in self._tables:
                 self._fault(path, f"there is no table {name!r}", _near(name, self._tables) or "add it under tables:")
         return expression
-
-    def _costs(self, cost: Cost, text: str) -> None:
-        # The engine is handed all of what an expression names, for each element anew.
-        degree = cost.degree + 1 if self._depth and "$" in _OWN_CALL.sub("", text) else cost.degree
-        if (cost.is_unbounded, degree) > (self._cost.is_unbounded, self._cost.degree):
-            self._cost = replace(cost, degree=degree)
 
     def _each(self, leaf: dict[str, Json], path: Place, field: str) -> _Maker:
         over = self._expression(leaf["each"], (*path, "each"), field)
@@ -354,7 +348,6 @@ class _Compiler:
 
 
 _OF_EXAMPLE = ("given", "expect", "exactly", "lookups", "about")
-_OWN_CALL = re.compile(r"""\$\w+\s*\(|\$(?![\w$])|"[^"]*"|'[^']*'""")  # calls, the element itself, texts
 _TABLE_CALL = re.compile(r"""\$table\(\s*["']([^"']+)["']""")
 
 

@@ -10,7 +10,6 @@ from hub.core.message import Json
 SAFE_INTEGER = 2**53
 SAFE_DIGITS = 15
 COUNTED = 4_096  # values that are counted: beyond them it makes no difference
-LONG = 128  # elements of a list
 
 
 class _Missing:
@@ -26,16 +25,23 @@ MISSING: Final = _Missing()
 class Prepared:
     """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
 
-    __slots__ = ("_ready", "value")
+    __slots__ = ("_ready", "_weight", "value")
 
     def __init__(self, value: Json) -> None:
         self.value = value
         self._ready: Any = MISSING
+        self._weight = (-1, -1)  # what was weighed, and up to where
 
     def ready(self) -> Any:
         if self._ready is MISSING:
             self._ready = _into_engine(self.value)
         return self._ready
+
+    def weight(self, most: int) -> int:
+        known, up_to = self._weight
+        if known < 0 or known > up_to < most:
+            self._weight = known, _ = weigh(self.value, most), most
+        return known
 
 
 Over: TypeAlias = "Json | Prepared | _Missing"
@@ -74,6 +80,23 @@ def size(value: Any) -> int:
     return number
 
 
-def has_long_list(payload: Json) -> bool:
-    """Whether it is worth counting: what grows with a message alone is heavy only where there is much, and that is a list."""
-    return not isinstance(payload, dict) or any(type(part) in (list, dict) and len(part) > LONG for part in payload.values())  # type: ignore[arg-type]
+def weigh(value: Any, most: int) -> int:
+    """Its values, and its characters by sixteen: what work over it grows with. Beyond `most` it is not gone on with."""
+    if type(value) is Prepared:
+        return value.weight(most)
+    number = characters = 0
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        number += 1
+        kind = type(part)
+        if kind is str:
+            characters += len(part)
+        elif kind is dict:
+            characters += sum(map(len, part))
+            waiting.extend(part.values())
+        elif kind is list:
+            waiting.extend(part if len(part) <= most else part[: most + 1])
+        if number + (characters >> 4) > most:
+            break
+    return number + (characters >> 4)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from hub.catalog import Catalog
 from hub.core import json
 from hub.core.adapter import Parcel, Reply
-from hub.core.cost import Cost
 from hub.core.delivery import Claim, Laid
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Json, Ref
 from hub.core.routing import Destination, Route
+from hub.core.terms import Cost
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.render import render
