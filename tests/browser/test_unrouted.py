@@ -19,7 +19,19 @@ EMPTY = """  parcels:
 """
 HOOKED = "hooks:\n  push:\n    verify: {alg: none}\n    peers: [127.0.0.0/8]\n    read: {emit: shop/order.placed@1}\n"
 WORDS = "Depot closed for stock-taking; orders are taken again on Monday"
-ENGLISH = ("No route", "Still:", "would stay", "trial does", "Let go", "Route again", "Refused, and told", "a post", "webhook", "nobody is told")
+ENGLISH = (
+    "No route",
+    "Still:",
+    "would stay",
+    "trial does",
+    "Let go",
+    "Route again",
+    "Refused, and told",
+    "a post",
+    "webhook",
+    "nobody is told",
+    "does not fit",
+)
 
 
 def order(number):

@@ -37,7 +37,7 @@ def test_each_text_is_in_both_languages_with_the_same_places():
 
 
 def test_each_sentence_that_is_read_again_is_one_that_the_flow_writes():
-    written = "".join(path.read_text("utf-8") for name in ("core", "flow", "store") for path in (ROOT / "hub" / name).rglob("*.py"))
+    written = "".join(path.read_text("utf-8") for name in ("core", "flow", "store", "http") for path in (ROOT / "hub" / name).rglob("*.py"))
     for key, (template, _) in read_words().items():
         if key.startswith(SENTENCES):
             for piece in re.split(r"\{\w+\}", template):
