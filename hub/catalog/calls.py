@@ -12,10 +12,11 @@ from hub.catalog.documents import Document, Node, Path, Scalar, read_yaml
 from hub.catalog.findings import Findings, did_you_mean, shown
 from hub.catalog.leaves import Text
 from hub.catalog.reading import Reading
-from hub.core.expression import compile_expression, plain_path
+from hub.core.expression import compile_expression
 from hub.core.holes import PATTERN, Hole, address_of
 from hub.core.infer import Over, infer
 from hub.core.message import Json
+from hub.core.plain import plain_path
 from hub.core.system import LIVE, Accept
 from hub.core.types import MISSING, Shape, field_of, names_of, of_schema
 

@@ -10,10 +10,11 @@ from hub.catalog.codes import Check
 from hub.catalog.documents import Document, Path, read_yaml
 from hub.catalog.findings import Findings, did_you_mean
 from hub.core.cost import LINEAR, cost_of
-from hub.core.expression import Expression, plain_path
+from hub.core.expression import Expression
 from hub.core.infer import Over, infer
 from hub.core.message import Ref
 from hub.core.narrow import Never, narrowed, never
+from hub.core.plain import plain_path
 from hub.core.ranges import ANY
 from hub.core.routing import Route
 from hub.core.syntax import tree

@@ -17,11 +17,12 @@ from hub.catalog.leaf_schema import form_of
 from hub.catalog.lookups import bound
 from hub.catalog.mappings import file_name
 from hub.catalog.witnesses import Large, Seen
-from hub.core.expression import Expression, plain_path
+from hub.core.expression import Expression
 from hub.core.fit import Fitting, may_be_missing, misfits
 from hub.core.infer import Oddity, Over, handed_over, infer
 from hub.core.message import Json, Ref
 from hub.core.narrow import narrowed, never, proven, reaching
+from hub.core.plain import plain_path
 from hub.core.routing import Enrich, Route
 from hub.core.syntax import tree
 from hub.core.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union

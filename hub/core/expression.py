@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Any, Final
+from typing import Any
 
 import jsonatapy
 
@@ -29,6 +29,7 @@ from hub.core.errors import GiveUp, Reason, Why
 from hub.core.functions import BUILT_IN, OWN, REPLACED, Given, functions
 from hub.core.json import pointer
 from hub.core.message import Json
+from hub.core.plain import HAND_OVER, follow, plain_path, read_plain
 from hub.core.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready, weigh
 from hub.core.syntax import read
 from hub.core.tree import Call, Lambda, Literal, Regex, Variable, walk
@@ -47,14 +48,9 @@ MAX_NESTING = 64  # levels of one result, as of a message
 MAX_ENGINES = 5_000  # compiled expressions that a thread keeps; revisions come and go
 
 
-_HAND_OVER: Final = object()  # an index after an array: JSONata's rules for it are the engine's business
 _NO_TABLES: Mapping[str, Mapping[str, Json]] = {}
 
-_NAME = r"[^\W\d]\w*"
-_PLAIN = re.compile(rf"(?:\$(?:\$|{_NAME})?(?=\.\D|\[|$)|{_NAME})(?:\.{_NAME}|\.[0-9]{{1,6}}|\[[0-9]{{1,6}}\])*")
 _DOTTED_INDEX = re.compile(r"\.[0-9]")
-_STEP = re.compile(r"\w+")
-_WORDS = frozenset({"true", "false", "null", "and", "or", "in", "function"})  # not paths, though they look like one
 _CODE = re.compile(r"\b[A-Z]\d{4}\b", re.ASCII)
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`|/\*.*?\*/', re.DOTALL)
 _CALL = re.compile(r"\$(\w+)\s*\(", re.ASCII)
@@ -114,8 +110,8 @@ class Expression:
         """
         if self.steps is not None:
             start: Any = value if self.root is None else (bindings or {}).get(self.root, MISSING)
-            found = _follow(start.value if type(start) is Prepared else start, self.steps)
-            if found is not _HAND_OVER:
+            found = follow(start.value if type(start) is Prepared else start, self.steps)
+            if found is not HAND_OVER:
                 return found
         return self._anywhere(value, now, bindings, tables)
 
@@ -207,7 +203,7 @@ def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: 
         raise ValueError("an expression is a text, such as consignee.name")
     if len(text) > MAX_TEXT:
         raise ValueError(f"the expression has {len(text)} characters; at most {MAX_TEXT} are taken")
-    root, steps = _plain(text)
+    root, steps = read_plain(text)
     expression = Expression(text, steps if root is None else None, limit_ms, root, steps, identity.strict(text) if is_identity and steps is None else "")
     try:
         _compiled(expression.strict or _readable(expression), limit_ms)
@@ -218,92 +214,16 @@ def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: 
     return expression
 
 
-def plain_path(text: str) -> tuple[str | int, ...] | None:
-    """The steps of a plain path over the value itself, names and indexes; None for anything else. `$` is the value: no step at all."""
-    root, steps = _plain(text)
-    return steps if root is None else None
-
-
 def _lacking(text: str, value: Over) -> Why | None:
     """Which part of an identity is missing, where that is a plain field."""
     whole = value.value if type(value) is Prepared else value
     for part in identity.parts(text):
         field_ = text[part.start : part.end].strip()
         path = plain_path(field_)
-        if path is not None and _follow(whole, path) in (MISSING, None, ""):
+        if path is not None and follow(whole, path) in (MISSING, None, ""):
             fix = "Send it: what is known by several parts is never known by some of them."
             return Why(Reason.TRANSFORM_ERROR, f"The part {field_} of {_short(text)} is missing.", pointer(path), fix)
     return None
-
-
-def _plain(text: str) -> tuple[str | None, tuple[str | int, ...] | None]:
-    text = text.strip()
-    if not _PLAIN.fullmatch(text):
-        return None, None
-    names = _STEP.findall(text)
-    root = None
-    if text.startswith("$") and text[1:2] not in {"", "$", ".", "["}:
-        root = names.pop(0)
-    if _WORDS & set(names):
-        return None, None
-    return root, tuple(int(step) if step.isdecimal() else step for step in names)
-
-
-def _follow(value: Any, steps: tuple[str | int, ...]) -> Any:
-    is_sequence = False  # an array was met on the way: from here on many are followed at once, and what they give is flattened
-    last = len(steps) - 1
-    for place, step in enumerate(steps):
-        if isinstance(step, str):
-            if type(value) is dict:
-                if step not in value:
-                    return MISSING
-                value = value[step]
-            elif type(value) is list:
-                if place == last and (only := _only_array(value, step)) is not None:
-                    return only
-                is_sequence = True
-                value = _each(value, step)
-            else:
-                return MISSING
-        elif is_sequence:
-            return _HAND_OVER
-        elif type(value) is list:
-            if step >= len(value):
-                return MISSING
-            value = value[step]
-        elif step or value is MISSING:  # [0] of a single value is the value itself, as JSONata has it
-            return MISSING
-    if is_sequence:
-        return MISSING if not value else value[0] if len(value) == 1 else value
-    return value
-
-
-def _only_array(values: list[Any], name: str) -> list[Any] | None:
-    """At the end of a path, an array that only one element has is the result itself: neither flattened nor unwrapped. None: it is not so."""
-    only: list[Any] | None = None
-    for value in values:
-        if type(value) is dict and name in value:
-            member = value[name]
-            if only is not None or type(member) is not list:
-                return None
-            only = member
-        elif type(value) is list and _each(value, name):
-            return None
-    return only
-
-
-def _each(values: list[Any], name: str) -> list[Any]:
-    found: list[Any] = []
-    for value in values:
-        if type(value) is list:
-            found += _each(value, name)
-        elif type(value) is dict and name in value:
-            member = value[name]
-            if type(member) is list:
-                found += member
-            else:
-                found.append(member)
-    return found
 
 
 def _readable(expression: Expression) -> str:

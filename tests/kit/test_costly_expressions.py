@@ -17,8 +17,9 @@ import yaml
 from hub.core import door
 from hub.core.cost import cost_of
 from hub.core.errors import Busy, GiveUp, Reason
-from hub.core.expression import compile_expression, plain_path
+from hub.core.expression import compile_expression
 from hub.core.mapping import compile_mapping
+from hub.core.plain import plain_path
 from hub.core.prepared import weigh
 from hub.kit.evaluator import Evaluators, resident
 
