@@ -22,7 +22,9 @@ from hub.flow.explain import explain_message
 from hub.main import new_id, now, open_serving
 from hub.main.desk import at_desk
 from hub.settings import Settings
+from hub.store import Store
 
+MAX_OF_TRACE = 50  # lives that are told of one traceId: a batch may have ten thousand
 STYLE = {"delivered": "green", "pending": "yellow", "leased": "yellow", "dead": "red", "unknown": "red", "held": "magenta"}
 
 
@@ -88,22 +90,35 @@ def raw(settings: Settings, id_: str, why: str, by: str, out: Any) -> None:
 @click.pass_obj
 @told
 def trace(settings: Settings, number: str, as_json: bool) -> None:
-    """The whole life behind NUMBER (an order, waybill, outbound or payment number, or a message id): every hop, with times."""
+    """The whole life behind NUMBER (an order, waybill, outbound or payment number, a message id, or a sender's traceId): every hop, with times."""
     with open_serving(settings, writer=False) as store:
         story = tracing.trace(store, number)
         refused = acts.of_trace(store, number) if story is None else []
-    if story is None and not refused:
+        # Of a batch's traceId some items may be messages, and others refused: both are told.
+        stories: list[Any] = [story] if story is not None else _lives(store, number)
+    if not stories and not refused:
         fail(f"No message bears the number {number}.", FAULTS)
-    if story is None:
-        if as_json:
-            say({"asked": number, "messages": [], "refused": [acts.as_json(row) for row in refused]})
-        for row in () if as_json else refused:
-            console.print(f"Refused {row.times} times, {row.state}: {row.code} {row.text}  hub refused show {row.id}", style="yellow", markup=False)
-        return
-    if as_json:
+    if as_json and story is not None:
         say(story)
-        return
-    console.print(_tree(story))
+    elif as_json:
+        say({"asked": number, "messages": [line for one in stories for line in one["messages"]], "refused": [acts.as_json(row) for row in refused]})
+    else:
+        for one in stories:
+            console.print(_tree(one))
+        for row in refused:
+            console.print(f"Refused {row.times} time(s), {row.state}: {row.code} {row.text}  hub refused show {row.id}", style="yellow", markup=False)
+
+
+def _lives(store: Store, number: str) -> list[dict[str, Any]]:
+    """The lives behind the messages of a traceId, each once: two messages of one order are one life."""
+    stories: list[dict[str, Any]] = []
+    told_of: set[str] = set()
+    for message_id in sorted(store.messages_of(number))[:MAX_OF_TRACE]:
+        story: Any = tracing.trace(store, message_id) if message_id not in told_of else None
+        if story is not None:
+            told_of |= {message["id"] for message in story["messages"]}
+            stories.append(story)
+    return stories
 
 
 def _tree(story: dict[str, Any]) -> Tree:

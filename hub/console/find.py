@@ -35,16 +35,17 @@ def add(pages: Blueprint, desk: Desk) -> None:
         asked, wrong = _asked(desk, wanted)
         place = request.args.get("place", "")
         found: Any = {}
+        # A sender's traceId of something that was refused: it is no message, and it is there; of a batch beside those that are.
+        refused = acts.of_trace(desk.hub.store, wanted.get("q", ""))
         if asked is not None:
             try:
                 found = finding.find(desk.hub.store, question(asked), limit=PAGE, place=place or None)
             except ValueError as error:
                 raise Refused(Code.BAD_REQUEST, str(error)) from error
-            if found["by"] == "number" and len(found["items"]) == 1 and set(asked) == {"q"} and "key" not in found["words"].values():
+            if not refused and found["by"] == "number" and len(found["items"]) == 1 and set(asked) == {"q"} and "key" not in found["words"].values():
                 return desk.go(url_for("console.one_message", message_id=found["items"][0]["id"]))
         given: dict[str, Any] = {"wanted": wanted, "wrong": wrong, "found": found, "views": desk.hub.store.views(desk.by), "choices": _choices(desk)}
-        # A sender's traceId of something that was refused: it is no message, and it is there.
-        given["refused"] = acts.of_trace(desk.hub.store, wanted.get("q", "")) if not found.get("items") else []
+        given["refused"] = refused
         given["times"] = {name: _local(wanted.get(name, ""), desk.hub.settings.zone) for name in ("since", "until")}
         return desk.render("find.html", place=place, at=datetime.fromisoformat, **given)
 

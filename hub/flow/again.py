@@ -41,13 +41,14 @@ def laid(hub: Hub, row: RefusedRow) -> list[Laid | Refused]:
     request = _request(read, arrival.body, arrival.headers)
     if row.door == BATCH:
         return accept.prepare_batch(hub, caller, request, ref)
-    return [_one(hub, caller, request, ref, read)]
+    return [_one(hub, caller, request, ref, read, next(iter(row.trace_ids), "") or hub.new_id().replace("-", ""))]
 
 
-def _one(hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json]) -> Laid:
+def _one(hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json], trace_id: str) -> Laid:
+    """`trace_id`: what its sender was told with the refusal, so that it leads to the message too."""
     key = read.get("key")
     item = accept.Item(ref, json.decode(request.body, hub.limits), request.body, str(key) if key is not None else None)
-    return accept.lay_item(hub, caller, request, item, str(read.get("suffix") or ""), trace_id=hub.new_id().replace("-", ""), in_batch=True)
+    return accept.lay_item(hub, caller, request, item, str(read.get("suffix") or ""), trace_id=trace_id, in_batch=True)
 
 
 def _command(hub: Hub, ref: Ref, raw: bytes, key: str) -> Laid:

@@ -179,6 +179,23 @@ def test_an_item_of_a_batch_is_kept_and_taken_in_under_its_own_name(hub, caller)
     assert [item["duplicate"] for item in again["data"]["items"]] == [True, True]
 
 
+def test_a_batchs_trace_leads_to_what_was_accepted_and_to_what_was_refused(hub, caller):
+    good, bad = order(), order(gift=True)
+    trace_id = post(hub, caller, [good, bad], "/api/v1/shop/order.placed/batch")[1]["traceId"]
+    row = of(hub, trace_id)
+    out = run(hub, "trace", trace_id)[1]
+    assert (good["orderNo"] in out, row.id in out) == (True, True)
+    told = json.loads(run(hub, "trace", trace_id, "--json")[1])
+    assert (len(told["messages"]), [one["id"] for one in told["refused"]]) == (1, [row.id])
+    # And after the mend to all of it, as the trace of a post that was accepted does
+    mended(hub)
+    assert retried(hub, row) == "accepted"
+    out = run(hub, "trace", trace_id)[1]
+    assert (good["orderNo"] in out, bad["orderNo"] in out, row.id in out) == (True, True, True)
+    trace_id = post(hub, caller, order())[1]["traceId"]
+    assert len(json.loads(run(hub, "trace", trace_id, "--json")[1])["messages"]) == 1
+
+
 def test_a_line_of_ndjson_that_is_cut_is_kept(hub, caller):
     raw = json.dumps(order()).encode() + b'\n{"orderNo":\n'
     told = post(hub, caller, raw, "/api/v1/shop/order.placed/batch", content_type="application/x-ndjson")[1]
