@@ -11,7 +11,7 @@ from hub.core.errors import Code, Fault, Reason, Refused, Why
 from hub.core.queue import Arrival
 from hub.core.written import line_of
 from hub.flow import people
-from hub.store import Refusal
+from hub.store import Refusal, Wanted
 from hub.store.minutes import Flowed
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
@@ -246,6 +246,16 @@ def test_a_pointer_has_a_line(pointer, line):
 @pytest.mark.parametrize("text", ["", "{", "}", '{"a"', "[,", '"', "nonsense {]"])
 def test_a_text_that_is_no_json_has_no_such_lines(text):
     line_of(text, "/a/0")
+
+
+def test_a_batchs_trace_finds_what_was_accepted_and_what_was_refused(hub, url, olga):
+    one = b'{"orderNo":"SO-%d","items":[{"sku":"SKU-1","quantity":2}]%b}'
+    raw = b"[%b,%b]" % (one % (21, b""), one % (22, b',"gift":"x"'))
+    told = Served(hub, int(url.rpartition(":")[2])).caller("shop").post("/api/v1/shop/order.placed/batch", raw, "b-1").json()
+    assert hub.refusals.drain(10)
+    [row] = hub.store.refused(wanted=Wanted(trace_id=told["traceId"]))
+    page = olga.get(f"/console/find?q={told['traceId']}").text
+    assert (row.id in page, told["data"]["items"][0]["messageId"] in page) == (True, True)
 
 
 def test_a_refused_post_is_found_by_its_trace_shown_for_a_reason_and_retried(hub, url, olga):
