@@ -89,6 +89,7 @@ class Check(StrEnum):
     NOT_SET_HERE = "W810"
     BRIEF_LEASE = "W811"
     COSTLY = "W812"
+    NO_ID = "W813"
 
 
 MEANING: dict[Check, str] = {
@@ -173,4 +174,5 @@ MEANING: dict[Check, str] = {
     Check.NOT_SET_HERE: "A secret that calls out are signed with is not set on this machine.",
     Check.BRIEF_LEASE: "A call may outlast the claim that it is made under (HUB_LEASE): another worker would send it again meanwhile.",
     Check.COSTLY: "An expression goes through a list once for each element of a list, or nothing in the message bounds what it costs.",
+    Check.NO_ID: "A hook says nothing by which a repeat is told from a new event: neither an `id`, nor a time or nonce that is signed.",
 }

@@ -142,8 +142,19 @@ def judge(document: Document, system: System, systems: Mapping[str, System], fin
         at: Path = ("hooks", name)
         reads.judge(hook.reads, systems, document, (*at, "read"), findings)
         _judge_proof(document, hook, (*at, "verify"), findings)
+        _judge_repeats(document, hook, (*at, "read"), findings)
         if hook.scheme is not None:
             demand(hook.scheme.settings, system.settings, document, (*at, "verify"), findings)
+
+
+def _judge_repeats(document: Document, hook: Hook, at: Path, findings: Findings) -> None:
+    if hook.scheme is None or hook.scheme.fresh:
+        return
+    for index, one in enumerate(hook.reads):
+        if one.emit is not None and one.id is None and not one.by_content:
+            text = f"nothing tells a repeat of {hook.name} from a new event: what its partner sends twice is two messages"
+            fix = "add id:, the partner's id of the event; or repeats: content, where what says the same is never news"
+            findings.add(document.file, document.place((*at, index)), Check.NO_ID, text, fix)
 
 
 def demand(names: Iterable[str], settings: Mapping[str, Setting], document: Document, at: Path, findings: Findings) -> None:

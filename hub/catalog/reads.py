@@ -20,7 +20,7 @@ _REPEATS = {"repeats": Key(Word(("content",)), "content: what says the same is a
 
 def shape(over: str, spots: str, example: str, *, of_queue: bool = False) -> Record:
     """The keys of `read`. `over`: what its conditions see. `spots`: the kinds of places where the JSON may lie. `of_queue`: a delivery may be known by itself."""
-    default = "the broker's message id, or this delivery alone" if of_queue else "a hash of it"
+    default = "the broker's message id, or this delivery alone" if of_queue else "its request alone"
     return Record(
         {
             "when": Key(Formula(), f"only if this holds, over {over}"),
@@ -30,10 +30,10 @@ def shape(over: str, spots: str, example: str, *, of_queue: bool = False) -> Rec
             "map": Key(Text(want="the name of a mapping, such as kuaidi100-push--track-event", pattern=r"[a-z0-9][a-z0-9.-]{0,150}"), "mappings/<name>.yaml"),
             "id": Key(Formula(is_identity=True), f"the partner's id of the event, by which a repeat is known; default: {default}"),
             "skip": Key(Text(), "why such an event is acknowledged and not kept; in place of emit"),
-            **(_REPEATS if of_queue else {}),
+            **_REPEATS,
         },
         what="read",
-        excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map"), *((("id", "repeats"),) if of_queue else ())),
+        excludes=(("skip", "emit"), ("skip", "each"), ("skip", "map"), ("id", "repeats")),
     )
 
 

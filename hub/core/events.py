@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -135,13 +135,25 @@ def _id(read: Read, over: dict[str, Json], now: datetime) -> str:
     if read.id is not None:
         value = _computed(read.id.evaluate, over, read.id.text, now)
         if value is not MISSING and value is not None and not isinstance(value, dict | list) and str(value):
-            text = text_of(value) if isinstance(value, Decimal) else str(value)
-            return text if len(text) <= MAX_ID and text.isprintable() else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+            return _short(text_of(value) if isinstance(value, Decimal) else str(value))
     return ""
 
 
+def named(events: Sequence[Event], name: str) -> list[Event]:
+    """Gives those that have no id, and are not known by their content, the name of their arrival, numbered where it tells several."""
+    is_numbered = len(events) > 1
+    return [
+        event if event.named or event.by_content or event.fault is not None else replace(event, id=_short(f"{name}#{number}" if is_numbered else name))
+        for number, event in enumerate(events)
+    ]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_ID and text.isprintable() else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
 def hashed(payload: Json) -> str:
-    """The name of what has none: who sends the same thing again without an id says the same thing again."""
+    """The name of what is known by its content: what says the same is a repeat."""
     return "sha256:" + hashlib.sha256(json.encode(plain_numbers(payload))).hexdigest()
 
 

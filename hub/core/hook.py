@@ -5,13 +5,14 @@ handshake → (proof) → read: one event, or one for each element → payload o
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from hub.core.addresses import Network, is_among
 from hub.core.errors import GiveUp, Refused
-from hub.core.events import Event, Read, told
+from hub.core.events import Event, Read, named, told
 from hub.core.expression import Expression
 from hub.core.message import Json
 from hub.core.opened import Opened
@@ -78,9 +79,26 @@ def shakes(hook: Hook, opened: Opened, now: datetime, *, signed: bool) -> Said |
         return None  # what cannot be computed does not hold; whether the request is any good is for what follows to say
 
 
-def events(hook: Hook, opened: Opened, now: datetime) -> list[Event]:
-    """What a proven request tells, in its order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it."""
-    return told(hook.reads, opened.view(), lambda spot: opened.decoded_at(read_spot(spot)), f"{hook.system}/{hook.name}", now)
+def events(hook: Hook, opened: Opened, now: datetime, arrival: str) -> list[Event]:
+    """What a proven request tells, in its order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it.
+
+    An event without an `id` is known by its request: by the time, nonce or id that is signed with it; where none is, each `arrival` is new.
+    A value that comes back (a stock of 5, of 6, of 5 again) is no repeat, unless `repeats: content` says so.
+    """
+    found = told(hook.reads, opened.view(), lambda spot: opened.decoded_at(read_spot(spot)), f"{hook.system}/{hook.name}", now)
+    return named(found, _request_name(hook, opened) or arrival)
+
+
+def _request_name(hook: Hook, opened: Opened) -> str:
+    """A hash of a request with what its partner signed to make it one of a kind; empty where nothing of that kind is signed."""
+    spots = hook.scheme.fresh if hook.scheme is not None else ()
+    marks = [opened.at(spot) or "" for spot in spots]
+    if not any(marks):
+        return ""
+    whole = hashlib.sha256()
+    for part in (*(mark.encode("utf-8", "replace") for mark in marks), opened.request.query.encode("utf-8", "replace"), opened.body):
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return f"request:{whole.hexdigest()}"
 
 
 def filled(said: Said, opened: Opened | None) -> Json:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.core.errors import Code, Refused
-from hub.core.events import Event, Read, told
+from hub.core.events import Event, Read, named, told
 from hub.core.json import Limits
 from hub.core.message import Json, Request
 from hub.core.opened import Opened
@@ -88,14 +88,4 @@ def arrived(queue: Queue, arrival: Arrival, limits: Limits, now: datetime) -> li
     view: dict[str, Json] = {"headers": dict(arrival.headers), "topic": arrival.topic, "body": opened.json}
     found = told(queue.reads, view, lambda spot: opened.decoded_at(read_spot(spot)), queue.source, now)
     name = arrival.message_id or arrival.tag
-    if not name:
-        return found
-    numbered = len(found) > 1
-    return [
-        one if one.named or one.by_content or one.fault is not None else replace(one, id=_short(f"{name}#{number}" if numbered else name))
-        for number, one in enumerate(found)
-    ]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 255 and text.isprintable() else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return named(found, name) if name else found

@@ -98,6 +98,14 @@ class Scheme:
         return any(part is not None and not part.pick and _is_at(part, spot) for part in named)
 
     @property
+    def fresh(self) -> tuple[Spot, ...]:
+        """Where a time, a nonce or an id lies that is signed: two requests with the same ones and the same body are one, sent twice."""
+        return tuple(spot for role in ("id", "nonce", "timestamp") if (spot := self.places.get(role)) is not None and self._signs(role, spot))
+
+    def _signs(self, role: str, spot: Spot) -> bool:
+        return self.alg != "none" and (Word(role) in self.parts or self.covers(spot))
+
+    @property
     def words(self) -> frozenset[str]:
         """Names in braces that are no part of the request: settings of the system."""
         return frozenset(part.name for part in self.parts if isinstance(part, Word)) - {"body", "url", *ROLES}

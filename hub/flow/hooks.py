@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hub.core import json
 from hub.core.delivery import Laid, Origin, Seen
 from hub.core.errors import Code, Refused
-from hub.core.events import Event, hashed
+from hub.core.events import Event, named
 from hub.core.hook import HOOK, Hook, Said, events, shakes
 from hub.core.message import Incoming, Request
 from hub.core.opened import Opened
@@ -63,19 +63,19 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
     return Taken(hook, opened, said, trace_id=trace_id) if said is not None else _read(hub, hook, opened, now, trace_id)
 
 
-def again(hub: Hub, hook: Hook, request: Request, *, is_proven: bool) -> tuple[Laid | Refused, ...]:
-    """What was refused, read again by the hook as it is now. What was not proven is proven first, whenever that was: its secret may be the right one now.
+def again(hub: Hub, hook: Hook, request: Request, arrival: str, *, is_proven: bool) -> tuple[Laid | Refused, ...]:
+    """What was refused as `arrival`, read again by the hook as it is now. What was not proven is proven first, whenever that was: its secret may be the right one now.
 
     Raises Refused. An adapter proves by itself, each time.
     """
     now, trace_id = hub.clock(), hub.new_id().replace("-", "")
     opened = Opened(request, hub.limits, hook.charset)
     if hook.scheme is None:
-        return _by_adapter(hub, hook, opened, now, trace_id).laid
+        return _by_adapter(hub, hook, opened, now, trace_id, arrival).laid
     if not is_proven:
         _admit(hub, hook, request)
         _prove(hub, hook, replace(hook.scheme, tolerance=None), opened, now)
-    return _read(hub, hook, opened, now, trace_id).laid
+    return _read(hub, hook, opened, now, trace_id, arrival).laid
 
 
 def _admit(hub: Hub, hook: Hook, request: Request) -> None:
@@ -88,9 +88,9 @@ def _prove(hub: Hub, hook: Hook, scheme: Scheme, opened: Opened, now: datetime) 
     verify(scheme, opened, settings, now=now, url=_url(hub, opened.request), zone=settings.get("zone") or hub.settings.zone)
 
 
-def _read(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str) -> Taken:
+def _read(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str, arrival: str = "") -> Taken:
     try:
-        return _laid(hub, hook, opened, events(hook, opened, now), now, trace_id)
+        return _laid(hub, hook, opened, events(hook, opened, now, arrival or trace_id), now, trace_id)
     except Refused as refused:
         event("hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code))
         return Taken(hook, opened, laid=(refused,), trace_id=trace_id)
@@ -122,13 +122,20 @@ def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: d
     return replace(lay(hub, incoming, source=HOOK, now=now, seen=[seen]), origin=origin)
 
 
-def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str) -> Taken:
+def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str, arrival: str = "") -> Taken:
     """The adapter proves and reads by itself: encrypted bodies, keys by serial number. What it gives is held to the contract like anything else."""
     request = opened.request
     if opened.body is not request.body:  # it is given what its partner wrote, however that travelled
         request = replace(request, body=opened.body, headers=tuple(header for header in request.headers if header[0] != "content-encoding"))
     read = list(hub.sources(hook.system, hook.name).read(request))
-    return _laid(hub, hook, opened, [Event(one.ref, one.payload, one.idempotency_key or hashed(one.payload)) for one in read], now, trace_id)
+    return _laid(
+        hub,
+        hook,
+        opened,
+        named([Event(one.ref, one.payload, one.idempotency_key or "", bool(one.idempotency_key)) for one in read], arrival or trace_id),
+        now,
+        trace_id,
+    )
 
 
 def _url(hub: Hub, request: Request) -> str:

@@ -95,7 +95,7 @@ def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[Laid | Refuse
     read = row.request
     headers = tuple((key, str(value)) for key, value in arrival.headers.items())
     request = Request(str(read["method"]), str(read["path"]), str(read["query"]), headers, arrival.body, str(read["peer"]))
-    return hooks.again(hub, hook, request, is_proven=row.door == sent.HOOK)
+    return hooks.again(hub, hook, request, row.id, is_proven=row.door == sent.HOOK)
 
 
 def queue_of(hub: Hub, source: str) -> Queue | None:

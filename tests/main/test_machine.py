@@ -16,7 +16,7 @@ from hub.main.machine import foreseen, unmet
 
 SCHEME = '{alg: hmac-sha256, encode: hex, over: "{body}", at: header:X-Sign}'
 SECRET = "settings:\n  secret: {help: What it signs with, secret: true}\n"
-HOOK = f"hooks:\n  paid:\n    verify: {SCHEME}\n    read: {{emit: shop/order.placed@1}}\n"
+HOOK = f"hooks:\n  paid:\n    verify: {SCHEME}\n    read: {{emit: shop/order.placed@1, id: orderNo}}\n"
 SHOP, WAREHOUSE = "adapters/shop/system.yaml", "adapters/warehouse/system.yaml"
 
 
