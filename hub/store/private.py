@@ -17,7 +17,8 @@ def folder(path: Path) -> None:
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(FOLDER)
-        (path / ".gitignore").write_text("*\n", "ascii")
+        with open(path / ".gitignore", "w", encoding="ascii", opener=opener) as ignored:
+            ignored.write("*\n")
 
 
 def opener(path: str, flags: int) -> int:

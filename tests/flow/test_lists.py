@@ -77,5 +77,6 @@ def test_an_address_that_is_no_brokers_stops_the_start_and_says_so(tmp_path, var
     folder = workspace(tmp_path / "workspace")
     hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3", hub_bus_url=variable or "redis:/nothing")
     code, _, err = hub.run("up")
-    assert code == 2
+    assert code == 1
+    assert "E704" in err
     assert "broker" in err or "Redis" in err, err

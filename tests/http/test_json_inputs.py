@@ -113,12 +113,12 @@ def test_what_is_made_to_collide_takes_linear_time(caller, name):  # B39
 
 
 @pytest.mark.parametrize("text", [b"1.0", b"1"], ids=["B25-1.0-is-an-integer", "B25-1"])
-def test_an_integer_as_json_schema_has_it_travels_as_written(hub, caller, text):
+def test_an_integer_as_json_schema_has_it_travels_as_an_integer(hub, caller, text):
     name = f"N{len(text)}"
     body = b'{"orderNo":"' + name.encode() + b'","items":[{"sku":"S","quantity":' + text + b"}]}"
     message_id = caller.post(PATH, body, f"int-{name}").json()["data"]["messageId"]
     hub.delivered(message_id)
-    assert any(b'"quantity":' + text + b"}" in sent for _, _, sent, _ in hub.sink.requests)
+    assert any(name.encode() in sent and b'"quantity":1}' in sent for _, _, sent, _ in hub.sink.requests)
 
 
 def test_a_wrong_field_is_told_with_pointer_got_want_and_fix(caller):
