@@ -61,7 +61,8 @@ def test_what_went_is_not_in_memory_any_more(store, applied):
     for one in applied[:5]:
         running.pinned(one)
     gc.collect()
-    assert {one.revision for one in gc.get_objects() if type(one) is Catalog} == {*applied[3:5], applied[5]}
+    # Of these: what other tests of this process still hold is theirs
+    assert {one.revision for one in gc.get_objects() if type(one) is Catalog} & {*applied} == {*applied[3:5], applied[5]}
 
 
 def test_the_active_one_is_never_let_go(store, applied):
