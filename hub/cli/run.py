@@ -37,6 +37,7 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
     known = catalog.read(settings.workspace)
     # Refused before anything is made active: where another hub runs on this store or port, it must not get this workspace.
     check_port(settings.host, settings.port)
+    check_port(settings.host, settings.metrics_port, "HUB_METRICS_PORT")
     with main.open_serving(settings, writer=True) as store:
         made = apply(store, known, by="hub up", unmet=lambda catalog: unmet(catalog, settings))
         has_accounts = bool(store.users())

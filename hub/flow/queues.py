@@ -72,6 +72,12 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     return TakenIn(len(receipts) - duplicates, duplicates, refused, ids, tags)
 
 
+def acknowledged(hub: Hub, queue: Queue, tags: Sequence[str]) -> None:
+    """The broker knows: what comes from now on is another delivery, whatever it says. Raises StoreBusy: then it is done with the next batch's."""
+    if tags:
+        hub.store.forget_deliveries(queue.source, tags)
+
+
 def _tagged(hub: Hub, queue: Queue, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], tuple[str, ...]]:
     """Each with what it is known by if it comes again; and the tags that were made for it. Raises StoreBusy."""
     nameless = [one for one in arrivals if not one.message_id and not one.tag] if queue.wants_tags else []

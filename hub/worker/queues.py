@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from hub.core.errors import StoreBusy
 from hub.core.queue import Arrival, Queue
 from hub.flow.hub import Hub
-from hub.flow.queues import take_in
+from hub.flow.queues import acknowledged, take_in
 from hub.kit.source import Broken, QueueSource, Taken
 from hub.logs import event, told
 
@@ -104,11 +104,9 @@ class Consumer(threading.Thread):
             pause = min(pause * 2, HELD_S)
 
     def _forget(self) -> None:
-        """Acknowledged: what comes from now on is another delivery, whatever it says. If this fails, the next batch does it."""
         tags, self._tags = self._tags, ()
-        if tags:
-            with contextlib.suppress(StoreBusy):
-                self._hub.store.forget_deliveries(self.queue.source, tags)
+        with contextlib.suppress(StoreBusy):  # a tag that stays is forgotten with its keeping time
+            acknowledged(self._hub, self.queue, tags)
 
     def _now(self) -> Queue | None:
         """The queue as the active configuration has it: what it reads may have changed since the connection was made."""

@@ -236,6 +236,7 @@ def test_a_port_that_is_taken_is_said_and_nothing_starts(tmp_path):
     sink = Sink()
     workspace = small_workspace(tmp_path / "workspace", sink.url)
     hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_metrics_port=sink.server_port)
-    code, _, err = hub.run("up")
-    assert code == 2
-    assert f"HUB_METRICS_PORT={sink.server_port}" in err
+    code, out, err = hub.run("up")
+    assert (code, out) == (3, "")
+    assert f"127.0.0.1:{sink.server_port} cannot be listened on" in err
+    assert "HUB_METRICS_PORT" in err
