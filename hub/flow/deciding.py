@@ -19,17 +19,17 @@ from hub.core.routing import Destination, Matched, match
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 
-MAX_S = 1.0  # for what is undecided in one round of a lane; the rest has its turn in the next one
+MAX_S = 0.2  # for what is undecided in one round of a lane; the rest has its turn in the next one
 
 
-def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[Settled], list[Claim]]:
-    """What ends here, and what there was no time for. What became one or several deliveries is due again, and claimed like any other. Raises StoreBusy."""
+def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[Settled], set[str]]:
+    """What ends here, and the ids of what there was no time for. What became one or several deliveries is due again, and claimed like any other. Raises StoreBusy."""
     ended: list[Settled] = []
-    late: list[Claim] = []
+    late: set[str] = set()
     end = time.monotonic() + MAX_S
     for claim, to in ways:
         if time.monotonic() > end:
-            late.append(claim)
+            late.add(claim.id)
             continue
         # A repair says by which configuration; otherwise it is today's, because a mend is what it waits for.
         catalog = hub.catalogs.pinned(claim.made_with) if claim.made_with is not None else hub.catalogs.active()
@@ -37,7 +37,7 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
             with door.on_behalf(claim.message.caller):
                 pieces = _pieces(hub, catalog, claim, to)
         except Busy:
-            late.append(claim)
+            late.add(claim.id)
             continue
         except GiveUp as error:
             ended.append(Settled(claim, Dead(error.why), Exchange(), catalog.revision))

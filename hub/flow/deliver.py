@@ -37,7 +37,7 @@ SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits
 # So many are mapped at once, and the next while these are under way: the first leaves early, and a large claim does not keep the interpreter
 # from all other lanes and from whoever posts.
 MADE_AT_ONCE = 8
-HEAVY_S = 1.0  # of one round, for mappings that cost much
+HEAVY_S = 0.2  # of one round, for mappings that cost much
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,9 @@ def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, c
     ended, late = decide(hub, lane, undecided)  # where acceptance could not; the others are on their way by now
     settled.update(_settle(hub, ended))
     for claim, _ in undecided:
-        if claim not in late:
+        if claim.id not in late:
             del left[claim.id]
+    hub.pace.left(lane, len(claims), len(left) if late or heavy else 0)
     # The breaker opened on the way, or there was no time: what did not go out was no attempt, and waits as it did before.
     hub.store.return_leases(list(left.values()))
     return settled

@@ -26,6 +26,7 @@ PROBE = timedelta(seconds=60)  # a probe that was not answered for after this is
 PATIENCE_S = 2.0  # a lane sleeps at most so long for its rate; then it lets the sweep wake it
 ASKING_S = 0.25  # the same for a caller who waits
 CLAIM_BYTES = 32 << 20  # of bodies, in one claim
+MOST_CLAIMED, LEAST_CLAIMED = 1 << 20, 64  # deliveries, in one claim: as many as may go; where many callers wait and much is left each time
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Lane:
     share: float = 1.0  # of the target's rate, per second, when it was last asked for
     part: float = 1.0  # of the target's places, when they were last asked for
     body_bytes: float = 1.0  # of one of its messages, as the last claims were
+    worked: int = MOST_CLAIMED  # deliveries that a round gets done, as the last rounds did
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,19 @@ class Pace:
         return known.bucket.go(known.share, number)
 
     def fits(self, lane: str, size: int) -> int:
-        """How many of `size` deliveries to claim at once, by the weight of the last ones: all their bodies are held at the same time."""
-        return max(1, min(size, int(CLAIM_BYTES / self._lanes[lane].body_bytes)))
+        """How many of `size` deliveries to claim at once: all their bodies are held at the same time, and what a round leaves is claimed in vain."""
+        known = self._lanes[lane]
+        return max(1, min(size, known.worked, int(CLAIM_BYTES / known.body_bytes)))
 
     def weighed(self, lane: str, number: int, size: int) -> None:
         """So many bytes the bodies of one claim had. What was heavy once is believed for some claims."""
         known = self._lanes[lane]
         known.body_bytes = max(1.0, size / number, known.body_bytes / 2)
+
+    def left(self, lane: str, claimed: int, left: int) -> None:
+        """So many of one claim had no time to be decided or made. The next claims are smaller, half for all callers in turn as before."""
+        known = self._lanes[lane]
+        known.worked = max(LEAST_CLAIMED, claimed - left) if left else min(MOST_CLAIMED, known.worked * 2)
 
     def give_back(self, lane: str, unused: int, *, claimed: int) -> None:
         """Places that were allowed and that nothing was there for; the probe's too."""

@@ -28,7 +28,7 @@ MEMORY_BYTES = 64 << 20  # that a job may take, and so many times what it is giv
 MEMORY_TIMES = 24
 BASE_BYTES = 48 << 20  # of a process that has done nothing yet
 LOOK_MS = 4
-NICE = 10  # who posts and who delivers goes first
+NICE = 19  # who posts and who delivers goes first
 _BUSY = Why(Reason.TRANSFORM_TIMEOUT, "There was no time to compute it.", fix="It is tried again by itself.")
 
 

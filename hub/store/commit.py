@@ -79,11 +79,12 @@ class GroupCommit:
             for _, future in group:
                 future.set_exception(problem)
             return
-        # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep.
+        for (_, future), answer in zip(group, answers, strict=True):
+            future.set_result(answer)
+        # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep. After the
+        # answers, so that the lane's work does not come before them; if we die in between, the sweep rings.
         lanes = {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}
         # A bell that breaks costs one sweep, not this thread, and not the answer to those whose messages are stored.
         with suppress(Exception):
             if lanes:
                 self._on_batch(lanes)
-        for (_, future), answer in zip(group, answers, strict=True):
-            future.set_result(answer)

@@ -2,9 +2,12 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from hub.core.routing import TargetPolicy
+from hub.flow.pace import LEAST_CLAIMED, Pace
 from tests.support.hubs import HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
 
@@ -81,3 +84,19 @@ def test_a_rate_is_kept_over_the_whole_run(start, sink):
     assert time.monotonic() - began > 1.5
     assert max(sum(start <= at < start + 1.0 for at in sink.at) for start in sink.at) <= 41
     assert sink.at[-1] - sink.at[0] > 1.5
+
+
+def test_a_round_that_leaves_much_claims_less_the_next_time_and_soon_all_again(store):
+    # Given a lane of which a round decides only a few of what it claims
+    pace = Pace(store, lambda: datetime.now(UTC))
+    policy = TargetPolicy()
+    assert pace.fits("wms", pace.allows("wms", policy, 500)) == 500
+    pace.left("wms", 500, 420)
+    assert pace.fits("wms", 500) == 80
+    # When it leaves nearly all, then some places stay, so that every caller has its turn
+    pace.left("wms", 80, 79)
+    assert pace.fits("wms", 500) == LEAST_CLAIMED
+    # When nothing is left any more, then it claims twice as much each time
+    for wanted in (128, 256, 500):
+        pace.left("wms", LEAST_CLAIMED, 0)
+        assert pace.fits("wms", 500) == wanted
