@@ -1,4 +1,4 @@
-"""Law 8 (DESIGN section 1): reads may skip the flow; changes never do. Reads the syntax tree, so that no path is left out.
+"""Law 8 (docs/design/laws.md): reads may skip the flow; changes never do. Reads the syntax tree, so that no path is left out.
 
 What changes the store is found in the store itself: a verb whose function, or one that this calls, writes. Who may call it stands here.
 """

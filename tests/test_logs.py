@@ -1,4 +1,4 @@
-"""Logs: a line for an event, nothing that is secret at any depth, and never a reason to stand still (INPUTS on logs)."""
+"""Logs: a line for an event, nothing that is secret at any depth, and never a reason to stand still (docs/design/inputs.md#answers)."""
 
 import io
 import json

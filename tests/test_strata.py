@@ -1,4 +1,4 @@
-"""The house rule (DESIGN section 2): a module imports only from strata below it and from its own package, never in a circle.
+"""The house rule (docs/design/laws.md#strata): a module imports only from strata below it and from its own package, never in a circle.
 
 Reads the syntax tree, so that typing-only and function-level imports count; and keeps each third party in its stratum.
 """

@@ -1,4 +1,4 @@
-"""The vault: sealed texts open only where they were sealed; references are resolved strictly (INPUTS B60, S24)."""
+"""The vault: sealed texts open only where they were sealed; references are resolved strictly (input B60, threat S24)."""
 
 import os
 import stat

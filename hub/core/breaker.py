@@ -14,7 +14,7 @@ from enum import StrEnum
 from hub.core.adapter import Answer, Reply
 from hub.core.errors import GiveUp, Reason
 
-# What says something about the target, not about one message: nothing came through, or it says itself that it cannot now (PROMISES P10).
+# What says something about the target, not about one message: nothing came through, or it says itself that it cannot now (promise P10).
 TELLING = frozenset({Reason.UNREACHABLE, Reason.NO_ANSWER, Reason.SERVER_ERROR, Reason.THROTTLED})
 LONGEST = timedelta(minutes=10)
 SLOWEST = timedelta(minutes=1)  # a slow start is over by then

@@ -104,7 +104,7 @@ class Reason(StrEnum):
 class Fault:
     """One thing wrong with what was sent: where (JSON pointer, RFC 6901), what stands there, what is wanted, what to write instead.
 
-    `got` shows a type and a length, or at most 64 characters of a value that is not personal (INPUTS section 1).
+    `got` shows a type and a length, or at most 64 characters of a value that is not personal (docs/design/inputs.md#answers).
     """
 
     pointer: str

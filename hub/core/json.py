@@ -1,4 +1,4 @@
-"""The one strict decoder of JSON, and its encoder (INPUTS section 3). Foreign bytes become values here and nowhere else.
+"""The one strict decoder of JSON, and its encoder (docs/design/inputs.md#decoder). Foreign bytes become values here and nowhere else.
 
 msgspec keeps every digit and refuses what RFC 8259 refuses. What it lets pass is refused by a second look: names that stand twice,
 NUL, numbers out of range, and more depth, values or name than the limits allow. Whatever parsing can raise becomes one `Refused`.

@@ -1,4 +1,4 @@
-"""When to try again: pure arithmetic. The only retry layer there is (DESIGN law 7)."""
+"""When to try again: pure arithmetic. The only retry layer there is (law 7)."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Route:
     enrich: tuple[Enrich, ...] = ()
     sync: Sync | None = None
     tests: tuple[RouteTest, ...] = ()
-    alert: str = ""  # the level at which its dead letters are told: P0 to P3
+    alert: str = ""  # the level at which its dead letters are told: `P0` to `P3`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The veil over what is personal: documents are masked by their contracts; texts and documents without one, by the values that a contract named.
 
-What no contract describes may hold more that is personal than is known here. Source: PROMISES S26, INPUTS section 1.
+What no contract describes may hold more that is personal than is known here. Source: threat S26, docs/design/inputs.md#answers.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ _CODES = {
     Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
     Reason.PAUSED: Code.UNAVAILABLE,
 }
-# What a target says is for our own people, beside the attempt: it may name somebody, or repeat a secret of ours (INPUTS B86).
+# What a target says is for our own people, beside the attempt: it may name somebody, or repeat a secret of ours (input B86).
 _FOR_CALLERS = {
     Reason.REFUSED: "The system behind refused it.",
     Reason.UNSUCCESSFUL: "The system behind answered, and says no.",

@@ -31,7 +31,7 @@ class Made:
 
 
 def way_of(catalog: Catalog, claim: Claim | DeliveryRow) -> Destination | None:
-    """The route's destination as it is now: retry, timeout and endpoint are live, only contract and mapping are pinned (PROMISES P16)."""
+    """The route's destination as it is now: retry, timeout and endpoint are live, only contract and mapping are pinned (promise P16)."""
     route: Route | None = next((route for route in catalog.routes if route.name == claim.route), None)
     return next((to for to in route.to if to.ref == claim.ref), None) if route else None
 

@@ -1,6 +1,6 @@
 """Pace: how many deliveries of a lane may go now. Breaker, caps and slow start in one place; the worker asks before each claim.
 
-A lane that may not go claims nothing: waiting is no attempt, and a backlog does not die of an outage (PROMISES P10).
+A lane that may not go claims nothing: waiting is no attempt, and a backlog does not die of an outage (promise P10).
 """
 
 from __future__ import annotations

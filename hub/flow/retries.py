@@ -1,4 +1,4 @@
-"""Retries, put off: each goes when its policy says, or later where a target would be sent more of them than it should (PROMISES P9)."""
+"""Retries, put off: each goes when its policy says, or later where a target would be sent more of them than it should (promise P9)."""
 
 from __future__ import annotations
 

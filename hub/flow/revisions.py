@@ -1,4 +1,4 @@
-"""Which configuration is active, and the ones that older messages pin. Judged whole, swapped whole (DESIGN laws 5 and 6)."""
+"""Which configuration is active, and the ones that older messages pin. Judged whole, swapped whole (laws 5 and 6)."""
 
 from __future__ import annotations
 

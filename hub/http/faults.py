@@ -1,4 +1,4 @@
-"""The one way from what went wrong to what is answered: status, envelope or problem+json, headers (INPUTS section 1, RFC 9457)."""
+"""The one way from what went wrong to what is answered: status, envelope or problem+json, headers (docs/design/inputs.md#answers, RFC 9457)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a target may lie: judged by the address that is connected to, never by its text alone (INPUTS S11)."""
+"""Where a target may lie: judged by the address that is connected to, never by its text alone (threat S11)."""
 
 from __future__ import annotations
 

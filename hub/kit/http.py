@@ -1,6 +1,6 @@
 """The one outbound HTTP client: libcurl's multi interface, one per thread, many calls side by side, each with one deadline for everything.
 
-It repeats nothing, follows nothing, believes nothing: no redirects, no proxies from the environment, no cookies, no retry (DESIGN law 7).
+It repeats nothing, follows nothing, believes nothing: no redirects, no proxies from the environment, no cookies, no retry (law 7).
 What it gives for each call says whether anything left the house, because that decides between "again" and "in doubt".
 """
 

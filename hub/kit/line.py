@@ -112,7 +112,7 @@ class Line:
     def _before_request(self, *_: Any) -> int:
         self._sent += 1
         # A second call means that the kept-alive connection died before the first answer byte and libcurl would send again by itself. One attempt
-        # is one request on the wire (PROMISES F59): whether it is sent again is for the retry layer to say, which writes it down.
+        # is one request on the wire (fault F59): whether it is sent again is for the retry layer to say, which writes it down.
         return int(pycurl.PREREQFUNC_ABORT if self._sent > 1 else pycurl.PREREQFUNC_OK)
 
     def _on_header(self, line: bytes) -> int:

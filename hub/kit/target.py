@@ -49,10 +49,10 @@ class DeclaredTarget:
         return Call(accept.method, signed.url, headers, sent.body, parcel.deadline_s, tls=signed.tls, shown=shown)
 
     def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
-        """What the answer means: never a success that nobody saw, never a second try that cannot help (PROMISES F45–F52)."""
+        """What the answer means: never a success that nobody saw, never a second try that cannot help (faults F45–F52)."""
         accept = self._accept(parcel)
         response = response_from(done)
-        # A whole head that says yes: that the body broke behind it does not undo it, where nobody asks for the body (PROMISES F48, P14).
+        # A whole head that says yes: that the body broke behind it does not undo it, where nobody asks for the body (fault F48, promise P14).
         if done.kind != "ok":
             answer = verdict(accept, response, now=now) if done.kind == "no_answer" and response.is_2xx and not accept.reply_keys else None
             return answer if isinstance(answer, Reply) else _without_answer(done)

@@ -1,4 +1,4 @@
-"""The record of acts: what people did, one record each, written in the transaction of the act itself (PROMISES I12).
+"""The record of acts: what people did, one record each, written in the transaction of the act itself (promise I12).
 
 Each record bears the hash of the one before it, so that one that was altered, taken out or put in between shows, and the head shows one
 that was cut off. Whoever may write to all tables can write the whole chain anew: keep a head that was printed (`hub audit verify`)

@@ -1,4 +1,4 @@
-"""Adding messages: message, body, idempotency row, business keys and deliveries in one transaction (DESIGN law 2)."""
+"""Adding messages: message, body, idempotency row, business keys and deliveries in one transaction (law 2)."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def add(database: Database, batch: Sequence[Laid]) -> list[Answer]:
         return database.write(work, committed=committed)
     except UNSTORABLE as error:
         if len(batch) == 1:
-            # A message whose id is there is one whose commit went through unseen (PROMISES P12): it was accepted, and says so.
+            # A message whose id is there is one whose commit went through unseen (promise P12): it was accepted, and says so.
             if isinstance(error, sa.exc.IntegrityError) and database.read(lambda connection: _is_stored(connection, batch[0])):
                 return [Receipt(batch[0].message.id, duplicate=True)]
             return [Refused(Code.INTERNAL, f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.")]
-        # One bad row ends its transaction, not its neighbours' (PROMISES P21): halve until it stands alone.
+        # One bad row ends its transaction, not its neighbours' (promise P21): halve until it stands alone.
         middle = len(batch) // 2
         return add(database, batch[:middle]) + add(database, batch[middle:])
 

@@ -1,4 +1,4 @@
-"""Breakers as all processes see them: changed by comparing and setting, so that one worker probes, not eight (PROMISES P10)."""
+"""Breakers as all processes see them: changed by comparing and setting, so that one worker probes, not eight (promise P10)."""
 
 from __future__ import annotations
 

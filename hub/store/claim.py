@@ -1,4 +1,4 @@
-"""Claiming: leasing due deliveries of one lane to one worker. The claim is the record made before the first byte leaves (PROMISES P13)."""
+"""Claiming: leasing due deliveries of one lane to one worker. The claim is the record made before the first byte leaves (promise P13)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _dealt(rank: str, limit: str, name: str, kind: str) -> str:
 
 
 def _due(kind: str, *, is_crowded: bool) -> str:
-    """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (PROMISES P19).
+    """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (promise P19).
 
     Dealing out among callers is for a lane in which more waits than a claim takes: elsewhere everybody is taken anyhow, and the short statement
     is planned in a tenth of the time.

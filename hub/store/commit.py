@@ -1,4 +1,4 @@
-"""Group commit: whatever waits when the last commit returns goes into the next one. One fsync for many posts (PERFORMANCE)."""
+"""Group commit: whatever waits when the last commit returns goes into the next one. One fsync for many posts (docs/design/performance.md)."""
 
 from __future__ import annotations
 

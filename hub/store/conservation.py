@@ -1,4 +1,4 @@
-"""Conservation: nothing accepted is ever gone (PROMISES I6). Counted from rows, in one statement, so that one moment is seen."""
+"""Conservation: nothing accepted is ever gone (promise I6). Counted from rows, in one statement, so that one moment is seen."""
 
 from __future__ import annotations
 

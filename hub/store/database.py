@@ -57,7 +57,7 @@ class Database:
     def write(self, work: Callable[[sa.Connection], Result], *, committed: Callable[[sa.Connection], bool] | None = None) -> Result:
         """One transaction around `work`, repeated whole up to five times where what failed may pass. Raises StoreBusy after that.
 
-        A COMMIT whose answer was lost may have happened (PROMISES P12). `committed` then looks, on a new connection, whether it did;
+        A COMMIT whose answer was lost may have happened (promise P12). `committed` then looks, on a new connection, whether it did;
         without it the work is repeated, which must be harmless.
         """
         for turn in range(TURNS):

@@ -26,7 +26,7 @@ CLOCKS = {
 # Of one statement's beginning: where a statement asks several times, it must get one answer.
 MARIADB_BEGUN = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))"
 
-# What may go away by itself (PROMISES F19, F20, F22, F24): serialization, deadlock, lock not available, statement timeout, too many
+# What may go away by itself (faults F19, F20, F22, F24): serialization, deadlock, lock not available, statement timeout, too many
 # connections, a server that stops, starts, or lost us, and a node that has just become read-only.
 TRANSIENT = ("40001", "40P01", "55P03", "57014", "53300", "57P01", "57P02", "57P03", "25006", "08")
 # The same in MariaDB's numbers. 1020: the row changed under us (a server with snapshot isolation). 1158 to 1161: the network.

@@ -1,4 +1,4 @@
-"""Deliveries in doubt whose target can be asked (`in_doubt: probe`): taken to be asked about, and settled by what it says (PROMISES P13)."""
+"""Deliveries in doubt whose target can be asked (`in_doubt: probe`): taken to be asked about, and settled by what it says (promise P13)."""
 
 from __future__ import annotations
 

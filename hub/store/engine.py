@@ -23,9 +23,9 @@ from hub.store.columns import metadata
 BUSY_MS = 5_000
 READERS = 8
 # On each connection, not on each file: only journal_mode is remembered in the file. FULL, because NORMAL in WAL may drop an acknowledged
-# commit at a power cut (PROMISES P22, F15); group commit is what makes it cheap.
+# commit at a power cut (promise P22, fault F15); group commit is what makes it cheap.
 SQLITE = ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
-# A hung server or a half-open connection must not hold a thread for ever (PROMISES F22). synchronous_commit stays what the server says: on.
+# A hung server or a half-open connection must not hold a thread for ever (fault F22). synchronous_commit stays what the server says: on.
 POSTGRESQL = {
     "application_name": "crossdock",
     "connect_timeout": 5,
@@ -78,7 +78,7 @@ def parse(url: str) -> sa.URL:
 def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
     """The writing engine, and the reading one. Made after a fork, never inherited over one."""
     if url.get_backend_name() == "postgresql":
-        # Pinged before use: a server that restarted costs a reconnect, not an error. Two seconds for a free connection, then busy (F21).
+        # Pinged before use: a server that restarted costs a reconnect, not an error. Two seconds for a free connection, then busy (fault F21).
         engine = sa.create_engine(
             url, pool_pre_ping=True, pool_size=6, max_overflow=6, pool_timeout=2, pool_recycle=1_800, connect_args=POSTGRESQL, hide_parameters=True
         )

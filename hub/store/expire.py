@@ -1,4 +1,4 @@
-"""Leases that ended without a word, and the signs of life of those that hold them (PROMISES P3, P4, P13)."""
+"""Leases that ended without a word, and the signs of life of those that hold them (promises P3, P4, P13)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Leading: of several processes one does what must be done once. A lease by the database's clock, under a token that rises with each take-over.
 
 Believing that one leads is no proof: whoever was stopped beyond its term believes it still. So each act of a leader takes its token, and
-is refused inside its own transaction once the term is over or another leads (PROMISES P5, F8). The local clock only tells when to stop
+is refused inside its own transaction once the term is over or another leads (promise P5, fault F8). The local clock only tells when to stop
 trying: monotonic, and counted from the start of the renewal, so that it ends before the database's term does.
 """
 

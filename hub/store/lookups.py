@@ -1,4 +1,4 @@
-"""What routes looked up for messages: written once, then the same for every attempt, replay, trace and what-if (DESIGN law 3)."""
+"""What routes looked up for messages: written once, then the same for every attempt, replay, trace and what-if (law 3)."""
 
 from __future__ import annotations
 

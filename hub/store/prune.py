@@ -1,4 +1,4 @@
-"""Pruning: what has ended and is old enough goes, in blocks, each whole or not at all (PROMISES P11, I6; F72).
+"""Pruning: what has ended and is old enough goes, in blocks, each whole or not at all (promises P11, I6; fault F72).
 
 A message goes with all that belongs to it, once every delivery that was planned for it has ended. What is dead, held, in doubt, on its way
 or unrouted never goes by age, and what has lost a row stays, so that the loss goes on being seen. What went is counted in the same transaction:

@@ -136,7 +136,7 @@ worker_sign = sa.Table(
     sa.Column("seen_at", Instant, nullable=False),
 )
 
-# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (PROMISES P5, F8).
+# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (promise P5, fault F8).
 leader = sa.Table(
     "leader",
     metadata,

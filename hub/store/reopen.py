@@ -60,7 +60,7 @@ def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> d
     expiry any more: a person wants it. Per id: why, or `reopened`.
 
     On an ordered key a delivery is not replayed once a later one is delivered, unless `force`: an old state would overwrite a newer one.
-    A second click changes nothing. One that was held gives its place in a capacity back: it goes now, because a person says so. Source: PROMISES P11, F79, F80.
+    A second click changes nothing. One that was held gives its place in a capacity back: it goes now, because a person says so. Source: promise P11, faults F79, F80.
     """
 
     def work(connection: sa.Connection) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Configuration revisions: a workspace's files by their content hash, and which of them is active (DESIGN section 6)."""
+"""Configuration revisions: a workspace's files by their content hash, and which of them is active (docs/design/laws.md#revisions)."""
 
 from __future__ import annotations
 

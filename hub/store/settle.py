@@ -1,4 +1,4 @@
-"""Settling: attempt rows, new states and replies of a batch, in one transaction that the lease's token fences (DESIGN law 6)."""
+"""Settling: attempt rows, new states and replies of a batch, in one transaction that the lease's token fences (law 6)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def settle(database: Database, batch: Sequence[Settled]) -> list[str]:
     except (*UNSTORABLE, _Unstorable) as error:
         if len(batch) == 1:
             return _settle_unstorable(database, batch[0], error)
-        # One bad row ends its transaction, not its neighbours' (PROMISES P21).
+        # One bad row ends its transaction, not its neighbours' (promise P21).
         middle = len(batch) // 2
         return settle(database, batch[:middle]) + settle(database, batch[middle:])
 

@@ -196,7 +196,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None
 
 WAITS_FOR_A_PERSON = f"({one_of('status', 'dead', 'held', 'unknown')}) AND release_at IS NULL"
 
-# Work is found by state, never by a cursor over ids (PROMISES P2). Literals, not parameters: planners take a partial index only where they
+# Work is found by state, never by a cursor over ids (promise P2). Literals, not parameters: planners take a partial index only where they
 # can read its condition in the statement.
 _partial("ix_delivery_due", "lane", "rank", "due_at", "id", where="status = 'pending'")
 _partial("ix_delivery_caller", "lane", "rank", "caller", "due_at", "id", where="status = 'pending'")
@@ -206,7 +206,7 @@ _partial("ix_delivery_lease", "lease_until", where="status = 'leased'")
 _partial("ix_delivery_block", "lane", where="status = 'dead' AND when_dead = 'block'")
 # Only what waits for a person has a place in it, so that a delivery that goes well never meets it.
 _partial("ix_delivery_cluster", "status", "cluster", "changed_at", "id", where=WAITS_FOR_A_PERSON)
-# The arbiter of order: whatever two workers believe, one key of a lane has one lease (PROMISES P6).
+# The arbiter of order: whatever two workers believe, one key of a lane has one lease (promise P6).
 _partial("uq_delivery_key", "lane", "order_key", where="status = 'leased' AND order_key IS NOT NULL", unique=True)
 _released = sa.text("status = 'held' AND release_at IS NOT NULL")
 sa.Index("ix_delivery_release", delivery.c.release_at, sqlite_where=_released, postgresql_where=_released)
@@ -238,7 +238,7 @@ MARIADB_DELIVERY = sa.DDL(  # type: ignore[no-untyped-call]
 )
 sa.event.listen(delivery, "after_create", MARIADB_DELIVERY.execute_if(dialect="mariadb"))
 
-# One row per try, never edited. Where the worker died before writing it, the lapsed lease left one (PROMISES I9).
+# One row per try, never edited. Where the worker died before writing it, the lapsed lease left one (promise I9).
 attempt = sa.Table(
     "attempt",
     metadata,
@@ -275,7 +275,7 @@ business_key = sa.Table(
 )
 sa.Index("ix_business_key_message", business_key.c.message_id)
 
-# Locked by each acceptance on the key, until it commits: numbers are given in the order of the commits (PROMISES P6).
+# Locked by each acceptance on the key, until it commits: numbers are given in the order of the commits (promise P6).
 order_key = sa.Table(
     "order_key",
     metadata,

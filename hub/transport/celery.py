@@ -18,7 +18,7 @@ from celery import Celery
 from hub.logs import event
 
 kombu: Any = _kombu  # it has no types
-RING = "hub.ring"  # the one task there is: a worker of another version must know its name too (PROMISES P17)
+RING = "hub.ring"  # the one task there is: a worker of another version must know its name too (promise P17)
 FORM = 1  # of its arguments
 PREFETCH = 32  # rings on their way to one worker, unacknowledged
 EXPIRES_S = 30  # a ring that nobody heard by then says nothing that the sweep has not said
@@ -72,7 +72,7 @@ def queue_of(lane: str, broker: str) -> Any:
 
 
 def read_ring(lanes: object, form: object) -> list[str]:
-    """The lanes of a ring. What is no lane is dropped: anybody may write into a broker (PROMISES P17, INPUTS S30)."""
+    """The lanes of a ring. What is no lane is dropped: anybody may write into a broker (promise P17, threat S30)."""
     if form != FORM or not isinstance(lanes, list):
         return []
     return [lane for lane in lanes[:1_000] if isinstance(lane, str) and _LANE.fullmatch(lane)]

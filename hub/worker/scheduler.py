@@ -19,7 +19,7 @@ RENEW_S = TERM_S / 3
 
 
 class Scheduler:
-    """A thread that tries to lead, and does the rounds while it does. What it does once too often, after its term, changes nothing (PROMISES P5)."""
+    """A thread that tries to lead, and does the rounds while it does. What it does once too often, after its term, changes nothing (promise P5)."""
 
     def __init__(self, hub: Hub, rounds: tuple[Callable[[Hub, Lead], None], ...] = ()) -> None:
         self._hub = hub

@@ -1,4 +1,4 @@
-"""What bad workspace files get (INPUTS 4.4): refused whole, at file:line:column, with what to write instead. Named by row."""
+"""What bad workspace files get (docs/design/inputs.md#workspace): refused whole, at file:line:column, with what to write instead. Named by row."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an answer means (PROMISES F45–F52): the order of judgement, what is still under way, what is busy, and whose words are repeated."""
+"""What an answer means (faults F45–F52): the order of judgement, what is still under way, what is busy, and whose words are repeated."""
 
 import json
 from datetime import UTC, datetime

@@ -56,7 +56,7 @@ POINTS = {
 }
 # Ports whose work can be done and reported as failed.
 PORTS = ("store.add", "store.claim", "store.settle", "store.expire", "bell.ring", "target.send", "target.probe", "source.take")
-# What PROMISES names and this hub does not have yet: the run says that they are left out.
+# What the design names and this hub does not have yet: the run says that they are left out.
 NOT_YET = {
     "saga.acted": "no sagas",
     "saga.recorded": "no sagas",

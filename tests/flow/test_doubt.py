@@ -1,4 +1,4 @@
-"""`in_doubt: probe`: what was sent and not answered is asked about, and sent again only where the target says that it has it not (PROMISES P13)."""
+"""`in_doubt: probe`: what was sent and not answered is asked about, and sent again only where the target says that it has it not (promise P13)."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""Numbers from a partner's post to a target's wire, through a real hub: not a digit is lost on the way (INPUTS on numbers)."""
+"""Numbers from a partner's post to a target's wire, through a real hub: not a digit is lost on the way (docs/design/inputs.md#decoder)."""
 
 from tests.support.hubs import HubProcess, small_workspace
 

@@ -1,4 +1,4 @@
-"""One attempt is one request on the wire, however rudely a target closes its connections (PROMISES F59, I9)."""
+"""One attempt is one request on the wire, however rudely a target closes its connections (fault F59, promise I9)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Repairs in running hubs: preview, candidate and current revision, canary, rate, stop, processes that are killed, and editing (PROMISES P11, F79)."""
+"""Repairs in running hubs: preview, candidate and current revision, canary, rate, stop, processes that are killed, and editing (promise P11, fault F79)."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What no route took, by every door: it needs a person, is previewed, routed once by the mended configuration, or let go (DESIGN section 4)."""
+"""What no route took, by every door: it needs a person, is previewed, routed once by the mended configuration, or let go (docs/design/laws.md#states)."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""The same post gets the same answer through the front on either server, and through Flask alone (INPUTS section 1). Named by row."""
+"""The same post gets the same answer through the front on either server, and through Flask alone (docs/design/inputs.md#answers). Named by row."""
 
 import gzip
 import http.client

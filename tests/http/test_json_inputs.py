@@ -1,4 +1,4 @@
-"""What bad JSON bodies get (INPUTS 4.2), over a real socket. Named by row. After each, the next good post is taken, and nothing was stored."""
+"""What bad JSON bodies get (docs/design/inputs.md#json), over a real socket. Named by row. After each, the next good post is taken, and nothing was stored."""
 
 import json
 

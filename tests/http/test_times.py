@@ -1,4 +1,4 @@
-"""Times in messages (INPUTS B36): RFC 3339 with offset, or local where the contract names the zone; a day that exists; nothing is guessed."""
+"""Times in messages (input B36): RFC 3339 with offset, or local where the contract names the zone; a day that exists; nothing is guessed."""
 
 import pytest
 

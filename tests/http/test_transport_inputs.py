@@ -1,4 +1,4 @@
-"""What odd transport, framing and credentials get (INPUTS 4.1 and 4.3), by raw sockets through the real front. Named by row."""
+"""What odd transport, framing and credentials get , by raw sockets through the real front. Named by row: docs/design/inputs.md."""
 
 import gzip
 import re

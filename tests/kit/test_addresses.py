@@ -1,4 +1,4 @@
-"""Where a target may lie (INPUTS B62, S11): the address decides, not the text."""
+"""Where a target may lie (input B62, threat S11): the address decides, not the text."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""The one outbound client, over real sockets: what left the house, what came back, and that nothing is repeated (INPUTS 4.7, PROMISES F45–F61)."""
+"""The one outbound client, over real sockets: what left the house, what came back; nothing is repeated (docs/design/inputs.md#targets, faults F45–F61)."""
 
 import ipaddress
 import socket

@@ -1,4 +1,4 @@
-"""Kept-alive connections: reused, never trusted, and nothing is repeated in silence (PROMISES F48, F59, I9; INPUTS 4.7)."""
+"""Kept-alive connections: reused, never trusted, and nothing is repeated in silence (faults F48, F59, promise I9; docs/design/inputs.md#targets)."""
 
 import ipaddress
 import time

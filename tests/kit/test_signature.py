@@ -1,4 +1,4 @@
-"""`hub-signature` in both forms: the published vectors, an oracle, and what is refused (INPUTS B41–B47)."""
+"""`hub-signature` in both forms: the published vectors, an oracle, and what is refused (inputs B41–B47)."""
 
 from datetime import UTC, datetime, timedelta
 

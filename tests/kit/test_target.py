@@ -1,4 +1,4 @@
-"""What a target's answer means (PROMISES F45–F52): retried, dead at once, in doubt, or done."""
+"""What a target's answer means (faults F45–F52): retried, dead at once, in doubt, or done."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What a target's answer means where it is not plain: half answers, odd `success` tests, what a reason may repeat (PROMISES F48, F49; INPUTS B86)."""
+"""What a target's answer means where it is not plain: half answers, odd `success` tests, what a reason may repeat (faults F48, F49; input B86)."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Group commit, commits whose answer was lost (PROMISES P12), and single bad rows among good ones (P21)."""
+"""Group commit, commits whose answer was lost (promise P12), and single bad rows among good ones (promise P21)."""
 
 import threading
 from dataclasses import replace

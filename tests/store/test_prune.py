@@ -1,4 +1,4 @@
-"""Pruning (PROMISES P11, I6, F72, `prune.written`), on both databases: what has ended goes whole, everything else stays, and the books stay right."""
+"""Pruning (promises P11, I6, fault F72, `prune.written`), on both databases: what has ended goes whole, everything else stays, and the books stay right."""
 
 import os
 import subprocess

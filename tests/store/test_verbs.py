@@ -1,4 +1,4 @@
-"""What the store promises (PROMISES I1, I4–I6, P3, P6, P7, P11, P13, P21), on all databases."""
+"""What the store promises (promises I1, I4–I6, P3, P6, P7, P11, P13, P21), on all databases."""
 
 import threading
 from dataclasses import replace

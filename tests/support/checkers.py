@@ -1,4 +1,4 @@
-"""What decides that a run was good: pure functions from what a run left behind to findings; empty means good (PROMISES section 5)."""
+"""What decides that a run was good: pure functions from what a run left behind to findings; empty means good (docs/design/promises.md#checkers)."""
 
 from collections import Counter, defaultdict
 from itertools import pairwise

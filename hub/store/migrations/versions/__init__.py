@@ -1,1 +1,1 @@
-"""The migrations. The hub before each of them must be able to work on what it leaves (PROMISES P17)."""
+"""The migrations. The hub before each of them must be able to work on what it leaves (promise P17)."""
