@@ -56,6 +56,9 @@ browser: setup            ## the console in a real Chromium, with pictures in va
 access: setup             ## docs/access.md: who is answered what, at every address, asked of the app itself
 	$(BIN)/python -m tests.support.access $(ARGS)
 
+golden: setup            ## tests/golden: what others build on, written anew; look at the difference (HUB_GOLDEN_STORES: addresses of three empty databases, for the SQL)
+	$(BIN)/python -m tests.support.golden $${HUB_GOLDEN_STORES:-} $(ARGS)
+
 pictures: setup           ## the pictures of docs/console.md, taken of the running demo (minutes; HUB_PICTURES)
 	HUB_PICTURES=$${HUB_PICTURES:-docs/pictures} $(BIN)/python -m pytest tests/browser/test_demo.py --timeout 600 $(ARGS)
 

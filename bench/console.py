@@ -33,15 +33,16 @@ from bench import filling  # noqa: E402
 from bench.run import LOOPBACK, count, database, spawn  # noqa: E402
 from hub.catalog import load  # noqa: E402
 from hub.console import attach  # noqa: E402
-from hub.core.delivery import Status  # noqa: E402
 from hub.core.message import Ref  # noqa: E402
-from hub.flow import people  # noqa: E402
+from hub.core.model.delivery import Status  # noqa: E402
+from hub.flow.accounts import people  # noqa: E402
 from hub.http.app import make_app  # noqa: E402
-from hub.kit.call import Call  # noqa: E402
-from hub.kit.http import Sender  # noqa: E402
-from hub.kit.signature import sign_default  # noqa: E402
-from hub.store import Store, tables  # noqa: E402
-from hub.store.database import Database  # noqa: E402
+from hub.kit.http.call import Call  # noqa: E402
+from hub.kit.http.sender import Sender  # noqa: E402
+from hub.kit.signing.signature import sign_default  # noqa: E402
+from hub.store import Store  # noqa: E402
+from hub.store.engine import tables  # noqa: E402
+from hub.store.engine.database import Database  # noqa: E402
 from tests.support.hubs import HubProcess, free_port, small_workspace  # noqa: E402
 from tests.support.servers import small_hub  # noqa: E402
 

@@ -14,18 +14,20 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from hub.catalog import load
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Fault, Refused
-from hub.core.ids import uuid7
-from hub.core.latency import BUCKETS
 from hub.core.message import Ref
-from hub.core.queue import Arrival
-from hub.core.repair import Order, Selection
-from hub.flow import people
-from hub.store import Flowed, parts, tables
-from hub.store.arrivals import Refusal
-from hub.store.database import Insert
-from hub.store.keys import KeyRow
-from hub.store.usage import Used
+from hub.core.model.ids import uuid7
+from hub.core.model.latency import BUCKETS
+from hub.core.model.repair import Order, Selection
+from hub.flow.accounts import people
+from hub.store import Flowed
+from hub.store.accounts.keys import KeyRow
+from hub.store.engine import tables
+from hub.store.engine.database import Insert
+from hub.store.queries.usage import Used
+from hub.store.repairs.arrivals import Refusal
+from hub.store.retention import partitions
 
 CHAIN = ("place", "reserve", "paid", "outbound", "shipped", "signed")  # routes of the reference workspace: what an order goes through
 # What each of these bears beside its order's number, so that one number leads to the next: order, outbound, waybill, payment.
@@ -161,7 +163,7 @@ def fill(opened, store, workspace, messages, revision):
     began = time.perf_counter()
     orders = Orders(opened, workspace, messages, revision, datetime.now(UTC).replace(microsecond=0))
     if opened.is_postgresql:
-        parts.make(opened, [(orders.began + timedelta(days=day)).date() for day in range(DAYS + 2)])
+        partitions.make(opened, [(orders.began + timedelta(days=day)).date() for day in range(DAYS + 2)])
     copied = opened.kind != "mariadb"
     for block in range(orders.blocks):
         if copied and 0 < block < orders.blocks - 1:

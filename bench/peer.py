@@ -11,8 +11,8 @@ import requests
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from hub.catalog.scaffold import FILES
-from hub.core import json
+from hub.catalog.scaffold.new_workspace import FILES
+from hub.core.documents import json
 
 SCHEMA = json.decode(FILES["adapters/shop/contracts/order.placed.v1.json"].encode())
 

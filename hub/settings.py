@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from hub.core.addresses import in_url
+from hub.core.model.addresses import in_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ MARIADB = os.environ.get("HUB_TEST_MARIADB", "mariadb+pymysql://crossdock_test:c
 
 # What is only about the flow runs on SQLite and PostgreSQL; the store's own tests and one line of the conformance suite on MariaDB as well.
 EVERYWHERE = os.environ.get("HUB_TEST_STORES") == "all"
-ON_MARIADB = ("tests/store/", "tests/conformance/", "tests/cli/test_store.py")
+ON_MARIADB = ("tests/store/", "tests/test_golden.py", "tests/conformance/", "tests/cli/test_store.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -10,19 +10,19 @@ import click
 import pytest
 
 from hub.catalog import check
-from hub.catalog.codes import MEANING
-from hub.catalog.hooks import HOOK, SCHEME
-from hub.catalog.queues import PUBLISH, QUEUE
-from hub.catalog.scaffold import init
+from hub.catalog.files.hooks import HOOK, SCHEME
+from hub.catalog.files.queues import PUBLISH, QUEUE
+from hub.catalog.scaffold.new_workspace import init
+from hub.catalog.yaml.codes import MEANING
 from hub.cli import main as hub_command
-from hub.core import repair
-from hub.core.codes import MEANINGS
-from hub.core.delivery import TRANSITIONS, Status
+from hub.core.config.scheme import ALGORITHMS, ENCODINGS, STAMPS
 from hub.core.errors import Code, Reason
-from hub.core.scheme import ALGORITHMS, ENCODINGS, STAMPS
-from hub.http.families import FAMILIES
+from hub.core.model import repair
+from hub.core.model.delivery import TRANSITIONS, Status
+from hub.core.model.error_catalogue import MEANINGS
+from hub.http.monitoring.metric_definitions import FAMILIES
 from hub.settings import TABLE
-from hub.store import tables
+from hub.store.engine import tables
 from tests.faults.points import POINTS, PORTS
 from tests.support import pictures
 from tests.support.foreign import foreign_workspace

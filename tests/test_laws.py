@@ -26,8 +26,16 @@ def tree(path):
     return ast.parse(path.read_text("utf-8"), str(path))
 
 
+@cache
+def modules():
+    """Each module of the store by its name, which is its alone there."""
+    found = {path.stem: path for path in STORE.rglob("*.py") if "migrations" not in path.parts and path.stem != "__init__"}
+    assert len(found) == sum("migrations" not in path.parts and path.stem != "__init__" for path in STORE.rglob("*.py"))
+    return found
+
+
 def functions(module):
-    return {node.name: node for node in tree(STORE / f"{module}.py").body if isinstance(node, ast.FunctionDef)}
+    return {node.name: node for node in tree(modules()[module]).body if isinstance(node, ast.FunctionDef)}
 
 
 def called(node):
@@ -43,7 +51,7 @@ def called(node):
 @cache
 def writes(module, name):
     """Whether a function of the store writes, by itself or by one that it calls in its module."""
-    if not (STORE / f"{module}.py").exists() or name not in functions(module):
+    if module not in modules() or name not in functions(module):
         return False
     given = list(called(functions(module)[name]))
     if any(of == "database" and what == "write" for of, what in given):
@@ -56,7 +64,7 @@ def changing():
     """The verbs of a store that change something."""
     found = set()
     for front in FRONTS:
-        for of in tree(STORE / f"{front}.py").body:
+        for of in tree(modules()[front]).body:
             if isinstance(of, ast.ClassDef):
                 for verb in of.body:
                     if isinstance(verb, ast.FunctionDef) and not verb.name.startswith("_"):

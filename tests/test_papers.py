@@ -194,8 +194,8 @@ def test_every_path_module_and_linked_heading_that_a_page_names_is_there(page):
 
 
 def test_a_path_or_module_that_is_not_there_is_found():
-    text = "Open `hub/flow/accept.py`, `hub/flow/nowhere.py`, `hub.flow.accept.take`, `hub.flow.accept.nothing`, `tests/core/test_*.py`, `store/claim.py`."
-    assert list(lost_paths(text)) == ["hub/flow/nowhere.py", "hub.flow.accept.nothing", "`store/claim.py`: write hub/…"]
+    text = "Open `hub/flow/accept.py`, `hub/flow/nowhere.py`, `hub.flow.accept.take`, `hub.flow.accept.nothing`, `tests/core/test_*.py`, `store/messages/claim.py`."
+    assert list(lost_paths(text)) == ["hub/flow/nowhere.py", "hub.flow.accept.nothing", "`store/messages/claim.py`: write hub/…"]
 
 
 def test_the_index_has_every_page_and_every_decision():

@@ -6,6 +6,7 @@ Reads the syntax tree, so that typing-only and function-level imports count; and
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -64,7 +65,25 @@ IMPURE = {
     "tempfile",
     "shutil",
 }
-THREAD_LOCAL_IN = {"core.expression", "core.door"}  # a compiled expression belongs to its thread: the cache is per thread
+THREAD_LOCAL_IN = {"core.expressions.expression", "core.expressions.evaluation_door"}  # a compiled expression belongs to its thread: the cache is per thread
+
+
+# Within a stratum: folders, and the modules beside them, each imports only from those before it.
+INNER = {
+    "core": ["errors message", "adapter documents", "expressions", "schemas", "model", "config", "analysis apidocs"],
+    "kit": ["envelope evaluation sandbox_faults http journal sandbox_server loading matching queues", "signing", "outbox target", "sandbox"],
+    "catalog": ["mapping_paths yaml", "catalog", "files", "config_difference scaffold workspace", "checks"],
+    "store": ["engine", "accounts migrate", "messages", "repairs", "queries retention", "looking managing", "store", "commit"],
+    "flow": [
+        "context render", "hub", "accounts interfaces settling", "intake", "accept", "doors outbound",
+        "delivery repairs views", "deliver dry_run maintenance overview", "configuration",
+    ],
+    "http": ["common", "ops", "partner", "monitoring", "app"],
+    "console": ["drawing words", "common", "administration messages waiting", "building", "attach"],
+    "main": ["clock port telemetry", "neighbours", "machine wiring", "opening", "desk serving"],
+    "cli": ["common", "commands operators", "engineers", "administrators"],
+}  # fmt: skip
+MOST_MODULES, MOST_LINES, MEDIAN_LINES = 20, 400, 120
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -99,36 +118,76 @@ def stratum(name: str) -> str:
     return name.split(".", maxsplit=1)[0]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name])
-def test_a_module_imports_only_from_strata_below_it_and_its_own_package(name):
-    own = stratum(name)
-    for imported in imports(MODULES[name]):
-        if not imported.startswith("hub."):
+def inner(name: str) -> str:
+    """The folder of a module within its stratum, or the module itself where it lies beside the folders."""
+    return ".".join(name.split(".")[:2])
+
+
+@pytest.mark.parametrize("of", STRATA)
+def test_modules_import_only_from_strata_below_them_and_their_own_package(of):
+    wrong = [
+        f"hub.{name} imports {imported}"
+        for name, tree in MODULES.items()
+        for imported in imports(tree)
+        if stratum(name) == of and imported.startswith("hub.")
+        for other in [imported.split(".")[1]]
+        if other in STRATA and other != of and STRATA[other] >= STRATA[of]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("of", INNER)
+def test_folders_of_a_stratum_import_only_from_those_that_come_before_them(of):
+    rank = {f"{of}.{part}": place for place, parts in enumerate(INNER[of]) for part in parts.split()}
+    there = {inner(name) for name in MODULES if name.startswith(f"{of}.")}
+    assert there == set(rank), "INNER names each folder, and each module beside them, once"
+    wrong = [
+        f"hub.{name} imports {imported}"
+        for name, tree in MODULES.items()
+        for imported in imports(tree)
+        if name.startswith(f"{of}.") and imported.startswith(f"hub.{of}.")
+        for mine, other in [(inner(name), inner(imported.removeprefix("hub.")))]
+        if mine != other and rank.get(other, len(rank)) >= rank[mine]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("of", STRATA)
+def test_a_third_party_stays_in_its_stratum(of):
+    for name, tree in MODULES.items():
+        if stratum(name) != of:
             continue
-        other = imported.split(".")[1]
-        if other in STRATA and other != own:
-            assert STRATA[other] < STRATA[own], f"hub.{name} (stratum {STRATA[own]}) imports {imported} (stratum {STRATA[other]})"
+        for imported in imports(tree):
+            library = imported.split(".")[0]
+            if library == "requests":
+                assert of == "kit" or name in REQUESTS_TYPES_IN, f"hub.{name} imports requests; its home is hub.kit"
+            elif library in HOMES:
+                assert of in HOMES[library], f"hub.{name} imports {library}; its home is {HOMES[library]}"
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name])
-def test_a_third_party_stays_in_its_stratum(name):
-    for imported in imports(MODULES[name]):
-        library = imported.split(".")[0]
-        if library == "requests":
-            assert stratum(name) == "kit" or name in REQUESTS_TYPES_IN, f"hub.{name} imports requests; its home is hub.kit"
-        elif library in HOMES:
-            assert stratum(name) in HOMES[library], f"hub.{name} imports {library}; its home is {HOMES[library]}"
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if stratum(name) == "core"])
-def test_the_ground_has_no_io_no_clock_and_no_randomness(name):
-    for imported in imports(MODULES[name]):
-        library = imported.split(".")[0]
-        if library == "threading" and name in THREAD_LOCAL_IN:
+def test_the_ground_has_no_io_no_clock_and_no_randomness():
+    for name, tree in MODULES.items():
+        if stratum(name) != "core":
             continue
-        if imported.startswith("urllib.parse"):
-            continue  # texts in, texts out
-        assert library not in IMPURE, f"hub.{name} imports {imported}"
+        for imported in imports(tree):
+            library = imported.split(".")[0]
+            if library == "threading" and name in THREAD_LOCAL_IN:
+                continue
+            if imported.startswith("urllib.parse"):
+                continue  # texts in, texts out
+            assert library not in IMPURE, f"hub.{name} imports {imported}"
+
+
+def test_no_folder_holds_more_than_twenty_modules():
+    folders = [path for path in (HUB, *HUB.rglob("*")) if path.is_dir() and "migrations" not in path.parts]
+    crowded = {str(path.relative_to(ROOT)): count for path in folders if (count := sum(1 for _ in path.glob("*.py"))) > MOST_MODULES}
+    assert not crowded
+
+
+def test_no_module_is_longer_than_four_hundred_lines_and_most_are_short():
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in HUB.rglob("*.py") if "migrations" not in path.parts}
+    assert not {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > MOST_LINES}
+    assert median(lengths.values()) <= MEDIAN_LINES
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -154,16 +213,16 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_the_hub_never_knows_a_system_by_name():
     systems = {folder.name for folder in (ROOT / "adapters").iterdir() if (folder / "system.yaml").exists()} - {"payment"}
     for name, tree in MODULES.items():
-        if name == "catalog.scaffold":
+        if name == "catalog.scaffold.new_workspace":
             continue
         for node in ast.walk(tree):
-            if (name, getattr(node, "value", None)) == ("core.asyncapi", "channel"):
+            if (name, getattr(node, "value", None)) == ("core.apidocs.asyncapi", "channel"):
                 continue  # a word of AsyncAPI, whatever systems are called
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in systems:
                 pytest.fail(f"hub.{name} names the system {node.value!r} at line {node.lineno}")
 
 
 def test_every_package_says_its_import_rule():
-    for folder in sorted(HUB.iterdir()):
+    for folder in sorted(HUB.iterdir()):  # the folders within follow INNER
         if (folder / "__init__.py").exists():
             assert "mports" in (ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""), folder.name

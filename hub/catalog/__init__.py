@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hub.catalog import lock as lock
 from hub.catalog.catalog import Catalog as Catalog
-from hub.catalog.check import prove
-from hub.catalog.difference import Change as Change
-from hub.catalog.difference import Touched as Touched
-from hub.catalog.difference import difference as difference
-from hub.catalog.documents import plain, read_yaml
-from hub.catalog.findings import Findings
-from hub.catalog.mappings import file_name
-from hub.catalog.revision import Read as Read
-from hub.catalog.revision import looks as looks
-from hub.catalog.revision import read as read
-from hub.catalog.revision import read_files as read_files
-from hub.catalog.typing import Coverage as Coverage
-from hub.catalog.typing import types
+from hub.catalog.checks.check import prove
+from hub.catalog.checks.typing import Coverage as Coverage
+from hub.catalog.checks.typing import types
+from hub.catalog.config_difference import Change as Change
+from hub.catalog.config_difference import Touched as Touched
+from hub.catalog.config_difference import difference as difference
+from hub.catalog.files import lock as lock
+from hub.catalog.files.mappings import file_name
+from hub.catalog.files.revision import Read as Read
+from hub.catalog.files.revision import looks as looks
+from hub.catalog.files.revision import read as read
+from hub.catalog.files.revision import read_files as read_files
 from hub.catalog.workspace import assemble
+from hub.catalog.yaml.findings import Findings
+from hub.catalog.yaml.yaml_documents import plain, read_yaml
+from hub.core.config.system import System
 from hub.core.errors import BadWorkspace, Finding
 from hub.core.message import Json, Ref
-from hub.core.system import System
 
 
 def load(folder: Path) -> Catalog:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hub.catalog import ways
-from hub.core.contract import Contract
+from hub.catalog import mapping_paths
+from hub.core.config.mapping import Mapping as FieldMapping
+from hub.core.config.routing import Route, TargetPolicy
+from hub.core.config.system import Accept, Emit, System
 from hub.core.errors import Finding
-from hub.core.mapping import Mapping as FieldMapping
 from hub.core.message import Ref
-from hub.core.routing import Route, TargetPolicy
-from hub.core.system import Accept, Emit, System
+from hub.core.schemas.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class Catalog:
         """The mappings that make the newest live version of a message out of `source`; () where it is that, or cannot become it."""
         if (source, None) not in self._found:
             emit = self.emit(source.type)
-            steps = ways.upgrade(self.mappings.keys(), source, emit.versions) if emit is not None else ()
+            steps = mapping_paths.upgrade(self.mappings.keys(), source, emit.versions) if emit is not None else ()
             self._found[source, None] = tuple(self.mappings[step] for step in steps)
         return self._found[source, None] or ()
 
     def way(self, source: Ref, target: Ref) -> tuple[FieldMapping, ...] | None:
         """The mappings from `source` to `target`, one after the other; None where there is no way."""
         if (source, target) not in self._found:
-            steps = ways.way(self.mappings.keys(), source, target)
+            steps = mapping_paths.way(self.mappings.keys(), source, target)
             self._found[source, target] = tuple(self.mappings[step] for step in steps) if steps is not None else None
         return self._found[source, target]
 

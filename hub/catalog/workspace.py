@@ -6,28 +6,28 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hub.catalog import hooks as hook_files
-from hub.catalog import mappings as mapping_files
-from hub.catalog import queues as queue_files
-from hub.catalog import routes as route_files
-from hub.catalog import system as system_files
-from hub.catalog import ways
+from hub.catalog import mapping_paths
 from hub.catalog.catalog import Catalog, by_source
-from hub.catalog.codes import Check
-from hub.catalog.documents import Document, place_at, read_yaml
-from hub.catalog.findings import Findings, did_you_mean
-from hub.catalog.mappings import MappingFile
-from hub.catalog.revision import content, hash_of
-from hub.catalog.routes import RouteFile, RoutesFile, Wish
-from hub.catalog.system import Contracts, live
-from hub.core import json
-from hub.core.contract import Contract, compile_contract
-from hub.core.delivery import InDoubtPolicy
+from hub.catalog.files import hooks as hook_files
+from hub.catalog.files import mappings as mapping_files
+from hub.catalog.files import queues as queue_files
+from hub.catalog.files import routes as route_files
+from hub.catalog.files import system as system_files
+from hub.catalog.files.mappings import MappingFile
+from hub.catalog.files.revision import content, hash_of
+from hub.catalog.files.routes import RouteFile, RoutesFile, Wish
+from hub.catalog.files.system import Contracts, live
+from hub.catalog.yaml.codes import Check
+from hub.catalog.yaml.findings import Findings, did_you_mean
+from hub.catalog.yaml.yaml_documents import Document, place_at, read_yaml
+from hub.core.config.mapping import BadMapping, compile_mapping
+from hub.core.config.routing import Destination, Enrich, Route
+from hub.core.config.system import LIVE, Accept, System
+from hub.core.documents import json
 from hub.core.errors import Refused
-from hub.core.mapping import BadMapping, compile_mapping
 from hub.core.message import Json, Ref
-from hub.core.routing import Destination, Enrich, Route
-from hub.core.system import LIVE, Accept, System
+from hub.core.model.delivery import InDoubtPolicy
+from hub.core.schemas.contract import Contract, compile_contract
 
 _CONTRACT = re.compile(r"adapters/([^/]+)/contracts/(.+)\.v([1-9][0-9]{0,3})\.json")
 _SYSTEM = re.compile(r"adapters/([^/]+)/system\.yaml")
@@ -278,7 +278,7 @@ def _answer(
         reply = wish.row.get("reply")
         if not reply:
             findings.add(document.file, document.place(wish.path), Check.MISSING_KEY, f"{ref} is made of the target's reply, and it has none", "add reply:")
-        elif ways.way(known.keys(), Ref.parse(reply), ref) is None:
+        elif mapping_paths.way(known.keys(), Ref.parse(reply), ref) is None:
             fix = f"write {mapping_files.file_name(Ref.parse(reply), ref)}"
             findings.add(document.file, document.place(at), Check.NO_MAPPING, f"there is no mapping from {reply} to {ref}", fix)
     return ref
@@ -341,8 +341,8 @@ def _destination(
     if state not in LIVE:
         findings.add(document.file, document.place(wish.path), Check.RETIRED_TARGET, f"{ref} is {state}", "name a live version")
     for source in sources:
-        steps = ways.upgrade(known.keys(), source, systems[source.system].emits[source.name].versions)
-        if ways.way(known.keys(), steps[-1][1] if steps else source, ref) is None:
+        steps = mapping_paths.upgrade(known.keys(), source, systems[source.system].emits[source.name].versions)
+        if mapping_paths.way(known.keys(), steps[-1][1] if steps else source, ref) is None:
             fix = f"write {mapping_files.file_name(source, ref)}"
             findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
     _judge_reply(wish.row.get("reply"), system, systems, document, (*wish.path, "reply"), findings)

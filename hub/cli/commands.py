@@ -10,52 +10,52 @@ from pathlib import Path
 import click
 
 from hub import __version__, logs
-from hub.cli.output import USAGE, fail
-from hub.core import door
+from hub.cli.common.output import USAGE, fail
+from hub.core.expressions import evaluation_door
 from hub.settings import BadSetting, read
 
 # Each with its module under hub.cli: only that of the command that is run is loaded. All of them together take seconds of a processor, which
 # whoever runs one command, or starts seven sandboxes, should not wait for.
 _COMMANDS: Mapping[str, str] = {
-    "init": "workspace.init",
-    "check": "workspace.check",
-    "test": "workspace.test",
-    "plan": "plans.plan",
-    "apply": "plans.apply",
-    "rollback": "plans.rollback",
-    "revisions": "plans.revisions_",
-    "up": "run.up",
-    "web": "run.web",
-    "worker": "run.worker",
-    "scheduler": "run.scheduler",
-    "migrate": "run.migrate",
-    "sandbox": "sandbox.sandbox",
-    "store": "store.store",
-    "now": "look.now",
-    "find": "look.find",
-    "object": "look.object_",
-    "send": "messages.send",
-    "trace": "messages.trace",
-    "explain": "messages.explain",
-    "raw": "messages.raw",
-    "dead": "dead.dead",
-    "refused": "refused.refused",
-    "unrouted": "unrouted.unrouted",
-    "repair": "repair.repair",
-    "key": "keys.key",
-    "user": "people.user_",
-    "audit": "people.audit",
-    "route": "routes.route",
-    "target": "pauses.target",
-    "system": "systems.system",
-    "contracts": "contracts.contracts",
-    "lineage": "lineage.lineage",
-    "openapi": "interfaces.openapi",
-    "asyncapi": "interfaces.asyncapi",
-    "schema": "interfaces.schema",
-    "docs": "interfaces.handbook",
-    "new": "new.new",
-    "map": "mapping.map_",
+    "init": "engineers.workspace.init",
+    "check": "engineers.workspace.check",
+    "test": "engineers.workspace.test",
+    "plan": "engineers.plans.plan",
+    "apply": "engineers.plans.apply",
+    "rollback": "engineers.plans.rollback",
+    "revisions": "engineers.plans.revisions_",
+    "up": "administrators.run.up",
+    "web": "administrators.run.web",
+    "worker": "administrators.run.worker",
+    "scheduler": "administrators.run.scheduler",
+    "migrate": "administrators.run.migrate",
+    "sandbox": "engineers.sandbox.sandbox",
+    "store": "administrators.store.store",
+    "now": "operators.look.now",
+    "find": "operators.look.find",
+    "object": "operators.look.object_",
+    "send": "operators.messages.send",
+    "trace": "operators.messages.trace",
+    "explain": "operators.messages.explain",
+    "raw": "operators.messages.raw",
+    "dead": "operators.dead.dead",
+    "refused": "operators.refused.refused",
+    "unrouted": "operators.unrouted.unrouted",
+    "repair": "operators.repair.repair",
+    "key": "administrators.keys.key",
+    "user": "administrators.people.user_",
+    "audit": "administrators.people.audit",
+    "route": "engineers.routes.route",
+    "target": "operators.pauses.target",
+    "system": "engineers.systems.system",
+    "contracts": "engineers.contracts.contracts",
+    "lineage": "engineers.lineage.lineage",
+    "openapi": "engineers.interfaces.openapi",
+    "asyncapi": "engineers.interfaces.asyncapi",
+    "schema": "engineers.interfaces.schema",
+    "docs": "engineers.interfaces.handbook",
+    "new": "engineers.new.new",
+    "map": "engineers.mapping.map_",
 }
 
 
@@ -66,7 +66,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, _, name = _COMMANDS[cmd_name].partition(".")
+        module, _, name = _COMMANDS[cmd_name].rpartition(".")
         command: click.Command = getattr(importlib.import_module(f"hub.cli.{module}"), name)
         return command
 
@@ -91,11 +91,11 @@ def main(context: click.Context, workspace: Path | None, store: str | None) -> N
     except BadSetting as error:
         fail(str(error), USAGE)
     logs.set_up(settings.log_level, settings.log_format)
-    door.hand_in(_evaluators)
+    evaluation_door.hand_in(_evaluators)
     context.obj = settings
 
 
-def _evaluators() -> door.Evaluator:
-    from hub.kit.evaluator import Evaluators  # noqa: PLC0415  few commands evaluate anything that needs one
+def _evaluators() -> evaluation_door.Evaluator:
+    from hub.kit.evaluation.evaluator import Evaluators  # noqa: PLC0415  few commands evaluate anything that needs one
 
     return Evaluators()

@@ -11,37 +11,17 @@ from flask import Blueprint, Flask, Response, g, redirect, request, url_for
 from jinja2 import StrictUndefined
 
 from hub import __version__
-from hub.console import (
-    callers,
-    changes,
-    contracts,
-    dead,
-    delivery,
-    find,
-    flow,
-    mappings,
-    message,
-    now,
-    objects,
-    people,
-    preferences,
-    processes,
-    record,
-    refused,
-    repairs,
-    routes,
-    shown,
-    sign_in,
-    store,
-    systems,
-    unrouted,
-)
-from hub.console.desk import GROUPS, Desk, quoted
+from hub.console.administration import callers, people, processes, record, sign_in, store
+from hub.console.building import changes, contracts, flow, mappings, routes, systems
+from hub.console.common import formatting, preferences
+from hub.console.common.page_context import GROUPS, Desk, quoted
+from hub.console.messages import find, message, objects
+from hub.console.waiting import dead, delivery, now, refused, repairs, unrouted
 from hub.console.words import LANGUAGES, NAMES, Words, choose
 from hub.core.errors import Code, Refused, StoreBusy
+from hub.flow.accounts.people import OPERATOR, csrf_of
 from hub.flow.hub import Hub
-from hub.flow.people import OPERATOR, csrf_of
-from hub.http import auth
+from hub.http.ops import operator_auth
 from hub.logs import event, told
 
 # `same-origin`, not `no-referrer`: under that browsers would send `Origin: null` with our own forms.
@@ -96,8 +76,8 @@ def _guard(pages: Blueprint, desk: Desk) -> None:
         g.session, g.csrf = None, ""
         if request.endpoint == "console.static":
             return None
-        token = auth.session_token(desk.hub, g.incoming)
-        g.session = auth.session(desk.hub, g.incoming)
+        token = operator_auth.session_token(desk.hub, g.incoming)
+        g.session = operator_auth.session(desk.hub, g.incoming)
         g.csrf = csrf_of(token) if g.session is not None else ""
         if request.endpoint in desk.open_endpoints and request.method in ("GET", "HEAD"):
             return None
@@ -141,10 +121,10 @@ def _may_change(desk: Desk) -> None:
     """Raises Refused for a change that was not asked for here, or not by somebody who may. Nothing was changed then."""
     if (request.mimetype or FORM) != FORM:
         raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, f"Forms are sent as {FORM}.")
-    auth.check_origin(g.incoming)
+    operator_auth.check_origin(g.incoming)
     if g.session is None:
         return
-    auth.check_csrf(desk.hub, g.incoming, request.form.get("csrf", ""), desk.words("error.csrf"))
+    operator_auth.check_csrf(desk.hub, g.incoming, request.form.get("csrf", ""), desk.words("error.csrf"))
     if desk.session.role != OPERATOR and request.endpoint not in desk.free_endpoints:
         event("request.denied", "a viewer asked for a change", level="warning", user=desk.session.name, path=request.path)
         raise Refused(Code.FORBIDDEN, desk.words("error.403"))
@@ -179,13 +159,13 @@ def _given(desk: Desk) -> dict[str, Any]:
     words, now, zone = desk.words, desk.hub.clock(), desk.hub.settings.zone
     theme = request.cookies.get("crossdock_theme", "")
     filters: dict[str, Callable[..., Any]] = {
-        "ago": lambda instant: shown.ago(instant, now, words),
-        "exact": lambda instant: shown.exact(instant, zone),
-        "length": shown.length,
-        "size": shown.size,
-        "count": shown.count,
-        "short": shown.short,
-        "spark": shown.spark,
+        "ago": lambda instant: formatting.ago(instant, now, words),
+        "exact": lambda instant: formatting.exact(instant, zone),
+        "length": formatting.length,
+        "size": formatting.size,
+        "count": formatting.count,
+        "short": formatting.short,
+        "spark": formatting.spark,
         "as_json": lambda value: json.dumps(value, ensure_ascii=False, default=_plain),
         "seg": quoted,
     }

@@ -2,7 +2,7 @@
 
 The calling protocol: the hub claims a batch of deliveries, makes a `Parcel` of each (mapped, checked against the target's contract,
 encoded), and hands them to the system's target with no transaction and no connection held. What comes back is judged by
-`core.delivery.judge` and settled in one transaction. A worker that dies in between leaves a lease that ends; the delivery may be sent
+`core.model.delivery.judge` and settled in one transaction. A worker that dies in between leaves a lease that ends; the delivery may be sent
 again, under the same Idempotency-Key.
 """
 
@@ -70,7 +70,7 @@ class Source(Protocol):
 
 
 class HttpTarget(Protocol):
-    """Hub → system over HTTP. `hub.kit.http` sends many at once and keeps the deadline."""
+    """Hub → system over HTTP. `hub.kit.http.sender.sender` sends many at once and keeps the deadline."""
 
     def prepare(self, parcel: Parcel) -> requests.Request:
         """The request for one parcel. Called for each attempt anew, so that a signature has its own time."""

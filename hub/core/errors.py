@@ -166,7 +166,7 @@ class HubError(Exception):
 
 
 class Trail:
-    """What a refused request leaves behind: `core.sent` says it."""
+    """What a refused request leaves behind: `core.config.identified_request` says it."""
 
     __slots__ = ()
 

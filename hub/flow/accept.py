@@ -15,25 +15,27 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hub.catalog import Catalog
-from hub.core import content, door, json
-from hub.core.delivery import EVERYBODY, Laid, Seen
+from hub.core.config.identified_request import POST, Sent
+from hub.core.config.queue import Arrival
+from hub.core.config.routing import Matched, match
+from hub.core.config.system import LIVE, DedupeScope, Emit
+from hub.core.documents import json
+from hub.core.documents.times import instant
 from hub.core.errors import Busy, Code, Fault, GiveUp, Refused, StoreBusy
-from hub.core.expression import Expression
-from hub.core.integers import plain, text_of
+from hub.core.expressions import evaluation_door
+from hub.core.expressions.expression import Expression
+from hub.core.expressions.prepared import MISSING
 from hub.core.message import Incoming, Json, Message, Receipt, Ref, Request
-from hub.core.prepared import MISSING
-from hub.core.queue import Arrival
-from hub.core.routing import Matched, match
-from hub.core.sent import POST, Sent
-from hub.core.system import LIVE, DedupeScope, Emit
-from hub.core.times import instant
-from hub.core.tracing import trace_id_of
-from hub.flow import sent
-from hub.flow.ask import lease
-from hub.flow.callers import Caller
+from hub.core.model.delivery import EVERYBODY, Laid, Seen
+from hub.core.model.tracing import trace_id_of
+from hub.core.schemas import content
+from hub.core.schemas.integers import plain, text_of
+from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
-from hub.flow.inbound import whoever
-from hub.flow.versions import accepted, later, not_live, upgrade
+from hub.flow.intake import refusal_origins
+from hub.flow.intake.authentication import whoever
+from hub.flow.intake.synchronous import lease
+from hub.flow.intake.versions import accepted, later, not_live, upgrade
 
 POSTED = frozenset({"http", "cli"})  # ways in whose sender says the version
 PATIENCE_S = 30.0  # of a command, for its commit
@@ -67,7 +69,7 @@ def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[
         if isinstance(one, Refused):
             raw = one.sent.arrival.body if isinstance(one.sent, Sent) else None
             key, version = f"{batch_key}#{number}", ref.version
-            one.sent = sent.post(caller, request, ref.type, version=version, body=raw, key=key, suffix=f"#{number}") if raw is not None else None
+            one.sent = refusal_origins.post(caller, request, ref.type, version=version, body=raw, key=key, suffix=f"#{number}") if raw is not None else None
         items.append(one if isinstance(one, Refused) else Item(ref, *one, f"{batch_key}#{number}"))
     return prepare_items(hub, caller, request, items)
 
@@ -97,7 +99,7 @@ def prepare_items(
             laid.append(lay_item(hub, caller, request, item, suffix, trace_id=trace_id, in_batch=in_batch))
         except Refused as refused:
             version = item.ref.version
-            refused.sent = sent.post(caller, request, item.ref.type, door=door, version=version, body=item.raw, key=item.key, suffix=suffix)
+            refused.sent = refusal_origins.post(caller, request, item.ref.type, door=door, version=version, body=item.raw, key=item.key, suffix=suffix)
             laid.append(refused)
     return laid
 
@@ -148,7 +150,7 @@ def match_all(
     """What the routes make of a payload in its newest version, with how new each delivery's content is; and its key of order. Raises Refused."""
     order_key = _one_key(emit.order_by, payload, now) if emit.order_by is not None else None
     # One of ten thousand that needs an evaluator does not make the others wait for it: its route is decided at its claim.
-    with door.deferring() if in_batch else nullcontext():
+    with evaluation_door.deferring() if in_batch else nullcontext():
         matched = match(catalog.routes_from(emit.type), payload, targets=catalog.targets, order_key=order_key, hops=hops, now=now, new_id=new_id)
     fresh = _fresh(emit, payload, now)
     return replace(matched, planned=tuple(replace(planned, fresh=fresh) for planned in matched.planned)) if fresh is not None else matched, order_key
@@ -228,7 +230,7 @@ def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus:
     row = hub.store.message(message_id)
     if row is None or row.caller != caller.id or row.system not in caller.systems:
         refused = Refused(Code.NOT_FOUND, "There is no such message of yours.")
-        refused.sent = sent.question(caller, request, "messages")
+        refused.sent = refusal_origins.question(caller, request, "messages")
         raise refused
     deliveries = tuple((str(line.ref), line.status.value, line.attempts, line.settled_at) for line in hub.store.deliveries(message_id))
     return MessageStatus(row.id, row.type, row.version, row.received_at, row.disposition.value, deliveries)

@@ -11,28 +11,28 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hub.core import door
 from hub.core.adapter import Answer, Parcel, Reply
-from hub.core.delivery import Bundle, Claim, Dead, Exchange, Hold, InDoubtPolicy, Laid, Outcome, Retry, Settled, Superseded, judge
+from hub.core.config.routing import Destination, TargetPolicy, bundle_of
+from hub.core.config.verdict import UNDER_WAY
 from hub.core.errors import BadWorkspace, Busy, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
+from hub.core.expressions import evaluation_door
 from hub.core.message import Json
-from hub.core.routing import Destination, TargetPolicy, bundle_of
-from hub.core.verdict import UNDER_WAY
-from hub.flow.deciding import decide
-from hub.flow.doubt import ask_about
-from hub.flow.enrich import look_up
+from hub.core.model.delivery import Bundle, Claim, Dead, Exchange, Hold, Laid, Outcome, Retry, Settled, Superseded, judge
+from hub.flow.context.revisions import NoRevision
+from hub.flow.delivery.claim_size import claim_size
+from hub.flow.delivery.deciding import decide
+from hub.flow.delivery.enrich import look_up
+from hub.flow.delivery.in_doubt import ask_about
+from hub.flow.delivery.retries import put_off
 from hub.flow.hub import Hub, LaneTarget
-from hub.flow.making import Made, heavy_of, made_of, reply_of, way_of
-from hub.flow.retries import put_off
-from hub.flow.revisions import NoRevision
+from hub.flow.intake.versions import accepted
+from hub.flow.outbound import Made, heavy_of, made_of, reply_of, way_of
 from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
-from hub.flow.versions import accepted
-from hub.kit.call import Call, Done
-from hub.kit.http import Sender
+from hub.kit.http.call import Call, Done
+from hub.kit.http.sender import Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
 
-MARGIN_S = 1.0  # what a settle may take: a lease must outlast the longest send by it
 SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
 # So many are mapped at once, and the next while these are under way: the first leaves early, and a large claim does not keep the interpreter
 # from all other lanes and from whoever posts.
@@ -65,7 +65,7 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
     width = hub.pace.width(lane, policy)
     # What goes in one call, or by a target's own send, goes at once; all else is paced call by call.
     at_once = bool(bundles) or isinstance(hub.targets(lane), BatchTarget)
-    allowed = hub.pace.allows(lane, policy, batch_size(hub, lane, width), ahead=not at_once) if width else 0
+    allowed = hub.pace.allows(lane, policy, claim_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
         return Round(0, is_over=True)
     if not at_once:
@@ -143,27 +143,6 @@ def _parted(ways: Sequence[tuple[Claim, Destination]], size: int) -> Iterator[Se
         yield ways[start : start + size]
 
 
-def batch_size(hub: Hub, lane: str, width: int) -> int:
-    """How many to claim at once: no more than can be sent, `width` side by side and each with its whole timeout, before the lease ends.
-
-    Where an unseen outcome parks or is asked about (`in_doubt: park`, `probe`), no more than are sent side by side: few are in doubt if we die.
-    """
-    catalog = hub.catalogs.active()
-    policy = catalog.targets.get(lane, TargetPolicy())
-    # A route that looks something up may wait for that as long again.
-    timeouts = [to.timeout.total_seconds() * (2 if route.enrich else 1) for route in catalog.routes for to in route.to if to.ref.system == lane]
-    rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
-    if policy.in_doubt is not InDoubtPolicy.RESEND:
-        rounds = 1
-    return min(hub.settings.claim_size, width * rounds)
-
-
-def has_more(hub: Hub, lane: str, claimed: int) -> bool:
-    """Whether more may be waiting than this round took: more than half of its places are filled where one caller of two has much. Raises StoreBusy."""
-    width = hub.pace.width(lane, hub.catalogs.active().targets.get(lane, TargetPolicy()))
-    return claimed * 2 > batch_size(hub, lane, width) > 0
-
-
 def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
     """Each claim with its destination as the active revision has it. What has no way any more is held, what is too old is superseded."""
     active = hub.catalogs.active()
@@ -201,7 +180,7 @@ def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mappin
     active = hub.catalogs.active()
     for claim, way in ways:
         try:
-            with door.on_behalf(claim.message.caller):
+            with evaluation_door.on_behalf(claim.message.caller):
                 made.append(made_of(hub, claim, way, lookups.get(claim.id, {})))
         except Busy:
             continue  # nothing is known of it, and nothing was sent: its lease is returned

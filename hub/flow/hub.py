@@ -8,26 +8,26 @@ from datetime import datetime
 from typing import Protocol
 
 from hub.core.adapter import Answer, Parcel, Probe, Source
-from hub.core.json import Limits
-from hub.flow.allowance import Allowance
-from hub.flow.callers import Callers
-from hub.flow.counts import Counts
-from hub.flow.kept import Shelf
-from hub.flow.minutes import Minutes
-from hub.flow.noting import Noting
-from hub.flow.pace import Pace
-from hub.flow.pins import Pins
-from hub.flow.refusals import Refusals
-from hub.flow.remembered import Remembered
-from hub.flow.revisions import Revisions
-from hub.flow.spans import Spans
-from hub.flow.usage import Usage
-from hub.kit.call import Call, Done
+from hub.core.documents.json import Limits
+from hub.flow.context.answer_cache import Remembered
+from hub.flow.context.background_queue import Noting
+from hub.flow.context.callers import Callers
+from hub.flow.context.counts import Counts
+from hub.flow.context.pace import Pace
+from hub.flow.context.pins import Pins
+from hub.flow.context.query_cache import Shelf
+from hub.flow.context.rate_limit import Allowance
+from hub.flow.context.refusal_writer import Refusals
+from hub.flow.context.revisions import Revisions
+from hub.flow.context.spans import Spans
+from hub.flow.context.throughput import Minutes
+from hub.flow.context.usage import Usage
+from hub.kit.http.call import Call, Done
 from hub.kit.target import BatchTarget
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
 from hub.transport.bell import Bell
-from hub.vault.tokens import Authorities
+from hub.vault.jwt import Authorities
 
 
 class LaneTarget(Protocol):

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hub.catalog import Catalog
-from hub.core import json
-from hub.core.answers import read
+from hub.core.config.call_address import address_of
+from hub.core.config.routing import parts
+from hub.core.config.target_answers import read
+from hub.core.documents import json
+from hub.core.documents.json import Limits
 from hub.core.errors import GiveUp, Reason, Refused, Why
-from hub.core.holes import address_of
-from hub.core.integers import declared
-from hub.core.json import Limits
 from hub.core.message import Json, Ref
-from hub.core.routing import parts
+from hub.core.schemas.integers import declared
 from hub.store import Lookup
 
 _NONE: Mapping[str, Json] = {}

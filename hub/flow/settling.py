@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from hub.core.delivery import Claim, Dead, Delivered, Ended, Hold, InDoubt, Outcome, Retry, Settled, Superseded
+from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Hold, InDoubt, Outcome, Retry, Settled, Superseded
 from hub.flow.hub import Hub
 from hub.logs import event
 

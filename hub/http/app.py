@@ -15,10 +15,13 @@ from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.message import Request
 from hub.flow import accept
 from hub.flow.hub import Hub
-from hub.http import auth, bodies, cloudevents, docs, health, hooks, ingress, metrics, ops, request_checks
-from hub.http.arrivals import outcome
-from hub.http.faults import success
-from hub.http.views import respond
+from hub.http.common import bodies, request_checks
+from hub.http.common.fault_answers import success
+from hub.http.common.flask_responses import respond
+from hub.http.monitoring import health, metrics
+from hub.http.ops import blueprint, operator_auth
+from hub.http.partner import cloudevents, hooks, ingress, interface_documents
+from hub.http.partner.commit_waiters import outcome
 
 COMMIT_S = 10.0
 
@@ -44,8 +47,8 @@ def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None, pages: C
     _add_hooks(app, hub)
     _add_health(app, hub, ticked_at)
     api = _Api(app)
-    api.register_blueprint(ops.blueprint(hub))
-    app.register_blueprint(docs.blueprint(hub))
+    api.register_blueprint(blueprint.blueprint(hub))
+    app.register_blueprint(interface_documents.blueprint(hub))
 
     exposition = metrics.Exposition(hub)
 
@@ -69,7 +72,7 @@ def _hold_to_rules(app: Flask, hub: Hub) -> None:
         if known is None:
             request_checks.check_line(g.incoming)
         if request.path.startswith("/ops/") or request.path == "/metrics":
-            g.session = auth.enter(hub, g.incoming)
+            g.session = operator_auth.enter(hub, g.incoming)
             if request.method not in ("GET", "HEAD"):
                 bodies.check_type(g.incoming)
         if known is None:

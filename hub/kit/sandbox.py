@@ -28,17 +28,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hub.core.documents.json import decode, encode
 from hub.core.errors import Code, Refused
-from hub.core.json import decode, encode
 from hub.core.message import Request
 from hub.kit.envelope import Answer, No
-from hub.kit.faults import Faults
 from hub.kit.journal import Journal
-from hub.kit.listener import Answered, Listener
 from hub.kit.loading import load_module
 from hub.kit.matching import matched
 from hub.kit.outbox import Caller, Outbox, Post
-from hub.kit.signature import UNPROVEN, read_credentials, verify_default
+from hub.kit.sandbox_faults import Faults
+from hub.kit.sandbox_server import Answered, Listener
+from hub.kit.signing.signature import UNPROVEN, read_credentials, verify_default
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # the zone of the seeds' times without an offset
 

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from hub.core.adapter import Answer, HttpTarget, Parcel, Probe, Reply, Target
-from hub.core.answers import Body, read
+from hub.core.config.call_address import address_of
+from hub.core.config.system import Accept, System
+from hub.core.config.target_answers import Body, read
+from hub.core.config.verdict import Response, verdict
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
-from hub.core.holes import address_of
-from hub.core.system import Accept, System
-from hub.core.tracing import attempt_span, traceparent
-from hub.core.verdict import Response, verdict
-from hub.kit.call import Call, Done
-from hub.kit.http import call_of, response_of
-from hub.kit.signer import Signer, Standing
+from hub.core.model.tracing import attempt_span, traceparent
+from hub.kit.http.call import Call, Done
+from hub.kit.http.sender import call_of, response_of
+from hub.kit.signing.signer import Signer, Standing
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
 

@@ -10,7 +10,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from hub.core.ids import uuid7
+from hub.core.model.ids import uuid7
 
 _MOST = 0xFFF
 _lock = threading.Lock()

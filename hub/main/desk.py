@@ -7,11 +7,11 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub.flow.callers import Callers
-from hub.flow.counts import Counts
+from hub.flow.context.callers import Callers
+from hub.flow.context.counts import Counts
+from hub.flow.context.revisions import Revisions
+from hub.flow.delivery.ringing import CountedBell
 from hub.flow.hub import Hub
-from hub.flow.revisions import Revisions
-from hub.flow.ringing import CountedBell
 from hub.main.opening import far_bell
 from hub.main.wiring import wire
 from hub.settings import Settings

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hub.catalog import Catalog
-from hub.catalog.codes import Check
-from hub.catalog.documents import Document, List, Map, Node, Path, read_yaml
+from hub.catalog.yaml.codes import Check
+from hub.catalog.yaml.yaml_documents import Document, List, Map, Node, Path, read_yaml
+from hub.core.config.routing import Destination, Route
 from hub.core.errors import Finding
-from hub.core.routing import Destination, Route
-from hub.flow.deliver import MARGIN_S
+from hub.flow.delivery.claim_size import MARGIN_S
 from hub.main.neighbours import absent
 from hub.settings import Settings
 

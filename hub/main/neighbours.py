@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from hub.catalog import Catalog
-from hub.catalog.documents import read_yaml
+from hub.catalog.yaml.yaml_documents import read_yaml
 from hub.core.adapter import Source
-from hub.core.scheme import Scheme
-from hub.core.system import System
+from hub.core.config.scheme import Scheme
+from hub.core.config.system import System
 from hub.flow.hub import LaneTarget
-from hub.kit.brokers import make_queue_source, make_queue_target
-from hub.kit.call import Tls
-from hub.kit.http import Sender
+from hub.kit.http.access_tokens import AccessTokens
+from hub.kit.http.call import Tls
+from hub.kit.http.sender import Sender
 from hub.kit.loading import load_module
-from hub.kit.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
+from hub.kit.queues.brokers import make_queue_source, make_queue_target
+from hub.kit.signing.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
 from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
-from hub.kit.tokens import AccessTokens
 from hub.main.clock import now
 from hub.settings import BadSetting, Settings
 from hub.vault import VaultError, public_file, resolve

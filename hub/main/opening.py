@@ -11,28 +11,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from hub.core.queue import Queue
-from hub.flow.callers import Callers
-from hub.flow.committing import MeasuredAdd
-from hub.flow.counts import Counts
+from hub.core.config.queue import Queue
+from hub.flow.context.callers import Callers
+from hub.flow.context.counts import Counts
+from hub.flow.context.revisions import Revisions
+from hub.flow.delivery.ringing import CountedBell
 from hub.flow.hub import Hub
-from hub.flow.keep import check_keeping
-from hub.flow.revisions import Revisions
-from hub.flow.ringing import CountedBell
-from hub.kit.brokers import make_queue_source
-from hub.kit.http import Sender
-from hub.kit.source import QueueSource
+from hub.flow.intake.committing import MeasuredAdd
+from hub.flow.maintenance.retention import check_keeping
+from hub.kit.http.sender import Sender
+from hub.kit.queues.brokers import make_queue_source
+from hub.kit.queues.source import QueueSource
 from hub.main.machine import unmet
 from hub.main.neighbours import check_secrets
 from hub.main.telemetry import open_spans
 from hub.main.wiring import wire
 from hub.settings import Settings
-from hub.store import GroupCommit, Store, open_store, private
+from hub.store import GroupCommit, Store, open_store
+from hub.store.engine import private_files
 from hub.transport.bell import Bell, Both, EmbeddedBell
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 
 if TYPE_CHECKING:
-    from hub.transport.celery import CeleryBell
+    from hub.transport.celery_bell import CeleryBell
 
 KEY_FILE = "master.key"
 
@@ -59,12 +60,12 @@ def open_vault(settings: Settings) -> Vault:
     if not settings.store.startswith("sqlite"):
         raise VaultError("HUB_MASTER_KEY is not set; all processes of one store need the same. Make one: hub key master")
     path = Path(settings.store.split("///", 1)[-1]).absolute().parent / KEY_FILE
-    private.folder(path.parent)
+    private_files.folder(path.parent)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return Vault(read_master_key(resolve(f"file:{path}", {})))
-    os.fchmod(handle, private.FILE)  # whatever the umask leaves of it
+    os.fchmod(handle, private_files.FILE)  # whatever the umask leaves of it
     key = new_master_key()
     with os.fdopen(handle, "w") as file:
         file.write(key)
@@ -91,7 +92,7 @@ def far_bell(settings: Settings, counts: Counts) -> CeleryBell | None:
     """The broker's bell, that other processes hear; None where there is no broker."""
     if not settings.broker:
         return None
-    from hub.transport.celery import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
+    from hub.transport.celery_bell import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
 
     return CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub.core.addresses import in_url
+from hub.core.model.addresses import in_url
 
 
 class PortTaken(OSError):

@@ -18,15 +18,15 @@ from granian.server.embed import Server
 from hub import console
 from hub.flow.hub import Hub
 from hub.http.app import make_app
-from hub.http.front import Front
-from hub.http.listener import Listener, OwnSocket
+from hub.http.monitoring.side_servers import Listener, OwnSocket
+from hub.http.partner.front import Front
 from hub.logs import about, event
 from hub.main.opening import Running, open_serving, running
 from hub.main.port import reserved, taken
 from hub.settings import BadSetting, Settings
-from hub.worker.celery import Ears
 from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
+from hub.worker.notification_listener import Ears
 from hub.worker.queues import Queues
 from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker

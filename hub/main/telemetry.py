@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hub import __version__
-from hub.core.delivery import Delivered, Settled
 from hub.core.message import Message, Request
-from hub.core.tracing import accept_span, attempt_span, is_sampled, parent_of, tracestate_of
+from hub.core.model.delivery import Delivered, Settled
+from hub.core.model.tracing import accept_span, attempt_span, is_sampled, parent_of, tracestate_of
 from hub.logs import event
 from hub.settings import BadSetting, Settings
 

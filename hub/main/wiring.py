@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import random
 
-from hub.core.json import Limits
-from hub.flow.allowance import Allowance
-from hub.flow.callers import Callers
-from hub.flow.counts import Counts
+from hub.core.documents.json import Limits
+from hub.flow.context.callers import Callers
+from hub.flow.context.counts import Counts
+from hub.flow.context.pace import Pace
+from hub.flow.context.rate_limit import Allowance
+from hub.flow.context.revisions import Revisions
+from hub.flow.context.spans import Spans
 from hub.flow.hub import Hub
-from hub.flow.pace import Pace
-from hub.flow.revisions import Revisions
-from hub.flow.spans import Spans
-from hub.kit.http import Sender
+from hub.kit.http.sender import Sender
 from hub.main.clock import new_id, now
 from hub.main.neighbours import Neighbours
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
 from hub.transport.bell import Bell
-from hub.vault.tokens import Authorities
+from hub.vault.jwt import Authorities
 
 
 def wire(

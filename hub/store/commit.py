@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeAlias
 
-from hub.core.delivery import Laid
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Receipt
+from hub.core.model.delivery import Laid
 from hub.store.store import Store
 
 MAX_GROUP = 512

@@ -6,35 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
-from hub.core.cluster import Cluster
-from hub.core.delivery import Status
 from hub.core.message import Disposition, Json
-from hub.store import (
-    clusters,
-    followers,
-    minutes,
-    numbers,
-    pauses,
-    queue,
-    reading,
-    search,
-    sizes,
-    standing,
-    unrouted,
-    views,
-)
-from hub.store.clusters import BLOCK, Waiting
-from hub.store.database import Database
-from hub.store.followers import Follower
-from hub.store.minutes import MINUTE, Beat, Flowed
-from hub.store.reading import AttemptRow, DeliveryRow, MessageRow, OriginRow
-from hub.store.search import MOST as MOST_COUNTED
-from hub.store.search import Counted, Filters, Found
-from hub.store.search import Place as FoundAt
-from hub.store.sizes import Size
-from hub.store.standing import Arrivals, Blocked, Lane, Opened, Parked
-from hub.store.unrouted import UnroutedLine, UnroutedRow
-from hub.store.views import View
+from hub.core.model.cluster import Cluster
+from hub.core.model.delivery import Status
+from hub.store.engine import sizes
+from hub.store.engine.database import Database
+from hub.store.engine.sizes import Size
+from hub.store.messages import pauses
+from hub.store.queries import backlog, clusters, details, followers, numbers, search, throughput, unrouted, upcoming, views
+from hub.store.queries.backlog import Arrivals, Blocked, Lane, Opened, Parked
+from hub.store.queries.clusters import BLOCK, Waiting
+from hub.store.queries.details import AttemptRow, DeliveryRow, MessageRow, OriginRow
+from hub.store.queries.followers import Follower
+from hub.store.queries.search import MOST as MOST_COUNTED
+from hub.store.queries.search import Counted, Filters, Found
+from hub.store.queries.search import Place as FoundAt
+from hub.store.queries.throughput import MINUTE, Beat, Flowed
+from hub.store.queries.unrouted import UnroutedLine, UnroutedRow
+from hub.store.queries.views import View
 
 
 class Search(TypedDict, total=False):
@@ -58,7 +47,7 @@ class Looking:
     _database: Database
 
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
-        return reading.search(self._database, **given)
+        return details.search(self._database, **given)
 
     def find(self, filters: Filters, *, limit: int = 50, place: FoundAt | None = None, is_older: bool = True) -> Found:
         return search.search(self._database, filters, limit=limit, place=place, is_older=is_older)
@@ -82,34 +71,34 @@ class Looking:
         return views.delete(self._database, view_id, owner=owner)
 
     def message(self, id_: str) -> MessageRow | None:
-        return reading.find_message(self._database, id_)
+        return details.find_message(self._database, id_)
 
     def messages(self, *ids: str) -> list[MessageRow]:
-        return reading.find_messages(self._database, list(ids))
+        return details.find_messages(self._database, list(ids))
 
     def origin(self, trace_id: str) -> OriginRow | None:
-        return reading.origin_of(self._database, trace_id)
+        return details.origin_of(self._database, trace_id)
 
     def body(self, message_id: str) -> bytes | None:
-        return reading.find_body(self._database, message_id)
+        return details.find_body(self._database, message_id)
 
     def bodies(self, *message_ids: str) -> dict[str, bytes]:
-        return reading.bodies(self._database, list(message_ids))
+        return details.bodies(self._database, list(message_ids))
 
     def waiting_by_way(self) -> list[tuple[str, str, Status, int]]:
-        return reading.waiting_by_way(self._database)
+        return details.waiting_by_way(self._database)
 
     def deliveries(self, *message_ids: str) -> list[DeliveryRow]:
-        return reading.deliveries(self._database, list(message_ids))
+        return details.deliveries(self._database, list(message_ids))
 
     def delivery(self, id_: str) -> DeliveryRow | None:
-        return reading.find_delivery(self._database, id_)
+        return details.find_delivery(self._database, id_)
 
     def attempts(self, *delivery_ids: str) -> list[AttemptRow]:
-        return reading.attempts(self._database, list(delivery_ids))
+        return details.attempts(self._database, list(delivery_ids))
 
     def waiting(self, status: Status, *, limit: int = 50, before: str | None = None) -> list[DeliveryRow]:
-        return reading.waiting(self._database, status, limit=limit, before=before)
+        return details.waiting(self._database, status, limit=limit, before=before)
 
     def name_clusters(self, limit: int = clusters.BLOCK) -> int:
         return clusters.name(self._database, limit)
@@ -144,31 +133,31 @@ class Looking:
         return unrouted.rows(self._database, cause=cause, ids=ids, limit=limit, before=before)
 
     def lanes(self, names: Sequence[str]) -> list[Lane]:
-        return standing.lanes(self._database, names)
+        return backlog.lanes(self._database, names)
 
     def parked(self) -> tuple[list[Parked], bool]:
-        return standing.parked(self._database)
+        return backlog.parked(self._database)
 
     def blocked(self) -> list[Blocked]:
-        return standing.blocked(self._database)
+        return backlog.blocked(self._database)
 
     def open_breakers(self) -> list[Opened]:
-        return standing.opened(self._database)
+        return backlog.opened(self._database)
 
     def waiting_arrivals(self) -> list[Arrivals]:
-        return standing.arrivals(self._database)
+        return backlog.arrivals(self._database)
 
     def add_minutes(self, batch: Sequence[Flowed]) -> None:
-        minutes.add_minutes(self._database, batch)
+        throughput.add_minutes(self._database, batch)
 
     def prune_minutes(self, before: datetime) -> int:
-        return minutes.prune_minutes(self._database, before)
+        return throughput.prune_minutes(self._database, before)
 
     def flowed(self, since: datetime, until: datetime | None = None) -> list[Flowed]:
-        return minutes.flowed(self._database, since, until)
+        return throughput.flowed(self._database, since, until)
 
     def delivered_around(self, route: str, way: str, at: datetime) -> tuple[datetime | None, datetime | None]:
-        return minutes.delivered_around(self._database, route, way, at)
+        return throughput.delivered_around(self._database, route, way, at)
 
     def flow_series(
         self,
@@ -180,28 +169,28 @@ class Looking:
         lane: str | None = None,
         until: datetime | None = None,
     ) -> list[Flowed]:
-        return minutes.series(self._database, since, step=step, route=route, way=way, lane=lane, until=until)
+        return throughput.series(self._database, since, step=step, route=route, way=way, lane=lane, until=until)
 
     def beats(self, since: datetime) -> list[Beat]:
-        return minutes.beats(self._database, since)
+        return throughput.beats(self._database, since)
 
     def queue_of_lane(self, lane: str, *, limit: int = 50) -> list[DeliveryRow]:
-        return queue.of_lane(self._database, lane, limit=limit)
+        return upcoming.of_lane(self._database, lane, limit=limit)
 
     def queue_of_route(self, route: str, lanes: Sequence[str], *, limit: int = 50) -> list[DeliveryRow]:
-        return queue.of_route(self._database, route, lanes, limit=limit)
+        return upcoming.of_route(self._database, route, lanes, limit=limit)
 
     def held_by_pauses(self) -> dict[str, int]:
-        return queue.held_by_pauses(self._database)
+        return upcoming.held_by_pauses(self._database)
 
     def story(self, value: str) -> list[MessageRow]:
-        return reading.story(self._database, value)
+        return details.story(self._database, value)
 
     def followers(self, type_: str) -> list[Follower]:
         return followers.followers(self._database, type_)
 
     def oldest_due(self) -> dict[str, datetime]:
-        return reading.oldest_due(self._database)
+        return details.oldest_due(self._database)
 
     def waiting_behind(self, kind: str, name: str) -> int:
         return pauses.waiting_behind(self._database, kind, name)
@@ -210,4 +199,4 @@ class Looking:
         return sizes.size(self._database)
 
     def oldest_message_at(self) -> datetime | None:
-        return reading.oldest_message_at(self._database)
+        return details.oldest_message_at(self._database)

@@ -5,36 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from hub.core.delivery import Laid
 from hub.core.message import Json, Receipt
-from hub.core.repair import Order, Result, State
-from hub.core.unrouted import Wish
-from hub.store import (
-    acts,
-    arrivals,
-    choosing,
-    keys,
-    pauses,
-    people,
-    reopen,
-    repairing,
-    repairs,
-    replace,
-    rerouting,
-    revisions,
-    unrouted,
-)
-from hub.store.acts import Act, Verdict
-from hub.store.arrivals import Refusal, RefusedCause, RefusedRow, Wanted
-from hub.store.bounds import Bounds, Room, make_room
-from hub.store.database import Database
-from hub.store.keys import KeyRow
-from hub.store.pauses import Pause
-from hub.store.people import Session, Tries, User
-from hub.store.repairing import Step
-from hub.store.repairs import Changed, RepairedRow, RepairRow
-from hub.store.revisions import Activation
-from hub.store.unrouted import Wished
+from hub.core.model.delivery import Laid
+from hub.core.model.repair import Order, Result, State
+from hub.core.model.unrouted import Wish
+from hub.store.accounts import acts, keys, people, revisions
+from hub.store.accounts.acts import Act, Verdict
+from hub.store.accounts.keys import KeyRow
+from hub.store.accounts.people import Session, Tries, User
+from hub.store.accounts.revisions import Activation
+from hub.store.engine.database import Database
+from hub.store.messages import pauses, rerouting
+from hub.store.messages.pauses import Pause
+from hub.store.queries import unrouted
+from hub.store.queries.unrouted import Wished
+from hub.store.repairs import advance, arrivals, reopen, repairs, replace, select
+from hub.store.repairs.advance import Step
+from hub.store.repairs.arrival_limits import Bounds, Room, make_room
+from hub.store.repairs.arrivals import Refusal, RefusedCause, RefusedRow, Wanted
+from hub.store.repairs.repairs import Changed, RepairedRow, RepairRow
 
 
 class Managing:
@@ -52,7 +41,7 @@ class Managing:
         return replace.replace(self._database, id_, laid, by=by, why=why, force=force)
 
     def create_repair(self, id_: str, order: Order, *, request_key: str | None = None, fingerprint: str = "") -> tuple[str, bool]:
-        return choosing.create(self._database, id_, order, request_key=request_key, fingerprint=fingerprint)
+        return select.create(self._database, id_, order, request_key=request_key, fingerprint=fingerprint)
 
     def start_repair(self, id_: str, *, by: str) -> Changed:
         return repairs.start(self._database, id_, by=by)
@@ -64,7 +53,7 @@ class Managing:
         return repairs.stop(self._database, id_, by=by)
 
     def step_repair(self, id_: str) -> Step | None:
-        return repairing.step(self._database, id_)
+        return advance.step(self._database, id_)
 
     def repair(self, id_: str) -> RepairRow | None:
         return repairs.find(self._database, id_)

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from hub.core.errors import StoreBusy, StoreUnusable
-from hub.store import faults, fitting
-from hub.store.database import Database, is_transient
+from hub.store.engine import schema_check, store_faults
+from hub.store.engine.database import Database, is_transient
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -37,11 +37,11 @@ def upgrade(database: Database, to: str = "head") -> None:
     """
     number = current(database)
     if to == "head" and number == head():
-        database.read(lambda connection: fitting.check(connection, database.url, number))
+        database.read(lambda connection: schema_check.check(connection, database.url, number))
         return
     if number is not None and number not in numbers():
         raise StoreUnusable(
-            f"The store has the schema {number}, which is newer than this hub's {head()} ({faults.where(database.url)}). "
+            f"The store has the schema {number}, which is newer than this hub's {head()} ({store_faults.where(database.url)}). "
             "Start the newer hub, or put a backup from before it in its place (docs/keeping.md)."
         )
     from alembic import command  # noqa: PLC0415
@@ -54,9 +54,9 @@ def upgrade(database: Database, to: str = "head") -> None:
                 if is_transient(error):
                     raise
                 # A change that meets other tables than the ones before it made.
-                raise fitting.unfit(f"the migration from {number or 'nothing'} to {to} fails: {faults.brief(error)}", database.url) from error
+                raise schema_check.unfit(f"the migration from {number or 'nothing'} to {to} fails: {store_faults.brief(error)}", database.url) from error
             if to == "head":
-                fitting.check(connection, database.url, head())
+                schema_check.check(connection, database.url, head())
 
     database.write(work)
 

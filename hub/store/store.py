@@ -7,55 +7,47 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from hub.core.breaker import BreakerState
-from hub.core.delivery import Bundle, Claim, Laid, Planned, Settled
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref
-from hub.store import (
+from hub.core.model.breaker import BreakerState
+from hub.core.model.delivery import Bundle, Claim, Laid, Planned, Settled
+from hub.store import migrate
+from hub.store.accounts import leader
+from hub.store.accounts.leader import Lead, LeaderRow
+from hub.store.engine import backup, store_faults
+from hub.store.engine.database import Database
+from hub.store.engine.engine import parse
+from hub.store.looking import Looking
+from hub.store.managing import Managing
+from hub.store.messages import (
     add,
-    aside,
-    backup,
+    blocked,
     breakers,
     capacity,
     claim,
-    conservation,
+    concurrency_shares,
     decide,
-    doubt,
-    ended,
     expire,
-    faults,
+    in_doubt,
     in_hand,
-    leader,
     lookups,
-    measures,
-    migrate,
-    parts,
     pins,
-    processes,
-    prune,
-    records,
     settle,
-    shares,
-    standing,
-    usage,
     waiting,
 )
-from hub.store.conservation import Conservation
-from hub.store.database import Database
-from hub.store.doubt import Cleared
-from hub.store.engine import parse
-from hub.store.in_hand import InHand
-from hub.store.leader import Lead, LeaderRow
-from hub.store.looking import Looking
-from hub.store.lookups import Lookup
-from hub.store.managing import Managing
-from hub.store.measures import Backlog
-from hub.store.parts import AHEAD, Part
-from hub.store.pins import Pin
-from hub.store.processes import Process
-from hub.store.prune import Gone, Page, Place
-from hub.store.shares import Share
-from hub.store.usage import Used
+from hub.store.messages.concurrency_shares import Share
+from hub.store.messages.in_doubt import Cleared
+from hub.store.messages.in_hand import InHand
+from hub.store.messages.lookups import Lookup
+from hub.store.messages.pins import Pin
+from hub.store.queries import backlog, conservation, measures, processes, usage
+from hub.store.queries.conservation import Conservation
+from hub.store.queries.measures import Backlog
+from hub.store.queries.processes import Process
+from hub.store.queries.usage import Used
+from hub.store.retention import ended, partitions, prune, records
+from hub.store.retention.partitions import AHEAD, Part
+from hub.store.retention.prune import Gone, Page, Place
 
 
 def open_store(url: str, *, writer: bool = False) -> Store:
@@ -67,7 +59,7 @@ def open_store(url: str, *, writer: bool = False) -> Store:
     try:
         return Store(Database(url, writer=writer))
     except OSError as error:
-        raise faults.of_system(error, parse(url)) from error
+        raise store_faults.of_system(error, parse(url)) from error
 
 
 class Store(Looking, Managing):
@@ -115,7 +107,7 @@ class Store(Looking, Managing):
         return claim.due_lanes(self._database)
 
     def step_aside(self, lanes: Iterable[str]) -> int:
-        return aside.step_aside(self._database, lanes)
+        return blocked.step_aside(self._database, lanes)
 
     def settle(self, batch: Sequence[Settled]) -> list[str]:
         return settle.settle(self._database, batch)
@@ -186,16 +178,16 @@ class Store(Looking, Managing):
         return self._database.kind == "sqlite"
 
     def shares(self) -> list[Share]:
-        return shares.shares(self._database)
+        return concurrency_shares.shares(self._database)
 
     def take_share(self, lane: str, worker: str, most: int, *, holders: int | None = None) -> int:
-        return shares.take(self._database, lane, worker, most, holders=holders)
+        return concurrency_shares.take(self._database, lane, worker, most, holders=holders)
 
     def renew_shares(self, worker: str) -> int:
-        return shares.renew(self._database, worker)
+        return concurrency_shares.renew(self._database, worker)
 
     def leave_shares(self, worker: str, lanes: Sequence[str]) -> None:
-        shares.leave(self._database, worker, lanes)
+        concurrency_shares.leave(self._database, worker, lanes)
 
     def workers(self) -> int:
         return expire.workers(self._database)
@@ -231,13 +223,13 @@ class Store(Looking, Managing):
         return records.restore(self._database, batch, until=until)
 
     def parts(self) -> list[Part]:
-        return parts.parts(self._database)
+        return partitions.parts(self._database)
 
     def make_parts(self, ahead: int = AHEAD) -> list[str]:
-        return parts.make_ahead(self._database, ahead)
+        return partitions.make_ahead(self._database, ahead)
 
     def drop_parts(self, before: date, *, held: Lead | None = None) -> list[str]:
-        return parts.drop_empty(self._database, before, held)
+        return partitions.drop_empty(self._database, before, held)
 
     def backup(self, file: Path) -> int:
         return backup.backup(self._database, file)
@@ -255,19 +247,19 @@ class Store(Looking, Managing):
         return leader.leader(self._database, name)
 
     def doubted(self, ids: Sequence[str]) -> frozenset[str]:
-        return doubt.doubted(self._database, ids)
+        return in_doubt.doubted(self._database, ids)
 
     def doubtful_lanes(self) -> list[str]:
-        return doubt.doubtful_lanes(self._database)
+        return in_doubt.doubtful_lanes(self._database)
 
     def take_doubtful(self, lane: str, *, size: int, again_s: float) -> list[Claim]:
-        return doubt.take_doubtful(self._database, lane, size=size, again_s=again_s)
+        return in_doubt.take_doubtful(self._database, lane, size=size, again_s=again_s)
 
     def clear(self, cleared: Sequence[Cleared]) -> list[str]:
-        return doubt.clear(self._database, cleared)
+        return in_doubt.clear(self._database, cleared)
 
     def signs(self) -> list[tuple[str, datetime]]:
-        return standing.signs(self._database)
+        return backlog.signs(self._database)
 
     def sign_process(self, name: str, *, role: str, version: str, revision: str) -> None:
         processes.sign(self._database, name, role=role, version=version, revision=revision)

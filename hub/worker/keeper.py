@@ -1,4 +1,4 @@
-"""The keeper: once an hour, in one process of all, the round that keeps a store small (hub.flow.keep). A thread of its own: it may take long."""
+"""The keeper: once an hour, in one process of all, the round that keeps a store small (hub.flow.maintenance.retention). A thread of its own: it may take long."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 from datetime import timedelta
 
 from hub.core.errors import StoreBusy
-from hub.flow import keep
 from hub.flow.hub import Hub
+from hub.flow.maintenance import retention
 from hub.logs import event
 from hub.settings import BadSetting
 from hub.store import BadArchive, Lead, NotLeading
@@ -41,7 +41,7 @@ class Keeper:
             wait = LOOK_S
             try:
                 self.look()
-            except (StoreBusy, NotLeading, keep.Stopped) as error:
+            except (StoreBusy, NotLeading, retention.Stopped) as error:
                 event("keep.postponed", f"{error!r}; the next round goes on", level="warning")
             except BadSetting as error:
                 event("keep.refused", str(error), level="error")
@@ -50,7 +50,7 @@ class Keeper:
             except Exception as error:  # noqa: BLE001  the next round tries again
                 event("keep.failed", repr(error), level="error")
 
-    def look(self) -> keep.Kept | None:
+    def look(self) -> retention.Kept | None:
         """Does a round, if one is due and nobody else does it; what it did."""
         store = self._hub.store
         last = store.leader(NAME)
@@ -59,7 +59,7 @@ class Keeper:
         if (held := self._renew()) is None:
             return None
         try:
-            kept = keep.round_(store, self._hub.settings, self._hub.catalogs.active(), self._renew)
+            kept = retention.round_(store, self._hub.settings, self._hub.catalogs.active(), self._renew)
         finally:
             store.resign(self._held or held)
             self._held = None
@@ -72,7 +72,7 @@ class Keeper:
         self._held = self._hub.store.lead(NAME, self._hub.worker, term_s=TERM_S)
         return self._held
 
-    def _tell(self, kept: keep.Kept) -> None:
+    def _tell(self, kept: retention.Kept) -> None:
         if kept.gone.messages or kept.files:
             text = f"{kept.gone.messages} messages pruned, {kept.stay} as old stay"
             event("messages.pruned", text, messages=kept.gone.messages, deliveries=kept.gone.deliveries, files=[one.path.name for one in kept.files])

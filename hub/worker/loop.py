@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 from hub.core.errors import StoreBusy
-from hub.flow.deliver import deliver, has_more
+from hub.flow.deliver import deliver
+from hub.flow.delivery.claim_size import has_more
 from hub.flow.hub import Hub
-from hub.kit.http import Sender
+from hub.kit.http.sender import Sender
 from hub.logs import event, told
 from hub.transport.bell import EmbeddedBell
 

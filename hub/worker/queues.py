@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from hub.core.config.queue import Arrival, Queue
 from hub.core.errors import StoreBusy
-from hub.core.queue import Arrival, Queue
+from hub.flow.doors.queues import acknowledged, take_in
 from hub.flow.hub import Hub
-from hub.flow.queues import acknowledged, take_in
-from hub.kit.source import Broken, QueueSource, Taken
+from hub.kit.queues.source import Broken, QueueSource, Taken
 from hub.logs import event, told
 
 LOOK_S = 0.2  # between two looks at the active configuration

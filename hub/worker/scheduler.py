@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
-from hub.flow.recover import look, rescue
+from hub.flow.maintenance.recover import look, rescue
 from hub.logs import event
 from hub.store import Lead
-from hub.store.leader import ONE_WRITER
+from hub.store.accounts.leader import ONE_WRITER
 
 LEAD = "scheduler"
 TERM_S = 10.0  # a leader that is gone is missed for so long at most

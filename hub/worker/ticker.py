@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from hub import __version__
 from hub.core.errors import StoreBusy
 from hub.flow.hub import Hub
-from hub.flow.recover import look, rescue
+from hub.flow.maintenance.recover import look, rescue
 from hub.logs import event, told
 from hub.worker.scheduler import somebody_leads
 

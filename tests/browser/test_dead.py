@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Fault, Refused
-from hub.core.queue import Arrival
 from hub.store import Refusal, open_store
 from tests.browser.conftest import PEOPLE, add_user
 from tests.support.hubs import HubProcess, Sink, small_workspace

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from hub.flow.keys import make_key
+from hub.flow.accounts.keys import make_key
 from hub.main import open_vault
 from tests.support.hubs import OPS_TOKEN, small_workspace
 from tests.support.servers import served, small_hub

@@ -3,8 +3,8 @@
 import pytest
 
 from hub.catalog import Read, judge
-from hub.catalog.revision import read_files
-from hub.catalog.scaffold import init
+from hub.catalog.files.revision import read_files
+from hub.catalog.scaffold.new_workspace import init
 
 ROUTES, WAREHOUSE = "routes.yaml", "adapters/warehouse/system.yaml"
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hub.catalog import check
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.catalog import documents
-from hub.catalog.documents import read_yaml
+from hub.catalog.yaml import yaml_documents
+from hub.catalog.yaml.yaml_documents import read_yaml
 from tests.support.hubs import ROOT
 
 FILES = sorted(path for path in ROOT.rglob("*.yaml") if not {".venv", "var", "deploy"} & set(path.relative_to(ROOT).parts))
@@ -42,9 +42,9 @@ TEXTS = [
 def test_both_parsers_read_alike(monkeypatch, text):
     read_yaml.cache_clear()
     fast = read_yaml("x.yaml", text)
-    monkeypatch.setattr(documents, "_FAST", False)
+    monkeypatch.setattr(yaml_documents, "_FAST", False)
     read_yaml.cache_clear()
     slow = read_yaml("x.yaml", text)
     read_yaml.cache_clear()
-    assert documents.find_spec("_ruamel_yaml") is not None
+    assert yaml_documents.find_spec("_ruamel_yaml") is not None
     assert (fast.root, fast.faults) == (slow.root, slow.faults)

@@ -7,14 +7,14 @@ from operator import attrgetter
 import pytest
 
 from hub.catalog import check, load
-from hub.catalog.documents import read_yaml
-from hub.catalog.drafting import draft
-from hub.catalog.findings import Findings
-from hub.catalog.mappings import file_name, read
-from hub.catalog.scaffold import init
-from hub.catalog.typing import types
-from hub.core.contract import compile_contract
+from hub.catalog.checks.typing import types
+from hub.catalog.files.mappings import file_name, read
+from hub.catalog.scaffold.drafting import draft
+from hub.catalog.scaffold.new_workspace import init
+from hub.catalog.yaml.findings import Findings
+from hub.catalog.yaml.yaml_documents import read_yaml
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
 from tests.support.hubs import ROOT
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"

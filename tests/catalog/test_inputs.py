@@ -3,10 +3,10 @@
 import pytest
 
 from hub.catalog import check, from_files, load, read_files
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import BadWorkspace
-from hub.flow.plan import apply
-from hub.flow.revisions import Revisions
+from hub.flow.configuration.plan import apply
+from hub.flow.context.revisions import Revisions
 
 SYSTEM, ROUTES = "adapters/shop/system.yaml", "routes.yaml"
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.catalog.new_route import NewRoute, with_route
+from hub.catalog.scaffold.new_route import NewRoute, with_route
 
 ROUTE = NewRoute("told", "shop/order.placed", ["warehouse/order.create@1"], "What the shop says.", "fulfilment")
 OLD = """\

@@ -4,7 +4,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from hub.catalog import check, difference, load, schemas
+from hub.catalog import check, difference, load
+from hub.catalog.files import schemas
 from tests.support.queues import SYSTEM, queue_workspace
 
 AMQP = "amqp://127.0.0.1:5672//"

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from hub.catalog import schemas
-from hub.catalog.leaf_schema import FORMS, form_of
-from hub.catalog.scaffold import init
+from hub.catalog.files import schemas
+from hub.catalog.files.leaf_schema import FORMS, form_of
+from hub.catalog.scaffold.new_workspace import init
 
 ROOT = Path(__file__).parents[2]
 KINDS = [

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from hub.catalog import check
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.catalog import check, load
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 
 SAMPLE = "adapters/shop/samples/order.placed.v1/one-line.json"
 

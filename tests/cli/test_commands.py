@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from hub.kit.signature import sign_legacy
+from hub.kit.signing.signature import sign_legacy
 from tests.support.hubs import ORDER, ROOT, HubProcess, Sink, small_workspace
 
 PATH = "/api/v1/shop/order.placed"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.message import Disposition, Ref
 from tests.support.hubs import HubProcess
 from tests.support.making import laid

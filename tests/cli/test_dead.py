@@ -2,10 +2,10 @@
 
 import redis
 
-from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
+from hub.core.model.delivery import Dead
 from hub.store import open_store
-from hub.transport.celery import EXCHANGE
+from hub.transport.celery_bell import EXCHANGE
 from tests.support.brokers import Redis
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.making import claim, laid, settled

@@ -2,7 +2,7 @@
 
 import json
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from tests.support.hubs import HubProcess
 from tests.support.versioned import versioned
 

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli.commands import main
-from hub.core.delivery import Dead, Exchange, Settled
 from hub.core.errors import Reason, Why
 from hub.core.message import Incoming, Ref
+from hub.core.model.delivery import Dead, Exchange, Settled
 from hub.flow.accept import lay
 from tests.support.hubs import small_workspace
 from tests.support.servers import small_hub

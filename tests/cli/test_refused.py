@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli.commands import main
-from hub.core.queue import Arrival
-from hub.flow.plan import apply
-from hub.flow.queues import take_in
-from hub.http import answers
+from hub.core.config.queue import Arrival
+from hub.flow.configuration.plan import apply
+from hub.flow.doors.queues import take_in
+from hub.http.ops import answers
 from tests.support.hubs import operator
 from tests.support.queues import queue_workspace
 from tests.support.servers import served, small_hub

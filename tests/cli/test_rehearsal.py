@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hub.catalog import check
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from tests.support.hubs import HubProcess
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"

@@ -13,8 +13,8 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
+from hub.core.model.delivery import Dead
 from hub.store import Archive, open_store
 from tests.conftest import MARIADB, POSTGRES, missing
 from tests.support.aged import NOW, add_old
@@ -197,6 +197,6 @@ def test_a_store_on_a_server_is_copied_by_the_servers_tool(store, tool):
 
 def test_the_page_tells_every_command():
     page = (Path(__file__).parents[2] / "docs/keeping.md").read_text("utf-8")
-    from hub.cli.store import store
+    from hub.cli.administrators.store import store
 
     assert [name for name in store.commands if not re.search(rf"hub store {name}\b", page)] == []

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from hub import logs
 from hub.cli import commands
 from hub.core.errors import StoreBusy
-from hub.flow import people
+from hub.flow.accounts import people
 from hub.store import Archive, open_store
-from hub.store.backup import backup
+from hub.store.engine.backup import backup
 from tests.conftest import MARIADB, POSTGRES, missing
 from tests.support.hubs import MASTER, HubProcess, small_workspace
 

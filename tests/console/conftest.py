@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from hub.console import attach
-from hub.flow import people
+from hub.flow.accounts import people
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub
 

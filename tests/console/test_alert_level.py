@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from hub.catalog import check
 from hub.cli import main
 from hub.console.attach import attach
-from hub.flow import people
-from hub.flow.routes import route
+from hub.flow.accounts import people
+from hub.flow.overview.routes import route
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from hub.console.graph import LETTER, PAD, fitted, graph, narrow
+from hub.console.drawing.graph import LETTER, PAD, fitted, graph, narrow
 
 LONG = "$exists(shipperAddress) and $exists(consigneeAddress) and $exists(cargoInfo) and weight > 0"
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from hub.console.mapping_picture import MOST, ROW, WIDTH, fitted, pictures, written
-from hub.core.carrying import Carrying, ends
-from hub.core.lineage import Way, leaves
+from hub.console.drawing.mapping_picture import MOST, ROW, WIDTH, fitted, pictures, written
+from hub.core.analysis.field_coverage import Carrying, ends
+from hub.core.analysis.lineage import Way, leaves
 
 FIELDS = {
     "no": "orderNo",
@@ -22,7 +22,7 @@ TARGET = ["/no", "/level", "/fixed", "/note", "/who", "/who/name", "/stock", "/l
 
 
 def told(fields=FIELDS, source=SOURCE, target=TARGET):
-    """As flow.mappings tells of one."""
+    """As flow.interfaces.mappings tells of one."""
     made = leaves({"fields": fields})
     carrying = Carrying(tuple(made))
     return {

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from hub.console.attach import attach
-from hub.core.delivery import Dead, Retry
 from hub.core.errors import Reason, Why
 from hub.core.message import Ref
-from hub.flow import people
-from hub.store.minutes import Flowed
+from hub.core.model.delivery import Dead, Retry
+from hub.flow.accounts import people
+from hub.store.queries.throughput import Flowed
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.making import claim, laid, settled

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.console import shown
-from hub.console.assets import FOLDER, read_assets
-from hub.console.desk import GROUPS
+from hub.console.common import formatting
+from hub.console.common.assets import FOLDER, read_assets
+from hub.console.common.page_context import GROUPS
 from hub.console.words import LANGUAGES, SENTENCES, Words, choose, read_words
 from hub.core.errors import Reason
-from hub.core.mending import MENDS
+from hub.core.model.remedies import MENDS
 from tests.support.hubs import ROOT
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -116,13 +116,13 @@ def test_the_language_is_the_chosen_one_then_the_browser_s(wanted, accepted, lan
 )
 def test_times_are_relative_in_one_unit(span, english, chinese):
     texts = read_words()
-    assert shown.ago(NOW - span, NOW, Words("en", texts)) == english
-    assert shown.ago(NOW - span, NOW, Words("zh-CN", texts)) == chinese
+    assert formatting.ago(NOW - span, NOW, Words("en", texts)) == english
+    assert formatting.ago(NOW - span, NOW, Words("zh-CN", texts)) == chinese
 
 
 def test_values_are_short_and_exact():
-    assert shown.exact(NOW, "Asia/Shanghai") == "2026-06-01 20:00:00 +08:00"
-    assert [shown.length(one) for one in (0.0124, 4.21, 59.0, 200, 7_500, 100_000, None)] == [
+    assert formatting.exact(NOW, "Asia/Shanghai") == "2026-06-01 20:00:00 +08:00"
+    assert [formatting.length(one) for one in (0.0124, 4.21, 59.0, 200, 7_500, 100_000, None)] == [
         "12 ms",
         "4.2 s",
         "59 s",
@@ -131,7 +131,7 @@ def test_values_are_short_and_exact():
         "1 d 3 h",
         "–",
     ]
-    assert [shown.size(one) for one in (812, 4_210, 17_000_000, None)] == ["812 B", "4.2 kB", "17.0 MB", "–"]
-    assert shown.short("01a1fe01-c0f1-7028-8b21-bc2db83b7505") == "01a1…3b7505"
-    assert shown.spark([0, 5, 10]).endswith(",1.0")
-    assert shown.spark([1]) == ""
+    assert [formatting.size(one) for one in (812, 4_210, 17_000_000, None)] == ["812 B", "4.2 kB", "17.0 MB", "–"]
+    assert formatting.short("01a1fe01-c0f1-7028-8b21-bc2db83b7505") == "01a1…3b7505"
+    assert formatting.spark([0, 5, 10]).endswith(",1.0")
+    assert formatting.spark([1]) == ""

@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from hub.console.picture import GAP, picture, width
+from hub.console.drawing.landscape import GAP, picture, width
 
 
 def told(*routes, rate=0.0):
-    """(sender, route, targets, …) as flow.landscape tells them."""
+    """(sender, route, targets, …) as flow.overview.landscape tells them."""
     nodes, edges = {}, []
     for sender, name, targets in routes:
         for id_, kind in ((f"system:{sender}", "system"), (f"route:{name}", "route"), *((f"system:{to}", "system") for to in targets)):

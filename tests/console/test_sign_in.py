@@ -8,8 +8,8 @@ import pytest
 
 from hub.console import attach
 from hub.core.errors import Code
-from hub.flow import people
-from hub.flow.places import Places
+from hub.flow.accounts import people
+from hub.flow.context.work_places import Places
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub

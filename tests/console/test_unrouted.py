@@ -5,8 +5,8 @@ import json
 import pytest
 
 from hub.core.message import Disposition
-from hub.flow import people
-from hub.flow.plan import apply
+from hub.flow.accounts import people
+from hub.flow.configuration.plan import apply
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub

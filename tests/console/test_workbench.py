@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.console.attach import attach
-from hub.core.delivery import Dead
+from hub.core.config.queue import Arrival
+from hub.core.documents.json_positions import line_of
 from hub.core.errors import Code, Fault, Reason, Refused, Why
-from hub.core.queue import Arrival
-from hub.core.written import line_of
-from hub.flow import people
+from hub.core.model.delivery import Dead
+from hub.flow.accounts import people
 from hub.store import Refusal, Wanted
-from hub.store.minutes import Flowed
+from hub.store.queries.throughput import Flowed
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.making import claim, laid, new_id, settled

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from hub.core.addresses import bare, client, hops, in_url, is_among
+from hub.core.model.addresses import bare, client, hops, in_url, is_among
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.breaker import LONGEST, BreakerPolicy, Window, is_failure
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.model.breaker import LONGEST, BreakerPolicy, Window, is_failure
 
 
 def opened_after(policy, outcomes):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.budget import CELL_S, FLOOR_PER_SECOND, RetryBudget, floor
+from hub.core.model.retry_budget import CELL_S, FLOOR_PER_SECOND, RetryBudget, floor
 
 STEPS = st.lists(st.tuples(st.floats(0, 3), st.integers(0, 200), st.lists(st.floats(0, 60), max_size=30)), max_size=40)
 

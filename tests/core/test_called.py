@@ -1,12 +1,12 @@
 """Addresses with holes in the documents that partners read, and what is said of answers there."""
 
-from hub.core.asyncapi import asyncapi
-from hub.core.contract import compile_contract
-from hub.core.expression import compile_expression
-from hub.core.handbook import pages
+from hub.core.apidocs.asyncapi import asyncapi
+from hub.core.apidocs.handbook import pages
+from hub.core.apidocs.openapi import openapi
+from hub.core.config.system import Accept, System, Version, VersionState
+from hub.core.expressions.expression import compile_expression
 from hub.core.message import Ref
-from hub.core.openapi import openapi
-from hub.core.system import Accept, System, Version, VersionState
+from hub.core.schemas.contract import compile_contract
 
 CONTRACT = compile_contract(Ref("wms", "order.change", 1), {"type": "object", "required": ["orderNo"], "properties": {"orderNo": {"type": "string"}}})
 

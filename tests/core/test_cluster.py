@@ -2,10 +2,10 @@
 
 import pytest
 
-from hub.core.cluster import cause_of, shape_of
 from hub.core.errors import Reason, Why
-from hub.core.mending import MENDS
 from hub.core.message import Ref
+from hub.core.model.cluster import cause_of, shape_of
+from hub.core.model.remedies import MENDS
 
 SOURCE, TARGET = Ref("oms", "order.created", 1), Ref("wms", "outbound.create", 1)
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.core.compat import Verdict, compare
-from hub.core.contract import compile_contract
-from hub.core.effects import Effect
 from hub.core.message import Ref
-from hub.core.specimen import specimen
+from hub.core.schemas.change_effects import Effect
+from hub.core.schemas.compat import Verdict, compare
+from hub.core.schemas.contract import compile_contract
+from hub.core.schemas.specimen import specimen
 
 REF = Ref("oms", "order.created", 1)
 BASE = {

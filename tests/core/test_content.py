@@ -2,10 +2,10 @@
 
 import pytest
 
-from hub.core import json
-from hub.core.content import fingerprint, is_same
-from hub.core.events import Event
+from hub.core.config.events import Event
+from hub.core.documents import json
 from hub.core.message import Ref
+from hub.core.schemas.content import fingerprint, is_same
 
 V1, V2 = Ref("shop", "order.placed", 1), Ref("shop", "order.placed", 2)
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 import jsonschema
 import pytest
 
-from hub.core.contract import compile_contract
+from hub.core.documents.json import decode
 from hub.core.errors import Fault
-from hub.core.json import decode
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
 
 REF = Ref("wms", "outbound.confirmed", 2)
 SCHEMA = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.core.cost import cost_of
-from hub.core.expression import compile_expression
+from hub.core.expressions.cost import cost_of
+from hub.core.expressions.expression import compile_expression
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.delivery import ENDED, TRANSITIONS, Claim, Dead, Delivered, InDoubt, InDoubtPolicy, Planned, Retry, Status, WhenDead, judge
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
 from hub.core.message import Disposition, Message, Ref
-from hub.core.retry import RetryPolicy
+from hub.core.model.delivery import ENDED, TRANSITIONS, Claim, Dead, Delivered, InDoubt, InDoubtPolicy, Planned, Retry, Status, WhenDead, judge
+from hub.core.model.retry import RetryPolicy
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 REF = Ref("wms", "outbound.create", 1)

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.core.errors import GiveUp
-from hub.core.expression import compile_expression
-from hub.core.prepared import MISSING
+from hub.core.expressions.expression import compile_expression
+from hub.core.expressions.prepared import MISSING
 from tests.core.test_expression import NOW
 
 _TEXT = st.sampled_from(["customer.name", "customer.level", "orderNo", "items[0].sku", "'x'", "note"])

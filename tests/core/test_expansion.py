@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from hub.core.contract import compile_contract
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
 
 REF = Ref("shop", "order", 1)
 

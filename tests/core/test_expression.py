@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.core import expression
 from hub.core.errors import GiveUp, Reason
-from hub.core.expression import CONDITION_MS, MAPPING_MS, _compiled, compile_expression, plain_path
-from hub.core.prepared import MISSING
+from hub.core.expressions import expression
+from hub.core.expressions.expression import CONDITION_MS, MAPPING_MS, _compiled, compile_expression, plain_path
+from hub.core.expressions.prepared import MISSING
 
 NOW = datetime(2026, 6, 1, 9, 30, 0, 250_000, tzinfo=UTC)
 TABLES = {"priority": {"URGENT": "HIGH", "1": "ONE", "true": "YES"}}
@@ -337,7 +337,7 @@ def test_trap_nesting_of_a_result_is_measured():
 
 
 def test_trap_a_compiled_engine_is_dropped_with_its_cache_when_it_is_full(monkeypatch):
-    monkeypatch.setattr("hub.core.expression.MAX_ENGINES", 2)
+    monkeypatch.setattr("hub.core.expressions.expression.MAX_ENGINES", 2)
     assert [evaluate(f"1 + {number}") for number in range(6)] == [1, 2, 3, 4, 5, 6]
 
 

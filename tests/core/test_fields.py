@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.core.contract import compile_contract
-from hub.core.fields import beyond, fields, takes_others
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
+from hub.core.schemas.fields import beyond, fields, takes_others
 
 
 def told(schema, **more):

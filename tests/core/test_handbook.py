@@ -3,11 +3,11 @@
 import pytest
 from markdown_it import MarkdownIt
 
-from hub.core.codes import MEANINGS
-from hub.core.contract import compile_contract
-from hub.core.handbook import pages
+from hub.core.apidocs.handbook import pages
+from hub.core.config.system import Accept, Emit, System, Version, VersionState
 from hub.core.message import Ref
-from hub.core.system import Accept, Emit, System, Version, VersionState
+from hub.core.model.error_catalogue import MEANINGS
+from hub.core.schemas.contract import compile_contract
 
 V1 = {
     "type": "object",

@@ -6,10 +6,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from hub.core.contract import compile_contract
+from hub.core.config.call_address import address_of
 from hub.core.errors import GiveUp, Reason
-from hub.core.holes import address_of
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.core.errors import GiveUp
-from hub.core.expression import compile_expression
+from hub.core.expressions.expression import compile_expression
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WHOLE = {"a": "A", "b": "B", "n": 7, "o": {"c": "C", "d e": "D"}, "l": [{"x": "1", "y": "2"}, {"x": "3", "y": "4"}], "t": "long"}

@@ -2,7 +2,7 @@
 
 import uuid
 
-from hub.core.ids import uuid7
+from hub.core.model.ids import uuid7
 
 
 def test_an_id_has_version_seven_the_variant_and_its_time():

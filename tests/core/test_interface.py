@@ -6,12 +6,12 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub.catalog import load
-from hub.catalog.scaffold import init
-from hub.cli.interfaces import _samples
-from hub.core.asyncapi import asyncapi
-from hub.core.codes import MEANINGS
+from hub.catalog.scaffold.new_workspace import init
+from hub.cli.engineers.interfaces import _samples
+from hub.core.apidocs.asyncapi import asyncapi
+from hub.core.apidocs.openapi import openapi
 from hub.core.errors import Code
-from hub.core.openapi import openapi
+from hub.core.model.error_catalogue import MEANINGS
 from tests.support.documents import resolved, validator
 from tests.support.hubs import ROOT
 from tests.support.versioned import versioned

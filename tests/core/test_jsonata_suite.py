@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.core import expression
 from hub.core.errors import GiveUp
-from hub.core.expression import compile_expression
-from hub.core.prepared import MISSING
+from hub.core.expressions import expression
+from hub.core.expressions.expression import compile_expression
+from hub.core.expressions.prepared import MISSING
 
 ROOT = Path(__file__).parents[2]
 SUITE = Path(os.environ.get("HUB_JSONATA_SUITE", ROOT.parent / "shared" / "suites" / "jsonata"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.layers import draw
+from hub.core.analysis.graph_layout import draw
 
 NODES = [f"n{number}" for number in range(8)]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.core.lineage import forwards, lineage
-from hub.core.reads import paths
+from hub.core.analysis.lineage import forwards, lineage
+from hub.core.expressions.read_paths import paths
 
 
 @pytest.mark.parametrize(

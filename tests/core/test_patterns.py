@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.contract import compile_contract
 from hub.core.message import Ref
-from hub.core.patterns import atoms, beyond, is_within
+from hub.core.schemas.contract import compile_contract
+from hub.core.schemas.patterns import atoms, beyond, is_within
 
 _CLASSES = st.sampled_from(["[ab]", "[a-c]", "[abc-]", "a", "b", "\\d", "[0-2]", "[a0]", "[\\da]"])
 _TIMES = st.sampled_from(["", "?", "*", "+", "{2}", "{1,2}", "{0,3}", "{2,}"])

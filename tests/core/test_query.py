@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from hub.core.config.query import message_of
 from hub.core.errors import Refused
-from hub.core.query import message_of
 
 SCHEMA = {
     "type": "object",

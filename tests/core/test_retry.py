@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.retry import RetryPolicy, may_retry, wait_s
+from hub.core.model.retry import RetryPolicy, may_retry, wait_s
 
 STEADY = RetryPolicy(first=timedelta(seconds=10), factor=2, max=timedelta(minutes=5), full_jitter=False)
 

@@ -6,11 +6,7 @@ from itertools import count
 
 import pytest
 
-from hub.core.delivery import Bundle, InDoubtPolicy, Priority, WhenDead
-from hub.core.errors import GiveUp, Reason
-from hub.core.expression import compile_expression
-from hub.core.message import Disposition, Ref
-from hub.core.routing import (
+from hub.core.config.routing import (
     MAX_HOPS,
     Batch,
     Canary,
@@ -26,7 +22,11 @@ from hub.core.routing import (
     match,
     parts,
 )
-from hub.core.windows import quota
+from hub.core.errors import GiveUp, Reason
+from hub.core.expressions.expression import compile_expression
+from hub.core.message import Disposition, Ref
+from hub.core.model.capacity_windows import quota
+from hub.core.model.delivery import Bundle, InDoubtPolicy, Priority, WhenDead
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 WMS = Destination(Ref("wms", "outbound.create", 1))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.sharing import at_once, fair
+from hub.core.model.sharing import at_once, fair
 
 NAMES = [f"w{number}" for number in range(6)]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.syntax import read
-from hub.core.tree import Array, Binary, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Object, Step, Variable, walk
+from hub.core.expressions.syntax import read
+from hub.core.expressions.tree import Array, Binary, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Object, Step, Variable, walk
 
 GOOD = [
     "orderNo", "consignee.name", "items[0].sku", "items[quantity > 5].sku", "items.sku[]", "$sum(items.(price * quantity))", "'Gift: ' & note",

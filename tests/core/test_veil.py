@@ -1,9 +1,9 @@
 """What is personal is masked wherever it turns up: in documents by their contracts, elsewhere by its value."""
 
-from hub.core.contract import MASK, compile_contract
-from hub.core.difference import difference
+from hub.core.documents.difference import difference
 from hub.core.message import Ref
-from hub.core.veil import Veil
+from hub.core.schemas.contract import MASK, compile_contract
+from hub.core.schemas.masking import Veil
 
 SCHEMA = {
     "type": "object",

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.answers import read
+from hub.core.config.system import Accept
+from hub.core.config.target_answers import read
+from hub.core.config.verdict import Response, verdict
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown
-from hub.core.expression import compile_expression
-from hub.core.system import Accept
-from hub.core.verdict import Response, verdict
+from hub.core.expressions.expression import compile_expression
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.times import instant
-from hub.core.windows import Quota, quota
+from hub.core.documents.times import instant
+from hub.core.model.capacity_windows import Quota, quota
 
 ZONES = ("UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 

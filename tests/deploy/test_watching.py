@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from hub.http.families import FAMILIES
+from hub.http.monitoring.metric_definitions import FAMILIES
 from tests.deploy.conftest import DEPLOY, documents
 from tests.support.hubs import ORDER, HubProcess, Sink, free_port, operator, small_workspace
 

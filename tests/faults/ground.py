@@ -5,8 +5,8 @@ import shutil
 
 import sqlalchemy as sa
 
-from hub.flow.keys import make_key
-from hub.flow.plan import apply
+from hub.flow.accounts.keys import make_key
+from hub.flow.configuration.plan import apply
 from hub.main import open_serving, open_vault
 from hub.settings import read
 from tests.support import brokers

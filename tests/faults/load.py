@@ -7,7 +7,7 @@ import time
 import requests
 import sqlalchemy as sa
 
-from hub.store.dialects import CLOCKS
+from hub.store.engine.dialects import CLOCKS
 from tests.support.hubs import Caller
 
 MESSAGES, KEYS = 30, 10

@@ -13,7 +13,7 @@ import time
 import requests
 import sqlalchemy as sa
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from tests.support.brokers import RabbitMQ
 from tests.support.hubs import MASTER, ROOT, Caller, free_port
 from tests.support.postgres import Postgres

@@ -71,7 +71,7 @@ def _ahead(shared: mmap.mmap) -> float:
 
 def _wrap(shared: mmap.mmap) -> None:
     import hub.main.clock  # only in the hub's process
-    import hub.store.database
+    import hub.store.engine.database
 
     class Ahead(datetime):
         @classmethod

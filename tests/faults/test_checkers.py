@@ -39,7 +39,7 @@ BUGS = {
         "undisturbed",
         "stuck",
         (
-            ("flow/ringing.py", "            self._bell.ring(lanes)\n", "            pass\n"),
+            ("flow/delivery/ringing.py", "            self._bell.ring(lanes)\n", "            pass\n"),
             ("worker/ticker.py", "                    look(self._hub, self._rings)\n", "                    pass\n"),
             ("worker/scheduler.py", "        look(self._hub, self._hub.bell.ring)\n", ""),
         ),
@@ -50,10 +50,10 @@ BUGS = {
         (
             (
                 "flow/deliver.py",
-                "            settled.update(_settle(hub, ended))\n",
+                "        settled.update(_settle(hub, ended))\n        for one in ended:\n",
                 (
-                    "            over = [_settled(hub, one, each, Exchange(), Reply(), None) for one in made for each in one.made]\n"
-                    "            settled.update(_settle(hub, [*ended, *over]))\n"
+                    "        over = [_settled(hub, one, each, Exchange(), Reply(), None) for one in made for each in one.made]\n"
+                    "        settled.update(_settle(hub, [*ended, *over]))\n        for one in ended:\n"
                 ),
             ),
         ),
@@ -79,7 +79,7 @@ BUGS = {
         "unaccounted",
         (
             (
-                "store/add.py",
+                "store/messages/add.py",
                 "for row in _delivery_rows(database, laid, numbers, starts, now)])",
                 "for row in _delivery_rows(database, laid, numbers, starts, now)][1:])",
             ),
@@ -91,8 +91,8 @@ BUGS = {
         (
             (
                 "flow/accept.py",
-                "    _check(emit, incoming, now)\n    payload = ",
-                "    wrong = None\n    try:\n        _check(emit, incoming, now)\n    except Refused as refused:\n        wrong = refused\n    payload = ",
+                "    _check(emit, incoming, now)\n    newest, payload = ",
+                "    wrong = None\n    try:\n        _check(emit, incoming, now)\n    except Refused as refused:\n        wrong = refused\n    newest, payload = ",
             ),
             (
                 "flow/accept.py",
@@ -104,28 +104,32 @@ BUGS = {
             ),
         ),
     ),
-    "a repeat is not known": Bug("undisturbed", "renamed", (("store/add.py", "    _answer_repeats(database, connection, batch, answers, now)\n", ""),)),
-    "an effect of nobody's": Bug("killed with an answer in hand", "unexpected", (("flow/making.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)),
-    "a new key for each attempt": Bug("killed with an answer in hand", "doubled", (("flow/making.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)),
-    "another key for a repeat": Bug("killed with an answer in hand", "two keys", (("flow/making.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)),
+    "a repeat is not known": Bug("undisturbed", "renamed", (("store/messages/add.py", "    answer_repeats(database, connection, batch, answers, now)\n", ""),)),
+    "an effect of nobody's": Bug("killed with an answer in hand", "unexpected", (("flow/outbound.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)),
+    "a new key for each attempt": Bug(
+        "killed with an answer in hand", "doubled", (("flow/outbound.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)
+    ),
+    "another key for a repeat": Bug(
+        "killed with an answer in hand", "two keys", (("flow/outbound.py", "key=claim.id,", 'key=f"{claim.id}-{claim.attempt}",'),)
+    ),
     "a new key at a replay": Bug(
-        "replayed", "two keys", (("flow/making.py", "key=claim.id,", 'key=claim.id if claim.spent == claim.attempt else f"{claim.id}-{claim.attempt}",'),)
+        "replayed", "two keys", (("flow/outbound.py", "key=claim.id,", 'key=claim.id if claim.spent == claim.attempt else f"{claim.id}-{claim.attempt}",'),)
     ),
     "claimed whatever is unfinished before it, and no unique index": Bug(
         "without the unique index",
         "disordered",
         (
-            ("store/claim.py", "AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)", "AND 1 = 0)"),
-            ("store/claim.py", "AND e.order_key = d.order_key AND e.status = 'leased')\n", "AND e.order_key = d.order_key AND 1 = 0)\n"),
+            ("store/messages/claim.py", "AND e.status IN ('pending', 'leased', 'held', 'unknown') AND e.seq < d.seq)", "AND 1 = 0)"),
+            ("store/messages/claim.py", "AND e.order_key = d.order_key AND e.status = 'leased')\n", "AND e.order_key = d.order_key AND 1 = 0)\n"),
         ),
     ),
     "settled without the token": Bug(
         "stopped with a request under way",
         "untrue",
         (
-            ("store/settle.py", "fence[settled.claim.id].lease == settled.claim.token", "fence[settled.claim.id].lease"),
+            ("store/messages/settle.py", "fence[settled.claim.id].lease == settled.claim.token", "fence[settled.claim.id].lease"),
             (
-                "store/settle.py",
+                "store/messages/settle.py",
                 "[_state_row(database, settled, overtaken, now) for settled in ours.values()]",
                 "[_state_row(database, replace(settled, claim=replace(settled.claim, token=fence[id_].lease)), overtaken, now) for id_, settled in ours.items()]",
             ),
@@ -134,24 +138,26 @@ BUGS = {
     "dead letters are pruned": Bug(
         "pruned",
         "unaccounted",
-        (("store/prune.py", "for status in Status if status not in ENDED)", "for status in Status if status not in (*ENDED, Status.DEAD))"),),
+        (("store/retention/prune.py", "for status in Status if status not in ENDED)", "for status in Status if status not in (*ENDED, Status.DEAD))"),),
     ),
     "an act and its record are two transactions": Bug(
         "killed before a record",
         "unrecorded",
         (
             (
-                "store/revisions.py",
+                "store/accounts/revisions.py",
                 ("            acts.record(database, connection, by, ACTIVATED, hash_, details)\n\n    database.write(work)\n"),
                 ('    database.write(work)\n    database.write(lambda connection: acts.record(database, connection, by, ACTIVATED, hash_, {"before": ""}))\n'),
             ),
         ),
     ),
     "leases never end": Bug(
-        "killed with claims", "late", (("store/expire.py", "\"WHERE status = 'leased' AND (lease_until", '"WHERE 1 = 0 AND (lease_until'),)
+        "killed with claims", "late", (("store/messages/expire.py", "\"WHERE status = 'leased' AND (lease_until", '"WHERE 1 = 0 AND (lease_until'),)
     ),
     "the client sends again by itself": Bug(
-        "over connections that die", "untrue", (("kit/line.py", "pycurl.PREREQFUNC_ABORT if self._sent > 1 else pycurl.PREREQFUNC_OK", "pycurl.PREREQFUNC_OK"),)
+        "over connections that die",
+        "untrue",
+        (("kit/http/curl_handle.py", "pycurl.PREREQFUNC_ABORT if self._sent > 1 else pycurl.PREREQFUNC_OK", "pycurl.PREREQFUNC_OK"),),
     ),
 }
 

@@ -9,7 +9,7 @@ import kombu
 import pytest
 import sqlalchemy as sa
 
-from hub.kit.redis_queue import RedisSource
+from hub.kit.queues.redis_queue import RedisSource
 from tests.support import brokers
 from tests.support.hubs import HubProcess
 from tests.support.queues import SYSTEM, queue_workspace

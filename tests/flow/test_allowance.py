@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hub.core.errors import Code, Refused
-from hub.flow.allowance import Allowance
+from hub.flow.context.rate_limit import Allowance
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.waiting import wait_until
 

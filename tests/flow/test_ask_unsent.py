@@ -9,9 +9,9 @@ import pytest
 
 from hub.core.errors import Code, Reason, Refused, TryLater, Why
 from hub.core.message import Incoming, Ref
-from hub.flow import pauses
 from hub.flow.accept import lay
-from hub.flow.ask import ask
+from hub.flow.intake.synchronous import ask
+from hub.flow.repairs import pauses
 from tests.flow.test_ask import ROUTE, asked, order
 from tests.support.hubs import free_port, small_workspace
 from tests.support.servers import served, small_hub
@@ -150,7 +150,7 @@ def test_an_answer_that_cannot_be_handed_on_was_sent_and_is_recorded_as_it_came(
 def test_what_was_stored_after_its_caller_had_gone_ends_unsent(started, sink, monkeypatch):
     # Given a commit that takes longer than a caller waits
     hub, caller = started()
-    monkeypatch.setattr("hub.flow.ask.COMMIT_S", 0.0)
+    monkeypatch.setattr("hub.flow.intake.synchronous.COMMIT_S", 0.0)
     assert asked(caller).json()["code"] == 50300
     hub.commit.drain(5)
     assert hub.noting.drain(5)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.catalog import load
-from hub.catalog.scaffold import init
-from hub.core.explaining import outline
+from hub.catalog.scaffold.new_workspace import init
+from hub.core.analysis.explaining import outline
 from hub.core.message import Ref
-from hub.flow.explain import explain_message
+from hub.flow.views.explain import explain_message
 from tests.support.hubs import HubProcess
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 
 from hub.cli.commands import main
 from hub.console.attach import attach
-from hub.core.delivery import Dead, Delivered, Ended, Hold, InDoubt, InDoubtPolicy, Retry, Superseded
 from hub.core.errors import Reason, Why
 from hub.core.message import Disposition, Ref
-from hub.flow import people
+from hub.core.model.delivery import Dead, Delivered, Ended, Hold, InDoubt, InDoubtPolicy, Retry, Superseded
 from hub.flow.accept import MessageStatus
+from hub.flow.accounts import people
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import operator, small_workspace
 from tests.support.making import claim, laid, settled

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from hub.flow.kept import MADE, SHARE, SLOW_S, Kept, Shelf
+from hub.flow.context.query_cache import MADE, SHARE, SLOW_S, Kept, Shelf
 from tests.support.waiting import wait_until
 
 COST_S = SLOW_S * 1.2

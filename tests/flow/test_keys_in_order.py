@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from hub.core.delivery import WhenDead
+from hub.core.model.delivery import WhenDead
 from tests.support.hubs import HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from hub.catalog.scaffold import init
-from hub.flow.lineage import of_message
-from hub.flow.plan import apply
-from hub.flow.revisions import Revisions
+from hub.catalog.scaffold.new_workspace import init
+from hub.flow.configuration.plan import apply
+from hub.flow.context.revisions import Revisions
+from hub.flow.views.lineage import of_message
 from tests.support.hubs import HubProcess
 from tests.support.making import laid
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hub.core.routing import TargetPolicy
-from hub.flow.pace import LEAST_CLAIMED, Pace
+from hub.core.config.routing import TargetPolicy
+from hub.flow.context.pace import LEAST_CLAIMED, Pace
 from tests.support.hubs import HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
 

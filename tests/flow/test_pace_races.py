@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from hub.core.adapter import Reply
-from hub.core.breaker import BreakerPolicy, BreakerState, Circuit
-from hub.core.routing import TargetPolicy
-from hub.flow.pace import Pace
+from hub.core.config.routing import TargetPolicy
+from hub.core.model.breaker import BreakerPolicy, BreakerState, Circuit
+from hub.flow.context.pace import Pace
 
 POLICY = TargetPolicy(breaker=BreakerPolicy(of=2, open=timedelta(seconds=1)))
 PAST = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.breaker import BreakerPolicy, Circuit
+from hub.core.config.routing import TargetPolicy
 from hub.core.errors import Reason, TryLater, Why
-from hub.core.routing import TargetPolicy
-from hub.core.windows import quota
-from hub.flow.pace import Pace
+from hub.core.model.breaker import BreakerPolicy, Circuit
+from hub.core.model.capacity_windows import quota
+from hub.flow.context.pace import Pace
 from hub.store import open_store
 
 AWAY = TryLater(Why(Reason.UNREACHABLE, "It is away."))
@@ -47,7 +47,7 @@ def test_two_processes_share_the_places_of_a_target(paces):
 
 def test_a_round_that_is_under_way_keeps_its_places(paces, monkeypatch):
     first, second = paces
-    monkeypatch.setattr("hub.flow.parts.IDLE_S", 0.0)
+    monkeypatch.setattr("hub.flow.context.concurrency_shares.IDLE_S", 0.0)
     with_one = TargetPolicy(concurrency=1)
     assert first.width("wms", with_one) == 1
     with first.working("wms"):

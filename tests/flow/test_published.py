@@ -5,11 +5,12 @@ import threading
 
 import pytest
 
-from hub.catalog import check, load, lock, read_files
-from hub.catalog.scaffold import init
+from hub.catalog import check, load, read_files
+from hub.catalog.files import lock
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import BadWorkspace
-from hub.flow.plan import apply, plan, published
-from hub.flow.revisions import roll_back
+from hub.flow.configuration.plan import apply, plan, published
+from hub.flow.context.revisions import roll_back
 
 CONTRACT = "adapters/shop/contracts/order.placed.v1.json"
 OTHER = "adapters/warehouse/contracts/order.create.v1.json"

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from hub.core.config.queue import Arrival
 from hub.core.errors import StoreBusy
 from hub.core.message import Disposition
-from hub.core.queue import Arrival
-from hub.flow import refused
-from hub.flow.plan import apply
-from hub.flow.queues import take_in
-from hub.flow.stages import stages
+from hub.flow.configuration.plan import apply
+from hub.flow.doors.queues import take_in
+from hub.flow.repairs import refused
+from hub.flow.views.stages import stages
 from tests.support.queues import SYSTEM, queue_workspace
 from tests.support.servers import small_hub
 

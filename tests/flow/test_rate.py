@@ -2,7 +2,7 @@
 
 import time
 
-from hub.flow.rate import AHEAD_S, FLOW, SAVED_S, Bucket
+from hub.flow.context.token_bucket import AHEAD_S, FLOW, SAVED_S, Bucket
 
 
 class Clock:
@@ -10,7 +10,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = time.monotonic()
-        monkeypatch.setattr("hub.flow.rate.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("hub.flow.context.token_bucket.time.monotonic", lambda: self.now)
 
     def sleep(self, seconds):
         self.now += seconds

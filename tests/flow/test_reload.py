@@ -9,10 +9,10 @@ import time
 import pytest
 
 from hub import catalog
-from hub.catalog.revision import hash_of, read_files
-from hub.cli.watch import Watch
+from hub.catalog.files.revision import hash_of, read_files
+from hub.cli.engineers.watch import Watch
 from hub.core.errors import BadWorkspace, StoreBusy
-from hub.flow.plan import apply
+from hub.flow.configuration.plan import apply
 from hub.store import open_store
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.waiting import wait_until

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
+from hub.core.model.delivery import Dead
 from hub.store import open_store
 from tests.support.hubs import HubProcess, operator, small_workspace
 from tests.support.making import claim, laid, settled

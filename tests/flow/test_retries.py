@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hub.core.budget import CELL_S, FLOOR_PER_SECOND
+from hub.core.model.retry_budget import CELL_S, FLOOR_PER_SECOND
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.targets import Targets
 from tests.support.waiting import wait_until

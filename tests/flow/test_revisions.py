@@ -6,11 +6,11 @@ import pytest
 import requests
 
 from hub.catalog import Catalog
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import StoreBusy
-from hub.flow.plan import apply
-from hub.flow.revisions import Revisions
-from hub.http import answers
+from hub.flow.configuration.plan import apply
+from hub.flow.context.revisions import Revisions
+from hub.http.ops import answers
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from hub.core.contract import MASK
-from hub.core.delivery import Dead, Delivered, Exchange, Retry, Settled
 from hub.core.errors import Reason, Why
 from hub.core.message import Incoming, Ref
-from hub.flow import lineage
+from hub.core.model.delivery import Dead, Delivered, Exchange, Retry, Settled
+from hub.core.schemas.contract import MASK
 from hub.flow.accept import lay
-from hub.flow.afresh import afresh
-from hub.flow.plan import apply
-from hub.flow.stages import stages
+from hub.flow.configuration.plan import apply
+from hub.flow.dry_run.message import afresh
+from hub.flow.views import lineage
+from hub.flow.views.stages import stages
 from tests.support.hubs import small_workspace
 from tests.support.servers import small_hub
 from tests.support.versioned import versioned

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.core.message import Ref
-from hub.flow.story import story
+from hub.flow.views.story import story
 from tests.support.aged import old_id
 from tests.support.hubs import small_workspace
 from tests.support.making import claim, laid, settled

@@ -10,17 +10,18 @@ from dataclasses import replace
 import pytest
 import requests
 
+from hub.core.config.queue import Arrival
+from hub.core.config.routing import MAX_HOPS
 from hub.core.message import Disposition, Incoming, Ref
-from hub.core.queue import Arrival
-from hub.core.routing import MAX_HOPS
-from hub.flow import now as present
-from hub.flow import unrouted, unrouted_preview
 from hub.flow.accept import lay
-from hub.flow.explain import explain_message
-from hub.flow.plan import apply
-from hub.flow.queues import take_in
-from hub.flow.recover import rescue
-from hub.flow.stages import stages
+from hub.flow.configuration.plan import apply
+from hub.flow.doors.queues import take_in
+from hub.flow.maintenance.recover import rescue
+from hub.flow.overview import now as present
+from hub.flow.overview import unrouted_preview
+from hub.flow.repairs import unrouted
+from hub.flow.views.explain import explain_message
+from hub.flow.views.stages import stages
 from tests.support.foreign import foreign_workspace
 from tests.support.hubs import HubProcess, operator, small_workspace
 from tests.support.queues import queue_workspace

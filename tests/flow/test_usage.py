@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 from hub.catalog import load
 from hub.core.message import Ref
-from hub.flow import versions
-from hub.flow.counts import Counts
-from hub.flow.minutes import Minutes
-from hub.flow.noting import Noting
-from hub.flow.pins import Pins
-from hub.flow.retire import can_retire
-from hub.flow.usage import MAX_FIELDS, OTHER, Usage
+from hub.flow.context.background_queue import Noting
+from hub.flow.context.counts import Counts
+from hub.flow.context.pins import Pins
+from hub.flow.context.throughput import Minutes
+from hub.flow.context.usage import MAX_FIELDS, OTHER, Usage
+from hub.flow.intake import versions
+from hub.flow.interfaces.retire import can_retire
 from hub.store import KeyRow, open_store
 from tests.support.making import laid
 from tests.support.versioned import versioned

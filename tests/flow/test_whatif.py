@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from hub.catalog import difference, judge, load
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import BadWorkspace
 from hub.core.message import Disposition
-from hub.flow.plan import apply, plan
-from hub.flow.revisions import NoRevision, Revisions, roll_back
-from hub.flow.whatif import Kind, recent, what_if
+from hub.flow.configuration.plan import apply, plan
+from hub.flow.context.revisions import NoRevision, Revisions, roll_back
+from hub.flow.dry_run.whatif import Kind, recent, what_if
 from hub.store import Outdated
 from tests.support.making import laid
 

@@ -5,10 +5,10 @@ import socket
 import pytest
 
 from hub.console.attach import attach
-from hub.flow import people
-from hub.flow.changes import summary
-from hub.http import answers
-from hub.http import building_answers as schemas
+from hub.flow.accounts import people
+from hub.flow.configuration.changes import summary
+from hub.http.ops import answers
+from hub.http.ops import building_answers as schemas
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub

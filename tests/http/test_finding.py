@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from hub.core.delivery import Dead, Delivered, Exchange, Settled
 from hub.core.errors import Reason, Why
-from hub.http import answers, finding
+from hub.core.model.delivery import Dead, Delivered, Exchange, Settled
+from hub.http.ops import answers, finding
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 

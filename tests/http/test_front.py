@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 import requests
 
+from hub.core.config.system import Version, VersionState
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Receipt, Ref, Request
-from hub.core.system import Version, VersionState
-from hub.http import auth, bodies, lifetimes
-from hub.http.arrivals import Arrivals
+from hub.http.common import bodies
+from hub.http.ops import operator_auth
+from hub.http.partner import lifetimes
+from hub.http.partner.commit_waiters import Arrivals
 from tests.support.hubs import small_workspace
 from tests.support.servers import served, small_hub
 
@@ -183,16 +185,16 @@ def test_a_sunset_before_the_deprecation_is_not_told():
 )
 def test_who_is_no_operator(request_):
     with pytest.raises(Refused) as refused:
-        auth.admit(request_, "")
+        operator_auth.admit(request_, "")
     assert refused.value.code is Code.NOT_FOUND
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1"])
 def test_an_operator_comes_by_the_hub_s_own_socket_or_shows_the_token_and_no_address_proves_one(host, peer):
-    auth.admit(replace(head(("host", host), peer=""), is_own=True), "")
-    auth.admit(head(("host", host), ("authorization", "Bearer token"), peer=peer), "token")
+    operator_auth.admit(replace(head(("host", host), peer=""), is_own=True), "")
+    operator_auth.admit(head(("host", host), ("authorization", "Bearer token"), peer=peer), "token")
     for token, code in (("", Code.NOT_FOUND), ("token", Code.UNAUTHENTICATED)):
         with pytest.raises(Refused) as refused:
-            auth.admit(head(("host", host), peer=peer), token)
+            operator_auth.admit(head(("host", host), peer=peer), token)
         assert refused.value.code is code

@@ -11,7 +11,7 @@ from urllib.parse import quote_from_bytes, urlencode
 import pytest
 
 from hub.catalog import check
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from tests.support.servers import served, small_hub
 
 SECRET = "abc123"

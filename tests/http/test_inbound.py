@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from hub.catalog.scaffold import init
-from hub.flow.keys import make_key
+from hub.catalog.scaffold.new_workspace import init
+from hub.flow.accounts.keys import make_key
 from hub.main import open_vault
 from tests.support.hubs import Caller
 from tests.support.servers import served, small_hub
@@ -208,7 +208,7 @@ def test_a_certificate_that_a_trusted_proxy_has_checked(hub, theirs):
 def test_a_certificate_from_anybody_else_is_a_header_like_any_other(accepting, theirs):
     from hub.core.errors import Refused
     from hub.core.message import Request
-    from hub.flow.inbound import authorise
+    from hub.flow.intake.authentication import authorise
 
     der = base64.b64encode(theirs.public_bytes(Encoding.DER)).decode()
     headers = (("client-cert", f":{der}:"),)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import requests
 
-from hub.flow.keys import make_key
+from hub.flow.accounts.keys import make_key
 from hub.main import open_vault
 from tests.conftest import missing
 from tests.support.documents import resolved, validator
@@ -16,7 +16,7 @@ from tests.support.hubs import OPS_TOKEN, ORDER, ROOT, operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.versioned import new_order, old_order, versioned
 
-SCRIPT = ROOT / "hub" / "http" / "try.js"
+SCRIPT = ROOT / "hub" / "http" / "partner" / "try.js"
 STRANGER = {"x-forwarded-for": "203.0.113.7"}  # what a proxy adds: it changes nothing
 BAD = b'{"orderNo":"SO-9","items":[{"sku":"<b>SKU</b>","quantity":"2"}]}'
 

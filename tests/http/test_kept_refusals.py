@@ -15,14 +15,14 @@ from click.testing import CliRunner
 
 from hub import settings as settings_table
 from hub.cli.commands import main
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Refused
-from hub.core.queue import Arrival
-from hub.flow import now
-from hub.flow import refused as acts
-from hub.flow.plan import apply
+from hub.flow.configuration.plan import apply
+from hub.flow.overview import now
+from hub.flow.repairs import refused as acts
 from hub.main import running
 from hub.store import Bounds, Refusal, Wanted
-from hub.store.bounds import Room
+from hub.store.repairs.arrival_limits import Room
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hub.http import answers, mappings
+from hub.http.ops import answers, mappings
 from tests.support.hubs import operator
 from tests.support.servers import served, small_hub
 from tests.support.versioned import new_order, old_order, versioned

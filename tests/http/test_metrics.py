@@ -9,10 +9,10 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.core.errors import StoreBusy
-from hub.flow.counts import MAX_SERIES, OTHER, Counts
-from hub.http.families import FAMILIES
-from hub.http.listener import Listener
-from hub.http.metrics import Exposition
+from hub.flow.context.counts import MAX_SERIES, OTHER, Counts
+from hub.http.monitoring.metric_definitions import FAMILIES
+from hub.http.monitoring.metrics import Exposition
+from hub.http.monitoring.side_servers import Listener
 from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, free_port, operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until

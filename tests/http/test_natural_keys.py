@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from hub.core.delivery import Seen
 from hub.core.errors import Code
 from hub.core.message import Ref, Request
+from hub.core.model.delivery import Seen
 from tests.support.making import laid
 from tests.support.servers import served, small_hub
 from tests.support.versioned import versioned

@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from hub.catalog import check, load
-from hub.catalog.findings import Findings
-from hub.catalog.sunsets import judge as judge_sunsets
-from hub.flow.keys import make_key
-from hub.flow.plan import apply
-from hub.flow.plan import plan as make_plan
+from hub.catalog.checks.sunsets import judge as judge_sunsets
+from hub.catalog.yaml.findings import Findings
+from hub.flow.accounts.keys import make_key
+from hub.flow.configuration.plan import apply
+from hub.flow.configuration.plan import plan as make_plan
 from hub.main import open_vault
 from tests.support.hubs import Caller
 from tests.support.servers import served, small_hub

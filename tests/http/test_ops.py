@@ -10,12 +10,12 @@ import requests
 from click.testing import CliRunner
 
 from hub.cli import main as hub_command
-from hub.core.delivery import Dead, Exchange, Settled
 from hub.core.errors import Reason, Why
-from hub.flow import people
-from hub.http import answers, building_answers, message_answers, running
+from hub.core.model.delivery import Dead, Exchange, Settled
+from hub.flow.accounts import people
 from hub.http.app import make_app
-from hub.http.listener import OwnSocket
+from hub.http.monitoring.side_servers import OwnSocket
+from hub.http.ops import administration, answers, building_answers, message_answers
 from hub.vault import VaultError
 from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, operator, small_workspace
 from tests.support.servers import served, small_hub
@@ -107,7 +107,7 @@ def test_the_raw_bytes_are_given_to_who_says_why_by_call_and_by_command(hub, acc
 def test_accounts_are_made_shut_out_and_changed(hub):
     # Given an account that was made by a call
     made = {"name": "wen", "password": "correct horse battery", "role": "operator", "by": "ann"}
-    assert fits(running.Named, post(hub, "/users", made)) == {"name": "wen", "role": "operator"}
+    assert fits(administration.Named, post(hub, "/users", made)) == {"name": "wen", "role": "operator"}
     token = people.sign_in(hub.hub.store, "wen", made["password"], address="192.0.2.7")
     # Then nothing tells its password, a second one of the name is refused, and a weak or nameless one too
     assert made["password"] not in str(hub.hub.store.acts(object_="wen")) + get(hub, "/users").text
@@ -116,11 +116,11 @@ def test_accounts_are_made_shut_out_and_changed(hub):
     # When it is shut out, then it is signed in no more; and nobody does it to themselves
     assert post(hub, "/users/wen/change", {"what": "disable", "by": "wen"}).status_code == 403
     assert people.signed_in(hub.hub.store, token) is not None
-    assert fits(running.ChangedPerson, post(hub, "/users/wen/change", {"what": "disable", "by": "ann"}))["changed"] == "disable"
+    assert fits(administration.ChangedPerson, post(hub, "/users/wen/change", {"what": "disable", "by": "ann"}))["changed"] == "disable"
     assert people.signed_in(hub.hub.store, token) is None
     for what in ("enable", "viewer"):
         assert post(hub, "/users/wen/change", {"what": what, "by": "ann"}).status_code == 200
-    [row] = [one for one in fits(running.Persons, get(hub, "/users"))["items"] if one["name"] == "wen"]
+    [row] = [one for one in fits(administration.Persons, get(hub, "/users"))["items"] if one["name"] == "wen"]
     assert (row["role"], row["disabledAt"]) == ("viewer", None)
     assert post(hub, "/users/nobody/change", {"what": "disable", "by": "ann"}).status_code == 404
     assert post(hub, "/users/wen/change", {"what": "root", "by": "ann"}).status_code == 400

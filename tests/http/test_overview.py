@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.delivery import Dead, Exchange, InDoubt, InDoubtPolicy, Retry, Settled
 from hub.core.errors import Reason, Why
+from hub.core.model.delivery import Dead, Exchange, InDoubt, InDoubtPolicy, Retry, Settled
 from hub.flow.settling import settle
-from hub.http import answers, overview_answers
+from hub.http.ops import answers, overview_answers
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until

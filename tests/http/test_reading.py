@@ -2,10 +2,10 @@
 
 from html.parser import HTMLParser
 
-from hub.core.contract import compile_contract
+from hub.core.config.system import Accept, Emit, System, Version, VersionState
 from hub.core.message import Ref
-from hub.core.system import Accept, Emit, System, Version, VersionState
-from hub.http.reading import errors, fragment, page, shell
+from hub.core.schemas.contract import compile_contract
+from hub.http.partner.interface_pages import errors, fragment, page, shell
 
 EVIL = "\"><img src=x onerror=alert(1)>'</textarea></code></script>&lt;"
 

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from hub.core.delivery import Dead
 from hub.core.errors import Reason, Why
-from hub.flow.repair import advance
-from hub.http import answers
-from hub.http import repair_schemas as schemas
+from hub.core.model.delivery import Dead
+from hub.flow.repairs.repair import advance
+from hub.http.ops import answers
+from hub.http.ops import repair_schemas as schemas
 from tests.support.hubs import operator, small_workspace
 from tests.support.making import settled
 from tests.support.servers import served, small_hub

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hub.core.contract import compile_contract
 from hub.core.message import Ref
+from hub.core.schemas.contract import compile_contract
 
 CONTRACT = compile_contract(
     Ref("a", "b", 1),

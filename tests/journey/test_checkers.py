@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hub.core.delivery import Status
+from hub.core.model.delivery import Status
 from hub.store import Conservation
-from hub.store.acts import Verdict
+from hub.store.accounts.acts import Verdict
 from tests.support import checkers
 
 DELIVERIES = [

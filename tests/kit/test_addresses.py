@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from hub.kit.addresses import judge_url, may_connect
+from hub.kit.http.address_rules import judge_url, may_connect
 
 DENIED = """127.0.0.1 127.255.255.254 0.0.0.0 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.254 169.254.169.254 172.16.0.1 172.31.255.255
 192.0.0.1 192.0.2.1 192.88.99.1 192.168.0.1 198.18.0.1 198.19.255.255 198.51.100.1 203.0.113.1 224.0.0.1 239.255.255.255 240.0.0.1

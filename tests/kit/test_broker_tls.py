@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
+from hub.core.config.queue import Queue
+from hub.core.config.system import Publish
 from hub.core.errors import TryLater
-from hub.core.queue import Queue
-from hub.core.system import Publish
-from hub.kit.brokers import make_queue_source, make_queue_target
-from hub.kit.source import Broken
+from hub.kit.queues.brokers import make_queue_source, make_queue_target
+from hub.kit.queues.source import Broken
 from tests.kit.test_queue import parcel
 from tests.kit.test_signer import make, write
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hub.core import door
-from hub.core.cost import cost_of
+from hub.core.config.mapping import compile_mapping
 from hub.core.errors import Busy, GiveUp, Reason
-from hub.core.expression import compile_expression
-from hub.core.mapping import compile_mapping
-from hub.core.plain import plain_path
-from hub.core.prepared import weigh
-from hub.kit.evaluator import Evaluators, resident
+from hub.core.expressions import evaluation_door
+from hub.core.expressions.cost import cost_of
+from hub.core.expressions.expression import compile_expression
+from hub.core.expressions.plain_paths import plain_path
+from hub.core.expressions.prepared import weigh
+from hub.kit.evaluation.evaluator import Evaluators, resident
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -200,9 +200,9 @@ def pool():
     made = Evaluators(1)
     gc.collect()
     gc.freeze()  # what other tests left is not looked through each time
-    door.hand_in(lambda: made)
+    evaluation_door.hand_in(lambda: made)
     yield made
-    door.hand_in(None)
+    evaluation_door.hand_in(None)
     made.close()
     gc.unfreeze()
 
@@ -236,11 +236,11 @@ def held_by(expression, value):
     before = resident(os.getpid())
     began = time.thread_time()
     try:
-        with door.at_once():
+        with evaluation_door.at_once():
             expression.evaluate(value, now=NOW)
     except (GiveUp, Busy):
         is_here = True
-    except door.NeedsTime:
+    except evaluation_door.NeedsTime:
         is_here = False
     else:
         is_here = True
@@ -262,7 +262,7 @@ def test_nothing_holds_its_caller(pool, text):
 @pytest.mark.parametrize("text", [TEXTS[0], TEXTS[3], LISTS[0], "$reduce(xs, function($p, $c){$append($p, $$.ys)}, [])", "[0..$count(a) * 100000].($$.t)"])
 def test_what_is_over_its_budget_ends_with_a_reason_and_is_never_tried_again(pool, text):
     value = largest_of(lists_of)[0] | {"t": "abc de," * 20_000}
-    with door.at_once(), pytest.raises(door.NeedsTime):
+    with evaluation_door.at_once(), pytest.raises(evaluation_door.NeedsTime):
         compile_expression(text).evaluate(value, now=NOW)
     reasons = []
     for _ in range(2):
@@ -304,6 +304,6 @@ def test_the_conditions_of_the_reference_landscape_are_evaluated_in_place(pool):
     files = [ROOT / "routes.yaml", *ROOT.glob("adapters/*/system.yaml")]
     texts = [text for file in files for text in expressions(yaml.safe_load(file.read_text("utf-8")))]
     assert texts
-    with door.at_once():
+    with evaluation_door.at_once():
         for text in texts:
             compile_expression(text).evaluate(order_of(50), now=NOW)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from hub.core import door
-from hub.core.contract import compile_contract
+from hub.core.config.mapping import compile_mapping
 from hub.core.errors import Busy, GiveUp, Reason
-from hub.core.expression import compile_expression
-from hub.core.mapping import compile_mapping
+from hub.core.expressions import evaluation_door
+from hub.core.expressions.expression import compile_expression
+from hub.core.expressions.prepared import MISSING
 from hub.core.message import Ref
-from hub.core.prepared import MISSING
-from hub.kit.evaluator import Evaluators, resident
+from hub.core.schemas.contract import compile_contract
+from hub.kit.evaluation.evaluator import Evaluators, resident
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 ITEMS = {"items": [{"sku": f"S{number}", "q": number, "price": Decimal("12345678901234567890.10")} for number in range(200)]}
@@ -28,9 +28,9 @@ QUADRATIC = "items[sku in $$.items.sku]"
 @pytest.fixture
 def pool():
     made = Evaluators(1)
-    door.hand_in(lambda: made)
+    evaluation_door.hand_in(lambda: made)
     yield made
-    door.hand_in(None)
+    evaluation_door.hand_in(None)
     made.close()
 
 
@@ -54,7 +54,7 @@ def test_what_is_computed_elsewhere_is_the_same(pool, text):
     value = {**ITEMS, "n": 3}
     away = evaluated(text, value)
     assert len(pool._idle) == 1, "it was computed in place"
-    door.hand_in(None)
+    evaluation_door.hand_in(None)
     here = evaluated(text, value)
     assert (away is MISSING) == (here is MISSING)
     assert away == here
@@ -146,11 +146,11 @@ def test_a_process_that_is_killed_is_replaced(pool):
 
 
 def test_an_event_loop_is_told_and_a_crowded_caller_is_told_otherwise(pool):
-    with door.at_once(), pytest.raises(door.NeedsTime):
+    with evaluation_door.at_once(), pytest.raises(evaluation_door.NeedsTime):
         evaluated(f"$count({QUADRATIC})", ITEMS)
-    with door.deferring(), pytest.raises(Busy):
+    with evaluation_door.deferring(), pytest.raises(Busy):
         evaluated(f"$count({QUADRATIC})", ITEMS)
-    with door.at_once():
+    with evaluation_door.at_once():
         assert evaluated("$count(items)", ITEMS) == 200
     assert pool._idle == []
 
@@ -158,7 +158,7 @@ def test_an_event_loop_is_told_and_a_crowded_caller_is_told_otherwise(pool):
 def test_one_caller_s_jobs_do_not_keep_another_s_waiting(pool):
     # Given one caller with many jobs that take their whole budget
     def crowd():
-        with door.on_behalf("crowd"), contextlib.suppress(GiveUp):
+        with evaluation_door.on_behalf("crowd"), contextlib.suppress(GiveUp):
             evaluated("($f := function($n) {$f($n + 1)}; $f(1))", {})
 
     threads = [threading.Thread(target=crowd) for _ in range(20)]
@@ -166,7 +166,7 @@ def test_one_caller_s_jobs_do_not_keep_another_s_waiting(pool):
         thread.start()
     time.sleep(0.2)
     # When another one comes, then it is next
-    with door.on_behalf("other"):
+    with evaluation_door.on_behalf("other"):
         assert evaluated(f"$count({QUADRATIC})", ITEMS) == 200
     assert sum(thread.is_alive() for thread in threads) > 5
     for thread in threads:
@@ -174,6 +174,6 @@ def test_one_caller_s_jobs_do_not_keep_another_s_waiting(pool):
 
 
 def test_more_jobs_of_one_caller_than_may_wait_are_busy(pool, monkeypatch):
-    monkeypatch.setattr("hub.kit.evaluator.MOST_WAITING", 0)
+    monkeypatch.setattr("hub.kit.evaluation.evaluator.MOST_WAITING", 0)
     with pytest.raises(Busy):
         evaluated(f"$count({QUADRATIC})", ITEMS)

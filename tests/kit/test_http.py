@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from hub.core.answers import JUDGED_BYTES
-from hub.kit.call import Call
-from hub.kit.http import Sender
+from hub.core.config.target_answers import JUDGED_BYTES
+from hub.kit.http.call import Call
+from hub.kit.http.sender import Sender
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 

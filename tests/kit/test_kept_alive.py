@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from hub.core.answers import JUDGED_BYTES
-from hub.kit.call import Call
-from hub.kit.http import Sender
+from hub.core.config.target_answers import JUDGED_BYTES
+from hub.kit.http.call import Call
+from hub.kit.http.sender import Sender
 from tests.support.sockets import CLOSE, HANG, RESET, Rude, answer, drip
 from tests.support.waiting import wait_until
 

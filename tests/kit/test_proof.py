@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ruamel.yaml import YAML
 
-from hub.catalog import durations
+from hub.catalog.yaml import durations
+from hub.core.config.parsed_request import Opened
+from hub.core.config.scheme import read_scheme
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
-from hub.core.opened import Opened
-from hub.core.scheme import read_scheme
-from hub.kit.proof import open_gcm, sign, signed_text, verify
+from hub.kit.signing.proof import open_gcm, sign, signed_text, verify
 
 B = b'{"orderNo":"OMS202511220001"}'
 F = b"b=2&a=1&c=&sign=x"

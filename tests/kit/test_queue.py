@@ -11,9 +11,9 @@ import pytest
 
 from hub.core.adapter import Parcel, Reply
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown
-from hub.core.ids import uuid7
 from hub.core.message import Ref
-from hub.kit.queue import QueueTarget, topic_of
+from hub.core.model.ids import uuid7
+from hub.kit.queues.queue_target import QueueTarget, topic_of
 from tests.support.hubs import free_port
 
 REF = Ref("bus", "event", 1)

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from hub.kit.reach import reach
+from hub.kit.http.reach import reach
 from tests.kit import test_broker_tls
 from tests.support.hubs import free_port
 

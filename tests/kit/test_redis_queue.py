@@ -6,9 +6,9 @@ import kombu
 import pytest
 
 from hub.core.adapter import Reply
+from hub.core.config.queue import Queue
 from hub.core.errors import Reason, TryLater, Unknown
-from hub.core.queue import Queue
-from hub.kit.redis_queue import RedisSource, RedisTarget
+from hub.kit.queues.redis_queue import RedisSource, RedisTarget
 from tests.kit.test_queue import Wire, parcel
 from tests.support import brokers
 from tests.support.hubs import free_port

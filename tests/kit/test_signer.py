@@ -18,17 +18,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hub.core.adapter import Parcel, Reply
+from hub.core.config.parsed_request import Opened
+from hub.core.config.scheme import read_scheme, read_spot
+from hub.core.config.system import Accept, System
 from hub.core.errors import Reason, TryLater
 from hub.core.message import Ref, Request
-from hub.core.opened import Opened
-from hub.core.scheme import read_scheme, read_spot
-from hub.core.system import Accept, System
-from hub.kit.call import Call, Tls
-from hub.kit.http import Sender
-from hub.kit.proof import verify
-from hub.kit.signer import HMAC, ApiKey, Declared, OAuth2, Standing
+from hub.kit.http.access_tokens import AccessTokens
+from hub.kit.http.call import Call, Tls
+from hub.kit.http.sender import Sender
+from hub.kit.signing.proof import verify
+from hub.kit.signing.signer import HMAC, ApiKey, Declared, OAuth2, Standing
 from hub.kit.target import DeclaredTarget
-from hub.kit.tokens import AccessTokens
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

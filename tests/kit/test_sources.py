@@ -8,10 +8,10 @@ from decimal import Decimal
 import kombu
 import pytest
 
-from hub.core.queue import Queue
-from hub.kit.amqp_source import AmqpSource
-from hub.kit.redis_queue import RedisSource
-from hub.kit.source import BATCH, Broken, Taken
+from hub.core.config.queue import Queue
+from hub.kit.queues.amqp_source import AmqpSource
+from hub.kit.queues.redis_queue import RedisSource
+from hub.kit.queues.source import BATCH, Broken, Taken
 from tests.conftest import missing
 from tests.kit.test_queue import Wire
 from tests.support import brokers

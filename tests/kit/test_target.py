@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.core.adapter import Parcel, Reply
+from hub.core.config.system import Accept, System
 from hub.core.errors import GiveUp, Reason, TryLater, Unknown
-from hub.core.expression import compile_expression
+from hub.core.expressions.expression import compile_expression
 from hub.core.message import Ref
-from hub.core.retry import retry_after
-from hub.core.system import Accept, System
-from hub.kit.call import Done
+from hub.core.model.retry import retry_after
+from hub.kit.http.call import Done
 from hub.kit.target import DeclaredTarget
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 
 from hub import settings
 from hub.catalog import judge
-from hub.catalog.trials import EXAMPLE_TIME
+from hub.catalog.checks.trials import EXAMPLE_TIME
+from hub.core.config.routing import match
 from hub.core.errors import GiveUp
 from hub.core.message import Ref
-from hub.core.routing import match
 from hub.main.machine import foreseen
 from tests.support.outsiders import ANSWER, SOURCES, cases, plain, read_of, sample_of
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from hub.catalog import check
-from hub.cli.sarif import sarif
+from hub.cli.engineers.sarif import sarif
 
 WORKSPACE = Path(__file__).parent / "workspace"
 

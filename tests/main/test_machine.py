@@ -8,10 +8,10 @@ import pytest
 
 from hub import settings as settings_table
 from hub.catalog import judge, load
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import BadWorkspace
-from hub.flow.plan import apply
-from hub.flow.revisions import Revisions
+from hub.flow.configuration.plan import apply
+from hub.flow.context.revisions import Revisions
 from hub.main.machine import foreseen, unmet
 
 SCHEME = '{alg: hmac-sha256, encode: hex, over: "{body}", at: header:X-Sign}'

@@ -4,7 +4,7 @@ import pytest
 
 from hub import settings as settings_table
 from hub.catalog import load
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 from hub.main.neighbours import check_secrets
 from hub.settings import BadSetting
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from hub import settings as settings_table
-from hub.core.tracing import accept_span, is_sampled
+from hub.core.model.tracing import accept_span, is_sampled
 from hub.main.telemetry import open_spans
 from hub.settings import BadSetting
 from tests.conftest import missing

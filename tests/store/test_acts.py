@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from hub.store import KeyRow, acts
-from hub.store.database import Database
+from hub.store import KeyRow
+from hub.store.accounts import acts
+from hub.store.engine.database import Database
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Fault, Refused
-from hub.core.queue import Arrival
 from hub.store import Refusal
-from hub.store.arrivals import ACCEPTED, DROPPED
+from hub.store.repairs.arrivals import ACCEPTED, DROPPED
 from tests.support.making import new_id
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)

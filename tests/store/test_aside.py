@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.delivery import Bundle, Dead, Delivered, WhenDead
 from hub.core.errors import Reason, Why
-from hub.store import aside
+from hub.core.model.delivery import Bundle, Dead, Delivered, WhenDead
+from hub.store.messages import blocked
 from tests.support.making import claim, laid, settled
 
 WHY = Why(Reason.REFUSED, "no")
@@ -15,7 +15,7 @@ WHY = Why(Reason.REFUSED, "no")
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(aside, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(blocked, "PATIENCE", timedelta(0))
 
 
 def behind(store, *, when_dead=WhenDead.PARK, number=3):
@@ -63,7 +63,7 @@ def test_it_is_due_at_once_when_the_dead_one_is_replayed_or_ended_and_goes_in_or
 
 def test_after_a_while_it_is_looked_at_again_whatever_happened(store, monkeypatch):
     behind(store)
-    monkeypatch.setattr(aside, "AHEAD", timedelta(0))
+    monkeypatch.setattr(blocked, "AHEAD", timedelta(0))
     assert store.step_aside(["warehouse"]) == 3
     assert store.due_lanes() == ["warehouse"]
     assert keys(claim(store)) == ["b"]

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from hub.core.breaker import Circuit
+from hub.core.model.breaker import Circuit
 
 AGES, NOW = timedelta(hours=1), timedelta()
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Priority
-from hub.store import claim as claiming
+from hub.core.model.delivery import Priority
+from hub.store.messages import claim as claiming
 from tests.support.making import claim, laid
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.store import checkpoint, open_store
+from hub.store import open_store
+from hub.store.engine import checkpoint
 from tests.support.making import laid
 from tests.support.waiting import wait_until
 

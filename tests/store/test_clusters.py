@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.cluster import MAX_SHAPES
-from hub.core.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Slot, Status
 from hub.core.errors import Reason, Why
-from hub.core.windows import quota
-from hub.store import clusters
+from hub.core.model.capacity_windows import quota
+from hub.core.model.cluster import MAX_SHAPES
+from hub.core.model.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Slot, Status
+from hub.store.queries import clusters
 from tests.support.making import claim, laid, settled
 
 NO = Why(Reason.REFUSED, "The target refused it with 400: no such product SKU-1.", "/items/0/sku", "Mend it.")

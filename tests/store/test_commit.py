@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Delivered, Exchange, Status
 from hub.core.errors import Code, Reason, Refused, StoreBusy
 from hub.core.message import Receipt
+from hub.core.model.delivery import Delivered, Exchange, Status
 from hub.store import GroupCommit
 from hub.store import commit as group_commit
 from tests.support.making import claim, laid, seen, settled

@@ -1,7 +1,7 @@
 """Which deliveries have a try whose outcome nobody saw: what makes a target's conflict "still under way" and no refusal."""
 
-from hub.core.delivery import InDoubt, InDoubtPolicy, Retry
 from hub.core.errors import Reason, Why
+from hub.core.model.delivery import InDoubt, InDoubtPolicy, Retry
 from tests.support.making import claim, laid, settled
 
 WHY = Why(Reason.NO_ANSWER, "it was sent, and no answer came")

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import StoreBusy
-from hub.store import NotLeading, leader
-from hub.store.database import Database
+from hub.store import NotLeading
+from hub.store.accounts import leader
+from hub.store.engine.database import Database
 from tests.support.making import claim, laid, settled
 from tests.support.waiting import wait_until
 

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Dead, Delivered, WhenDead
 from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
-from hub.store import KeyRow, columns, migrate, open_store
-from hub.store.database import Database, is_transient
-from hub.store.dialects import KINDS, upsert
-from hub.store.engine import parse, unfit_version
+from hub.core.model.delivery import Dead, Delivered, WhenDead
+from hub.store import KeyRow, migrate, open_store
+from hub.store.engine import columns
+from hub.store.engine.database import Database, is_transient
+from hub.store.engine.dialects import KINDS, upsert
+from hub.store.engine.engine import parse, unfit_version
 from tests.support.making import claim, laid, seen, settled
 
 # As good as the same to a database that compares by the rules of a language, or pads with blanks: on each store each is its own.

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from hub.core.delivery import Status
 from hub.core.errors import StoreUnusable
-from hub.store import columns, fitting, migrate, open_store, tables
-from hub.store.database import Database
+from hub.core.model.delivery import Status
+from hub.store import migrate, open_store
+from hub.store.engine import columns, schema_check, tables
+from hub.store.engine.database import Database
 from tests.support import migration_lock
 
 # What MariaDB has otherwise, or not at all: it has no partial indexes.
@@ -170,20 +171,20 @@ def _dropping_indexes(database):
 
 def test_a_check_that_lacks_a_word_is_found():
     # As a store says of itself whose 0001 knew fewer outcomes
-    whole = fitting.Shape({}, {})
-    assert fitting.first_difference(whole) == "there is no table act"
+    whole = schema_check.Shape({}, {})
+    assert schema_check.first_difference(whole) == "there is no table act"
     columns_ = {table.name: {column.name: True for column in table.columns} for table in columns.metadata.tables.values()}
     checks = {
-        f"ck_{table.name}_{check.name}" if not check.name.startswith("ck_") else check.name: fitting.words(str(check.sqltext))
+        f"ck_{table.name}_{check.name}" if not check.name.startswith("ck_") else check.name: schema_check.words(str(check.sqltext))
         for table in columns.metadata.tables.values()
         for check in table.constraints
         if isinstance(check, sa.CheckConstraint)
     }
-    assert fitting.first_difference(fitting.Shape(columns_, checks)) is None
+    assert schema_check.first_difference(schema_check.Shape(columns_, checks)) is None
     checks["ck_attempt_outcome"] -= {"superseded"}
-    assert "does not know 'superseded'" in fitting.first_difference(fitting.Shape(columns_, checks))
-    assert "no unique index" in fitting.first_difference(
-        fitting.Shape(columns_, checks | {"ck_attempt_outcome": checks["ck_attempt_outcome"] | {"superseded"}}, frozenset())
+    assert "does not know 'superseded'" in schema_check.first_difference(schema_check.Shape(columns_, checks))
+    assert "no unique index" in schema_check.first_difference(
+        schema_check.Shape(columns_, checks | {"ck_attempt_outcome": checks["ck_attempt_outcome"] | {"superseded"}}, frozenset())
     )
 
 

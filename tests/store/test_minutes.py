@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hub.core.latency import BOUNDS_MS, BUCKETS, quantile
+from hub.core.model.latency import BOUNDS_MS, BUCKETS, quantile
 from hub.store import Flowed
-from hub.store.minutes import KEPT
+from hub.store.queries.throughput import KEPT
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 MINUTE = timedelta(minutes=1)

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Dead
 from hub.core.errors import Reason, StoreBusy, Why
-from hub.store import NotLeading, days, parts
-from hub.store.tables import BY_DAY
+from hub.core.model.delivery import Dead
+from hub.store import NotLeading
+from hub.store.engine import days
+from hub.store.engine.tables import BY_DAY
+from hub.store.retention import partitions
 from tests.support.aged import NOW, add_old, days_ago, old, old_id
 from tests.support.making import claim, laid, new_id, settled
 
@@ -23,7 +25,7 @@ on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=Tr
 @pytest.fixture
 def cut(store, store_url):
     """A store on PostgreSQL, with parts for the last twelve days too."""
-    parts.make(store._database, [TODAY - timedelta(days=number) for number in range(1, 13)])
+    partitions.make(store._database, [TODAY - timedelta(days=number) for number in range(1, 13)])
     return store
 
 
@@ -58,7 +60,7 @@ def test_what_has_no_part_is_found_all_the_same_and_moves_when_its_part_is_made(
     assert astray == {"message": 1, "body": 1, "attempt": 1}
     assert cut.body(one.message.id) == one.message.raw
     # When the part is made, then it takes what was astray
-    assert len(parts.make(cut._database, [day])) == 3
+    assert len(partitions.make(cut._database, [day])) == 3
     assert {part.rows for part in cut.parts() if part.day is None} == {0}
     assert cut.body(one.message.id) == one.message.raw
     assert len(cut.attempts(one.deliveries[0].id)) == 1

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hub.core.delivery import Delivered, Exchange, Settled, Status
 from hub.core.errors import Reason
 from hub.core.message import Receipt, Ref
+from hub.core.model.delivery import Delivered, Exchange, Settled, Status
 from tests.support.making import laid
 
 LONG = {"lease_s": 60, "worker": "w"}

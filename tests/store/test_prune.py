@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Origin, Retry, Status
+from hub.core.config.hook import HOOK
 from hub.core.errors import Reason, Why
-from hub.core.hook import HOOK
 from hub.core.message import Disposition
-from hub.flow import keep
+from hub.core.model.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Origin, Retry, Status
+from hub.flow.maintenance import retention
 from hub.store import Lookup, open_store
 from tests.support.aged import add_old, age, count, days_ago, old
 from tests.support.making import claim, laid, seen, settled
@@ -103,7 +103,7 @@ def test_a_message_that_lost_a_row_stays_so_that_it_goes_on_being_seen(store, st
 
 def test_behind_a_dead_one_on_its_key_a_delivered_one_stays(store, store_url):
     # Given a dead delivery and a later one on its key that was sent past it
-    from hub.core.delivery import WhenDead
+    from hub.core.model.delivery import WhenDead
 
     [dead] = add_old(store, store_url, 12, outcome=Dead(WHY), order_key="K", when_dead=WhenDead.SKIP)
     [later] = add_old(store, store_url, 11, order_key="K", when_dead=WhenDead.SKIP)
@@ -200,8 +200,8 @@ def test_the_books_are_right_at_every_moment_while_it_is_pruned(store, store_url
 
 def test_a_crash_in_a_block_leaves_none_of_it(store, store_url):
     """`prune.written`: the connection is cut before the commit; then it runs on."""
-    from hub.store import prune
-    from hub.store.database import Database
+    from hub.store.engine.database import Database
+    from hub.store.retention import prune
 
     ids = [one.message.id for one in add_old(store, store_url, 10, many=3)]
     database = Database(store_url, writer=False)
@@ -238,7 +238,7 @@ def test_a_process_that_is_killed_while_it_prunes_leaves_whole_blocks(store, sto
     assert (books.ever, books.unaccounted) == (2_000, 0)
     left = {name: count(store_url, name) for name in ("message", "body", "delivery", "attempt", "business_key")}
     assert set(left.values()) == {books.messages}
-    keep.prune(store, days_ago(7))
+    retention.prune(store, days_ago(7))
     assert store.conservation().messages == 0
     assert store.conservation().ever == 2_000
 
@@ -252,6 +252,6 @@ def test_names_whose_time_is_over_are_forgotten_and_the_others_are_not(store):
 
 
 def test_the_states_that_may_go_are_those_that_nothing_leads_out_of():
-    from hub.core.delivery import ENDED, TRANSITIONS
+    from hub.core.model.delivery import ENDED, TRANSITIONS
 
     assert {status for status in Status if not TRANSITIONS[status]} == ENDED

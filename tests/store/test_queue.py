@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hub.core.delivery import Dead, Priority
 from hub.core.errors import Reason, Why
 from hub.core.message import Ref
+from hub.core.model.delivery import Dead, Priority
 from tests.support.making import claim, laid, settled
 
 WMS, TMS = Ref("wms", "outbound.create", 1), Ref("tms", "waybill.create", 1)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.delivery import Dead, Delivered, Hold, Retry, Status, WhenDead
 from hub.core.errors import Code, Reason, Refused, Why
 from hub.core.message import Receipt
-from hub.core.repair import Act, Order, Result, Selection, State, With
+from hub.core.model.delivery import Dead, Delivered, Hold, Retry, Status, WhenDead
+from hub.core.model.repair import Act, Order, Result, Selection, State, With
 from hub.store import open_store
 from tests.support.making import claim, laid, new_id, seen, settled
 

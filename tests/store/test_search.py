@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.core.delivery import Dead, Hold, Status
 from hub.core.errors import Reason, Why
-from hub.core.ids import uuid7
 from hub.core.message import Disposition, Ref
-from hub.store import search
-from hub.store.search import Filters, Place
+from hub.core.model.delivery import Dead, Hold, Status
+from hub.core.model.ids import uuid7
+from hub.store.queries import search
+from hub.store.queries.search import Filters, Place
 from tests.support.aged import old_id
 from tests.support.making import TARGET, claim, laid, seen, settled
 

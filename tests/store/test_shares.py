@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from hub.store import shares
-from hub.store.registers import share
+from hub.store.engine.register_tables import share
+from hub.store.messages import concurrency_shares
 
 
 def test_eight_workers_at_once_never_hold_more_than_there_is(store):
@@ -34,7 +34,7 @@ def test_what_is_given_up_is_the_others_at_their_next_look(store):
 def test_what_is_not_renewed_lapses_and_is_not_renewed_after_that(store):
     # Given a worker that was away for longer than a share is held
     store.take_share("wms", "w1", 4)
-    late = sa.update(share).values(until=store.now() - shares.HOLD)
+    late = sa.update(share).values(until=store.now() - concurrency_shares.HOLD)
     store._database.write(lambda connection: connection.execute(late))
     # When another takes the places, then the first does not get them back by renewing
     assert store.take_share("wms", "w2", 4) == 4

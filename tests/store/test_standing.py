@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hub.core.delivery import Dead, Retry, WhenDead
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Reason, Refused, Why
 from hub.core.message import Ref
-from hub.core.queue import Arrival
-from hub.store import Refusal, standing
+from hub.core.model.delivery import Dead, Retry, WhenDead
+from hub.store import Refusal
+from hub.store.queries import backlog
 from tests.support.making import TARGET, claim, laid, new_id, settled
 
 NO = Why(Reason.REFUSED, "no")
@@ -25,8 +26,8 @@ def test_what_is_pending_is_counted_by_way_with_the_oldest_due(store):
 
 
 def test_a_lane_with_too_many_is_scaled_from_the_first(store, monkeypatch):
-    monkeypatch.setattr(standing, "SAMPLE", 4)
-    monkeypatch.setattr(standing, "MOST", 8)
+    monkeypatch.setattr(backlog, "SAMPLE", 4)
+    monkeypatch.setattr(backlog, "MOST", 8)
     store.add([laid() for _ in range(12)])
     [lane] = store.lanes(["warehouse"])
     assert (lane.number, lane.is_exact) == (8, False)

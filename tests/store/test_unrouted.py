@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from hub.core.delivery import Planned, WhenDead
 from hub.core.errors import Refused
 from hub.core.message import Disposition
-from hub.core.unrouted import Wish
+from hub.core.model.delivery import Planned, WhenDead
+from hub.core.model.unrouted import Wish
 from hub.store import open_store
 from tests.support.making import TARGET, claim, laid, new_id, settled
 
@@ -99,7 +99,7 @@ def test_nothing_is_half_done_where_the_transaction_ends_before_its_commit(store
         raise RuntimeError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("hub.store.rerouting.acts.record", die)
+        patched.setattr("hub.store.messages.rerouting.acts.record", die)
         with pytest.raises(RuntimeError):
             route(store, again(one))
     # Then nothing happened, and the next one does it

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from hub.core.content import fingerprint
-from hub.core.delivery import EVERYBODY, TRANSITIONS, Dead, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Seen, Status, WhenDead
 from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
 from hub.core.message import Ref
+from hub.core.model.delivery import EVERYBODY, TRANSITIONS, Dead, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Seen, Status, WhenDead
+from hub.core.schemas.content import fingerprint
 from hub.store import open_store
 from tests.support.making import SOURCE, claim, laid, new_id, seen, settled
 

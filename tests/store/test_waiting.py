@@ -8,11 +8,11 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from hub.core.delivery import Bundle, Dead, Priority, Retry, Slot, Status
 from hub.core.errors import Reason, Why
-from hub.core.windows import quota
+from hub.core.model.capacity_windows import quota
+from hub.core.model.delivery import Bundle, Dead, Priority, Retry, Slot, Status
 from hub.store import open_store
-from hub.store.columns import EPOCH
+from hub.store.engine.columns import EPOCH
 from tests.support.making import claim, laid, seen, settled
 
 SOON, LATE = timedelta(milliseconds=300), timedelta(hours=1)

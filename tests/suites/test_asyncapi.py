@@ -5,8 +5,8 @@ import json
 import jsonschema
 
 from hub.catalog import load
-from hub.cli.interfaces import _samples
-from hub.core.asyncapi import asyncapi
+from hub.cli.engineers.interfaces import _samples
+from hub.core.apidocs.asyncapi import asyncapi
 from tests.suites.fetched import ROOT, fetched
 from tests.support.versioned import versioned
 

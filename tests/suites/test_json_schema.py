@@ -14,11 +14,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from hub.core import json as strict
-from hub.core.compat import compare
-from hub.core.contract import compile_contract
+from hub.core.documents import json as strict
 from hub.core.errors import Refused
 from hub.core.message import Ref
+from hub.core.schemas.compat import compare
+from hub.core.schemas.contract import compile_contract
 from tests.suites.fetched import fetched
 
 LISTED = json.loads((Path(__file__).parent / "json_schema.json").read_text("utf-8"))

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.core import json as strict
+from hub.core.documents import json as strict
 from hub.core.errors import GiveUp, Refused
-from hub.core.expression import compile_expression
-from hub.core.prepared import MISSING
+from hub.core.expressions.expression import compile_expression
+from hub.core.expressions.prepared import MISSING
 from tests.suites.fetched import ROOT, fetched
 
 HERE = Path(__file__).parent

@@ -20,12 +20,12 @@ from hub import logs
 from hub.console import attach
 from hub.core.errors import Refused
 from hub.core.message import Request
-from hub.flow import people
+from hub.flow.accounts import people
 from hub.http.app import make_app
-from hub.http.bridge import call_wsgi
-from hub.http.cloudevents import PATH as CLOUDEVENTS
-from hub.http.front import Front
-from hub.http.listener import paths
+from hub.http.common.bridge import call_wsgi
+from hub.http.monitoring.side_servers import paths
+from hub.http.partner.cloudevents import PATH as CLOUDEVENTS
+from hub.http.partner.front import Front
 from hub.vault import passwords
 from tests.support.hubs import OPS_TOKEN, ORDER, ROOT, Caller, small_workspace
 from tests.support.servers import Served, small_hub

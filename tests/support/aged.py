@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from hub.core.delivery import Delivered
-from hub.core.ids import uuid7
-from hub.store.columns import to_micros
+from hub.core.model.delivery import Delivered
+from hub.core.model.ids import uuid7
+from hub.store.engine.columns import to_micros
 from tests.support.making import claim, laid, settled
 
 NOW = datetime.now(UTC)

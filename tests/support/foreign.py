@@ -2,7 +2,7 @@
 
 import json
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 
 TRACK = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -78,7 +78,7 @@ ADAPTER = '''\
 
 from hub.core import json
 from hub.core.message import Incoming, Ref
-from hub.kit.proof import open_gcm
+from hub.kit.signing.proof import open_gcm
 
 
 class Sealed:

@@ -7,10 +7,10 @@ import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
+from hub.core.config.queue import Arrival
 from hub.core.errors import Code, Fault, Refused
-from hub.core.queue import Arrival
-from hub.flow import people
+from hub.flow.accounts import people
 from hub.store import Refusal, open_store
 from tests.support.hubs import Caller, HubProcess, Sink, operator
 from tests.support.making import new_id

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from hub.catalog.revision import read_files
+from hub.catalog.files.revision import read_files
 from hub.vault import new_key
 from tests.support import warm
 from tests.support.hubs import ROOT, HubProcess, free_port

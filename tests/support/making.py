@@ -4,9 +4,9 @@ import os
 import time
 from datetime import UTC, datetime
 
-from hub.core.delivery import Delivered, Exchange, InDoubtPolicy, Laid, Planned, Seen, Settled, WhenDead
-from hub.core.ids import uuid7
 from hub.core.message import Disposition, Message, Ref
+from hub.core.model.delivery import Delivered, Exchange, InDoubtPolicy, Laid, Planned, Seen, Settled, WhenDead
+from hub.core.model.ids import uuid7
 
 SOURCE, TARGET = Ref("shop", "order.placed", 1), Ref("warehouse", "order.create", 1)
 

@@ -2,7 +2,7 @@
 
 import json
 
-from hub.catalog.scaffold import init
+from hub.catalog.scaffold.new_workspace import init
 
 EVENT = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

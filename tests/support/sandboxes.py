@@ -16,12 +16,12 @@ from typing import Any
 
 import requests
 
-from hub.core.contract import Contract, compile_contract
-from hub.core.json import decode, encode
+from hub.core.documents.json import decode, encode
 from hub.core.message import Ref, Request
-from hub.kit.listener import Answered, Listener
+from hub.core.schemas.contract import Contract, compile_contract
 from hub.kit.sandbox import Sandbox, SandboxConfig, load
-from hub.kit.signature import read_credentials, sign_default, verify_default
+from hub.kit.sandbox_server import Answered, Listener
+from hub.kit.signing.signature import read_credentials, sign_default, verify_default
 
 ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "adapters"

@@ -12,11 +12,11 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from hub import settings as settings_table
+from hub.flow.accounts.keys import make_key
+from hub.flow.configuration.plan import apply
 from hub.flow.hub import Hub
-from hub.flow.keys import make_key
-from hub.flow.plan import apply
 from hub.http.app import make_app
-from hub.http.front import Front
+from hub.http.partner.front import Front
 from hub.main import open_vault, running
 from hub.store import open_store
 from tests.support.hubs import MASTER, OPS_TOKEN, Caller, free_port

@@ -128,9 +128,9 @@ def _load():
 
     import hub.cli
 
-    for found in pkgutil.iter_modules(hub.cli.__path__):
-        importlib.import_module(f"hub.cli.{found.name}")
-    for name in ("hub.main.serving", "hub.transport.celery", "alembic.command", "psycopg", "pymysql", "kombu.transport.pyamqp"):
+    for found in pkgutil.walk_packages(hub.cli.__path__, "hub.cli."):
+        importlib.import_module(found.name)
+    for name in ("hub.main.serving", "hub.transport.celery_bell", "alembic.command", "psycopg", "pymysql", "kombu.transport.pyamqp"):
         importlib.import_module(name)
 
 

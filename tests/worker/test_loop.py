@@ -2,10 +2,10 @@
 
 import pytest
 
-from hub.core import json
+from hub.core.documents import json
 from hub.core.message import Incoming
 from hub.flow.accept import lay, submit
-from hub.kit.http import Sender
+from hub.kit.http.sender import Sender
 from hub.transport.bell import EmbeddedBell
 from hub.worker.loop import Loop
 from tests.support.hubs import ORDER, small_workspace

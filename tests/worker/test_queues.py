@@ -6,11 +6,11 @@ from collections import deque
 
 import pytest
 
+from hub.core.config.queue import Arrival
 from hub.core.errors import StoreBusy
-from hub.core.queue import Arrival
-from hub.flow import queues as flow
-from hub.flow.plan import apply
-from hub.kit.source import Broken, Taken
+from hub.flow.configuration.plan import apply
+from hub.flow.doors import queues as flow
+from hub.kit.queues.source import Broken, Taken
 from hub.worker import queues
 from hub.worker.queues import Queues
 from tests.support.queues import SYSTEM, queue_workspace

@@ -17,11 +17,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from hub.catalog import check
-from hub.core.contract import Contract, compile_contract, is_date_time, is_local_date_time
-from hub.core.examples import check_example
-from hub.core.json import decode
-from hub.core.mapping import Mapping, compile_mapping
+from hub.core.analysis.examples import check_example
+from hub.core.config.mapping import Mapping, compile_mapping
+from hub.core.documents.json import decode
 from hub.core.message import Ref
+from hub.core.schemas.contract import Contract, compile_contract, is_date_time, is_local_date_time
 
 ROOT = Path(__file__).parents[2]
 RECEIVED = datetime(2025, 11, 22, 2, 0, tzinfo=UTC)

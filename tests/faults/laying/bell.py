@@ -4,8 +4,8 @@ import os
 
 from hub.store.commit import GroupCommit
 from hub.transport.bell import EmbeddedBell
-from hub.transport.celery import CeleryBell
-from hub.worker.celery import Ears
+from hub.transport.celery_bell import CeleryBell
+from hub.worker.notification_listener import Ears
 
 
 def lay_bell(wounds):

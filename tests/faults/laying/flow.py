@@ -1,8 +1,8 @@
 """Points in the flow: mapping, leading, the batches of queues, and following a new configuration."""
 
 from hub.flow import deliver
-from hub.flow.revisions import Revisions
-from hub.kit.source import Broken
+from hub.flow.context.revisions import Revisions
+from hub.kit.queues.source import Broken
 from hub.worker import queues, scheduler
 
 

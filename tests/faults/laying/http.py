@@ -2,10 +2,10 @@
 
 import pycurl
 
-from hub.http.front import Front
-from hub.kit.call import Done
-from hub.kit.http import Sender
-from hub.kit.line import Line
+from hub.http.partner.front import Front
+from hub.kit.http.call import Done
+from hub.kit.http.curl_handle import Line
+from hub.kit.http.sender import Sender
 
 
 def lay_http(wounds):

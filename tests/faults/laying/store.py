@@ -5,8 +5,8 @@ import threading
 
 import sqlalchemy as sa
 
-from hub.store import acts
-from hub.store.database import Database
+from hub.store.accounts import acts
+from hub.store.engine.database import Database
 from hub.store.store import Store
 
 VERBS = ("add", "claim", "settle", "expire", "reopen", "prune", "activate")

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from hub.flow import parts
-from hub.store import shares
+from hub.flow.context import concurrency_shares
+from hub.store.messages import concurrency_shares as share_rows
 from hub.worker import scheduler
 
 TERM_S = 2.0  # of the scheduler's lead
@@ -11,6 +11,6 @@ TERM_S = 2.0  # of the scheduler's lead
 
 def shorten():
     """A thirtieth of the usual, but for the lead: a fifth."""
-    shares.HOLD = timedelta(seconds=1.5)
-    parts.RENEW_S, parts.LAPSED_S, parts.IDLE_S = 0.4, 1.2, 0.5
+    share_rows.HOLD = timedelta(seconds=1.5)
+    concurrency_shares.RENEW_S, concurrency_shares.LAPSED_S, concurrency_shares.IDLE_S = 0.4, 1.2, 0.5
     scheduler.TERM_S, scheduler.RENEW_S = TERM_S, TERM_S / 3

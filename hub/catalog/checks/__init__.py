@@ -1,0 +1,1 @@
+"""Checks beyond a single file: types, conditions, examples, route tests."""

@@ -1,0 +1,1 @@
+"""The files of a workspace: routes, systems, mappings, and their schemas."""

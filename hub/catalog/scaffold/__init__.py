@@ -1,0 +1,1 @@
+"""New workspaces, systems, routes and first drafts of mappings."""

@@ -1,0 +1,1 @@
+"""YAML files read with line and column: documents, shapes, findings and their codes."""

@@ -1,0 +1,1 @@
+"""Commands that run the hub and manage stores, people and keys."""

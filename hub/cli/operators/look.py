@@ -1,0 +1,167 @@
+"""Commands that look at the whole: what needs a person, what is where, and one order's life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, when
+from hub.core.errors import Reason
+from hub.core.message import Disposition
+from hub.core.model.delivery import Status
+from hub.flow.overview import now as present
+from hub.flow.views import find as finding
+from hub.flow.views import story as stories
+from hub.main import open_serving
+from hub.main.desk import at_desk
+from hub.settings import Settings
+
+_TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+
+
+@click.command()
+@as_json
+@click.pass_obj
+@told
+def now(settings: Settings, as_json: bool) -> None:
+    """What needs a person, the most urgent first, and what flows. Exit code 1 where something does."""
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
+        store.name_clusters()
+        store.name_unrouted()
+        found: dict[str, Any] = present.now(desk)
+    if as_json:
+        say(found)
+    else:
+        _show_now(found)
+    if found["needs"]:
+        raise SystemExit(FAULTS)
+
+
+def _show_now(found: dict[str, Any]) -> None:
+    rows = [
+        (
+            need["kind"],
+            f"{need['count']}{'' if need['isExact'] else '+'}",
+            when(need["since"], "%m-%d %H:%M")[:11],
+            need["trend"],
+            need["text"],
+            need["action"]["command"],
+        )
+        for need in found["needs"]
+    ]
+    if rows:
+        table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "what helps"], rows)
+    else:
+        console.print("Nothing needs a person.", style="green")
+    told_ = [(one["source"], one["caller"], one["code"], one["number"], one["times"], one["newestAt"][:19], one["text"]) for one in found["refusals"]]
+    if told_:
+        table("\nRefused, and told what to change", ["source", "caller", "code", "contents", "times", "last", "why"], told_)
+    lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
+    if lines:
+        table("\nThe last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines)
+    table(
+        "\nWaiting",
+        ["target", "backlog", "late by s"],
+        [(lane["system"], f"{lane['backlog']}{'' if lane['isExact'] else '+'}", lane["lagS"]) for lane in found["lanes"]],
+    )
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[NUMBER | WORD]...")
+@click.option("--system", help="Whose messages.")
+@click.option("--type", "type_", metavar="SYSTEM/MESSAGE")
+@click.option("--version", type=click.IntRange(1, 9_999))
+@click.option("--route")
+@click.option("--target", help="A system, or one of its messages such as wms/outbound.create@1.")
+@click.option("--status", type=click.Choice([one.value for one in Status]), help="Of one of its deliveries.")
+@click.option("--disposition", type=click.Choice([one.value for one in Disposition]))
+@click.option("--reason", type=click.Choice([one.value for one in Reason]), help="The class of error of what waits for a person.")
+@click.option("--caller")
+@click.option("--since", type=_TIME, help="Received then or later; UTC, if it does not say otherwise.")
+@click.option("--until", type=_TIME)
+@click.option("--attempts", type=click.IntRange(0), help="Tried at least so often.")
+@click.option("--min-bytes", type=click.IntRange(0))
+@click.option("--max-bytes", type=click.IntRange(0))
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--count", is_flag=True, help="How many, and none of them.")
+@as_json
+@click.pass_obj
+@told
+def find(settings: Settings, /, words: tuple[str, ...], limit: int, count: bool, as_json: bool, **given: Any) -> None:
+    """Messages by numbers of any kind (order, waybill, message, delivery, trace, Idempotency-Key), by words of an error's text, and by filters."""
+    named = {**given, "type": given.pop("type_"), "min_attempts": given.pop("attempts")}
+    named |= {name: of(named[name]) for name, of in _READ.items() if named[name] is not None}
+    filters = finding.filters(**{name: value for name, value in named.items() if name not in ("type_", "attempts")})
+    question = finding.Question(" ".join(f'"{word}"' if " " in word else word for word in words), filters)
+    with open_serving(settings, writer=False) as store:
+        store.name_clusters()
+        found: dict[str, Any] = finding.count(store, question) if count else finding.find(store, question, limit=limit)
+    if as_json:
+        say(found)
+    elif count:
+        console.print(f"{found['number']}{'' if found['isExact'] else ' or more'}", markup=False)
+    else:
+        _show_found(found)
+    if not count and not found["items"]:
+        raise SystemExit(FAULTS)
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+_READ: dict[str, Callable[[Any], Any]] = {"status": Status, "disposition": Disposition, "reason": Reason, "since": _utc, "until": _utc}
+
+
+def _show_found(found: dict[str, Any]) -> None:
+    rows = [
+        (item["id"], when(item["receivedAt"]), f"{item['type']}@{item['version']}", "  ".join(item["keys"].values()), _stands(item)) for item in found["items"]
+    ]
+    table("", ["message", "received", "type", "numbers", "where it stands"], rows)
+    for word, kind in found["words"].items():
+        if kind is None and found["by"] == "number":
+            console.print(f"No message bears {word}.", style="yellow", markup=False)
+    if found["scannedUntil"] is not None:
+        console.print(f"Searched back to {when(found['scannedUntil'])}; narrow it by --since and --until to go on.", style="dim", markup=False)
+    elif found["next"] is not None:
+        console.print("There are more; narrow it, or raise --limit.", style="dim", markup=False)
+
+
+def _stands(item: dict[str, Any]) -> str:
+    if not item["deliveries"]:
+        return f"{item['disposition']}: {item['stands']}"
+    return ", ".join(f"{line['target'].split('/')[0]} {line['status']}" for line in item["deliveries"])
+
+
+@click.command("object")
+@click.argument("number")
+@as_json
+@click.pass_obj
+@told
+def object_(settings: Settings, number: str, as_json: bool) -> None:
+    """The life behind NUMBER on one line: each system in turn, what is under way, and what is missing."""
+    with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
+        found: dict[str, Any] | None = stories.story(desk, number)
+    if found is None:
+        fail(f"No message bears the number {number}.", FAULTS)
+    if as_json:
+        say(found)
+        return
+    console.print("  ".join(f"{key['name']} {key['value']}" for key in found["keys"]), markup=False)
+    table("", ["after", "what", "where", "how it stands"], [_step(step) for step in found["steps"]])
+    for gap in found["gaps"]:
+        console.print(
+            f"{'missing' if gap['isLate'] else 'awaited'}: {gap['expected']}. {gap['text']}", style="red" if gap["isLate"] else "yellow", markup=False
+        )
+    if not found["gaps"]:
+        console.print("Nothing is missing." if found["isOver"] else "It is under way.", style="green")
+
+
+def _step(step: dict[str, Any]) -> tuple[str, ...]:
+    after = f"{step['afterMs'] / 1000:.3f} s"
+    if step["kind"] == "message":
+        return after, step["message"], step["system"], step["disposition"]
+    return after, f"→ {step['target']}", step["to"], f"{step['status']}, {step['attempts']} attempt(s): {step['stands']}"

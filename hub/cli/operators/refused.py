@@ -1,0 +1,130 @@
+"""Commands for what came by any door and was refused: look, understand, retry, let go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, user, when
+from hub.core.config.identified_request import QUESTION, UNPROVEN
+from hub.core.message import Json
+from hub.flow.repairs import refused as acts
+from hub.main import open_serving
+from hub.main.desk import at_desk
+from hub.settings import Settings
+from hub.store import Wanted
+from hub.store.repairs.arrivals import STATES, WAITING
+
+BY = click.option("--by", default="command line", show_default=True, help="Who does it; kept with the row.")
+MOST = 10_000
+ANY = "any"
+
+
+@click.group()
+def refused() -> None:
+    """What came and the hub could not accept, by a post, a hook, an event or a queue: list, show, retry, drop."""
+
+
+@refused.command("list")
+@click.option("--state", type=click.Choice([*STATES, ANY]), help="Default: waiting; with --trace, any.")
+@click.option("--source", default="", help="Such as hook:tms/push, queue:wms/stock or post:shop/order.placed.")
+@click.option("--caller", default="", help="Whose.")
+@click.option("--code", type=click.IntRange(40_000, 59_999), help="The five digits of the refusal.")
+@click.option("--trace", default="", help="The traceId that the sender was given.")
+@click.option("--text", default="", help="A part of the source, or of the reason's words.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]), help="Refused then or later; UTC.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True)
+@as_json
+@click.pass_obj
+@told
+def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, **given: Any) -> None:
+    """Newest first, with why."""
+    state = state or (ANY if given["trace"] else WAITING)
+    since: datetime | None = given["since"]
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    wanted = Wanted(None if state == ANY else state, given["source"], given["caller"], given["code"], given["trace"].lower(), given["text"], since)
+    with open_serving(settings, writer=False) as store:
+        rows = store.refused(limit=limit, wanted=wanted)
+    if as_json:
+        say([acts.as_json(row) for row in rows])
+        return
+    table(
+        "",
+        ["refused", "source", "message id", "times", "since", "bytes", "why"],
+        [(row.id, row.source.removeprefix("queue:"), row.message_id, row.times, when(row.received_at), row.size, row.text) for row in rows],
+    )
+    if rows and state == WAITING:
+        console.print("Retry, once its cause is mended: hub refused retry ID … (or --all)", style="dim", markup=False)
+
+
+@refused.command()
+@click.argument("id_", metavar="ID")
+@click.option("--why", default="", help="The reason to see the body of a post or a hook; on record with who asked.")
+@click.option("--by", default=user, help="Who asks. Default: the user.", show_default=False)
+@as_json
+@click.pass_obj
+@told
+def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None:
+    """One of them with each fault; of what a queue brought its headers and body too, of others with --why."""
+    with open_serving(settings, writer=False) as store:
+        row = next(iter(store.refused_ones(id_)), None)
+        if row is None:
+            fail(f"There is no refused arrival {id_}.", FAULTS)
+        shown = acts.revealed(store, row, by=by, why=why[:500]) if why else acts.as_json(row)
+    if as_json:
+        say(shown)
+        return
+    console.print(f"{row.source}  {row.state}  {row.times} times, last {when(row.last_at)}", markup=False)
+    console.print(f"{row.code}: {row.text}\n{shown.get('flaw', '')}".rstrip(), markup=False)
+    if row.trace_ids:
+        console.print(f"caller {row.caller}  traces {' '.join(row.trace_ids)}", markup=False)
+    if row.note:
+        console.print(f"dropped: {row.note}", markup=False)
+    table("", ["place", "got", "wanted", "fix"], [(one["pointer"] or "/", one["got"], one["want"], one["fix"]) for one in row.faults])
+    if "body" not in shown:
+        console.print(f"Its body of {row.size} bytes may hold what is personal; to see it: hub refused show {row.id} --why …", style="dim", markup=False)
+        return
+    table("", ["header", "value"], [("topic", row.topic), *((row.arrival.headers if row.arrival is not None else {}).items())])
+    table("", [f"body, {row.size} bytes"], [(shown["body"],)])
+
+
+@refused.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="All that wait, up to 10 000, oldest first.")
+@BY
+@as_json
+@click.pass_obj
+@told
+def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json: bool) -> None:
+    """Read again, by the active configuration. What is accepted is delivered by a running hub within a sweep."""
+    with open_serving(settings, writer=False) as store:
+        wanted = [row.id for row in store.refused(limit=MOST) if row.door not in (QUESTION, UNPROVEN)] if all_ else list(ids)
+        if not wanted and not all_:
+            fail("Name refused arrivals, or use --all; see: hub refused list", FAULTS)
+        with at_desk(settings, store) as hub:
+            done = acts.retry(hub, wanted, by=by)
+    _tell(done, acts.TAKEN, as_json)
+
+
+@refused.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--why", default="", help="The reason; on record.")
+@BY
+@as_json
+@click.pass_obj
+@told
+def drop(settings: Settings, ids: tuple[str, ...], why: str, by: str, as_json: bool) -> None:
+    """Let them go for good. The rows stay, with who did it; the reason is on record."""
+    with open_serving(settings, writer=False) as store:
+        done = acts.drop(store, list(ids), by=by, why=why[:500])
+    _tell(done, acts.GONE, as_json)
+
+
+def _tell(done: dict[str, str], good: str, as_json: bool) -> None:
+    answers: dict[str, Json] = dict(done)
+    say(answers) if as_json else table("", ["refused", "result"], done.items())
+    if any(answer != good for answer in done.values()):
+        raise SystemExit(FAULTS)

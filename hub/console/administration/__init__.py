@@ -1,0 +1,1 @@
+"""Pages about people, keys, processes, the store and the audit record."""

@@ -1,0 +1,1 @@
+"""Pages about systems, routes, contracts, mappings and changes."""

@@ -1,0 +1,1 @@
+"""What pages share: the page's context, links, formatting, preferences, assets."""

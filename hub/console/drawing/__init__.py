@@ -1,0 +1,1 @@
+"""Pictures: route graphs, the landscape, mappings, documents as lines."""

@@ -1,0 +1,1 @@
+"""Pages about what waits for a person."""

@@ -1,0 +1,1 @@
+"""Static analysis of mappings and conditions: inferred types, lineage, field coverage, explanations."""

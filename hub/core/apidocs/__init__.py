@@ -1,0 +1,1 @@
+"""Interface documents: OpenAPI, AsyncAPI, the handbook."""

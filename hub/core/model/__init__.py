@@ -1,0 +1,1 @@
+"""The values of a running hub: deliveries, retries, breakers, capacity windows, repairs."""

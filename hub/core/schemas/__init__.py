@@ -1,0 +1,1 @@
+"""Contracts (JSON Schema): validation, comparison of versions, masking, example documents."""

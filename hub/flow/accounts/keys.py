@@ -1,0 +1,101 @@
+"""Callers' keys: making them. What is made is shown once: the store has the key as a hash, and the secret sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from hub.core.config.system import System
+from hub.core.errors import Code, Refused
+from hub.core.message import Json, is_type
+from hub.flow.context.callers import key_id
+from hub.flow.hub import Hub
+from hub.logs import event
+from hub.store import KeyRow, Store
+from hub.vault import Vault, new_key
+
+FORMS = ("default", "legacy", "hmac", "api-key")
+
+
+class NewKey(NamedTuple):
+    """A key that was just made. `key` and `secret` are nowhere else as they stand here."""
+
+    id: str
+    key: str
+    secret: str
+
+
+def make_key(
+    store: Store,
+    vault: Vault,
+    *,
+    name: str,
+    systems: tuple[str, ...],
+    form: str,
+    by: str = "",
+    days: float | None = None,
+    pins: Mapping[str, int] | None = None,
+) -> NewKey:
+    """A new key in the store, valid from now on, for `days` or until it is revoked."""
+    made, secret = new_key()
+    at = store.now()
+    hashed = vault.hash_key(made)
+    id_ = key_id(hashed)
+    expires = at + timedelta(days=days) if days is not None else None
+    store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), at, expires, pins=pins or {}), by=by)
+    return NewKey(id_, made, secret)
+
+
+def make_for(hub: Hub, *, name: str, systems: tuple[str, ...], form: str, by: str, days: float | None = None, pins: Mapping[str, int] | None = None) -> NewKey:
+    """A new key at a running hub, under its master key. Raises Refused (400): a system, form or message that there is not."""
+    known = hub.catalogs.active()
+    strange = sorted({*systems} - known.systems.keys()) + sorted({*(pins or {})} - {one for system in known.systems.values() for one in system_types(system)})
+    if strange or not systems or form not in FORMS or not name:
+        wrong = ", ".join(strange) or "a name, one system at least, and one of the forms"
+        raise Refused(Code.BAD_REQUEST, f"A key cannot be made so: {wrong}. There is {', '.join(sorted(known.systems))}.")
+    return make_key(hub.store, hub.callers.vault, name=name, systems=systems, form=form, by=by, days=days, pins=pins)
+
+
+def revoke(store: Store, id_: str, at: datetime, *, by: str) -> None:
+    """Ends a key at `at`; running processes refuse it within two seconds. Raises Refused where there is none."""
+    if not store.revoke_key(id_, at, by=by):
+        raise Refused(Code.NOT_FOUND, f"There is no key {id_}; see: hub key list")
+    event("key.revoked", "it proves nobody any more", caller=id_, by=by)
+
+
+def system_types(system: System) -> set[str]:
+    """The messages that a system posts."""
+    return {emit.type for emit in system.emits.values()}
+
+
+def as_json(row: KeyRow, now: datetime) -> dict[str, Json]:
+    """A key as operators see it: without what proves it."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "systems": list(row.systems),
+        "form": row.form,
+        "pins": dict(row.pins),
+        "state": state_of(row, now),
+        "createdAt": row.created_at.isoformat(),
+        "expiresAt": row.expires_at.isoformat() if row.expires_at else None,
+        "revokedAt": row.revoked_at.isoformat() if row.revoked_at else None,
+    }
+
+
+def read_pin(text: str) -> tuple[str, int]:
+    """A message and its version, such as `oms/order.created=1`. Raises ValueError."""
+    type_, _, version = text.partition("=")
+    if not is_type(type_) or not version.isdecimal() or int(version) < 1:
+        raise ValueError(f"{text!r} is no pin; write a message and a version, such as oms/order.created=1.")
+    return type_, int(version)
+
+
+def state_of(row: KeyRow, now: datetime) -> str:
+    """`valid`, `expired`, `revoked`, or `ending`: it is valid, and will be expired or revoked."""
+    if row.revoked_at is not None and row.revoked_at <= now:
+        return "revoked"
+    if row.expires_at is not None and row.expires_at <= now:
+        return "expired"
+    return "ending" if row.revoked_at is not None or row.expires_at is not None else "valid"

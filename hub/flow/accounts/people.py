@@ -1,0 +1,194 @@
+"""People: who may sign in, signing in and out, and who is signed in. One answer for all that is wrong, after the same work."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TypedDict
+
+from hub.core.errors import Code, Refused
+from hub.core.message import Json
+from hub.flow.context.work_places import Places
+from hub.logs import event
+from hub.store import Act, Session, Store, User
+from hub.store.engine.people_tables import ROLES
+from hub.vault.passwords import fits, hash_password, is_outdated
+
+VIEWER, OPERATOR = ROLES
+
+
+class _Change(TypedDict, total=False):
+    role: str
+    is_disabled: bool
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}", re.ASCII)
+IDLE = timedelta(minutes=30)  # without a request: signed out
+LONGEST = timedelta(hours=12)  # signed out then, however busy
+WRONG = "The name or the password is wrong, or this account is closed."
+
+OWN = "Nobody does this to their own account: the last operator would be shut out."
+CHANGES: Mapping[str, _Change] = {
+    "disable": {"is_disabled": True},
+    "enable": {"is_disabled": False},
+    OPERATOR: {"role": OPERATOR},
+    VIEWER: {"role": VIEWER},
+}
+
+WINDOW = timedelta(minutes=5)
+KNOWN = timedelta(days=30)  # so long a browser, or an address, that a name has signed in from counts as its own
+MOST_PAIR, MOST_NAME = 5, 30  # tries in a window that are not good, before the password is not even looked at
+MOST_TOLD = 30  # failures of an address in a window that are on record, where nobody bears the name
+PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a hash takes a tenth of a second, 64 MiB and a thread of those that serve pages
+
+
+class TooMany(Refused):
+    """Too many tries from this place, or for this name from places that it never signed in from."""
+
+    def __init__(self) -> None:
+        seconds = int(WINDOW.total_seconds())
+        super().__init__(Code.TOO_MANY_REQUESTS, "Too many tries; wait five minutes, and try again.", headers=[("retry-after", str(seconds))])
+
+
+class Busy(Refused):
+    """So many sign in at this moment that one more would hold up those who are signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.TOO_MANY_REQUESTS, "Many are signing in at this moment; try again in a few seconds.", headers=[("retry-after", "3")])
+
+
+def add(store: Store, name: str, password: str, role: str, *, by: str) -> None:
+    """A new account. Raises ValueError: a name that cannot be one, one that is taken, a password that is too short."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name[:80]!r} is no user name: small letters, digits and . _ @ - , at most 63, beginning with a letter or digit.")
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is none of {', '.join(ROLES)}.")
+    store.add_user(name, hash_password(password), role, by=by)
+    event("user.added", f"{role}", user=name, by=by)
+
+
+def change(store: Store, name: str, what: str, *, by: str) -> None:
+    """Shuts an account out, lets it in again, or gives it another role: a word of CHANGES. Whoever is signed in under it is signed in no more.
+
+    Raises Refused: one's own account (403; the last operator would be shut out), no such account (404).
+    """
+    if name == by:
+        raise Refused(Code.FORBIDDEN, OWN)
+    if not store.change_user(name, by=by, **CHANGES[what]):
+        raise Refused(Code.NOT_FOUND, "There is no such account.")
+
+
+def shut(store: Store, name: str, *, by: str, is_out: bool = True) -> bool:
+    """Shuts an account out, or lets it in again, from the machine itself: whose own account it is counts for nothing there. False: no such account."""
+    return store.change_user(name, by=by, is_disabled=is_out)
+
+
+def give_role(store: Store, name: str, role: str, *, by: str) -> bool:
+    """Another role, from the machine itself; to use it, they sign in anew. False: no such account."""
+    return store.change_user(name, by=by, role=role)
+
+
+def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
+    """A new password; all that this person is signed in with ends. False: no such user. Raises ValueError for one that is too short."""
+    return store.change_user(name, by=by, password_hash=hash_password(password))
+
+
+def sign_in(store: Store, name: str, password: str, *, address: str, device: str = "") -> str:
+    """Signs somebody in: gives the token of a new session, which is nowhere else as it stands here. `device`: what the browser shows (`device_of`).
+
+    Raises Refused: 401 with one text, or 429. A name that nobody has costs what a wrong password costs, in time and in tries. A try is counted
+    before the password is looked at, and given back where it is good: of sixty at once no more are looked at than one after the other.
+
+    Strangers lock nobody out. A browser that a name has signed in from is known by a cookie, and has tries of its own; without it the tries of an
+    address and name count together, and those of a name from everywhere it never signed in from. An address by itself is never shut: behind
+    a proxy it is everybody's.
+    """
+    # What is no name is not looked up, and not kept: somebody may have typed the password here.
+    is_name = NAME.fullmatch(name) is not None
+    kept = name if is_name else ""
+    browser, pair, of_name, of_address = f"device {hash_of(device)} {kept}", f"pair {address} {kept}", f"name {kept}", f"address {address}"
+    tries = store.tries([browser, pair, of_name], WINDOW)
+    is_known = {scope: (at := tries[scope].succeeded_at) is not None and at > store.now() - KNOWN for scope in (browser, pair)}
+    place = browser if is_known[browser] else pair
+    limits: dict[str, int | None] = {place: MOST_PAIR, of_address: None} | ({} if is_known[place] else {of_name: MOST_NAME})
+    if any(limit is not None and tries[scope].failed >= limit for scope, limit in limits.items()):
+        raise TooMany
+    with PLACES.one(address, is_known=place == browser) as is_free:
+        if not is_free:
+            raise Busy
+        counts = store.take_try(limits, WINDOW)
+        if counts is None:
+            raise TooMany
+        user = store.user(name) if is_name else None
+        good = fits(password, user.password_hash if user is not None else None)
+    token = secrets.token_urlsafe(32)
+    if good and user is not None and store.open_session(name, hash_of(token), LONGEST, address=address):
+        if is_outdated(user.password_hash):
+            store.renew_hash(name, user.password_hash, hash_password(password))
+        store.give_back(limits)
+        # A known browser says nothing of its address, behind which strangers may be: their tries there stay counted.
+        for scope in (*([pair] if place == pair else []), f"device {hash_of(device_of(token))} {name}"):
+            store.note_success(scope)
+        event("user.signed_in", "a new session", user=name, address=address)
+        return token
+    # On record once a window, and once more where it becomes too many: a thousand a second must not fill the record.
+    if counts[place] in (1, MOST_PAIR) and (user is not None or counts[of_address] <= MOST_TOLD):
+        store.note_failure(user.name if user is not None else "", address)
+    event("user.sign_in_failed", f"{counts[place]} from there of late", level="warning", address=address)
+    raise Refused(Code.UNAUTHENTICATED, WRONG, headers=[("www-authenticate", "Form")])
+
+
+def sign_out(store: Store, token: str) -> None:
+    store.close_session(hash_of(token))
+
+
+def signed_in(store: Store, token: str) -> Session | None:
+    """Whose token this is; None where nobody's, or no longer."""
+    return store.session(hash_of(token), IDLE) if 20 <= len(token) <= 100 else None
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def csrf_of(token: str) -> str:
+    """What every change must show beside the cookie: a page of another origin cannot know it."""
+    return hashlib.sha256(b"csrf " + token.encode("utf-8", "replace")).hexdigest()
+
+
+def device_of(token: str) -> str:
+    """What a browser keeps of a sign-in when its session is over: it opens nothing, and says that this name has signed in here before."""
+    return hashlib.sha256(b"device " + token.encode("utf-8", "replace")).hexdigest()
+
+
+def is_csrf(token: str, given: str) -> bool:
+    return hmac.compare_digest(csrf_of(token).encode(), given.encode("utf-8", "replace"))
+
+
+def as_json(user: User) -> dict[str, Json]:
+    """An account as operators see it: without the hash."""
+    return {
+        "name": user.name,
+        "role": user.role,
+        "createdAt": user.created_at.isoformat(),
+        "changedAt": user.changed_at.isoformat(),
+        "disabledAt": user.disabled_at.isoformat() if user.disabled_at is not None else None,
+    }
+
+
+def act_json(act: Act) -> dict[str, Json]:
+    """A record of the chain."""
+    return {
+        "sequence": act.sequence,
+        "at": act.at.isoformat(),
+        "by": act.by,
+        "what": act.what,
+        "object": act.object,
+        "details": dict(act.details),
+        "before": act.before,
+        "hash": act.hash,
+    }

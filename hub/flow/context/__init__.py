@@ -1,0 +1,1 @@
+"""What a process knows and keeps: the active configuration, limits, counters, caches."""

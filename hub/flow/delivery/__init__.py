@@ -1,0 +1,1 @@
+"""The steps of a delivery: late decisions, look-ups, doubt, retries, rings."""

@@ -1,0 +1,85 @@
+"""Afresh: what the present configuration would make of a message, beside what was made of it. Reads only; nothing is sent."""
+
+from __future__ import annotations
+
+from hub.catalog import Catalog
+from hub.core.documents.difference import difference
+from hub.core.errors import BadWorkspace
+from hub.core.message import Json, Ref
+from hub.core.schemas.masking import Veil
+from hub.flow.context.revisions import NoRevision, Revisions
+from hub.flow.dry_run.whatif import Made, Stored, make
+from hub.store import Store
+
+
+def afresh(store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog | None = None, is_revealed: bool = False) -> dict[str, Json] | None:
+    """What `with_` (the active configuration, if it is not given) would make of a message; None where there is none.
+
+    made {revision, disposition, refused}, now {the same}, isSame, and `deliveries`: per route, target and part: `what` (same, changed, gained,
+    lost, mended: it could not be made then, broken: it cannot be made now, still_broken), changes (see core.documents.difference), faultThen, faultNow,
+    body (as it would be sent now; null if it would not). Look-ups are the recorded ones; one that only the new configuration asks is missing.
+    """
+    row, raw = store.message(message_id), store.body(message_id)
+    if row is None or raw is None:
+        return None
+    stored = Stored(row.id, row.ref, raw, row.received_at, tuple(store.lookups(row.id)))
+    new = with_ or catalogs.active()
+    after = make(new, stored)
+    try:
+        old: Catalog | None = catalogs.pinned(row.revision)
+    except (NoRevision, BadWorkspace):
+        old = None
+    before = make(old, stored) if old is not None else Made("the configuration that accepted it cannot be read")
+    veil = Veil(is_lifted=is_revealed)
+    for catalog, made in ((old, before), (new, after)):
+        for key, body in made.payloads.items():
+            veil.learn(catalog.contract(Ref.parse(key[1])) if catalog is not None else None, body)
+    keys = sorted({*before.payloads, *before.faults, *after.payloads, *after.faults}, key=str)
+    deliveries: list[Json] = [_delivery(veil, old, new, before, after, key) for key in keys]
+    is_same = (before.refused, before.disposition) == (after.refused, after.disposition) and all(
+        one["what"] == "same" for one in deliveries if isinstance(one, dict)
+    )
+    return {
+        "messageId": row.id,
+        "made": _side(row.revision, before),
+        "now": _side(new.revision, after),
+        "isSame": is_same,
+        "deliveries": deliveries,
+        "isMasked": veil.has_masked,
+    }
+
+
+def _side(revision: str, made: Made) -> Json:
+    return {"revision": revision, "disposition": made.disposition, "refused": made.refused}
+
+
+def _delivery(veil: Veil, old: Catalog | None, new: Catalog, before: Made, after: Made, key: tuple[str, str, int | None]) -> Json:
+    route, target, part = key
+    ref = Ref.parse(target)
+    was, is_ = (old.contract(ref) if old is not None else None), new.contract(ref)
+    changes: list[Json] = []
+    if key in before.payloads and key in after.payloads:
+        one, other = before.payloads[key], after.payloads[key]
+        changes = veil.over_changes(difference(one, other), (was, one), (is_, other))
+        what = "changed" if changes else "same"
+    else:
+        what = _what(before, after, key)
+    return {
+        "route": route,
+        "target": target,
+        "part": part,
+        "what": what,
+        "changes": changes,
+        "faultThen": before.faults.get(key),
+        "faultNow": after.faults.get(key),
+        "body": veil.over(is_, after.payloads[key]) if key in after.payloads else None,
+    }
+
+
+def _what(before: Made, after: Made, key: tuple[str, str, int | None]) -> str:
+    was, is_ = key in before.payloads or key in before.faults, key in after.payloads or key in after.faults
+    if not was or not is_:
+        return "gained" if is_ else "lost"
+    if key in before.faults and key in after.faults:
+        return "still_broken"
+    return "mended" if key in before.faults else "broken"

@@ -1,0 +1,1 @@
+"""The steps of the intake recipe: who posts, which version, what is kept of a refusal."""

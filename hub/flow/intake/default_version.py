@@ -1,0 +1,87 @@
+"""Defaults: what a change means for posts that say no version. Who has posted so stays on its version; whoever comes new gets the new default. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hub.catalog import Catalog
+from hub.core.config.system import Emit
+from hub.core.message import Json
+from hub.store import KeyRow, Store
+
+QUIET = timedelta(days=30)  # whoever has not posted for so long is not told of
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """A caller whose posts without a version stay in `version`. `is_taken`: they may still be posted in it; else each is answered with 410 or 404."""
+
+    caller: str
+    name: str  # of its key; empty where it has none
+    version: int
+    is_taken: bool
+
+    def as_json(self) -> dict[str, Json]:
+        return {"caller": self.caller, "name": self.name, "version": self.version, "isTaken": self.is_taken}
+
+
+@dataclass(frozen=True, slots=True)
+class NewDefault:
+    """Another version is the default of a message. `stay`: callers with a pin; `free`: others that post it, who say their version, or get the new one."""
+
+    type: str
+    before: int | None
+    after: int | None
+    stay: tuple[Staying, ...]
+    free: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        stay: list[Json] = [one.as_json() for one in self.stay]
+        return {"message": self.type, "before": self.before, "after": self.after, "stay": stay, "free": list(self.free)}
+
+    @property
+    def text(self) -> str:
+        """For an engineer, on one line."""
+        who = [f"{one.name or one.caller} on version {one.version}{'' if one.is_taken else ', which is not taken any more'}" for one in self.stay]
+        stay = "; ".join(who) if who else "nobody"
+        free = f" {', '.join(self.free)}: in the version that they say, or in the new one." if self.free else ""
+        return f"{self.type}: a post without a version is in version {self.after}, it was {self.before}. Pinned, and staying: {stay}.{free}"
+
+
+def new_defaults(store: Store, old: Catalog, new: Catalog, now: datetime) -> list[NewDefault]:
+    """What differs, by message; and the pins that the change takes the version away from."""
+    changed = [pair for pair in _pairs(old, new) if _differs(*pair, now)]
+    if not changed:
+        return []
+    types = [emit.type for _, emit in changed]
+    rows = store.keys()
+    keys = {key.id: key for key in rows}
+    pins = {(one.caller, one.type): one.version for one in store.version_pins(types)}
+    pins |= {(key.id, type_): version for key in keys.values() for type_, version in key.pins.items() if type_ in types}
+    told: list[NewDefault] = []
+    for before, emit in changed:
+        mine = sorted((caller, version) for (caller, type_), version in pins.items() if type_ == emit.type and _is_alive(keys, caller, now))
+        stay = tuple(Staying(caller, keys[caller].name if caller in keys else "", version, version in emit.open_at(now)) for caller, version in mine)
+        users = {one.caller for one in store.usage(type_=emit.type, since=(now - QUIET).date().isoformat())} - {caller for caller, _ in mine}
+        free = tuple(sorted(keys[caller].name if caller in keys else caller for caller in users if _is_alive(keys, caller, now)))
+        told.append(NewDefault(emit.type, before.newest_at(now), emit.newest_at(now), stay, free))
+    return told
+
+
+def _pairs(old: Catalog, new: Catalog) -> Iterator[tuple[Emit, Emit]]:
+    for system in new.systems.values():
+        for emit in system.emits.values():
+            before = old.emit(emit.type)
+            if before is not None:
+                yield before, emit
+
+
+def _differs(before: Emit, after: Emit, now: datetime) -> bool:
+    return before.newest_at(now) != after.newest_at(now) or not set(before.open_at(now)) <= set(after.open_at(now))
+
+
+def _is_alive(keys: Mapping[str, KeyRow], caller: str, now: datetime) -> bool:
+    key = keys.get(caller)
+    return key is None or key.revoked_at is None or key.revoked_at > now

@@ -1,0 +1,126 @@
+"""Versions of a contract, as a post meets them: which one it is in, whether it may be posted, what it becomes, and what a shadow says of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hub.catalog import Catalog
+from hub.core.config.system import LIVE, Emit, VersionState
+from hub.core.errors import Busy, Code, Fault, GiveUp, Refused
+from hub.core.message import Incoming, Json, Ref
+from hub.core.model.delivery import Laid
+from hub.flow.context.callers import Caller
+from hub.flow.context.usage import ELEMENT, REFUSED
+from hub.flow.hub import Hub
+from hub.flow.render import upgraded
+from hub.logs import event, told
+
+# Bytes of a message whose fields are counted at once: 8 µs for an order of two lines, 19 µs where every five bytes are a field. Beyond it
+# the loop would wait, 5 ms for 64 kB; a shadow's upgrade and validation cost what its writer made them cost.
+SMALL = 512
+
+
+def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
+    """The version that a post is in: what it says; else what its caller's key pins, or its first such post was in; else the newest current one.
+
+    Raises Refused; StoreBusy where the caller's pin cannot be read.
+    """
+    if said is not None:
+        return Ref(system, name, said)
+    emit = hub.catalogs.active().emit(f"{system}/{name}")
+    if emit is None:
+        raise Refused(Code.NOT_FOUND, f"There is no message {system}/{name}. The interface docs list what there is.")
+    pinned = caller.pins.get(emit.type) or hub.pins.version(hub.store, caller.id, emit.type)
+    if pinned is not None:
+        return Ref(system, name, pinned)
+    newest = emit.newest_at(hub.clock())
+    if newest is None:
+        raise Refused(Code.NOT_FOUND, f"{emit.type} has no live version.")
+    hub.pins.mean(caller.id, emit.type, newest)
+    return Ref(system, name, newest)
+
+
+def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
+    """Why a version cannot be posted, and which can: retired, or past its sunset, is gone for good, with its successor; a draft or a shadow is not
+    there yet.
+    """
+    newest = emit.newest_at(now)
+    live = ", ".join(f"v{number}" for number in emit.open_at(now)) or "none"
+    version = emit.versions.get(ref.version)
+    if version is not None and (version.state is VersionState.RETIRED or version.state in LIVE):
+        headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
+        ended = f" since its sunset on {version.sunset}" if version.state in LIVE else ""
+        move = f"is retired{ended}. Move to version {newest}." if newest is not None else f"is retired{ended}, without a successor."
+        return Refused(Code.GONE, f"{ref.type} version {ref.version} {move}", headers=headers)
+    if version is not None:
+        return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
+    return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
+
+
+def later(error: Busy) -> Refused:
+    """What is not known of a whole message cannot be left for its claim. It is no fault of the message: the same post may be taken in a moment."""
+    return Refused(Code.TOO_MANY_REQUESTS, f"It was not accepted: {error.why.text}", headers=[("retry-after", "1")])
+
+
+def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, Json]:
+    """The payload as its newest live version, and which that is. Raises Refused."""
+    try:
+        return upgraded(catalog, incoming.ref, incoming.payload, now)
+    except Busy as error:
+        raise later(error) from error
+    except GiveUp as error:
+        fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
+        raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
+
+
+def accepted(hub: Hub, laid: Laid) -> None:
+    """What is noted of a message once it is stored for the first time: who used which version and field, and what its shadows would say.
+
+    Called on the event loop. A small message is counted there and then; a large one, or one that shadows look at, by a thread of its own.
+    """
+    hub.pins.accepted(laid.message, laid.message.received_at)
+    hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
+    emit = hub.catalogs.active().emit(laid.message.ref.type)
+    shadows = emit.shadows if emit is not None else []
+    if shadows or len(laid.message.raw) > SMALL:
+        hub.noting.later(lambda: _note(hub, laid, shadows), len(laid.message.raw))
+    else:
+        _note(hub, laid, shadows)
+
+
+def _note(hub: Hub, laid: Laid, shadows: list[int]) -> None:
+    message = laid.message
+    try:
+        hub.usage.saw(message.ref, message.caller, laid.payload, message.received_at)
+        for number in shadows:
+            shadow(hub, laid, Ref(message.ref.system, message.ref.name, number))
+    except Exception as error:  # noqa: BLE001  it is stored, and its sender is told so, whatever happens to the counts
+        event("usage.failed", told(error), level="error", message_id=message.id, trace_id=message.trace_id)
+
+
+def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
+    """Validates against a version in shadow: counted per caller and field, and nothing is refused."""
+    message, payload = laid.message, laid.payload
+    catalog = hub.catalogs.active()
+    contract = catalog.contract(ref)
+    if contract is None:
+        return
+    try:
+        # By a way of its own where there is one; else as what it would be there: the newest live version, which an old one is upgraded to.
+        steps = catalog.way(message.ref, ref)
+        for step in steps if steps is not None else catalog.upgrade(message.ref):
+            payload = step.apply(payload, now=message.received_at)
+        faults = contract.check(payload)
+    except GiveUp as error:
+        faults = [Fault(error.why.field, "what the upgrade made", "a message of the version", error.why.text)]
+    hub.counts.add("shadow", str(ref), "refused" if faults else "passed")
+    fields = {REFUSED, *(ELEMENT.sub("/*", fault.pointer) for fault in faults)} if faults else set()
+    hub.usage.note(ref, message.caller, fields, message.received_at)
+    if faults:
+        event(
+            "shadow.refused",
+            f"{ref} would refuse it at {faults[0].pointer or '/'}: wanted {faults[0].want}",
+            level="debug",
+            message_id=message.id,
+            caller=message.caller,
+        )

@@ -1,0 +1,206 @@
+"""Mappings as people look at them: who uses which, what each makes of what, and how much of what really comes is carried on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hub.catalog import Catalog
+from hub.catalog.files.mappings import file_name
+from hub.core.analysis.field_coverage import Carrying, ends, name_of
+from hub.core.analysis.lineage import Leaf
+from hub.core.config.mapping import Mapping as FieldMapping
+from hub.core.message import Json, Ref
+from hub.core.schemas.fields import Field, fields
+from hub.flow.interfaces import traffic
+from hub.flow.interfaces.traffic import Came
+from hub.store import Store
+
+LATELY = timedelta(days=30)  # over which traffic counts
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping by its name: its file's, without folder and ending. `hooks`: what hooks and queues of systems use it for, of a foreign body."""
+
+    name: str
+    mapping: FieldMapping
+    is_foreign: bool = False
+
+    @property
+    def file(self) -> str:
+        return f"mappings/{self.name}.yaml"
+
+    @property
+    def source(self) -> str:
+        return self.mapping.source.name if self.is_foreign else str(self.mapping.source)
+
+
+def named(catalog: Catalog) -> dict[str, Named]:
+    """All mappings of the configuration, by name."""
+    own = [Named(file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), mapping) for pair, mapping in catalog.mappings.items()]
+    foreign = [Named(name, mapping, is_foreign=True) for name, mapping in catalog.foreign.items()]
+    return {one.name: one for one in sorted((*own, *foreign), key=lambda one: one.name)}
+
+
+def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
+    """All of them: `items`, each with name, file, from, to, isForeign, routes and hooks that use it, examples (how many), and coverage (see `mapping`)."""
+    since = (store.now() - lately).date().isoformat()
+    seen = traffic.counted(store.usage(since=since, fields=True))
+    items: list[Json] = []
+    for one in named(catalog).values():
+        carrying = traffic.of_file(catalog, one.file)
+        came = Came() if one.is_foreign else seen.came(catalog, one.mapping.source)
+        items.append({**_head(catalog, one), "coverage": _coverage(catalog, one, carrying, came)})
+    return {"revision": catalog.revision, "since": since, "items": items}
+
+
+def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LATELY) -> dict[str, Json] | None:
+    """One mapping; None where there is none of this name.
+
+    `source` and `target`: their fields in the contract's order, each with place, kind, required, about, isPersonal; of a source also `came` (in
+    how many messages of late) and `isTaken`; of a target `isMade` and `filled` (in about how many). `leaves`: how each target field is made:
+    field, way (copy, expression, constant, lookup, each), written, from (places of the source), conditions with what they read (`decidedBy`),
+    tables, constants, functions, known. `lookups`: what the route must have looked up, `$name`.
+
+    `coverage`: messages of late; sourceFields and targetFields that hold values; came, carried and filled of those; `left`: places that came and
+    nothing takes, each with its number; `lacking`: required places of the target that nothing makes. Numbers are null for what is not counted.
+    """
+    one = named(catalog).get(name)
+    if one is None:
+        return None
+    since = (store.now() - lately).date().isoformat()
+    carrying = traffic.of_file(catalog, one.file)
+    came = Came()
+    if not one.is_foreign:
+        came = traffic.counted(store.usage(type_=one.mapping.source.type, since=since, fields=True)).came(catalog, one.mapping.source)
+    source, target = _source(catalog, one, carrying, came), _fields(catalog, one.mapping.target)
+    numbers = carrying.numbers([field.place for field in target], came.places, came.messages)
+    return {
+        **_head(catalog, one),
+        "revision": catalog.revision,
+        "since": since,
+        "source": [{**_told(field), "came": came.places.get(field.place, 0), "isTaken": _is_taken(carrying, field, source)} for field in source],
+        "target": [{**_told(field), "isMade": _is_made(carrying, field), "filled": numbers.get(field.place, 0)} for field in target],
+        "leaves": [_leaf(leaf) for leaf in carrying.leaves],
+        "lookups": list(dict.fromkeys(names[0] for leaf in carrying.leaves for path in leaf.origin.paths if (names := name_of(path)) and names[0][0] == "$")),
+        "coverage": _coverage(catalog, one, carrying, came),
+    }
+
+
+def _head(catalog: Catalog, one: Named) -> dict[str, Json]:
+    return {
+        "name": one.name,
+        "file": one.file,
+        "from": one.source,
+        "to": str(one.mapping.target),
+        "isForeign": one.is_foreign,
+        "isUpgrade": one.mapping.source.type == one.mapping.target.type,
+        "routes": list(_routes(catalog, one)),
+        "hooks": list(_hooks(catalog, one)),
+        "examples": len(one.mapping.examples),
+    }
+
+
+def _routes(catalog: Catalog, one: Named) -> Sequence[str]:
+    """Those whose messages go through it, by way of other versions too."""
+    found: list[str] = []
+    for route in catalog.routes if not one.is_foreign else ():
+        emit = catalog.emit(route.source)
+        for number in emit.live if emit is not None else ():
+            system, _, message = route.source.partition("/")
+            ref = Ref(system, message, number)
+            upgrades = catalog.upgrade(ref)
+            newest = upgrades[-1].target if upgrades else ref
+            steps = [*upgrades, *(step for to in route.to for step in catalog.way(newest, to.ref) or ())]
+            if any(step is one.mapping for step in steps):
+                found.append(route.name)
+                break
+    return found
+
+
+def _hooks(catalog: Catalog, one: Named) -> Sequence[str]:
+    """What receives the foreign bodies that it reads, as `system/name`."""
+    found: list[str] = []
+    for system in catalog.systems.values():
+        reads = {**{name: hook.reads for name, hook in system.hooks.items()}, **{name: queue.reads for name, queue in system.queues.items()}}
+        found += [f"{system.name}/{name}" for name, its in reads.items() if any(read.mapping_name == one.name for read in its)]
+    return found
+
+
+def _fields(catalog: Catalog, ref: Ref) -> list[Field]:
+    contract = catalog.contract(ref)
+    return fields(contract) if contract is not None else []
+
+
+def _source(catalog: Catalog, one: Named, carrying: Carrying, came: Came) -> list[Field]:
+    """The contract's fields, and what came beside them; without a contract, the places that the mapping reads."""
+    known = _fields(catalog, one.mapping.source) if not one.is_foreign else []
+    names = {name_of(field.place) for field in known}
+    beside = [place for place in came.places if name_of(place) not in names]
+    if one.is_foreign:
+        beside = [path for leaf in carrying.leaves for path in leaf.origin.paths if name_of(path) and not name_of(path)[0].startswith("$")]
+    return [*known, *(Field(place.removeprefix("/").replace("/", "."), "", False, place=place) for place in sorted(dict.fromkeys(beside)))]
+
+
+def _is_taken(carrying: Carrying, field: Field, among: Sequence[Field]) -> bool:
+    """Whether something is made of it, or of something within it."""
+    inner = [one.place for one in among if one.place == field.place or one.place.startswith(f"{field.place}/")]
+    return any(carrying.takes(place) for place in inner)
+
+
+def _is_made(carrying: Carrying, field: Field) -> bool:
+    """Whether something makes it, or something within it."""
+    name = name_of(field.place)
+    return bool(carrying.numbers([field.place], {}, 1)) or any(name_of(leaf.field)[: len(name)] == name for leaf in carrying.leaves)
+
+
+def _told(field: Field) -> dict[str, Json]:
+    return {"place": field.place, "kind": field.kind, "required": field.is_required, "about": field.about, "isPersonal": field.is_personal}
+
+
+def _leaf(leaf: Leaf) -> dict[str, Json]:
+    return {
+        "field": leaf.field,
+        "way": leaf.way.value,
+        "written": leaf.written,
+        "from": list(leaf.value.paths),
+        "conditions": list(leaf.conditions),
+        "decidedBy": list(leaf.decided.paths),
+        "tables": list(leaf.value.tables),
+        "constants": list(leaf.value.constants),
+        "functions": list(leaf.value.functions),
+        "known": leaf.value.is_known,
+    }
+
+
+def _coverage(catalog: Catalog, one: Named, carrying: Carrying, came: Came) -> dict[str, Json]:
+    source = [field.place for field in _fields(catalog, one.mapping.source)] if not one.is_foreign else []
+    target = _fields(catalog, one.mapping.target)
+    seen = ends(came.places, source)
+    values = ends([field.place for field in target])
+    numbers: Mapping[str, Any] = carrying.numbers(values, came.places, came.messages)
+    left: list[Json] = [{"place": place, "number": came.places[place]} for place in seen if not carrying.takes(place)]
+    # What an object or an element must have is lacking where somebody makes the object.
+    lacking: list[Json] = [field.place for field in target if field.is_required and _is_lacking(carrying, field)]
+    is_counted = not one.is_foreign and came.messages > 0
+    return {
+        "messages": came.messages if not one.is_foreign else None,
+        "sourceFields": len(ends(source)) if source else None,
+        "takenFields": sum(carrying.takes(place) for place in ends(source)) if source else None,
+        "targetFields": len(values),
+        "madeFields": len(numbers),
+        "came": len(seen) if is_counted else None,
+        "carried": len(seen) - len(left) if is_counted else None,
+        "filled": sum(number > 0 for number in numbers.values()) if is_counted else None,
+        "left": left,
+        "lacking": lacking,
+    }
+
+
+def _is_lacking(carrying: Carrying, field: Field) -> bool:
+    name = name_of(field.place)
+    is_within = len(name) == 1 or any(name_of(leaf.field)[: len(name) - 1] == name[:-1] and leaf.field.count("/") > 0 for leaf in carrying.leaves)
+    return is_within and not _is_made(carrying, field)

@@ -1,0 +1,105 @@
+"""The landscape: systems and routes as a picture, with what flows along each edge. For whoever draws it; nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from hub.catalog import Catalog
+from hub.core.analysis.graph_layout import Drawing, draw
+from hub.core.message import Json
+from hub.flow.hub import Hub
+from hub.flow.overview import rates
+from hub.flow.overview.backlog import backlog
+
+FAULTY = 0.5  # of the attempts of the last minutes fail: the edge is drawn as a fault, also while nothing is dead yet
+
+
+def landscape(hub: Hub) -> dict[str, Json]:
+    """Nodes with their places, edges with their points and flow; all lengths in steps of one node, x to the right by layers, y downwards.
+
+    nodes: id ("system:oms", "route:orders"), kind, name, title, x, y, isFaulty, waiting (dead, held and unknown together), backlog.
+    edges: from, to, kind ("in": a message of a system that a route takes; "out": a route's target; "reply": a target's answer that becomes
+    a message), message, points [[x, y], …], isBackwards, perSecond, failing, backlog (null where none is counted), isFaulty.
+    """
+    catalog = hub.catalogs.active()
+    drawing = picture(catalog)
+    flow: dict[str, Any] = rates.ways(hub)
+    taken = {row["message"].split("@")[0]: row["perSecond"] for row in flow["accepted"]}
+    sent = {(row["route"], row["target"]): row for row in flow["ways"]}
+    waiting = backlog(hub)
+    edges = [_edge(edge, drawing, taken, sent, waiting.ways, waiting.stuck) for edge in _edges(catalog)]
+    faulty = {node for edge in edges if edge["isFaulty"] for node in (edge["from"], edge["to"])}
+    nodes: list[Json] = []
+    for node, kind, name, title in _nodes(catalog):
+        spot = drawing.spots[node]
+        mine = [edge for edge in edges if node in (edge["from"], edge["to"]) and edge["kind"] == "out"]
+        nodes.append(
+            {
+                "id": node,
+                "kind": kind,
+                "name": name,
+                "title": title,
+                "x": spot.layer,
+                "y": spot.y,
+                "isFaulty": node in faulty,
+                "waiting": sum(edge["waiting"] for edge in mine),
+                "backlog": sum(edge["backlog"] for edge in mine),
+            }
+        )
+    return {"at": flow["at"], "revision": catalog.revision, "width": drawing.width, "height": drawing.height, "nodes": nodes, "edges": list(edges)}
+
+
+def picture(catalog: Catalog) -> Drawing:
+    """Where all nodes of a configuration stand. Replies do not count for the layers: an answer goes back the way it came."""
+    edges = _edges(catalog)
+    drawn = [(one["from"], one["to"]) for one in edges if one["kind"] != "reply"]
+    return _drawn(tuple(node for node, *_ in _nodes(catalog)), tuple(drawn))
+
+
+_drawn = lru_cache(maxsize=4)(draw)  # a configuration is drawn once, and asked for each second
+
+
+def _nodes(catalog: Catalog) -> list[tuple[str, str, str, str]]:
+    used = {part for one in _edges(catalog) for part in (one["from"], one["to"])}
+    systems = [(f"system:{name}", "system", name, system.title) for name, system in sorted(catalog.systems.items())]
+    routes = [(f"route:{route.name}", "route", route.name, route.about) for route in catalog.routes]
+    return [node for node in (*systems, *routes) if node[0] in used or node[1] == "system"]
+
+
+def _edges(catalog: Catalog) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for route in catalog.routes:
+        node = f"route:{route.name}"
+        found.append({"from": f"system:{route.source.split('/')[0]}", "to": node, "kind": "in", "message": route.source})
+        for to in route.to:
+            target = f"system:{to.ref.system}"
+            found.append({"from": node, "to": target, "kind": "out", "message": str(to.ref), "route": route.name})
+            if to.reply is not None:
+                found.append({"from": target, "to": f"system:{to.reply.split('/')[0]}", "kind": "reply", "message": to.reply})
+    return found
+
+
+def _edge(
+    edge: dict[str, Any],
+    drawing: Drawing,
+    taken: Mapping[str, float],
+    sent: Mapping[tuple[str, str], dict[str, Any]],
+    pending: Mapping[tuple[str, str], int],
+    stuck: Mapping[tuple[str, str], int],
+) -> dict[str, Any]:
+    points = drawing.edges.get((edge["from"], edge["to"])) or (drawing.spots[edge["from"]], drawing.spots[edge["to"]])
+    told = {
+        **{name: edge[name] for name in ("from", "to", "kind", "message")},
+        "points": [[spot.layer, spot.y] for spot in points],
+        "isBackwards": (edge["from"], edge["to"]) in drawing.backwards,
+    }
+    if edge["kind"] != "out":
+        return {**told, "perSecond": taken.get(edge["message"], 0.0), "failing": None, "backlog": None, "waiting": 0, "isFaulty": False}
+    way = (edge["route"], edge["message"])
+    row = sent.get(way, {})
+    waiting = stuck.get(way, 0)
+    failing = row.get("failing")
+    is_faulty = bool(waiting) or (failing or 0.0) >= FAULTY
+    return {**told, "perSecond": row.get("perSecond", 0.0), "failing": failing, "backlog": pending.get(way, 0), "waiting": waiting, "isFaulty": is_faulty}

@@ -1,0 +1,280 @@
+"""Systems: each neighbour as the hub knows it, how it stands, and whether it can be reached. Secrets are named and never shown."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from hub.core.config.routing import TargetPolicy
+from hub.core.config.system import Accept, Emit, Inbound, System, Version
+from hub.core.errors import Code, Refused
+from hub.core.message import Json
+from hub.core.model.breaker import BreakerState, Circuit
+from hub.core.model.delivery import Status
+from hub.flow.accounts import keys
+from hub.flow.hub import Hub
+from hub.flow.overview import rates, sparklines
+from hub.flow.overview.backlog import backlog, stopped
+from hub.flow.overview.routes import policy
+from hub.kit.http.reach import Step, reach
+from hub.store.messages.pauses import TARGET
+from hub.store.queries.throughput import MINUTE
+from hub.vault import VaultError, public_file, resolve
+
+CHECKED = "system.checked"  # in the record of acts
+CHECK_S = 10.0  # for all addresses of one system
+FAILING = 0.5
+MEASURED_S = 2.0
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def systems(hub: Hub) -> dict[str, Json]:
+    """All systems of the active configuration, by name: what they send and take, and how each stands."""
+    catalog = hub.catalogs.active()
+    return {"revision": catalog.revision, "items": [_line(hub, system) for _, system in sorted(catalog.systems.items())]}
+
+
+def system(hub: Hub, name: str) -> dict[str, Json]:
+    """One system: its line, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls, and the last check.
+
+    Raises Refused (404).
+    """
+    catalog = hub.catalogs.active()
+    found = _found(hub, name)
+    now = hub.store.now()
+    known = hub.store.keys()
+    callers = [(row, keys.state_of(row, now)) for row in known if name in row.systems]
+    return {
+        "revision": catalog.revision,
+        **_line(hub, found),
+        "addresses": [{"name": setting, "url": _public(found, setting, url)} for setting, url in addresses(hub, found)],
+        "calls": [{"message": f"{name}/{key}", "about": side.about, "call": _call(side)} for key, side in sorted(found.accepts.items())],
+        "inbound": {"scheme": found.inbound.scheme, "details": _inbound(found.inbound)},
+        "outbound": {"scheme": found.outbound.scheme, "form": found.outbound.form if found.outbound.form != "default" else ""},
+        "settings": [_setting(hub, found, setting) for setting in found.settings],
+        "secrets": _secrets(hub, found),
+        "policy": policy(catalog.targets.get(name, TargetPolicy())) if found.accepts else None,
+        "hooks": [{"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"} for hook in found.hooks.values()],
+        "queues": [
+            {"name": queue.name, "queue": queue.queue, "exchange": queue.exchange, "topics": list(queue.topics), "broker": queue.broker}
+            for queue in found.queues.values()
+        ],
+        "callers": [{"id": row.id, "name": row.name, "state": state} for row, state in callers if state in ("valid", "ending")],
+        "routesFrom": [route.name for route in catalog.routes if route.source.split("/")[0] == name],
+        "routesTo": [route.name for route in catalog.routes if any(to.ref.system == name for to in route.to)],
+        "lastCheck": _last_check(hub, name),
+    }
+
+
+def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
+    """Tries each address that the system declares: its name, a connection, TLS. No call is made; who tried, and what came of it, is on record.
+
+    Raises Refused: 404; 400 where it declares no address.
+    """
+    found = _found(hub, name)
+    wanted = addresses(hub, found)
+    if not wanted:
+        raise Refused(Code.BAD_REQUEST, f"{name} declares no address: the hub sends it nothing, and takes nothing from a broker of its own.")
+    end = time.monotonic() + CHECK_S
+    ca = found.outbound.ca.removeprefix("file:")
+    tried: list[Json] = []
+    for setting, url in wanted:
+        steps = reach(url, hub.settings.allow_cidrs, ca=ca, deadline_s=min(5.0, max(0.5, end - time.monotonic())))
+        tried.append({"name": setting, "url": _public(found, setting, url), "ok": all(step.ok for step in steps), "steps": [_step(step) for step in steps]})
+    ok = all(isinstance(one, dict) and one["ok"] for one in tried)
+    hub.store.note_act(by=by, what=CHECKED, object_=name, details={"ok": ok, "addresses": tried})
+    return {"system": name, "at": hub.store.now().isoformat(), "by": by, "ok": ok, "addresses": tried}
+
+
+def addresses(hub: Hub, system: System) -> list[tuple[str, str]]:
+    """Where the system is, as (setting, address): its `url`, its brokers, and where tokens for it come from. With credentials, if they stand in them."""
+    names = dict.fromkeys(["url", *(queue.broker for queue in system.queues.values())])
+    found = [(name, url) for name in names if name in system.settings and (url := _text(hub, system, name))]
+    if system.outbound.scheme == "oauth2" and system.outbound.token_url:
+        found.append(("token_url", system.outbound.token_url))
+    return found
+
+
+def shown(url: str) -> str:
+    """An address without the credentials that may stand in it, before its host or behind its path."""
+    return _CREDENTIALS.sub("…@", url.partition("?")[0])
+
+
+def _public(system: System, setting: str, url: str) -> str:
+    """Of an address that is a secret only the host: the key may stand in its path."""
+    if setting in system.settings and system.settings[setting].secret:
+        scheme, _, rest = shown(url).partition("://")
+        return f"{scheme}://{rest.split('/')[0]}/…"
+    return shown(url)
+
+
+def _found(hub: Hub, name: str) -> System:
+    known = hub.catalogs.active().systems
+    if name not in known:
+        raise Refused(Code.NOT_FOUND, f"There is no system {name!r}; there is {', '.join(sorted(known)) or 'none'}.")
+    return known[name]
+
+
+# ---- how it stands
+
+
+def _line(hub: Hub, system: System) -> dict[str, Json]:
+    """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person), ok, or none: nothing is sent to it."""
+    flowed: dict[str, Any] = rates.ways(hub)
+    row = next((one for one in flowed["targets"] if one["system"] == system.name), None)
+    standing = backlog(hub)
+    lane = standing.lanes.get(system.name)
+    stuck = sum(number for (_, target), number in standing.stuck.items() if target.split("/")[0] == system.name)
+    paused = any((one.pause.kind, one.pause.name) == (TARGET, system.name) for one in stopped(hub))
+    breaker = next((one for one in hub.shelf.at("breakers", hub.store.breakers, least_s=1.0).get() if one.lane == system.name), None)
+    target = hub.catalogs.active().targets.get(system.name, TargetPolicy())
+    measured = hub.shelf.at("measures", hub.store.backlog, least_s=MEASURED_S).get() if system.accepts else None
+    return {
+        "name": system.name,
+        "title": system.title,
+        "owner": system.owner,
+        "emits": _interfaces(system.emits.values()),
+        "accepts": _interfaces(system.accepts.values()),
+        "hookNames": [*sorted(system.hooks)],
+        "queueNames": [*sorted(system.queues)],
+        "health": _health(system, paused, breaker, row, stuck),
+        "breaker": _breaker(breaker, hub.clock()) if system.accepts else None,
+        "perSecond": row["perSecond"] if row else 0.0,
+        "attempts": row["attempts"] if row else 0,
+        "success": row["success"] if row else None,
+        "sendP50Ms": row["sendP50Ms"] if row else None,
+        "sendP99Ms": row["sendP99Ms"] if row else None,
+        "lastAt": _last(hub, system.name),
+        "inFlight": measured.waiting.get((system.name, Status.LEASED), 0) if measured is not None else None,
+        "cap": target.concurrency if system.accepts else None,
+        "backlog": lane.number if lane is not None else None,
+        "isExact": lane.is_exact if lane is not None else True,
+        "waiting": stuck,
+    }
+
+
+def _health(system: System, paused: bool, breaker: BreakerState | None, row: Mapping[str, Any] | None, stuck: int) -> str:
+    if not system.accepts:
+        return "none"
+    if paused:
+        return "paused"
+    if breaker is not None and breaker.state is not Circuit.CLOSED:
+        return breaker.state.value
+    if row is not None and row["success"] is not None and row["success"] <= 1 - FAILING:
+        return "failing"
+    return "stuck" if stuck else "ok"
+
+
+def _breaker(state: BreakerState | None, now: datetime) -> Json:
+    """Only the present state is kept; what it did before is in the log."""
+    if state is None:
+        return {"state": Circuit.CLOSED.value, "since": None, "until": None, "trips": 0}
+    until = state.until.isoformat() if state.until is not None else None
+    since = (now - state.age).replace(microsecond=0)  # the same at each look, but for the clocks' difference
+    return {"state": state.state.value, "since": since.isoformat(), "until": until, "trips": state.trips}
+
+
+def _last(hub: Hub, name: str) -> str | None:
+    """The minute of the last attempt within the hour; null: there was none."""
+    told = sparklines.lines(hub)
+    line = told.targets.get(name)
+    if line is None:
+        return None
+    places = [place for place in range(len(line.delivered)) if line.delivered[place] or line.failed[place]]
+    return (told.since + places[-1] * MINUTE).isoformat() if places else None
+
+
+def _last_check(hub: Hub, name: str) -> Json:
+    for act in hub.store.acts(what=CHECKED, object_=name, limit=1):
+        return {"at": act.at.isoformat(), "by": act.by, "ok": act.details.get("ok"), "addresses": act.details.get("addresses")}
+    return None
+
+
+def _step(step: Step) -> Json:
+    return {"step": step.name, "ok": step.ok, "ms": step.ms, "text": step.text[:300], "until": step.until.isoformat() if step.until is not None else None}
+
+
+# ---- what is declared
+
+
+def _text(hub: Hub, system: System, name: str) -> str:
+    """A setting's value; a secret one is resolved, and is empty where that cannot be done."""
+    text = hub.settings.system(system.name, name) or system.settings[name].default
+    if system.settings[name].secret and text.startswith(("env:", "file:")):
+        return _resolved(hub, text) or ""
+    return text
+
+
+def _resolved(hub: Hub, reference: str) -> str | None:
+    try:
+        return resolve(reference, hub.settings.environment)
+    except VaultError:
+        return None
+
+
+def _setting(hub: Hub, system: System, name: str) -> Json:
+    """A secret one by its name alone: `value` is null, and `reference` the name of where it stands, if it is one."""
+    setting = system.settings[name]
+    given = hub.settings.system(system.name, name)
+    text = given or setting.default
+    is_reference = setting.secret and text.startswith(("env:", "file:"))
+    return {
+        "name": name,
+        "variable": f"HUB_{system.name}_{name}".upper().replace("-", "_"),
+        "help": setting.help,
+        "isSecret": setting.secret,
+        "isSet": _resolved(hub, text) is not None if is_reference else bool(text),
+        "from": "environment" if given else "default" if text else "nowhere",
+        "value": None if setting.secret else shown(text) if "://" in text else text,
+        "reference": text if is_reference else None,
+    }
+
+
+def _secrets(hub: Hub, system: System) -> list[Json]:
+    """What calls to the system are signed with: where each stands, and whether it can be had."""
+    out = system.outbound
+    secrets = [(name, text, _resolved(hub, text) is not None) for name, text in (("key", out.key), ("secret", out.secret)) if text]
+    public = [(name, text, _is_there(text)) for name, text in (("certificate", out.certificate), ("ca", out.ca)) if text]
+    return [{"name": name, "reference": text, "isSet": is_set} for name, text, is_set in (*secrets, *public) if text.startswith(("env:", "file:"))]
+
+
+def _is_there(reference: str) -> bool:
+    try:
+        public_file(reference)
+    except VaultError:
+        return False
+    return True
+
+
+def _inbound(inbound: Inbound) -> dict[str, Json]:
+    """Public parts alone."""
+    told: dict[str, Json] = {
+        "form": inbound.form if inbound.scheme == "hub-signature" and inbound.form != "default" else "",
+        "issuer": inbound.issuer,
+        "audience": inbound.audience,
+        "jwks": inbound.jwks,
+        "scope": inbound.scope,
+        "certificates": len(inbound.certificates),
+        "peers": ", ".join(str(peer) for peer in inbound.peers),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _call(side: Accept) -> str:
+    if side.publish is not None:
+        return f"publish to {side.publish.exchange or side.publish.queue}"
+    return f"{side.method} {side.path}".strip()
+
+
+def _interfaces(sides: Iterable[Emit | Accept]) -> Json:
+    return [{"type": side.type, "about": side.about, "versions": _versions(side.versions)} for side in sides]
+
+
+def _versions(versions: Mapping[int, Version]) -> Json:
+    return [
+        {"version": number, "state": version.state.value, "since": version.since or None, "sunset": version.sunset or None}
+        for number, version in sorted(versions.items())
+    ]

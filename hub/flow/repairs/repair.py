@@ -1,0 +1,145 @@
+"""Repair: many deliveries that wait for a person are put right at once, a few first. If we die at any line, the next step goes on from the store.
+
+choose → (preview) → start: canary → wait for its end → a person, or its policy, lets the rest go → each has its result
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from hub.core.documents import json
+from hub.core.errors import Code, Refused, StoreBusy
+from hub.core.message import Json
+from hub.core.model.repair import Act, Order, Result, State, With
+from hub.flow.hub import Hub
+from hub.logs import event, told
+from hub.store import RepairedRow, RepairRow, Step, Store
+
+STEPS = 4  # of one repair in one sweep: the others have their turn
+
+
+def create(store: Store, order: Order, *, id_: str, request_key: str | None = None) -> tuple[RepairRow, bool]:
+    """Makes a repair; nothing is done to its deliveries yet. Gives it, and whether the same call had made it before. Raises Refused."""
+    fingerprint = hashlib.sha256(json.encode(order.as_json())).hexdigest()
+    made, is_known = store.create_repair(id_, _resolved(store, order), request_key=request_key, fingerprint=fingerprint)
+    row = find(store, made)
+    if not is_known:
+        event("repair.created", f"{row.number} deliveries chosen", repair=row.id, by=order.by, act=order.act.value, number=row.number)
+    return row, is_known
+
+
+def _resolved(store: Store, order: Order) -> Order:
+    """With the hash that its deliveries are made with: what is previewed is what is sent, whatever is activated meanwhile."""
+    if order.act is Act.DISCARD:
+        return replace(order, with_=With.PINNED, revision=None, canary=0, go_on_at=None)
+    if order.with_ is With.PINNED:
+        return replace(order, revision=None)
+    revision = store.active() if order.with_ is With.CURRENT else order.revision
+    if revision is None or store.revision(revision) is None:
+        raise Refused(Code.NOT_FOUND, f"The store has no configuration {(revision or '')[:12]!r}. Keep the candidate first: hub repair candidate")
+    return replace(order, revision=revision)
+
+
+def find(store: Store, id_: str) -> RepairRow:
+    """Raises Refused where there is none."""
+    row = store.repair(id_)
+    if row is None:
+        raise Refused(Code.NOT_FOUND, "There is no such repair.")
+    return row
+
+
+def start(store: Store, id_: str, *, by: str) -> RepairRow:
+    """Lets it go, its canary first, or go on where it was stopped. Twice changes nothing. Raises Refused."""
+    return _steered(store, id_, by, store.start_repair(id_, by=by).is_new, "started")
+
+
+def go_on(store: Store, id_: str, *, by: str) -> RepairRow:
+    """Lets the rest go, whatever became of the canary. Twice changes nothing. Raises Refused."""
+    return _steered(store, id_, by, store.continue_repair(id_, by=by).is_new, "continued")
+
+
+def stop(store: Store, id_: str, *, by: str) -> RepairRow:
+    """Nothing more goes. Twice changes nothing. Raises Refused."""
+    return _steered(store, id_, by, store.stop_repair(id_, by=by).is_new, "stopped")
+
+
+def _steered(store: Store, id_: str, by: str, is_new: bool, word: str) -> RepairRow:
+    row = find(store, id_)
+    if is_new:
+        event(f"repair.{word}", f"it is {row.state.value}", repair=id_, by=by)
+    return row
+
+
+def advance(hub: Hub) -> None:
+    """Moves on each repair that goes, by a few steps. Any process may, and any number at once; one that fails holds up no other."""
+    for id_ in hub.store.live_repairs():
+        try:
+            for _ in range(STEPS):
+                step = hub.store.step_repair(id_)
+                if step is not None:
+                    _tell(hub, id_, step)
+                if step is None or not step.more:
+                    break
+        except StoreBusy as error:
+            event("repair.postponed", f"{error} The next sweep goes on.", level="warning", repair=id_)
+        except Exception as error:  # noqa: BLE001  nothing of the step happened; the others go on, and the next sweep tries again
+            event("repair.failed", told(error), level="error", repair=id_)
+
+
+def _tell(hub: Hub, id_: str, step: Step) -> None:
+    hub.counts.add("reopened", by=step.results.get(Result.GOING, 0))
+    hub.counts.add("cancelled", "person", by=step.results.get(Result.DISCARDED, 0))
+    if step.lanes:
+        hub.bell.ring(step.lanes)  # after the commit; a lost ring costs one sweep
+    if step.results:
+        numbers: dict[str, Any] = {result.value: number for result, number in step.results.items()}
+        event("repair.moved", f"{sum(numbers.values())} deliveries", repair=id_, **numbers)
+    if step.state is not step.before:
+        texts = {
+            State.WAITING: "its first deliveries have ended; a person says whether the rest goes",
+            State.RUNNING: "its first deliveries are good; the rest goes",
+            State.DONE: "each of its deliveries has its result",
+        }
+        event("repair.changed", texts[step.state], repair=id_, state=step.state.value)
+
+
+def as_json(row: RepairRow) -> dict[str, Json]:
+    """A repair as operators see it: what it is, how far it is, and what of."""
+    return {
+        "id": row.id,
+        "act": row.act.value,
+        "with": row.with_.value,
+        "revision": row.revision,
+        "force": row.force,
+        "canary": row.canary,
+        "goOnAt": row.go_on_at,
+        "rate": row.rate,
+        "selection": dict(row.selection),
+        "why": row.why,
+        "createdAt": row.created_at.isoformat(),
+        "createdBy": row.created_by,
+        "state": row.state.value,
+        "changedAt": row.changed_at.isoformat(),
+        "changedBy": row.changed_by,
+        "number": row.number,
+        "results": {result.value: row.results.get(result, 0) for result in Result},
+    }
+
+
+def row_json(row: RepairedRow) -> dict[str, Json]:
+    """One of its deliveries, with its result."""
+    return {
+        "place": row.place,
+        "deliveryId": row.delivery_id,
+        "messageId": row.message_id,
+        "route": row.route,
+        "target": str(row.ref) if row.ref is not None else None,
+        "orderKey": row.order_key,
+        "status": row.status.value if row.status is not None else None,
+        "result": row.result.value,
+        "why": dict(row.why.as_json()) if row.why is not None else None,
+        "note": row.note,
+        "changedAt": row.changed_at.isoformat(),
+    }

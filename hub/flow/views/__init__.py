@@ -1,0 +1,1 @@
+"""One message or business object, looked at: trace, story, stages, lineage, explanation."""

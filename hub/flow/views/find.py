@@ -1,0 +1,153 @@
+"""Find: one box that understands numbers of any kind and words of error texts, beside filters. Counted before anybody acts on it."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from hub.core.documents import json
+from hub.core.errors import Code, Refused
+from hub.core.message import Json
+from hub.flow.hub import Hub
+from hub.flow.views import trace
+from hub.store import Store
+from hub.store.queries.search import Filters, Found, Place
+
+MAX_WORDS = 20
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is looked for: the box's text, and filters. Both must hold."""
+
+    text: str = ""
+    filters: Filters = field(default_factory=Filters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question once its text is understood."""
+
+    filters: Filters
+    by: str  # number, words, filters
+    kinds: Mapping[str, Json]  # per word how it was found: key, message, delivery, trace, idempotency; null: by no number
+    clusters: Sequence[str] = ()
+
+
+def filters(*, target: str | None = None, **given: Any) -> Filters:
+    """Filters by name; `target` is a system, or one of its messages such as wms/outbound.create@1."""
+    is_message = target is not None and "/" in target
+    return Filters(lane=None if is_message else target, target=target if is_message else None, **given)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a box; what stands in quotes is one word."""
+    try:
+        return shlex.split(text)[:MAX_WORDS]
+    except ValueError:  # a quote that is not closed is a character like any other
+        return text.split()[:MAX_WORDS]
+
+
+def _understood(store: Store, question: Question) -> _Asked:
+    """Each word is a number first: several numbers are a list, and all of theirs are found. Where none is one, all are words of an error's text."""
+    words = words_of(question.text)
+    if not words:
+        return _Asked(question.filters, "filters", {})
+    ids: set[str] = set()
+    kinds: dict[str, Json] = {}
+    for word, found in store.messages_of_each(words).items():
+        kinds[word] = next(iter(found.values()), None)
+        ids |= set(found)
+    if not ids and len(words) > 1:  # a number may have a space in it
+        whole = store.messages_of(question.text)
+        ids, kinds = set(whole), {question.text: next(iter(whole.values()))} if whole else kinds
+    if ids:
+        return _Asked(replace(question.filters, ids=frozenset(ids)), "number", kinds)
+    given = question.filters.clusters
+    clusters = tuple(one.id for one in store.clusters_with(words) if given is None or one.id in given)
+    return _Asked(replace(question.filters, clusters=clusters), "words", kinds, clusters)
+
+
+def find(store: Store, question: Question, *, limit: int = PAGE, place: str | None = None) -> dict[str, Json]:
+    """A page of messages, newest first, each with its deliveries (see trace.message_json; attempts are left out).
+
+    `by`: number, words or filters. `words`: per word of the box the kind of number that it is; null: none. `clusters`: the causes whose text has
+    all of the words. `next` and `previous`: hand one back as `place`; null: there is nothing beyond. `scannedUntil`: the search did enough work
+    before the page was full; what is older was not looked at yet, and `next` goes on there. Words are looked for in what waits for a person
+    alone. Raises ValueError for a `place` that is none.
+    """
+    asked = _understood(store, question)
+    at, is_older = _place(place)
+    found = store.find(asked.filters, limit=limit, place=at, is_older=is_older)
+    lines = store.deliveries(*(row.id for row in found.rows))
+    items: list[Json] = [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in found.rows]
+    following, previous = _ends(found, place, is_older=is_older)
+    return {
+        "items": items,
+        "by": asked.by,
+        "words": dict(asked.kinds),
+        "clusters": list(asked.clusters),
+        "next": following,
+        "previous": previous,
+        "scannedUntil": found.scanned_until.isoformat() if found.scanned_until is not None else None,
+    }
+
+
+def count(store: Store, question: Question) -> dict[str, Json]:
+    """How many messages fit: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were looked at), `by`."""
+    asked = _understood(store, question)
+    counted = store.count_found(asked.filters)
+    until = counted.scanned_until.isoformat() if counted.scanned_until is not None else None
+    return {"number": counted.number, "isExact": counted.is_exact, "scannedUntil": until, "by": asked.by}
+
+
+def counted(hub: Hub, question: Question) -> dict[str, Json]:
+    """The same for who looks at a page: counting ten thousand takes a moment, and is done once for all who ask the same."""
+    return hub.shelf.at(f"count {question}", lambda: count(hub.store, question)).get()
+
+
+def save_view(hub: Hub, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
+    """Keeps a question under a name; the same owner's of this name is replaced. Gives its id. Raises Refused where its owner has too many."""
+    try:
+        return hub.store.save_view(hub.new_id(), name=name, owner=owner, question=question, by=by)
+    except ValueError as error:
+        raise Refused(Code.CONFLICT, str(error)) from error
+
+
+def delete_view(hub: Hub, view_id: str, *, owner: str) -> None:
+    """Deletes everybody's question, or one of `owner`'s. Raises Refused where there is none."""
+    if not hub.store.delete_view(view_id, owner=owner):
+        raise Refused(Code.NOT_FOUND, "There is no such view.")
+
+
+def _ends(found: Found, place: str | None, *, is_older: bool) -> tuple[str | None, str | None]:
+    """Where the pages beside this one begin."""
+    older = found.has_more if is_older else True
+    newer = place is not None if is_older else found.has_more
+    following = _written(found.last, "older") if found.last is not None and older else None
+    return following, _written(found.first, "newer") if found.first is not None and newer else None
+
+
+def _written(place: Place, side: str) -> str:
+    """Opaque, so that nobody builds one."""
+    text = json.encode([side, place.at.isoformat(), place.id])
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _place(text: str | None) -> tuple[Place | None, bool]:
+    if text is None:
+        return None, True
+    try:
+        read = json.decode(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        if isinstance(read, list) and len(read) == 3 and read[0] in ("older", "newer") and all(isinstance(one, str) for one in read):
+            at = datetime.fromisoformat(str(read[1]))
+            if at.tzinfo is not None:
+                return Place(at, str(read[2])), read[0] == "older"
+    except (ValueError, Refused):
+        pass
+    raise ValueError("This is no place in a list; hand back `next` or `previous` as they were given.")

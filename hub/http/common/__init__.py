@@ -1,0 +1,1 @@
+"""What all doors share: bodies, faults, request checks, responses, the bridge to Flask."""

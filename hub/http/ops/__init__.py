@@ -1,0 +1,1 @@
+"""`/ops/v1`: the operators' API."""

@@ -1,0 +1,1 @@
+"""What partners meet: posts, webhooks, CloudEvents, interface documents."""

@@ -1,0 +1,1 @@
+"""Evaluator processes for expressions that may cost much."""

@@ -1,0 +1,1 @@
+"""Queues of brokers, as sources and as targets."""

@@ -1,0 +1,1 @@
+"""Signatures: checked on what comes in, made for what goes out."""

@@ -1,0 +1,1 @@
+"""People, keys, the audit record, leadership, revisions."""

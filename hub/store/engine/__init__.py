@@ -1,0 +1,1 @@
+"""The database below the verbs: connections, transactions, dialects, tables, faults."""

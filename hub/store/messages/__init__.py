@@ -1,0 +1,1 @@
+"""The hot path and its neighbours: accept, claim, settle, expire, capacity, breakers."""

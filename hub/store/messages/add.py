@@ -1,0 +1,274 @@
+"""Adding messages: message, body, idempotency row, business keys and deliveries in one transaction (law 2)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+
+from hub.core.errors import Code, Reason, Refused, Why
+from hub.core.message import Disposition, Message, Receipt
+from hub.core.model.delivery import Laid, Origin, Planned, WhenDead
+from hub.store.engine import tables
+from hub.store.engine.database import Database, Insert, Stamp
+from hub.store.engine.dialects import along, json_columns, texts
+from hub.store.engine.engine import PACKET
+from hub.store.engine.json_columns import dump_text, dump_why, message_row
+from hub.store.messages import bundles, capacity
+from hub.store.messages.dedupe_names import Answer, answer_repeats
+
+OrderKey: TypeAlias = tuple[str, str]  # lane, business key
+
+_INSERT_MESSAGES = Insert(tables.message)
+_INSERT_BODIES = Insert(tables.body)
+INSERT_DELIVERIES = Insert(tables.delivery)
+_INSERT_UNROUTED = Insert(tables.unrouted)
+_INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
+INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
+_TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
+UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
+
+
+def add(database: Database, batch: Sequence[Laid]) -> list[Answer]:
+    """Stores `batch` in one transaction; one answer per message, in order. One that cannot be stored is refused without its neighbours.
+
+    Raises StoreBusy: then nobody may be told 2xx.
+    """
+    if not batch:
+        return []
+    written: list[str] = []
+
+    def work(connection: sa.Connection) -> list[Answer]:
+        answers = lay(database, connection, batch)
+        written[:] = [answer.message_id for answer in answers if isinstance(answer, Receipt) and not answer.duplicate]
+        return answers
+
+    def committed(connection: sa.Connection) -> bool:
+        known = connection.execute(sa.select(sa.func.count()).where(tables.message.c.id.in_(written[:1]))).scalar_one()
+        return not written or known == 1  # one of them stands for all: they are one transaction
+
+    try:
+        return database.write(work, committed=committed)
+    except UNSTORABLE as error:
+        if len(batch) == 1:
+            # A message whose id is there is one whose commit went through unseen (promise P12): it was accepted, and says so.
+            if isinstance(error, sa.exc.IntegrityError) and database.read(lambda connection: _is_stored(connection, batch[0])):
+                return [Receipt(batch[0].message.id, duplicate=True)]
+            return [Refused(Code.INTERNAL, f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.")]
+        # One bad row ends its transaction, not its neighbours' (promise P21): halve until it stands alone.
+        middle = len(batch) // 2
+        return add(database, batch[:middle]) + add(database, batch[middle:])
+
+
+def _is_stored(connection: sa.Connection, laid: Laid) -> bool:
+    return connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first() is not None
+
+
+def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) -> list[Answer]:
+    """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
+    now = database.clock(connection)
+    answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
+    answer_repeats(database, connection, batch, answers, now)
+    fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
+    _insert(database, connection, fresh, now)
+    return [answer if answer is not None else _receipt(laid) for laid, answer in zip(batch, answers, strict=True)]
+
+
+def _receipt(laid: Laid) -> Receipt:
+    return Receipt(laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries)))
+
+
+def refuse_unstorable(laid: Laid) -> Refused | None:
+    """NUL and odd surrogates cannot be text on PostgreSQL, and cut a value short on SQLite: refused alike on both."""
+    message = laid.message
+    texts = [message.order_key or "", message.idempotency_key or "", message.caller, message.trace_id, *(text for key in message.keys for text in key)]
+    texts += [planned.order_key for planned in laid.deliveries if planned.order_key is not None and planned.order_key != message.order_key]
+    text = "\n".join(texts)
+    if text.isascii() and "\0" not in text:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return Refused(Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters.")
+    if "\0" in text:
+        return Refused(Code.INVALID_UNICODE, "A key holds the character NUL, and cannot be stored. Send it without.")
+    return None
+
+
+_ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each is two bytes in a statement of MariaDB's
+
+
+def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
+    """A server that is sent more than it takes ends the connection: its neighbours would be refused as well, and again at each repeat."""
+    limit = connection.info.get(PACKET)
+    if limit is None:
+        return None
+    for raw in (laid.message.raw, laid.origin.raw if laid.origin is not None else b""):
+        if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
+            return Refused(Code.TOO_LARGE, f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.")
+    return None
+
+
+def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> None:
+    if not batch:
+        return
+    stamp = database.stamp
+    _INSERT_MESSAGES.run(connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch])
+    _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
+    origins = {laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None}
+    if origins:
+        _INSERT_ORIGINS.run(connection, [_origin_row(trace_id, one, stamp(at)) for trace_id, (one, at) in sorted(origins.items(), key=lambda row: row[0])])
+    keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
+    INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
+    apart = [(laid.message.id, stamp(laid.message.received_at), None, None, None) for laid in batch if laid.message.disposition is Disposition.UNROUTED]
+    _INSERT_UNROUTED.run(connection, apart)
+    insert_deliveries(database, connection, batch, take_numbers(database, connection, ordered(batch)), now)
+
+
+def insert_deliveries(
+    database: Database, connection: sa.Connection, batch: Sequence[Laid], numbers: dict[OrderKey, int], now: Stamp, *, is_newest: bool = True
+) -> None:
+    """The deliveries of `batch`, behind all that is there on their keys. `numbers`: as `take_numbers` gave them; used up in the batch's order.
+
+    `is_newest`: what they bring is newer than all that is there, and ends what only the latest is wanted of.
+    """
+    starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
+    INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
+    bundles.send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
+    if is_newest:
+        keys = {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if is_latest(planned)}
+        supersede_older(database, connection, keys, now)
+
+
+def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
+    return (trace_id, origin.source, received_at, origin.method, dump_text(origin.query), dump_text(origin.content_type), origin.raw)
+
+
+def ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
+    """How many numbers each key needs."""
+    return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
+
+
+def is_latest(planned: Planned) -> bool:
+    return planned.when_dead is WhenDead.LATEST and planned.order_key is not None and planned.undecided is None
+
+
+def take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
+    """The last number taken already, per key. The keys' rows stay locked until the commit, so numbers rise in the order of commits."""
+    if not needed:
+        return {}
+    # Sorted: two groups that touch the same keys take the locks in one order, and cannot wait for each other crosswise.
+    keys = sorted(needed)
+    _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
+    if database.kind == "postgresql":
+        found = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
+    else:
+        found = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
+    return {(lane, key): last - needed[lane, key] for lane, key, last in found}
+
+
+_NUMBERS_POSTGRESQL = sa.text(
+    "SELECT k.lane, k.key, k.last_seq FROM unnest(CAST(:lanes AS text[]), CAST(:keys AS text[])) AS j (lane, key) "
+    "JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
+)
+_NUMBERS = {
+    "sqlite": sa.text(
+        "SELECT k.lane, k.key, k.last_seq FROM json_each(:pairs) j JOIN order_key k ON k.lane = j.value ->> 0 AND k.key = j.value ->> 1",
+    ),
+    "mariadb": sa.text(
+        f"SELECT k.lane, k.key, k.last_seq FROM JSON_TABLE(:pairs, '$[*]' COLUMNS ({json_columns(tables.order_key, 'lane', 'key')})) j "
+        "STRAIGHT_JOIN order_key k ON k.lane = j.lane AND k.key = j.key",
+    ),
+}
+
+
+def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp) -> Iterable[tuple[Any, ...]]:
+    for planned in laid.deliveries:
+        seq = None
+        if planned.order_key is not None:
+            key = (planned.ref.system, planned.order_key)
+            seq = numbers[key] = numbers[key] + 1
+        yield delivery_row(database, laid.message, planned, seq, starts.get(planned.id), now, planned.made_with)
+
+
+def delivery_row(
+    database: Database, message: Message, planned: Planned, seq: int | None, start: datetime | None, now: Stamp, made_with: str | None = None
+) -> tuple[Any, ...]:
+    """The row of table `delivery`. `start`: when its window of a capacity begins, if it has to wait for one."""
+    held, why = held_until(planned, start)
+    lease = planned.lease
+    return (
+        planned.id,
+        message.id,
+        planned.route,
+        planned.ref.system,
+        str(planned.ref),
+        planned.part,
+        planned.order_key,
+        seq,
+        planned.when_dead.value,
+        planned.in_doubt.value,
+        "leased" if lease is not None else "pending" if held is None else "held",
+        now if planned.bundle is None else database.stamp(database.instant(now) + planned.bundle.within),
+        0 if lease is None else 1,  # attempts
+        0 if lease is None else 1,  # spent
+        0,  # lost leases
+        now,
+        now,
+        lease.token if lease is not None else None,
+        now if lease is not None else None,
+        database.stamp(database.instant(now) + timedelta(seconds=lease.seconds)) if lease is not None else None,
+        lease.worker if lease is not None else None,
+        why,
+        None,
+        planned.priority.rank,
+        database.stamp(planned.expires_at) if planned.expires_at is not None else None,
+        database.stamp(held) if held is not None else None,
+        planned.bundle.name if planned.bundle is not None else None,
+        planned.fresh,
+        message.caller,
+        None,  # cluster
+        made_with,
+        True if planned.undecided is not None else None,
+    )
+
+
+def held_until(planned: Planned, start: datetime | None) -> tuple[datetime | None, str | None]:
+    """Until when a delivery is held from the beginning, and why: what its message says, or a window that is full."""
+    if start is not None and (planned.hold_until is None or start > planned.hold_until):
+        return start, dump_why(Why(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
+    if planned.hold_until is not None:
+        return planned.hold_until, dump_why(Why(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
+    return None, None
+
+
+OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+
+
+# Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
+# into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer, and an undecided one perhaps nothing.
+def newer(kind: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
+        "AND newer.status IN ('pending', 'leased', 'delivered', 'dead', 'unknown', 'held', 'superseded') AND newer.seq > delivery.seq "
+        "AND newer.route = delivery.route AND newer.message_id <> delivery.message_id AND newer.undecided IS NULL)"
+    )
+
+
+_SUPERSEDE = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_key', kind)} SET status = 'superseded', why = :why, changed_at = :now WHERE lane = :lane AND order_key = :key "
+        f"AND status IN ('pending', 'dead') AND when_dead = 'latest' AND {newer(kind)}"
+    )
+)
+
+
+def supersede_older(database: Database, connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
+    """On keys that want the latest only: what waits behind nothing newer stays, the older ones end."""
+    rows = [{"lane": lane, "key": key, "why": OVERTAKEN, "now": now} for lane, key in sorted(keys)]
+    if rows:
+        connection.execute(_SUPERSEDE[database.kind], rows)

@@ -1,0 +1,1 @@
+"""Read models: search, backlog, throughput, usage, conservation."""

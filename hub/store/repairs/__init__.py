@@ -1,0 +1,1 @@
+"""What people change: repairs, replays, refused arrivals."""

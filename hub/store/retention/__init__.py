@@ -1,0 +1,1 @@
+"""Archiving, pruning, partitions."""
