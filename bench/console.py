@@ -39,9 +39,8 @@ from hub.flow.accounts import people  # noqa: E402
 from hub.http.app import make_app  # noqa: E402
 from hub.kit.http.call import Call  # noqa: E402
 from hub.kit.http.sender import Sender  # noqa: E402
-from hub.kit.signing.signature import sign_default  # noqa: E402
-from hub.store import Store  # noqa: E402
-from hub.store.engine import tables  # noqa: E402
+from hub.kit.signature import sign_default  # noqa: E402
+from hub.store import Store, tables  # noqa: E402
 from hub.store.engine.database import Database  # noqa: E402
 from tests.support.hubs import HubProcess, free_port, small_workspace  # noqa: E402
 from tests.support.servers import small_hub  # noqa: E402

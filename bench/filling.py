@@ -21,11 +21,10 @@ from hub.core.model.ids import uuid7
 from hub.core.model.latency import BUCKETS
 from hub.core.model.repair import Order, Selection
 from hub.flow.accounts import people
-from hub.store import Flowed
+from hub.store import ThroughputRow, tables
 from hub.store.accounts.keys import KeyRow
-from hub.store.engine import tables
 from hub.store.engine.database import Insert
-from hub.store.queries.usage import Used
+from hub.store.queries.usage import UsageCount
 from hub.store.repairs.arrivals import Refusal
 from hub.store.retention import partitions
 
@@ -302,7 +301,7 @@ def around(store, orders):
         fields = ["", *(f"/field{number}" for number in range(12))]
         store.add_usage(
             [
-                Used(ref, f"{at:%Y-%m-%d}", caller_id(ref.system, number), field, 1_000, at - timedelta(hours=20), at - timedelta(hours=1))
+                UsageCount(ref, f"{at:%Y-%m-%d}", caller_id(ref.system, number), field, 1_000, at - timedelta(hours=20), at - timedelta(hours=1))
                 for ref, _, _ in orders.steps
                 for number in range(CALLERS)
                 for field in fields
@@ -330,9 +329,9 @@ def refresh(store, steps):
             if at in there:
                 continue
             batch += [
-                Flowed(at, route, str(target), {"delivered": 100, "retried": 3, "dead": 1}, (5,) * BUCKETS, (7,) * BUCKETS)
+                ThroughputRow(at, route, str(target), {"delivered": 100, "retried": 3, "dead": 1}, (5,) * BUCKETS, (7,) * BUCKETS)
                 for _, route, targets in steps
                 for target in targets
             ]
-            batch += [Flowed(at, "", str(ref), {"accepted": 100}) for ref, _, _ in steps]
+            batch += [ThroughputRow(at, "", str(ref), {"accepted": 100}) for ref, _, _ in steps]
         store.add_minutes(batch)

@@ -12,7 +12,7 @@ from flask import Flask, request
 from werkzeug.serving import make_server
 
 from hub.catalog.scaffold.new_workspace import FILES
-from hub.core.documents import json
+from hub.core import json
 
 SCHEMA = json.decode(FILES["adapters/shop/contracts/order.placed.v1.json"].encode())
 

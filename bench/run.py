@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from hub import __version__  # noqa: E402
 from hub.kit.http.call import Call  # noqa: E402
 from hub.kit.http.sender import Sender  # noqa: E402
-from hub.kit.signing.signature import sign_default  # noqa: E402
+from hub.kit.signature import sign_default  # noqa: E402
 from tests.support.hubs import HubProcess, free_port, small_workspace  # noqa: E402
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]

@@ -26,62 +26,67 @@ class Entry:
 
 
 TABLE: tuple[Entry, ...] = (
-    Entry("workspace", ".", "Folder with routes.yaml, mappings/ and adapters/."),
-    Entry("store", "sqlite:///var/hub.sqlite3", "Where messages live: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
+    Entry("workspace", ".", "Workspace folder. It contains routes.yaml, mappings/ and adapters/."),
+    Entry("store", "sqlite:///var/hub.sqlite3", "Database URL of the store: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
     Entry(
         "broker",
         "",
-        "Broker that rings workers: amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0. Empty: none; workers look once per sweep.",
+        "URL of the broker that notifies workers: amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0. Empty: workers only poll (HUB_SWEEP).",
         secret=True,
     ),
-    Entry("host", "127.0.0.1", "Address that the hub listens on; of IPv6 with brackets or without, such as ::1."),
+    Entry("host", "127.0.0.1", "Address that the hub listens on. IPv6 addresses may have brackets: ::1 or [::1]."),
     Entry("port", "8080", "Port that the hub listens on."),
-    Entry("public_url", "", "Root of this hub as partners reach it, such as https://hub.example; some partners sign it. Empty: http://HOST:PORT."),
+    Entry("public_url", "", "Public base URL of this hub, such as https://hub.example. Some partners sign it. Empty: http://HOST:PORT."),
+    Entry("zone", "UTC", "Time zone, such as Asia/Shanghai, of partners' timestamps without an offset, and of times in the console and in commands."),
     Entry(
-        "zone", "UTC", "Time zone of partners' timestamps that have none of their own, and of the times in the console and in commands, such as Asia/Shanghai."
+        "master_key",
+        "",
+        "Key that encrypts stored secrets: 32 bytes in base64, or a reference env:NAME or file:PATH. `hub key master` prints a new key.",
+        secret=True,
     ),
-    Entry("master_key", "", "Key that seals secrets at rest, 32 bytes in base64; made by `hub init`. A reference: env:NAME or file:PATH.", secret=True),
-    Entry("allow_cidrs", "", "Address ranges that targets may lie in although they are private or loopback, separated by commas."),
-    Entry("trusted_proxies", "", "Address ranges of proxies whose X-Forwarded-For, Forwarded and Client-Cert headers are believed, separated by commas."),
-    Entry("max_body", "10485760", "Largest body of a post, in bytes, also after inflating."),
-    Entry("max_batch", "10000", "Most messages in one batch."),
+    Entry("allow_cidrs", "", "Private or loopback address ranges in which targets are allowed, separated by commas."),
+    Entry(
+        "trusted_proxies", "", "Address ranges of trusted proxies, separated by commas. Only their X-Forwarded-For, Forwarded and Client-Cert headers are used."
+    ),
+    Entry("max_body", "10485760", "Maximum size of a request body in bytes, before and after decompression."),
+    Entry("max_batch", "10000", "Maximum number of messages in one batch."),
     Entry(
         "caller_rate",
         "0",
-        "Messages a second that each caller may post to each web process, ten seconds' worth at once; beyond it 429. 0: as many as it likes.",
+        "Rate limit: messages per second for each caller in each web process. Bursts of ten seconds' worth are allowed. Above the limit: 429. 0: no limit.",
     ),
-    Entry("max_depth", "64", "Deepest nesting of a JSON body."),
-    Entry("max_values", "100000", "Most values in one message."),
-    Entry("body_seconds", "30", "Seconds in which a body must have arrived."),
-    Entry("claim_size", "256", "Most deliveries in one claim."),
-    Entry("lanes", "", "Systems that this worker delivers to, separated by commas. Empty: all. See to it that each has a worker."),
-    Entry("lease", "60", "Seconds that a claim holds; longer than the longest `timeout` of a route, twice over."),
-    Entry("sweep", "1.0", "Seconds between two looks for due deliveries that nobody rang for."),
-    Entry("grace", "20", "Seconds that a stop may take to finish what is under way."),
-    Entry("keep_keys", "7", "Days that an Idempotency-Key is remembered."),
-    Entry("keep_messages", "", "Days that a message is kept after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: for ever."),
+    Entry("max_depth", "64", "Maximum nesting depth of a JSON body."),
+    Entry("max_values", "100000", "Maximum number of values in one message."),
+    Entry("body_seconds", "30", "Timeout in seconds for receiving a request body."),
+    Entry("claim_size", "256", "Maximum number of deliveries in one claim."),
+    Entry("lanes", "", "Systems that this worker delivers to, separated by commas. Empty: all systems. Each system needs a worker."),
+    Entry("lease", "60", "Lease time of a claim in seconds. Set it to at least twice the longest `timeout` of a route."),
+    Entry("sweep", "1.0", "Polling interval in seconds for due deliveries."),
+    Entry("grace", "20", "Shutdown timeout in seconds: calls that are under way may finish in this time."),
+    Entry("keep_keys", "7", "Retention in days of an Idempotency-Key."),
+    Entry("keep_messages", "", "Retention in days of a message after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: unlimited."),
     Entry(
         "keep_refused",
         "30",
-        "Days that a refused post or hook is kept, waiting or ended; what a queue brought and waits for a person stays until somebody ends it.",
+        "Retention in days of refused requests and hooks. A refused queue message is kept until a person retries or drops it.",
     ),
-    Entry("archive", "", "Folder that messages are archived in before they are pruned. Empty: they are pruned without."),
+    Entry("archive", "", "Folder for archives. Messages are archived before they are pruned. Empty: messages are pruned without an archive."),
     Entry(
         "ops_token",
         "",
-        "Bearer token of /ops/v1 and /metrics, asked of everybody; itself, env:NAME or file:PATH. Empty: they are served on HUB_OPS_SOCKET alone.",
+        "Bearer token for /ops/v1 and /metrics: the token, env:NAME or file:PATH. Every caller must send it. Empty: both are served on HUB_OPS_SOCKET only.",
         secret=True,
     ),
     Entry(
         "ops_socket",
         "",
-        "Without HUB_OPS_TOKEN: Unix socket of /ops/v1 and /metrics, for the hub's own account. Empty: ops.sock beside an SQLite store, none beside others.",
+        "Unix socket for /ops/v1 and /metrics if HUB_OPS_TOKEN is empty. Only the hub's own account can open it. Empty: ops.sock beside an SQLite store.",
     ),
-    Entry("metrics_port", "0", "Port of every process, a worker too, for /metrics, /health/live and /health/ready; 0: none."),
-    Entry("traces", "0", "Share of traces that are recorded where their caller does not choose, from 0 to 1; 0: none at all. Wants crossdock[otel]."),
-    Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "Address of the collector that takes traces by OTLP over HTTP."),
-    Entry("log_level", "info", "debug, info, warning or error."),
-    Entry("log_format", "json", "json, or text for people."),
+    Entry("metrics_port", "0", "Port for /metrics, /health/live and /health/ready in every process, workers included. 0: no port."),
+    Entry("traces", "0", "Sampling ratio of traces, from 0 to 1, if the caller did not decide. 0: tracing is off. Needs crossdock[otel]."),
+    Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "URL of the trace collector (OTLP over HTTP)."),
+    Entry("log_level", "info", "Log level: debug, info, warning or error."),
+    Entry("log_format", "json", "Log format: json, or text for people."),
 )
 
 
@@ -195,7 +200,7 @@ def _broker(text: Mapping[str, str]) -> str:
     given = text["broker"]
     if given and not re.match(r"(amqps?|pyamqp|rediss?)://[^\s]+$", given):
         # The text itself is not repeated: it may hold a password.
-        raise BadSetting("HUB_BROKER is no broker. Write amqp://USER:PASSWORD@HOST:5672//, or redis://HOST:6379/0; or leave it empty.")
+        raise BadSetting("HUB_BROKER is not a broker URL. Write amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0, or leave it empty.")
     return given
 
 
@@ -205,7 +210,7 @@ def _keep_messages(text: Mapping[str, str]) -> float | None:
     days, keys = _number(text, "keep_messages", 1, 36_500), _number(text, "keep_keys", 1, 3_650)
     if days < keys:
         # A repeat would be answered with the id of a message that nobody finds any more.
-        raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}; keep messages at least as long as their keys.")
+        raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}. Keep messages at least as long as their keys.")
     return days
 
 
@@ -213,32 +218,32 @@ def _lanes(text: Mapping[str, str]) -> frozenset[str]:
     names = frozenset(part.strip() for part in text["lanes"].split(",") if part.strip())
     wrong = sorted(name for name in names if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name))
     if wrong:
-        raise BadSetting(f"HUB_LANES={text['lanes']!r}: {wrong[0]!r} is no name of a system. Write names such as wms,tms.")
+        raise BadSetting(f"HUB_LANES={text['lanes']!r}: {wrong[0]!r} is not a system name. Write names such as wms,tms.")
     return names
 
 
 def _public_url(text: Mapping[str, str]) -> str:
     given = text["public_url"] or f"http://{in_url(text['host'])}:{text['port']}"
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", given):
-        raise BadSetting(f"HUB_PUBLIC_URL={given!r} is no address such as https://hub.example.")
+        raise BadSetting(f"HUB_PUBLIC_URL={given!r} is not a URL. Write one such as https://hub.example.")
     return given.rstrip("/")
 
 
 def _address(text: Mapping[str, str], name: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text[name]):
-        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is no address such as http://collector:4318/v1/traces.")
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not a URL. Write one such as http://collector:4318/v1/traces.")
     return text[name]
 
 
 def _zone(text: Mapping[str, str]) -> str:
     if text["zone"] not in available_timezones():
-        raise BadSetting(f"HUB_ZONE={text['zone']!r} is no time zone; write one such as Asia/Shanghai.")
+        raise BadSetting(f"HUB_ZONE={text['zone']!r} is not a time zone. Write one such as Asia/Shanghai.")
     return text["zone"]
 
 
 def _one_of(text: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
     if text[name] not in words:
-        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is none of {', '.join(words)}.")
+        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not allowed. Write one of: {', '.join(words)}.")
     return text[name]
 
 

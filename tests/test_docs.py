@@ -22,7 +22,7 @@ from hub.core.model.delivery import TRANSITIONS, Status
 from hub.core.model.error_catalogue import MEANINGS
 from hub.http.monitoring.metric_definitions import FAMILIES
 from hub.settings import TABLE
-from hub.store.engine import tables
+from hub.store import tables
 from tests.faults.points import POINTS, PORTS
 from tests.support import pictures
 from tests.support.foreign import foreign_workspace

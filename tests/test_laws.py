@@ -11,7 +11,7 @@ import pytest
 
 HUB = Path(__file__).parent.parent / "hub"
 STORE = HUB / "store"
-FRONTS = ("store", "looking", "managing")  # whose methods are the store's verbs
+FRONTS = ("store", "query_methods", "command_methods")  # whose methods are the store's verbs
 
 # What faces call all the same, and why it is no change of what people see: schema, naming of causes behind what waits, the process itself.
 HOUSEKEEPING = {

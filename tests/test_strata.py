@@ -70,10 +70,10 @@ THREAD_LOCAL_IN = {"core.expressions.expression", "core.expressions.evaluation_d
 
 # Within a stratum: folders, and the modules beside them, each imports only from those before it.
 INNER = {
-    "core": ["errors message", "adapter documents", "expressions", "schemas", "model", "config", "analysis apidocs"],
-    "kit": ["envelope evaluation sandbox_faults http journal sandbox_server loading matching queues", "signing", "outbox target", "sandbox"],
+    "core": ["errors message", "adapter json", "documents", "expressions", "schemas", "model", "config", "analysis apidocs"],
+    "kit": ["envelope evaluation sandbox_faults http journal loading matching queues sandbox_server signature", "proof", "signer", "outbox target", "sandbox"],
     "catalog": ["mapping_paths yaml", "catalog", "files", "config_difference scaffold workspace", "checks"],
-    "store": ["engine", "accounts migrate", "messages", "repairs", "queries retention", "looking managing", "store", "commit"],
+    "store": ["columns", "tables", "engine", "accounts migrate", "messages", "repairs", "queries retention", "command_methods query_methods", "store", "commit"],
     "flow": [
         "context render", "hub", "accounts interfaces settling", "intake", "accept", "doors outbound",
         "delivery repairs views", "deliver dry_run maintenance overview", "configuration",

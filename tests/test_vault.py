@@ -85,7 +85,7 @@ def test_a_secret_that_is_mounted_by_links_as_kubernetes_does(tmp_path):
     assert resolve(f"file:{tmp_path}/key", {}) == "s3cret"
     (data / "key").chmod(0o600)
     (data / "key").write_bytes(b"\xff\xfe")
-    with pytest.raises(VaultError, match="no text in UTF-8"):
+    with pytest.raises(VaultError, match="not UTF-8 text"):
         resolve(f"file:{tmp_path}/key", {})
 
 

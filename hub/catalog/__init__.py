@@ -12,12 +12,12 @@ from hub.catalog.catalog import Catalog as Catalog
 from hub.catalog.checks.check import prove
 from hub.catalog.checks.typing import Coverage as Coverage
 from hub.catalog.checks.typing import types
+from hub.catalog.config_difference import AffectedNames as AffectedNames
 from hub.catalog.config_difference import Change as Change
-from hub.catalog.config_difference import Touched as Touched
 from hub.catalog.config_difference import difference as difference
 from hub.catalog.files import lock as lock
 from hub.catalog.files.mappings import file_name
-from hub.catalog.files.revision import Read as Read
+from hub.catalog.files.revision import WorkspaceFiles as WorkspaceFiles
 from hub.catalog.files.revision import looks as looks
 from hub.catalog.files.revision import read as read
 from hub.catalog.files.revision import read_files as read_files
@@ -42,7 +42,7 @@ def check(folder: Path) -> list[Finding]:
     return sorted(_judged(folder)[1].found)
 
 
-def judge(given: Path | Read) -> tuple[Catalog, list[Finding]]:
+def judge(given: Path | WorkspaceFiles) -> tuple[Catalog, list[Finding]]:
     """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change.
 
     `given`: the workspace's folder, or the workspace as it was read already.
@@ -91,8 +91,8 @@ def system(folder: Path, name: str) -> System | None:
     return assemble(files, Findings()).systems.get(name)
 
 
-def _judged(given: Path | Read) -> tuple[Catalog, Findings]:
-    found = given if isinstance(given, Read) else read(given)
+def _judged(given: Path | WorkspaceFiles) -> tuple[Catalog, Findings]:
+    found = given if isinstance(given, WorkspaceFiles) else read(given)
     files, findings = found.files, Findings(list(found.findings))
     catalog = assemble(files, findings)
     # Where all could be read and only some ways lead nowhere (E6), the rest is proven all the same.

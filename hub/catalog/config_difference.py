@@ -14,10 +14,10 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.files.mappings import file_name
 from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.yaml_documents import plain, read_yaml
+from hub.core import json
 from hub.core.config.mapping import Mapping as FieldMapping
 from hub.core.config.routing import Route
 from hub.core.config.system import Accept, Emit, System
-from hub.core.documents import json
 from hub.core.expressions.expression import Expression
 from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
@@ -66,7 +66,7 @@ def _is_within(place: Place, there: Mapping[Place, str], missing: Mapping[Place,
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class AffectedNames:
     """The names that changes are about: what waits for them may be delivered otherwise, or not at all."""
 
     routes: frozenset[str]
@@ -74,7 +74,7 @@ class Touched:
     refs: frozenset[str]  # contract versions, and both ends of mappings
 
     @classmethod
-    def by(cls, changes: list[Change]) -> Touched:
+    def by(cls, changes: list[Change]) -> AffectedNames:
         """What the changes touch."""
         routes = frozenset(change.place[1] for change in changes if change.place[0] == "route")
         targets = frozenset(change.place[1] for change in changes if change.place[0] == "target")

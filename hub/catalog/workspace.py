@@ -20,10 +20,10 @@ from hub.catalog.files.system import Contracts, live
 from hub.catalog.yaml.codes import Check
 from hub.catalog.yaml.findings import Findings, did_you_mean
 from hub.catalog.yaml.yaml_documents import Document, place_at, read_yaml
+from hub.core import json
 from hub.core.config.mapping import BadMapping, compile_mapping
 from hub.core.config.routing import Destination, Enrich, Route
 from hub.core.config.system import LIVE, Accept, System
-from hub.core.documents import json
 from hub.core.errors import Refused
 from hub.core.message import Json, Ref
 from hub.core.model.delivery import InDoubtPolicy

@@ -145,7 +145,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Cause:
     """Why a delivery is where it is: a stable reason, a sentence, the target's field if one is to blame, and what would mend it."""
 
     reason: Reason
@@ -157,7 +157,7 @@ class Why:
         return {"reason": self.reason.value, "text": self.text, "field": self.field, "fix": self.fix}
 
     @classmethod
-    def from_json(cls, row: Mapping[str, str]) -> Why:
+    def from_json(cls, row: Mapping[str, str]) -> Cause:
         return cls(Reason(row["reason"]), row["text"], row.get("field", ""), row.get("fix", ""))
 
 
@@ -186,7 +186,7 @@ class Refused(HubError):
 class TryLater(HubError):
     """The target cannot take it now. `after_s`: what its Retry-After asked for, in seconds."""
 
-    def __init__(self, why: Why, after_s: float | None = None) -> None:
+    def __init__(self, why: Cause, after_s: float | None = None) -> None:
         super().__init__(why.text)
         self.why = why
         self.after_s = after_s
@@ -195,7 +195,7 @@ class TryLater(HubError):
 class GiveUp(HubError):
     """The target never will take it: trying again cannot help."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: Cause) -> None:
         super().__init__(why.text)
         self.why = why
 
@@ -207,7 +207,7 @@ class Busy(GiveUp):
 class Unknown(HubError):
     """It was sent, and nobody saw the answer. It may have happened."""
 
-    def __init__(self, why: Why) -> None:
+    def __init__(self, why: Cause) -> None:
         super().__init__(why.text)
         self.why = why
 

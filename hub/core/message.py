@@ -1,4 +1,4 @@
-"""A message: what a system sent, as accepted. Values only; the bytes are read by `core.documents.json`."""
+"""A message: what a system sent, as accepted. Values only; the bytes are read by `core.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story: accept, deliver, recover, replay. Thin lists of named steps; decisions lie in hub.core.
+"""The steps of the hub: accept, deliver, recover, replay. Each module is a list of named steps; the decisions are pure functions of hub.core.
 
-Imports everything below it (core, settings, logs, kit, catalog, store, transport, vault), no framework, and nobody above.
+Imports the layers below (core, settings, logs, kit, catalog, store, transport, vault), no web framework, and no layer above.
 """

@@ -1,6 +1,8 @@
-"""Deliver: from a ring to a settled batch. If the power goes, the lease ends and the delivery is tried again under the same key.
+"""Delivers the due messages of one lane: claims a batch under a lease, sends it to the target, and settles the outcomes.
 
 claim → look up → map → check against the target's contract → send (no transaction open) → judge → settle (one fenced transaction)
+
+If the process dies at any step, the lease ends and the delivery is tried again under the same key.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from dataclasses import dataclass, replace
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.config.routing import Destination, TargetPolicy, bundle_of
 from hub.core.config.verdict import UNDER_WAY
-from hub.core.errors import BadWorkspace, Busy, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown, Why
+from hub.core.errors import BadWorkspace, Busy, Cause, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown
 from hub.core.expressions import evaluation_door
 from hub.core.message import Json
-from hub.core.model.delivery import Bundle, Claim, Dead, Exchange, Hold, Laid, Outcome, Retry, Settled, Superseded, judge
+from hub.core.model.delivery import AcceptedMessage, Bundle, Claim, Dead, Exchange, Hold, Outcome, Retry, Settlement, Superseded, judge
 from hub.flow.context.revisions import NoRevision
 from hub.flow.delivery.claim_size import claim_size
 from hub.flow.delivery.deciding import decide
@@ -26,233 +28,234 @@ from hub.flow.delivery.in_doubt import ask_about
 from hub.flow.delivery.retries import put_off
 from hub.flow.hub import Hub, LaneTarget
 from hub.flow.intake.versions import accepted
-from hub.flow.outbound import Made, heavy_of, made_of, reply_of, way_of
+from hub.flow.outbound import OutboundDelivery, costly_deliveries, destination_for, render_delivery, reply_message
 from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
-from hub.kit.http.call import Call, Done
+from hub.kit.http.call import Call, HttpResult
 from hub.kit.http.sender import Sender
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
 
-SETTLE_EVERY_S = 0.05  # answers of a batch are settled together, but none waits longer than this for its neighbours
-# So many are mapped at once, and the next while these are under way: the first leaves early, and a large claim does not keep the interpreter
-# from all other lanes and from whoever posts.
+SETTLE_EVERY_S = 0.05  # answers are settled in batches; no answer waits longer than this for its batch
+# Deliveries that are mapped at once, while the previous ones are being sent: the first call leaves early, and a large claim does not block the
+# interpreter for other lanes and for posts.
 MADE_AT_ONCE = 8
-HEAVY_S = 0.2  # of one round, for mappings that cost much
+HEAVY_S = 0.2  # time limit per round for expensive mappings
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One call, and what travels in it: one delivery, or several of a bundle. `parcel` is what the target is shown: the one, or all as an array where its destination batches."""
+    """One call and its deliveries: one, or several of a bundle. `parcel`: the content for the target; an array if the destination batches."""
 
-    made: tuple[Made, ...]
+    made: tuple[OutboundDelivery, ...]
     parcel: Parcel
-    call: Call | None  # None: its target sends by itself
+    call: Call | None  # None: the target is a BatchTarget and sends by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round of a lane did. `claimed`: deliveries, or questions about what is in doubt; 0: nothing was due. `is_over`: no other round need follow."""
+    """The result of one round of a lane. `claimed`: deliveries, or probes of deliveries in doubt; 0: nothing was due. `is_over`: no other round need follow."""
 
     claimed: int
     is_over: bool
 
 
 def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
-    """One round for `lane`. Raises StoreBusy: nothing is lost."""
+    """Runs one round for `lane`. Raises StoreBusy: nothing is lost."""
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     bundles = _bundles(hub, lane)
-    asked = ask_about(hub, lane, sender)
+    probed = ask_about(hub, lane, sender)
     width = hub.pace.width(lane, policy)
-    # What goes in one call, or by a target's own send, goes at once; all else is paced call by call.
+    # Bundles, and batches that a target sends by itself, use the rate limit all at once. All other calls use it one by one.
     at_once = bool(bundles) or isinstance(hub.targets(lane), BatchTarget)
     allowed = hub.pace.allows(lane, policy, claim_size(hub, lane, width), ahead=not at_once) if width else 0
     if not allowed:
         return Round(0, is_over=True)
     if not at_once:
-        allowed = hub.pace.fits(lane, allowed)  # paced call by call: nothing was taken of its rate yet
+        allowed = hub.pace.fits(lane, allowed)  # nothing was taken of the rate limit yet, so nothing is given back
     claims = hub.store.claim(lane, size=allowed, lease_s=hub.settings.lease, worker=hub.worker, bundles=bundles, holds=hub.pace.holds)
     hub.pace.give_back(lane, allowed - len(claims) if at_once else 0, claimed=len(claims))
     hub.counts.claimed(lane, len(claims))
     if not claims:
-        return Round(asked, is_over=not asked)
+        return Round(probed, is_over=not probed)
     hub.pace.weighed(lane, len(claims), sum(len(claim.message.raw) for claim in claims))
     began = time.monotonic()
     with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
         settled = _work_off(hub, lane, claims, sender, concurrency=width, is_paced=not at_once)
     tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
-    # What comes now is rung for. But for what waited behind one of these on its key nobody rings, nor for what a full claim left.
-    is_over = not asked and not at_once and len(claims) * 2 <= allowed and all(claim.order_key is None for claim in claims)
+    # New deliveries ring the lane. Nothing rings for deliveries that waited behind these on their key, nor for those that a full claim left over.
+    is_over = not probed and not at_once and len(claims) * 2 <= allowed and all(claim.order_key is None for claim in claims)
     if is_over:
         hub.pace.rest(lane)
     return Round(len(claims), is_over)
 
 
 def _bundles(hub: Hub, lane: str) -> dict[str, Bundle]:
-    """What may travel together in this lane, by name."""
+    """The bundles of this lane, by name: deliveries that may share one call."""
     ways = [(route, to) for route in hub.catalogs.active().routes for to in route.to if to.ref.system == lane]
     return {bundle.name: bundle for bundle in (bundle_of(route, to) for route, to in ways) if bundle is not None}
 
 
 def _work_off(hub: Hub, lane: str, claims: Sequence[Claim], sender: Sender, *, concurrency: int, is_paced: bool) -> Counter[str]:
-    """From the claims to their settling; gives how many came to which outcome."""
+    """Takes the claims through all steps up to their settlement; gives the number of deliveries per outcome."""
     ways, orphans = _ways(hub, claims)
     undecided = [way for way in ways if way[0].undecided]
     ways = [way for way in ways if not way[0].undecided]
-    looked = look_up(hub, ways, sender)  # what routes enrich with, recorded before it is used
-    over = {one.claim.id for one in looked.ended}
-    going = [way for way in ways if way[0].id not in over]
-    left = {claim.id: claim for claim, _ in (*going, *undecided)}
-    settled = _settle(hub, [*orphans, *looked.ended])
-    heavy = heavy_of(hub, going)
+    lookups = look_up(hub, ways, sender)  # the look-ups of `enrich`; recorded before they are used
+    failed = {settlement.claim.id for settlement in lookups.ended}
+    sendable = [way for way in ways if way[0].id not in failed]
+    unsettled = {claim.id: claim for claim, _ in (*sendable, *undecided)}
+    settled = _settle(hub, [*orphans, *lookups.ended])
+    heavy = costly_deliveries(hub, sendable)
 
     def ready() -> Iterator[Ready]:
-        # What travels together is grouped first, so all of it is made.
-        light = [way for way in going if way[0].id not in heavy]
-        for some in _parted(light, MADE_AT_ONCE if is_paced else max(1, len(light))):
-            yield from make(some)
-        # What costs much comes last, and has so much of a round: it keeps none of the others waiting for longer.
+        # Deliveries of a bundle must be grouped before the first call, so all of them are mapped at once.
+        light = [way for way in sendable if way[0].id not in heavy]
+        for chunk in _chunks(light, MADE_AT_ONCE if is_paced else max(1, len(light))):
+            yield from make(chunk)
+        # Expensive mappings come last and have a time limit, so that they do not delay the others.
         end = time.monotonic() + HEAVY_S
-        for way in going:
+        for way in sendable:
             if way[0].id in heavy and time.monotonic() < end:
                 yield from make([way])
 
-    def make(some: Sequence[tuple[Claim, Destination]]) -> list[Ready]:
-        made, ended = prepare(hub, some, looked.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
+    def make(chunk: Sequence[tuple[Claim, Destination]]) -> list[Ready]:
+        calls, ended = prepare(hub, chunk, lookups.found)  # pure: pinned mapping, target's contract; a fault is Dead, unsent
         settled.update(_settle(hub, ended))
-        for one in ended:
-            del left[one.claim.id]
-        return made
+        for settlement in ended:
+            del unsettled[settlement.claim.id]
+        return calls
 
     for batch in send(hub, lane, ready(), sender, concurrency=concurrency, is_paced=is_paced):  # no transaction and no connection is held here
         settled.update(_settle(hub, batch))
-        for one in batch:
-            del left[one.claim.id]
-    ended, late = decide(hub, lane, undecided)  # where acceptance could not; the others are on their way by now
+        for settlement in batch:
+            del unsettled[settlement.claim.id]
+    ended, late = decide(hub, lane, undecided)  # routes that acceptance could not decide; last, so that they do not delay the others
     settled.update(_settle(hub, ended))
     for claim, _ in undecided:
         if claim.id not in late:
-            del left[claim.id]
-    hub.pace.left(lane, len(claims), len(left) if late or heavy else 0)
-    # The breaker opened on the way, or there was no time: what did not go out was no attempt, and waits as it did before.
-    hub.store.return_leases(list(left.values()))
+            del unsettled[claim.id]
+    hub.pace.left(lane, len(claims), len(unsettled) if late or heavy else 0)
+    # The breaker opened during the round, or the time was up. What was not sent counts as no attempt and waits as before.
+    hub.store.return_leases(list(unsettled.values()))
     return settled
 
 
-def _parted(ways: Sequence[tuple[Claim, Destination]], size: int) -> Iterator[Sequence[tuple[Claim, Destination]]]:
+def _chunks(ways: Sequence[tuple[Claim, Destination]], size: int) -> Iterator[Sequence[tuple[Claim, Destination]]]:
     for start in range(0, len(ways), size):
         yield ways[start : start + size]
 
 
-def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settled]]:
-    """Each claim with its destination as the active revision has it. What has no way any more is held, what is too old is superseded."""
+def _ways(hub: Hub, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Destination]], list[Settlement]]:
+    """Pairs each claim with its destination in the active revision. A claim without a destination is held; an outdated one is superseded."""
     active = hub.catalogs.active()
     ways: list[tuple[Claim, Destination]] = []
-    orphans: list[Settled] = []
+    orphans: list[Settlement] = []
     stale = hub.store.stale(claims)
     for claim in claims:
         if claim.id in stale:
-            why = Why(Reason.OVERTAKEN, "Something newer was delivered on its key before it (fresh_by).")
-            orphans.append(Settled(claim, Superseded(why), Exchange(), active.revision))
+            why = Cause(Reason.OVERTAKEN, "Something newer was delivered on its key before it (fresh_by).")
+            orphans.append(Settlement(claim, Superseded(why), Exchange(), active.revision))
             continue
-        way = way_of(active, claim)
+        way = destination_for(active, claim)
         problem = None if way is not None and hub.targets(claim.lane) is not None else _orphaned(claim)
         try:
             hub.catalogs.pinned(claim.content_revision)
         except (NoRevision, BadWorkspace) as error:
             text = f"The configuration that makes its content cannot be read: {error}"[:500]
-            problem = Why(Reason.UNEXPECTED, text, fix="Restore the revision, then replay.")
+            problem = Cause(Reason.UNEXPECTED, text, fix="Restore the revision, then replay.")
         if problem is not None or way is None:
-            orphans.append(Settled(claim, Hold(problem or _orphaned(claim)), Exchange(), active.revision))
+            orphans.append(Settlement(claim, Hold(problem or _orphaned(claim)), Exchange(), active.revision))
         else:
             ways.append((claim, way))
     return ways, orphans
 
 
-def _orphaned(claim: Claim) -> Why:
+def _orphaned(claim: Claim) -> Cause:
     text = f"Route {claim.route} does not lead to {claim.ref} any more."
-    return Why(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
+    return Cause(Reason.ORPHANED, text, fix="Bring the route back and replay, or cancel the delivery.")
 
 
-def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mapping[str, Mapping[str, Json]]) -> tuple[list[Ready], list[Settled]]:
-    """Maps and checks each claim. What cannot be made is settled as dead, unsent: retrying cannot help."""
-    made: list[Made] = []
-    ended: list[Settled] = []
+def prepare(hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mapping[str, Mapping[str, Json]]) -> tuple[list[Ready], list[Settlement]]:
+    """Maps and validates each claim, and builds the calls. A claim that cannot be mapped is dead, unsent: a retry cannot help."""
+    outbounds: list[OutboundDelivery] = []
+    ended: list[Settlement] = []
     active = hub.catalogs.active()
     for claim, way in ways:
         try:
             with evaluation_door.on_behalf(claim.message.caller):
-                made.append(made_of(hub, claim, way, lookups.get(claim.id, {})))
+                outbounds.append(render_delivery(hub, claim, way, lookups.get(claim.id, {})))
         except Busy:
-            continue  # nothing is known of it, and nothing was sent: its lease is returned
+            continue  # the evaluator is busy: nothing is decided and nothing was sent, so the lease is returned
         except GiveUp as error:
-            ended.append(Settled(claim, Dead(error.why), Exchange(), active.revision))
+            ended.append(Settlement(claim, Dead(error.why), Exchange(), active.revision))
         except Exception as error:  # noqa: BLE001
-            # Nobody foresaw it and nothing was sent: this delivery ends in sight, its neighbours go on.
+            # An unexpected error, and nothing was sent: this delivery is dead and visible, the others go on.
             event("delivery.unexpected", told(error), level="error", **ids(claim), lane=claim.lane)
-            why = Why(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
-            ended.append(Settled(claim, Dead(why), Exchange(), active.revision))
+            why = Cause(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while mapping.", fix="See the log; mend, then replay.")
+            ended.append(Settlement(claim, Dead(why), Exchange(), active.revision))
     ready: list[Ready] = []
-    for group in _together(made):
+    for group in _group_bundles(outbounds):
         try:
             ready.append(_ready(hub, group))
-        except (GiveUp, TryLater) as error:  # nothing to sign it with, for good or for now
-            ended += [Settled(one.claim, _outcome(hub, one, error), Exchange(), active.revision) for one in group]
-        except Exception as error:  # noqa: BLE001  an adapter's own fault, before anything left: else its lease would end, and say that it may have
+        except (GiveUp, TryLater) as error:  # the call cannot be built or signed, permanently or for now
+            ended += [Settlement(outbound.claim, _outcome(hub, outbound, error), Exchange(), active.revision) for outbound in group]
+        except Exception as error:  # noqa: BLE001  an adapter's bug, nothing was sent; uncaught, the lease would end and it would count as possibly sent
             event("delivery.unexpected", told(error), level="error", **ids(group[0].claim), lane=group[0].claim.lane)
-            why = Why(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while the call was made.", fix="See the log; mend, then replay.")
-            ended += [Settled(one.claim, Dead(why), Exchange(), active.revision) for one in group]
+            why = Cause(Reason.UNEXPECTED, f"Nothing was sent: {type(error).__name__} while the call was made.", fix="See the log; mend, then replay.")
+            ended += [Settlement(outbound.claim, Dead(why), Exchange(), active.revision) for outbound in group]
     return ready, ended
 
 
-def _together(made: Sequence[Made]) -> Iterator[tuple[Made, ...]]:
-    """What goes out in one call: each by itself, but those of one bundle up to its size."""
-    bundles: dict[str, list[Made]] = {}
-    for one in made:
-        if one.claim.bundle is None or one.destination.batch is None:
-            yield (one,)
+def _group_bundles(outbounds: Sequence[OutboundDelivery]) -> Iterator[tuple[OutboundDelivery, ...]]:
+    """Groups the deliveries by call: each one alone, except that those of one bundle share a call up to the bundle's size."""
+    bundles: dict[str, list[OutboundDelivery]] = {}
+    for outbound in outbounds:
+        if outbound.claim.bundle is None or outbound.destination.batch is None:
+            yield (outbound,)
             continue
-        bundle = bundles.setdefault(one.claim.bundle, [])
-        bundle.append(one)
-        if len(bundle) >= one.destination.batch.size:
-            yield tuple(bundles.pop(one.claim.bundle))
+        bundle = bundles.setdefault(outbound.claim.bundle, [])
+        bundle.append(outbound)
+        if len(bundle) >= outbound.destination.batch.size:
+            yield tuple(bundles.pop(outbound.claim.bundle))
     yield from (tuple(bundle) for bundle in bundles.values())
 
 
-def _ready(hub: Hub, made: tuple[Made, ...]) -> Ready:
-    # A destination that batches takes arrays and nothing else: also of the one that goes alone, after its batch was refused or by a replay.
-    parcel = made[0].parcel if made[0].destination.batch is None else _bundle(made)
+def _ready(hub: Hub, group: tuple[OutboundDelivery, ...]) -> Ready:
+    # A destination that batches takes only arrays, also for a single delivery after a refused batch or a replay.
+    parcel = group[0].parcel if group[0].destination.batch is None else _bundle_parcel(group)
     target = hub.targets(parcel.ref.system)
     assert target is not None
-    return Ready(made, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
+    return Ready(group, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
 
 
-def _bundle(made: Sequence[Made]) -> Parcel:
-    """Parcels as one: a JSON array in the order of the claims. Its key names exactly these members: one has its own, others together have another."""
-    first = made[0].parcel
-    key = first.key if len(made) == 1 else hashlib.sha256("\n".join(one.parcel.key for one in made).encode()).hexdigest()
-    body = b"[" + b",".join(one.parcel.body for one in made) + b"]"
-    return replace(first, key=key, payload=[one.parcel.payload for one in made], body=body, attempt=max(one.parcel.attempt for one in made), order_key=None)
+def _bundle_parcel(group: Sequence[OutboundDelivery]) -> Parcel:
+    """Joins parcels to one: a JSON array in the order of the claims. A single parcel keeps its key; several get a key that depends on exactly these members."""
+    parcels = [outbound.parcel for outbound in group]
+    first = parcels[0]
+    key = first.key if len(parcels) == 1 else hashlib.sha256("\n".join(parcel.key for parcel in parcels).encode()).hexdigest()
+    body = b"[" + b",".join(parcel.body for parcel in parcels) + b"]"
+    return replace(first, key=key, payload=[parcel.payload for parcel in parcels], body=body, attempt=max(parcel.attempt for parcel in parcels), order_key=None)
 
 
-def send(hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False) -> Iterator[list[Settled]]:
-    """Sends side by side what is made ready meanwhile, and gives judged batches as the answers come. A target that hangs delays its own
-    deliveries, not its neighbours'. Once the lane's breaker is open no more is sent; that has no answer.
+def send(hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False) -> Iterator[list[Settlement]]:
+    """Sends the calls in parallel while more are prepared, and yields judged batches as the answers arrive. A call that hangs does not delay the
+    others. Once the lane's breaker is open, no more calls are sent; those have no answer.
 
-    `is_paced`: each call waits for its place in the target's rate.
+    `is_paced`: each call waits for the target's rate limit.
     """
     target = hub.targets(lane)
     if isinstance(target, BatchTarget):
-        yield from _sent(hub, target, list(ready))
+        yield from _send_batch(hub, target, list(ready))
         return
-    batch: list[Settled] = []
+    batch: list[Settlement] = []
     oldest = time.monotonic()
     unanswered: dict[int, Ready] = {}
 
     def calls() -> Iterator[Call]:
-        for index, one in enumerate(ready):
-            assert one.call is not None
-            unanswered[index] = one
-            yield one.call
+        for index, prepared in enumerate(ready):
+            assert prepared.call is not None
+            unanswered[index] = prepared
+            yield prepared.call
 
     def wait(index: int) -> float:
         return hub.pace.go(lane, len(unanswered[index].made)) if is_paced else 0.0
@@ -268,29 +271,30 @@ def send(hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurr
         yield batch
 
 
-def _sent(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[list[Settled]]:
-    """What a target made of a batch that it sent by itself. What it raises counts as unknown for all: any of them may have gone."""
+def _send_batch(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[list[Settlement]]:
+    """Lets a BatchTarget send a batch, and judges its answers. If it raises, the outcome of all is unknown: each may have been sent."""
     began = time.monotonic()
     answers: Sequence[Answer]
     try:
-        answers = target.send([one.parcel for one in ready])
+        answers = target.send([call.parcel for call in ready])
     except Exception as error:  # noqa: BLE001
         event("target.unexpected", told(error), level="error", lane=ready[0].parcel.ref.system if ready else "")
-        answers = [Unknown(Why(Reason.UNEXPECTED, f"{type(error).__name__} while it was being sent.", fix="See the log; look at the target."))] * len(ready)
+        answers = [Unknown(Cause(Reason.UNEXPECTED, f"{type(error).__name__} while it was being sent.", fix="See the log; look at the target."))] * len(ready)
     ms = int((time.monotonic() - began) * 1000)
-    settled: list[Settled] = []
-    for one, answer in zip(ready, answers, strict=True):
-        hub.pace.saw(one.parcel.ref.system, answer)
+    settled: list[Settlement] = []
+    for call, answer in zip(ready, answers, strict=True):
+        hub.pace.saw(call.parcel.ref.system, answer)
         body = answer.body if isinstance(answer, Reply) else b""
-        exchange = Exchange(target.address, "SEND", None, not isinstance(answer, TryLater), len(one.parcel.body), body, ms)
-        settled += [_settled(hub, one, made, exchange, answer, None) for made in one.made]
+        exchange = Exchange(target.address, "SEND", None, not isinstance(answer, TryLater), len(call.parcel.body), body, ms)
+        settled += [_settled(hub, call, outbound, exchange, answer, None) for outbound in call.made]
     if settled:
         yield settled
 
 
-def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
+def _judged(hub: Hub, ready: Ready, done: HttpResult) -> list[Settlement]:
+    """Interprets one HTTP result, reports it to the breaker, and gives a settlement per delivery of the call."""
     target = hub.targets(ready.parcel.ref.system)
-    answer, reply = _understood(hub, ready, None if isinstance(target, BatchTarget) else target, done)
+    answer, reply = _interpret(hub, ready, None if isinstance(target, BatchTarget) else target, done)
     hub.pace.saw(ready.parcel.ref.system, answer)
     assert ready.call is not None
     exchange = Exchange(
@@ -303,87 +307,89 @@ def _judged(hub: Hub, ready: Ready, done: Done) -> list[Settled]:
         ms=int(done.ms),
         timings=dict(done.timings),
     )
-    return [_settled(hub, ready, one, exchange, answer, reply) for one in ready.made]
+    return [_settled(hub, ready, outbound, exchange, answer, reply) for outbound in ready.made]
 
 
-def _settled(hub: Hub, ready: Ready, one: Made, exchange: Exchange, answer: Answer, reply: Laid | None) -> Settled:
+def _settled(hub: Hub, ready: Ready, outbound: OutboundDelivery, exchange: Exchange, answer: Answer, reply: AcceptedMessage | None) -> Settlement:
     outcome: Outcome
     if isinstance(answer, GiveUp) and len(ready.made) > 1:
-        # Which of them the target meant, it did not say: each goes alone now, so that one bad row costs its neighbours a call, not their lives.
+        # The target does not say which delivery it refused. Each is sent alone now, so that one bad delivery does not make the others dead.
         text = f"A batch of {len(ready.made)} was refused; each of them is sent alone. {answer.why.text}"
-        outcome = Retry(Why(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
+        outcome = Retry(Cause(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
     else:
-        outcome = _outcome(hub, one, answer)
-    hub.counts.time("send", exchange.ms, one.claim.lane)
-    return Settled(one.claim, outcome, exchange, hub.catalogs.active().revision, reply)
+        outcome = _outcome(hub, outbound, answer)
+    hub.counts.time("send", exchange.ms, outbound.claim.lane)
+    return Settlement(outbound.claim, outcome, exchange, hub.catalogs.active().revision, reply)
 
 
-def _outcome(hub: Hub, one: Made, answer: Answer) -> Outcome:
-    policy = hub.catalogs.active().targets.get(one.claim.lane, TargetPolicy())
-    return judge(answer, one.claim, policy=one.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
+def _outcome(hub: Hub, outbound: OutboundDelivery, answer: Answer) -> Outcome:
+    policy = hub.catalogs.active().targets.get(outbound.claim.lane, TargetPolicy())
+    return judge(answer, outbound.claim, policy=outbound.destination.retry, in_doubt=policy.in_doubt, jitter=hub.random(), now=hub.clock())
 
 
-def _understood(hub: Hub, ready: Ready, target: LaneTarget | None, done: Done) -> tuple[Answer, Laid | None]:
-    """What the answer means, and the message that it becomes where the route says `reply:`."""
-    now, one = hub.clock(), ready.made[0]
+def _interpret(hub: Hub, ready: Ready, target: LaneTarget | None, done: HttpResult) -> tuple[Answer, AcceptedMessage | None]:
+    """The meaning of the answer, and the message that it becomes if the route says `reply:`."""
+    now, first = hub.clock(), ready.made[0]
     try:
         if target is None:
             text = "The target left the configuration while it was being sent to."
-            return (Unknown(Why(Reason.NO_ANSWER, text)) if done.sent else TryLater(Why(Reason.ORPHANED, f"Nothing was sent: {text}"))), None
-        answer = target.verdict(_doubted(hub, ready, done), done, now=now)
-        if isinstance(answer, Reply) and one.destination.reply is not None and len(ready.made) == 1:
-            return answer, reply_of(hub, one, answer)
+            return (Unknown(Cause(Reason.NO_ANSWER, text)) if done.sent else TryLater(Cause(Reason.ORPHANED, f"Nothing was sent: {text}"))), None
+        answer = target.verdict(_with_doubt(hub, ready, done), done, now=now)
+        if isinstance(answer, Reply) and first.destination.reply is not None and len(ready.made) == 1:
+            return answer, reply_message(hub, first, answer)
     except Refused as error:
         fault = error.faults[0] if error.faults else None
         where = f" {fault.pointer or '/'} is {fault.got}, wanted {fault.want}." if fault else ""
-        # It took it, and says so in words that cannot be handed on: it may not be sent again on that account alone.
-        text = f"The answer does not fit {one.destination.reply}: {error.text}{where}"
-        return Unknown(Why(Reason.BAD_ANSWER, text, fix="Mend the target or the reply's contract.")), None
+        # The target accepted the delivery, but its answer is not a valid reply. That is no reason to send again, so the outcome is unknown.
+        text = f"The answer does not fit {first.destination.reply}: {error.text}{where}"
+        return Unknown(Cause(Reason.BAD_ANSWER, text, fix="Mend the target or the reply's contract.")), None
     except Exception as error:  # noqa: BLE001
-        # Judging failed: what was sent may have been done. Nobody foresaw it, so it counts as unknown, never as a success.
-        event("answer.unexpected", told(error), level="error", **ids(one.claim), lane=one.claim.lane)
-        why = Why(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
+        # An unexpected error while judging. The target may have processed the delivery, so the outcome is unknown, never a success.
+        event("answer.unexpected", told(error), level="error", **ids(first.claim), lane=first.claim.lane)
+        why = Cause(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer.")
         return (Unknown(why) if done.sent else TryLater(why)), None
     return answer, None
 
 
-def _doubted(hub: Hub, ready: Ready, done: Done) -> Parcel:
-    """What is judged: only of a conflict it matters, and is looked up, whether an earlier try of it is in doubt."""
-    ids = [one.claim.id for one in ready.made if one.claim.attempt > 1]
+def _with_doubt(hub: Hub, ready: Ready, done: HttpResult) -> Parcel:
+    """The parcel that is judged. Only for a conflict it matters whether an earlier attempt is in doubt; only then the store is asked."""
+    ids = [outbound.claim.id for outbound in ready.made if outbound.claim.attempt > 1]
     if done.status not in UNDER_WAY or not ids:
         return ready.parcel
     try:
         is_doubted = bool(hub.store.doubted(ids))
     except StoreBusy:
-        is_doubted = True  # then it is tried again, which its key makes harmless
+        is_doubted = True  # then it is tried again; its idempotency key makes that harmless
     return replace(ready.parcel, is_doubted=is_doubted)
 
 
-def _settle(hub: Hub, batch: Sequence[Settled]) -> Counter[str]:
+def _settle(hub: Hub, batch: Sequence[Settlement]) -> Counter[str]:
+    """Delays retries beyond the retry budget, settles the batch, rings the lanes of its replies, and logs; gives the number of deliveries per outcome."""
     if not batch:
         return Counter()
     batch, waiting = put_off(hub, batch)
     done = settle(hub, batch)
-    lanes = {lane for one in batch if one.reply is not None and one.claim.id in done for lane in {planned.lane for planned in one.reply.deliveries}}
+    replies = [settlement.reply for settlement in batch if settlement.reply is not None and settlement.claim.id in done]
+    lanes = {delivery.lane for reply in replies for delivery in reply.deliveries}
     if lanes:
         hub.bell.ring(lanes)  # after the commit; a lost ring costs one sweep
-    for one in batch:
-        if one.reply is not None and one.claim.id in done:
-            accepted(hub, one.reply)
-        if one.claim.id not in done:
-            event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", **ids(one.claim))
-        elif isinstance(one.outcome, Dead):
+    for settlement in batch:
+        if settlement.reply is not None and settlement.claim.id in done:
+            accepted(hub, settlement.reply)
+        if settlement.claim.id not in done:
+            event("delivery.fenced", "its lease had ended; another worker has it, and this result is dropped", level="warning", **ids(settlement.claim))
+        elif isinstance(settlement.outcome, Dead):
             event(
                 "delivery.dead",
                 "it is not sent again; hub dead show says why",  # not here: a target's own words may name a person
                 level="warning",
-                **ids(one.claim),
-                target=str(one.claim.ref),
-                route=one.claim.route,
-                attempt=one.claim.attempt,
-                reason=one.outcome.why.reason.value,
+                **ids(settlement.claim),
+                target=str(settlement.claim.ref),
+                route=settlement.claim.route,
+                attempt=settlement.claim.attempt,
+                reason=settlement.outcome.why.reason.value,
             )
-    settled = Counter(OUTCOMES[type(one.outcome)] if one.claim.id in done else FENCED for one in batch)
+    settled = Counter(OUTCOMES[type(settlement.outcome)] if settlement.claim.id in done else FENCED for settlement in batch)
     if waiting:
         settled["put_off"] = waiting
     return settled

@@ -1,4 +1,4 @@
-"""Settling, measured: the one place where attempts are counted and told of, after the store has said which of them it took."""
+"""Settles a batch of attempts in the store, then counts, measures and logs them. The only place that counts attempts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Hold, InDoubt, Outcome, Retry, Settled, Superseded
+from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Hold, InDoubt, Outcome, Retry, Settlement, Superseded
 from hub.flow.hub import Hub
 from hub.logs import event
 
@@ -20,37 +20,40 @@ OUTCOMES: dict[type[Outcome], str] = {
     Ended: "ended",
     Superseded: "superseded",
 }
-FENCED = "fenced"  # another worker had it by then: what this one saw is dropped, and counted as nothing else
+FENCED = "fenced"  # the lease had ended and another worker has the delivery: this result is dropped and counted only as fenced
 
 
-def settle(hub: Hub, batch: Sequence[Settled]) -> set[str]:
-    """Writes a batch in one fenced transaction; gives the ids of those that were written. Raises StoreBusy: then nothing was, and nothing is counted."""
+def settle(hub: Hub, batch: Sequence[Settlement]) -> set[str]:
+    """Writes a batch in one fenced transaction; gives the ids of the deliveries that were written.
+
+    Raises StoreBusy: then nothing is written and nothing is counted.
+    """
     began = time.perf_counter()
     done = set(hub.store.settle(batch))
     ms = (time.perf_counter() - began) * 1000
     hub.counts.time("settle", ms)
     now, ended_at = hub.clock(), time.time()
-    for one in batch:
-        claim = one.claim
+    for settlement in batch:
+        claim = settlement.claim
         is_done = claim.id in done
-        hub.counts.add("attempts", claim.lane, claim.route, OUTCOMES[type(one.outcome)] if is_done else FENCED)
+        hub.counts.add("attempts", claim.lane, claim.route, OUTCOMES[type(settlement.outcome)] if is_done else FENCED)
         if is_done:
-            hub.minutes.settled(one, now)
-        if is_done and isinstance(one.outcome, Delivered):
+            hub.minutes.settled(settlement, now)
+        if is_done and isinstance(settlement.outcome, Delivered):
             hub.counts.time("delivery", max(0.0, (now - claim.message.received_at).total_seconds() * 1000), claim.lane)
         if hub.spans is not None:
-            hub.spans.attempted(one, ended_at, ms)
+            hub.spans.attempted(settlement, ended_at, ms)
     return done
 
 
 def tell(hub: Hub, lane: str, claims: Sequence[Claim], settled: Counter[str], ms: int) -> None:
-    """One wide line for a round of a lane; of one message alone, its ids too."""
+    """Logs one wide line for a round of a lane; if the round had one delivery, with its ids."""
     outcomes: dict[str, Any] = {**settled}
-    alone = ids(claims[0]) if len(claims) == 1 else {}
+    ids_of_single = ids(claims[0]) if len(claims) == 1 else {}
     text = f"{settled['delivered']} of {len(claims)} delivered"
-    event("deliveries.settled", text, lane=lane, claimed=len(claims), **outcomes, ms=ms, revision=hub.catalogs.active().revision[:12], **alone)
+    event("deliveries.settled", text, lane=lane, claimed=len(claims), **outcomes, ms=ms, revision=hub.catalogs.active().revision[:12], **ids_of_single)
 
 
 def ids(claim: Claim) -> dict[str, str]:
-    """What a line about one delivery is found by."""
+    """The fields by which a log line about one delivery is found."""
     return {"delivery": claim.id, "message_id": claim.message.id, "trace_id": claim.message.trace_id}

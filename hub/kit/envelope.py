@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hub.core.documents.json import encode
 from hub.core.errors import Code
+from hub.core.json import encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hub.core.documents.json import decode, encode
+from hub.core.json import decode, encode
 
 
 class Journal:

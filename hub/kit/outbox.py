@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import requests
 
-from hub.kit.signing.signature import sign_default
+from hub.kit.signature import sign_default
 
 FIRST_S, LONGEST_S = 0.1, 5.0  # the first wait after a failure, and the longest
 CLOSED_S = 1.0  # the longest while the hub cannot be reached: it is soon back after a restart

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.core.documents.json import decode, encode
 from hub.core.errors import Code, Refused
+from hub.core.json import decode, encode
 from hub.core.message import Request
 from hub.kit.envelope import Answer, No
 from hub.kit.journal import Journal
@@ -37,8 +37,8 @@ from hub.kit.loading import load_module
 from hub.kit.matching import matched
 from hub.kit.outbox import Caller, Outbox, Post
 from hub.kit.sandbox_faults import Faults
-from hub.kit.sandbox_server import Answered, Listener
-from hub.kit.signing.signature import UNPROVEN, read_credentials, verify_default
+from hub.kit.sandbox_server import Listener, Response
+from hub.kit.signature import UNPROVEN, read_credentials, verify_default
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")  # the zone of the seeds' times without an offset
 
@@ -220,7 +220,7 @@ class Sandbox:
 
     # Requests.
 
-    def _answer(self, request: Request) -> Answered | None:
+    def _answer(self, request: Request) -> Response | None:
         """One request → one answer, or None to hang up."""
         if request.path.startswith("/_"):
             return self._control(request)
@@ -228,10 +228,10 @@ class Sandbox:
         fault = self._faults.meet(self._stop)
         if fault is not None:
             self._log_request(request, key, start, fault, None)
-            return Answered(fault, encode({"code": fault * 100, "message": "a fault that was asked for", "data": None, "timestamp": _ms()})) if fault else None
+            return Response(fault, encode({"code": fault * 100, "message": "a fault that was asked for", "data": None, "timestamp": _ms()})) if fault else None
         status, body, payload = self._judge(request, key, start)
         self._log_request(request, key, start, status, payload)
-        return Answered(status, b"<garbage" if self._faults.garbage else body)
+        return Response(status, b"<garbage" if self._faults.garbage else body)
 
     def _judge(self, request: Request, key: str, start: int) -> tuple[int, bytes, Any]:
         payload: Any = None
@@ -275,33 +275,33 @@ class Sandbox:
             raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
         verify_default(credentials, [self.config.verify_secret], request.body, now=datetime.now(UTC))
 
-    def _control(self, request: Request) -> Answered:
+    def _control(self, request: Request) -> Response:
         """What is for people and tests: never signed, never in the logs of requests and effects."""
         call = f"{request.method} {request.path}"
         try:
             body = _object(request.body or b"{}")
             match call:
                 case "GET /_health":
-                    return Answered(200, encode({"status": "ok", "system": self.name}))
+                    return Response(200, encode({"status": "ok", "system": self.name}))
                 case "GET /_state":
                     with self._lock:
-                        return Answered(200, encode(plain({**self.state(), "refused_posts": self._refused})))
+                        return Response(200, encode(plain({**self.state(), "refused_posts": self._refused})))
                 case "GET /_control":
-                    return Answered(200, encode(plain(self._figures())))
+                    return Response(200, encode(plain(self._figures())))
                 case "POST /_control":
                     self._faults.change(body)
-                    return Answered(200, encode(plain(self._figures())))
+                    return Response(200, encode(plain(self._figures())))
             if call not in self.acts:
                 raise No.unknown(call)
             answer = self._write({"kind": "act", "at": _ms(), "call": call, "body": body})
             assert answer is not None
-            return Answered(answer.status, answer.body(_ms()))
+            return Response(answer.status, answer.body(_ms()))
         except Refused as error:
-            return Answered(error.code.status, _refusal(error))
+            return Response(error.code.status, _refusal(error))
         except No as error:
-            return Answered(error.answer.status, error.answer.body(_ms()))
+            return Response(error.answer.status, error.answer.body(_ms()))
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            return Answered(400, Answer(code=Code.BAD_REQUEST, message=f"{type(error).__name__}: {error}").body(_ms()))
+            return Response(400, Answer(code=Code.BAD_REQUEST, message=f"{type(error).__name__}: {error}").body(_ms()))
 
     def _figures(self) -> dict[str, Any]:
         with self._lock:

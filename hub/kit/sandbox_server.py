@@ -20,7 +20,7 @@ MAX_BODY = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Response:
     """What one request is told. None instead of it means: close the connection without an answer."""
 
     status: int
@@ -38,7 +38,7 @@ class _Broken(Exception):
 class Listener:
     """Listens on 127.0.0.1 from its making on; `start` begins to answer. `port` is the chosen one where 0 was asked for."""
 
-    def __init__(self, port: int, answer: Callable[[Request], Answered | None]) -> None:
+    def __init__(self, port: int, answer: Callable[[Request], Response | None]) -> None:
         self._answer = answer
         self._socket = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port: int = self._socket.getsockname()[1]

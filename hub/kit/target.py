@@ -13,11 +13,11 @@ from hub.core.config.call_address import address_of
 from hub.core.config.system import Accept, System
 from hub.core.config.target_answers import Body, read
 from hub.core.config.verdict import Response, verdict
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.model.tracing import attempt_span, traceparent
-from hub.kit.http.call import Call, Done
+from hub.kit.http.call import Call, HttpResult
 from hub.kit.http.sender import call_of, response_of
-from hub.kit.signing.signer import Signer, Standing
+from hub.kit.signer import Signer, StaticSigner
 
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
 
@@ -29,7 +29,7 @@ class DeclaredTarget:
         self._system = system
         self._url = url.rstrip("/")
         self._clock = clock
-        self._signer = signer or Standing()
+        self._signer = signer or StaticSigner()
 
     def call(self, parcel: Parcel) -> Call:
         """What goes out for `parcel`. Raises GiveUp where the system does not accept such a message."""
@@ -48,7 +48,7 @@ class DeclaredTarget:
         )
         return Call(accept.method, signed.url, headers, sent.body, parcel.deadline_s, tls=signed.tls, shown=shown)
 
-    def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
+    def verdict(self, parcel: Parcel, done: HttpResult, *, now: datetime) -> Answer:
         """What the answer means: never a success that nobody saw, never a second try that cannot help (faults F45–F52)."""
         accept = self._accept(parcel)
         response = response_from(done)
@@ -57,7 +57,9 @@ class DeclaredTarget:
             answer = verdict(accept, response, now=now) if done.kind == "no_answer" and response.is_2xx and not accept.reply_keys else None
             return answer if isinstance(answer, Reply) else _without_answer(done)
         if done.status == 401 and self._signer.refused():
-            return TryLater(Why(Reason.REFUSED, "The target answered 401; what it was shown is thrown away, and the next try gets another.", fix="Check auth."))
+            return TryLater(
+                Cause(Reason.REFUSED, "The target answered 401; what it was shown is thrown away, and the next try gets another.", fix="Check auth.")
+            )
         return verdict(accept, response, now=now, is_doubted=parcel.is_doubted)
 
     def question(self, parcel: Parcel) -> Call | None:
@@ -70,7 +72,7 @@ class DeclaredTarget:
         signed = self._signer.sign(replace(parcel, body=b""), question.method, filled, self._clock())
         return Call(question.method, signed.url, signed.headers, b"", parcel.deadline_s, tls=signed.tls, shown=shown)
 
-    def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe:
+    def judged(self, parcel: Parcel, done: HttpResult, *, now: datetime) -> Probe:
         """What the system says of `parcel`. What is not said is unsure: nothing is sent again on a guess."""
         question = self._accept(parcel).probe
         if question is None or done.kind != "ok":
@@ -98,7 +100,7 @@ class DeclaredTarget:
     def _accept(self, parcel: Parcel) -> Accept:
         accept = self._system.accept(parcel.ref)
         if accept is None:
-            raise GiveUp(Why(Reason.REFUSED, f"{self._system.name} does not accept {parcel.ref.name}."))
+            raise GiveUp(Cause(Reason.REFUSED, f"{self._system.name} does not accept {parcel.ref.name}."))
         return accept
 
 
@@ -111,7 +113,7 @@ class PythonTarget:
     def call(self, parcel: Parcel) -> Call:
         return call_of(self._adapter.prepare(parcel).prepare(), parcel.deadline_s)
 
-    def verdict(self, parcel: Parcel, done: Done, *, now: datetime) -> Answer:
+    def verdict(self, parcel: Parcel, done: HttpResult, *, now: datetime) -> Answer:
         if done.kind != "ok":
             return _without_answer(done)
         try:
@@ -123,7 +125,7 @@ class PythonTarget:
         probe = getattr(self._adapter, "probe", None)
         return call_of(probe(parcel).prepare(), parcel.deadline_s) if probe is not None else None
 
-    def judged(self, parcel: Parcel, done: Done, *, now: datetime) -> Probe:
+    def judged(self, parcel: Parcel, done: HttpResult, *, now: datetime) -> Probe:
         judge: Callable[[Parcel, Any], Probe] | None = getattr(self._adapter, "probed", None)
         return judge(parcel, response_of(done)) if judge is not None and done.kind == "ok" else Probe.UNSURE
 
@@ -143,19 +145,19 @@ class BatchTarget:
         return answers
 
 
-def response_from(done: Done) -> Response:
+def response_from(done: HttpResult) -> Response:
     """An answer as it is judged: its body read, in whatever spelling it came."""
     body = Body(trouble="did not come whole") if done.is_cut else read(done.body, done.header("content-type") or "")
     return Response(done.status or 0, done.headers, done.body, body, is_whole=not done.is_cut)
 
 
-def _without_answer(done: Done) -> TryLater | Unknown:
+def _without_answer(done: HttpResult) -> TryLater | Unknown:
     match done.kind:
         case "unreachable":
-            return TryLater(Why(Reason.UNREACHABLE, f"Nothing was sent: {done.error}.", fix="Check the target's URL, name, port and certificate."))
+            return TryLater(Cause(Reason.UNREACHABLE, f"Nothing was sent: {done.error}.", fix="Check the target's URL, name, port and certificate."))
         case "bad_answer":
             return TryLater(
-                Why(Reason.BAD_ANSWER, f"What answered does not speak HTTP: {done.error or 'an impossible status'}.", fix="Check the target's URL and port.")
+                Cause(Reason.BAD_ANSWER, f"What answered does not speak HTTP: {done.error or 'an impossible status'}.", fix="Check the target's URL and port.")
             )
         case _:
-            return Unknown(Why(Reason.NO_ANSWER, f"It was sent, and no whole answer came: {done.error}.", fix="Look at the target, then replay or cancel."))
+            return Unknown(Cause(Reason.NO_ANSWER, f"It was sent, and no whole answer came: {done.error}.", fix="Look at the target, then replay or cancel."))

@@ -6,7 +6,7 @@ serves: a command does not wait for servers, pages and workers.
 
 from hub.main.clock import new_id as new_id
 from hub.main.clock import now as now
-from hub.main.opening import Running as Running
+from hub.main.opening import RunningHub as RunningHub
 from hub.main.opening import open_serving as open_serving
 from hub.main.opening import open_vault as open_vault
 from hub.main.opening import running as running

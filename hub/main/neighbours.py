@@ -19,7 +19,7 @@ from hub.kit.http.call import Tls
 from hub.kit.http.sender import Sender
 from hub.kit.loading import load_module
 from hub.kit.queues.brokers import make_queue_source, make_queue_target
-from hub.kit.signing.signer import HMAC, ApiKey, Declared, HubSignature, OAuth2, Signer, Standing
+from hub.kit.signer import HMAC, ApiKey, HubSignature, OAuth2, SchemeSigner, Signer, StaticSigner
 from hub.kit.target import BatchTarget, DeclaredTarget, PythonTarget
 from hub.main.clock import now
 from hub.settings import BadSetting, Settings
@@ -119,7 +119,7 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
         case "hub-signature":
             return HubSignature(key, secret, legacy=out.form == "legacy", tls=tls)
         case "hmac":
-            return Declared(HMAC, {"secret": secret}, tls, headers=(("authorization", f"ApiKey {key}"),) if key else ())
+            return SchemeSigner(HMAC, {"secret": secret}, tls, headers=(("authorization", f"ApiKey {key}"),) if key else ())
         case "api-key":
             return ApiKey(key, out.at, out.prefix, tls)
         case "oauth2":
@@ -134,9 +134,9 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
 
             return OAuth2(AccessTokens(out.token_url, key, secret, scope=out.scope, audience=out.audience, sender=sender, tls=tls), tls)
         case "declared" if out.declared is not None:
-            return Declared(out.declared, {**values, "secret": secret, "key": key}, tls)
+            return SchemeSigner(out.declared, {**values, "secret": secret, "key": key}, tls)
         case _:
-            return Standing(tls)
+            return StaticSigner(tls)
 
 
 def _path_of_key(reference: str, settings: Settings) -> str:
@@ -146,7 +146,7 @@ def _path_of_key(reference: str, settings: Settings) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
+class MissingSecret:
     """A secret that a system wants of this machine and that is not there. `at`: the line of its system.yaml that wants it."""
 
     system: str
@@ -159,7 +159,7 @@ class Absent:
         return f"adapters/{self.system}/system.yaml"
 
 
-def absent(catalog: Catalog, settings: Settings) -> list[Absent]:
+def absent(catalog: Catalog, settings: Settings) -> list[MissingSecret]:
     """Every secret that the systems' calls are signed with, or proven by, and that is not there."""
     return [one for system in catalog.systems.values() for one in _of_system(system, settings)]
 
@@ -174,7 +174,7 @@ def check_secrets(catalog: Catalog, settings: Settings) -> None:
         raise BadSetting("Secrets are missing.\n  " + "\n  ".join(lines))
 
 
-def _of_system(system: System, settings: Settings) -> Iterator[Absent]:
+def _of_system(system: System, settings: Settings) -> Iterator[MissingSecret]:
     outbound = {name: getattr(system.outbound, name) for name in ("key", "secret", "certificate", "ca")}
     settings_ = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items() if setting.secret}
     said = False
@@ -187,7 +187,7 @@ def _of_system(system: System, settings: Settings) -> Iterator[Absent]:
                 public_file(reference) if name in ("certificate", "ca") else resolve(reference, settings.environment)
         except VaultError as error:
             said = True
-            yield Absent(system.name, at, str(error), is_inbound=False)
+            yield MissingSecret(system.name, at, str(error), is_inbound=False)
     if said:
         return
     where: tuple[str, ...] = ("accepts",)
@@ -204,11 +204,11 @@ def _of_system(system: System, settings: Settings) -> Iterator[Absent]:
             yield from _unset(system, hook.scheme, values, ("hooks", hook.name, "verify"), f"hook {hook.name} wants it")
         yield from _unset(system, system.inbound.declared, values, ("auth", "inbound"), "its posts are proven by it")
     except (VaultError, ValueError) as error:
-        yield Absent(system.name, where, str(error), is_inbound=False)
+        yield MissingSecret(system.name, where, str(error), is_inbound=False)
 
 
-def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], at: tuple[str, ...], why: str) -> Iterator[Absent]:
+def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], at: tuple[str, ...], why: str) -> Iterator[MissingSecret]:
     """What a scheme is judged by and has no value: an empty secret would let everybody in who knows the scheme."""
     missing = sorted(name for name in scheme.settings if not values.get(name)) if scheme is not None else ()
     for name in missing:
-        yield Absent(system.name, at, f"{f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}.", is_inbound=True)
+        yield MissingSecret(system.name, at, f"{f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}.", is_inbound=True)

@@ -58,7 +58,7 @@ def open_vault(settings: Settings) -> Vault:
         text = settings.master_key
         return Vault(read_master_key(resolve(text, settings.environment) if text.startswith(("env:", "file:")) else text))
     if not settings.store.startswith("sqlite"):
-        raise VaultError("HUB_MASTER_KEY is not set; all processes of one store need the same. Make one: hub key master")
+        raise VaultError("HUB_MASTER_KEY is not set. All processes of one store need the same key. Print a new key: hub key master")
     path = Path(settings.store.split("///", 1)[-1]).absolute().parent / KEY_FILE
     private_files.folder(path.parent)
     try:
@@ -75,7 +75,7 @@ def open_vault(settings: Settings) -> Vault:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningHub:
     """A hub with its bell, before anything serves."""
 
     hub: Hub
@@ -98,7 +98,7 @@ def far_bell(settings: Settings, counts: Counts) -> CeleryBell | None:
 
 
 @contextmanager
-def running(settings: Settings, store: Store, role: str = "") -> Iterator[Running]:
+def running(settings: Settings, store: Store, role: str = "") -> Iterator[RunningHub]:
     """Wires a hub over a store that is migrated and has an active revision. Closing drains the group commit.
 
     Raises NoRevision, BadWorkspace, BadSetting, VaultError.
@@ -120,7 +120,7 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     callers = Callers(store, open_vault(settings))
     hub = wire(settings, store, catalogs=catalogs, callers=callers, commit=commit, bell=counted, counts=counts, worker=worker, role=role, spans=spans)
     try:
-        yield Running(hub, near)
+        yield RunningHub(hub, near)
     finally:
         commit.drain(settings.grace)
         if spans is not None:

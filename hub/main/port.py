@@ -43,7 +43,9 @@ def reserved(host: str, port: int) -> Iterator[None]:
 
 
 def taken(host: str, port: int, why: str, setting: str = "HUB_PORT") -> PortTaken:
-    return PortTaken(f"{in_url(host)}:{port} cannot be listened on: {why}. Stop who listens there, or set {setting} (or HUB_HOST) to another.")
+    return PortTaken(
+        f"{in_url(host)}:{port}: the hub cannot listen on this address: {why}. Stop the process that uses this port, or change {setting} or HUB_HOST."
+    )
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -21,12 +21,12 @@ from hub.http.app import make_app
 from hub.http.monitoring.side_servers import Listener, OwnSocket
 from hub.http.partner.front import Front
 from hub.logs import about, event
-from hub.main.opening import Running, open_serving, running
+from hub.main.opening import RunningHub, open_serving, running
 from hub.main.port import reserved, taken
 from hub.settings import BadSetting, Settings
 from hub.worker.keeper import Keeper
 from hub.worker.loop import Loop
-from hub.worker.notification_listener import Ears
+from hub.worker.notification_listener import NotificationListener
 from hub.worker.queues import Queues
 from hub.worker.scheduler import Scheduler
 from hub.worker.ticker import Ticker
@@ -34,7 +34,7 @@ from hub.worker.ticker import Ticker
 MAX_CONNECTIONS = 1_024
 
 
-def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[Running], None]) -> None:
+def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[RunningHub], None]) -> None:
     """Runs a web process, a worker, a scheduler, or all in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
 
     Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
@@ -46,7 +46,7 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
     ):
         about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None
-        ears = Ears(settings.broker, made.bell.ring, lambda: _heard(made.hub)) if work and settings.broker else None
+        ears = NotificationListener(settings.broker, made.bell.ring, lambda: _heard(made.hub)) if work and settings.broker else None
         ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         queues = Queues(made.hub, made.source) if work else None
         scheduler = Scheduler(made.hub) if schedule else None
@@ -128,7 +128,7 @@ def _own_socket(hub: Hub, app: Any) -> Iterator[None]:
         own = OwnSocket(hub, app, path)
     except OSError as error:
         if hub.settings.ops_socket:
-            raise BadSetting(f"HUB_OPS_SOCKET={path} cannot be listened on: {error}") from error
+            raise BadSetting(f"The hub cannot listen on HUB_OPS_SOCKET={path}: {error}") from error
         event("ops.closed", f"no operators' socket at {path}: {error}. Set HUB_OPS_SOCKET to another path, or HUB_OPS_TOKEN.", level="warning")
         yield
         return

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from hub import __version__
 from hub.core.message import Message, Request
-from hub.core.model.delivery import Delivered, Settled
+from hub.core.model.delivery import Delivered, Settlement
 from hub.core.model.tracing import accept_span, attempt_span, is_sampled, parent_of, tracestate_of
 from hub.logs import event
 from hub.settings import BadSetting, Settings
@@ -37,7 +37,7 @@ def open_spans(settings: Settings, role: str, process: str) -> Telemetry | None:
     try:
         return Telemetry(settings.traces, settings.traces_to, role, process)
     except ImportError as error:
-        raise BadSetting(f"HUB_TRACES={settings.traces:g} wants the extra: pip install 'crossdock[otel]' ({error}).") from error
+        raise BadSetting(f"HUB_TRACES={settings.traces:g} needs an extra package: pip install 'crossdock[otel]' ({error}).") from error
 
 
 class Telemetry:
@@ -122,7 +122,7 @@ class Telemetry:
             while len(self._commits) > REMEMBERED:
                 self._commits.popitem(last=False)
 
-    def attempted(self, settled: Settled, ended_at: float, settle_ms: float) -> None:
+    def attempted(self, settled: Settlement, ended_at: float, settle_ms: float) -> None:
         claim, exchange = settled.claim, settled.exchange
         if not self._wants(claim.message.trace_id):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hub.core.documents.json import Limits
+from hub.core.json import Limits
 from hub.flow.context.callers import Callers
 from hub.flow.context.counts import Counts
 from hub.flow.context.pace import Pace

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Receipt
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.store.store import Store
 
 MAX_GROUP = 512
@@ -26,7 +26,7 @@ class GroupCommit:
     def __init__(self, store: Store, on_batch: Callable[[set[str]], None]) -> None:
         self._store = store
         self._on_batch = on_batch
-        self._waiting: deque[tuple[Laid, Future[Answer]]] = deque()
+        self._waiting: deque[tuple[AcceptedMessage, Future[Answer]]] = deque()
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
@@ -36,11 +36,11 @@ class GroupCommit:
     def backlog(self) -> int:
         return len(self._waiting)
 
-    def submit(self, laid: Laid) -> Future[Answer]:
+    def submit(self, laid: AcceptedMessage) -> Future[Answer]:
         """The future ends after the COMMIT. Raises StoreBusy when too many wait already, or the hub is stopping."""
         return self.submit_many([laid])[0]
 
-    def submit_many(self, batch: Sequence[Laid]) -> list[Future[Answer]]:
+    def submit_many(self, batch: Sequence[AcceptedMessage]) -> list[Future[Answer]]:
         """All or none is taken. They may go into several commits."""
         pairs = [(laid, Future[Answer]()) for laid in batch]
         with self._changed:
@@ -68,7 +68,7 @@ class GroupCommit:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
             self._commit(group)
 
-    def _commit(self, waited: Sequence[tuple[Laid, Future[Answer]]]) -> None:
+    def _commit(self, waited: Sequence[tuple[AcceptedMessage, Future[Answer]]]) -> None:
         # A sender that went away before its commit began was told nothing, and is not stored; from here on its future cannot be cancelled
         # any more, or its answer would find it gone and end this thread.
         group = [(laid, future) for laid, future in waited if future.set_running_or_notify_cancel()]

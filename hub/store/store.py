@@ -10,15 +10,14 @@ from pathlib import Path
 from hub.core.errors import Refused, StoreBusy
 from hub.core.message import Json, Receipt, Ref
 from hub.core.model.breaker import BreakerState
-from hub.core.model.delivery import Bundle, Claim, Laid, Planned, Settled
+from hub.core.model.delivery import AcceptedMessage, Bundle, Claim, NewDelivery, Settlement
 from hub.store import migrate
 from hub.store.accounts import leader
 from hub.store.accounts.leader import Lead, LeaderRow
+from hub.store.command_methods import Commands
 from hub.store.engine import backup, store_faults
 from hub.store.engine.database import Database
 from hub.store.engine.engine import parse
-from hub.store.looking import Looking
-from hub.store.managing import Managing
 from hub.store.messages import (
     add,
     blocked,
@@ -36,15 +35,16 @@ from hub.store.messages import (
     waiting,
 )
 from hub.store.messages.concurrency_shares import Share
-from hub.store.messages.in_doubt import Cleared
-from hub.store.messages.in_hand import InHand
+from hub.store.messages.in_doubt import ProbeOutcome
+from hub.store.messages.in_hand import InFlightDelivery
 from hub.store.messages.lookups import Lookup
 from hub.store.messages.pins import Pin
 from hub.store.queries import backlog, conservation, measures, processes, usage
 from hub.store.queries.conservation import Conservation
 from hub.store.queries.measures import Backlog
 from hub.store.queries.processes import Process
-from hub.store.queries.usage import Used
+from hub.store.queries.usage import UsageCount
+from hub.store.query_methods import Queries
 from hub.store.retention import ended, partitions, prune, records
 from hub.store.retention.partitions import AHEAD, Part
 from hub.store.retention.prune import Gone, Page, Place
@@ -62,7 +62,7 @@ def open_store(url: str, *, writer: bool = False) -> Store:
         raise store_faults.of_system(error, parse(url)) from error
 
 
-class Store(Looking, Managing):
+class Store(Queries, Commands):
     """All verbs. They take batches, raise StoreBusy, and let no connection and no row object out."""
 
     def __init__(self, database: Database) -> None:
@@ -87,7 +87,7 @@ class Store(Looking, Managing):
     def is_current(self) -> bool:
         return migrate.current(self._database) == migrate.head()
 
-    def add(self, batch: Sequence[Laid]) -> list[Receipt | Refused]:
+    def add(self, batch: Sequence[AcceptedMessage]) -> list[Receipt | Refused]:
         return add.add(self._database, batch)
 
     def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundles: Mapping[str, Bundle] | None = None, holds: bool = False) -> list[Claim]:
@@ -109,10 +109,10 @@ class Store(Looking, Managing):
     def step_aside(self, lanes: Iterable[str]) -> int:
         return blocked.step_aside(self._database, lanes)
 
-    def settle(self, batch: Sequence[Settled]) -> list[str]:
+    def settle(self, batch: Sequence[Settlement]) -> list[str]:
         return settle.settle(self._database, batch)
 
-    def decide(self, claim: Claim, pieces: Sequence[Planned], revision: str) -> bool:
+    def decide(self, claim: Claim, pieces: Sequence[NewDelivery], revision: str) -> bool:
         return decide.decide(self._database, claim, pieces, revision)
 
     def expire(self, limit: int = 1_000) -> list[str]:
@@ -133,10 +133,10 @@ class Store(Looking, Managing):
     def prune_windows(self, limit: int = 1_000, margin: timedelta = capacity.MARGIN) -> int:
         return capacity.prune(self._database, limit, margin)
 
-    def add_usage(self, batch: Sequence[Used]) -> None:
+    def add_usage(self, batch: Sequence[UsageCount]) -> None:
         usage.add_usage(self._database, batch)
 
-    def tag_deliveries(self, source: str, batch: Sequence[InHand], *, keep: timedelta, is_shared: bool) -> list[str]:
+    def tag_deliveries(self, source: str, batch: Sequence[InFlightDelivery], *, keep: timedelta, is_shared: bool) -> list[str]:
         return in_hand.tag(self._database, source, batch, keep=keep, is_shared=is_shared)
 
     def forget_deliveries(self, source: str, tags: Sequence[str]) -> None:
@@ -151,7 +151,7 @@ class Store(Looking, Managing):
     def version_pins(self, types: Sequence[str]) -> list[Pin]:
         return pins.of_types(self._database, types)
 
-    def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
+    def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[UsageCount]:
         return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)
 
     def count_open(self) -> dict[Ref, int]:
@@ -255,7 +255,7 @@ class Store(Looking, Managing):
     def take_doubtful(self, lane: str, *, size: int, again_s: float) -> list[Claim]:
         return in_doubt.take_doubtful(self._database, lane, size=size, again_s=again_s)
 
-    def clear(self, cleared: Sequence[Cleared]) -> list[str]:
+    def clear(self, cleared: Sequence[ProbeOutcome]) -> list[str]:
         return in_doubt.clear(self._database, cleared)
 
     def signs(self) -> list[tuple[str, datetime]]:

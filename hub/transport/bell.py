@@ -1,4 +1,4 @@
-"""The bell: who has work. A ring names lanes; it carries no message, promises nothing and never raises."""
+"""The bell: notifies workers that lanes have due work. A ring has lane names only, is best effort, and never raises."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Protocol
 
 
 class Bell(Protocol):
-    """What the flow rings after a commit."""
+    """The interface that the flow rings after a commit."""
 
     def ring(self, lanes: Iterable[str]) -> None:
-        """Says "look" for `lanes`. Best effort: a lost ring costs one sweep."""
+        """Notifies the workers of `lanes`. Best effort: a lost ring costs one polling interval."""
 
 
 class Both:
-    """Two bells for one ring: this process hears it at once, and others that hear the far one may help."""
+    """Rings two bells: this process is notified at once, and other processes through the broker."""
 
     def __init__(self, near: Bell, far: Bell) -> None:
         self._near, self._far = near, far
 
     def ring(self, lanes: Iterable[str]) -> None:
-        known = tuple(lanes)
-        self._near.ring(known)
-        self._far.ring(known)
+        names = tuple(lanes)
+        self._near.ring(names)
+        self._far.ring(names)
 
 
 class EmbeddedBell:
-    """A bell inside one process: rings gather in a set until the worker's loop takes them. `only`: it is deaf to all other lanes; empty: it hears all."""
+    """A bell inside one process: collects lane names in a set until the worker loop takes them. `only`: ignores all other lanes; empty: accepts all."""
 
     def __init__(self, only: frozenset[str] = frozenset()) -> None:
         self._only = only
@@ -40,7 +40,7 @@ class EmbeddedBell:
             self._heard.notify()
 
     def wait(self, seconds: float) -> set[str]:
-        """The lanes that were rung, each once; waits up to `seconds` for the first. Empty if none was."""
+        """The lanes that were rung, each once. Waits up to `seconds` for the first; empty if there was none."""
         with self._heard:
             if not self._lanes:
                 self._heard.wait(seconds)

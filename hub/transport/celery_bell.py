@@ -1,6 +1,6 @@
-"""The bell over a broker: rings are tasks of Celery that carry lane names and nothing else. One thread rings; whoever rings it never waits.
+"""The bell over a message broker: each ring is a Celery task with lane names only. A background thread publishes; the caller never waits.
 
-A broker that is away, blocked, silent or full costs time alone: a ring that cannot go out is dropped, and the sweep finds the lane.
+A broker that is unavailable, blocked or full costs only time: a ring that cannot be published is dropped, and the next poll finds the lane.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from celery import Celery
 from hub.logs import event
 
 kombu: Any = _kombu  # it has no types
-RING = "hub.ring"  # the one task there is: a worker of another version must know its name too (promise P17)
-FORM = 1  # of its arguments
-PREFETCH = 32  # rings on their way to one worker, unacknowledged
-EXPIRES_S = 30  # a ring that nobody heard by then says nothing that the sweep has not said
-PAUSE_S = 1.0  # after a failure, longer each time
+RING = "hub.ring"  # the only task name; workers of other versions must know it too (promise P17)
+FORM = 1  # version of the task's arguments
+PREFETCH = 32  # unacknowledged rings per worker
+EXPIRES_S = 30  # TTL of a ring; by then polling has found the work
+PAUSE_S = 1.0  # first pause after a failure; it doubles each time
 LONGEST_PAUSE_S = 15.0
-SILENT_S = 2.0  # a broker that says nothing for so long counts as away
+SILENT_S = 2.0  # read timeout: a broker that is silent for longer counts as unavailable
 EXCHANGE = "crossdock.rings"
 _LANE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _PASSWORD = re.compile(r"//([^:@/]*):[^@/]*@")
 
 
 def make_app(broker: str, *, rings: bool) -> Celery:
-    """Celery as far as it is used here. `rings`: for whoever publishes; a worker waits for its broker for ever instead."""
+    """Configures Celery. `rings`: for the publisher, which fails fast; a worker waits for its broker for ever."""
     app = Celery("crossdock", broker=broker, set_as_current=False)
     is_redis = broker.startswith(("redis", "rediss"))
     limits: dict[str, Any] = {"max_retries": 0}
@@ -41,21 +41,21 @@ def make_app(broker: str, *, rings: bool) -> Celery:
         result_backend=None,
         task_serializer="json",
         accept_content=["json"],
-        task_acks_late=False,  # late acks turn a crash into a loop; the lease repairs what was claimed
-        # A ring is heard in no time, but the broker gives the next one only after it has read that the last was: by ones a worker hears some twenty a second.
-        # What a stopped worker holds of them, the sweep finds.
+        task_acks_late=False,  # late acknowledgements would turn a crash into a loop; leases recover claimed work
+        # The broker sends the next ring only after the acknowledgement of the last: without prefetch a worker receives about twenty a second.
+        # Polling finds the rings that a stopped worker had prefetched.
         worker_prefetch_multiplier=PREFETCH,
         task_default_delivery_mode="transient",  # rings are not written to disk
         task_publish_retry=False,
         broker_connection_timeout=1,
-        # A dead broker must not hold the ringing thread: one try, and away. A worker has nothing else to do than to wait.
+        # A dead broker must not block the publishing thread: one try only. A worker may wait.
         broker_transport_options=limits if rings else ({"socket_timeout": 30} if is_redis else {}),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_heartbeat=30,
-        worker_soft_shutdown_timeout=0,  # a ring is done as soon as it is heard
+        worker_soft_shutdown_timeout=0,  # a ring needs no further work
         worker_send_task_events=False,
-        worker_enable_remote_control=False,  # nobody commands a worker by way of the broker
+        worker_enable_remote_control=False,  # workers take no commands from the broker
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         task_create_missing_queues=False,
@@ -65,21 +65,24 @@ def make_app(broker: str, *, rings: bool) -> Celery:
 
 
 def queue_of(lane: str, broker: str) -> Any:
-    """The queue of one lane: workers may be dedicated, and a slow target's rings are nobody else's. Bounded, so that rings without ears cannot pile up."""
+    """The broker queue of one lane, so that workers can be dedicated and lanes do not delay each other.
+
+    Bounded, so that rings without a worker cannot pile up.
+    """
     limits = None if broker.startswith("redis") else {"x-max-length": 10_000, "x-overflow": "drop-head", "x-message-ttl": 60_000}
     name = f"{EXCHANGE}.{lane}"
     return kombu.Queue(name, kombu.Exchange(EXCHANGE, type="direct", durable=True), routing_key=lane, durable=True, queue_arguments=limits)
 
 
 def read_ring(lanes: object, form: object) -> list[str]:
-    """The lanes of a ring. What is no lane is dropped: anybody may write into a broker (promise P17, threat S30)."""
+    """The lanes of a ring. Invalid names are dropped, because the broker's content is not trusted (promise P17, threat S30)."""
     if form != FORM or not isinstance(lanes, list):
         return []
     return [lane for lane in lanes[:1_000] if isinstance(lane, str) and _LANE.fullmatch(lane)]
 
 
 class CeleryBell:
-    """Rings gather in a set, and a thread of its own puts them on the broker. `ring` never blocks and never raises; `failed` hears how many were lost."""
+    """Collects lanes in a set, and publishes them in a background thread. `ring` never blocks and never raises; `failed` gets the number of lost rings."""
 
     def __init__(self, broker: str, failed: Callable[[int], None] = lambda _: None) -> None:
         self._broker = broker
@@ -97,7 +100,7 @@ class CeleryBell:
             self._changed.notify()
 
     def close(self, seconds: float = 2.0) -> None:
-        """Rings what was rung already, if the broker is there, and ends."""
+        """Publishes the remaining rings, if the broker is available, and ends."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -115,13 +118,13 @@ class CeleryBell:
             try:
                 self._publish(lanes)
                 pause = PAUSE_S
-            except Exception as error:  # noqa: BLE001  whatever a broker and its client come up with: a ring is never worth more than this line
+            except Exception as error:  # noqa: BLE001  a broker client may raise anything; a lost ring is only logged
                 self._tell(len(lanes))
                 event("bell.failed", f"{type(error).__name__}: {_masked(str(error))[:200]}; the sweep rings instead", level="warning", lanes=lanes[:20])
                 self._forget()
                 if self._is_closing:
                     return
-                # What is rung in the meantime gathers, and goes out once for all.
+                # Rings during the pause are collected, and are published once.
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
@@ -132,7 +135,7 @@ class CeleryBell:
                 self._app.send_task(RING, args=[[lane], FORM], queue=queue, producer=producer, expires=EXPIRES_S, ignore_result=True, retry=False)
 
     def _forget(self) -> None:
-        """Throws the connections away: one that broke in the midst is of no use to the next."""
+        """Closes all connections: a broken one must not be used again."""
         with contextlib.suppress(Exception):
             self._app.pool.force_close_all()
         self._app = make_app(self._broker, rings=True)

@@ -36,7 +36,7 @@ class Vault:
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != 32:
-            raise VaultError("The master key is 32 bytes in base64; `hub init` makes one.")
+            raise VaultError("The master key must be 32 bytes in base64. `hub key master` prints a new one.")
         self._sealing = AESGCM(_derived(master_key, b"seal"))
         self._pepper = _derived(master_key, b"pepper")
         self._kid = hashlib.sha256(_derived(master_key, b"kid")).hexdigest()[:8]
@@ -52,12 +52,14 @@ class Vault:
         version, _, rest = sealed.partition(".")
         kid, _, text = rest.partition(".")
         if version != "v1" or kid != self._kid:
-            raise VaultError(f"A secret was sealed under another master key ({kid or 'none'}); this one is {self._kid}. Set HUB_MASTER_KEY to that one.")
+            raise VaultError(
+                f"A secret was encrypted with another master key ({kid or 'none'}). The current key is {self._kid}. Set HUB_MASTER_KEY to the other key."
+            )
         try:
             raw = base64.b64decode(text, validate=True)
             return self._sealing.decrypt(raw[:12], raw[12:], row.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
-            raise VaultError("A sealed secret was altered, or stands in another row than its own.") from error
+            raise VaultError("An encrypted secret was changed, or was moved to another row.") from error
 
     def hash_key(self, key: str) -> str:
         """The hash under which a caller's key is stored: 64 hexadecimal digits."""
@@ -79,7 +81,7 @@ def read_master_key(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise VaultError("The master key is 32 bytes in base64; `hub init` makes one.") from error
+        raise VaultError("The master key must be 32 bytes in base64. `hub key master` prints a new one.") from error
 
 
 class Secret(str):
@@ -99,11 +101,11 @@ def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
     scheme, _, name = reference.partition(":")
     if scheme == "env" and _VARIABLE.fullmatch(name):
         if not environment.get(name):
-            raise VaultError(f"The environment has no {name}; {reference} wants it.")
+            raise VaultError(f"The environment variable {name} is not set. {reference} needs it.")
         return Secret(environment[name])
     if scheme == "file" and name:
         return Secret(_from_file(Path(name)))
-    raise VaultError(f"A text of {len(reference)} characters is no reference to a secret; write env:NAME or file:PATH.")
+    raise VaultError(f"A text of {len(reference)} characters is not a reference to a secret. Write env:NAME or file:PATH.")
 
 
 def public_file(reference: str) -> str:
@@ -113,10 +115,10 @@ def public_file(reference: str) -> str:
     """
     scheme, _, name = reference.partition(":")
     if scheme != "file" or not name:
-        raise VaultError("A certificate or an authority is a file; write file:PATH.")
+        raise VaultError("A certificate or an authority must be a file. Write file:PATH.")
     with _opened(Path(name), "file") as file:
         if os.fstat(file.fileno()).st_mode & stat.S_IWOTH and not _is_read_only(file.fileno()):
-            raise VaultError(f"The file {name} can be written by everybody; chmod o-w it.")
+            raise VaultError(f"The file {name} is writable by everybody. Run chmod o-w on it.")
     return name
 
 
@@ -125,13 +127,13 @@ def _from_file(path: Path) -> str:
         found = os.fstat(file.fileno())
         verb = exposed(found.st_mode, is_ours=found.st_uid == os.geteuid(), is_read_only=_is_read_only(file.fileno()))
         if verb:
-            raise VaultError(f"The secret file {path} can be {verb} by others; chmod 600 it.")
+            raise VaultError(f"The secret file {path} can be {verb} by others. Run chmod 600 on it.")
         if found.st_size > MAX_SECRET_FILE:
-            raise VaultError(f"The secret file {path} has {found.st_size} bytes; at most {MAX_SECRET_FILE}.")
+            raise VaultError(f"The secret file {path} has {found.st_size} bytes. The maximum is {MAX_SECRET_FILE}.")
         try:
             return file.read().decode().strip()
         except UnicodeDecodeError as error:
-            raise VaultError(f"The secret file {path} is no text in UTF-8.") from error
+            raise VaultError(f"The secret file {path} is not UTF-8 text.") from error
 
 
 def _opened(path: Path, kind: str) -> IO[bytes]:
@@ -142,7 +144,7 @@ def _opened(path: Path, kind: str) -> IO[bytes]:
         raise VaultError(f"The {kind} {path} cannot be read: {error.strerror}.") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise VaultError(f"The {kind} {path} is no regular file.")
+        raise VaultError(f"The {kind} {path} is not a regular file.")
     return os.fdopen(handle, "rb")
 
 

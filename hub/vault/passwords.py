@@ -16,9 +16,9 @@ def hash_password(password: str) -> str:
     """Raises ValueError, which says what is wrong with it and never shows it."""
     text = _normal(password)
     if len(text) < SHORTEST:
-        raise ValueError(f"A password has at least {SHORTEST} characters; this one has {len(text)}. Several words make a good one.")
+        raise ValueError(f"A password must have at least {SHORTEST} characters. This one has {len(text)}. A good password has several words.")
     if not is_sound(text):
-        raise ValueError(f"A password has at most {LONGEST} characters, and no control characters.")
+        raise ValueError(f"A password must have at most {LONGEST} characters, and no control characters.")
     return _HASHER.hash(text)
 
 

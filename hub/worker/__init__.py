@@ -1,4 +1,4 @@
-"""Rings and ticks in: who calls flow.deliver and flow.maintenance.recover, and when to stop.
+"""The worker processes: lane threads that deliver, queue consumers, the tick (polling for due work), the scheduler, the retention round.
 
 Imports hub.flow and what lies below. Knows nothing of HTTP.
 """

@@ -1,4 +1,4 @@
-"""The keeper: once an hour, in one process of all, the round that keeps a store small (hub.flow.maintenance.retention). A thread of its own: it may take long."""
+"""Runs the retention round (archive, prune) once an hour in one process, in a separate thread because it may take long (hub.flow.maintenance.retention)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hub.logs import event
 from hub.settings import BadSetting
 from hub.store import BadArchive, Lead, NotLeading
 
-NAME = "keep"  # what is led
-TERM_S = 60.0  # longer than any step of a round
+NAME = "keep"  # the name of the lead (leader lock)
+TERM_S = 60.0  # lease of the lead; longer than any step of a round
 EVERY = timedelta(hours=1)
-LOOK_S = 30.0  # between looks whether a round is due
+LOOK_S = 30.0  # polling interval for a due round
 
 
 class Keeper:
-    """A thread that leads while a round lasts. When it was, the store knows: whoever looks next after an hour takes its turn."""
+    """A thread that takes the lead for the duration of a round. The store records the last round; the first process that polls an hour later runs the next."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -31,7 +31,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """Ends it after the step at which it is."""
+        """Ends it after the current step."""
         self._stopping.set()
         self._thread.join(seconds)
 
@@ -41,7 +41,7 @@ class Keeper:
             wait = LOOK_S
             try:
                 self.look()
-            except (StoreBusy, NotLeading, retention.Stopped) as error:
+            except (StoreBusy, NotLeading, retention.RetentionStopped) as error:
                 event("keep.postponed", f"{error!r}; the next round goes on", level="warning")
             except BadSetting as error:
                 event("keep.refused", str(error), level="error")
@@ -50,8 +50,8 @@ class Keeper:
             except Exception as error:  # noqa: BLE001  the next round tries again
                 event("keep.failed", repr(error), level="error")
 
-    def look(self) -> retention.Kept | None:
-        """Does a round, if one is due and nobody else does it; what it did."""
+    def look(self) -> retention.RetentionReport | None:
+        """Runs a round if one is due and no other process runs it; gives its report."""
         store = self._hub.store
         last = store.leader(NAME)
         if last is not None and store.now() < last.until + EVERY:
@@ -59,12 +59,12 @@ class Keeper:
         if (held := self._renew()) is None:
             return None
         try:
-            kept = retention.round_(store, self._hub.settings, self._hub.catalogs.active(), self._renew)
+            report = retention.round_(store, self._hub.settings, self._hub.catalogs.active(), self._renew)
         finally:
             store.resign(self._held or held)
             self._held = None
-        self._tell(kept)
-        return kept
+        self._tell(report)
+        return report
 
     def _renew(self) -> Lead | None:
         if self._stopping.is_set():
@@ -72,12 +72,12 @@ class Keeper:
         self._held = self._hub.store.lead(NAME, self._hub.worker, term_s=TERM_S)
         return self._held
 
-    def _tell(self, kept: retention.Kept) -> None:
-        if kept.gone.messages or kept.files:
-            text = f"{kept.gone.messages} messages pruned, {kept.stay} as old stay"
-            event("messages.pruned", text, messages=kept.gone.messages, deliveries=kept.gone.deliveries, files=[one.path.name for one in kept.files])
-        if kept.made or kept.dropped:
-            event("parts.changed", f"{len(kept.made)} made, {len(kept.dropped)} dropped", made=kept.made, dropped=kept.dropped)
+    def _tell(self, report: retention.RetentionReport) -> None:
+        if report.gone.messages or report.files:
+            text = f"{report.gone.messages} messages pruned, {report.stay} as old stay"
+            event("messages.pruned", text, messages=report.gone.messages, deliveries=report.gone.deliveries, files=[file.path.name for file in report.files])
+        if report.made or report.dropped:
+            event("parts.changed", f"{len(report.made)} made, {len(report.dropped)} dropped", made=report.made, dropped=report.dropped)
         astray = {part.name: part.rows for part in self._hub.store.parts() if part.day is None and part.rows}
         if astray:
             event("parts.astray", "rows have no part of their own day; hub store partitions tells more", level="warning", rows=astray)

@@ -1,4 +1,4 @@
-"""The embedded receiver: one thread per lane that has work, and one for rings. Stops within its grace, losing nothing."""
+"""The worker loop: a thread per lane that delivers when rung, and one thread that receives the rings. Stops within its grace period without loss."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hub.kit.http.sender import Sender
 from hub.logs import event, told
 from hub.transport.bell import EmbeddedBell
 
-PAUSE_S = 0.5  # after a fault of ours (the store is away, a bug): long enough not to spin, short enough not to be noticed
+PAUSE_S = 0.5  # pause after an internal error (the store is unavailable, a bug)
 
 
 class Lane(threading.Thread):
-    """Works off one lane whenever it is rung. Has its own sender, with its own kept-alive connections."""
+    """Delivers the due work of one lane whenever it is rung. Has its own HTTP sender with its own keep-alive connections."""
 
     def __init__(self, hub: Hub, name: str, sender: Callable[[], Sender]) -> None:
         super().__init__(name=f"lane-{name}", daemon=True)
@@ -33,20 +33,20 @@ class Lane(threading.Thread):
         self._rung.set()
 
     def stop(self) -> None:
-        """No further claim; what is under way is finished."""
+        """Stops claiming; deliveries under way are finished."""
         self._stopping.set()
         self._rung.set()
 
     def run(self) -> None:
         try:
             sender = self._make_sender()
-        except Exception as error:  # noqa: BLE001  no descriptors left: the next ring begins anew
+        except Exception as error:  # noqa: BLE001  for example no file descriptors: the next ring tries again
             event("lane.failed", told(error), level="error", lane=self._lane)
             return
         try:
             while not self._stopping.is_set():
                 self._rung.wait()
-                # Cleared before the work, not after it: a ring during the work means one more look, never a missed one.
+                # Cleared before the work: a ring during the work causes one more round and is never missed.
                 self._rung.clear()
                 self._tell("working")
                 self._tell("idle" if self._work(sender) else "paused")
@@ -54,12 +54,12 @@ class Lane(threading.Thread):
             sender.close()
 
     def _work(self, sender: Sender) -> bool:
-        """Gives whether it came to the end of what was due; not, where something of ours failed."""
+        """Runs rounds until nothing is due. False if an internal error ended it."""
         while not self._stopping.is_set():
             try:
                 done = deliver(self._hub, self._lane, sender)
                 if done.claimed and has_more(self._hub, self._lane, done.claimed):
-                    self._hub.bell.ring([self._lane])  # there is more than one round of it: whoever else hears may help
+                    self._hub.bell.ring([self._lane])  # more than one round is due: other workers that hear the ring may help
                 if done.is_over:
                     return True
             except StoreBusy as error:
@@ -67,7 +67,7 @@ class Lane(threading.Thread):
                 self._pause()
                 return False
             except Exception as error:  # noqa: BLE001
-                # What was claimed stays leased and comes back by itself when the lease ends.
+                # Claimed deliveries stay leased and are retried when the lease ends.
                 event("lane.failed", told(error), level="error", lane=self._lane)
                 self._pause()
                 return False
@@ -82,7 +82,7 @@ class Lane(threading.Thread):
 
 
 class Loop:
-    """Hears rings. `start` returns at once; `stop` waits for what is under way, up to `grace` seconds."""
+    """Receives rings and starts lane threads. `start` returns at once; `stop` waits for deliveries under way, up to `grace` seconds."""
 
     def __init__(self, hub: Hub, bell: EmbeddedBell, sender: Callable[[], Sender]) -> None:
         self._hub = hub
@@ -96,11 +96,11 @@ class Loop:
         self._thread.start()
 
     def stop(self, grace: float) -> bool:
-        """Returns whether everything under way was finished. What was not comes back when its lease ends."""
+        """Returns whether all deliveries under way were finished. The others are retried when their lease ends."""
         end = time.monotonic() + grace
         self._stopping.set()
         self._bell.ring(())
-        # Who hears goes first: a ring that came at this moment would begin a lane anew that has just stopped, and nobody would stop that one.
+        # The receiving thread stops first: otherwise a ring could start a new lane thread that nobody stops.
         self._thread.join(grace)
         for lane in self._lanes.values():
             lane.stop()
@@ -113,8 +113,8 @@ class Loop:
             try:
                 self._hear()
             except Exception as error:  # noqa: BLE001
-                # No thread to be had, for one. A process that went deaf would look well and deliver nothing; what was rung is due still, and the
-                # next look rings it again.
+                # For example no thread could be started. If this thread ended, the process would look healthy and deliver nothing. The rung lanes are
+                # still due, and the next poll rings them again.
                 event("loop.failed", told(error), level="error")
                 self._stopping.wait(PAUSE_S)
 
@@ -124,5 +124,5 @@ class Loop:
             if lane is None or not lane.is_alive():
                 lane = Lane(self._hub, name, self._sender)
                 lane.start()
-                self._lanes[name] = lane  # once it runs: one that could not begin is tried again at the next ring
+                self._lanes[name] = lane  # only after a successful start: a failed one is tried again at the next ring
             lane.ring()

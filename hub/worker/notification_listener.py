@@ -1,4 +1,4 @@
-"""Rings from a broker: Celery hears them, and hands the lanes to the loop that works them off. The one task is one line."""
+"""Receives rings from a message broker through a Celery worker, and passes the lane names to the worker loop. The only task is one line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from celery.worker import state
 from hub.logs import event
 from hub.transport.celery_bell import RING, make_app, queue_of, read_ring
 
-FOLLOW_S = 1.0  # between two looks for lanes that a new configuration brought
-AGAIN_S = 5.0  # after a worker of Celery's that ended by itself
+FOLLOW_S = 1.0  # polling interval for new lanes of a new configuration
+AGAIN_S = 5.0  # pause before a Celery worker that ended is restarted
 
 
-class Ears:
-    """Hears the rings of lanes in a thread of its own. A broker that is away is waited for; this process looks for due work all the same."""
+class NotificationListener:
+    """Receives rings in its own thread. If the broker is unavailable, it waits; the process still polls for due work."""
 
     def __init__(self, broker: str, heard: Callable[[Iterable[str]], None], lanes: Callable[[], set[str]]) -> None:
         self._broker = broker
@@ -34,9 +34,9 @@ class Ears:
             thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """Ends the hearing. What is not ended in time is let go: a ring that is lost here costs a look."""
+        """Stops receiving. What does not end in time is abandoned: a lost ring costs one polling interval."""
         self._stopping.set()
-        state.should_stop = 0  # Celery's own way of ending a worker, looked at on each turn of its loop
+        state.should_stop = 0  # Celery's own flag to stop a worker, checked in each turn of its loop
         self._threads[0].join(seconds)
 
     def _run(self) -> None:
@@ -45,25 +45,25 @@ class Ears:
                 self._listen()
             except (WorkerShutdown, WorkerTerminate, SystemExit):
                 pass
-            except Exception as error:  # noqa: BLE001  whatever a broker and its client come up with: this process works without them
+            except Exception as error:  # noqa: BLE001  a broker client may raise anything; this process works without it
                 event("ears.failed", f"{type(error).__name__}: {error}"[:300], level="warning")
             self._stopping.wait(AGAIN_S)
 
     def _listen(self) -> None:
         app: Celery = make_app(self._broker, rings=False)
-        known = self._lanes()
+        lanes_at_start = self._lanes()
 
         @app.task(name=RING, ignore_result=True)  # type: ignore[untyped-decorator]  # it has no types
         def ring(lanes: object, form: object = 0) -> None:
             self._heard(set(read_ring(lanes, form)) & self._lanes())
 
-        self._hears = set(known)
-        app.conf.task_queues = [queue_of(lane, self._broker) for lane in sorted(known)]
+        self._hears = set(lanes_at_start)
+        app.conf.task_queues = [queue_of(lane, self._broker) for lane in sorted(lanes_at_start)]
         self._worker = app.Worker(pool="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True, loglevel="ERROR", quiet=True)
         self._worker.start()
 
     def _follow(self) -> None:
-        """Listens to lanes that a new configuration brings, too."""
+        """Subscribes to the lanes of a new configuration."""
         while not self._stopping.wait(FOLLOW_S):
             consumer = getattr(self._worker, "consumer", None)
             new = self._lanes() - self._hears
@@ -71,7 +71,7 @@ class Ears:
                 continue
             for lane in sorted(new):
                 queue = queue_of(lane, self._broker)
-                consumer.app.amqp.queues.add(queue)  # a connection that is made anew listens to what stands there
+                consumer.app.amqp.queues.add(queue)  # a new connection subscribes to the queues registered here
                 consumer.call_soon(consumer.add_task_queue, queue)
                 self._hears.add(lane)
             event("ears.grew", f"now hears {', '.join(sorted(new))} too")

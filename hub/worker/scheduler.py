@@ -1,4 +1,4 @@
-"""The scheduler: what must be done once, however many processes run. Of all that could, one leads; the others wait for the end of its term."""
+"""The scheduler: periodic work that one process does for all, chosen by leader election with a lease (term)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hub.store import Lead
 from hub.store.accounts.leader import ONE_WRITER
 
 LEAD = "scheduler"
-TERM_S = 10.0  # a leader that is gone is missed for so long at most
+TERM_S = 10.0  # lease of the leader: after a crash another process leads after this time at most
 RENEW_S = TERM_S / 3
 
 
 class Scheduler:
-    """A thread that tries to lead, and does the rounds while it does. What it does once too often, after its term, changes nothing (promise P5)."""
+    """A thread that tries to lead, and runs the rounds while it leads. A round that runs twice, after the term, changes nothing (promise P5)."""
 
     def __init__(self, hub: Hub, rounds: tuple[Callable[[Hub, Lead], None], ...] = ()) -> None:
         self._hub = hub
         self._rounds = rounds
         self._stopping = threading.Event()
-        # On SQLite one process at a time writes: whoever has that role is the one that led before, and need not wait for its own term.
+        # On SQLite only one process runs at a time, so a new one is the former leader and need not wait for the end of the term.
         self._holder = ONE_WRITER if hub.settings.store.startswith("sqlite") else hub.worker
         self._held: Lead | None = None
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
@@ -38,7 +38,7 @@ class Scheduler:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """Ends after the round that is under way, and gives the lead up: the next one need not wait."""
+        """Ends after the current round and resigns, so that the next leader need not wait."""
         self._stopping.set()
         self._thread.join(seconds)
         if self._held is not None:
@@ -76,6 +76,6 @@ class Scheduler:
 
 
 def somebody_leads(hub: Hub) -> bool:
-    """Whether a scheduler does the rounds. Where none runs, each worker does them for itself: they are guarded, and nothing is done twice."""
+    """Whether a scheduler leads. If none does, each worker runs the rounds itself: the changes are guarded, so nothing is done twice."""
     row = hub.store.leader(LEAD)
     return row is not None and row.until > hub.store.now()

@@ -1,4 +1,4 @@
-"""The tick: what every process does each sweep, a web process too. Follows the active configuration, shares what it knows, writes what it counted."""
+"""The tick: the polling loop of every process. Each polling interval it looks for due work, refreshes the configuration and caches, and writes counters."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hub.flow.maintenance.recover import look, rescue
 from hub.logs import event, told
 from hub.worker.scheduler import somebody_leads
 
-SIGN_S = 10.0  # between signs of life; a worker without one for three of these counts as lost, before its leases end
-COUNT_S = 5.0  # between writings of what flowed
+SIGN_S = 10.0  # heartbeat interval; a worker without a heartbeat for three intervals counts as lost, before its leases end
+COUNT_S = 5.0  # write interval of the throughput counters
 
 
 class Ticker:
-    """A thread that ticks until it is stopped. `rings`: this process claims deliveries, so it also looks for what is due, and gives signs of life."""
+    """A thread that ticks until it is stopped. `rings`: set if this process claims deliveries; then it also polls for due work and sends heartbeats."""
 
     def __init__(self, hub: Hub, *, rings: Callable[[Iterable[str]], None] | None = None) -> None:
         self._hub = hub
         self._rings = rings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
-        self.ticked_at = time.monotonic()  # of the last tick that worked: readiness looks at it
+        self.ticked_at = time.monotonic()  # time of the last successful tick, for the readiness check
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """Ends it; what was counted and not written yet is written."""
+        """Ends it, and writes all remaining counters."""
         self._stopping.set()
         self._thread.join(seconds)
         self._hub.noting.drain(seconds)
@@ -43,7 +43,7 @@ class Ticker:
         self._attempt("minutes.unwritten", lambda: self._hub.minutes.flush(self._hub.store))
 
     def sign_off(self) -> None:
-        """A worker that ended in good order is not one that was lost. If this fails, it holds nothing: nobody is the worse for it."""
+        """Removes the worker's heartbeat after an orderly stop, so that it does not count as lost. A failure does no harm: the worker holds no lease."""
         self._attempt("worker.unsigned", lambda: self._hub.store.sign_off(self._hub.worker))
 
     def _run(self) -> None:
@@ -63,7 +63,7 @@ class Ticker:
                 self._hub.authorities.look({system.inbound.jwks for system in systems if system.inbound.jwks})
                 self.ticked_at = time.monotonic()
                 self._hub.pins.flush(self._hub.store)
-                self._hub.usage.flush(self._hub.store)  # last: counts that cannot be written are no reason to count as stuck
+                self._hub.usage.flush(self._hub.store)  # after `ticked_at`: a failed write of counters must not make the process unready
                 if time.monotonic() - counted_at >= COUNT_S:
                     self._hub.minutes.flush(self._hub.store)
                     counted_at = time.monotonic()

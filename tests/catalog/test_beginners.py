@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.catalog import Read, judge
+from hub.catalog import WorkspaceFiles, judge
 from hub.catalog.files.revision import read_files
 from hub.catalog.scaffold.new_workspace import init
 
@@ -70,7 +70,7 @@ def test_each_is_one_finding_at_its_place_and_says_what_to_write(files, case):
     _, file, before, after, (below, column, code), fix = case
     text = files[file]
     assert text.count(before) == 1
-    _, findings = judge(Read({**files, file: text.replace(before, after)}))
+    _, findings = judge(WorkspaceFiles({**files, file: text.replace(before, after)}))
     line = text.count("\n", 0, text.index(before)) + 1 + below
     assert [(one.file, one.line, one.column, one.code) for one in findings] == [(file, line, column, code)], findings
     assert fix in findings[0].fix
@@ -78,5 +78,5 @@ def test_each_is_one_finding_at_its_place_and_says_what_to_write(files, case):
 
 
 def test_what_another_file_cannot_be_read_for_is_not_told_of_those_that_name_it(files):
-    _, findings = judge(Read({**files, WAREHOUSE: files[WAREHOUSE].replace(VERSIONS, "{1: {state: current}")}))
+    _, findings = judge(WorkspaceFiles({**files, WAREHOUSE: files[WAREHOUSE].replace(VERSIONS, "{1: {state: current}")}))
     assert {one.file for one in findings} == {WAREHOUSE}

@@ -50,8 +50,8 @@ def test_line_ends_and_depths_are_those_of_the_file():
     ("text", "name", "said"),
     [
         (OLD, "orders", "There is a route orders already, at routes.yaml:4"),
-        (OLD, "Told", "is no name of a route"),
-        ("version: 1\nroutes: {orders: {from: a/b, to: [c/d]}}\n", "told", "a line each"),
+        (OLD, "Told", "is not a route name"),
+        ("version: 1\nroutes: {orders: {from: a/b, to: [c/d]}}\n", "told", "as a YAML block"),
         ("version: [1\n", "told", "cannot be read"),
         ("version: 1\nroutes:\n  orders:\n    from: a/b\n    to: [c/d]\n...\n", "told", "by hand"),
     ],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from hub.kit.signing.signature import sign_legacy
+from hub.kit.signature import sign_legacy
 from tests.support.hubs import ORDER, ROOT, HubProcess, Sink, small_workspace
 
 PATH = "/api/v1/shop/order.placed"
@@ -50,9 +50,9 @@ def test_a_wrong_file_is_refused_with_its_faults_and_exit_code_1(hub):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["trace", "NOBODY"], 1, "No message bears the number NOBODY"),
+        (["trace", "NOBODY"], 1, "No message has the number NOBODY"),
         (["dead", "show", "x"], 1, "There is no delivery x"),
-        (["dead", "replay"], 1, "Name deliveries, or use --all"),
+        (["dead", "replay"], 1, "Write delivery ids, or use --all"),
         (["key", "revoke", "k_x"], 1, "There is no key k_x"),
         (["send", "nonsense", "/dev/null"], 2, "system/message@version"),
         (["trcae", "x"], 2, "No such command"),

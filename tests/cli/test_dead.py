@@ -2,7 +2,7 @@
 
 import redis
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
 from hub.store import open_store
 from hub.transport.celery_bell import EXCHANGE
@@ -22,7 +22,7 @@ def test_a_replay_from_the_command_line_rings_the_workers(tmp_path):
         store = open_store(url, writer=True)
         one = laid()
         store.add([one])
-        store.settle([settled(mine, Dead(Why(Reason.REFUSED, "no"))) for mine in claim(store)])
+        store.settle([settled(mine, Dead(Cause(Reason.REFUSED, "no"))) for mine in claim(store)])
         store.close()
         # When it is replayed, then it is due again, and its lane was rung
         assert hub.json("dead", "replay", one.deliveries[0].id) == {one.deliveries[0].id: "reopened"}

@@ -79,7 +79,7 @@ def test_what_hub_up_says_of_a_fresh_workspace_helps(tmp_path):
     printed = (tmp_path / "out").read_text()
     assert f"Console: http://127.0.0.1:{environment['HUB_PORT']}/console" in printed
     assert "hub user add NAME" in printed
-    assert "warehouse: calls to http://127.0.0.1:9001 will be refused" in printed
+    assert "warehouse: calls to http://127.0.0.1:9001 will be blocked" in printed
     assert "HUB_ALLOW_CIDRS" in printed
 
 

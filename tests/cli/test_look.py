@@ -6,14 +6,14 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli.commands import main
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Incoming, Ref
-from hub.core.model.delivery import Dead, Exchange, Settled
+from hub.core.model.delivery import Dead, Exchange, Settlement
 from hub.flow.accept import lay
 from tests.support.hubs import small_workspace
 from tests.support.servers import small_hub
 
-NO = Why(Reason.REFUSED, "The target refused it with 400: [red]no such product[/].", "/items/0/sku", "Mend it.")
+NO = Cause(Reason.REFUSED, "The target refused it with 400: [red]no such product[/].", "/items/0/sku", "Mend it.")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def add(hub, number):
 
 def fail(hub):
     claims = hub.store.claim("warehouse", size=10, lease_s=30, worker="test")
-    hub.store.settle([Settled(one, Dead(NO), Exchange(status=400, sent=True), one.message.revision) for one in claims])
+    hub.store.settle([Settlement(one, Dead(NO), Exchange(status=400, sent=True), one.message.revision) for one in claims])
 
 
 def run(hub, *words):
@@ -78,13 +78,13 @@ def test_messages_are_found_by_number_words_and_filters(hub):
     code, out = run(hub, "find", "such", "product", "--json")
     assert code == 0
     assert {item["id"] for item in json.loads(out)["items"]} == {first, second}
-    assert "No message bears SO-9" in run(hub, "find", "SO-1", "SO-9")[1]
+    assert "No message has the number SO-9" in run(hub, "find", "SO-1", "SO-9")[1]
     assert run(hub, "find", "--count", "--reason", "refused")[1].strip() == "2"
 
 
 def test_an_orders_life_is_told(hub):
     add(hub, "SO-1")
-    assert "It is under way" in run(hub, "object", "SO-1")[1]
+    assert "It is in progress" in run(hub, "object", "SO-1")[1]
     fail(hub)
     code, out = run(hub, "object", "SO-1")
     assert code == 0

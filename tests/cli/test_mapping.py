@@ -110,7 +110,7 @@ def test_an_old_version_goes_the_way_that_its_messages_go(tmp_path):
     code, out, _ = hub.run(*words, "--json")
     told = json.loads(out)
     assert (code, told["result"], len(told["steps"]), told["steps"][0]["faults"][0]["pointer"]) == (1, None, 1, "/orderNumber")
-    assert "shop/order.placed@2, on the way: /orderNumber" in hub.run(*words)[2]
+    assert "shop/order.placed@2, an intermediate version: /orderNumber" in hub.run(*words)[2]
 
 
 def test_a_mapping_that_the_check_refuses_can_be_tried_if_it_can_be_run(workspace, hub):
@@ -133,7 +133,7 @@ def test_a_mapping_that_the_check_refuses_can_be_tried_if_it_can_be_run(workspac
         (["map", "try", MAPPING], 2, "two versions and a file"),
         (["map", "try", "shop/order.placed@1", "warehouse/order.creat@1", "x.json"], 2, "did you mean warehouse/order.create@1?"),
         (["map", "try", "warehouse/order.create@1", "shop/order.placed@1", "x.json"], 2, "Draft it: hub new mapping warehouse/order.create@1"),
-        (["map", "try", MAPPING, "/etc/hostname"], 1, "is no message"),
+        (["map", "try", MAPPING, "/etc/hostname"], 1, "is not a message"),
         (["new", "mapping", "shop/order.placed@1", "warehouse/order.creat@1"], 2, "There is no contract warehouse/order.creat@1"),
         (["new", "mapping", "shop", "x"], 2, "system/message@version"),
     ],

@@ -63,7 +63,7 @@ def test_names_that_are_words_of_yaml_are_names_all_the_same(workspace, hub):
 @pytest.mark.parametrize("words", [[], ["--emits", "order.packed"], ["--accepts", "order.pack"]])
 def test_a_system_without_an_owner_is_only_reminded(workspace, hub, words):
     code, out, _ = hub.run("new", "system", "depot", *words)
-    assert (code, "its owner" in out) == (0, True)
+    assert (code, "the owner" in out) == (0, True)
     assert [finding.code for finding in check(workspace)] == ["W801"]
 
 
@@ -90,10 +90,10 @@ def test_a_new_route_leads_to_the_mapping_that_is_missing(workspace, hub):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["system", "Depot"], "is no name of a system"),
-        (["system", "depot", "--emits", "depot/order.packed@1"], "is no name of a message"),
-        (["system", "depot", "--emits", "order.packed", "--accepts", "order.packed"], "named twice"),
-        (["system", "shop"], "nothing is overwritten"),
+        (["system", "Depot"], "is not a system name"),
+        (["system", "depot", "--emits", "depot/order.packed@1"], "is not a message name"),
+        (["system", "depot", "--emits", "order.packed", "--accepts", "order.packed"], "given twice"),
+        (["system", "shop"], "Nothing was overwritten"),
         (["route", "orders", "--from", "shop/order.placed", "--to", "warehouse/order.create@1"], "There is a route orders already"),
         (["route", "x", "--from", "shp/order.placed", "--to", "warehouse/order.create@1"], "did you mean shop?"),
         (["route", "x", "--from", "shop/order.place", "--to", "warehouse/order.create@1"], "did you mean order.placed?"),

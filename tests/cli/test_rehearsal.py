@@ -44,7 +44,7 @@ def test_what_holds_is_counted_and_timed(hub):
     assert 0 < told["slowest"]["ms"] <= told["ms"] < 5_000
     code, out, _ = hub.run("test")
     assert code == 0
-    assert "1 examples of 1 mappings and 0 tests of 1 routes hold, in " in out
+    assert "1 examples of 1 mappings and 0 tests of 1 routes passed, in " in out
     assert f"Slowest: {MAPPING} (" in out
 
 
@@ -81,7 +81,7 @@ def test_each_place_is_shown_with_what_was_expected_and_what_came(workspace, hub
         '  /gone\n      expected {"a":1}\n      got      nothing',
         "  /items (wanted 2 elements, made 1)",
         '  warehouse/order.create@1 /orderNo\n      expected "SO-3"',
-        "2 of 3 do not hold",
+        "2 of 3 failed",
     ):
         assert line in out
     assert "\x1b" not in out

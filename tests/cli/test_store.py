@@ -13,7 +13,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
 from hub.store import Archive, open_store
 from tests.conftest import MARIADB, POSTGRES, missing
@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 PATH = "/api/v1/shop/order.placed"
 WEEK_AGO = (NOW - timedelta(days=8)).date().isoformat()
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 PATIENT = "{attempts: 500, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1d}"
 
 
@@ -46,7 +46,7 @@ def test_prune_archive_and_restore_by_hand(store_url, sink, tmp_path):
     assert file["messages"] == 3
     assert hub.json("store", "prune", "--before", WEEK_AGO)["messages"] == 3
     code, out, _ = hub.run("store", "prune", "--before", WEEK_AGO)
-    assert (code, out.strip()) == (0, "0 messages with 0 deliveries gone; 1 as old stay.")
+    assert (code, out.strip()) == (0, "0 messages with 0 deliveries removed. 1 messages of the same age stay.")
     assert hub.json("store", "restore", file["file"]) == {Path(file["file"]).name: {"messages": 3, "deliveries": 3}}
     assert len(hub.json("trace", "SO-1")["messages"]) == 4
     # A person may look at it: it is not pruned again at once
@@ -100,7 +100,7 @@ def test_keeping_for_less_long_than_it_is_needed_is_refused(sink, tmp_path, give
 def test_parts_are_listed_and_what_is_astray_is_an_exit_code(store_url, sink, tmp_path):
     hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), store_url)
     if not store_url.startswith("postgresql"):
-        assert "not cut" in hub.run("store", "partitions")[1]
+        assert "no partitions" in hub.run("store", "partitions")[1]
         return
     assert len(hub.json("store", "partitions", "--ahead", "5")) == 3 * 7
     with_old(store_url)
@@ -180,7 +180,7 @@ def test_a_copy_is_whole_and_never_written_over(tmp_path):
     with_old(url)
     store = open_store(url)
     assert store.backup(tmp_path / "copy") == (tmp_path / "copy").stat().st_size
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="exists already"):
         store.backup(tmp_path / "copy")
     store.close()
     copy = sqlite3.connect(tmp_path / "copy")

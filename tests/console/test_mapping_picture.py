@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from hub.console.drawing.mapping_picture import MOST, ROW, WIDTH, fitted, pictures, written
-from hub.core.analysis.field_coverage import Carrying, ends
+from hub.core.analysis.field_coverage import FieldCoverage, ends
 from hub.core.analysis.lineage import Way, leaves
 
 FIELDS = {
@@ -24,7 +24,7 @@ TARGET = ["/no", "/level", "/fixed", "/note", "/who", "/who/name", "/stock", "/l
 def told(fields=FIELDS, source=SOURCE, target=TARGET):
     """As flow.interfaces.mappings tells of one."""
     made = leaves({"fields": fields})
-    carrying = Carrying(tuple(made))
+    carrying = FieldCoverage(tuple(made))
     return {
         "source": [{"place": place, "kind": "", "required": False, "about": "", "isPersonal": False, "came": 0, "isTaken": carrying.takes(place)} for place in source],
         "target": [{"place": place, "kind": "", "required": False, "about": "", "isPersonal": False, "isMade": True, "filled": 0} for place in target],
@@ -88,7 +88,7 @@ def test_a_text_is_cut_to_the_room_there_is():
 
 
 def test_what_is_taken_and_what_is_filled():
-    carrying = Carrying(tuple(leaves({"fields": FIELDS})))
+    carrying = FieldCoverage(tuple(leaves({"fields": FIELDS})))
     taken = {place for place in ends(SOURCE) if carrying.takes(place)}
     # A list that is gone through does not carry all that is in it; a copy does, but for what it leaves out
     assert taken == {"/orderNo", "/customer/level", "/gift", "/remark", "/consignee/name", "/items/*/sku"}

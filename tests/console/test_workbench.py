@@ -8,11 +8,11 @@ import pytest
 from hub.console.attach import attach
 from hub.core.config.queue import Arrival
 from hub.core.documents.json_positions import line_of
-from hub.core.errors import Code, Fault, Reason, Refused, Why
+from hub.core.errors import Cause, Code, Fault, Reason, Refused
 from hub.core.model.delivery import Dead
 from hub.flow.accounts import people
-from hub.store import Refusal, Wanted
-from hub.store.queries.throughput import Flowed
+from hub.store import ArrivalFilter, Refusal
+from hub.store.queries.throughput import ThroughputRow
 from tests.console.conftest import PASSWORD, Browser
 from tests.support.hubs import small_workspace
 from tests.support.making import claim, laid, new_id, settled
@@ -60,7 +60,7 @@ def dead(hub, number=3, text=EVIL):
     """So many dead letters of one cause; the ids of their deliveries."""
     batch = [laid(order_key=f"{text}{place}", keys=(("orderNo", f"{text}{place}"),), raw=ORDER) for place in range(number)]
     hub.store.add([replace(one, message=replace(one.message, revision=hub.store.active())) for one in batch])
-    hub.store.settle([settled(one, Dead(Why(Reason.REFUSED, text, f"/{text}", fix=text))) for one in claim(hub.store)])
+    hub.store.settle([settled(one, Dead(Cause(Reason.REFUSED, text, f"/{text}", fix=text))) for one in claim(hub.store)])
     while hub.store.name_clusters():
         pass
     return [one.deliveries[0].id for one in batch]
@@ -187,7 +187,7 @@ def test_an_edited_body_is_checked_with_faults_at_their_lines_and_goes_once(hub,
 def test_a_cause_that_came_up_where_all_went_well_before_says_what_changed_then(hub, olga):
     # Given a way that delivered until now, and a target that begins to say no in two ways
     now = datetime.now(UTC).replace(second=0, microsecond=0)
-    hub.store.add_minutes([Flowed(now - timedelta(minutes=ago), "orders", "warehouse/order.create@1", {"delivered": 1}) for ago in (3, 2)])
+    hub.store.add_minutes([ThroughputRow(now - timedelta(minutes=ago), "orders", "warehouse/order.create@1", {"delivered": 1}) for ago in (3, 2)])
     dead(hub, text="no")
     dead(hub, text="never")
     for one in hub.store.clusters():
@@ -253,7 +253,7 @@ def test_a_batchs_trace_finds_what_was_accepted_and_what_was_refused(hub, url, o
     raw = b"[%b,%b]" % (one % (21, b""), one % (22, b',"gift":"x"'))
     told = Served(hub, int(url.rpartition(":")[2])).caller("shop").post("/api/v1/shop/order.placed/batch", raw, "b-1").json()
     assert hub.refusals.drain(10)
-    [row] = hub.store.refused(wanted=Wanted(trace_id=told["traceId"]))
+    [row] = hub.store.refused(wanted=ArrivalFilter(trace_id=told["traceId"]))
     page = olga.get(f"/console/find?q={told['traceId']}").text
     assert (row.id in page, told["data"]["items"][0]["messageId"] in page) == (True, True)
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from hub.core import json
 from hub.core.config.target_answers import JUDGED_BYTES, KEPT_BYTES, inflated, read, shown
-from hub.core.documents import json
 
 CASES = {
     "plain": (b'{"code":0}', "", {"code": 0}),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.model.breaker import LONGEST, BreakerPolicy, Window, is_failure
 
 
@@ -44,12 +44,12 @@ def test_it_stays_open_longer_each_time_up_to_a_limit():
     ("answer", "speaks"),
     [
         (Reply(), False),
-        (TryLater(Why(Reason.SERVER_ERROR, "")), True),
-        (TryLater(Why(Reason.THROTTLED, "")), True),
-        (TryLater(Why(Reason.UNREACHABLE, "")), True),
-        (Unknown(Why(Reason.NO_ANSWER, "")), True),
-        (GiveUp(Why(Reason.REFUSED, "")), None),  # one message's fault
-        (TryLater(Why(Reason.BAD_ANSWER, "")), None),
+        (TryLater(Cause(Reason.SERVER_ERROR, "")), True),
+        (TryLater(Cause(Reason.THROTTLED, "")), True),
+        (TryLater(Cause(Reason.UNREACHABLE, "")), True),
+        (Unknown(Cause(Reason.NO_ANSWER, "")), True),
+        (GiveUp(Cause(Reason.REFUSED, "")), None),  # one message's fault
+        (TryLater(Cause(Reason.BAD_ANSWER, "")), None),
     ],
 )
 def test_only_what_says_something_about_the_target_counts(answer, speaks):

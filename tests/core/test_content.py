@@ -2,8 +2,8 @@
 
 import pytest
 
+from hub.core import json
 from hub.core.config.events import Event
-from hub.core.documents import json
 from hub.core.message import Ref
 from hub.core.schemas.content import fingerprint, is_same
 

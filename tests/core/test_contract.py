@@ -6,8 +6,8 @@ from decimal import Decimal
 import jsonschema
 import pytest
 
-from hub.core.documents.json import decode
 from hub.core.errors import Fault
+from hub.core.json import decode
 from hub.core.message import Ref
 from hub.core.schemas.contract import compile_contract
 

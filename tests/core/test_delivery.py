@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.core.adapter import Reply
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.message import Disposition, Message, Ref
-from hub.core.model.delivery import ENDED, TRANSITIONS, Claim, Dead, Delivered, InDoubt, InDoubtPolicy, Planned, Retry, Status, WhenDead, judge
+from hub.core.model.delivery import ENDED, TRANSITIONS, Claim, Dead, Delivered, InDoubt, InDoubtPolicy, NewDelivery, Retry, Status, WhenDead, judge
 from hub.core.model.retry import RetryPolicy
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 REF = Ref("wms", "outbound.create", 1)
 MESSAGE = Message("m1", Ref("oms", "outbound.requested", 1), NOW, "ak", "http", b"{}", "t", "r", Disposition.ROUTED, 1)
 POLICY = RetryPolicy(attempts=3, first=timedelta(seconds=10), full_jitter=False, give_up_after=timedelta(days=1))
-WHY = Why(Reason.SERVER_ERROR, "The target answered 500.")
+WHY = Cause(Reason.SERVER_ERROR, "The target answered 500.")
 
 
 def claim(spent=1, age=timedelta(0)):
@@ -92,5 +92,5 @@ def test_only_a_claim_leads_to_delivery_but_for_a_person_who_knows():
 
 
 def test_the_lane_is_the_targets_system():
-    assert Planned("d", "r", REF).lane == claim().lane == "wms"
-    assert Planned("d", "r", REF).when_dead is WhenDead.PARK
+    assert NewDelivery("d", "r", REF).lane == claim().lane == "wms"
+    assert NewDelivery("d", "r", REF).when_dead is WhenDead.PARK

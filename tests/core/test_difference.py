@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.documents.difference import Change, Kind, difference
-from hub.core.documents.json import canonical
+from hub.core.json import canonical
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b", "SO-1", Decimal("1.0"), Decimal("1.5")])
 DOCUMENTS = st.recursive(

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from hub.core import json
 from hub.core.config.events import hashed
 from hub.core.config.query import message_of
-from hub.core.documents import json
 from hub.core.message import Ref
 from hub.core.schemas.contract import compile_contract
 from hub.core.schemas.integers import declared, plain, text_of

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.documents.json import Limits, canonical, decode, encode
 from hub.core.errors import Code, Refused
+from hub.core.json import Limits, canonical, decode, encode
 
 BAD = [
     ("B1 no body", b"", Code.EMPTY_BODY),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.core import json
 from hub.core.config.mapping import compile_mapping
-from hub.core.documents import json
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MAPPING = compile_mapping(

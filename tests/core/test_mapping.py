@@ -8,8 +8,8 @@ import pytest
 
 from hub.core.analysis.examples import check_example
 from hub.core.config.mapping import BadMapping, Example, compile_mapping
-from hub.core.documents.json import decode, encode
 from hub.core.errors import GiveUp, Reason
+from hub.core.json import decode, encode
 from hub.core.message import Ref
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.core.model.tracing import attempt_span
 from hub.store import open_store
-from hub.store.engine.columns import to_micros
+from hub.store.columns import to_micros
 from tests.faults.ground import LEASE_S
 from tests.faults.laying.terms import TERM_S
 from tests.faults.load import MESSAGES, Load, Watch

@@ -50,10 +50,10 @@ BUGS = {
         (
             (
                 "flow/deliver.py",
-                "        settled.update(_settle(hub, ended))\n        for one in ended:\n",
+                "        settled.update(_settle(hub, ended))\n        for settlement in ended:\n",
                 (
-                    "        over = [_settled(hub, one, each, Exchange(), Reply(), None) for one in made for each in one.made]\n"
-                    "        settled.update(_settle(hub, [*ended, *over]))\n        for one in ended:\n"
+                    "        over = [_settled(hub, call, outbound, Exchange(), Reply(), None) for call in calls for outbound in call.made]\n"
+                    "        settled.update(_settle(hub, [*ended, *over]))\n        for settlement in ended:\n"
                 ),
             ),
         ),
@@ -96,9 +96,9 @@ BUGS = {
             ),
             (
                 "flow/accept.py",
-                "    return Laid(message, deliveries, names, incoming.payload)",
+                "    return AcceptedMessage(message, deliveries, names, incoming.payload)",
                 (
-                    "    laid = Laid(message, deliveries, names, incoming.payload)\n    if wrong is not None:\n"
+                    "    laid = AcceptedMessage(message, deliveries, names, incoming.payload)\n    if wrong is not None:\n"
                     "        hub.commit.submit(laid)\n        raise wrong\n    return laid"
                 ),
             ),

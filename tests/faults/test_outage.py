@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.store.engine.columns import from_micros
+from hub.store.columns import from_micros
 from tests.conftest import missing
 from tests.faults.simulated import Clock
 from tests.support import brokers, postgres

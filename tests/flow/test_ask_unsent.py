@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.core.errors import Code, Reason, Refused, TryLater, Why
+from hub.core.errors import Cause, Code, Reason, Refused, TryLater
 from hub.core.message import Incoming, Ref
 from hub.flow.accept import lay
 from hub.flow.intake.synchronous import ask
@@ -108,7 +108,7 @@ def test_what_the_mapping_cannot_make(started, sink):
 
 
 def test_what_there_is_nothing_to_sign_with(started, sink):
-    error = TryLater(Why(Reason.LOOKUP_FAILED, "The token is not to be had."))
+    error = TryLater(Cause(Reason.LOOKUP_FAILED, "The token is not to be had."))
     hub, caller = started(step="call", error=error)
     unsent(hub, caller, sink, Reason.LOOKUP_FAILED, 50200)
 

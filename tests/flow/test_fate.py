@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hub.cli.commands import main
 from hub.console.attach import attach
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Disposition, Ref
 from hub.core.model.delivery import Dead, Delivered, Ended, Hold, InDoubt, InDoubtPolicy, Retry, Superseded
 from hub.flow.accept import MessageStatus
@@ -22,8 +22,8 @@ from tests.support.making import claim, laid, settled
 from tests.support.servers import served, small_hub
 
 TARGET = Ref("warehouse", "order.create", 1)
-EARLIER = Why(Reason.SERVER_ERROR, "The target answered 503 (earlier-words).", fix="Wait.")
-SAID = Why(Reason.REFUSED, "The target refused it with 422 (last-words).", fix="Mend it.")
+EARLIER = Cause(Reason.SERVER_ERROR, "The target answered 503 (earlier-words).", fix="Wait.")
+SAID = Cause(Reason.REFUSED, "The target refused it with 422 (last-words).", fix="Mend it.")
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def run(hub, *words):
 
 
 def text_of(why):
-    return why.text if isinstance(why, Why) else why
+    return why.text if isinstance(why, Cause) else why
 
 
 NAMES = (
@@ -177,7 +177,7 @@ def test_every_page_and_table_says_the_same(hub, web, ended, name):
     for face, page in {**pages, **words}.items():
         shown = page.replace("&#34;", '"').replace("&#39;", "'")
         if why is not None:
-            assert (text_of(why) if isinstance(why, Why) else why) in shown, face
+            assert (text_of(why) if isinstance(why, Cause) else why) in shown, face
         if face != "trace":
             assert "earlier-words" not in shown, face
         if why is None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from hub.flow.context.query_cache import MADE, SHARE, SLOW_S, Kept, Shelf
+from hub.flow.context.query_cache import MADE, SHARE, SLOW_S, CachedQuery, QueryCache
 from tests.support.waiting import wait_until
 
 COST_S = SLOW_S * 1.2
@@ -28,7 +28,7 @@ class Store:
 def test_a_slow_answer_serves_while_a_thread_asks_for_the_next():
     # Given an answer that took long, and is old by now
     store = Store(COST_S)
-    kept = Kept(store.ask)
+    kept = CachedQuery(store.ask)
     assert kept.get() == 1
     wait_until(lambda: kept.age > SHARE * COST_S * 1.5, what="an old answer")
     # When many ask at once, then all have the old one, and the store is asked once more
@@ -44,7 +44,7 @@ def test_a_slow_answer_serves_while_a_thread_asks_for_the_next():
 def test_a_quick_answer_is_asked_for_at_once():
     store = Store(0)
     store.gate.set()
-    kept = Kept(store.ask, least_s=0.05)
+    kept = CachedQuery(store.ask, least_s=0.05)
     assert [kept.get(), kept.get()] == [1, 1]
     wait_until(lambda: kept.age > 0.2, what="an old answer")
     assert kept.get() == 2
@@ -52,7 +52,7 @@ def test_a_quick_answer_is_asked_for_at_once():
 
 def test_what_takes_long_is_made_once_for_all_who_watch():
     # Given something that is made in steps
-    gate, begun, shelf = threading.Event(), [], Shelf()
+    gate, begun, shelf = threading.Event(), [], QueryCache()
 
     def make(step):
         begun.append(1)
@@ -77,13 +77,13 @@ def test_what_cannot_be_made_is_told_to_who_asked():
     def make(_):
         raise LookupError("it is not kept")
 
-    making = Shelf().made("back", "a", make, fresh_s=60)
+    making = QueryCache().made("back", "a", make, fresh_s=60)
     with pytest.raises(LookupError, match="not kept"):
         making.wait(30)
 
 
 def test_what_nobody_waits_for_any_more_ends():
-    shelf, ended = Shelf(), []
+    shelf, ended = QueryCache(), []
 
     def make(step):
         try:

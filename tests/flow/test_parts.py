@@ -7,13 +7,13 @@ import pytest
 
 from hub.core.adapter import Reply
 from hub.core.config.routing import TargetPolicy
-from hub.core.errors import Reason, TryLater, Why
+from hub.core.errors import Cause, Reason, TryLater
 from hub.core.model.breaker import BreakerPolicy, Circuit
 from hub.core.model.capacity_windows import quota
 from hub.flow.context.pace import Pace
 from hub.store import open_store
 
-AWAY = TryLater(Why(Reason.UNREACHABLE, "It is away."))
+AWAY = TryLater(Cause(Reason.UNREACHABLE, "It is away."))
 SHARED = TargetPolicy(concurrency=8)
 
 

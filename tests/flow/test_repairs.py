@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
 from hub.store import open_store
 from tests.support.hubs import HubProcess, operator, small_workspace
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 SOUND, BROKEN = "quantity: quantity}", 'quantity: "quantity - 1"}'
-WHY = Why(Reason.REFUSED, "no", fix="Mend it.")
+WHY = Cause(Reason.REFUSED, "no", fix="Mend it.")
 MANY = int(os.environ.get("HUB_HERD", "2000"))  # make herd: 10 000
 
 

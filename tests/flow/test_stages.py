@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Incoming, Ref
-from hub.core.model.delivery import Dead, Delivered, Exchange, Retry, Settled
+from hub.core.model.delivery import Dead, Delivered, Exchange, Retry, Settlement
 from hub.core.schemas.contract import MASK
 from hub.flow.accept import lay
 from hub.flow.configuration.plan import apply
@@ -18,7 +18,7 @@ from tests.support.servers import small_hub
 from tests.support.versioned import versioned
 
 ORDER = {"orderNo": "SO-7", "items": [{"sku": "A", "quantity": 3}]}
-NO = Why(Reason.SERVER_ERROR, "The target answered 500: SO-7 is busy.")
+NO = Cause(Reason.SERVER_ERROR, "The target answered 500: SO-7 is busy.")
 
 
 def personal(folder):
@@ -45,7 +45,7 @@ def add(hub, order=ORDER):
 def attempt(hub, outcome, **given):
     [claim] = hub.store.claim("warehouse", size=1, lease_s=30, worker="test")
     exchange = Exchange("http://wms/orders", "POST", sent=True, request_bytes=60, ms=40, timings={"dns": 1, "connect": 3, "tls": 3, "first_byte": 30}, **given)
-    hub.store.settle([Settled(claim, outcome, exchange, claim.message.revision)])
+    hub.store.settle([Settlement(claim, outcome, exchange, claim.message.revision)])
 
 
 def test_each_stage_says_what_it_changed(made):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from hub.catalog import load
 from hub.core.message import Ref
-from hub.flow.context.background_queue import Noting
+from hub.flow.context.background_queue import BackgroundQueue
 from hub.flow.context.counts import Counts
 from hub.flow.context.pins import Pins
 from hub.flow.context.throughput import Minutes
@@ -63,7 +63,9 @@ def noted(payload, shadows=()):
 
     emit = SimpleNamespace(shadows=list(shadows))
     active = SimpleNamespace(emit=lambda type_: emit, contract=lambda ref: None)
-    hub = SimpleNamespace(usage=Watched(), minutes=Minutes(), noting=Noting(), counts=Counts(), pins=Pins(), catalogs=SimpleNamespace(active=lambda: active))
+    hub = SimpleNamespace(
+        usage=Watched(), minutes=Minutes(), noting=BackgroundQueue(), counts=Counts(), pins=Pins(), catalogs=SimpleNamespace(active=lambda: active)
+    )
     raw = json.dumps(payload).encode()
     versions.accepted(hub, replace(laid(raw=raw), payload=payload))
     assert hub.noting.drain(5)
@@ -81,7 +83,7 @@ def test_what_costs_the_event_loop_too_much_is_counted_by_another_thread():
 
 
 def test_notes_that_find_no_room_are_made_at_once_and_none_is_lost():
-    noting, made, gate = Noting(most=2), [], threading.Event()
+    noting, made, gate = BackgroundQueue(most=2), [], threading.Event()
     noting.later(gate.wait, 1)
     wait_until(lambda: not noting._waiting, what="the first note to begin")
     for number in range(5):
@@ -94,7 +96,7 @@ def test_notes_that_find_no_room_are_made_at_once_and_none_is_lost():
 
 
 def test_large_messages_wait_for_no_more_than_so_many_bytes():
-    noting, made, gate = Noting(most_bytes=100), [], threading.Event()
+    noting, made, gate = BackgroundQueue(most_bytes=100), [], threading.Event()
     noting.later(gate.wait, 60)
     noting.later(lambda: made.append("large"), 60)
     assert made == ["large"]
@@ -103,7 +105,7 @@ def test_large_messages_wait_for_no_more_than_so_many_bytes():
 
 
 def test_a_note_that_fails_stops_no_other():
-    noting, made = Noting(), []
+    noting, made = BackgroundQueue(), []
     noting.later(lambda: 1 / 0, 1)
     noting.later(lambda: made.append(1), 1)
     assert noting.drain(5)

@@ -13,7 +13,7 @@ from hub.core.message import Disposition
 from hub.flow.configuration.plan import apply, plan
 from hub.flow.context.revisions import NoRevision, Revisions, roll_back
 from hub.flow.dry_run.whatif import Kind, recent, what_if
-from hub.store import Outdated
+from hub.store import RevisionConflict
 from tests.support.making import laid
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
@@ -157,7 +157,7 @@ def test_errors_refuse_unless_each_is_named_and_it_is_written_down(workspace, st
     change(workspace, MAPPING, "expect: {orderNo: SO-1}", "expect: {orderNo: SO-2}")
     with pytest.raises(BadWorkspace):
         apply(store, workspace)
-    with pytest.raises(ValueError, match="is no error of this workspace"):
+    with pytest.raises(ValueError, match="is not an error of this workspace"):
         apply(store, workspace, despite=["E502:routes.yaml:1"])
     made = apply(store, workspace, by="wang", despite=[f"E502:{MAPPING}:10"])
     assert store.active() == made.revision
@@ -178,7 +178,7 @@ def test_the_second_of_two_that_planned_against_the_same_is_refused(workspace, s
     change(workspace, "routes.yaml", "timeout: 5s", "timeout: 6s")
     apply(store, workspace, onto=onto)
     change(workspace, "routes.yaml", "timeout: 6s", "timeout: 7s")
-    with pytest.raises(Outdated, match="Plan again"):
+    with pytest.raises(RevisionConflict, match="Plan again"):
         apply(store, workspace, onto=onto)
 
 

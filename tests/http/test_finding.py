@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from hub.core.errors import Reason, Why
-from hub.core.model.delivery import Dead, Delivered, Exchange, Settled
+from hub.core.errors import Cause, Reason
+from hub.core.model.delivery import Dead, Delivered, Exchange, Settlement
 from hub.http.ops import answers, finding
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
@@ -47,7 +47,7 @@ def post(caller, number):
 
 def settle(hub, outcome):
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
-    hub.hub.store.settle([Settled(one, outcome, Exchange(status=200), one.message.revision) for one in claims])
+    hub.hub.store.settle([Settlement(one, outcome, Exchange(status=200), one.message.revision) for one in claims])
 
 
 def test_a_number_leads_to_its_message_whatever_number_it_is(hub, caller):
@@ -71,7 +71,7 @@ def test_a_number_leads_to_its_message_whatever_number_it_is(hub, caller):
 def test_words_of_an_error_lead_to_what_waits_for_it(hub, caller):
     settle(hub, Delivered())
     message_id = post(caller, "FN-ERR")
-    settle(hub, Dead(Why(Reason.REFUSED, "The target refused it with 400: warehouse CLOSED for stocktaking.")))
+    settle(hub, Dead(Cause(Reason.REFUSED, "The target refused it with 400: warehouse CLOSED for stocktaking.")))
     hub.hub.store.name_clusters()
     found = find(hub, "q=stocktaking%20closed")
     assert ([line["id"] for line in found["items"]], found["by"], len(found["clusters"])) == ([message_id], "words", 1)
@@ -119,7 +119,7 @@ def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
     assert [(step["kind"], step.get("status")) for step in life["steps"]] == [("message", None), ("delivery", "pending")]
     assert (life["isOver"], life["gaps"]) == (False, [])
     # When its delivery dies, then the line says where it stands still
-    settle(hub, Dead(Why(Reason.REFUSED, "no")))
+    settle(hub, Dead(Cause(Reason.REFUSED, "no")))
     [gap] = get(hub, finding.Object, "/objects/LIFE-1")["gaps"]
     assert (gap["kind"], gap["system"], gap["afterMessageId"], gap["text"]) == ("stuck", "warehouse", message_id, "no")
     # When a person replays it and it arrives, then its life is over

@@ -21,7 +21,7 @@ from hub.flow.configuration.plan import apply
 from hub.flow.overview import now
 from hub.flow.repairs import refused as acts
 from hub.main import running
-from hub.store import Bounds, Refusal, Wanted
+from hub.store import ArrivalFilter, Bounds, Refusal
 from hub.store.repairs.arrival_limits import Room
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
@@ -115,7 +115,7 @@ def push(hub, payload, secret=SECRET, at=0, **headers):
 
 def kept(hub, **wanted):
     assert hub.hub.refusals.drain(10)
-    return hub.hub.store.refused(wanted=Wanted(**wanted))
+    return hub.hub.store.refused(wanted=ArrivalFilter(**wanted))
 
 
 def of(hub, trace_id):

@@ -238,5 +238,5 @@ def test_a_port_that_is_taken_is_said_and_nothing_starts(tmp_path):
     hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_metrics_port=sink.server_port)
     code, out, err = hub.run("up")
     assert (code, out) == (3, "")
-    assert f"127.0.0.1:{sink.server_port} cannot be listened on" in err
+    assert f"127.0.0.1:{sink.server_port}: the hub cannot listen" in err
     assert "HUB_METRICS_PORT" in err

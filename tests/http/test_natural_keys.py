@@ -7,7 +7,7 @@ import pytest
 
 from hub.core.errors import Code
 from hub.core.message import Ref, Request
-from hub.core.model.delivery import Seen
+from hub.core.model.delivery import DedupeKey
 from tests.support.making import laid
 from tests.support.servers import served, small_hub
 from tests.support.versioned import versioned
@@ -126,7 +126,7 @@ def test_what_the_id_of_a_receipt_alone_leads_to(hub, scope):
 def old_name(hub, caller, body, number):
     """A message as the hub before wrote it down: known by its natural key under no caller's name."""
     raw = json.dumps(body).encode()
-    one = laid(raw=raw, keys=(("orderNo", number),), targets=(), seen=[Seen("", "shop/order.placed", f"{len(number)}:{number}")])
+    one = laid(raw=raw, keys=(("orderNo", number),), targets=(), seen=[DedupeKey("", "shop/order.placed", f"{len(number)}:{number}")])
     revision, caller_id = hub.hub.catalogs.active().revision, hub.hub.callers.authenticate(signed(caller), now=hub.hub.clock()).id
     message = replace(one.message, ref=V1, caller=caller_id, revision=revision)
     hub.hub.store.add([replace(one, message=message)])

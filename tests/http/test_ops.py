@@ -10,8 +10,8 @@ import requests
 from click.testing import CliRunner
 
 from hub.cli import main as hub_command
-from hub.core.errors import Reason, Why
-from hub.core.model.delivery import Dead, Exchange, Settled
+from hub.core.errors import Cause, Reason
+from hub.core.model.delivery import Dead, Exchange, Settlement
 from hub.flow.accounts import people
 from hub.http.app import make_app
 from hub.http.monitoring.side_servers import OwnSocket
@@ -146,7 +146,7 @@ def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
     claims = hub.hub.store.claim("warehouse", size=256, lease_s=30, worker="test")
     [claim] = [one for one in claims if one.message.id == message_id]
     hub.hub.store.return_leases([one for one in claims if one is not claim])
-    hub.hub.store.settle([Settled(claim, Dead(Why(Reason.REFUSED, "no")), Exchange(), claim.message.revision)])
+    hub.hub.store.settle([Settlement(claim, Dead(Cause(Reason.REFUSED, "no")), Exchange(), claim.message.revision)])
     waiting = fits(answers.Deliveries, get(hub, "/deliveries/dead"))["items"]
     assert [(line["id"], line["why"]["reason"]) for line in waiting] == [(claim.id, "refused")]
     # When a person replays it, then it is pending again; a second time changes nothing

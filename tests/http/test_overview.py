@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Reason, Why
-from hub.core.model.delivery import Dead, Exchange, InDoubt, InDoubtPolicy, Retry, Settled
+from hub.core.errors import Cause, Reason
+from hub.core.model.delivery import Dead, Exchange, InDoubt, InDoubtPolicy, Retry, Settlement
 from hub.flow.settling import settle
 from hub.http.ops import answers, overview_answers
 from tests.support.hubs import operator, small_workspace
@@ -14,7 +14,7 @@ from tests.support.servers import served, small_hub
 from tests.support.waiting import wait_until
 
 NUMBERS = itertools.count(1)
-NO = Why(Reason.REFUSED, "The target refused it with 400: no such product SKU-1.", "/items/0/sku", "Mend it.")
+NO = Cause(Reason.REFUSED, "The target refused it with 400: no such product SKU-1.", "/items/0/sku", "Mend it.")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def post(caller, key=None):
 def attempt(hub, outcome, ms=30):
     """Settles what is due so; gives the claims."""
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
-    settle(hub.hub, [Settled(one, outcome, Exchange(status=400, sent=True, ms=ms), one.message.revision) for one in claims])
+    settle(hub.hub, [Settlement(one, outcome, Exchange(status=400, sent=True, ms=ms), one.message.revision) for one in claims])
     hub.hub.minutes.flush(hub.hub.store)
     return claims
 
@@ -90,7 +90,7 @@ def test_what_died_of_one_cause_is_one_line_with_examples_and_what_changed(hub, 
     ids = {post(caller, "SO-A"), post(caller, "SO-B"), post(caller, "SO-C")}
     attempt(hub, Dead(NO))
     post(caller)
-    attempt(hub, InDoubt(Why(Reason.NO_ANSWER, "It was sent."), InDoubtPolicy.PARK))
+    attempt(hub, InDoubt(Cause(Reason.NO_ANSWER, "It was sent."), InDoubtPolicy.PARK))
     hub.hub.store.name_clusters()
     # Then the list has a line per cause; it may be a second old
     [dead, unknown] = until(lambda: get(hub, overview_answers.Clusters, "/clusters")["items"], "the causes")
@@ -117,7 +117,7 @@ def test_keys_behind_a_dead_one_are_told(hub, caller):
     for _ in range(3):
         post(caller, "SO-PARK")
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
-    settle(hub.hub, [Settled(one, Dead(NO), Exchange(), one.message.revision) for one in claims])
+    settle(hub.hub, [Settlement(one, Dead(NO), Exchange(), one.message.revision) for one in claims])
     [parked] = until(lambda: [one for one in get(hub, overview_answers.ParkedKeys, "/parked")["items"] if one["orderKey"] == "SO-PARK"], "the key")
     assert (parked["system"], parked["waiting"]) == ("warehouse", 2)
     needs = until(lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "parked"], "the parked key")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
 from hub.flow.repairs.repair import advance
 from hub.http.ops import answers
@@ -14,7 +14,7 @@ from tests.support.hubs import operator, small_workspace
 from tests.support.making import settled
 from tests.support.servers import served, small_hub
 
-WHY = Why(Reason.REFUSED, "no such sku", "/items/0/sku", "Mend it.")
+WHY = Cause(Reason.REFUSED, "no such sku", "/items/0/sku", "Mend it.")
 NUMBERS = itertools.count(1)
 UNKNOWN = "01a00000-0000-7000-8000-000000000000"
 

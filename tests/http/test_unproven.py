@@ -10,7 +10,7 @@ import requests
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
 from hub.flow.accounts.keys import make_key
-from hub.kit.signing.signature import UNPROVEN, secret_bytes, sign_default, sign_legacy
+from hub.kit.signature import UNPROVEN, secret_bytes, sign_default, sign_legacy
 from hub.main import open_vault
 from tests.support.hubs import ORDER, small_workspace
 from tests.support.servers import served, small_hub

@@ -11,7 +11,7 @@ from hub.core.config.queue import Queue
 from hub.core.config.system import Publish
 from hub.core.errors import TryLater
 from hub.kit.queues.brokers import make_queue_source, make_queue_target
-from hub.kit.queues.source import Broken
+from hub.kit.queues.source import BrokerUnavailable
 from tests.kit.test_queue import parcel
 from tests.kit.test_signer import make, write
 
@@ -40,7 +40,7 @@ def listener(tmp_path):
 
 def tried(url, queue="q"):
     """Both directions; neither gets anywhere, as nothing speaks its protocol."""
-    with pytest.raises(Broken):
+    with pytest.raises(BrokerUnavailable):
         make_queue_source(url, Queue("stock", "q", queue)).open()
     [answer] = make_queue_target(url, Publish(queue=queue)).send([parcel(1, "")])
     assert isinstance(answer, TryLater)

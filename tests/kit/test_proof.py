@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ruamel.yaml import YAML
 
 from hub.catalog.yaml import durations
-from hub.core.config.parsed_request import Opened
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.config.scheme import read_scheme
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
-from hub.kit.signing.proof import open_gcm, sign, signed_text, verify
+from hub.kit.proof import open_gcm, sign, signed_text, verify
 
 B = b'{"orderNo":"OMS202511220001"}'
 F = b"b=2&a=1&c=&sign=x"
@@ -107,31 +107,31 @@ def test_a_partners_request_is_proven_and_any_other_is_not(name):
     given, settings, now = CASES[name]
     settings = {"secret": "sk_demo", **settings}
     url = "https://hub.example/in/demo/push"
-    verify(scheme(name), Opened(given), settings, now=now, url=url)
-    verify(scheme(name), Opened(given), {**settings, "secret": f"another {settings['secret']}"}, now=now, url=url)  # while a secret rotates
+    verify(scheme(name), ParsedRequest(given), settings, now=now, url=url)
+    verify(scheme(name), ParsedRequest(given), {**settings, "secret": f"another {settings['secret']}"}, now=now, url=url)  # while a secret rotates
     for worse in (
         replace(given, body=given.body.replace(b"1", b"2"), query=given.query.replace("1", "2")),
         replace(given, body=b"", headers=(FORM,), query=""),
     ):
         with pytest.raises(Refused):
-            verify(scheme(name), Opened(worse), settings, now=now, url=url)
+            verify(scheme(name), ParsedRequest(worse), settings, now=now, url=url)
     other = {**settings, "secret": "sk_other", "token": "BBBBB"}
     with pytest.raises(Refused) as refused:
-        verify(scheme(name), Opened(given), other, now=now, url=url)
+        verify(scheme(name), ParsedRequest(given), other, now=now, url=url)
     assert refused.value.code is Code.UNAUTHENTICATED
 
 
 def test_what_is_signed_is_as_the_partners_say():
-    opened = Opened(request(F, [FORM]))
+    opened = ParsedRequest(request(F, [FORM]))
     assert signed_text(scheme("meituan"), opened, {"secret": "sk_demo"}, url="https://hub.example/in/demo/push") == (
         b"https://hub.example/in/demo/push?a=1&b=2&c=sk_demo"
     )
     assert signed_text(scheme("peisong"), opened, {"secret": "sk_demo"}) == b"sk_demoa1b2"
     assert signed_text(scheme("jd-daojia"), opened, {"secret": "sk_demo"}) == b"sk_demoa1b2csk_demo"
     quoted = read_scheme({"alg": "md5", "encode": "hex", "over": "{form:t}", "at": "form:s", "quote": "form"})
-    assert signed_text(quoted, Opened(request(form(t="a b~c*d 张"), [FORM])), {}) == b"a+b%7Ec*d+%E5%BC%A0"
+    assert signed_text(quoted, ParsedRequest(request(form(t="a b~c*d 张"), [FORM])), {}) == b"a+b%7Ec*d+%E5%BC%A0"
     percent = read_scheme({"alg": "md5", "encode": "hex", "over": "{form:t}", "at": "form:s", "quote": "percent"})
-    assert signed_text(percent, Opened(request(form(t="a b~c*d"), [FORM])), {}) == b"a%20b~c%2Ad"
+    assert signed_text(percent, ParsedRequest(request(form(t="a b~c*d"), [FORM])), {}) == b"a%20b~c%2Ad"
 
 
 @pytest.mark.parametrize(("ahead_s", "is_good"), [(0, True), (-299, True), (299, True), (-301, False), (301, False)])
@@ -139,10 +139,10 @@ def test_time_is_judged_both_ways(ahead_s, is_good):
     given, settings, now = CASES["standard"]
     at = now - timedelta(seconds=ahead_s)
     if is_good:
-        verify(scheme("standard"), Opened(given), settings, now=at)
+        verify(scheme("standard"), ParsedRequest(given), settings, now=at)
     else:
         with pytest.raises(Refused):
-            verify(scheme("standard"), Opened(given), settings, now=at)
+            verify(scheme("standard"), ParsedRequest(given), settings, now=at)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "17065188", "1706518800.5", "-1706518800", "9999999999999999"])
@@ -150,18 +150,18 @@ def test_an_odd_timestamp_is_no_timestamp(text):
     made = scheme("stripe", over="{body}")
     sent = request(B, [("Stripe-Signature", f"t={text},v1=4sDm")])
     with pytest.raises(Refused):
-        verify(made, Opened(sent), {"secret": "sk_demo"}, now=NOW)
+        verify(made, ParsedRequest(sent), {"secret": "sk_demo"}, now=NOW)
 
 
 def test_a_chinese_timestamp_is_read_in_the_zone_of_its_sender():
     made = read_scheme({"alg": "md5", "encode": "hex", "over": "{form:timestamp}{secret}", "at": "form:sign", "tolerance": timedelta(minutes=5)})
-    text = signed_text(made, Opened(request(form(timestamp="2024-01-29 17:00:00"), [FORM])), {"secret": "s"})
+    text = signed_text(made, ParsedRequest(request(form(timestamp="2024-01-29 17:00:00"), [FORM])), {"secret": "s"})
     import hashlib
 
     body = form(timestamp="2024-01-29 17:00:00", sign=hashlib.md5(text, usedforsecurity=False).hexdigest())
-    verify(made, Opened(request(body, [FORM])), {"secret": "s"}, now=NOW, zone="Asia/Shanghai")
+    verify(made, ParsedRequest(request(body, [FORM])), {"secret": "s"}, now=NOW, zone="Asia/Shanghai")
     with pytest.raises(Refused):
-        verify(made, Opened(request(body, [FORM])), {"secret": "s"}, now=NOW, zone="UTC")
+        verify(made, ParsedRequest(request(body, [FORM])), {"secret": "s"}, now=NOW, zone="UTC")
 
 
 @pytest.fixture(scope="module")
@@ -178,19 +178,19 @@ def test_rsa_is_proven_by_the_public_key(rsa_key):
     signature = base64.b64encode(rsa_key.sign(text, PKCS1v15(), hashes.SHA256())).decode()
     headers = [("Wechatpay-Signature", signature), ("Wechatpay-Timestamp", "1706518800"), ("Wechatpay-Nonce", "n1")]
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    verify(scheme("wechat-pay"), Opened(request(B, headers)), {"secret": pem(rsa_key)}, now=NOW)
-    verify(scheme("wechat-pay"), Opened(request(B, headers)), {"secret": pem(other) + pem(rsa_key)}, now=NOW)
-    verify(scheme("wechat-pay"), Opened(request(B, headers)), {"secret": base64.b64encode(pem(rsa_key).encode()).decode()}, now=NOW)
+    verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": pem(rsa_key)}, now=NOW)
+    verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": pem(other) + pem(rsa_key)}, now=NOW)
+    verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": base64.b64encode(pem(rsa_key).encode()).decode()}, now=NOW)
     for settings in ({"secret": pem(other)}, {"secret": "no key"}, {"secret": pem(ed25519.Ed25519PrivateKey.generate())}, {}):
         with pytest.raises(Refused):
-            verify(scheme("wechat-pay"), Opened(request(B, headers)), settings, now=NOW)
+            verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), settings, now=NOW)
 
 
 def test_a_form_in_gbk_is_signed_in_gbk(rsa_key):
     text = "charset=GBK&subject=张三".encode("gbk")
     sign_ = base64.b64encode(rsa_key.sign(text, PKCS1v15(), hashes.SHA256())).decode()
     body = urlencode({"charset": "GBK", "subject": "张三".encode("gbk"), "empty": "", "sign": sign_, "sign_type": "RSA2"}).encode()
-    opened = Opened(request(body, [FORM]))
+    opened = ParsedRequest(request(body, [FORM]))
     verify(scheme("alipay"), opened, {"secret": pem(rsa_key)}, now=NOW)
     assert opened.form["subject"] == "张三"
 
@@ -202,9 +202,9 @@ def test_ed25519_is_proven_by_the_public_key():
     )
     signature = base64.b64encode(key.sign(b"m1.1706518800." + B)).decode()
     headers = [("webhook-id", "m1"), ("webhook-timestamp", "1706518800"), ("webhook-signature", f"v1,xx v1a,{signature}")]
-    verify(made, Opened(request(B, headers)), {"secret": pem(key)}, now=NOW)
+    verify(made, ParsedRequest(request(B, headers)), {"secret": pem(key)}, now=NOW)
     with pytest.raises(Refused):
-        verify(made, Opened(request(B + b" ", headers)), {"secret": pem(key)}, now=NOW)
+        verify(made, ParsedRequest(request(B + b" ", headers)), {"secret": pem(key)}, now=NOW)
 
 
 @pytest.mark.parametrize("name", ["shopify", "standard", "stripe", "douyin", "doudian", "sf-city", "wechat-push"])
@@ -212,12 +212,12 @@ def test_what_we_sign_we_would_believe(name):
     settings = {"secret": "sk_demo", "app_key": "ak", "dev_id": "1", "token": "t"}
     made = scheme(name)
     headers, query = sign(made, request(B), settings, now=NOW, nonce="n1", message_id="m1")
-    verify(made, Opened(request(B, headers, query)), settings, now=NOW)
+    verify(made, ParsedRequest(request(B, headers, query)), settings, now=NOW)
 
 
 def test_a_repeated_field_is_refused_before_anything_is_hashed():
     with pytest.raises(Refused) as refused:
-        verify(scheme("kuaidi100"), Opened(request(b"param=a&param=b&sign=x", [FORM])), {"secret": "s"}, now=NOW)
+        verify(scheme("kuaidi100"), ParsedRequest(request(b"param=a&param=b&sign=x", [FORM])), {"secret": "s"}, now=NOW)
     assert refused.value.code is Code.DUPLICATE_PARAMETER
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from hub.core.documents.json import encode
+from hub.core.json import encode
 from hub.kit.sandbox import SandboxConfig, load
 from tests.support.sandboxes import KEY, Receiver, process, running, sample, wait_for
 

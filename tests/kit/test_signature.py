@@ -7,7 +7,7 @@ from standardwebhooks.webhooks import Webhook
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
-from hub.kit.signing.signature import read_credentials, sign_default, sign_legacy, verify_default, verify_legacy
+from hub.kit.signature import read_credentials, sign_default, sign_legacy, verify_default, verify_legacy
 
 NOW = datetime(2024, 1, 29, 9, 0, tzinfo=UTC)
 BODY = b'{"orderNo":"OMS202511220001"}'

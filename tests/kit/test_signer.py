@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hub.core.adapter import Parcel, Reply
-from hub.core.config.parsed_request import Opened
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.config.scheme import read_scheme, read_spot
 from hub.core.config.system import Accept, System
 from hub.core.errors import Reason, TryLater
@@ -26,8 +26,8 @@ from hub.core.message import Ref, Request
 from hub.kit.http.access_tokens import AccessTokens
 from hub.kit.http.call import Call, Tls
 from hub.kit.http.sender import Sender
-from hub.kit.signing.proof import verify
-from hub.kit.signing.signer import HMAC, ApiKey, Declared, OAuth2, Standing
+from hub.kit.proof import verify
+from hub.kit.signer import HMAC, ApiKey, OAuth2, SchemeSigner, StaticSigner
 from hub.kit.target import DeclaredTarget
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -93,15 +93,15 @@ def test_a_declared_scheme_proves_what_it_sends():
             "stamp": "milliseconds",
         }
     )
-    signed = Declared(scheme, {"secret": "s", "key": "app-1"}).sign(PARCEL, "POST", URL, NOW)
+    signed = SchemeSigner(scheme, {"secret": "s", "key": "app-1"}).sign(PARCEL, "POST", URL, NOW)
     assert dict(signed.headers)["x-time"] == str(int(NOW.timestamp() * 1000))
-    verify(scheme, Opened(Request("POST", "/orders", "", signed.headers, PARCEL.body)), {"secret": "s"}, now=NOW)
+    verify(scheme, ParsedRequest(Request("POST", "/orders", "", signed.headers, PARCEL.body)), {"secret": "s"}, now=NOW)
 
 
 def test_hmac_is_the_same_said_short():
-    signed = Declared(HMAC, {"secret": "s"}, headers=(("authorization", "ApiKey k"),)).sign(PARCEL, "POST", URL, NOW)
+    signed = SchemeSigner(HMAC, {"secret": "s"}, headers=(("authorization", "ApiKey k"),)).sign(PARCEL, "POST", URL, NOW)
     assert [name for name, _ in signed.headers] == ["authorization", "x-timestamp", "x-signature"]
-    verify(HMAC, Opened(Request("POST", "/", "", signed.headers, PARCEL.body)), {"secret": "s"}, now=NOW)
+    verify(HMAC, ParsedRequest(Request("POST", "/", "", signed.headers, PARCEL.body)), {"secret": "s"}, now=NOW)
 
 
 def test_a_token_is_asked_for_once_and_again_before_it_ends(server, sender):
@@ -196,7 +196,7 @@ def https(tmp_path):
 
 def test_a_certificate_is_shown_where_one_is_asked_for(https, sender):
     url, authority, ours, others = https
-    good = Standing(Tls(*ours, authority)).sign(PARCEL, "POST", url, NOW)
+    good = StaticSigner(Tls(*ours, authority)).sign(PARCEL, "POST", url, NOW)
     calls = [
         Call("POST", good.url, good.headers, b"{}", tls=good.tls),
         Call("POST", url, (), b"{}", tls=Tls(ca=authority)),  # none to show

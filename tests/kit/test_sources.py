@@ -11,7 +11,7 @@ import pytest
 from hub.core.config.queue import Queue
 from hub.kit.queues.amqp_source import AmqpSource
 from hub.kit.queues.redis_queue import RedisSource
-from hub.kit.queues.source import BATCH, Broken, Taken
+from hub.kit.queues.source import BATCH, BrokerUnavailable, QueueInUse
 from tests.conftest import missing
 from tests.kit.test_queue import Wire
 from tests.support import brokers
@@ -93,7 +93,7 @@ def opened(source):
 
 
 def tried(source):
-    with contextlib.suppress(Broken, Taken):
+    with contextlib.suppress(BrokerUnavailable, QueueInUse):
         source.open()
         return True
 
@@ -105,7 +105,7 @@ def bodies(source, wait_s=2.0):
 def breaks(source, seconds=5.0):
     """Listens until it is told that the line is broken."""
     end = time.monotonic() + seconds
-    with pytest.raises(Broken):
+    with pytest.raises(BrokerUnavailable):
         listen(source, end)
 
 
@@ -166,7 +166,7 @@ def test_one_consumer_at_a_time_has_it_and_the_next_takes_over(broker):
     with opened(broker.source("three")) as first:
         assert len(bodies(first)) == 3
         second = broker.source("three")
-        with pytest.raises(Taken):
+        with pytest.raises(QueueInUse):
             second.open()
     with opened(second):
         assert bodies(second) == numbers(0, 3)
@@ -178,7 +178,7 @@ def test_what_is_in_hand_stays_so_while_it_is_held(broker):
     with opened(broker.source("held")) as source:
         assert len(bodies(source)) == 3
         source.hold(2.5)
-        with pytest.raises(Taken):
+        with pytest.raises(QueueInUse):
             broker.source("held").open()
         source.ack(3)
     assert broker.left("held") == 0
@@ -207,7 +207,7 @@ def test_no_more_is_in_hand_than_prefetch_says(broker):
 
 def test_a_broker_that_is_away_is_broken_and_its_password_is_not_told(broker):
     scheme = broker.server.url.partition(":")[0]
-    with pytest.raises(Broken) as raised:
+    with pytest.raises(BrokerUnavailable) as raised:
         broker.source("x", f"{scheme}://user:hunter2@127.0.0.1:{free_port()}/").open()
     assert "hunter2" not in str(raised.value)
 
@@ -219,7 +219,7 @@ def test_a_connection_that_is_cut_loses_nothing_and_repeats_what_was_in_hand(bro
     with opened(source):
         assert len(bodies(source)) == 5
         wire.cut()
-        with contextlib.suppress(Broken):  # Redis goes on where it was: what is in hand hangs on a name, not on a connection
+        with contextlib.suppress(BrokerUnavailable):  # Redis goes on where it was: what is in hand hangs on a name, not on a connection
             source.hold(1.0)
         wait_until(lambda: tried(source), seconds=10, what="the queue again")
         assert bodies(source) == numbers(0, 5)
@@ -327,7 +327,7 @@ def test_a_quorum_queue_has_one_consumer_too_and_loses_no_place(rabbit):
         kombu.Queue("quorum", durable=True, queue_arguments={"x-queue-type": "quorum"})(connection.channel()).queue_declare()
     with opened(rabbit.source("quorum")) as first:
         second = rabbit.source("quorum")
-        with pytest.raises(Taken):
+        with pytest.raises(QueueInUse):
             second.open()
         with kombu.Connection(rabbit.server.url, transport_options={"confirm_publish": True}) as connection:
             producer = kombu.Producer(connection.channel())
@@ -342,7 +342,7 @@ def test_a_quorum_queue_has_one_consumer_too_and_loses_no_place(rabbit):
 def test_a_queue_whose_broker_chooses_is_shared_or_it_is_said(rabbit):
     with kombu.Connection(rabbit.server.url) as connection:
         kombu.Queue("chosen", durable=True, queue_arguments={"x-single-active-consumer": True})(connection.channel()).queue_declare()
-    with pytest.raises(Broken, match="write shared: true"):
+    with pytest.raises(BrokerUnavailable, match="write shared: true"):
         rabbit.source("chosen").open()
     with opened(rabbit.source("chosen", shared=True)) as first, opened(rabbit.source("chosen", shared=True)) as second:
         with kombu.Connection(rabbit.server.url) as connection:
@@ -383,7 +383,7 @@ def test_a_consumer_that_lost_the_list_acknowledges_nothing(redis):
         assert len(bodies(stale)) == 4
         wait_until(lambda: tried(fresh), what="the list, once its owner is not heard of any more")
         assert bodies(fresh) == numbers(0, 4)
-        with pytest.raises(Broken):
+        with pytest.raises(BrokerUnavailable):
             stale.ack(4)
         fresh.ack(4)
         fresh.close()
@@ -395,7 +395,7 @@ def test_a_name_that_is_no_list_is_said_and_not_touched(redis):
         client.set("word", "x")
         source = redis.source("word")
         source.open()
-        with pytest.raises(Broken):
+        with pytest.raises(BrokerUnavailable):
             source.take(0.1)
         source.close()
         assert client.get("word") == b"x"

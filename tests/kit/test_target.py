@@ -10,7 +10,7 @@ from hub.core.errors import GiveUp, Reason, TryLater, Unknown
 from hub.core.expressions.expression import compile_expression
 from hub.core.message import Ref
 from hub.core.model.retry import retry_after
-from hub.kit.http.call import Done
+from hub.kit.http.call import HttpResult
 from hub.kit.target import DeclaredTarget
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ SEED = target(
 
 
 def answer(status, body=b"{}", headers=()):
-    return Done("ok", status, tuple(headers), body, sent=True)
+    return HttpResult("ok", status, tuple(headers), body, sent=True)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 422])
@@ -85,7 +85,7 @@ def test_garbage_where_the_body_decides_leaves_it_in_doubt(body):  # F48: it may
 
 @pytest.mark.parametrize(("kind", "sent", "expected"), [("unreachable", False, TryLater), ("no_answer", True, Unknown), ("bad_answer", True, TryLater)])
 def test_what_was_not_answered_goes_by_whether_it_left(kind, sent, expected):
-    assert isinstance(SEED.verdict(PARCEL, Done(kind, sent=sent, error="x"), now=NOW), expected)
+    assert isinstance(SEED.verdict(PARCEL, HttpResult(kind, sent=sent, error="x"), now=NOW), expected)
 
 
 @pytest.mark.parametrize(

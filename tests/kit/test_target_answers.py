@@ -8,11 +8,11 @@ import requests
 
 from hub.core.adapter import Parcel, Reply
 from hub.core.config.system import Accept, System
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.expressions.expression import compile_expression
 from hub.core.message import Ref
 from hub.core.model.retry import retry_after
-from hub.kit.http.call import Done
+from hub.kit.http.call import HttpResult
 from hub.kit.target import DeclaredTarget, PythonTarget
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,11 +27,11 @@ def verdict(done, **given):
 
 
 def broken(status):
-    return Done("no_answer", status, (), b'{"co', sent=True, error="cut", is_cut=True)
+    return HttpResult("no_answer", status, (), b'{"co', sent=True, error="cut", is_cut=True)
 
 
 def answer(status, body=b"{}", **given):
-    return Done("ok", status, (), body, sent=True, **given)
+    return HttpResult("ok", status, (), body, sent=True, **given)
 
 
 def test_a_whole_head_that_says_yes_is_enough_where_nobody_asks_for_the_body():  # F48
@@ -135,10 +135,10 @@ class Sf:
             case "ok":
                 return Reply(response.status_code, body=response.content, payload=response.json())
             case "busy":
-                raise TryLater(Why(Reason.THROTTLED, "busy"), 3.0)
+                raise TryLater(Cause(Reason.THROTTLED, "busy"), 3.0)
             case "lost":
-                raise Unknown(Why(Reason.NO_ANSWER, "lost"))
-        raise GiveUp(Why(Reason.REFUSED, "no"))
+                raise Unknown(Cause(Reason.NO_ANSWER, "lost"))
+        raise GiveUp(Cause(Reason.REFUSED, "no"))
 
 
 @pytest.mark.parametrize(("code", "expected"), [("ok", Reply), ("busy", TryLater), ("lost", Unknown), ("other", GiveUp)])

@@ -47,7 +47,7 @@ def test_a_hub_that_listens_on_ipv6_delivers_to_ipv6(tmp_path, host):
             assert len(re.findall(r"\d\d:\d\d:\d\d(?:\.\d+)?\s+\+08:00", re.sub(r"\s+", " ", out))) == len(stamps) > 0, out
         taken = HubProcess(small_workspace(tmp_path / "other", sink.url), f"sqlite:///{tmp_path}/other.sqlite3", hub_host=host)
         taken.environment["HUB_PORT"] = str(hub.port)
-        assert f"[::1]:{hub.port} cannot be listened on" in taken.run("up")[2]
+        assert f"[::1]:{hub.port}: the hub cannot listen" in taken.run("up")[2]
     finally:
         hub.stop()
         sink.shutdown()

@@ -32,7 +32,7 @@ def test_a_second_hub_on_a_port_is_refused(pair, role):
     code, out, err = second.run(role)
     assert (code, out) == (3, "")
     assert len(err.splitlines()) == 1
-    assert f"127.0.0.1:{first.port} cannot be listened on" in err
+    assert f"127.0.0.1:{first.port}: the hub cannot listen" in err
     assert "HUB_PORT" in err
 
 
@@ -93,7 +93,7 @@ def test_whatever_shares_its_port_counts_as_taken(taken, asked):
 
 
 def test_an_address_that_is_not_this_machines():
-    with pytest.raises(PortTaken, match=r"203\.0\.113\.9:8080 cannot be listened on"):
+    with pytest.raises(PortTaken, match=r"203\.0\.113\.9:8080: the hub cannot listen"):
         check("203.0.113.9", 8080)
 
 

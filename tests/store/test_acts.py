@@ -112,7 +112,7 @@ def test_a_chain_written_anew_does_not_fit_an_anchor_that_was_kept(store, store_
     # Then the chain stands, and the anchor does not
     assert store.verify_acts().broken is None
     assert store.verify_acts(anchor=anchor).broken == 3
-    with pytest.raises(ValueError, match="no anchor"):
+    with pytest.raises(ValueError, match="not an anchor"):
         store.verify_acts(anchor="three")
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from hub.core.config.hook import HOOK
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead, Delivered, Origin, Retry, Status
 from hub.flow.maintenance import retention
 from hub.flow.views import trace
@@ -19,7 +19,7 @@ from hub.store.retention.archive import read
 from tests.support.aged import add_old, age, count, days_ago, old
 from tests.support.making import claim, laid, new_id, settled
 
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 ALL = ("message", "body", "delivery", "attempt", "business_key", "lookup", "origin")
 RAW = b'\xff\x00{"name": "\xe5\xbc\xa0"}'
 
@@ -162,7 +162,7 @@ def test_a_run_that_died_before_the_manifest_writes_the_file_anew(store, store_u
 
 def test_who_loses_the_lead_in_the_midst_stops(store, store_url, tmp_path):
     add_old(store, store_url, 10, many=3)
-    with pytest.raises(retention.Stopped):
+    with pytest.raises(retention.RetentionStopped):
         retention.prune(store, days_ago(7), archive=Archive(tmp_path), renew=lambda: None)
     assert store.conservation().messages == 3
     assert Archive(tmp_path).files() == []
@@ -200,7 +200,7 @@ def test_a_record_with_something_open_is_refused(store, store_url, tmp_path):
     record["delivery"][0]["status"] = "pending"
     with pytest.raises(ValueError, match="has not ended"):
         store.restore([record], until=store.now())
-    with pytest.raises(ValueError, match="no record"):
+    with pytest.raises(ValueError, match="not a record"):
         store.restore([{"message": {"id": new_id()}}], until=store.now())
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Bundle, Dead, Delivered, WhenDead
 from hub.store.messages import blocked
 from tests.support.making import claim, laid, settled
 
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.capacity_windows import quota
 from hub.core.model.cluster import MAX_SHAPES
 from hub.core.model.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Slot, Status
 from hub.store.queries import clusters
 from tests.support.making import claim, laid, settled
 
-NO = Why(Reason.REFUSED, "The target refused it with 400: no such product SKU-1.", "/items/0/sku", "Mend it.")
+NO = Cause(Reason.REFUSED, "The target refused it with 400: no such product SKU-1.", "/items/0/sku", "Mend it.")
 
 
 def fail(store, *outcomes):
@@ -33,7 +33,7 @@ def test_what_fails_alike_is_one_cluster_with_its_number_and_times(store):
     began = datetime.now(UTC) - timedelta(seconds=5)
     # Given ten that died of one cause, two of another, one in doubt and one held for a person
     fail(store, *(other(number) for number in range(10)))
-    fail(store, *[Dead(replace(NO, text="no address"))] * 2, InDoubt(Why(Reason.NO_ANSWER, "?"), InDoubtPolicy.PARK), Hold(Why(Reason.ORPHANED, "gone")))
+    fail(store, *[Dead(replace(NO, text="no address"))] * 2, InDoubt(Cause(Reason.NO_ANSWER, "?"), InDoubtPolicy.PARK), Hold(Cause(Reason.ORPHANED, "gone")))
     # Before somebody looked, they are counted, and have no name yet
     assert [(one.cluster, one.number) for one in store.clusters() if one.status is Status.DEAD] == [(None, 12)]
     # When they are named, then each cause is one line
@@ -77,7 +77,7 @@ def test_what_is_replayed_leaves_its_cluster_and_joins_the_one_that_it_fails_by_
     assert [one.number for one in store.clusters()] == [1]
     # When it fails by another cause, then it stands there
     [again] = claim(store)
-    store.settle([settled(again, Dead(Why(Reason.SERVER_ERROR, "The target answered 500.")))])
+    store.settle([settled(again, Dead(Cause(Reason.SERVER_ERROR, "The target answered 500.")))])
     assert store.name_clusters() == 1
     assert {(one.cluster.cause.reason, one.number) for one in store.clusters()} == {(Reason.REFUSED, 1), (Reason.SERVER_ERROR, 1)}
     # And the cause remembers when it first came up
@@ -96,14 +96,14 @@ def test_what_waits_for_an_hour_waits_for_nobody(store):
 
 def test_a_target_that_says_something_else_each_time_is_one_cluster_after_a_while(store):
     words = [f"{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(MAX_SHAPES + 30)]
-    fail(store, *(Dead(Why(Reason.REFUSED, f"no {word}")) for word in words))
+    fail(store, *(Dead(Cause(Reason.REFUSED, f"no {word}")) for word in words))
     assert store.name_clusters() == len(words)
     assert len(store.clusters()) == MAX_SHAPES + 1
     assert sum(one.number for one in store.clusters()) == len(words)
 
 
 def test_causes_are_found_by_words_of_their_text(store):
-    fail(store, other(1), Dead(Why(Reason.REFUSED, "100% of _it_ is gone")))
+    fail(store, other(1), Dead(Cause(Reason.REFUSED, "100% of _it_ is gone")))
     store.name_clusters()
     assert [one.cause.shape for one in store.clusters_with(["PRODUCT", "such"])] == ["The target refused it with # no such product #"]
     assert len(store.clusters_with(["100%"])) == 1

@@ -1,10 +1,10 @@
 """Which deliveries have a try whose outcome nobody saw: what makes a target's conflict "still under way" and no refusal."""
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import InDoubt, InDoubtPolicy, Retry
 from tests.support.making import claim, laid, settled
 
-WHY = Why(Reason.NO_ANSWER, "it was sent, and no answer came")
+WHY = Cause(Reason.NO_ANSWER, "it was sent, and no answer came")
 
 
 def test_a_try_without_a_word_is_doubted_and_an_answered_one_is_not(store):

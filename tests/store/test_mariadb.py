@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
+from hub.core.errors import Cause, Code, Reason, Refused, StoreBusy
 from hub.core.model.delivery import Dead, Delivered, WhenDead
-from hub.store import KeyRow, migrate, open_store
-from hub.store.engine import columns
+from hub.store import KeyRow, columns, migrate, open_store
 from hub.store.engine.database import Database, is_transient
 from hub.store.engine.dialects import KINDS, upsert
 from hub.store.engine.engine import parse, unfit_version
@@ -62,7 +61,7 @@ def test_keys_of_the_longest_kind_can_be_stored(store):
 def test_a_reason_in_any_script_is_kept(store):
     store.add([laid()])
     [held] = claim(store)
-    store.settle([settled(held, Dead(Why(Reason.REFUSED, "库存不足 😀 'so' \"said\" \\ %s")))])
+    store.settle([settled(held, Dead(Cause(Reason.REFUSED, "库存不足 😀 'so' \"said\" \\ %s")))])
     assert store.delivery(held.id).why.text == "库存不足 😀 'so' \"said\" \\ %s"
 
 
@@ -249,7 +248,7 @@ def test_both_names_lead_to_one_driver(address):
 
 
 def test_an_address_without_a_database_is_refused():
-    with pytest.raises(ValueError, match="names no database"):
+    with pytest.raises(ValueError, match="has no database name"):
         parse("mariadb://u@db")
 
 
@@ -283,7 +282,7 @@ def test_no_look_of_a_claim_walks_through_what_is_over(store):
     store.add([laid(order_key=f"SO-{number}", when_dead=WhenDead.LATEST) for number in range(60)])
     sa.event.listen(store._database.writing, "before_cursor_execute", look)
     claims = claim(store, size=30)
-    store.settle([settled(one, Dead(Why(Reason.REFUSED, "no"))) for one in claims[:10]])
+    store.settle([settled(one, Dead(Cause(Reason.REFUSED, "no"))) for one in claims[:10]])
     store.return_leases(claims[10:20])
     store.expire()
     store.release()

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Ref
 from hub.core.model.capacity_windows import quota
 from hub.core.model.delivery import Dead, Hold, Slot, Status
-from hub.store.engine.columns import EPOCH
+from hub.store.columns import EPOCH
 from hub.store.queries import measures
 from tests.support.making import TARGET, claim, laid, settled
 
-NO = Why(Reason.REFUSED, "no")
+NO = Cause(Reason.REFUSED, "no")
 OTHER = Ref("carrier", "parcel.create", 1)
 
 

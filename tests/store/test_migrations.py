@@ -11,8 +11,8 @@ from alembic.runtime.migration import MigrationContext
 
 from hub.core.errors import StoreUnusable
 from hub.core.model.delivery import Status
-from hub.store import migrate, open_store
-from hub.store.engine import columns, schema_check, tables
+from hub.store import columns, migrate, open_store, tables
+from hub.store.engine import schema_check
 from hub.store.engine.database import Database
 from tests.support import migration_lock
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from hub.core.model.latency import BOUNDS_MS, BUCKETS, quantile
-from hub.store import Flowed
+from hub.store import ThroughputRow
 from hub.store.queries.throughput import KEPT
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -11,7 +11,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def flowed(minutes_ago, route="orders", way="wms/create@1", **numbers):
-    return Flowed(NOW - minutes_ago * MINUTE, route, way, numbers, tuple(range(BUCKETS)), (1,) * BUCKETS)
+    return ThroughputRow(NOW - minutes_ago * MINUTE, route, way, numbers, tuple(range(BUCKETS)), (1,) * BUCKETS)
 
 
 def test_what_processes_counted_is_added_up(store):

@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, StoreBusy, Why
+from hub.core.errors import Cause, Reason, StoreBusy
 from hub.core.model.delivery import Dead
 from hub.store import NotLeading
 from hub.store.engine import days
-from hub.store.engine.tables import BY_DAY
 from hub.store.retention import partitions
+from hub.store.tables import BY_DAY
 from tests.support.aged import NOW, add_old, days_ago, old, old_id
 from tests.support.making import claim, laid, new_id, settled
 
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 TODAY = NOW.date()
 on_postgresql = pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 
@@ -175,9 +175,9 @@ def test_a_part_that_cannot_be_locked_is_left_to_the_next_round(cut, store_url):
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT count(*) FROM message"))
         began = time.monotonic()
-        with pytest.raises(StoreBusy, match="no lock"):
+        with pytest.raises(StoreBusy, match="blocks the lock"):
             cut.drop_parts(TODAY - timedelta(days=3))
-        with pytest.raises(StoreBusy, match="no lock"):
+        with pytest.raises(StoreBusy, match="blocks the lock"):
             cut.make_parts(9)
         assert time.monotonic() - began < 4
         cut.add([laid()])

@@ -8,7 +8,7 @@ import pytest
 
 from hub.core.errors import Reason
 from hub.core.message import Receipt, Ref
-from hub.core.model.delivery import Delivered, Exchange, Settled, Status
+from hub.core.model.delivery import Delivered, Exchange, Settlement, Status
 from tests.support.making import laid
 
 LONG = {"lease_s": 60, "worker": "w"}
@@ -85,7 +85,7 @@ def test_a_key_keeps_its_order_behind_what_a_pause_holds(store):
     store.free_paused()
     [held] = store.claim("wms", size=10, **LONG)
     assert held.id == create
-    store.settle([Settled(held, Delivered(), Exchange(), "r")])
+    store.settle([Settlement(held, Delivered(), Exchange(), "r")])
     assert claimed(store) == {cancel}
 
 

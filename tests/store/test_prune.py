@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.core.config.hook import HOOK
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Disposition
 from hub.core.model.delivery import Dead, Hold, InDoubt, InDoubtPolicy, Origin, Retry, Status
 from hub.flow.maintenance import retention
@@ -21,7 +21,7 @@ from tests.support.aged import add_old, age, count, days_ago, old
 from tests.support.making import claim, laid, seen, settled
 from tests.support.waiting import wait_until
 
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 ALL = ("message", "body", "delivery", "attempt", "business_key", "lookup", "place", "origin")
 
 
@@ -218,12 +218,12 @@ def test_a_crash_in_a_block_leaves_none_of_it(store, store_url):
 _PRUNER = """
 import sys
 from datetime import UTC, datetime, timedelta
-from hub.flow import keep
+from hub.flow.maintenance import retention
 from hub.store import open_store
 
 store = open_store(sys.argv[1])
 print("begins", flush=True)
-keep.prune(store, datetime.now(UTC) - timedelta(days=7))
+retention.prune(store, datetime.now(UTC) - timedelta(days=7))
 """
 
 

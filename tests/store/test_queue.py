@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Ref
 from hub.core.model.delivery import Dead, Priority
 from tests.support.making import claim, laid, settled
@@ -30,7 +30,7 @@ def test_the_next_of_a_target_stand_first_and_no_more_than_asked_for(store):
     # What is under way or over does not wait
     first = claim(store, lane="wms", size=1)
     assert ids(store.queue_of_lane("wms")) == low[1:]
-    store.settle([settled(first[0], Dead(Why(Reason.REFUSED, "no")))])
+    store.settle([settled(first[0], Dead(Cause(Reason.REFUSED, "no")))])
     assert ids(store.queue_of_lane("wms")) == low[1:]
 
 

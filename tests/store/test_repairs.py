@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Code, Reason, Refused, Why
+from hub.core.errors import Cause, Code, Reason, Refused
 from hub.core.message import Receipt
 from hub.core.model.delivery import Dead, Delivered, Hold, Retry, Status, WhenDead
 from hub.core.model.repair import Act, Order, Result, Selection, State, With
 from hub.store import open_store
 from tests.support.making import claim, laid, new_id, seen, settled
 
-WHY = Why(Reason.TRANSFORM_ERROR, "What the mapping made does not fit: /qty, 100% 库存", "/qty", "Mend it.")
-OTHER = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.TRANSFORM_ERROR, "What the mapping made does not fit: /qty, 100% 库存", "/qty", "Mend it.")
+OTHER = Cause(Reason.REFUSED, "no")
 
 
 def dead(store, number=3, *, why=WHY, keys=None, when_dead=WhenDead.SKIP):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Disposition, Ref
 from hub.core.model.delivery import Dead, Hold, Status
 from hub.core.model.ids import uuid7
@@ -106,7 +106,7 @@ def test_what_fits_is_found_in_order_and_counted(store, filled, filters):
     counted = store.count_found(filters)
     assert (counted.number, counted.is_exact, counted.scanned_until) == (len(wanted), True, None)
     if len(wanted) > 5:
-        assert store.count_found(filters, most=5) == search.Counted(5, is_exact=False)
+        assert store.count_found(filters, most=5) == search.SearchCount(5, is_exact=False)
 
 
 def test_what_waits_is_found_by_its_state_its_cause_and_its_route(store):
@@ -114,7 +114,7 @@ def test_what_waits_is_found_by_its_state_its_cause_and_its_route(store):
     store.add([message(targets=(TARGET, OTHER)) for _ in range(9)])
     for lane in ("warehouse", "carrier"):
         for number, one in enumerate(claim(store, lane=lane, size=50)):
-            why = Why(Reason.REFUSED if number % 2 else Reason.BAD_ANSWER, "no")
+            why = Cause(Reason.REFUSED if number % 2 else Reason.BAD_ANSWER, "no")
             store.settle([settled(one, Hold(why) if number == 0 else Dead(why))])
     store.name_clusters()
     # Then each message stands once, however many of its deliveries fit, also over the end of a page
@@ -160,7 +160,7 @@ def test_so_does_one_over_what_waits(store, monkeypatch):
     for number in range(9):
         store.add([message(NOW - timedelta(hours=1 if number else 2), caller="often" if number else "rare")])
     for one in claim(store, size=50):
-        store.settle([settled(one, Dead(Why(Reason.REFUSED, "no")))])
+        store.settle([settled(one, Dead(Cause(Reason.REFUSED, "no")))])
     monkeypatch.setattr(search, "LOOKS", 3)
     monkeypatch.setattr(search, "WORK", 3)
     # When the other one's are asked for, then no question looks at more than its work, and the last one has it

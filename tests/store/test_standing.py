@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from hub.core.config.queue import Arrival
-from hub.core.errors import Code, Reason, Refused, Why
+from hub.core.errors import Cause, Code, Reason, Refused
 from hub.core.message import Ref
 from hub.core.model.delivery import Dead, Retry, WhenDead
 from hub.store import Refusal
 from hub.store.queries import backlog
 from tests.support.making import TARGET, claim, laid, new_id, settled
 
-NO = Why(Reason.REFUSED, "no")
+NO = Cause(Reason.REFUSED, "no")
 OTHER = Ref("carrier", "parcel.create", 1)
 
 

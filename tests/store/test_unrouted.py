@@ -8,7 +8,7 @@ import pytest
 
 from hub.core.errors import Refused
 from hub.core.message import Disposition
-from hub.core.model.delivery import Planned, WhenDead
+from hub.core.model.delivery import NewDelivery, WhenDead
 from hub.core.model.unrouted import Wish
 from hub.store import open_store
 from tests.support.making import TARGET, claim, laid, new_id, settled
@@ -24,7 +24,7 @@ def unrouted(**given):
 
 def again(one, *, key=None, when_dead=WhenDead.PARK, number=1):
     """The message as routing it again would leave it."""
-    planned = tuple(Planned(new_id(), "orders", TARGET, key, None, when_dead, made_with="n" * 64) for _ in range(number))
+    planned = tuple(NewDelivery(new_id(), "orders", TARGET, key, None, when_dead, made_with="n" * 64) for _ in range(number))
     return replace(one, message=replace(one.message, disposition=Disposition.ROUTED, planned=number), deliveries=planned, seen=())
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Code, Reason, Refused, StoreBusy, Why
+from hub.core.errors import Cause, Code, Reason, Refused, StoreBusy
 from hub.core.message import Ref
-from hub.core.model.delivery import EVERYBODY, TRANSITIONS, Dead, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Seen, Status, WhenDead
+from hub.core.model.delivery import EVERYBODY, TRANSITIONS, Dead, DedupeKey, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Status, WhenDead
 from hub.core.schemas.content import fingerprint
 from hub.store import open_store
 from tests.support.making import SOURCE, claim, laid, new_id, seen, settled
 
-WHY = Why(Reason.REFUSED, "no")
+WHY = Cause(Reason.REFUSED, "no")
 
 
 def statuses(store, *added):
@@ -67,7 +67,7 @@ def test_a_natural_key_finds_the_first_message_under_another_request_key(store):
 
 
 def natural(said, caller="k_test"):
-    return Seen(caller, "shop/order.placed", f"{Seen.NATURAL}4:SO-1", said, by_content=True, fields=("orderNo",), pointer="/orderNo")
+    return DedupeKey(caller, "shop/order.placed", f"{DedupeKey.NATURAL}4:SO-1", said, by_content=True, fields=("orderNo",), pointer="/orderNo")
 
 
 def test_a_natural_key_with_other_content_is_refused(store):
@@ -84,8 +84,8 @@ def test_a_natural_key_with_other_content_is_refused(store):
 def test_the_same_post_is_a_repeat_whatever_its_natural_key_is_by_now(store):
     # Given a post, and a configuration that reads another content from the same bytes since
     first = laid(seen=[seen("m1"), natural("one")])
-    store.add([first, laid(seen=[seen("m2"), replace(natural("two"), key=f"{Seen.NATURAL}4:SO-2")])])
-    [again] = store.add([laid(seen=[seen("m1"), replace(natural("three"), key=f"{Seen.NATURAL}4:SO-2")])])
+    store.add([first, laid(seen=[seen("m2"), replace(natural("two"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
+    [again] = store.add([laid(seen=[seen("m1"), replace(natural("three"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
     assert (again.message_id, again.duplicate) == (first.message.id, True)
 
 
@@ -104,7 +104,7 @@ def test_a_name_of_all_callers_tells_none_of_another_ones_message(store):
 
 def test_a_natural_key_of_the_hub_before_holds_for_its_caller(store):
     # Given a message that is known under no caller's name and without a fingerprint
-    first = laid(raw=b'{"orderNo":"SO-1"}', seen=[Seen("", "shop/order.placed", "4:SO-1")])
+    first = laid(raw=b'{"orderNo":"SO-1"}', seen=[DedupeKey("", "shop/order.placed", "4:SO-1")])
     store.add([first])
     same, other = fingerprint((SOURCE, {"orderNo": "SO-1"})), fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1}))
     again, refused, anothers = store.add([laid(seen=[natural(same)]), laid(seen=[natural(other)]), laid(seen=[natural(other, "k_other")])])

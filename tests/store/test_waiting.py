@@ -8,11 +8,11 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.model.capacity_windows import quota
 from hub.core.model.delivery import Bundle, Dead, Priority, Retry, Slot, Status
 from hub.store import open_store
-from hub.store.engine.columns import EPOCH
+from hub.store.columns import EPOCH
 from tests.support.making import claim, laid, seen, settled
 
 SOON, LATE = timedelta(milliseconds=300), timedelta(hours=1)
@@ -99,7 +99,7 @@ def test_a_dead_letter_waits_for_a_person_and_its_replay_does_not_expire(store):
     one = planned(expires_at=after(SOON))
     store.add([one])
     [held] = claim(store)
-    store.settle([settled(held, Dead(Why(Reason.REFUSED, "no")))])
+    store.settle([settled(held, Dead(Cause(Reason.REFUSED, "no")))])
     until(lambda: datetime.now(UTC) > one.deliveries[0].expires_at)
     assert store.lapse() == 0
     store.reopen([held.id], by="op")
@@ -351,7 +351,7 @@ def test_the_dead_one_that_its_key_waits_behind_lets_no_other_go_early(store):
     first, second = (planned("SO-1", bundle=bundle(5, timedelta(0))) for _ in range(2))
     store.add([first])
     [claim] = claim_bundled(store, bundle(5, timedelta(0)))
-    store.settle([settled(claim, Dead(Why(Reason.REFUSED, "no")))])
+    store.settle([settled(claim, Dead(Cause(Reason.REFUSED, "no")))])
     store.add([second])
     # When a fresh one comes in the same bundle
     store.add([planned(bundle=bundle(5, LATE))])
@@ -366,7 +366,7 @@ def test_one_that_was_tried_keeps_its_own_time_and_one_that_goes_alone_stays_alo
     five = [planned(bundle=bundle(2, LATE)) for _ in range(2)]
     store.add(five)
     first, second = claim_bundled(store)
-    why = Why(Reason.SERVER_ERROR, "no")
+    why = Cause(Reason.SERVER_ERROR, "no")
     store.settle([settled(first, Retry(why, 3600.0)), settled(second, Retry(why, 0.0, alone=True))])
     [again] = claim_bundled(store)
     assert (again.id, again.bundle) == (second.id, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from hub.core.documents import json as strict
+from hub.core import json as strict
 from hub.core.errors import Refused
 from hub.core.message import Ref
 from hub.core.schemas.compat import compare

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.core.documents import json as strict
+from hub.core import json as strict
 from hub.core.errors import GiveUp, Refused
 from hub.core.expressions.expression import compile_expression
 from hub.core.expressions.prepared import MISSING

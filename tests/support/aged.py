@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hub.core.model.delivery import Delivered
 from hub.core.model.ids import uuid7
-from hub.store.engine.columns import to_micros
+from hub.store.columns import to_micros
 from tests.support.making import claim, laid, settled
 
 NOW = datetime.now(UTC)

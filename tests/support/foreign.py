@@ -78,7 +78,7 @@ ADAPTER = '''\
 
 from hub.core import json
 from hub.core.message import Incoming, Ref
-from hub.kit.signing.proof import open_gcm
+from hub.kit.proof import open_gcm
 
 
 class Sealed:

@@ -23,7 +23,7 @@ from hub.console import attach
 from hub.core import adapter
 from hub.core.apidocs.asyncapi import asyncapi
 from hub.core.apidocs.openapi import openapi
-from hub.core.errors import Code, Reason, Why
+from hub.core.errors import Cause, Code, Reason
 from hub.core.model.delivery import Delivered, Retry
 from hub.http.app import make_app
 from hub.http.monitoring import metric_definitions
@@ -168,7 +168,7 @@ def statements(store):
     sa.event.listen(database.writing, "before_cursor_execute", hear)
     if database.reading is not database.writing:
         sa.event.listen(database.reading, "before_cursor_execute", hear)
-    why = Why(Reason.UNREACHABLE, "No connection.")
+    why = Cause(Reason.UNREACHABLE, "No connection.")
     held = []
     steps = (
         ("accept", lambda: store.add([laid(order_key="a", seen=[seen("1")]), laid(order_key="b", seen=[seen("2")])])),

@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from hub.catalog.scaffold.new_workspace import init
-from hub.kit.signing.signature import sign_default
+from hub.kit.signature import sign_default
 from tests.support import warm
 from tests.support.waiting import wait_until
 

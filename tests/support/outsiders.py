@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from hub.catalog import Read
+from hub.catalog import WorkspaceFiles
 
 CASES = Path(__file__).parent.parent / "landscape" / "outsiders"
 MAPPING, ROUTES = "mappings/market.{0}.told.v1--hall.parcel.set.v1.yaml", "routes.yaml"
@@ -134,7 +134,7 @@ def _deeper(text, blanks):
 
 def read_of(source, case):
     files, marks = files_of(source, case)
-    return Read(files), marks
+    return WorkspaceFiles(files), marks
 
 
 def sample_of(source, name, case):

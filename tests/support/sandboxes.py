@@ -16,12 +16,12 @@ from typing import Any
 
 import requests
 
-from hub.core.documents.json import decode, encode
+from hub.core.json import decode, encode
 from hub.core.message import Ref, Request
 from hub.core.schemas.contract import Contract, compile_contract
 from hub.kit.sandbox import Sandbox, SandboxConfig, load
-from hub.kit.sandbox_server import Answered, Listener
-from hub.kit.signing.signature import read_credentials, sign_default, verify_default
+from hub.kit.sandbox_server import Listener, Response
+from hub.kit.signature import read_credentials, sign_default, verify_default
 
 ROOT = Path(__file__).resolve().parents[2]
 ADAPTERS = ROOT / "adapters"
@@ -54,7 +54,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._listener.port}"
         self._listener.start()
 
-    def _answer(self, request: Request) -> Answered:
+    def _answer(self, request: Request) -> Response:
         credentials = read_credentials(request)
         verify_default(credentials, [SECRET], request.body, now=datetime.now(UTC))
         _, _, version, system, message = request.path.split("/")
@@ -66,7 +66,7 @@ class Receiver:
             known = {post for post, _, _ in self.taken}
             if self.status < 300 and credentials.message_id not in known:
                 self.taken.append((credentials.message_id, f"{system}/{message}", payload))
-            return Answered(self.status, b"{}")
+            return Response(self.status, b"{}")
 
     def of(self, message: str) -> list[Any]:
         with self._lock:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.message import Incoming
 from hub.flow.accept import lay, submit
 from hub.kit.http.sender import Sender

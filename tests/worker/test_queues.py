@@ -10,7 +10,7 @@ from hub.core.config.queue import Arrival
 from hub.core.errors import StoreBusy
 from hub.flow.configuration.plan import apply
 from hub.flow.doors import queues as flow
-from hub.kit.queues.source import Broken, Taken
+from hub.kit.queues.source import BrokerUnavailable, QueueInUse
 from hub.worker import queues
 from hub.worker.queues import Queues
 from tests.support.queues import SYSTEM, queue_workspace
@@ -112,7 +112,7 @@ def test_a_broker_that_is_away_is_said_once_and_asked_with_growing_pauses(monkey
     monkeypatch.setattr(queues, "FIRST_S", 0.02)
     monkeypatch.setattr(queues, "MOST_S", 0.2)
     orders = Played(*arrivals(0, 1))
-    orders.faults.extend([Broken("away"), Broken("away, still"), *[Broken("away")] * 5, OSError("what nobody foresaw")])
+    orders.faults.extend([BrokerUnavailable("away"), BrokerUnavailable("away, still"), *[BrokerUnavailable("away")] * 5, OSError("what nobody foresaw")])
     run(orders)
     wait_until(lambda: orders.acked, what="the message, after all")
     assert keys(said) == ["queue.broken", "queue.opened"]
@@ -125,7 +125,7 @@ def test_a_broker_that_is_away_is_said_once_and_asked_with_growing_pauses(monkey
 def test_a_queue_that_another_has_is_waited_for(monkeypatch, run, said):
     monkeypatch.setattr(queues, "TAKEN_S", 0.02)
     orders = Played(*arrivals(0, 1))
-    orders.faults.extend([Taken("another has it")] * 5)
+    orders.faults.extend([QueueInUse("another has it")] * 5)
     run(orders)
     wait_until(lambda: orders.acked, what="the message")
     assert keys(said) == ["queue.waiting", "queue.opened"]
@@ -154,7 +154,7 @@ def test_a_busy_store_holds_the_batch_in_hand_and_nothing_overtakes_it(hub, monk
 
 def test_an_acknowledgement_that_is_lost_makes_a_duplicate_and_no_second_message(hub, run):
     orders = Played(*arrivals(0, 3))
-    orders.ack_faults.append(Broken("the connection broke"))
+    orders.ack_faults.append(BrokerUnavailable("the connection broke"))
     run(orders)
     wait_until(lambda: len(orders.acked) == 3, what="three, at the second time")
     assert len(orders.opens) == 2

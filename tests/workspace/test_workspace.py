@@ -19,7 +19,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from hub.catalog import check
 from hub.core.analysis.examples import check_example
 from hub.core.config.mapping import Mapping, compile_mapping
-from hub.core.documents.json import decode
+from hub.core.json import decode
 from hub.core.message import Ref
 from hub.core.schemas.contract import Contract, compile_contract, is_date_time, is_local_date_time
 

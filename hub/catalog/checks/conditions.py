@@ -9,7 +9,7 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.yaml.codes import Check
 from hub.catalog.yaml.findings import Findings, did_you_mean
 from hub.catalog.yaml.yaml_documents import Document, Path, read_yaml
-from hub.core.analysis.infer import Over, infer
+from hub.core.analysis.infer import InferenceScope, infer
 from hub.core.analysis.narrowing import Never, narrowed, never
 from hub.core.config.routing import Route
 from hub.core.config.system import Accept, Emit
@@ -115,7 +115,7 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
     costly(document, path, expression.text, findings)
     odd = []
     for shape in shapes:
-        over = Over(shape, {"$": shape}, are_names_known=True)
+        over = InferenceScope(shape, {"$": shape}, are_names_known=True)
         infer(expression.text, over)
         odd.append(over.odd)
     if not odd or not all(odd):

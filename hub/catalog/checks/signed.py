@@ -8,9 +8,9 @@ from hub.catalog.catalog import Catalog
 from hub.catalog.yaml.codes import Check
 from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.yaml_documents import Document, Path, read_yaml
-from hub.core.config.events import Read
+from hub.core.config.events import EventReader
 from hub.core.config.hook import Hook
-from hub.core.config.scheme import Scheme, Sorted, Spot, Word, read_spot
+from hub.core.config.scheme import Scheme, SortedFields, Spot, Word, read_spot
 from hub.core.expressions.read_paths import paths
 
 _KINDS = {"form": "form", "query": "query", "headers": "header"}
@@ -35,7 +35,7 @@ def _hook(hook: Hook, document: Document, findings: Findings) -> None:
             _read(hook, read, (*at, index) if is_list else at, document, findings)
 
 
-def _read(hook: Hook, read: Read, at: Path, document: Document, findings: Findings) -> None:
+def _read(hook: Hook, read: EventReader, at: Path, document: Document, findings: Findings) -> None:
     scheme = hook.scheme
     assert scheme is not None
     # Addresses prove as well: with peers it is their word, and said all the same.
@@ -56,13 +56,13 @@ def _read(hook: Hook, read: Read, at: Path, document: Document, findings: Findin
 
 
 def _covers_all(scheme: Scheme) -> bool:
-    return scheme.signs_bytes or (isinstance(scheme.over, Sorted) and scheme.over.of in ("form", "json"))
+    return scheme.signs_bytes or (isinstance(scheme.over, SortedFields) and scheme.over.of in ("form", "json"))
 
 
 def _signed(scheme: Scheme) -> list[str]:
     """What a scheme signs, in the words of its places."""
     over = scheme.over
-    named = [f"{over.of} without {', '.join(sorted(over.without)) or 'exception'}"] if isinstance(over, Sorted) and over.of != "values" else []
+    named = [f"{over.of} without {', '.join(sorted(over.without)) or 'exception'}"] if isinstance(over, SortedFields) and over.of != "values" else []
     for part in scheme.parts:
         if isinstance(part, Spot):
             named.append(str(part))
@@ -76,9 +76,9 @@ def _fix(scheme: Scheme) -> str:
     return f"from: {places[0]}, or no from where the whole body is signed" if places else "read the body, or let the partner sign this field"
 
 
-def _unsigned(scheme: Scheme, read: Read) -> Iterator[str]:
+def _unsigned(scheme: Scheme, read: EventReader) -> Iterator[str]:
     """Fields of the request that what is kept is made of, and that the signature leaves out."""
-    own = scheme.over.without if isinstance(scheme.over, Sorted) and scheme.over.of in ("form", "json") and not read.spot and read.each is None else ()
+    own = scheme.over.without if isinstance(scheme.over, SortedFields) and scheme.over.of in ("form", "json") and not read.spot and read.each is None else ()
     for text in [text for _, text in read.mapping.leaves()] if read.mapping is not None else []:
         try:
             places = paths(text)

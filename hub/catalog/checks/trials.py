@@ -18,7 +18,7 @@ from hub.core.analysis.examples import Difference, differences
 from hub.core.config.call_address import address_of
 from hub.core.config.mapping import Example
 from hub.core.config.mapping import Mapping as FieldMapping
-from hub.core.config.routing import Matched, Route, RouteTest, match, parts
+from hub.core.config.routing import Route, RouteTest, RoutingResult, match, parts
 from hub.core.errors import GiveUp
 from hub.core.message import Disposition, Json, Ref
 from hub.core.schemas.contract import Contract
@@ -109,7 +109,7 @@ def _given(route: Route, test: RouteTest, payloads: Mapping[str, tuple[Ref, Json
     return Ref(system, name, test.version), test.given
 
 
-def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, payload: Json, matched: Matched, now: datetime) -> Iterator[Wrong]:
+def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, payload: Json, matched: RoutingResult, now: datetime) -> Iterator[Wrong]:
     if test.disposition is not Disposition.ROUTED or matched.disposition is not Disposition.ROUTED:
         if matched.disposition is not test.disposition:
             yield Wrong(
@@ -147,7 +147,7 @@ def _address(catalog: Catalog, ref: Ref, payload: Json, now: datetime) -> None:
         address_of(accept.path or "/").filled(payload, key="key", now=now)
 
 
-def _payloads(target: str, made: list[Json] | None, wanted: Json, matched: Matched) -> Iterator[Wrong]:
+def _payloads(target: str, made: list[Json] | None, wanted: Json, matched: RoutingResult) -> Iterator[Wrong]:
     if made is None:
         yield Wrong(Check.ROUTE_TEST_FAILS, f"no delivery goes to {target}: {_why(matched)}", "mend the route, or the test")
         return
@@ -161,6 +161,6 @@ def _payloads(target: str, made: list[Json] | None, wanted: Json, matched: Match
             yield Wrong(Check.ROUTE_TEST_FAILS, f"{where}: {found}", "mend the mapping or the route, or the test", where, found)
 
 
-def _why(matched: Matched) -> str:
+def _why(matched: RoutingResult) -> str:
     reasons = [str(line.get("why") or line.get("condition") or line.get("canary") or "") for line in matched.considered if line["result"] != "matched"]
     return "; ".join(reason for reason in reasons if reason) or "nothing matched"

@@ -17,8 +17,8 @@ from hub.catalog.files.mappings import file_name
 from hub.catalog.yaml.codes import Check
 from hub.catalog.yaml.findings import Findings, did_you_mean, nearest
 from hub.catalog.yaml.yaml_documents import Document, Path, plain, read_yaml
-from hub.core.analysis.assignable import Fitting, may_be_missing, misfits
-from hub.core.analysis.infer import Oddity, Over, handed_over, infer
+from hub.core.analysis.assignable import Assignability, may_be_missing, misfits
+from hub.core.analysis.infer import InferenceScope, Oddity, handed_over, infer
 from hub.core.analysis.narrowing import narrowed, never, proven, reaching
 from hub.core.config.routing import Enrich, Route
 from hub.core.expressions.expression import Expression
@@ -165,9 +165,9 @@ class _Typing:
             return
         self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: {odd.text}", odd.fix)
 
-    def _over(self, scope: Shape) -> Over:
+    def _over(self, scope: Shape) -> InferenceScope:
         names = self._names or {}
-        return Over(scope, {**names, "source": self._source, "$": self._source}, self._tables, are_names_known=self._names is not None)
+        return InferenceScope(scope, {**names, "source": self._source, "$": self._source}, self._tables, are_names_known=self._names is not None)
 
     def _infer(self, text: object, path: Path, pointer: str, scope: Shape) -> Shape:
         if not isinstance(text, str):
@@ -244,7 +244,7 @@ class _Typing:
 
     def _judge(self, shape: Shape, wanted: Shape, path: Path, pointer: str, required: bool) -> None:
         self._leaves += 1
-        fitting = Fitting()
+        fitting = Assignability()
         for misfit in misfits(shape, wanted, fitting, required=required):
             self._add(path, pointer + misfit.pointer, misfit.odd)
         if fitting.undecided:

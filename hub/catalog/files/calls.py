@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from hub.catalog.catalog import Catalog
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import Reading
+from hub.catalog.yaml.file_reading import FileContext
 from hub.catalog.yaml.findings import Findings, did_you_mean, shown
 from hub.catalog.yaml.leaves import Text
 from hub.catalog.yaml.yaml_documents import Document, Node, Path, Scalar, read_yaml
-from hub.core.analysis.infer import Over, infer
+from hub.core.analysis.infer import InferenceScope, infer
 from hub.core.config.call_address import PATTERN, Hole, address_of
 from hub.core.config.system import LIVE, Accept
 from hub.core.expressions.expression import compile_expression
@@ -25,10 +25,10 @@ _SINGLE = frozenset({"string", "number", "integer", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CallTemplate:
     """A method and an address, its holes compiled where they stand."""
 
-    def read(self, node: Node, reading: Reading) -> str | None:
+    def read(self, node: Node, reading: FileContext) -> str | None:
         text = node.text if isinstance(node, Scalar) else ""
         holes = re.sub(r"\{[^{}]*\}", "", text)
         if "{" in holes or "}" in holes:
@@ -109,7 +109,7 @@ def _flaw(hole: Hole, source: Shape) -> tuple[Check, str, str] | None:
             f"the contract has no {unknown[0]}",
             did_you_mean(unknown[0], unknown[1]) or "fill it from a field that the contract requires",
         )
-    over = Over(source, {"$": source})
+    over = InferenceScope(source, {"$": source})
     shape = infer(hole.text, over)
     for odd in over.odd:
         if odd.code == "unknown_path":

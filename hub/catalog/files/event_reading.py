@@ -11,7 +11,7 @@ from hub.catalog.yaml.findings import Findings, did_you_mean
 from hub.catalog.yaml.leaves import Formula, Text, Word
 from hub.catalog.yaml.shape import Key, Record
 from hub.catalog.yaml.yaml_documents import Document, Path
-from hub.core.config.events import Read
+from hub.core.config.events import EventReader
 from hub.core.config.system import LIVE, System
 from hub.core.message import Ref
 
@@ -42,14 +42,14 @@ READ = shape("{method, query, headers, form, body}", "form|json|query|header", "
 
 def read(
     owner: str, rows: tuple[list[Any], bool] | None, foreign: Mapping[str, MappingFile], document: Document, at: Path, findings: Findings
-) -> tuple[Read, ...]:
+) -> tuple[EventReader, ...]:
     """`rows`: one of them or a list, and whether it was written as one. `owner`: the hook or queue that they stand in."""
     found, is_list = rows or ([], False)
     places: list[tuple[Any, Path]] = [(row, (*at, index) if is_list else at) for index, row in enumerate(found) if row is not None]
     return tuple(_read(owner, row, foreign, document, place, findings) for row, place in places)
 
 
-def _read(owner: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], document: Document, at: Path, findings: Findings) -> Read:
+def _read(owner: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], document: Document, at: Path, findings: Findings) -> EventReader:
     def fault(place: Path, code: Check, text: str, fix: str) -> None:
         findings.add(document.file, document.place(place), code, text, fix)
 
@@ -63,12 +63,12 @@ def _read(owner: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], d
     elif file is not None and emit is not None and file.target != emit:
         fault((*at, "map"), Check.FILE_NAME, f"{name} makes {file.target}, and {owner} emits {emit}", f"emit: {file.target}, or another mapping")
     mapping = file.mapping if file is not None else None
-    return Read(
+    return EventReader(
         emit, row.get("when"), row.get("from") or "", row.get("each"), row.get("id"), mapping, name, row.get("skip") or "", row.get("repeats") == "content"
     )
 
 
-def judge(reads: Sequence[Read], systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:
+def judge(reads: Sequence[EventReader], systems: Mapping[str, System], document: Document, at: Path, findings: Findings) -> None:
     """What they emit is there, and live."""
     for index, one in enumerate(reads):
         if one.emit is not None:

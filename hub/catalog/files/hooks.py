@@ -14,7 +14,7 @@ from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.leaves import Flag, Formula, Free, Span, Text, Whole, Word
 from hub.catalog.yaml.shape import Either, Key, ListOf, OneOrMore, Record
 from hub.catalog.yaml.yaml_documents import Document, Path
-from hub.core.config.hook import Handshake, Hook, Said
+from hub.core.config.hook import Handshake, Hook, HookAnswer
 from hub.core.config.scheme import ALGORITHMS, ENCODINGS, QUOTES, STAMPS, Scheme, read_scheme
 from hub.core.config.system import Setting, System
 from hub.core.model.addresses import Network
@@ -104,9 +104,9 @@ class _Reader:
             self._name,
             None if by_adapter else scheme(row.get("verify"), self._document, (*self._at, "verify"), self._findings),
             event_reading.read(self._name, row.get("read"), self._foreign, self._document, (*self._at, "read"), self._findings),
-            Said(ack.get("status") or 200, ack.get("body")) if "ack" in row else None,
-            Said(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
-            Handshake(shake["when"], Said(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
+            HookAnswer(ack.get("status") or 200, ack.get("body")) if "ack" in row else None,
+            HookAnswer(otherwise.get("status") or 0, otherwise.get("body")) if "otherwise" in ack else None,
+            Handshake(shake["when"], HookAnswer(shake.get("status") or 200, shake.get("body")), bool(shake.get("signed"))) if shake.get("when") else None,
             tuple(peers(row.get("peers") or (), (*self._at, "peers"), self._document, self._findings)),
             row.get("charset") or "",
         )

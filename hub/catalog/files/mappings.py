@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import Reading
+from hub.catalog.yaml.file_reading import FileContext
 from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.leaves import Free, Text
 from hub.catalog.yaml.name_patterns import MESSAGE_NAME, SYSTEM_NAME
@@ -101,7 +101,7 @@ def read_foreign(document: Document, shared: dict[str, dict[str, Json]], finding
     """The mapping of a foreign body, for `hooks:` and `queues:`."""
     assert document.root is not None
     before = len(findings.errors)
-    values = FOREIGN_SHAPE.read(document.root, Reading(document.file, findings))
+    values = FOREIGN_SHAPE.read(document.root, FileContext(document.file, findings))
     found = _FOREIGN_FILE.fullmatch(document.file)
     assert found
     if values and values.get("from") and values["from"] != found[2]:
@@ -116,14 +116,14 @@ def read_foreign(document: Document, shared: dict[str, dict[str, Json]], finding
 def read_table(document: Document, findings: Findings) -> dict[str, Json]:
     """A shared code list: plain `key: value`."""
     assert document.root is not None
-    return TABLE.read(document.root, Reading(document.file, findings)) or {}
+    return TABLE.read(document.root, FileContext(document.file, findings)) or {}
 
 
 def read(document: Document, shared: dict[str, dict[str, Json]], findings: Findings) -> MappingFile | None:
     """One mapping file. `shared` are the workspace's code lists, by name."""
     assert document.root is not None
     before = len(findings.errors)
-    values = SHAPE.read(document.root, Reading(document.file, findings))
+    values = SHAPE.read(document.root, FileContext(document.file, findings))
     by_name = named(document.file)
     if by_name is None:
         findings.add(document.file, (1, 1), Check.FILE_NAME, "the file's name does not say what it maps", _name_from(values))

@@ -22,17 +22,17 @@ _PATTERNS = ("routes.yaml", "mappings/*.yaml", "mappings/tables/*.yaml", "adapte
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class WorkspaceFiles:
     """A workspace as it stood when it was read: its files, and what of it could not be read. Whoever judges this applies exactly this."""
 
     files: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
 
 
-def read(folder: Path) -> Read:
+def read(folder: Path) -> WorkspaceFiles:
     """The workspace in a folder, each file read once."""
     findings = Findings()
-    return Read(read_files(folder, findings), tuple(findings.found))
+    return WorkspaceFiles(read_files(folder, findings), tuple(findings.found))
 
 
 def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from hub.catalog.files.route_rules import judge
 from hub.catalog.files.route_shape import HOW, SHAPE
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import Reading
+from hub.catalog.yaml.file_reading import FileContext
 from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.yaml_documents import Document, Path
 from hub.core.config.mapping import Mapping
@@ -69,7 +69,7 @@ class RoutesFile:
 def read(document: Document, findings: Findings) -> RoutesFile:
     """What `routes.yaml` says. Whether the names in it exist is for `workspace` to say, which knows them."""
     assert document.root is not None
-    values = SHAPE.read(document.root, Reading(document.file, findings)) or {}
+    values = SHAPE.read(document.root, FileContext(document.file, findings)) or {}
     defaults = values.get("defaults") or {}
     routes: list[RouteFile] = []
     for name, row in (values.get("routes") or {}).items():

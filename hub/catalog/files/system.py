@@ -11,10 +11,10 @@ from typing import Any
 
 from hub.catalog.files import auth, hooks, queues
 from hub.catalog.files.auth import REFERENCE
-from hub.catalog.files.calls import Called
+from hub.catalog.files.calls import CallTemplate
 from hub.catalog.files.mappings import MappingFile
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import Reading, lacks
+from hub.catalog.yaml.file_reading import FileContext, lacks
 from hub.catalog.yaml.findings import Findings, did_you_mean
 from hub.catalog.yaml.leaves import Flag, Formula, Text, Word
 from hub.catalog.yaml.name_patterns import HOOK_NAME, MESSAGE_NAME, SYSTEM_NAME
@@ -55,7 +55,7 @@ _EMIT = Record(
 )
 _PROBE = Record(
     {
-        "call": Key(Called(), "GET /api/orders/{orderNo}; {key} is the Idempotency-Key, other holes are expressions over what was sent", required=True),
+        "call": Key(CallTemplate(), "GET /api/orders/{orderNo}; {key} is the Idempotency-Key, other holes are expressions over what was sent", required=True),
         "applied": Key(Formula(), "an expression over {status, headers, body}: it has it", required=True),
         "absent": Key(Formula(), "it has it not, and may be sent it again; default: status = 404"),
     },
@@ -65,7 +65,7 @@ _ACCEPT = Record(
     {
         "about": Key(Text(), "one sentence for whoever integrates with it"),
         "versions": Key(_VERSIONS, "{1: {state: current}}", required=True),
-        "call": Key(Called(), "POST /api/orders, or PUT /orders/{orderNo}: holes are expressions over what is sent; or publish"),
+        "call": Key(CallTemplate(), "POST /api/orders, or PUT /orders/{orderNo}: holes are expressions over what is sent; or publish"),
         "publish": Key(queues.PUBLISH, "an exchange or a queue of the broker at `url`, in place of call"),
         "success": Key(Formula(), "an expression over {status, headers, body}; default: any 2xx"),
         "already": Key(Formula(), '"I have it": counts as success'),
@@ -123,7 +123,7 @@ def read(document: Document, folder: str, contracts: Contracts, foreign: Mapping
     `folder` is the name that counts: a system whose `name` differs is reported, and goes on under its folder's name, so that one
     mistake is one finding.
     """
-    reading = Reading(document.file, findings)
+    reading = FileContext(document.file, findings)
     assert document.root is not None
     values = SHAPE.read(document.root, reading) or {}
     if values.get("name") not in (None, folder):

@@ -51,7 +51,7 @@ SYNONYMS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenField:
     """A field of the target that somebody must still look at, and why."""
 
     field: str
@@ -66,7 +66,7 @@ class Draft:
     """A drafted file: its text, and what is still open in it."""
 
     text: str
-    open: tuple[Open, ...]
+    open: tuple[OpenField, ...]
 
 
 def draft(source: Contract, target: Contract, *, conditions: Sequence[tuple[str, bool]] = ()) -> Draft:
@@ -98,7 +98,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.tables: dict[str, Mapping[str, str]] = {}
-        self.open: list[Open] = []
+        self.open: list[OpenField] = []
 
     def fields(self, source: Shape, target: Shape, indent: str, pointer: str) -> Iterator[str]:
         """The lines of one object of the target."""
@@ -115,16 +115,16 @@ class _Writer:
             yield f"{indent}# {text_for(name)}: ?   {ascii_safe(_said(wanted))}{', required' if is_required else ''}"
             if is_required or found is not None:
                 whose = "nothing in the source matches" if found is None else f"{found} seems to be it, and does not fit"
-                self.open.append(Open(here, f"{'required; ' if is_required else ''}{whose}"))
+                self.open.append(OpenField(here, f"{'required; ' if is_required else ''}{whose}"))
 
     def _look(self, found: str, given: Shape, wanted: Shape, pointer: str, *, is_required: bool) -> None:
         """What is written, and can still go wrong for a message that the source's contract takes."""
         is_list, is_object = given.may("array") and wanted.may("array"), given.may("object") and wanted.may("object")
         hollow = {MISSING, "null"} if is_list or is_object else {MISSING}  # a path into null, and each over null, give nothing
         if is_required and given.kinds is not None and given.kinds & hollow:
-            self.open.append(Open(pointer, f"required, and {found} may be missing"))
+            self.open.append(OpenField(pointer, f"required, and {found} may be missing"))
         if given.may("null") and not wanted.may("null") and not is_list and not is_object:
-            self.open.append(Open(pointer, f"{found} may be null, and no null is taken"))
+            self.open.append(OpenField(pointer, f"{found} may be null, and no null is taken"))
 
     def _leaf(self, name: str, found: str, given: Shape, wanted: Shape, indent: str, pointer: str) -> Iterator[str]:
         if given.kinds is None or wanted.kinds is None:
@@ -139,7 +139,7 @@ class _Writer:
         elif kinds <= target | ({"integer"} if "number" in target else set()):
             yield f"{indent}{written}: {_path(found)}"
             if wanted.values and given.values is None:
-                self.open.append(Open(pointer, f"{found} may be anything, and only {_listed(wanted.values)} are taken: a table, perhaps"))
+                self.open.append(OpenField(pointer, f"{found} may be anything, and only {_listed(wanted.values)} are taken: a table, perhaps"))
         elif target == {"string"} and kinds <= {"integer", "number", "boolean"}:
             yield f"{indent}{written}: $string({_path(found)})"
         elif kinds == {"string"} and target <= {"integer", "number"}:
@@ -151,7 +151,7 @@ class _Writer:
         table = self._table_name(pointer)
         self.tables[table] = {text_for(code): _literal(known[code]) for code in codes if code in known}
         lacking = ", ".join(code for code in codes if code not in known)
-        self.open.append(Open(pointer, f"the table {table} has no row for {lacking}; taken are {_listed(known.values())}"))
+        self.open.append(OpenField(pointer, f"the table {table} has no row for {lacking}; taken are {_listed(known.values())}"))
         return f"{indent}{text_for(name)}: {{table: {table}, of: {_path(found)}}}   # add rows for {ascii_safe(lacking)}"
 
     def _table_name(self, pointer: str) -> str:

@@ -39,13 +39,13 @@ def with_route(text: str, route: NewRoute) -> str:
     """
     before = read_yaml(FILE, text).root
     if not isinstance(before, Map):
-        raise ValueError(f"{FILE} cannot be read; run hub check and mend it first.")  # noqa: TRY004  the file's fault, not the caller's
+        raise ValueError(f"{FILE} cannot be read. Run hub check, and correct the file first.")  # noqa: TRY004  the file's fault, not the caller's
     if not _NAME.fullmatch(route.name):
-        raise ValueError(f"{shown(route.name)} is no name of a route; write small letters, digits and hyphens, such as outbound.")
+        raise ValueError(f"{shown(route.name)} is not a route name. Write lower-case letters, digits and hyphens, such as outbound.")
     routes = before.get("routes")
     for key, _ in routes.entries if isinstance(routes, Map) else ():
         if key.text == route.name:
-            raise ValueError(f"There is a route {route.name} already, at {FILE}:{key.line}; name this one otherwise, or add to that one.")
+            raise ValueError(f"There is a route {route.name} already, at {FILE}:{key.line}. Choose another name, or extend that route.")
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
@@ -59,10 +59,10 @@ def with_route(text: str, route: NewRoute) -> str:
     elif isinstance(entry[1], Scalar) and not entry[1].text:
         at, added = entry[0].line, route.lines("  ", "  ")
     else:
-        raise ValueError(f"The routes stand in {{}} there. Write them as a block, a line each, or add it by hand:\n{_block(route)}")
+        raise ValueError(f"The file has the routes in {{}}. Write them as a YAML block, or add the route by hand:\n{_block(route)}")
     made = "".join([*lines[:at], *(line + newline for line in added), *lines[at:]])
     if not _is_only_added(before, made, route):
-        raise ValueError(f"{FILE} is not of a form that a route can be added to without changing the rest. Add it by hand:\n{_block(route)}")
+        raise ValueError(f"The route cannot be added to {FILE} without changing the rest of the file. Add it by hand:\n{_block(route)}")
     return made
 
 

@@ -17,14 +17,14 @@ from hub.core.message import Json
 def system_files(name: str, *, emits: Sequence[str] = (), accepts: Sequence[str] = (), owner: str = "") -> dict[str, str]:
     """The files by their path in the workspace. Raises ValueError for a name that is none."""
     if not re.fullmatch(SYSTEM_NAME, name, re.ASCII):
-        raise ValueError(f"{shown(name)} is no name of a system; write small letters, digits and hyphens, such as wms or north-depot.")
+        raise ValueError(f"{shown(name)} is not a system name. Write lower-case letters, digits and hyphens, such as wms or north-depot.")
     for message in (*emits, *accepts):
         if not re.fullmatch(MESSAGE_NAME, message, re.ASCII) or len(message) > 100:
-            raise ValueError(f"{shown(message)} is no name of a message; write it like order.created, without a system and a version.")
+            raise ValueError(f"{shown(message)} is not a message name. Write it like order.created, without system and version.")
     # Both ways share one folder of contracts: a name that goes both ways would be one contract for two things.
     twice = sorted({one for one in (*emits, *accepts) if (*emits, *accepts).count(one) > 1})
     if twice:
-        raise ValueError(f"{twice[0]} is named twice; each message has a name of its own.")
+        raise ValueError(f"{twice[0]} is given twice. Each message needs a name of its own.")
     folder = f"adapters/{name}"
     files = {f"{folder}/system.yaml": _declaration(name, emits, accepts, owner), f"{folder}/README.md": _readme(name, emits, accepts)}
     for message in (*emits, *accepts):
@@ -36,7 +36,7 @@ def write(workspace: Path, files: Mapping[str, str]) -> list[Path]:
     """Writes the files and gives their paths. Raises ValueError where one exists: nothing is written then."""
     there = [name for name in files if (workspace / name).exists()]
     if there:
-        raise ValueError(f"{workspace / there[0]} exists; nothing is overwritten.")
+        raise ValueError(f"{workspace / there[0]} exists already. Nothing was overwritten.")
     for name, text in files.items():
         path = workspace / name
         path.parent.mkdir(parents=True, exist_ok=True)

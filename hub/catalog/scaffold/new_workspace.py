@@ -165,7 +165,7 @@ def init(folder: Path) -> list[Path]:
     files = FILES | schemas.texts()
     there = [name for name in files if (folder / name).exists()]
     if there:
-        raise ValueError(f"{folder / there[0]} exists; name an empty folder.")
+        raise ValueError(f"{folder / there[0]} exists already. Choose an empty folder.")
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ QUOTE = "put the expression in quotes"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileContext:
     """The file being read, and where its findings go."""
 
     file: str
@@ -25,7 +25,7 @@ class Reading:
 
 
 class Shape(Protocol):
-    def read(self, node: Node, reading: Reading) -> Any:
+    def read(self, node: Node, reading: FileContext) -> Any:
         """The value, or None with a finding."""
 
     def schema(self) -> dict[str, Json]:
@@ -42,7 +42,7 @@ def kind_of(node: Node) -> str:
     return names[type(node)]
 
 
-def wrong_kind(node: Node, reading: Reading, want: str) -> None:
+def wrong_kind(node: Node, reading: FileContext, want: str) -> None:
     if isinstance(node, Scalar):
         got = f"the text {shown(node.text)}" if node.text else "nothing"
         # What stands in a wrong place may be a secret; a text is shown only where it is short enough to be a slip of the pen.

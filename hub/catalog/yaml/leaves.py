@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from hub.catalog.yaml import durations
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import QUOTE, Reading, kind_of, wrong_kind
+from hub.catalog.yaml.file_reading import QUOTE, FileContext, kind_of, wrong_kind
 from hub.catalog.yaml.findings import did_you_mean, shown
 from hub.catalog.yaml.yaml_documents import List, Node, Scalar, plain
 from hub.core.expressions.expression import Expression, compile_expression
@@ -31,7 +31,7 @@ class Text:
     private: bool = False
     mend: Callable[[str], str] | None = None  # what a text that is wrong was probably meant to be
 
-    def read(self, node: Node, reading: Reading) -> str | None:
+    def read(self, node: Node, reading: FileContext) -> str | None:
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, self.want)
             return None
@@ -60,7 +60,7 @@ class Word:
     words: tuple[str, ...]
     later: tuple[str, ...] = ()
 
-    def read(self, node: Node, reading: Reading) -> str | None:
+    def read(self, node: Node, reading: FileContext) -> str | None:
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, "one of " + ", ".join(self.words))
             return None
@@ -80,7 +80,7 @@ class Word:
 class Flag:
     """true or false; neither yes nor on."""
 
-    def read(self, node: Node, reading: Reading) -> bool | None:
+    def read(self, node: Node, reading: FileContext) -> bool | None:
         if isinstance(node, Scalar) and not node.quoted and node.text in ("true", "false"):
             return node.text == "true"
         got = shown(node.text) if isinstance(node, Scalar) else kind_of(node)
@@ -98,7 +98,7 @@ class Whole:
     low: int
     high: int
 
-    def read(self, node: Node, reading: Reading) -> int | None:
+    def read(self, node: Node, reading: FileContext) -> int | None:
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, "a whole number")
             return None
@@ -123,7 +123,7 @@ class Number:
     low: float
     high: float
 
-    def read(self, node: Node, reading: Reading) -> float | None:
+    def read(self, node: Node, reading: FileContext) -> float | None:
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, "a number")
             return None
@@ -147,7 +147,7 @@ class Span:
     low: str
     high: str
 
-    def read(self, node: Node, reading: Reading) -> timedelta | None:
+    def read(self, node: Node, reading: FileContext) -> timedelta | None:
         want = f"write a duration from {self.low} to {self.high}, such as 800ms, 10s, 30m, 2h or 3d"
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, "a duration such as 10s")
@@ -170,7 +170,7 @@ class Span:
 class Zone:
     """A time zone by its name in the IANA database."""
 
-    def read(self, node: Node, reading: Reading) -> str | None:
+    def read(self, node: Node, reading: FileContext) -> str | None:
         if not isinstance(node, Scalar):
             wrong_kind(node, reading, "a time zone such as Asia/Shanghai")
             return None
@@ -195,7 +195,7 @@ class Formula:
     longest: int = 4_000
     is_identity: bool = False
 
-    def read(self, node: Node, reading: Reading) -> Expression | None:
+    def read(self, node: Node, reading: FileContext) -> Expression | None:
         if not isinstance(node, Scalar):
             fix = QUOTE if not isinstance(node, List) or node.flow else "write the expression as a text"
             reading.fault(node, Check.NEEDS_QUOTES, f"{kind_of(node)} stands where an expression is wanted", fix)
@@ -220,7 +220,7 @@ class Formula:
 class Free:
     """Any JSON value, as a mapping. Read by whom it concerns."""
 
-    def read(self, node: Node, reading: Reading) -> Json:
+    def read(self, node: Node, reading: FileContext) -> Json:
         return plain(node, reading.file, reading.findings)
 
     def schema(self) -> dict[str, Json]:

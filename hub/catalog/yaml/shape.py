@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.catalog.yaml.codes import Check
-from hub.catalog.yaml.file_reading import Reading, Shape, wrong_kind
+from hub.catalog.yaml.file_reading import FileContext, Shape, wrong_kind
 from hub.catalog.yaml.findings import did_you_mean, nearest, shown
 from hub.catalog.yaml.leaves import Text
 from hub.catalog.yaml.yaml_documents import List, Map, Node, Scalar
@@ -29,7 +29,7 @@ class ListOf:
     least: int = 1
     most: int = 1_000
 
-    def read(self, node: Node, reading: Reading) -> list[Any] | None:
+    def read(self, node: Node, reading: FileContext) -> list[Any] | None:
         if not isinstance(node, List):
             own = node.text.removeprefix("-").strip() if isinstance(node, Scalar) else ""
             if isinstance(node, Scalar) and _NAMED.fullmatch(own):
@@ -54,7 +54,7 @@ class MapOf:
     value: Shape
     most: int = 5_000
 
-    def read(self, node: Node, reading: Reading) -> dict[str, Any] | None:
+    def read(self, node: Node, reading: FileContext) -> dict[str, Any] | None:
         if not isinstance(node, Map):
             wrong_kind(node, reading, "a mapping")
             return None
@@ -90,7 +90,7 @@ class Record:
     what: str = ""
     excludes: tuple[tuple[str, str], ...] = field(default=())
 
-    def read(self, node: Node, reading: Reading) -> dict[str, Any] | None:
+    def read(self, node: Node, reading: FileContext) -> dict[str, Any] | None:
         if not isinstance(node, Map):
             wrong_kind(node, reading, self.what or "a mapping")
             return None
@@ -131,7 +131,7 @@ class Either:
     scalar: Shape
     other: Shape
 
-    def read(self, node: Node, reading: Reading) -> Any:
+    def read(self, node: Node, reading: FileContext) -> Any:
         return (self.scalar if isinstance(node, Scalar) else self.other).read(node, reading)
 
     def schema(self) -> dict[str, Json]:
@@ -145,7 +145,7 @@ class OneOrMore:
     element: Shape
     most: int = 100
 
-    def read(self, node: Node, reading: Reading) -> tuple[list[Any], bool] | None:
+    def read(self, node: Node, reading: FileContext) -> tuple[list[Any], bool] | None:
         if not isinstance(node, List):
             return [self.element.read(node, reading)], False
         values = ListOf(self.element, most=self.most).read(node, reading)
@@ -161,7 +161,7 @@ class Single:
 
     of: MapOf
 
-    def read(self, node: Node, reading: Reading) -> tuple[str, Any] | None:
+    def read(self, node: Node, reading: FileContext) -> tuple[str, Any] | None:
         values = self.of.read(node, reading)
         if not isinstance(node, Map) or values is None:
             return None
@@ -182,7 +182,7 @@ class Fork:
     shape: Shape
     other: Shape
 
-    def read(self, node: Node, reading: Reading) -> Any:
+    def read(self, node: Node, reading: FileContext) -> Any:
         if isinstance(node, Map) and node.get(self.word) is not None:
             return Record({self.word: Key(self.shape)}, what=f"an element with {self.word}").read(node, reading)
         return self.other.read(node, reading)

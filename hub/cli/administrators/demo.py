@@ -29,8 +29,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hub import logs, main
 from hub.catalog import Catalog
 from hub.cli.common.output import FAULTS, console, fail, hub_command, table
+from hub.core import json
 from hub.core.config.system import System
-from hub.core.documents import json
 from hub.core.model.addresses import in_url
 from hub.flow.accounts import people
 from hub.flow.accounts.keys import make_key
@@ -62,7 +62,7 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
         code: list[int] = []
         over = threading.Event()
 
-        def ready(_: main.Running) -> None:
+        def ready(_: main.RunningHub) -> None:
             show = Show(settings, script, urls, password, _first(made, settings.workspace))
             threading.Thread(target=_drive, args=(show, once, orders, code, over), name="demo", daemon=True).start()
 
@@ -85,7 +85,7 @@ class Show:
 def _script(workspace: Path, *, once: bool) -> ModuleType | None:
     found = sorted(workspace.glob("adapters/*/demo.py"))
     if len(found) > 1 or (once and not found):
-        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py; a demo that places orders needs just one.", FAULTS)
+        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py files. A demo that places orders needs exactly one.", FAULTS)
     return load_module(found[0]) if found else None
 
 
@@ -136,7 +136,7 @@ def _free(wanted: int, host: str) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise OSError("there is no free port")
+    raise OSError("No free port was found.")
 
 
 def _spawn(settings: Settings, store: Store, system: System, url: str) -> subprocess.Popen[bytes]:
@@ -205,7 +205,7 @@ def _await_health(urls: Mapping[str, str]) -> None:
             except OSError:
                 time.sleep(0.05)
     if waiting:
-        raise RuntimeError(f"sandboxes that do not answer: {', '.join(sorted(waiting))}")
+        raise RuntimeError(f"These sandboxes do not answer: {', '.join(sorted(waiting))}")
 
 
 def _once(script: ModuleType, urls: Mapping[str, str], orders: int) -> int:
@@ -219,7 +219,7 @@ def _once(script: ModuleType, urls: Mapping[str, str], orders: int) -> int:
             time.sleep(0.2)
             report = script.report(urls, placed)
         progress.update(bar, completed=report.arrived)
-    table("What became of them", report.columns, report.rows)
+    table("Results", report.columns, report.rows)
     for line in report.lines:
         console.print(line, markup=False)
     console.print(report.verdict, style="green" if report.is_good else "red", markup=False)
@@ -249,13 +249,13 @@ def _welcome(show: Show, number: str) -> None:
     settings, hub, command = show.settings, f"http://{in_url(show.settings.host)}:{show.settings.port}", hub_command(show.settings)
     table("Running", ["what", "where"], [("hub", hub), *show.urls.items()])
     ops = f"curl --unix-socket {settings.own_socket} http://localhost" if settings.own_socket else f"curl -H 'Authorization: Bearer …' {hub}"
-    told = [f"Console: {hub}/console   user {OPERATOR}, password {show.password}   (made for this run, shown once)"]
+    told = [f"Console: {hub}/console   user {OPERATOR}, password {show.password}   (valid for this run, shown once)"]
     if number:
         told += [
-            f"A rush of orders, then one every {TRICKLE_S:g} s; for ten seconds a system refuses what it is sent, and others are slow or fail now and then.",
-            "What died of it waits in the console under Now: replay it there.",
+            f"The demo places a burst of orders, then one every {TRICKLE_S:g} s. For ten seconds one system refuses all calls. Other systems are slow or fail sometimes.",
+            "The dead letters are in the console under Now. Replay them there.",
         ]
-    told += ["Loopback is allowed for targets in this demo.", "Try, in another terminal, in this folder:"]
+    told += ["In this demo, targets may have loopback addresses.", "Try these commands in another terminal, in this folder:"]
     if show.first is not None and not number:
         kind, file, number = show.first
         told.append(f"  {command} send {kind} {file}")
@@ -265,6 +265,6 @@ def _welcome(show: Show, number: str) -> None:
         f"  {ops}/ops/v1/conservation",
         f"  {ops}/metrics",
         f"  curl -X POST {next(iter(show.urls.values()), hub)}/_control -d '{{\"fail\": 503}}'   and look at: {command} dead list",
-        "Ctrl-C ends it; nothing that was accepted is lost.",
+        "Ctrl-C stops the demo. No accepted message is lost.",
     ]
     console.print("\n".join(told), markup=False, soft_wrap=True)

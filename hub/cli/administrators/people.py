@@ -1,4 +1,4 @@
-"""Commands for people: who may sign in to the console, and the record of what they did."""
+"""Commands for console users and the audit log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, user, when
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table, user, when
 from hub.flow.accounts import people
 from hub.flow.accounts.people import OPERATOR, VIEWER
 from hub.main import open_serving
@@ -14,34 +14,36 @@ from hub.settings import Settings
 from hub.store import Store, User
 from hub.store.engine.people_tables import ROLES
 
-_by = click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
+_by = click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
 
 
 @click.group("user")
 def user_() -> None:
-    """People who sign in to the console: add, list, disable, password."""
+    """Manage console users: add, list, disable, role, password."""
 
 
 @user_.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default=VIEWER, show_default=True, help="A viewer changes nothing; an operator may.")
+@click.option(
+    "--role", type=click.Choice(ROLES), default=VIEWER, show_default=True, help="Role of the user: a viewer can only read, an operator can also change."
+)
 @_by
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def add(settings: Settings, name: str, role: str, by: str, as_json: bool) -> None:
-    """An account for NAME. Its password is asked for, or read from standard input where that is no terminal; never an argument."""
+    """Add the user NAME. The password is read from a prompt, or from standard input if that is not a terminal."""
     with open_serving(settings, writer=False) as store:
         people.add(store, name, _password(), role, by=by)
-    say({"name": name, "role": role}) if as_json else console.print(f"{name} may sign in as {role}.", markup=False)
+    say({"name": name, "role": role}) if as_json else console.print(f"User {name} was added with the role {role}.", markup=False)
 
 
 @user_.command("list")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """All accounts, disabled ones too."""
+    """List all users, including disabled ones."""
     with open_serving(settings, writer=False) as store:
         rows = store.users()
     if as_json:
@@ -56,13 +58,13 @@ def _state(row: User) -> str:
 
 @user_.command()
 @click.argument("name")
-@click.option("--again", is_flag=True, help="Let NAME sign in again.")
+@click.option("--again", is_flag=True, help="Enable NAME again.")
 @_by
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def disable(settings: Settings, name: str, again: bool, by: str, as_json: bool) -> None:
-    """Shut NAME out at once: whoever is signed in under it is signed in no more. The account stays, for the record."""
+    """Disable the user NAME and end all their sessions at once. The account stays, for the audit log."""
     with open_serving(settings, writer=False) as store:
         _known(store, name, people.shut(store, name, by=by, is_out=not again))
     say({"name": name, "disabled": not again}) if as_json else console.print(f"{name} {'may sign in again' if again else 'is disabled'}.", markup=False)
@@ -74,9 +76,9 @@ def disable(settings: Settings, name: str, again: bool, by: str, as_json: bool) 
 @_by
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def role(settings: Settings, name: str, new: str, by: str, as_json: bool) -> None:
-    """Make NAME a viewer or an operator; to use it, they sign in anew."""
+    """Set the role of the user NAME. The user must sign in again."""
     with open_serving(settings, writer=False) as store:
         _known(store, name, people.give_role(store, name, new, by=by))
     say({"name": name, "role": new}) if as_json else console.print(f"{name} is {new}.", markup=False)
@@ -87,9 +89,9 @@ def role(settings: Settings, name: str, new: str, by: str, as_json: bool) -> Non
 @_by
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def password(settings: Settings, name: str, by: str, as_json: bool) -> None:
-    """Give NAME a new password, asked for or read from standard input; whoever is signed in under it is signed in no more."""
+    """Set a new password for the user NAME, from a prompt or standard input. All sessions of the user end."""
     with open_serving(settings, writer=False) as store:
         _known(store, name, people.change_password(store, name, _password(), by=by))
     say({"name": name}) if as_json else console.print(f"{name} has a new password.", markup=False)
@@ -98,7 +100,7 @@ def password(settings: Settings, name: str, by: str, as_json: bool) -> None:
 def _known(store: Store, name: str, is_done: bool) -> None:
     if not is_done:
         there = ", ".join(row.name for row in store.users()[:20])
-        fail(f"There is no user {name}; there is {there or 'nobody yet: hub user add NAME --role ' + OPERATOR}.", FAULTS)
+        fail(f"There is no user {name}. Users: {there or 'none yet. Add one: hub user add NAME --role ' + OPERATOR}.", FAULTS)
 
 
 def _password() -> str:
@@ -110,16 +112,16 @@ def _password() -> str:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
-@click.option("--before", type=click.IntRange(1), help="Only those before this number: the last of the page before.")
-@click.option("--by", help="Only of this person.")
-@click.option("--what", help="Only of this kind, such as key.revoked, or key. for all of keys.")
-@click.option("--object", "object_", help="Only on this delivery, key, user …")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of records.")
+@click.option("--before", type=click.IntRange(1), help="Show records before this number. Use the last number of the previous page.")
+@click.option("--by", help="Filter by acting user.")
+@click.option("--what", help="Filter by action, such as key.revoked. A prefix such as key. matches all its actions.")
+@click.option("--object", "object_", help="Filter by the id of a delivery or key, by a user, and so on.")
 @as_json
 @click.pass_context
-@told
+@report_errors
 def audit(context: click.Context, limit: int, before: int | None, by: str | None, what: str | None, object_: str | None, as_json: bool) -> None:
-    """What people did, newest first."""
+    """Show the audit log: actions of people, newest first."""
     if context.invoked_subcommand is not None:
         return
     settings: Settings = context.obj
@@ -135,19 +137,19 @@ def audit(context: click.Context, limit: int, before: int | None, by: str | None
 
 
 @audit.command()
-@click.option("--anchor", metavar="NUMBER:HASH", help="A head that an earlier check printed, and that was kept elsewhere: it must still stand.")
+@click.option("--anchor", metavar="NUMBER:HASH", help="Head hash of an earlier check, stored outside the hub. The chain must still contain it.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def verify(settings: Settings, anchor: str | None, as_json: bool) -> None:
-    """Check the whole chain, and print its head. Exit code 1: a record was altered, taken out, put in or cut off."""
+    """Verify the hash chain of the audit log and print its head. Exits with 1 if a record was changed, removed, inserted or truncated."""
     with open_serving(settings, writer=False) as store:
         found = store.verify_acts(anchor=anchor)
     if as_json:
         say({"records": found.records, "head": found.head, "broken": found.broken, "text": found.text})
     elif found.broken is None:
-        console.print(f"{found.records} records stand. Keep this elsewhere: {found.head}", markup=False, soft_wrap=True)
+        console.print(f"{found.records} records are valid. Store this head outside the hub: {found.head}", markup=False, soft_wrap=True)
     else:
-        console.print(f"{found.text} The {found.records} before it stand.", markup=False, soft_wrap=True)
+        console.print(f"{found.text} The {found.records} records before it are valid.", markup=False, soft_wrap=True)
     if found.broken is not None:
         raise SystemExit(FAULTS)

@@ -1,4 +1,4 @@
-"""Commands that run processes: the hub whole or in parts, a migration."""
+"""Commands that run processes: the whole hub, one of its parts, or a migration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from hub import catalog, logs, main
 from hub.cli.administrators import demo
-from hub.cli.common.output import as_json, console, hub_command, say, told
+from hub.cli.common.output import as_json, console, hub_command, report_errors, say
 from hub.cli.engineers.watch import Watch
 from hub.core.errors import StoreBusy
 from hub.core.model.addresses import in_url
@@ -24,14 +24,14 @@ from hub.settings import Settings, read
 
 
 @click.command()
-@click.option("--demo", "is_demo", is_flag=True, help="With sandbox systems and a trickle of orders; loopback is allowed for targets.")
-@click.option("--once", is_flag=True, help="With --demo: 20 orders to their end, a table, and an exit code.")
-@click.option("--orders", type=click.IntRange(1, 100_000), default=20, show_default=True, help="With --once: how many.")
-@click.option("--watch", is_flag=True, help="Check the workspace on each save, and make it active if it is clean.")
+@click.option("--demo", "is_demo", is_flag=True, help="Start sandbox systems and place orders continuously. Targets may have loopback addresses.")
+@click.option("--once", is_flag=True, help="Implies --demo: process the orders to their end, print a table, and exit.")
+@click.option("--orders", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Number of orders with --once.")
+@click.option("--watch", is_flag=True, help="Check the workspace on each save, and activate it if it has no errors.")
 @click.pass_obj
-@told
+@report_errors
 def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) -> None:
-    """Run everything in one process: apply the workspace, take posts, deliver. SIGTERM stops it within its grace."""
+    """Run the whole hub in one process: web, worker and scheduler. Applies the workspace first. SIGTERM stops it within HUB_GRACE."""
     if is_demo or once:
         _leave(demo.run(settings, once=once, orders=orders))
     known = catalog.read(settings.workspace)
@@ -50,42 +50,42 @@ def up(settings: Settings, is_demo: bool, once: bool, orders: int, watch: bool) 
 def _tell(settings: Settings, made: catalog.Catalog, *, has_accounts: bool) -> None:
     """Where the console is, and which targets would be refused: whoever starts a hub for the first time need not look it up."""
     hub = hub_command(settings)
-    sign_in = "" if has_accounts else f"   (nobody has an account yet: {hub} user add NAME --role operator)"
+    sign_in = "" if has_accounts else f"   (no user exists yet; add one: {hub} user add NAME --role operator)"
     console.print(f"Console: http://{in_url(settings.host)}:{settings.port}/console{sign_in}", markup=False, soft_wrap=True)
     for system in made.systems.values():
         setting = system.settings.get("url")
         url = (settings.system(system.name, "url") or setting.default) if setting is not None and not setting.secret and system.accepts else ""
         wrong = judge_url(url, settings.allow_cidrs) if url.startswith("http") else None
         if wrong and "HUB_ALLOW_CIDRS" in wrong:
-            console.print(f"{system.name}: calls to {url} will be refused: {wrong}.", style="yellow", markup=False, soft_wrap=True)
+            console.print(f"{system.name}: calls to {url} will be blocked: {wrong}.", style="yellow", markup=False, soft_wrap=True)
 
 
-def _watched(settings: Settings, running: main.Running, known: catalog.Read | None) -> None:
+def _watched(settings: Settings, running: main.RunningHub, known: catalog.WorkspaceFiles | None) -> None:
     if known is not None:
         Watch(running.hub.store, settings.workspace, lambda _: _follow(running), known=known, unmet=running.hub.catalogs.unmet)
     _ready(settings, "hub")
 
 
-def _follow(running: main.Running) -> None:
+def _follow(running: main.RunningHub) -> None:
     with contextlib.suppress(StoreBusy):  # the tick follows in a moment; the watch goes on
         running.hub.catalogs.refresh()
 
 
 @click.command()
 @click.pass_obj
-@told
+@report_errors
 def web(settings: Settings) -> None:
-    """Take posts, without delivering: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
+    """Run a web process: it accepts messages and serves the console. Several can run on PostgreSQL or MariaDB. It follows the active configuration (`hub apply`)."""
     serving.serve(settings, web=True, ready=lambda _: _ready(settings, "web"))
     _leave()
 
 
 @click.command()
-@click.option("--lanes", help="Systems that it delivers to, separated by commas (HUB_LANES); without it, to all.")
+@click.option("--lanes", help="Systems that this worker delivers to, separated by commas (HUB_LANES). Default: all systems.")
 @click.pass_obj
-@told
+@report_errors
 def worker(settings: Settings, lanes: str | None) -> None:
-    """Deliver, without taking posts: one of several on PostgreSQL or MariaDB. Follows the active configuration (`hub apply`)."""
+    """Run a worker process: it delivers messages. Several can run on PostgreSQL or MariaDB. It follows the active configuration (`hub apply`)."""
     if lanes is not None:
         settings = read({**settings.environment, "HUB_LANES": lanes})
     serving.serve(settings, work=True, ready=lambda _: _ready(settings, "worker"))
@@ -94,9 +94,9 @@ def worker(settings: Settings, lanes: str | None) -> None:
 
 @click.command()
 @click.pass_obj
-@told
+@report_errors
 def scheduler(settings: Settings) -> None:
-    """Do what must be done once: rescue, release, expire. Run two or more; one leads, the others take over when it ends."""
+    """Run a scheduler process. It recovers expired leases, releases scheduled deliveries and expires old ones. Run two or more: one is the leader, the others stand by."""
     serving.serve(settings, schedule=True, ready=lambda _: _ready(settings, "scheduler"))
     _leave()
 
@@ -121,9 +121,9 @@ def _ready(settings: Settings, role: str) -> None:
 @click.command()
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def migrate(settings: Settings, as_json: bool) -> None:
-    """Bring the store's schema up to this hub's. All or nothing; safe to run from several machines at once."""
+    """Migrate the database schema to this version of the hub. Safe to run on several machines at once."""
     with main.open_serving(settings, writer=False) as store:
         revision = store.schema_revision()
     say({"schema": revision}) if as_json else console.print(f"Schema {revision}.")

@@ -1,4 +1,4 @@
-"""Durations on the command line, written as in the files: 800ms, 10s, 30m, 2h, 3d."""
+"""Durations on the command line, in the format of the workspace files: 800ms, 10s, 30m, 2h, 3d."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What words on the command line name: a message, a version of one. Whatever is not there is answered with what was probably meant."""
+"""Resolves names on the command line: a message, or a version of one. An unknown name is answered with a suggestion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def message_named(catalog: Catalog, text: str, *, side: Side) -> str:
     """The message that `text` names, `system/message` with or without a version, as `system/message`. Raises ValueError."""
     type_ = text.partition("@")[0]
     if not is_type(type_):
-        raise ValueError(f"{shown(text)} is not of the form system/message, such as oms/order.created.")
+        raise ValueError(f"{shown(text)} is not a message. Write system/message, such as oms/order.created.")
     system, _, name = type_.partition("/")
     found = catalog.systems.get(system)
     if found is None:
@@ -37,7 +37,7 @@ def target_named(catalog: Catalog, text: str) -> Ref:
         raise ValueError(f"No version of {system}/{name} is live.")
     ref = Ref.parse(text) if "@" in text else Ref(system, name, live[-1])
     if ref.version not in live:
-        state = f"is {versions[ref.version].state}" if ref.version in versions else "is not there"
+        state = f"is {versions[ref.version].state}" if ref.version in versions else "does not exist"
         raise ValueError(f"{ref} {state}; live: {', '.join(f'{ref.type}@{number}' for number in live)}")
     return ref
 

@@ -1,4 +1,4 @@
-"""What commands print: a table for people, one JSON value for programs. rich never touches `--json`."""
+"""Output of commands: a table for people, one JSON value for programs. `--json` is written without rich."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.documents.times import shown
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.core.message import Json
@@ -35,7 +35,7 @@ WIDTH = 140  # where nobody says how wide the screen is: a log, a pipe
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDTH)
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value instead of text for people.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value instead of text.")
 
 
 def hub_command(settings: Settings | None = None) -> str:
@@ -55,7 +55,7 @@ def hub_command(settings: Settings | None = None) -> str:
 
 
 def user() -> str:
-    """Who sits at this desk, as the system knows them: who did it, where nobody says otherwise."""
+    """The name of the current operating-system user: the default acting user."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -76,7 +76,7 @@ def when(value: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows for people; what comes from outside is text, never markup."""
+    """Prints rows for people. Foreign text is printed as text, never as markup."""
     made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -91,13 +91,13 @@ def _plain(cell: object) -> Any:
 
 
 def fail(text: str, code: int) -> NoReturn:
-    """One line that says what to do, and a documented exit code."""
+    """Prints one line that says what to do, and exits with a documented code."""
     errors.print(text, style="red", markup=False, soft_wrap=True)
     raise SystemExit(code)
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns errors on purpose into a line and an exit code; a traceback is for bugs."""
+def report_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns expected errors into one line and an exit code. Only a bug prints a traceback."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -105,7 +105,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except BadWorkspace as error:
             show_findings([finding.as_json() for finding in error.findings])
-            fail(f"{len(error.findings)} findings; nothing was changed.", FAULTS)
+            fail(f"{len(error.findings)} findings. Nothing was changed.", FAULTS)
         except (BadSetting, VaultError, ValueError) as error:
             fail(str(error), USAGE)
         except StoreBusy as error:
@@ -119,7 +119,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             if not is_of_a_database(error):
                 raise
-            fail(f"The store refused a statement: {told_of(error)}. Tell the hub's maintainers this line.", UNAVAILABLE)
+            fail(f"The store rejected a statement: {told_of(error)}. Report this line to the hub's maintainers.", UNAVAILABLE)
 
     return wrapped
 

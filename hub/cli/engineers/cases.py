@@ -1,4 +1,4 @@
-"""How a failed example or test is shown: per place what was expected and what came, in two colours where there is a screen."""
+"""Prints a failed example or test: for each place the expected and the actual value, in two colours on a terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from hub.catalog.checks.rehearsal import Case
 from hub.catalog.yaml.findings import ascii_safe
 from hub.cli.common.output import console
-from hub.core.documents import json
+from hub.core import json
 from hub.core.expressions.prepared import MISSING
 
 LONGEST = 400  # characters of one value
 
 
 def show_case(case: Case) -> None:
-    """The case with its place, then each thing that does not hold."""
+    """Prints the case with its place, then each difference."""
     _line(f"{case.file}:{case.line}: {case.kind} {case.number}{f' of {case.of}' if case.of != case.file else ''}", "bold")
     _line(f"  {ascii_safe(case.about)}", "dim")
     for one in case.wrong:

@@ -1,4 +1,4 @@
-"""Commands about contract versions: what changes between them, who uses them, whether one may go, and the lock of what is published."""
+"""Commands for contract versions: differences, usage, retirement, and the lock of published versions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hub import catalog
 from hub.catalog import from_files
 from hub.catalog.files import lock
 from hub.cli.common.durations import Span
-from hub.cli.common.output import FAULTS, as_json, console, errors, say, table, told, when
-from hub.core.documents import json
+from hub.cli.common.output import FAULTS, as_json, console, errors, report_errors, say, table, when
+from hub.core import json
 from hub.core.message import Json, Ref, is_type
 from hub.core.schemas.change_effects import Effect
 from hub.core.schemas.compat import compare
@@ -31,15 +31,15 @@ NOWHERE = "file"  # the system of a contract that lies in no system's folder
 
 @click.group()
 def contracts() -> None:
-    """Contract versions: list, show, diff, try, usage, can-retire, lock."""
+    """Manage contract versions: list, show, diff, try, usage, can-retire, lock."""
 
 
 @contracts.command("list")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """All messages of the active configuration with their versions, and who used each within 30 days."""
+    """List all messages of the active configuration with their versions. Shows who used each version in the last 30 days."""
     with open_serving(settings, writer=False) as store:
         found = looked.contracts(store, Revisions(store).active())
     if as_json:
@@ -52,16 +52,16 @@ def list_(settings: Settings, as_json: bool) -> None:
     ]
     table(f"Since {found['since']} (UTC)", ["version", "state", "ends", "messages", "by"], rows)
     for one in _dicts(found["old"]):
-        console.print(f"{one['version']} is deprecated, ends on {one['sunset'] or 'no date'}, and is still used by {_users(one)}", markup=False)
+        console.print(f"{one['version']} is deprecated. It ends on {one['sunset'] or 'no date'}. It is still used by {_users(one)}", markup=False)
 
 
 @contracts.command("show")
 @click.argument("message")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, message: str, as_json: bool) -> None:
-    """One message, such as oms/order.created: its versions, who used which field of them within 30 days, what changes between them, who relies on it."""
+    """Show MESSAGE, such as oms/order.created. Lists versions, changes between them, use of each field in the last 30 days, and dependent routes and mappings."""
     type_, _ = _message(message)
     with open_serving(settings, writer=False) as store:
         found = looked.one_named(store, Revisions(store).active(), type_ or "", folder=settings.workspace)
@@ -97,13 +97,13 @@ def _sent(one: dict[str, Json]) -> str:
 
 @contracts.command()
 @click.argument("message", required=False)
-@click.option("--since", type=Span(), default="30d", show_default=True, help="How far back, in whole days.")
-@click.option("--by", type=click.Choice(["caller", "field"]), default="caller", show_default=True, help="Per caller, or per caller and field.")
+@click.option("--since", type=Span(), default="30d", show_default=True, help="Period to look back, in whole days.")
+@click.option("--by", type=click.Choice(["caller", "field"]), default="caller", show_default=True, help="Group by caller, or by caller and field.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def usage(settings: Settings, message: str | None, since: timedelta, by: str, as_json: bool) -> None:
-    """Who sent which version of MESSAGE (oms/order.created, or oms/order.created@1), and which of its fields. Counts are written each second."""
+    """Show who sent which version and fields of MESSAGE (oms/order.created, or oms/order.created@1). Counts may be one second old."""
     type_, version = _message(message)
     with open_serving(settings, writer=False) as store:
         made = Revisions(store).active()
@@ -140,12 +140,12 @@ def usage(settings: Settings, message: str | None, since: timedelta, by: str, as
 
 @contracts.command("can-retire")
 @click.argument("version")
-@click.option("--quiet", type=Span(), default=f"{QUIET.days}d", show_default=True, help="Nobody may have used it for so long.")
+@click.option("--quiet", type=Span(), default=f"{QUIET.days}d", show_default=True, help="Period in which nobody may have used the version.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: bool) -> None:
-    """May VERSION (oms/order.created@1) be retired? Who used it last, and what would break. Exits 1 if not."""
+    """Check whether VERSION (oms/order.created@1) can be retired. Shows who used it last, and what would break. Exits with 1 if it cannot."""
     ref = Ref.parse(version)
     with open_serving(settings, writer=False) as store:
         found = can_retire(store, Revisions(store).active(), ref, quiet=quiet)
@@ -156,13 +156,13 @@ def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: boo
         for reason in found.reasons:
             console.print(f"  {reason}", markup=False)
         if not found.used:
-            console.print("  nobody has ever used it, as far as was counted", markup=False)
+            console.print("  no use was counted", markup=False)
         for one in found.used:
             console.print(f"  last used by {one.caller} on {when(one.last_at)}, {one.number} messages", markup=False)
         for mapping in found.mappings:
-            console.print(f"  the mapping {mapping} would be of no use", markup=False)
+            console.print(f"  the mapping {mapping} would have no use any more", markup=False)
         if found.open:
-            console.print(f"  {found.open} deliveries of it still wait; they keep the configuration that accepted them", markup=False)
+            console.print(f"  {found.open} deliveries of it still wait. They use the configuration that accepted them", markup=False)
     if not found.may:
         raise SystemExit(FAULTS)
 
@@ -170,9 +170,9 @@ def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: boo
 @contracts.command("lock")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def lock_(settings: Settings, as_json: bool) -> None:
-    """Write the hash of every published version into contracts/versions.lock, where it is not there yet. From then on it never changes."""
+    """Add the hash of each published version to contracts/versions.lock, if it is missing. A locked version must not change."""
     made = catalog.load(settings.workspace)
     lacking = lock.missing(made, catalog.read_files(settings.workspace))
     lock.append(settings.workspace, lacking)
@@ -190,18 +190,18 @@ def lock_(settings: Settings, as_json: bool) -> None:
 @click.argument("new")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
-    """What changes from contract OLD to NEW, in plain words: versions such as oms/order.created@1, or files. Exits 1 if it is not safe for both sides."""
+    """Compare contract OLD with NEW: versions such as oms/order.created@1, or files. Exits with 1 if the change is not safe for senders and receivers."""
     found = compare(_contract(settings, old), _contract(settings, new))
     if as_json:
         say(found.as_json())
     else:
-        words = {True: "yes", False: "no", None: "not decided: look at the changes marked so"}
+        words = {True: "yes", False: "no", None: "not decided: see the changes marked as not decided"}
         undecided = f" ({' or '.join(found.may_be)})" if len(found.may_be) > 1 else ""
         console.print(f"Compatibility: {found.verdict}{undecided}")
-        console.print(f"Safe for senders (what was taken is still taken): {words[found.safe_for_senders]}")
-        console.print(f"Safe for receivers (nothing comes that could not come before): {words[found.safe_for_receivers]}")
+        console.print(f"Safe for senders (all messages that were accepted are still accepted): {words[found.safe_for_senders]}")
+        console.print(f"Safe for receivers (no message arrives that was not possible before): {words[found.safe_for_receivers]}")
         said = {
             Effect.NARROWS: "breaks senders",
             Effect.WIDENS: "new for receivers",
@@ -213,24 +213,26 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
         rows = [
             (one.pointer or "/", one.text, said[one.effect], "" if one.example is None else json.encode(one.example).decode()[:120]) for one in found.changes
         ]
-        table("", ["where", "what", "effect", "a document that shows it"], rows)
+        table("", ["field", "change", "effect", "example document"], rows)
     if not (found.safe_for_senders and found.safe_for_receivers):
         raise SystemExit(FAULTS)
 
 
 @contracts.command("try")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--type", "version", metavar="VERSION", help="What it is a candidate for, such as oms/order.created@1. Default: as its path says.")
-@click.option("--since", type=Span(), default="7d", show_default=True, help="How far back.")
-@click.option("--examples", type=click.IntRange(0, 20), default=0, show_default=True, help="Show up to so many messages per group, masked.")
+@click.option(
+    "--type", "version", metavar="VERSION", help="Version for which FILE is a candidate, such as oms/order.created@1. Default: taken from the path of FILE."
+)
+@click.option("--since", type=Span(), default="7d", show_default=True, help="Period of stored messages to look back.")
+@click.option("--examples", type=click.IntRange(0, 20), default=0, show_default=True, help="Maximum number of masked example messages for each group.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def try_(settings: Settings, file: Path, version: str | None, since: timedelta, examples: int, as_json: bool) -> None:
-    """How many stored messages of its version the contract in FILE would refuse, by caller and place. Exits 1 if any. Changes nothing."""
+    """Try the candidate contract in FILE on stored messages: count refusals by caller and field. Nothing changes. Exits with 1 if it refuses any."""
     ref = Ref.parse(version) if version else _by_path(file)
     if ref.system == NOWHERE:
-        raise ValueError(f"{file} does not say what it is a candidate for. Add --type, such as --type oms/order.created@1.")
+        raise ValueError(f"{file} does not name its version. Add --type, such as --type oms/order.created@1.")
     candidate = compile_contract(ref, json.decode(file.read_bytes()))
     with open_serving(settings, writer=False) as store, Progress(console=errors, transient=True, disable=as_json) as progress:
         task = progress.add_task("messages", total=None)
@@ -243,7 +245,7 @@ def try_(settings: Settings, file: Path, version: str | None, since: timedelta, 
     else:
         console.print(f"{found.refused} of {found.messages} messages of {ref} since {when(found.since)} would be refused.")
         if found.unreadable:
-            console.print(f"{found.unreadable} cannot be read any more, and are not judged.")
+            console.print(f"{found.unreadable} cannot be read any more. They were skipped.")
         rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]
         table("", ["caller", "where", "wanted", "messages", "such as"], rows)
         for one in found.groups:
@@ -261,7 +263,7 @@ def _contract(settings: Settings, text: str) -> Contract:
     ref = Ref.parse(text)
     found = catalog.judge(settings.workspace)[0].contract(ref)
     if found is None:
-        raise ValueError(f"There is no contract {ref} in this workspace, and no file of that name.")
+        raise ValueError(f"There is no contract {ref} in this workspace, and no file with that name.")
     return found
 
 

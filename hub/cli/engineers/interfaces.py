@@ -1,4 +1,4 @@
-"""Commands that write the interface down: OpenAPI, AsyncAPI, and the JSON Schemas of the workspace's own files."""
+"""Commands that write interface documents: OpenAPI, AsyncAPI, and the JSON Schemas of the workspace's files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import click
 
 from hub import __version__, catalog
 from hub.catalog.files import schemas
-from hub.cli.common.output import console, say, told
+from hub.cli.common.output import console, report_errors, say
+from hub.core import json
 from hub.core.apidocs.asyncapi import asyncapi as make_asyncapi
 from hub.core.apidocs.handbook import pages
 from hub.core.apidocs.openapi import openapi as make_openapi
 from hub.core.config.system import System
-from hub.core.documents import json
 from hub.core.message import Json, Ref
 from hub.settings import Settings
 
@@ -24,7 +24,7 @@ from hub.settings import Settings
 def _written(settings: Settings, system: str | None, out: Path | None, make: Callable[..., Json]) -> None:
     made = catalog.load(settings.workspace)
     if system is not None and system not in made.systems:
-        raise ValueError(f"There is no system {system}; there is {', '.join(sorted(made.systems))}.")
+        raise ValueError(f"There is no system {system}. Systems: {', '.join(sorted(made.systems))}.")
     systems: list[System] = [made.systems[name] for name in sorted(made.systems) if system in (None, name)]
     _put(make(systems, title="Crossdock", version=__version__, examples=_samples(settings.workspace)), out)
 
@@ -52,17 +52,17 @@ def _samples(workspace: Path, *, bad: bool = False) -> dict[Ref, dict[str, Json]
     return found
 
 
-_system = click.option("--system", help="Of one system alone.")
-_out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into a file; without it, to standard output.")
+_system = click.option("--system", help="Only this system.")
+_out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Output file. Default: standard output.")
 
 
 @click.command()
 @_system
 @_out
 @click.pass_obj
-@told
+@report_errors
 def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
-    """OpenAPI 3.1 of what systems post and of what the hub calls, with the workspace's samples."""
+    """Write OpenAPI 3.1 of all incoming and outgoing HTTP calls, with the workspace's samples."""
     _written(settings, system, out, partial(make_openapi, max_batch=settings.max_batch))
 
 
@@ -70,22 +70,22 @@ def openapi(settings: Settings, system: str | None, out: Path | None) -> None:
 @_system
 @_out
 @click.pass_obj
-@told
+@report_errors
 def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
-    """AsyncAPI 3.0 of all messages, with the workspace's samples."""
+    """Write AsyncAPI 3.0 of all messages, with the workspace's samples."""
     _written(settings, system, out, make_asyncapi)
 
 
 @click.command("docs")
-@click.option("--markdown", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder that the pages are written into.")
+@click.option("--markdown", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Output folder for the pages.")
 @_system
 @click.pass_obj
-@told
+@report_errors
 def handbook(settings: Settings, folder: Path, system: str | None) -> None:
-    """A Markdown page for each message: purpose, versions, fields, samples, refusals, what changed between versions, and every error."""
+    """Write a Markdown page for each message. It contains purpose, versions, fields, samples, refusals, changes between versions, and all errors."""
     made = catalog.load(settings.workspace)
     if system is not None and system not in made.systems:
-        raise ValueError(f"There is no system {system}; there is {', '.join(sorted(made.systems))}.")
+        raise ValueError(f"There is no system {system}. Systems: {', '.join(sorted(made.systems))}.")
     samples, refused = _samples(settings.workspace), _samples(settings.workspace, bad=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name in sorted(made.systems):
@@ -95,17 +95,17 @@ def handbook(settings: Settings, folder: Path, system: str | None) -> None:
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Into a folder, a file each; without it, to standard output.")
-@click.option("--write", is_flag=True, help=f"Into the workspace ({schemas.FOLDER}), where the first line of each template finds them.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Output folder, with one file for each schema. Default: standard output.")
+@click.option("--write", is_flag=True, help=f"Write into the workspace folder {schemas.FOLDER}, to which the first line of each template refers.")
 @click.pass_obj
-@told
+@report_errors
 def schema(settings: Settings, out: Path | None, write: bool) -> None:
-    """JSON Schemas of routes.yaml, system.yaml, mappings and code lists, for editors."""
+    """Write the JSON Schemas of routes.yaml, system.yaml, mappings and code lists, for editors."""
     if write and out is not None:
-        raise ValueError("--write and --out exclude each other.")
+        raise ValueError("--write and --out cannot be used together.")
     if write:
         if not (settings.workspace / "routes.yaml").exists():
-            raise ValueError(f"{settings.workspace} is no workspace: it has no routes.yaml.")
+            raise ValueError(f"{settings.workspace} is not a workspace: it has no routes.yaml.")
         for path in schemas.write(settings.workspace):
             console.print(str(path), markup=False)
         return

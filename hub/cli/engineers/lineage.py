@@ -1,11 +1,11 @@
-"""`hub lineage`: where a field came from, and where it went."""
+"""`hub lineage`: the sources and the targets of a field."""
 
 from __future__ import annotations
 
 import click
 
 from hub import catalog
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table
 from hub.core.message import Json, Ref
 from hub.flow.context.revisions import Revisions
 from hub.flow.views.lineage import of_mapping, of_message
@@ -15,18 +15,18 @@ from hub.settings import Settings
 
 @click.command()
 @click.argument("what", metavar="MESSAGE [FIELD] | FROM TO", nargs=-1, required=True)
-@click.option("--from-field", "source", metavar="PATH", help="Forwards: only the target fields that this field of the source reaches, such as /items/*/sku.")
+@click.option("--from-field", "source", metavar="PATH", help="Forward lineage: only the target fields that use this source field, such as /items/*/sku.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def lineage(settings: Settings, what: tuple[str, ...], source: str | None, as_json: bool) -> None:
-    """Where each field comes from.
+    """Show the source of each field.
 
-    MESSAGE is the id of a stored message: every field that its targets got, with values. FROM and TO are two messages such as
-    oms/order.created@1: what the workspace's mapping between them does. Personal values are masked.
+    MESSAGE is the id of a stored message: each field that its targets received is shown, with values. FROM and TO are two messages such as
+    oms/order.created@1: the fields of the workspace's mapping between them are shown. Personal values are masked.
     """
     if len(what) > 2:
-        raise ValueError("Name a message and perhaps a field of its target, or two messages such as oms/order.created@1 wms/outbound.create@1.")
+        raise ValueError("Write a message id and optionally a target field, or two messages such as oms/order.created@1 wms/outbound.create@1.")
     if "/" in what[0] and "@" in what[0]:
         _of_mapping(settings, what, as_json=as_json)
         return
@@ -63,7 +63,7 @@ def _show(one: dict[str, Json]) -> None:
 
 def _of_mapping(settings: Settings, what: tuple[str, ...], *, as_json: bool) -> None:
     if len(what) != 2:
-        raise ValueError("Name both ends, such as oms/order.created@1 wms/outbound.create@1.")
+        raise ValueError("Write both messages, such as oms/order.created@1 wms/outbound.create@1.")
     origins = of_mapping(catalog.load(settings.workspace), Ref.parse(what[0]), Ref.parse(what[1]))
     if as_json:
         say({field: origin.as_json() for field, origin in origins.items()})

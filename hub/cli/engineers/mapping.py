@@ -1,4 +1,4 @@
-"""Commands about mappings: what there is, what each carries on of what comes, and a trial on one message."""
+"""Commands for mappings: list with field coverage, show, and try on one message."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hub import catalog
 from hub.catalog.files.mappings import file_name, named
 from hub.catalog.yaml.findings import did_you_mean
 from hub.cli.common.named import contract_named
-from hub.cli.common.output import FAULTS, as_json, console, errors, fail, say, show_findings, table, told
+from hub.cli.common.output import FAULTS, as_json, console, errors, fail, report_errors, say, show_findings, table
+from hub.core import json
 from hub.core.config.mapping import Mapping
-from hub.core.documents import json
 from hub.core.errors import Fault, Finding, Refused
 from hub.core.message import Json
 from hub.flow.context.revisions import Revisions
@@ -26,15 +26,15 @@ from hub.settings import Settings
 
 @click.group("map")
 def map_() -> None:
-    """Mappings: list, show, try."""
+    """List, show and try mappings."""
 
 
 @map_.command("list")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """All mappings of the active configuration: which routes use them, and how much of what came within 30 days they carry on."""
+    """List all mappings of the active configuration. Shows the routes that use them, and the share of received fields that they use (last 30 days)."""
     with open_serving(settings, writer=False) as store:
         found = mappings.mappings(store, Revisions(store).active())
     if as_json:
@@ -46,16 +46,16 @@ def list_(settings: Settings, as_json: bool) -> None:
         users = [*_texts(one["routes"]), *_texts(one["hooks"])]
         carried = f"{coverage['carried']} of {coverage['came']}" if coverage["came"] is not None else "-"
         rows.append((one["from"], one["to"], ", ".join(users), carried, f"{coverage['madeFields']} of {coverage['targetFields']}"))
-    table(f"Since {found['since']} (UTC)", ["from", "to", "used by", "came and is carried on", "target fields made"], rows)
+    table(f"Since {found['since']} (UTC)", ["from", "to", "used by", "received fields used", "target fields set"], rows)
 
 
 @map_.command("show")
 @click.argument("mapping")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, mapping: str, as_json: bool) -> None:
-    """One mapping of the active configuration, by its file's name: how each field is made, what is left behind, what is lacking."""
+    """Show one mapping of the active configuration, by its file name. Shows how each field is set, and which source fields are unused or target fields missing."""
     name = Path(mapping).name.removesuffix(".yaml")
     with open_serving(settings, writer=False) as store:
         made = Revisions(store).active()
@@ -72,9 +72,9 @@ def show(settings: Settings, mapping: str, as_json: bool) -> None:
     table("", ["field", "how", "as written", "from", "when"], rows)
     [coverage] = _dicts([found["coverage"]])
     for one in _dicts(coverage["left"]):
-        console.print(f"left behind: {one['place']}, in {one['number']} messages since {found['since']}", markup=False)
+        console.print(f"not used: {one['place']}, in {one['number']} messages since {found['since']}", markup=False)
     for place in _texts(coverage["lacking"]):
-        console.print(f"nothing makes {place}, which {found['to']} requires", style="yellow", markup=False)
+        console.print(f"missing: {place} is required by {found['to']}", style="yellow", markup=False)
 
 
 def _dicts(value: Json) -> list[dict[str, Json]]:
@@ -89,15 +89,15 @@ def _texts(value: Json) -> list[str]:
 @click.argument("what", metavar="MAPPING FILE | FROM TO FILE", nargs=-1, required=True)
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
-    """Run a mapping on the message in FILE (- for standard input): the result, where each field comes from, and what each contract says.
+    """Run a mapping on the message in FILE (- for standard input). Shows the result, the source of each field, and faults against the contracts.
 
-    MAPPING is its file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1 wms/outbound.create@1: the mapping between them
-    is found, or the ones that lead there as a message of FROM would go, upgraded first. Exits 1 on faults.
+    MAPPING is a file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1 wms/outbound.create@1. As at a
+    real delivery, a message of FROM is upgraded to the newest live version first, and then mapped. Exits with 1 on faults.
     """
     if len(what) not in (2, 3):
-        raise ValueError("Name a mapping and a file, or two versions and a file: hub map try oms/order.created@1 wms/outbound.create@1 order.json")
+        raise ValueError("Write a mapping and a file, or two versions and a file: hub map try oms/order.created@1 wms/outbound.create@1 order.json")
     made, findings = catalog.judge(settings.workspace)
     way = _between(made, what[0], what[1], findings) if len(what) == 3 else (_mapping(made, what[0], findings),)
     payload = _message(what[-1])
@@ -145,9 +145,9 @@ def _between(made: catalog.Catalog, source: str, target: str, findings: list[Fin
     way = (*upgrade, *onward) if onward is not None else made.way(one, other)
     if not way:
         if one == other:
-            raise ValueError("Both are the same version; there is nothing to map.")
+            raise ValueError("Both versions are the same. There is nothing to map.")
         _refuse_unreadable(file_name(one, other), findings)
-        raise ValueError(f"Nothing leads from {one} to {other}. Draft it: hub new mapping {upgrade[-1].target if upgrade else one} {other}")
+        raise ValueError(f"There is no mapping from {one} to {other}. Draft it: hub new mapping {upgrade[-1].target if upgrade else one} {other}")
     return way
 
 
@@ -165,7 +165,7 @@ def _message(file: str) -> Json:
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}.") from error
     except Refused as error:
-        fail(f"{file} is no message: {error.text}", FAULTS)
+        fail(f"{file} is not a message: {error.text}", FAULTS)
 
 
 def _show(way: tuple[Mapping, ...], result: Json, before: tuple[Fault, ...], steps: tuple[Step, ...]) -> None:
@@ -175,7 +175,7 @@ def _show(way: tuple[Mapping, ...], result: Json, before: tuple[Fault, ...], ste
         console.print_json(json.encode(result).decode())
     _show_faults("the source's contract", before)
     for number, step in enumerate(steps, 1):
-        _show_faults("the target's contract" if number == len(way) else f"{step.mapping.target}, on the way", step.faults)
+        _show_faults("the target's contract" if number == len(way) else f"{step.mapping.target}, an intermediate version", step.faults)
 
 
 def _show_faults(whose: str, faults: tuple[Fault, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Commands that change the configuration, and show beforehand what would change: plan, apply, rollback, revisions."""
+"""Commands that plan and change the configuration: plan, apply, rollback, revisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from rich.progress import Progress
 
 from hub.cli.common.durations import Span
-from hub.cli.common.output import FAULTS, as_json, console, errors, say, show_findings, table, told, user, when
+from hub.cli.common.output import FAULTS, as_json, console, errors, report_errors, say, show_findings, table, user, when
 from hub.core.message import Json
 from hub.flow.configuration import changes
 from hub.flow.configuration.plan import Plan, plan_back
@@ -24,27 +24,27 @@ from hub.main.machine import unmet
 from hub.settings import Settings
 
 DEFAULT_MESSAGES = 1_000
-_why = click.option("--why", default="", help="Why; kept on record.")
+_why = click.option("--why", default="", help="Reason, for the audit log.")
 _WORDS = {
     "refused": "accepted before, refused now",
     "accepted": "refused before, accepted now",
     "target_gained": "goes to one more target",
     "target_lost": "goes to one target less",
-    "fault_gained": "could be made before, and now cannot",
-    "fault_mended": "could not be made before, and now can",
+    "fault_gained": "mapping succeeded before, fails now",
+    "fault_mended": "mapping failed before, succeeds now",
     "field": "another value",
 }
 
 
 @click.command()
-@click.option("--last", type=Span(), help="What-if over the messages of so long, such as 24h.")
-@click.option("--messages", type=click.IntRange(0, 1_000_000), help=f"What-if over the last so many messages. Default: {DEFAULT_MESSAGES}.")
-@click.option("--to", metavar="HASH", help="Going back to this configuration, instead of the workspace.")
+@click.option("--last", type=Span(), help="What-if with the messages of this period, such as 24h.")
+@click.option("--messages", type=click.IntRange(0, 1_000_000), help=f"What-if with this number of latest messages. Default: {DEFAULT_MESSAGES}.")
+@click.option("--to", metavar="HASH", help="Plan a rollback to this configuration, instead of the workspace.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def plan(settings: Settings, last: timedelta | None, messages: int | None, to: str | None, as_json: bool) -> None:
-    """Show what the workspace would change: in meaning, for what waits, and for the messages of late (what-if). Changes nothing. Exits 1 on errors."""
+    """Show what the workspace would change. Covers the configuration, waiting deliveries, and recent messages (what-if). Nothing changes. Exits with 1 on errors."""
     with open_serving(settings, writer=False) as store:
         since = store.now() - last if last is not None else None
         most = messages if messages is not None else (None if last is not None else DEFAULT_MESSAGES)
@@ -64,15 +64,15 @@ def plan(settings: Settings, last: timedelta | None, messages: int | None, to: s
 
 def _show(made: Plan, *, back: bool) -> None:
     if made.onto is None:
-        console.print("Nothing is active yet; hub apply makes this the first configuration.")
+        console.print("No configuration is active yet. `hub apply` makes this the first configuration.")
     elif not made.changes:
-        console.print(f"Nothing changes: {made.onto[:12]} means the same.")
+        console.print(f"Nothing changes: the active configuration {made.onto[:12]} is equivalent.")
     for change in made.changes:
         console.print(change.text, markup=False, style={"+": "green", "-": "red"}.get(change.text[0], "yellow"), soft_wrap=True)
     show_findings([dict(finding.as_json()) for finding in made.findings])
     if made.waiting:
-        rows = [(one.route, one.target, one.status, one.number, "will be held: no way any more" if one.is_orphaned else "") for one in made.waiting]
-        table("Deliveries that wait and are touched", ["route", "target", "state", "deliveries", ""], rows)
+        rows = [(one.route, one.target, one.status, one.number, "will be held: no route any more" if one.is_orphaned else "") for one in made.waiting]
+        table("Affected waiting deliveries", ["route", "target", "state", "deliveries", ""], rows)
     for one in made.defaults:
         console.print(one.text, markup=False, soft_wrap=True)
     report = made.report
@@ -84,7 +84,7 @@ def _show(made: Plan, *, back: bool) -> None:
         )
     if made.onto is not None and made.changes and not made.errors:
         how = f"hub rollback {made.revision[:12]}" if back else f"hub apply --onto {made.onto[:12]}"
-        console.print(f"To make it so: {how}", style="dim")
+        console.print(f"To apply it: {how}", style="dim")
 
 
 def _where(kind: Kind) -> str:
@@ -97,16 +97,18 @@ def _example(examples: list[tuple[str, Json, Json]]) -> str:
 
 
 @click.command()
-@click.option("--despite", multiple=True, metavar="CODE:FILE:LINE", help="An error that is accepted, by its name; written down with who did it.")
-@click.option("--onto", metavar="HASH", help="Only if this configuration is still the active one: what the change was planned against.")
-@click.option("--elsewhere", is_flag=True, help="The processes that run it have the secrets; this machine need not.")
-@click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
+@click.option(
+    "--despite", multiple=True, metavar="CODE:FILE:LINE", help="Apply despite this error. It is stored in the audit log with the acting user. Repeatable."
+)
+@click.option("--onto", metavar="HASH", help="Apply only if this configuration, against which the change was planned, is still active.")
+@click.option("--elsewhere", is_flag=True, help="Do not check secrets on this machine: only the processes of the hub have them.")
+@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
 @_why
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, elsewhere: bool, by: str, why: str, as_json: bool) -> None:
-    """Check the workspace whole and make it the active configuration. Running processes follow within a second."""
+    """Check the whole workspace and make it the active configuration. Running processes use it within a second."""
     with open_serving(settings, writer=False) as store:
         active = store.active()
         whole = active if onto and active and active.startswith(onto) else onto
@@ -120,13 +122,13 @@ def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, elsewh
 
 @click.command()
 @click.argument("hash_", metavar="[HASH]", required=False)
-@click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
+@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
 @_why
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def rollback(settings: Settings, hash_: str | None, by: str, why: str, as_json: bool) -> None:
-    """Make an older configuration active again: HASH, or the one before. What it accepted is delivered by it anyhow."""
+    """Make an older configuration active again: HASH, or the previous one. Messages that were accepted keep their own configuration."""
     with open_serving(settings, writer=False) as store:
         made = revisions.roll_back(store, hash_, by=by, why=why)
     say({"revision": made.revision}) if as_json else console.print(f"Active: {made.revision[:12]}.")
@@ -134,12 +136,12 @@ def rollback(settings: Settings, hash_: str | None, by: str, why: str, as_json: 
 
 @click.command("revisions")
 @click.argument("hash_", metavar="[HASH]", required=False)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Maximum number of configurations.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def revisions_(settings: Settings, hash_: str | None, limit: int, as_json: bool) -> None:
-    """Who made which configuration active, newest first; or what HASH changed, in meaning and file by file."""
+    """List the active configurations, newest first, with the acting user. With HASH, show what it changed."""
     with open_serving(settings, writer=False) as store:
         if hash_ is not None:
             with at_desk(settings, store) as hub:
@@ -150,14 +152,14 @@ def revisions_(settings: Settings, hash_: str | None, limit: int, as_json: bool)
         say([{"revision": row.hash, "at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows])
         return
     cells = [(row.hash[:12], when(row.at), row.by, (row.before or "")[:12], ", ".join(row.despite)) for row in rows]
-    table("", ["configuration", "active since (UTC)", "by", "in place of", "despite"], cells)
+    table("", ["configuration", "active since (UTC)", "by", "replaced", "despite"], cells)
 
 
 def _show_one(told_: Any, *, as_json: bool) -> None:
     if as_json:
         say(told_)
         return
-    console.print(f"{told_['revision'][:12]}{' (active)' if told_['isActive'] else ''}, in place of {(told_['before'] or 'none')[:12]}", markup=False)
+    console.print(f"{told_['revision'][:12]}{' (active)' if told_['isActive'] else ''}, replaced {(told_['before'] or 'none')[:12]}", markup=False)
     for change in told_["changes"] or ():
         console.print(change["text"], markup=False, style={"+": "green", "-": "red"}.get(change["text"][0], "yellow"), soft_wrap=True)
     for file in told_["files"]:

@@ -1,4 +1,4 @@
-"""Commands that tell of routes: all of them, and one step by step. Beside those that pause and resume."""
+"""Commands that show routes: a list, and one route step by step. The commands that pause and resume are in operators/pauses.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import as_json, console, say, table, told
+from hub.cli.common.output import as_json, console, report_errors, say, table
 from hub.cli.operators.pauses import route
 from hub.flow.overview import routes as flow
 from hub.flow.views.explain import untold
@@ -18,9 +18,9 @@ from hub.settings import Settings
 @route.command("list")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """All routes: from where, over which steps, to where, and how each stands."""
+    """List all routes: source, steps, targets and state."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.routes(hub)
     if as_json:
@@ -30,16 +30,16 @@ def list_(settings: Settings, as_json: bool) -> None:
         (one["name"], one["state"], one["source"], ", ".join(one["steps"]), " ".join(one["targets"]), f"{one['perSecond']:g}", one["backlog"], one["waiting"])
         for one in found["items"]
     ]
-    table("", ["route", "state", "takes", "steps", "targets", "delivered/s", "backlog", "for a person"], rows)
+    table("", ["route", "state", "source", "steps", "targets", "delivered/s", "backlog", "for a person"], rows)
 
 
 @route.command()
 @click.argument("name")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, name: str, as_json: bool) -> None:
-    """Route NAME step by step, with how many of the last messages go on behind each; its tests, and where it is written."""
+    """Show the route NAME step by step. Lists the number of recent messages that pass each step, the tests, and the place in the file."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.route(hub, name)
     if as_json:
@@ -51,18 +51,18 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
         console.print(f"{written['file']}:{written['line']}", style="dim", markup=False)
     if alert and not found["treatment"]["alertIsTold"]:
         console.print(untold(found["name"], alert), style="yellow", markup=False)
-    table(f"Of the last {drawn['messages']} messages", ["step", "", "go on"], [(one["kind"], one["text"], one["out"]) for one in drawn["steps"]])
+    table(f"Of the last {drawn['messages']} messages", ["step", "", "pass"], [(one["kind"], one["text"], one["out"]) for one in drawn["steps"]])
     rows = [
         (
             one["target"],
             one["condition"]["text"] if one["condition"] else "",
-            " → ".join(step["name"] for step in one["mappings"]) if one["mappings"] is not None else "no way",
+            " → ".join(step["name"] for step in one["mappings"]) if one["mappings"] is not None else "no mapping",
             one["out"],
             one["backlog"],
             one["waiting"],
         )
         for one in drawn["branches"]
     ]
-    table("", ["target", "where", "mapping", "get it", "backlog", "for a person"], rows)
+    table("", ["target", "condition", "mapping", "messages", "backlog", "for a person"], rows)
     for case in found["tests"]:
         console.print(f"{case['verdict']}: {case['about']} (routes.yaml:{case['line']})", markup=False, style="red" if case["verdict"] == "failed" else None)

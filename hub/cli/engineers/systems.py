@@ -1,4 +1,4 @@
-"""Commands that tell of systems: all of them, one with its settings, and whether one can be reached."""
+"""Commands that show systems: a list, one system with its settings, and a connection check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, say, table, told, user
+from hub.cli.common.output import FAULTS, as_json, console, report_errors, say, table, user
 from hub.flow.overview import systems as flow
 from hub.main import open_serving
 from hub.main.desk import at_desk
@@ -15,15 +15,15 @@ from hub.settings import Settings
 
 @click.group()
 def system() -> None:
-    """Systems: how each stands, its settings without secrets, and whether it can be reached."""
+    """Show systems: health, settings without secrets, and connection checks."""
 
 
 @system.command("list")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """All systems: health, what they send and take, in flight and backlog."""
+    """List all systems: health, number of messages sent and accepted, calls in flight, and backlog."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.systems(hub)
     if as_json:
@@ -41,16 +41,16 @@ def list_(settings: Settings, as_json: bool) -> None:
         )
         for one in found["items"]
     ]
-    table("", ["system", "health", "sends", "takes", "success", "in flight / cap", "backlog"], rows)
+    table("", ["system", "health", "sends", "accepts", "success", "in flight / limit", "backlog"], rows)
 
 
 @system.command()
 @click.argument("name")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, name: str, as_json: bool) -> None:
-    """System NAME: its addresses, settings, and its secrets by their names."""
+    """Show the system NAME: addresses, settings, and names of its secrets."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.system(hub, name)
     if as_json:
@@ -69,12 +69,12 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
 @system.command()
 @click.argument("name")
-@click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
+@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def check(settings: Settings, name: str, by: str, as_json: bool) -> None:
-    """Try the addresses of system NAME: name, connection, TLS. No call is made; it is put on record. Exits 1 where one cannot be reached."""
+    """Check the addresses of the system NAME: DNS name, connection, TLS. No request is sent. The check is in the audit log. Exits with 1 if an address fails."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.check(hub, name, by=by)
     if as_json:

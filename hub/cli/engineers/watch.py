@@ -1,4 +1,4 @@
-"""`hub up --watch`: what is saved is checked, and made active if it is clean. A file half written is looked at again, and harms nothing."""
+"""`hub up --watch`: checks each saved change and activates it if it has no errors. A half-written file is read again and does no harm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from hub.catalog import Read, read
+from hub.catalog import WorkspaceFiles, read
 from hub.cli.common.output import console, show_findings
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
 from hub.flow.configuration.plan import apply
@@ -23,7 +23,14 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, folder: Path, applied: Callable[[str], None], *, by: str = "watch", known: Read | None = None, unmet: Unmet = nothing_unmet
+        self,
+        store: Store,
+        folder: Path,
+        applied: Callable[[str], None],
+        *,
+        by: str = "watch",
+        known: WorkspaceFiles | None = None,
+        unmet: Unmet = nothing_unmet,
     ) -> None:
         self._store = store
         self._folder = folder
@@ -40,7 +47,7 @@ class Watch:
         self._stopping.set()
         self._thread.join(5)
 
-    def _look(self) -> Read:
+    def _look(self) -> WorkspaceFiles:
         """What stands in the files. Those that are gone for a moment are missing, and the next look sees them again."""
         return read(self._folder)
 
@@ -55,16 +62,16 @@ class Watch:
                 self._known = now
             before = now
 
-    def _apply(self, now: Read) -> bool:
+    def _apply(self, now: WorkspaceFiles) -> bool:
         """Applies what stood still, exactly as it was looked at: what is saved meanwhile is the next look's. False: it must be tried again."""
         try:
             made = apply(self._store, now, by=self._by, unmet=self._unmet)
         except BadWorkspace as error:
             show_findings([dict(finding.as_json()) for finding in error.findings])
-            console.print(f"{len(error.findings)} faults; the configuration before stays active.", style="red")
+            console.print(f"{len(error.findings)} faults. The previous configuration stays active.", style="red")
         except StoreBusy as error:
             if not self._is_waiting:
-                console.print(f"Not applied yet: {error} It is tried again.", style="yellow", markup=False)
+                console.print(f"Not applied yet: {error} It will be tried again.", style="yellow", markup=False)
             self._is_waiting = True
             return False
         except HubError as error:

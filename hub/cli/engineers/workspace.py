@@ -1,4 +1,4 @@
-"""Commands of integration engineers: a workspace is made, checked, tried and applied."""
+"""Commands for workspaces: create, check, test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub import catalog
 from hub.catalog.checks.rehearsal import can_rehearse, is_of_a_case, rehearse, slowest
 from hub.catalog.scaffold.new_workspace import FIRST
 from hub.catalog.scaffold.new_workspace import init as make_workspace
-from hub.cli.common.output import FAULTS, as_json, console, fail, hub_command, say, show_findings, told
+from hub.cli.common.output import FAULTS, as_json, console, fail, hub_command, report_errors, say, show_findings
 from hub.cli.engineers.cases import show_case
 from hub.cli.engineers.sarif import sarif
 from hub.main.machine import foreseen
@@ -21,9 +21,9 @@ from hub.settings import Settings
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @as_json
-@told
+@report_errors
 def init(folder: Path, as_json: bool) -> None:
-    """Make a new workspace in FOLDER: two systems, a mapping with an example, a route. It passes `hub check`."""
+    """Create a workspace in FOLDER with two systems, a mapping with an example, and a route. It passes `hub check`."""
     made = make_workspace(folder)
     if as_json:
         say({"files": [str(path) for path in made]})
@@ -33,7 +33,7 @@ def init(folder: Path, as_json: bool) -> None:
     hub, (kind, sample, number) = hub_command(), FIRST
     console.print(
         f"\nNext:\n  cd {shlex.quote(str(folder))}\n  {hub} check\n  {hub} up --demo\n"
-        f"The last runs on, with a small warehouse, and prints the console's address with a sign-in. Then, in another terminal, the first message:\n"
+        f"The last command keeps running. It simulates a small warehouse, and prints the console's address and password. Send the first message in another terminal:\n"
         f"  cd {shlex.quote(str(folder.resolve()))}\n  {hub} send {kind} {sample}\n  {hub} trace {number}",
         markup=False,
         soft_wrap=True,
@@ -41,13 +41,13 @@ def init(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--sarif", "as_sarif", is_flag=True, help="SARIF 2.1.0, for editors and merge checks.")
-@click.option("--elsewhere", is_flag=True, help="The files alone: whether secrets are set, and how long a claim holds, is another machine's business.")
+@click.option("--sarif", "as_sarif", is_flag=True, help="Print findings as SARIF 2.1.0, for editors and merge checks.")
+@click.option("--elsewhere", is_flag=True, help="Check only the files. Do not check the secrets and the lease time of this machine.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def check(settings: Settings, as_sarif: bool, elsewhere: bool, as_json: bool) -> None:
-    """Read the whole workspace and report every fault at file:line:column. Exits 1 if there is an error."""
+    """Check the whole workspace and report each fault at file:line:column. Exits with 1 if there is an error."""
     made, found = catalog.judge(settings.workspace)
     if not elsewhere and not any(finding.code[:2] in ("E1", "E2", "E3") for finding in found):
         found = sorted([*found, *foreseen(made, settings)])
@@ -70,11 +70,11 @@ def check(settings: Settings, as_sarif: bool, elsewhere: bool, as_json: bool) ->
 
 
 def _coverage(made: catalog.Catalog) -> None:
-    """What the types could not decide is said, with what covers it: never taken for fine."""
+    """Prints the fields whose types could not be decided, and the number of examples that cover them."""
     covered = catalog.coverage(made)
     leaves = sum(one.leaves for one in covered.values())
     open_ = {pair: one.undecided for pair, one in covered.items() if one.undecided}
-    console.print(f"{leaves} leaves are typed; of {sum(map(len, open_.values()))} it cannot be decided.")
+    console.print(f"{leaves} fields are typed. The types of {sum(map(len, open_.values()))} cannot be decided.")
     for (source, target), places in open_.items():
         examples = len(made.mappings[source, target].examples)
         where = ", ".join(places[:5]) + (", ..." if len(places) > 5 else "")
@@ -84,9 +84,9 @@ def _coverage(made: catalog.Catalog) -> None:
 @click.command()
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def test(settings: Settings, as_json: bool) -> None:
-    """Run every example of every mapping and every test of every route, and show place by place what differs. Exits 1 if one does not hold."""
+    """Run all examples of mappings and all tests of routes, and show each difference. Exits with 1 if one fails."""
     made, findings = catalog.judge(settings.workspace)
     others = [finding for finding in findings if finding.level == "error" and not is_of_a_case(finding)]
     cases = rehearse(made, catalog.read_files(settings.workspace), findings) if can_rehearse(findings) else []
@@ -111,11 +111,11 @@ def test(settings: Settings, as_json: bool) -> None:
         show_findings([finding.as_json() for finding in others])
         count = f"{examples} examples of {len(made.mappings)} mappings and {tests} tests of {len(made.routes)} routes"
         if cases:
-            said = f"{len(failed)} of {len(cases)} do not hold ({count})" if failed else f"{count} hold"
+            said = f"{len(failed)} of {len(cases)} failed ({count})" if failed else f"{count} passed"
             console.print(f"{said}, in {ms:.1f} ms.", style="red" if failed else "green")
         if slow is not None:
             console.print(f"Slowest: {slow.of} ({slow.ms:.1f} ms).", style="dim", markup=False, soft_wrap=True)
     if failed or others:
         raise SystemExit(FAULTS)
     if not examples:
-        fail("There is no example in this workspace; a mapping without one proves nothing.", FAULTS)
+        fail("This workspace has no example. A mapping without an example is untested.", FAULTS)

@@ -1,4 +1,4 @@
-"""Commands for dead letters: look, understand, replay."""
+"""Commands for dead letters: list, analyse, replay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, when
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table, when
 from hub.core.message import Json
 from hub.core.model.delivery import Status
 from hub.flow.maintenance.recover import BLOCK
@@ -20,17 +20,17 @@ from hub.settings import Settings
 
 @click.group()
 def dead() -> None:
-    """Deliveries that wait for a person: list, show, replay."""
+    """Manage dead letters and other deliveries that wait for a person."""
 
 
 @dead.command("list")
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True, help="Filter by state.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of deliveries.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
-    """Newest first, with why."""
+    """List deliveries that wait for a person, newest first, with the reason."""
     with open_serving(settings, writer=False) as store:
         rows = store.waiting(Status(status), limit=limit)
     if as_json:
@@ -42,16 +42,16 @@ def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
         [(row.id, row.ref, row.order_key, row.attempts, when(row.changed_at), row.stands) for row in rows],
     )
     if rows:
-        console.print("Replay: hub dead replay ID … (or --all)", style="dim", markup=False)
+        console.print("Replay them: hub dead replay ID … (or --all)", style="dim", markup=False)
 
 
 @dead.command()
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), help="Only these; default: all that waits for a person.")
+@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), help="Filter by state. Default: all deliveries that wait for a person.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def clusters(settings: Settings, status: str | None, as_json: bool) -> None:
-    """What waits for a person, by its cause, the largest first."""
+    """Group the deliveries that wait for a person by cause, the largest group first."""
     with open_serving(settings, writer=False) as store:
         while store.name_clusters(BLOCK) >= BLOCK:
             pass
@@ -70,13 +70,13 @@ def clusters(settings: Settings, status: str | None, as_json: bool) -> None:
 @click.argument("id_", metavar="CAUSE")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def cluster(settings: Settings, id_: str, as_json: bool) -> None:
-    """One cause: how many wait, examples, what changed when it came up, and what would mend it."""
+    """Show the cause ID. Lists the number of deliveries, examples, changes at the time when it began, and the remedy."""
     with open_serving(settings, writer=False) as store:
         found: dict[str, Any] | None = causes.found(store, id_, store.clusters())
     if found is None:
-        fail(f"There is no cause {id_}; see: hub dead clusters", FAULTS)
+        fail(f"There is no cause {id_}. List the causes: hub dead clusters", FAULTS)
     if as_json:
         say(found)
         return
@@ -93,9 +93,9 @@ def cluster(settings: Settings, id_: str, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, id_: str, as_json: bool) -> None:
-    """One delivery with its attempts."""
+    """Show the delivery ID with its attempts."""
     with open_serving(settings, writer=False) as store:
         row = store.delivery(id_)
         attempts = store.attempts(id_)
@@ -116,18 +116,20 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
 
 @dead.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All that are dead, up to 10 000.")
-@click.option("--force", is_flag=True, help="Even where a later one on the same key is delivered: the older state goes behind the newer.")
-@click.option("--by", default="command line", show_default=True, help="Who does it; kept with the delivery.")
+@click.option("--all", "all_", is_flag=True, help="Replay all dead letters, up to 10 000.")
+@click.option(
+    "--force", is_flag=True, help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last."
+)
+@click.option("--by", default="command line", show_default=True, help="Acting user; stored with the delivery.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def replay(settings: Settings, ids: tuple[str, ...], all_: bool, force: bool, by: str, as_json: bool) -> None:
-    """Send again, under the same Idempotency-Key and in the same place of the order. A running hub takes it up within a sweep."""
+    """Replay dead letters: send them again with the same Idempotency-Key, in their original order. A running hub sends them within HUB_SWEEP seconds."""
     with open_serving(settings, writer=False) as store:
         wanted = [row.id for row in store.waiting(Status.DEAD, limit=10_000)] if all_ else list(ids)
         if not wanted and not all_:
-            fail("Name deliveries, or use --all; see: hub dead list", FAULTS)
+            fail("Write delivery ids, or use --all. List them: hub dead list", FAULTS)
         with at_desk(settings, store) as hub:
             done = replaying.replay(hub, wanted, by=by, force=force)
     if as_json:

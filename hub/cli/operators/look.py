@@ -1,4 +1,4 @@
-"""Commands that look at the whole: what needs a person, what is where, and one order's life."""
+"""Commands that show the overall state: what needs a person, search, and the history of one order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, when
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table, when
 from hub.core.errors import Reason
 from hub.core.message import Disposition
 from hub.core.model.delivery import Status
@@ -25,9 +25,9 @@ _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 @click.command()
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def now(settings: Settings, as_json: bool) -> None:
-    """What needs a person, the most urgent first, and what flows. Exit code 1 where something does."""
+    """Show what needs a person, the most urgent first, and the current throughput. Exits with 1 if something needs a person."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         store.name_clusters()
         store.name_unrouted()
@@ -53,15 +53,15 @@ def _show_now(found: dict[str, Any]) -> None:
         for need in found["needs"]
     ]
     if rows:
-        table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "what helps"], rows)
+        table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "remedy"], rows)
     else:
         console.print("Nothing needs a person.", style="green")
     told_ = [(one["source"], one["caller"], one["code"], one["number"], one["times"], one["newestAt"][:19], one["text"]) for one in found["refusals"]]
     if told_:
-        table("\nRefused, and told what to change", ["source", "caller", "code", "contents", "times", "last", "why"], told_)
+        table("\nRefused; the callers know the reason", ["source", "caller", "code", "contents", "times", "last", "why"], told_)
     lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
     if lines:
-        table("\nThe last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines)
+        table("\nThroughput of the last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines)
     table(
         "\nWaiting",
         ["target", "backlog", "late by s"],
@@ -71,27 +71,27 @@ def _show_now(found: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[NUMBER | WORD]...")
-@click.option("--system", help="Whose messages.")
-@click.option("--type", "type_", metavar="SYSTEM/MESSAGE")
-@click.option("--version", type=click.IntRange(1, 9_999))
-@click.option("--route")
-@click.option("--target", help="A system, or one of its messages such as wms/outbound.create@1.")
-@click.option("--status", type=click.Choice([one.value for one in Status]), help="Of one of its deliveries.")
-@click.option("--disposition", type=click.Choice([one.value for one in Disposition]))
-@click.option("--reason", type=click.Choice([one.value for one in Reason]), help="The class of error of what waits for a person.")
-@click.option("--caller")
-@click.option("--since", type=_TIME, help="Received then or later; UTC, if it does not say otherwise.")
-@click.option("--until", type=_TIME)
-@click.option("--attempts", type=click.IntRange(0), help="Tried at least so often.")
-@click.option("--min-bytes", type=click.IntRange(0))
-@click.option("--max-bytes", type=click.IntRange(0))
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
-@click.option("--count", is_flag=True, help="How many, and none of them.")
+@click.option("--system", help="Sending system.")
+@click.option("--type", "type_", metavar="SYSTEM/MESSAGE", help="Message type, such as oms/order.created.")
+@click.option("--version", type=click.IntRange(1, 9_999), help="Contract version.")
+@click.option("--route", help="Route of one of its deliveries.")
+@click.option("--target", help="Target system, or one of its messages such as wms/outbound.create@1.")
+@click.option("--status", type=click.Choice([one.value for one in Status]), help="State of one of its deliveries.")
+@click.option("--disposition", type=click.Choice([one.value for one in Disposition]), help="Disposition of the message.")
+@click.option("--reason", type=click.Choice([one.value for one in Reason]), help="Error class of a delivery that waits for a person.")
+@click.option("--caller", help="Caller that sent the message.")
+@click.option("--since", type=_TIME, help="Received at this time or later. Without an offset: UTC.")
+@click.option("--until", type=_TIME, help="Received before this time. Without an offset: UTC.")
+@click.option("--attempts", type=click.IntRange(0), help="Minimum number of attempts of a delivery.")
+@click.option("--min-bytes", type=click.IntRange(0), help="Minimum size of the message in bytes.")
+@click.option("--max-bytes", type=click.IntRange(0), help="Maximum size of the message in bytes.")
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Maximum number of messages.")
+@click.option("--count", is_flag=True, help="Print only the number of matching messages.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def find(settings: Settings, /, words: tuple[str, ...], limit: int, count: bool, as_json: bool, **given: Any) -> None:
-    """Messages by numbers of any kind (order, waybill, message, delivery, trace, Idempotency-Key), by words of an error's text, and by filters."""
+    """Find messages by number, by words of an error text, and by filters. Numbers are order, waybill, message, delivery and trace numbers, and Idempotency-Keys."""
     named = {**given, "type": given.pop("type_"), "min_attempts": given.pop("attempts")}
     named |= {name: of(named[name]) for name, of in _READ.items() if named[name] is not None}
     filters = finding.filters(**{name: value for name, value in named.items() if name not in ("type_", "attempts")})
@@ -120,14 +120,14 @@ def _show_found(found: dict[str, Any]) -> None:
     rows = [
         (item["id"], when(item["receivedAt"]), f"{item['type']}@{item['version']}", "  ".join(item["keys"].values()), _stands(item)) for item in found["items"]
     ]
-    table("", ["message", "received", "type", "numbers", "where it stands"], rows)
+    table("", ["message", "received", "type", "numbers", "state"], rows)
     for word, kind in found["words"].items():
         if kind is None and found["by"] == "number":
-            console.print(f"No message bears {word}.", style="yellow", markup=False)
+            console.print(f"No message has the number {word}.", style="yellow", markup=False)
     if found["scannedUntil"] is not None:
-        console.print(f"Searched back to {when(found['scannedUntil'])}; narrow it by --since and --until to go on.", style="dim", markup=False)
+        console.print(f"Searched back to {when(found['scannedUntil'])}. To continue, narrow the search with --since and --until.", style="dim", markup=False)
     elif found["next"] is not None:
-        console.print("There are more; narrow it, or raise --limit.", style="dim", markup=False)
+        console.print("There are more messages. Narrow the search, or raise --limit.", style="dim", markup=False)
 
 
 def _stands(item: dict[str, Any]) -> str:
@@ -140,24 +140,24 @@ def _stands(item: dict[str, Any]) -> str:
 @click.argument("number")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def object_(settings: Settings, number: str, as_json: bool) -> None:
-    """The life behind NUMBER on one line: each system in turn, what is under way, and what is missing."""
+    """Show the history of the order behind NUMBER. Lists each system in turn, what is in progress, and what is missing."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         found: dict[str, Any] | None = stories.story(desk, number)
     if found is None:
-        fail(f"No message bears the number {number}.", FAULTS)
+        fail(f"No message has the number {number}.", FAULTS)
     if as_json:
         say(found)
         return
     console.print("  ".join(f"{key['name']} {key['value']}" for key in found["keys"]), markup=False)
-    table("", ["after", "what", "where", "how it stands"], [_step(step) for step in found["steps"]])
+    table("", ["after", "what", "where", "state"], [_step(step) for step in found["steps"]])
     for gap in found["gaps"]:
         console.print(
             f"{'missing' if gap['isLate'] else 'awaited'}: {gap['expected']}. {gap['text']}", style="red" if gap["isLate"] else "yellow", markup=False
         )
     if not found["gaps"]:
-        console.print("Nothing is missing." if found["isOver"] else "It is under way.", style="green")
+        console.print("Nothing is missing." if found["isOver"] else "It is in progress.", style="green")
 
 
 def _step(step: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Commands about single messages: send one, follow one, ask why one went where it went."""
+"""Commands for single messages: send, trace, explain, print the original bytes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 from rich.tree import Tree
 
 from hub.catalog import from_files, load
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, told, user, when
-from hub.core.documents import json
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, user, when
+from hub.core import json
 from hub.core.errors import Refused
 from hub.core.message import Incoming, Json, Receipt, Ref
-from hub.core.model.delivery import Seen
+from hub.core.model.delivery import DedupeKey
 from hub.flow import accept
 from hub.flow.doors import refusal_records
 from hub.flow.intake import refusal_origins
@@ -34,18 +34,18 @@ STYLE = {"delivered": "green", "pending": "yellow", "leased": "yellow", "dead": 
 @click.command()
 @click.argument("type_", metavar="SYSTEM/MESSAGE@VERSION")
 @click.argument("file", type=click.File("rb"))
-@click.option("--key", help="Idempotency-Key; without it, the SHA-256 of the file: sending the same file twice is one message.")
+@click.option("--key", help="Idempotency-Key. Default: the SHA-256 of the file, so that sending the same file twice makes one message.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bool) -> None:
-    """Accept FILE as if its system had posted it: the same contract, keys, routes and store. A running hub delivers it."""
+    """Send FILE as a message, as if its system had posted it. Contract, keys and routes apply. A running hub delivers it."""
     ref, raw = Ref.parse(type_), file.read()
     name = key or hashlib.sha256(raw).hexdigest()
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         try:
             incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", name, new_id().replace("-", ""))
-            laid = accept.lay(hub, incoming, source="cli", now=now(), seen=[Seen("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
+            laid = accept.lay(hub, incoming, source="cli", now=now(), seen=[DedupeKey("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
             answer = accept.take(hub, laid)
         except Refused as refused:
             _show_refusal(refused, as_json=as_json)
@@ -59,7 +59,7 @@ def _show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     if as_json:
         say({"messageId": receipt.message_id, "duplicate": receipt.duplicate})
     else:
-        console.print(f"{receipt.message_id}{'  (known before: a duplicate)' if receipt.duplicate else ''}", markup=False)
+        console.print(f"{receipt.message_id}{'  (duplicate: this message was accepted before)' if receipt.duplicate else ''}", markup=False)
 
 
 def _show_refusal(refused: Refused, *, as_json: bool) -> None:
@@ -73,13 +73,13 @@ def _show_refusal(refused: Refused, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("id_", metavar="ID")
-@click.option("--why", required=True, help="The reason; on record with who asked.")
-@click.option("--by", default=user, help="Who asks. Default: the user.", show_default=False)
-@click.option("--out", type=click.File("wb"), default="-", help="Into this file; else to standard output.")
+@click.option("--why", required=True, help="Reason, for the audit log.")
+@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option("--out", type=click.File("wb"), default="-", help="Output file. Default: standard output.")
 @click.pass_obj
-@told
+@report_errors
 def raw(settings: Settings, id_: str, why: str, by: str, out: Any) -> None:
-    """The bytes of message ID as they were signed and stored, with all that is personal."""
+    """Print the original bytes of the message ID, including personal data. The access is in the audit log."""
     with open_serving(settings, writer=False) as store:
         body = stages.download(store, id_, by=by, why=why[:500])
     if body is None:
@@ -91,16 +91,16 @@ def raw(settings: Settings, id_: str, why: str, by: str, out: Any) -> None:
 @click.argument("number")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def trace(settings: Settings, number: str, as_json: bool) -> None:
-    """The whole life behind NUMBER (an order, waybill, outbound or payment number, a message id, or a sender's traceId): every hop, with times."""
+    """Trace NUMBER through all systems, with times. NUMBER is an order, waybill, outbound or payment number, a message id, or a sender's traceId."""
     with open_serving(settings, writer=False) as store:
         story = tracing.trace(store, number)
         refused = acts.of_trace(store, number) if story is None else []
         # Of a batch's traceId some items may be messages, and others refused: both are told.
         stories: list[Any] = [story] if story is not None else _lives(store, number)
     if not stories and not refused:
-        fail(f"No message bears the number {number}.", FAULTS)
+        fail(f"No message has the number {number}.", FAULTS)
     if as_json and story is not None:
         say(story)
     elif as_json:
@@ -156,12 +156,12 @@ def _safe(text: str) -> str:
 @click.command()
 @click.argument("id_or_type", metavar="ID | SYSTEM/MESSAGE@VERSION")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--target", metavar="MESSAGE", help="Only what concerns this target, such as wms/outbound.create@1.")
+@click.option("--target", metavar="MESSAGE", help="Only this target, such as wms/outbound.create@1.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def explain(settings: Settings, id_or_type: str, file: Path | None, target: str | None, as_json: bool) -> None:
-    """Why a message went where it went, and not elsewhere: every condition with its values, and the nearest miss. With FILE, for one never sent."""
+    """Explain the routing of a message: each condition with its values, and the nearest miss. With FILE, of a message that was never sent."""
     at, hops = now(), 0
     if file is not None:
         catalog, ref, raw = load(settings.workspace), Ref.parse(id_or_type), file.read_bytes()
@@ -181,7 +181,7 @@ def explain(settings: Settings, id_or_type: str, file: Path | None, target: str 
 
 
 def _show_explained(ref: Ref, found: dict[str, Any]) -> None:
-    """Each comparison is told once, with its constants and values; everything else names it by its route and number."""
+    """Shows each comparison once, with its constants and values. Other lines refer to it by route and number."""
     console.print(f"{ref}: {found['disposition']}", markup=False)
     for fault in found["faults"]:
         console.print(f"  contract: {fault['pointer'] or '/'} is {fault['got']}, wanted {fault['want']}", style="red", markup=False)

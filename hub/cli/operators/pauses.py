@@ -1,10 +1,10 @@
-"""Commands that stop a route or a target for a while, let it go on, and tell what waits."""
+"""Commands that pause and resume a route or a target, and show its backlog."""
 
 from __future__ import annotations
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, user, when
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table, user, when
 from hub.flow.context.revisions import Revisions
 from hub.flow.overview import backlog
 from hub.flow.repairs import pauses
@@ -13,28 +13,28 @@ from hub.main.desk import at_desk
 from hub.settings import Settings
 from hub.store.messages.pauses import ROUTE, TARGET
 
-_by = click.option("--by", default=user, help="Who does it. Default: the user.", show_default=False)
-_why = click.option("--why", default="", help="Why; shown to whoever finds it paused, and kept on record.")
+_by = click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+_why = click.option("--why", default="", help="Reason, shown with the pause and stored in the audit log.")
 
 
 @click.group()
 def route() -> None:
-    """Routes: pause, resume, what is paused, and what waits."""
+    """Pause, resume and show routes."""
 
 
 @click.group()
 def target() -> None:
-    """Targets, by their system: pause, resume, what is paused, and what waits."""
+    """Pause, resume and show targets, by the name of their system."""
 
 
 def _pause(kind: str) -> click.Command:
-    @click.command("pause", help=f"Stop {kind} NAME: from now on nothing more of it is sent. What is under way is finished; what waits, waits.")
+    @click.command("pause", help=f"Pause the {kind} NAME: nothing more is sent. Calls in progress finish. Waiting deliveries stay in the backlog.")
     @click.argument("name")
     @_why
     @_by
     @as_json
     @click.pass_obj
-    @told
+    @report_errors
     def command(settings: Settings, name: str, why: str, by: str, as_json: bool) -> None:
         with open_serving(settings, writer=False) as store:
             done = pauses.pause(store, Revisions(store).active(), kind, name, by=by, why=why)
@@ -42,18 +42,20 @@ def _pause(kind: str) -> click.Command:
         if as_json:
             say({"kind": kind, "name": name, "paused": True, "changed": done, "waiting": waiting})
         else:
-            console.print(f"{name} {'is paused' if done else 'was paused already'}; {waiting} wait. To go on: hub {kind} resume {name}", markup=False)
+            console.print(
+                f"{name} {'is paused' if done else 'was paused already'}; {waiting} deliveries wait. To resume: hub {kind} resume {name}", markup=False
+            )
 
     return command
 
 
 def _resume(kind: str) -> click.Command:
-    @click.command("resume", help=f"Let {kind} NAME go on, at its target's pace. Exits 1 where it was not paused.")
+    @click.command("resume", help=f"Resume the {kind} NAME, within the rate limits of its target. Exits with 1 if it was not paused.")
     @click.argument("name")
     @_by
     @as_json
     @click.pass_obj
-    @told
+    @report_errors
     def command(settings: Settings, name: str, by: str, as_json: bool) -> None:
         with open_serving(settings, writer=False) as store:
             waiting = store.waiting_behind(kind, name)
@@ -61,7 +63,7 @@ def _resume(kind: str) -> click.Command:
         if as_json:
             say({"kind": kind, "name": name, "paused": False, "changed": done, "waiting": waiting})
         elif done:
-            console.print(f"{name} goes on with {waiting} that wait; a running hub takes them up within a sweep.", markup=False)
+            console.print(f"{name} is resumed. {waiting} deliveries wait. A running hub sends them within HUB_SWEEP seconds.", markup=False)
         if not done:
             fail(f"{name} was not paused.", FAULTS)
 
@@ -69,10 +71,10 @@ def _resume(kind: str) -> click.Command:
 
 
 def _paused(kind: str) -> click.Command:
-    @click.command("paused", help=f"Each {kind} that is paused: since when, by whom, and how many wait.")
+    @click.command("paused", help=f"List each paused {kind}: since when, by whom, and the number of waiting deliveries.")
     @as_json
     @click.pass_obj
-    @told
+    @report_errors
     def command(settings: Settings, as_json: bool) -> None:
         with open_serving(settings, writer=False) as store:
             rows = [one for one in pauses.paused(store) if one["kind"] == kind]
@@ -85,12 +87,12 @@ def _paused(kind: str) -> click.Command:
 
 
 def _waiting(kind: str) -> click.Command:
-    @click.command("waiting", help=f"What waits of {kind} NAME: how many, and the next to go.")
+    @click.command("waiting", help=f"Show the backlog of the {kind} NAME: the number of deliveries, and the next ones.")
     @click.argument("name")
-    @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+    @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Maximum number of deliveries.")
     @as_json
     @click.pass_obj
-    @told
+    @report_errors
     def command(settings: Settings, name: str, limit: int, as_json: bool) -> None:
         with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
             found = backlog.behind(desk, kind, name, limit=limit)
@@ -100,7 +102,7 @@ def _waiting(kind: str) -> click.Command:
         if found.stopped is not None:
             pause = found.stopped.pause
             console.print(f"Paused since {when(pause.at)} by {pause.by}{f': {pause.why}' if pause.why else '.'}", style="yellow", markup=False)
-        console.print(f"{found.number}{'' if found.is_exact else '+'} wait.", markup=False)
+        console.print(f"{found.number}{'' if found.is_exact else '+'} deliveries wait.", markup=False)
         rows = [(row.id, row.route, row.ref, row.order_key, when(row.due_at), row.attempts) for row in found.rows]
         if rows:
             table("", ["delivery", "route", "target", "key", "due", "tries"], rows)

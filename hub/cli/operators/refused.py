@@ -1,4 +1,4 @@
-"""Commands for what came by any door and was refused: look, understand, retry, let go."""
+"""Commands for refused arrivals from any door: list, show, retry, drop."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, fail, say, table, told, user, when
+from hub.cli.common.output import FAULTS, as_json, console, fail, report_errors, say, table, user, when
 from hub.core.config.identified_request import QUESTION, UNPROVEN
 from hub.core.message import Json
 from hub.flow.repairs import refused as acts
 from hub.main import open_serving
 from hub.main.desk import at_desk
 from hub.settings import Settings
-from hub.store import Wanted
+from hub.store import ArrivalFilter
 from hub.store.repairs.arrivals import STATES, WAITING
 
-BY = click.option("--by", default="command line", show_default=True, help="Who does it; kept with the row.")
+BY = click.option("--by", default="command line", show_default=True, help="Acting user; stored with the refused arrival.")
 MOST = 10_000
 ANY = "any"
 
 
 @click.group()
 def refused() -> None:
-    """What came and the hub could not accept, by a post, a hook, an event or a queue: list, show, retry, drop."""
+    """Manage refused arrivals: messages from any door that the hub could not accept."""
 
 
 @refused.command("list")
-@click.option("--state", type=click.Choice([*STATES, ANY]), help="Default: waiting; with --trace, any.")
-@click.option("--source", default="", help="Such as hook:tms/push, queue:wms/stock or post:shop/order.placed.")
-@click.option("--caller", default="", help="Whose.")
-@click.option("--code", type=click.IntRange(40_000, 59_999), help="The five digits of the refusal.")
-@click.option("--trace", default="", help="The traceId that the sender was given.")
-@click.option("--text", default="", help="A part of the source, or of the reason's words.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]), help="Refused then or later; UTC.")
-@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True)
+@click.option("--state", type=click.Choice([*STATES, ANY]), help="Filter by state. Default: waiting; with --trace: any.")
+@click.option("--source", default="", help="Filter by source, such as hook:tms/push, queue:wms/stock or post:shop/order.placed.")
+@click.option("--caller", default="", help="Filter by caller.")
+@click.option("--code", type=click.IntRange(40_000, 59_999), help="Filter by error code, five digits (docs/errors.md).")
+@click.option("--trace", default="", help="Filter by the traceId of the answer to the sender.")
+@click.option("--text", default="", help="Filter by a part of the source or of the reason.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]), help="Refused at this time or later, in UTC.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="Maximum number of refused arrivals.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, **given: Any) -> None:
-    """Newest first, with why."""
+    """List refused arrivals, newest first, with the reason."""
     state = state or (ANY if given["trace"] else WAITING)
     since: datetime | None = given["since"]
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    wanted = Wanted(None if state == ANY else state, given["source"], given["caller"], given["code"], given["trace"].lower(), given["text"], since)
+    wanted = ArrivalFilter(None if state == ANY else state, given["source"], given["caller"], given["code"], given["trace"].lower(), given["text"], since)
     with open_serving(settings, writer=False) as store:
         rows = store.refused(limit=limit, wanted=wanted)
     if as_json:
@@ -57,18 +57,18 @@ def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, *
         [(row.id, row.source.removeprefix("queue:"), row.message_id, row.times, when(row.received_at), row.size, row.text) for row in rows],
     )
     if rows and state == WAITING:
-        console.print("Retry, once its cause is mended: hub refused retry ID … (or --all)", style="dim", markup=False)
+        console.print("Correct the cause, then retry: hub refused retry ID … (or --all)", style="dim", markup=False)
 
 
 @refused.command()
 @click.argument("id_", metavar="ID")
-@click.option("--why", default="", help="The reason to see the body of a post or a hook; on record with who asked.")
-@click.option("--by", default=user, help="Who asks. Default: the user.", show_default=False)
+@click.option("--why", default="", help="Show the body of a post or a hook. The reason is stored in the audit log.")
+@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None:
-    """One of them with each fault; of what a queue brought its headers and body too, of others with --why."""
+    """Show the refused arrival ID with each fault. Headers and body are shown for queues, and for other sources with --why."""
     with open_serving(settings, writer=False) as store:
         row = next(iter(store.refused_ones(id_)), None)
         if row is None:
@@ -85,7 +85,7 @@ def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None
         console.print(f"dropped: {row.note}", markup=False)
     table("", ["place", "got", "wanted", "fix"], [(one["pointer"] or "/", one["got"], one["want"], one["fix"]) for one in row.faults])
     if "body" not in shown:
-        console.print(f"Its body of {row.size} bytes may hold what is personal; to see it: hub refused show {row.id} --why …", style="dim", markup=False)
+        console.print(f"The body of {row.size} bytes may contain personal data. To see it: hub refused show {row.id} --why …", style="dim", markup=False)
         return
     table("", ["header", "value"], [("topic", row.topic), *((row.arrival.headers if row.arrival is not None else {}).items())])
     table("", [f"body, {row.size} bytes"], [(shown["body"],)])
@@ -93,17 +93,17 @@ def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None
 
 @refused.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All that wait, up to 10 000, oldest first.")
+@click.option("--all", "all_", is_flag=True, help="Retry all that wait, up to 10 000, oldest first.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json: bool) -> None:
-    """Read again, by the active configuration. What is accepted is delivered by a running hub within a sweep."""
+    """Retry refused arrivals with the active configuration. A running hub delivers what is accepted within HUB_SWEEP seconds."""
     with open_serving(settings, writer=False) as store:
         wanted = [row.id for row in store.refused(limit=MOST) if row.door not in (QUESTION, UNPROVEN)] if all_ else list(ids)
         if not wanted and not all_:
-            fail("Name refused arrivals, or use --all; see: hub refused list", FAULTS)
+            fail("Write ids of refused arrivals, or use --all. List them: hub refused list", FAULTS)
         with at_desk(settings, store) as hub:
             done = acts.retry(hub, wanted, by=by)
     _tell(done, acts.TAKEN, as_json)
@@ -111,13 +111,13 @@ def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json
 
 @refused.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--why", default="", help="The reason; on record.")
+@click.option("--why", default="", help="Reason, for the audit log.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def drop(settings: Settings, ids: tuple[str, ...], why: str, by: str, as_json: bool) -> None:
-    """Let them go for good. The rows stay, with who did it; the reason is on record."""
+    """Drop refused arrivals: they will not be retried. The rows stay, with the acting user. The reason is in the audit log."""
     with open_serving(settings, writer=False) as store:
         done = acts.drop(store, list(ids), by=by, why=why[:500])
     _tell(done, acts.GONE, as_json)

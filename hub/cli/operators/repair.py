@@ -1,4 +1,4 @@
-"""Commands for repairs: many deliveries that wait for a person, put right at once, a few first."""
+"""Commands for repairs: many deliveries that wait for a person are corrected together, with a canary first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from rich.progress import Progress
 
 from hub.cli.common.durations import Span
-from hub.cli.common.output import FAULTS, as_json, console, errors, fail, say, table, told, when
+from hub.cli.common.output import FAULTS, as_json, console, errors, fail, report_errors, say, table, when
 from hub.core.errors import Reason, Refused
 from hub.core.message import Json
 from hub.core.model.delivery import Status
@@ -27,43 +27,54 @@ from hub.main.desk import at_desk
 from hub.settings import Settings
 from hub.store import RepairRow
 
-BY = click.option("--by", default="command line", show_default=True, help="Who does it; kept with the act.")
+BY = click.option("--by", default="command line", show_default=True, help="Acting user; stored with the action.")
 LOOK_S = 0.5  # between two looks of `watch`
 
 
 @click.group()
 def repair() -> None:
-    """Deliveries that wait for a person, many at a time: choose, preview, start, continue, stop, watch; or edit one."""
+    """Repair many deliveries that wait for a person: choose, preview, start, continue, stop, watch. Or edit one."""
 
 
 @repair.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True)
-@click.option("--cluster", help="Of this cause, by its id: `/ops/v1/clusters`.")
-@click.option("--route", help="Of this route.")
-@click.option("--lane", help="To this system.")
-@click.option("--target", metavar="MESSAGE", help="To this message, such as wms/outbound.create@1.")
-@click.option("--reason", type=click.Choice([reason.value for reason in Reason]), help="Of this cause.")
-@click.option("--field", help="With this field of the target to blame, as a JSON pointer.")
-@click.option("--text", help="With these words in the cause.")
-@click.option("--last", type=Span(), help="That came to wait within so long, such as 24h.")
-@click.option("--most", type=click.IntRange(1, MOST), default=MOST, show_default=True, help="No more than so many, the oldest first.")
-@click.option("--with", "with_", type=click.Choice([one.value for one in With]), default="pinned", show_default=True, help="By which configuration.")
-@click.option("--revision", help="The candidate, by its hash; else the workspace as it stands is checked and kept.")
-@click.option("--canary", type=click.IntRange(0, MOST), default=0, show_default=True, help="So many first; then `hub repair continue` is waited for.")
-@click.option("--go-on-at", type=click.IntRange(1, 100), help="Per cent of the canary delivered from which the rest goes by itself.")
+@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True, help="Filter by state of the deliveries.")
+@click.option("--cluster", help="Filter by cause id (hub dead clusters).")
+@click.option("--route", help="Filter by route.")
+@click.option("--lane", help="Filter by target system.")
+@click.option("--target", metavar="MESSAGE", help="Filter by target message, such as wms/outbound.create@1.")
+@click.option("--reason", type=click.Choice([reason.value for reason in Reason]), help="Filter by reason.")
+@click.option("--field", help="Filter by the target field that caused the fault, as a JSON pointer.")
+@click.option("--text", help="Filter by words in the text of the cause.")
+@click.option("--last", type=Span(), help="Only deliveries that began to wait within this time, such as 24h.")
+@click.option("--most", type=click.IntRange(1, MOST), default=MOST, show_default=True, help="Maximum number of deliveries. The oldest are chosen first.")
+@click.option(
+    "--with",
+    "with_",
+    type=click.Choice([one.value for one in With]),
+    default="pinned",
+    show_default=True,
+    help="Configuration: pinned (accepted the message), current (active now), or candidate.",
+)
+@click.option("--revision", help="Hash of the candidate configuration. Default: the workspace is checked and stored as the candidate.")
+@click.option(
+    "--canary", type=click.IntRange(0, MOST), default=0, show_default=True, help="Number of deliveries to send first. The rest waits for `hub repair continue`."
+)
+@click.option("--go-on-at", type=click.IntRange(1, 100), help="Percentage of the canary that must be delivered for the rest to start automatically.")
 @click.option("--rate", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Deliveries per second.")
-@click.option("--force", is_flag=True, help="Even where a later one on the same key is delivered: the older state goes behind the newer.")
-@click.option("--discard", is_flag=True, help="End them for good, in place of sending them.")
-@click.option("--why", required=True, help="The reason; kept with the repair.")
+@click.option(
+    "--force", is_flag=True, help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last."
+)
+@click.option("--discard", is_flag=True, help="Discard the deliveries instead of sending them.")
+@click.option("--why", required=True, help="Reason, stored with the repair.")
 @click.option("--start", "is_started", is_flag=True, help="Start it at once, without a preview.")
-@click.option("--key", help="A name of this call: the same one again makes no second repair.")
+@click.option("--key", help="Idempotency key of this call: a repeat makes no second repair.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def new(settings: Settings, /, ids: tuple[str, ...], is_started: bool, key: str | None, as_json: bool, **given: Any) -> None:
-    """Choose deliveries, by their ids or by their cause. Nothing is done to them before it is started."""
+    """Make a repair: choose deliveries by id or by filter. Nothing is sent before the repair is started."""
     with open_serving(settings, writer=False) as store:
         if given["with_"] == With.CANDIDATE.value and given["revision"] is None:
             given["revision"] = keep(store, settings.workspace).revision
@@ -94,13 +105,13 @@ def new(settings: Settings, /, ids: tuple[str, ...], is_started: bool, key: str 
 
 
 @repair.command("list")
-@click.option("--state", type=click.Choice([state.value for state in State]))
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Filter by state of the repair.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of repairs.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, state: str | None, limit: int, as_json: bool) -> None:
-    """Newest first, with how far each is."""
+    """List repairs, newest first, with their progress."""
     with open_serving(settings, writer=False) as store:
         rows = store.repairs(state=State(state) if state is not None else None, limit=limit)
     if as_json:
@@ -112,14 +123,14 @@ def list_(settings: Settings, state: str | None, limit: int, as_json: bool) -> N
 
 @repair.command()
 @click.argument("id_", metavar="ID")
-@click.option("--result", type=click.Choice([result.value for result in Result]), help="Only deliveries of this result.")
-@click.option("--rows", type=click.IntRange(0, 1_000), default=50, show_default=True, help="So many deliveries.")
-@click.option("--after", type=click.IntRange(0, MOST), default=0, help="Those after this place.")
+@click.option("--result", type=click.Choice([result.value for result in Result]), help="Filter by result.")
+@click.option("--rows", type=click.IntRange(0, 1_000), default=50, show_default=True, help="Maximum number of deliveries.")
+@click.option("--after", type=click.IntRange(0, MOST), default=0, help="Show deliveries after this position.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def show(settings: Settings, id_: str, result: str | None, rows: int, after: int, as_json: bool) -> None:
-    """One repair, and what became of each of its deliveries."""
+    """Show the repair ID, with the result of each delivery."""
     with open_serving(settings, writer=False) as store:
         row = acts.find(store, id_)
         lines = store.repaired(id_, result=Result(result) if result is not None else None, limit=rows, after=after) if rows else []
@@ -137,12 +148,12 @@ def show(settings: Settings, id_: str, result: str | None, rows: int, after: int
 
 @repair.command()
 @click.argument("id_", metavar="ID")
-@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="So many deliveries are computed.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="Maximum number of deliveries to compute.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def preview(settings: Settings, id_: str, limit: int, as_json: bool) -> None:
-    """What would be sent now, and in what it differs from what was sent. Changes nothing. Exits 1 where some would be dead again."""
+    """Preview what would be sent, and how it differs from what was sent. Nothing changes. Exits with 1 if some deliveries would be dead again."""
     with open_serving(settings, writer=False) as store:
         catalogs, seen = Revisions(store), Preview()
         with Progress(console=errors, transient=True, disable=as_json) as progress:
@@ -159,7 +170,7 @@ def preview(settings: Settings, id_: str, limit: int, as_json: bool) -> None:
 
 def _show_preview(seen: Preview) -> None:
     numbers = ", ".join(f"{number} {name}" for name, number in seen.counts.items() if number)
-    console.print(f"Of {len(seen.items)}: {numbers or 'none waits'}.", markup=False)
+    console.print(f"Of {len(seen.items)}: {numbers or 'no delivery waits'}.", markup=False)
     told_ = seen.as_json()
     for title, names in (("would be dead again", ("number", "reason", "field")), ("would differ from what was sent", ("number", "pointer"))):
         groups: Any = told_["faults" if "dead" in title else "changes"]
@@ -180,9 +191,9 @@ def _change(example: dict[str, Json]) -> str:
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def start(settings: Settings, id_: str, by: str, as_json: bool) -> None:
-    """Let it go, its canary first; or go on where it was stopped. A running hub moves it on."""
+    """Start the repair ID, its canary first, or resume it after a stop. A running hub executes it."""
     with open_serving(settings, writer=False) as store:
         _show(acts.start(store, id_, by=by), as_json=as_json)
 
@@ -192,9 +203,9 @@ def start(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def continue_(settings: Settings, id_: str, by: str, as_json: bool) -> None:
-    """Let the rest go, whatever became of the canary."""
+    """Send the rest of the repair ID, whatever the result of the canary."""
     with open_serving(settings, writer=False) as store:
         _show(acts.go_on(store, id_, by=by), as_json=as_json)
 
@@ -204,9 +215,9 @@ def continue_(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def stop(settings: Settings, id_: str, by: str, as_json: bool) -> None:
-    """Let nothing more go. What was sent again already goes on."""
+    """Stop the repair ID. Deliveries that were already sent again continue."""
     with open_serving(settings, writer=False) as store:
         _show(acts.stop(store, id_, by=by), as_json=as_json)
 
@@ -215,9 +226,9 @@ def stop(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def watch(settings: Settings, id_: str, as_json: bool) -> None:
-    """Follow it until it waits for a person, is stopped, or is done. Exits 1 unless each delivery went well."""
+    """Follow the repair ID until it waits for a person, is stopped, or is done. Exits with 1 unless each delivery succeeded."""
     with open_serving(settings, writer=False) as store, Progress(console=errors, disable=as_json) as progress:
         row = acts.find(store, id_)
         task = progress.add_task(row.state.value, total=row.number)
@@ -237,9 +248,9 @@ def watch(settings: Settings, id_: str, as_json: bool) -> None:
 @repair.command()
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def candidate(settings: Settings, as_json: bool) -> None:
-    """Check the workspace and keep it, without making it active: a repair can be made with it. Prints its hash."""
+    """Check and store the workspace as a candidate configuration for repairs, without activating it. Prints its hash."""
     with open_serving(settings, writer=False) as store:
         made = keep(store, settings.workspace)
     say({"revision": made.revision}) if as_json else console.print(made.revision, markup=False)
@@ -248,14 +259,14 @@ def candidate(settings: Settings, as_json: bool) -> None:
 @repair.command()
 @click.argument("id_", metavar="DELIVERY")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--why", required=True, help="The reason; kept with the delivery.")
-@click.option("--force", is_flag=True, help="Even where a later one on the same key is delivered.")
+@click.option("--why", required=True, help="Reason, stored with the delivery.")
+@click.option("--force", is_flag=True, help="Send even if a later delivery on the same business key was delivered.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def edit(settings: Settings, id_: str, file: Path, why: str, force: bool, by: str, as_json: bool) -> None:
-    """Send the message with FILE as its body in the place of DELIVERY, which ends. Checked like a post; the same call again changes nothing."""
+    """Replace DELIVERY: it ends, and the message is sent with FILE as its body. FILE is checked like a post. A repeat changes nothing."""
     try:
         with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
             made = editing.edit(hub, id_, file.read_bytes(), by=by, why=why, force=force)
@@ -265,7 +276,7 @@ def edit(settings: Settings, id_: str, file: Path, why: str, force: bool, by: st
     if as_json:
         say(made.as_json())
     else:
-        console.print(f"Message {made.message_id} goes in its place." + (" It did before." if made.is_known else ""), markup=False)
+        console.print(f"Message {made.message_id} replaces it." + (" It did already." if made.is_known else ""), markup=False)
 
 
 def _numbers(row: RepairRow) -> str:
@@ -280,9 +291,9 @@ def _show(row: RepairRow, *, as_json: bool) -> None:
     hints = {
         State.READY: f"Preview: hub repair preview {row.id}   Start: hub repair start {row.id}",
         State.CANARY: f"Follow: hub repair watch {row.id}",
-        State.WAITING: f"Let the rest go: hub repair continue {row.id}",
+        State.WAITING: f"Send the rest: hub repair continue {row.id}",
         State.RUNNING: f"Follow: hub repair watch {row.id}   Stop: hub repair stop {row.id}",
-        State.STOPPED: f"Go on: hub repair start {row.id}",
+        State.STOPPED: f"Resume: hub repair start {row.id}",
     }
     if row.state in hints:
         console.print(hints[row.state], style="dim", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Commands for messages that no route took: look, preview, route again, let go."""
+"""Commands for messages that no route accepted: list, preview, route again, drop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from hub.cli.common.output import FAULTS, as_json, console, say, table, told, when
+from hub.cli.common.output import FAULTS, as_json, console, report_errors, say, table, when
 from hub.core.message import Json
 from hub.flow.maintenance.recover import BLOCK
 from hub.flow.overview import unrouted_preview as looks
@@ -15,23 +15,25 @@ from hub.main import open_serving
 from hub.main.desk import at_desk
 from hub.settings import Settings
 
-BY = click.option("--by", default="command line", show_default=True, help="Who does it; kept with the message.")
+BY = click.option("--by", default="command line", show_default=True, help="Acting user; stored with the message.")
 IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
-CAUSE = click.option("--cause", help="All of this cause, by its id: `hub unrouted causes`.")
-FORCE = click.option("--force", is_flag=True, help="Even where a later one on the same key is there: the older goes behind the newer.")
+CAUSE = click.option("--cause", help="All messages of this cause id (hub unrouted causes).")
+FORCE = click.option(
+    "--force", is_flag=True, help="Route even if a later delivery on the same business key exists. The target then gets the older message last."
+)
 
 
 @click.group()
 def unrouted() -> None:
-    """Messages that no route took: causes, list, preview, route, drop."""
+    """Manage unrouted messages, which no route accepted: causes, list, preview, route, drop."""
 
 
 @unrouted.command()
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def causes(settings: Settings, as_json: bool) -> None:
-    """What waits, by its cause, the largest first."""
+    """Group the unrouted messages by cause, the largest group first."""
     with open_serving(settings, writer=False) as store:
         while store.name_unrouted(BLOCK) >= BLOCK:
             pass
@@ -40,9 +42,9 @@ def causes(settings: Settings, as_json: bool) -> None:
         say(lines)
         return
     rows = [(line["id"], line["number"], line["trend"], line["message"], when(line["oldestAt"]), line["text"], _wish(line["wish"])) for line in lines]
-    table("", ["cause", "how many", "trend", "message", "since", "why", "under way"], rows)
+    table("", ["cause", "messages", "trend", "type", "since", "why", "in progress"], rows)
     if rows:
-        console.print("Mend the routes, then: hub unrouted preview --cause CAUSE", style="dim", markup=False)
+        console.print("Correct the routes, then: hub unrouted preview --cause CAUSE", style="dim", markup=False)
 
 
 def _wish(wish: Any) -> str:
@@ -50,34 +52,34 @@ def _wish(wish: Any) -> str:
 
 
 @unrouted.command("list")
-@click.option("--cause", help="Only those of this cause.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--cause", help="Filter by cause id (hub unrouted causes).")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of messages.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def list_(settings: Settings, cause: str | None, limit: int, as_json: bool) -> None:
-    """Messages that wait, newest first."""
+    """List the unrouted messages, newest first."""
     with open_serving(settings, writer=False) as store:
         lines: list[Any] = [looks.row_json(row) for row in store.unrouted(cause=cause, limit=limit)]
     if as_json:
         say(lines)
         return
     rows = [(one["messageId"], f"{one['type']}@{one['version']}", " ".join(one["keys"].values()), when(one["receivedAt"]), one["note"] or "") for one in lines]
-    table("", ["message", "type", "numbers", "received", "stayed because"], rows)
+    table("", ["message", "type", "numbers", "received", "reason for staying"], rows)
     if rows:
-        console.print("Why: hub explain ID. Once the routes are mended: hub unrouted preview ID …", style="dim", markup=False)
+        console.print("Reason: hub explain ID. After you correct the routes: hub unrouted preview ID …", style="dim", markup=False)
 
 
 @unrouted.command()
 @IDS
 @CAUSE
 @FORCE
-@click.option("--limit", type=click.IntRange(1, looks.MOST), default=50, show_default=True, help="So many messages are computed.")
+@click.option("--limit", type=click.IntRange(1, looks.MOST), default=50, show_default=True, help="Maximum number of messages to compute.")
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def preview(settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, limit: int, as_json: bool) -> None:
-    """Which deliveries they would get by the active configuration. Changes nothing. Exits 1 where some would stay, or be dead at once."""
+    """Preview the deliveries that the active configuration would make. Nothing changes. Exits with 1 if some messages would stay or be dead at once."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         seen: Any = looks.preview(hub, ids=ids, cause=cause, force=force, limit=max(limit, min(len(ids), looks.MOST)))
@@ -91,7 +93,7 @@ def preview(settings: Settings, ids: tuple[str, ...], cause: str | None, force: 
 
 def _show_preview(seen: dict[str, Any]) -> None:
     numbers = ", ".join(f"{number} {name}" for name, number in seen["counts"].items() if number)
-    console.print(f"Of {seen['number']}, {seen['looked']} looked at: {numbers or 'none waits'}. By configuration {seen['revision'][:12]}.", markup=False)
+    console.print(f"Of {seen['number']}, {seen['looked']} looked at: {numbers or 'no message waits'}. Configuration: {seen['revision'][:12]}.", markup=False)
     if seen["ways"]:
         rows = [(way["route"], way["target"], way["number"], way["faults"] or "", way["fault"] or "") for way in seen["ways"]]
         table("deliveries that would be made", ["route", "target", "number", "dead at once", "first fault"], rows)
@@ -103,13 +105,13 @@ def _show_preview(seen: dict[str, Any]) -> None:
 @IDS
 @CAUSE
 @FORCE
-@click.option("--why", default="", help="The reason; on record.")
+@click.option("--why", default="", help="Reason, for the audit log.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def route(settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, why: str, by: str, as_json: bool) -> None:
-    """Route them again, by the active configuration. A running hub delivers them within a sweep, and does the rest of a large cause."""
+    """Route messages again with the active configuration. A running hub delivers them within HUB_SWEEP seconds, and continues with the rest of a large cause."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         if cause is not None:
@@ -122,13 +124,13 @@ def route(settings: Settings, ids: tuple[str, ...], cause: str | None, force: bo
 @unrouted.command()
 @IDS
 @CAUSE
-@click.option("--why", required=True, help="The reason; on record, and with the message.")
+@click.option("--why", required=True, help="Reason, stored in the audit log and with the message.")
 @BY
 @as_json
 @click.pass_obj
-@told
+@report_errors
 def drop(settings: Settings, ids: tuple[str, ...], cause: str | None, why: str, by: str, as_json: bool) -> None:
-    """Let them go for good: they are filtered, for your reason."""
+    """Drop unrouted messages: their disposition becomes filtered, with your reason."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         if cause is not None:
@@ -138,12 +140,12 @@ def drop(settings: Settings, ids: tuple[str, ...], cause: str | None, why: str, 
     _show_done(done, as_json)
 
 
-def _show_ordered(done: acts.Ordered, as_json: bool) -> None:
+def _show_ordered(done: acts.UnroutedResult, as_json: bool) -> None:
     if as_json:
         say(done.as_json())
     else:
         numbers = ", ".join(f"{number} {name}" for name, number in done.results.items()) or "nothing yet"
-        console.print(f"Of {done.number}: {numbers}. {f'{done.left} go on in the background.' if done.left else ''}".rstrip(), markup=False)
+        console.print(f"Of {done.number}: {numbers}. {f'{done.left} continue in the background.' if done.left else ''}".rstrip(), markup=False)
     if done.results.get(acts.STAYS):
         raise SystemExit(FAULTS)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from hub.console.common.page_context import Desk
-from hub.flow.context.query_cache import Kept
+from hub.flow.context.query_cache import CachedQuery
 from hub.flow.overview.running import KEEPING
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
     desk.nav("store", "store")
-    size = Kept(desk.hub.store.size)
+    size = CachedQuery(desk.hub.store.size)
 
     @pages.get("/store")
     def store() -> Response:

@@ -10,12 +10,12 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from hub.console.common.page_context import SOON_S, Desk
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.flow.configuration import changes as flow
 from hub.flow.configuration.plan import Plan
-from hub.flow.context.query_cache import Making
+from hub.flow.context.query_cache import BackgroundResult
 
 EVERY_S = 10
 SHOWN = 4  # names of what changed that a line of the list has room for
@@ -60,7 +60,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
         return _done(desk, made)
 
 
-def _planned(desk: Desk, making: Making[Plan], most: int, *, folder: str) -> Response:
+def _planned(desk: Desk, making: BackgroundResult[Plan], most: int, *, folder: str) -> Response:
     """The plan, if it is made soon; else how far it is, and the page comes again by itself."""
     is_poll = request.headers.get("HX-Request") == "true"
     if is_poll and making.is_ended:  # what polls is the page before: the plan has its buttons outside the part that does, and an error has no such part
@@ -73,7 +73,7 @@ def _planned(desk: Desk, making: Making[Plan], most: int, *, folder: str) -> Res
     return desk.render("plan.html", made=made, errors=errors, most=most, choices=CHOICES, folder=folder, value=_value, grouped=_grouped)
 
 
-def _done(desk: Desk, made: flow.Made) -> Response:
+def _done(desk: Desk, made: flow.Activation) -> Response:
     return desk.go(url_for("console.changes", done="changed" if made.changed else "same"))
 
 

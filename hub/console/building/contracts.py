@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from hub.console.common.page_context import SOON_S, Desk
 from hub.console.drawing.document_lines import shown, text_of
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.flow.hub import Hub

@@ -10,12 +10,12 @@ from flask import Blueprint, Response, request
 from hub.console.common.page_context import Desk
 from hub.console.drawing.document_lines import shown
 from hub.console.drawing.mapping_picture import pictures, written
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.flow.dry_run import mapping
-from hub.flow.dry_run.mapping import Given
+from hub.flow.dry_run.mapping import TrialInput
 from hub.flow.interfaces import mappings
-from hub.flow.interfaces.mappings import Named
+from hub.flow.interfaces.mappings import NamedMapping
 
 LEAST_S = 2.0
 MAX_PASTED = 1_000_000  # characters of what somebody pastes
@@ -53,7 +53,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
         return response
 
 
-def _given(desk: Desk, one: Named, pasted: str, id_: str) -> Given:
+def _given(desk: Desk, one: NamedMapping, pasted: str, id_: str) -> TrialInput:
     """What the form brings: a stored message's id before what is pasted. Raises Refused."""
     hub = desk.hub
     if id_:
@@ -70,7 +70,7 @@ def _fits(one: dict[str, Any], words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def _page(desk: Desk, name: str, given: Given | None, *, pasted: str = "", id_: str = "", wrong: str = "", faults: Any = ()) -> Response:
+def _page(desk: Desk, name: str, given: TrialInput | None, *, pasted: str = "", id_: str = "", wrong: str = "", faults: Any = ()) -> Response:
     hub = desk.hub
     catalog = hub.catalogs.active()
     one = mapping.one_named(catalog, name)

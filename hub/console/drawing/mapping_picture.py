@@ -50,7 +50,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MappingEdge:
     """From a field to a field. `decides`: the field only decides whether the other is there."""
 
     tail: str
@@ -68,7 +68,7 @@ class Picture:
     height: int
     source: Sequence[Row]
     target: Sequence[Row]
-    lines: Sequence[Line]
+    lines: Sequence[MappingEdge]
 
 
 def pictures(told: Mapping[str, Any]) -> list[Picture]:
@@ -122,16 +122,16 @@ def _picture(name: str, source: Sequence[Mapping[str, Any]], target: Sequence[Ma
     left = [_row(f"s{number}-{place}", one, place, (rows - len(source)) / 2) for place, one in enumerate(source)]
     right = [_row(f"t{number}-{place}", one, place, (rows - len(target)) / 2) for place, one in enumerate(target)]
     at = {name_of(row.place): row for row in left}
-    lines: list[Line] = []
+    lines: list[MappingEdge] = []
     for row in right:
         row.leaves = by_field.get(name_of(row.place), ())
         row.written = fitted(written(row.leaves, brief=True), RIGHT + 380 - WRITTEN_AT, SMALL)
-        seen: dict[str, Line] = {}
+        seen: dict[str, MappingEdge] = {}
         for leaf in row.leaves:
             for path, decides in (*((one, False) for one in leaf["from"]), *((one, True) for one in leaf["decidedBy"])):
                 tail = _found(at, name_of(path))
                 if tail is not None and tail.id not in seen:
-                    seen[tail.id] = Line(tail.id, row.id, _path(tail.y, row.y), leaf["way"], decides)
+                    seen[tail.id] = MappingEdge(tail.id, row.id, _path(tail.y, row.y), leaf["way"], decides)
                     tail.ends.append(row.id)
                     row.ends.append(tail.id)
         lines += seen.values()

@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 
 from hub.console.common.page_context import Desk
-from hub.console.drawing.document_lines import Shown, shown, text_of
+from hub.console.drawing.document_lines import DocumentView, shown, text_of
 from hub.core.errors import BadWorkspace, Code, Refused
 from hub.core.message import Disposition, Json
 from hub.core.model.delivery import ENDED
@@ -114,7 +114,7 @@ def _content(desk: Desk, told: dict[str, Any], wanted: str) -> dict[str, Any]:
     lines = told["deliveries"]
     line = next((one for one in lines if one["deliveryId"] == wanted), lines[0] if lines else None)
     chain = [*told["stages"], *(line["stages"] if line is not None else ())]
-    documents: list[Shown] = [shown(stage["body"], stage["changes"]) for stage in chain]
+    documents: list[DocumentView] = [shown(stage["body"], stage["changes"]) for stage in chain]
     reply = line["attempts"][-1] if line is not None and line["attempts"] else None
     answered = shown(reply["reply"]["body"], None) if reply is not None and reply["reply"]["body"] is not None else None
     return {"told": told, "line": line, "chain": list(zip(chain, documents, strict=True)), "reply": reply, "answered": answered}

@@ -15,7 +15,7 @@ from hub.core.model.delivery import Status
 from hub.core.model.remedies import MENDS, Verb
 from hub.core.model.repair import With
 from hub.flow.overview import backlog, clusters
-from hub.store import DeliveryRow, Waiting
+from hub.store import ClusterBacklog, DeliveryRow
 
 WAITS = (Status.DEAD, Status.HELD, Status.UNKNOWN)
 MOST_CAUSES = 200
@@ -98,7 +98,7 @@ def _status(text: str) -> Status:
     return Status(text) if text in WAITS else Status.DEAD
 
 
-def _has(one: Waiting, words: str) -> bool:
+def _has(one: ClusterBacklog, words: str) -> bool:
     if not words:
         return True
     text = " ".join(_texts(one.cluster)).casefold() if one.cluster is not None else ""

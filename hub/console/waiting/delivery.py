@@ -11,7 +11,7 @@ from hub.core.errors import Code, Fault, Refused
 from hub.core.model.remedies import MENDS
 from hub.core.model.repair import With
 from hub.flow.repairs import edit as editing
-from hub.flow.views.editable_body import Opened, opened
+from hub.flow.views.editable_body import EditableBody, opened
 
 MOST_TEXT = 150_000  # bytes of a body that a form takes: each may be three characters on its way
 REPAIRS = 10
@@ -65,7 +65,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
             message = desk.hub.store.message(line.message_id) if line is not None else None
             if line is None or message is None:
                 raise
-            return _form(desk, Opened(line, message, text, True, len(text)), why=why, error=error)
+            return _form(desk, EditableBody(line, message, text, True, len(text)), why=why, error=error)
         return desk.go(url_for("console.one_delivery", delivery_id=str(delivery_id), edited=done.message_id, known=1 if done.is_known else None))
 
 
@@ -76,7 +76,7 @@ def _why(desk: Desk) -> str:
     return why
 
 
-def _form(desk: Desk, body: Opened, *, why: str = "", error: Refused | None = None) -> Response:
+def _form(desk: Desk, body: EditableBody, *, why: str = "", error: Refused | None = None) -> Response:
     faults: list[tuple[Fault, int | None]] = [(fault, line_of(body.text or "", fault.pointer)) for fault in error.faults] if error is not None else []
     return desk.render(
         "edit.html",

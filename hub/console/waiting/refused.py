@@ -8,7 +8,7 @@ from hub.console.common.page_context import Desk
 from hub.core.config.identified_request import QUESTION, UNPROVEN
 from hub.core.errors import Code, Refused
 from hub.flow.repairs import refused as acts
-from hub.store import RefusedRow, Wanted
+from hub.store import ArrivalFilter, RefusedRow
 from hub.store.repairs.arrivals import STATES, WAITING
 
 PAGE = 50
@@ -25,7 +25,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
         asked = {name: request.args.get(name, "").strip()[:191] for name in FILTERS}
         asked = {name: value for name, value in asked.items() if value}
         code = int(asked["code"]) if _is_number(asked.get("code", "")) else None
-        wanted = Wanted(state, asked.get("source", ""), asked.get("caller", ""), code, asked.get("trace", "").lower(), asked.get("q", ""))
+        wanted = ArrivalFilter(state, asked.get("source", ""), asked.get("caller", ""), code, asked.get("trace", "").lower(), asked.get("q", ""))
         rows = desk.hub.store.refused(limit=PAGE + 1, before=before or None, wanted=wanted)
         good, of = request.args.get("good", ""), request.args.get("of", "")
         return desk.render(

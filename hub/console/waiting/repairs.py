@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, url_for
 
 from hub.console.common.page_context import Desk
 from hub.console.waiting.dead import tabs
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.core.model.delivery import Status

@@ -80,7 +80,7 @@ def _why(desk: Desk) -> str:
     return why
 
 
-def _ended(desk: Desk, done: acts.Ordered) -> str:
+def _ended(desk: Desk, done: acts.UnroutedResult) -> str:
     """What became of a cause, on one line."""
     numbers: dict[str, Json] = {desk.words(f"unrouted.end.{name}"): number for name, number in {**done.results, "left": done.left}.items() if number}
     return desk.told(numbers)

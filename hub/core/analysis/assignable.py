@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hub.core.analysis.formats import are_apart, never_meets
 from hub.core.analysis.infer import Oddity
 from hub.core.analysis.narrowing import matches
-from hub.core.documents.json import escape
+from hub.core.json import escape
 from hub.core.schemas.types import MISSING, Shape, field_of, is_closed, item_of, names_of, required_of
 
 MAX_DEPTH = 8
@@ -23,13 +23,13 @@ class Misfit:
 
 
 @dataclass(slots=True)
-class Fitting:
+class Assignability:
     """The misfits of one leaf, and whether anything in it could not be decided."""
 
     undecided: bool = False
 
 
-def misfits(made: Shape, wanted: Shape, fitting: Fitting, *, required: bool, at: str = "", depth: int = 0) -> Iterator[Misfit]:
+def misfits(made: Shape, wanted: Shape, fitting: Assignability, *, required: bool, at: str = "", depth: int = 0) -> Iterator[Misfit]:
     """All that does not fit. Nothing for what is undecided: that is noted in `fitting`."""
     if made.kinds is None:
         fitting.undecided = True
@@ -60,7 +60,7 @@ def may_be_missing() -> Oddity:
     return Oddity("may_be_missing", "the target requires it, and it may be missing", "give another value where it is: field ? field : 'none'")
 
 
-def _many(made: Shape, wanted: Shape, fitting: Fitting, at: str, depth: int) -> Iterator[Misfit]:
+def _many(made: Shape, wanted: Shape, fitting: Assignability, at: str, depth: int) -> Iterator[Misfit]:
     """A path over a list gives one value, or an array of several: whether one or many come decides, and neither is wanted always."""
     kinds = wanted.kinds or frozenset()
     if "array" in kinds and not kinds & (made.without(MISSING, "array", "null").kinds or frozenset()):
@@ -189,7 +189,7 @@ def _bounds(made: Shape, wanted: Shape) -> Oddity | None:
     return None
 
 
-def _inside(made: Shape, wanted: Shape, fitting: Fitting, at: str, depth: int) -> Iterator[Misfit]:
+def _inside(made: Shape, wanted: Shape, fitting: Assignability, at: str, depth: int) -> Iterator[Misfit]:
     if made.may("array") and wanted.may("array"):
         yield from misfits(item_of(made).without(MISSING), item_of(wanted), fitting, required=False, at=f"{at}/*", depth=depth + 1)
     if not (made.may("object") and wanted.may("object")):

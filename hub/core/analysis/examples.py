@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from hub.core.config.mapping import Example
-from hub.core.documents.json import escape
 from hub.core.expressions.prepared import MISSING
+from hub.core.json import escape
 from hub.core.message import Json
 
 

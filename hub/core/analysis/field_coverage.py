@@ -27,7 +27,7 @@ def ends(places: Iterable[str], among: Iterable[str] = ()) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Carrying:
+class FieldCoverage:
     """What a mapping's leaves take and make."""
 
     leaves: tuple[Leaf, ...]

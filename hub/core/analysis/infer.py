@@ -25,7 +25,7 @@ class Oddity:
 
 
 @dataclass(slots=True)
-class Over:
+class InferenceScope:
     """What an expression is over, and what was odd in it."""
 
     value: Shape
@@ -36,13 +36,13 @@ class Over:
     touched: bool = False  # the engine computed it: not a plain path, which is copied as it is
 
 
-def infer(text: str, over: Over) -> Shape:
+def infer(text: str, over: InferenceScope) -> Shape:
     """What the expression gives. Oddities are added to `over.odd`."""
     node = tree(text)
     return UNDECIDED if node is None else _of(node, over)
 
 
-def _of(node: Node, over: Over) -> Shape:
+def _of(node: Node, over: InferenceScope) -> Shape:
     match node:
         case Literal(value=value):
             return of_value(value)
@@ -102,14 +102,14 @@ def _laid_out(shape: Shape) -> Shape:
     return union([rest, item_of(shape.only("array"))]) if rest.kinds else item_of(shape.only("array"))
 
 
-def _bound(name: str, over: Over) -> Shape:
+def _bound(name: str, over: InferenceScope) -> Shape:
     if name not in over.variables and over.are_names_known and name not in NAMES:
         known = [f"${one}" for one in over.variables if one != "$"]
         over.odd.append(Oddity("unknown_name", f"${name}", ", ".join(sorted(known))))
     return over.variables.get(name, UNDECIDED)
 
 
-def _named(base: Shape, name: str, over: Over) -> Shape:
+def _named(base: Shape, name: str, over: InferenceScope) -> Shape:
     found = field_of(base, name)
     if name in found.unknown and base.kinds is not None:
         known = sorted(names_of(base))
@@ -118,7 +118,7 @@ def _named(base: Shape, name: str, over: Over) -> Shape:
     return replace(found, unknown=()) if found.unknown else found
 
 
-def _step(node: Step, over: Over) -> Shape:
+def _step(node: Step, over: InferenceScope) -> Shape:
     if isinstance(node.right, Filter) and node.right.predicate is None:
         return _filtered(Filter(Step(node.left, node.right.base, node.at), None, node.at), over)  # [] at the end is about the whole path
     left = _of(node.left, over)
@@ -156,8 +156,8 @@ def _root(node: Node) -> str | None:
             return None
 
 
-def _within(over: Over, value: Shape) -> Over:
-    return Over(value, over.variables, over.tables, over.odd, over.are_names_known)
+def _within(over: InferenceScope, value: Shape) -> InferenceScope:
+    return InferenceScope(value, over.variables, over.tables, over.odd, over.are_names_known)
 
 
 def _index(node: Node) -> int | None:
@@ -171,12 +171,12 @@ def _index(node: Node) -> int | None:
             return None
 
 
-def _where(test: Node, over: Over, *, holds: bool) -> Over:
+def _where(test: Node, over: InferenceScope, *, holds: bool) -> InferenceScope:
     """The same value where a test holds, or does not."""
     return _within(over, narrow(over.value, test, holds=holds))
 
 
-def _filtered(node: Filter, over: Over) -> Shape:
+def _filtered(node: Filter, over: InferenceScope) -> Shape:
     base = _of(node.base, over)
     if base.kinds is None:
         return base
@@ -197,7 +197,7 @@ def _filtered(node: Filter, over: Over) -> Shape:
     return replace(element.also("array", MISSING), item=element, many=True)
 
 
-def _narrowed(test: Node, then: Node, over: Over) -> Shape:
+def _narrowed(test: Node, then: Node, over: InferenceScope) -> Shape:
     """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`; and what is no plain path alike."""
     if isinstance(then, Literal):
         return _of(then, over)
@@ -240,7 +240,7 @@ def _bare(value: object) -> object:
 _COMPARING = frozenset({"=", "!=", "<", "<=", ">", ">=", "in", "and", "or"})
 
 
-def _binary(node: Binary, over: Over) -> Shape:
+def _binary(node: Binary, over: InferenceScope) -> Shape:
     left, right = _of(node.left, over), _of(node.right, over)
     match node.sign:
         case "&":
@@ -263,7 +263,7 @@ def _binary(node: Binary, over: Over) -> Shape:
             return _number([left, right], over, sign)
 
 
-def _number(shapes: Sequence[Shape], over: Over, sign: str) -> Shape:
+def _number(shapes: Sequence[Shape], over: InferenceScope, sign: str) -> Shape:
     for one in shapes:
         if one.kinds is not None and one.kinds - {MISSING} and not one.kinds & {"number", "integer"}:
             kind = "a list" if one.may("array") else "a text" if one.may("string") else " or ".join(sorted(one.kinds - {MISSING}))
@@ -303,7 +303,7 @@ def handed_over(shape: Shape) -> Oddity | None:
     return None
 
 
-def _chained(left: Node, right: Node, over: Over) -> Shape:
+def _chained(left: Node, right: Node, over: InferenceScope) -> Shape:
     if isinstance(right, Call) and None not in right.arguments:
         return _call(Call(right.function, (left, *right.arguments), right.at), over)
     if isinstance(right, Variable) and right.name in FUNCTIONS:
@@ -315,7 +315,7 @@ def _chained(left: Node, right: Node, over: Over) -> Shape:
 _LISTS = (frozenset({"array"}), frozenset({"array", MISSING}))
 
 
-def _call(node: Call, over: Over) -> Shape:
+def _call(node: Call, over: InferenceScope) -> Shape:
     for one in node.arguments:
         if isinstance(one, Lambda):
             return UNDECIDED  # what a function makes of each is not followed
@@ -342,7 +342,7 @@ def _call(node: Call, over: Over) -> Shape:
     return made if made.personal is is_personal else replace(made, personal=is_personal)
 
 
-def _judge_argument(name: str, shapes: Sequence[Shape], over: Over) -> None:
+def _judge_argument(name: str, shapes: Sequence[Shape], over: InferenceScope) -> None:
     """A function over what it can never take."""
     wanted = "string" if name in OF_TEXT else "number" if name in OF_NUMBER else None
     if wanted is None or not shapes or shapes[0].kinds is None:
@@ -355,7 +355,7 @@ def _judge_argument(name: str, shapes: Sequence[Shape], over: Over) -> None:
         )
 
 
-def _table(node: Call, over: Over) -> Shape:
+def _table(node: Call, over: InferenceScope) -> Shape:
     if not node.arguments or not isinstance(node.arguments[0], Literal):
         return UNDECIDED
     table = over.tables.get(str(node.arguments[0].value))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hub.core.documents.json import encode, escape
 from hub.core.documents.pointers import ELEMENT
 from hub.core.expressions.read_paths import Names, called, paths
 from hub.core.expressions.syntax import read
 from hub.core.expressions.tree import Call, Filter, Literal, Name, Node, Step, Variable, walk
+from hub.core.json import encode, escape
 from hub.core.message import Json
 
 _NUMBERED = re.compile(r"\.([0-9]{1,6})(?=\.|\[|$)")  # our plain paths have `items.0.sku` too

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+from hub.core import json
 from hub.core.apidocs.interface import Examples, made
 from hub.core.config.system import Accept, Emit, System
-from hub.core.documents import json
 from hub.core.message import Json, Ref
 from hub.core.model.error_catalogue import MEANINGS
 from hub.core.schemas.change_effects import Effect

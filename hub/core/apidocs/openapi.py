@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from hub.core import json
 from hub.core.apidocs import response_components, security
 from hub.core.apidocs.interface import Examples, Offer, called, posted
 from hub.core.config.call_address import address_of
 from hub.core.config.query import MAX_STEPS
 from hub.core.config.system import Accept, Emit, System
-from hub.core.documents import json
 from hub.core.message import Json
 from hub.core.schemas.types import MISSING, Shape, field_of, names_of, of_schema, required_of
 

@@ -13,12 +13,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from hub.core.documents.json import escape
 from hub.core.documents.pointers import places
-from hub.core.errors import GiveUp, Reason, Why
+from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.expressions.expression import Expression, compile_expression
 from hub.core.expressions.prepared import MISSING
 from hub.core.expressions.read_paths import paths
+from hub.core.json import escape
 from hub.core.message import Json
 from hub.core.schemas.contract import MASK, Contract
 
@@ -182,4 +182,4 @@ def _is_dots(part: str) -> bool:
 def _refused(hole: Hole, text: str) -> GiveUp:
     # Never the value: it may be personal.
     fix = "Mend the mapping or the source's data, then replay; or mend the address in system.yaml."
-    return GiveUp(Why(Reason.TRANSFORM_ERROR, f"The hole {{{hole.text}}} of the address cannot be filled: {text}.", hole.field, fix))
+    return GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The hole {{{hole.text}}} of the address cannot be filled: {text}.", hole.field, fix))

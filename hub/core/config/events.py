@@ -14,8 +14,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from hub.core import json
 from hub.core.config.mapping import Mapping as FieldMapping
-from hub.core.documents import json
 from hub.core.errors import Code, Fault, GiveUp, Refused
 from hub.core.expressions.expression import Expression
 from hub.core.expressions.prepared import MISSING
@@ -29,7 +29,7 @@ _WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Read:
+class EventReader:
     """What an event is: the message that it becomes, and where it lies. Expressions are over the element, with `body` and the rest beside it."""
 
     emit: Ref | None  # None: it is acknowledged and not kept, for the reason in `skip`
@@ -68,7 +68,7 @@ class Event:
         return fingerprint((self.ref, self.payload), *((("told", self.element),) if self.element is not None else ()))
 
 
-def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime) -> list[Event]:
+def told(reads: Sequence[EventReader], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime) -> list[Event]:
     """All events of one arrival, in their order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it.
 
     `view` is what the expressions are over, its `body` the decoded content; `at` gives the JSON that lies at a place.
@@ -89,7 +89,7 @@ def told(reads: Sequence[Read], view: dict[str, Json], at: Callable[[str], Json]
     return found
 
 
-def _over(read: Read, view: dict[str, Json], at: Callable[[str], Json]) -> dict[str, Json]:
+def _over(read: EventReader, view: dict[str, Json], at: Callable[[str], Json]) -> dict[str, Json]:
     """What a condition is over. Where the event lies in a field of the form or the query, `body` is the event: the fields have their own names."""
     if read.when is None or not read.spot.startswith(("form:", "query:")) or "body" not in _WORDS.findall(read.when.text):
         return view
@@ -98,7 +98,7 @@ def _over(read: Read, view: dict[str, Json], at: Callable[[str], Json]) -> dict[
     return {**view, "body": at(read.spot) if isinstance(fields, dict) and name in fields else None}
 
 
-def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Json], now: datetime) -> Iterator[Event]:
+def _events(read: EventReader, ref: Ref, view: dict[str, Json], at: Callable[[str], Json], now: datetime) -> Iterator[Event]:
     whole = at(read.spot) if read.spot else view["body"]
     around: dict[str, Json] = {**view, "body": whole}
     elements = _elements(read, whole, around, now)
@@ -121,7 +121,7 @@ def _events(read: Read, ref: Ref, view: dict[str, Json], at: Callable[[str], Jso
         yield Event(ref, payload, name or hashed(payload), bool(name), is_whole, by_content=read.by_content, element=element)
 
 
-def _elements(read: Read, whole: Json, around: dict[str, Json], now: datetime) -> list[Json]:
+def _elements(read: EventReader, whole: Json, around: dict[str, Json], now: datetime) -> list[Json]:
     if read.each is None:
         return [whole]
     value = _computed(read.each.evaluate, around, read.each.text, now)
@@ -130,7 +130,7 @@ def _elements(read: Read, whole: Json, around: dict[str, Json], now: datetime) -
     return value if isinstance(value, list) else [value]
 
 
-def _id(read: Read, over: dict[str, Json], now: datetime) -> str:
+def _id(read: EventReader, over: dict[str, Json], now: datetime) -> str:
     """The partner's id; empty where it says none."""
     if read.id is not None:
         value = _computed(read.id.evaluate, over, read.id.text, now)

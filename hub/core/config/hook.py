@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.core.config.events import Event, Read, named, told
-from hub.core.config.parsed_request import Opened
+from hub.core.config.events import Event, EventReader, named, told
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.config.scheme import Scheme, read_spot
 from hub.core.errors import GiveUp, Refused
 from hub.core.expressions.expression import Expression
@@ -23,7 +23,7 @@ _HOLE = re.compile(r"\{((?:header|query|form|json):[^\s{}]{1,200})\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HookAnswer:
     """An answer in the partner's words: a text as it stands, anything else as JSON. `{query:echostr}` and the like are filled in."""
 
     status: int = 200
@@ -35,7 +35,7 @@ class Handshake:
     """Answered before anything is proven (unless `signed`), and nothing is stored: a partner tries its address out."""
 
     when: Expression
-    said: Said
+    said: HookAnswer
     signed: bool = False
 
 
@@ -46,9 +46,9 @@ class Hook:
     system: str
     name: str
     scheme: Scheme | None = None
-    reads: tuple[Read, ...] = ()
-    ack: Said | None = None  # None: the hub's own envelope
-    otherwise: Said | None = None
+    reads: tuple[EventReader, ...] = ()
+    ack: HookAnswer | None = None  # None: the hub's own envelope
+    otherwise: HookAnswer | None = None
     handshake: Handshake | None = None
     peers: tuple[Network, ...] = ()
     charset: str = ""  # of its bodies; empty: as the form or the header says
@@ -68,7 +68,7 @@ class Hook:
         return not self.peers or is_among(address, self.peers)
 
 
-def shakes(hook: Hook, opened: Opened, now: datetime, *, signed: bool) -> Said | None:
+def shakes(hook: Hook, opened: ParsedRequest, now: datetime, *, signed: bool) -> HookAnswer | None:
     """The answer to a handshake, if this is one. `signed`: whether the request was proven already. Raises Refused."""
     shake = hook.handshake
     if shake is None or shake.signed != signed:
@@ -79,7 +79,7 @@ def shakes(hook: Hook, opened: Opened, now: datetime, *, signed: bool) -> Said |
         return None  # what cannot be computed does not hold; whether the request is any good is for what follows to say
 
 
-def events(hook: Hook, opened: Opened, now: datetime, arrival: str) -> list[Event]:
+def events(hook: Hook, opened: ParsedRequest, now: datetime, arrival: str) -> list[Event]:
     """What a proven request tells, in its order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it.
 
     An event without an `id` is known by its request: by the time, nonce or id that is signed with it; where none is, each `arrival` is new.
@@ -89,7 +89,7 @@ def events(hook: Hook, opened: Opened, now: datetime, arrival: str) -> list[Even
     return named(found, _request_name(hook, opened) or arrival)
 
 
-def _request_name(hook: Hook, opened: Opened) -> str:
+def _request_name(hook: Hook, opened: ParsedRequest) -> str:
     """A hash of a request with what its partner signed to make it one of a kind; empty where nothing of that kind is signed."""
     spots = hook.scheme.fresh if hook.scheme is not None else ()
     marks = [opened.at(spot) or "" for spot in spots]
@@ -101,12 +101,12 @@ def _request_name(hook: Hook, opened: Opened) -> str:
     return f"request:{whole.hexdigest()}"
 
 
-def filled(said: Said, opened: Opened | None) -> Json:
+def filled(said: HookAnswer, opened: ParsedRequest | None) -> Json:
     """The answer's body with its holes filled from the request; what is not there is empty."""
     return _filled(said.body, opened) if opened is not None else said.body
 
 
-def _filled(body: Json, opened: Opened) -> Json:
+def _filled(body: Json, opened: ParsedRequest) -> Json:
     match body:
         case str():
             return _HOLE.sub(lambda found: _at(found[1], opened), body)
@@ -118,7 +118,7 @@ def _filled(body: Json, opened: Opened) -> Json:
             return body
 
 
-def _at(place: str, opened: Opened) -> str:
+def _at(place: str, opened: ParsedRequest) -> str:
     try:
         return opened.at(read_spot(place)) or ""
     except Refused:

@@ -29,7 +29,7 @@ MAX_CALLER = 191
 
 
 @dataclass(frozen=True, slots=True)
-class Sent(Trail):
+class IdentifiedRequest(Trail):
     """`proof`: the caller as it was proven; None: it was not, or its door proves by itself. `request`: how it is read again, by its door."""
 
     door: str

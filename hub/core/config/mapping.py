@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from hub.core.documents import json
-from hub.core.documents.json import escape
-from hub.core.errors import GiveUp, Reason, Why
+from hub.core import json
+from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.expressions import evaluation_door, evaluation_jobs
 from hub.core.expressions.cost import LINEAR, NOTHING, PATH, cost_of
 from hub.core.expressions.cost_terms import Cost
 from hub.core.expressions.expression import MAPPING_MS, Expression, compile_expression
 from hub.core.expressions.functions import table_key
-from hub.core.expressions.prepared import MISSING, Over, Prepared, weigh
+from hub.core.expressions.prepared import MISSING, Over, PreparedValue, weigh
 from hub.core.expressions.slips import hint
+from hub.core.json import escape
 from hub.core.message import Json, Ref
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
@@ -73,7 +73,7 @@ class _Scope:
 
     __slots__ = ("bindings", "now", "value")
 
-    def __init__(self, value: Prepared, bindings: dict[str, Over], now: datetime) -> None:
+    def __init__(self, value: PreparedValue, bindings: dict[str, Over], now: datetime) -> None:
         self.value, self.bindings, self.now = value, bindings, now
 
 
@@ -107,8 +107,8 @@ class Mapping:
 
     def here(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
         """The same in place, whatever it costs."""
-        source = Prepared(payload)
-        bindings: dict[str, Over] = {name: Prepared(value) for name, value in lookups.items()}
+        source = PreparedValue(payload)
+        bindings: dict[str, Over] = {name: PreparedValue(value) for name, value in lookups.items()}
         made = self.make(_Scope(source, {**bindings, "source": source}, now))
         _measure(made)
         return made  # type: ignore[no-any-return]
@@ -281,7 +281,7 @@ class _Compiler:
             made: list[Json] = []
             for index, element in enumerate(elements):
                 try:
-                    value = inner(_Scope(Prepared(element), scope.bindings, scope.now))
+                    value = inner(_Scope(PreparedValue(element), scope.bindings, scope.now))
                 except GiveUp as error:
                     raise _under(str(index), error) from error
                 # An element whose fields are all left out stays, as {}: the target's contract sees it, and no line of an order disappears.
@@ -324,7 +324,7 @@ class _Compiler:
             if key is MISSING:
                 return MISSING  # nothing was there to be translated; the target's contract says whether it must be
             shown = "null" if key is None else repr(row[:64]) if row is not None else "an array or an object"
-            raise GiveUp(Why(Reason.CODELIST_MISS, f"The table {name} has no row for {shown}.", fix="Add the row to the table, or write an otherwise."))
+            raise GiveUp(Cause(Reason.CODELIST_MISS, f"The table {name} has no row for {shown}.", fix="Add the row to the table, or write an otherwise."))
 
         return make
 
@@ -366,7 +366,7 @@ def _nothing(scope: _Scope) -> Any:
 def _under(name: str, error: GiveUp) -> GiveUp:
     """The same fault, seen from one level above: its field begins with `name`."""
     why = error.why
-    return GiveUp(Why(why.reason, why.text, f"/{escape(name)}{why.field}", why.fix))
+    return GiveUp(Cause(why.reason, why.text, f"/{escape(name)}{why.field}", why.fix))
 
 
 def _near(word: str, known: Any) -> str:
@@ -389,5 +389,5 @@ def _measure(made: Any) -> None:
             text += len(node)
         if values > MAX_VALUES or text > MAX_TEXT:
             raise GiveUp(
-                Why(Reason.TRANSFORM_ERROR, f"The mapping made more than {MAX_VALUES} values or {MAX_TEXT} characters.", fix="Mend the mapping, then replay.")
+                Cause(Reason.TRANSFORM_ERROR, f"The mapping made more than {MAX_VALUES} values or {MAX_TEXT} characters.", fix="Mend the mapping, then replay.")
             )

@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus, unquote_to_bytes
 
+from hub.core import json
 from hub.core.config.scheme import Spot
-from hub.core.documents import json
 from hub.core.documents.content_coding import coding_of, inflated
-from hub.core.documents.json import LIMITS, Limits
 from hub.core.errors import Code, Fault, Refused
+from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Request
 
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -32,7 +32,7 @@ _IN_HEADER = re.compile(r""";\s*charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", r
 Field: TypeAlias = "tuple[bytes, bytes]"
 
 
-class Opened:
+class ParsedRequest:
     """`body` is the body as it was before its content coding; `payload` is what expressions see. `charset`: the hook's own, where it declares one."""
 
     def __init__(self, request: Request, limits: Limits = LIMITS, charset: str = "") -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hub.core.documents.json import LIMITS, Limits, decode
 from hub.core.errors import Code, Fault, Refused
+from hub.core.json import LIMITS, Limits, decode
 from hub.core.message import Json
 from hub.core.schemas.types import UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_schema
 

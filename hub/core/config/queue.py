@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.core.config.events import Event, Read, named, told
-from hub.core.config.parsed_request import Opened
+from hub.core.config.events import Event, EventReader, named, told
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.config.scheme import read_spot
-from hub.core.documents.json import Limits
 from hub.core.errors import Code, Refused
+from hub.core.json import Limits
 from hub.core.message import Json, Request
 
 QUEUE = "queue"  # the way in, as a message remembers it
@@ -33,7 +33,7 @@ class Queue:
     topics: tuple[str, ...] = ()
     prefetch: int = 500  # how many may be in one worker's hands, unacknowledged
     shared: bool = False  # several workers take from it at once, and order between them is not kept
-    reads: tuple[Read, ...] = field(default=(), compare=False)
+    reads: tuple[EventReader, ...] = field(default=(), compare=False)
 
     @property
     def wants_tags(self) -> bool:
@@ -84,7 +84,7 @@ def arrived(queue: Queue, arrival: Arrival, limits: Limits, now: datetime) -> li
     """
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)
-    opened = Opened(Request("", "", "", (), arrival.body), limits)
+    opened = ParsedRequest(Request("", "", "", (), arrival.body), limits)
     view: dict[str, Json] = {"headers": dict(arrival.headers), "topic": arrival.topic, "body": opened.json}
     found = told(queue.reads, view, lambda spot: opened.decoded_at(read_spot(spot)), queue.source, now)
     name = arrival.message_id or arrival.tag

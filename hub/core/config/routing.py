@@ -12,13 +12,13 @@ from typing import TypeAlias
 
 from hub.core.config.mapping import Mapping as FieldMapping
 from hub.core.documents.times import instant
-from hub.core.errors import Busy, GiveUp, Reason, Why
+from hub.core.errors import Busy, Cause, GiveUp, Reason
 from hub.core.expressions.expression import Expression
 from hub.core.expressions.prepared import MISSING
 from hub.core.message import Disposition, Json, Ref
 from hub.core.model.breaker import BreakerPolicy
 from hub.core.model.capacity_windows import Quota
-from hub.core.model.delivery import Bundle, InDoubtPolicy, Planned, Priority, Slot, WhenDead
+from hub.core.model.delivery import Bundle, InDoubtPolicy, NewDelivery, Priority, Slot, WhenDead
 from hub.core.model.retry import RetryPolicy
 from hub.core.schemas.integers import plain
 
@@ -175,14 +175,14 @@ class TargetPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class RoutingResult:
     """What matching decided: the deliveries, or why there is none. `considered` has a line for each route from this type.
 
-    A route that cannot be decided has one delivery per target that says so (`Planned.undecided`).
+    A route that cannot be decided has one delivery per target that says so (`NewDelivery.undecided`).
     """
 
     disposition: Disposition
-    planned: tuple[Planned, ...]
+    planned: tuple[NewDelivery, ...]
     considered: tuple[Mapping[str, Json], ...] = ()
 
 
@@ -198,7 +198,7 @@ def parts(payload: Json, split: Split, now: datetime) -> list[Json]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"split: {split.list} is not an array.", split.list, "Send an array, or take `split` out of the route."))
+        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"split: {split.list} is not an array.", split.list, "Send an array, or take `split` out of the route."))
     groups: dict[str, list[Json]] = {}
     for index, element in enumerate(found):
         value = split.by.evaluate(element, now=now) if split.by is not None else index
@@ -230,7 +230,7 @@ def match(
     hops: int,
     now: datetime,
     new_id: Callable[[], str],
-) -> Matched:
+) -> RoutingResult:
     """All deliveries of one message. `routes` are those from its type.
 
     A condition, split, hold, capacity or canary that cannot be computed is the fault of its route alone: a guess would lose the message or
@@ -239,8 +239,8 @@ def match(
     if hops > MAX_HOPS:
         # Nobody wrote that it shall end here, so it waits for a person. The text is the same for all, so that they share a cause.
         why = f"more than {MAX_HOPS} messages caused one another; a loop of routes is cut there"
-        return Matched(Disposition.UNROUTED, (), ({"route": "*", "result": "missed", "why": why},))
-    planned: list[Planned] = []
+        return RoutingResult(Disposition.UNROUTED, (), ({"route": "*", "result": "missed", "why": why},))
+    planned: list[NewDelivery] = []
     considered: list[Mapping[str, Json]] = []
     dropped = False
     for route in routes:
@@ -271,7 +271,7 @@ def match(
             else:
                 considered.append({"route": route.name, "target": str(destination.ref), "result": "matched"})
     disposition = Disposition.ROUTED if planned else Disposition.FILTERED if dropped else Disposition.UNROUTED
-    return Matched(disposition, tuple(planned), tuple(considered))
+    return RoutingResult(disposition, tuple(planned), tuple(considered))
 
 
 Pieces: TypeAlias = "list[tuple[int | None, Json]]"
@@ -289,16 +289,18 @@ def _route_decision(route: Route, payload: Json, now: datetime) -> tuple[dict[st
     return (None, pieces) if pieces else ({"result": "missed", "why": f"the list that it splits is empty or absent: {route.split.list}"}, [])
 
 
-def _undecided(route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, error: GiveUp) -> Planned:
+def _undecided(
+    route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, error: GiveUp
+) -> NewDelivery:
     """What keeps the place of the deliveries that the route would make, in the order of its key too."""
     bare = replace(route, hold=None, capacity=None)
     planned = _planned(bare, replace(to, batch=None), targets.get(to.ref.system, TargetPolicy()), order_key, None, None, now, new_id)
     return replace(planned, undecided=undecided_why(route.name, error.why), is_busy=isinstance(error, Busy))
 
 
-def undecided_why(route: str, why: Why) -> Why:
+def undecided_why(route: str, why: Cause) -> Cause:
     """The same reason, said of the route."""
-    return Why(
+    return Cause(
         why.reason,
         f"Route {route} cannot decide whether it takes this: {why.text}",
         why.field,
@@ -306,14 +308,14 @@ def undecided_why(route: str, why: Why) -> Why:
     )
 
 
-def _undecided_line(route: Route, to: Destination, why: Why) -> dict[str, Json]:
+def _undecided_line(route: Route, to: Destination, why: Cause) -> dict[str, Json]:
     return {"route": route.name, "target": str(to.ref), "result": "undecided", "why": why.text}
 
 
 def _planned(
     route: Route, to: Destination, policy: TargetPolicy, order_key: str | None, number: int | None, piece: Json, now: datetime, new_id: str
-) -> Planned:
-    return Planned(
+) -> NewDelivery:
+    return NewDelivery(
         id=new_id,
         route=route.name,
         ref=to.ref,
@@ -345,7 +347,7 @@ def _hold_until(route: Route, piece: Json, now: datetime) -> datetime | None:
         until = instant(str(value), route.hold.zone)
     except ValueError as error:
         text = f"it waits until {route.hold.until.text}, and that is no time but {type(value).__name__} of {len(str(value))} characters ({error})."
-        raise GiveUp(Why(Reason.TRANSFORM_ERROR, text)) from error
+        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, text)) from error
     return until if until > now else None
 
 

@@ -1,6 +1,6 @@
 """A signature scheme as data: what is signed, how it is hashed and written, and where it stands. Six primitives say nearly every partner's.
 
-Values and their reading; nothing here hashes, and no secret comes here. `hub.kit.signing.proof` computes. Source: docs/hooks.md.
+Values and their reading; nothing here hashes, and no secret comes here. `hub.kit.proof` computes. Source: docs/hooks.md.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Template: TypeAlias = "tuple[str | Spot | Word, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortedFields:
     """Fields of the form, the query or the JSON body, sorted by their names as bytes; or a few values, sorted themselves."""
 
     of: str  # form | query | json, or "values"
@@ -67,7 +67,7 @@ class Scheme:
 
     alg: str
     encode: str = "hex"
-    over: Template | Sorted = ()
+    over: Template | SortedFields = ()
     quote: str = "none"
     places: Mapping[str, Spot] = ()  # type: ignore[assignment]  # by role; empty where nothing is signed
     tolerance: timedelta | None = None
@@ -77,7 +77,7 @@ class Scheme:
     def parts(self) -> tuple[str | Spot | Word, ...]:
         """All that stands in its templates."""
         over = self.over
-        return over if not isinstance(over, Sorted) else (*over.before, *over.after, *(part for one in over.values for part in one))
+        return over if not isinstance(over, SortedFields) else (*over.before, *over.after, *(part for one in over.values for part in one))
 
     @property
     def signs_bytes(self) -> bool:
@@ -90,7 +90,7 @@ class Scheme:
             return False
         if spot.kind in ("form", "json") and self.signs_bytes:
             return True
-        if isinstance(self.over, Sorted) and self.over.of == spot.kind:
+        if isinstance(self.over, SortedFields) and self.over.of == spot.kind:
             return (spot.name.partition(".")[0] if spot.kind == "json" else spot.name) not in self.over.without
         if spot.kind == "query" and Word("url") in self.parts:
             return True
@@ -123,7 +123,7 @@ class Scheme:
     @property
     def has_body(self) -> bool:
         """Whether the body is part of what is signed: a scheme that leaves it out proves nothing of it."""
-        if isinstance(self.over, Sorted):
+        if isinstance(self.over, SortedFields):
             return self.over.of in ("form", "json")
         return any(part == Word("body") or (isinstance(part, Spot) and part.kind in ("form", "json")) for part in self.over)
 
@@ -182,7 +182,7 @@ def read_scheme(row: Mapping[str, Any]) -> Scheme:
     return Scheme(alg, str(row["encode"]), over, str(row.get("quote") or "none"), places, tolerance, str(row.get("stamp") or "seconds"))
 
 
-def _over(given: Json) -> Template | Sorted:
+def _over(given: Json) -> Template | SortedFields:
     if isinstance(given, str):
         return read_template(given)
     if not isinstance(given, dict) or "sorted" not in given:
@@ -200,7 +200,7 @@ def _over(given: Json) -> Template | Sorted:
         raise ValueError("except is a list of names, such as [sign]")
     if given.get("empty") not in (None, "keep", "skip"):
         raise ValueError("empty is keep or skip")
-    return Sorted(
+    return SortedFields(
         str(of),
         values,
         frozenset(str(name) for name in without),
@@ -226,6 +226,6 @@ def _places(given: Json) -> dict[str, Spot]:
     return {role: read_spot(str(spot)) for role, spot in given.items()}
 
 
-def _roles(over: Template | Sorted) -> set[str]:
+def _roles(over: Template | SortedFields) -> set[str]:
     parts = [*over] if isinstance(over, tuple) else [*over.before, *over.after, *(part for one in over.values for part in one)]
     return {part.name for part in parts if isinstance(part, Word)} & {"timestamp", "nonce", "id", "key"}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Refused
 from hub.core.message import Json
 

@@ -14,11 +14,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from hub.core import json
 from hub.core.adapter import Answer, Reply
 from hub.core.config.system import Accept
 from hub.core.config.target_answers import Body
-from hub.core.documents import json
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.expressions.expression import Expression
 from hub.core.expressions.prepared import MISSING
 from hub.core.message import Json
@@ -76,11 +76,11 @@ def verdict(accept: Accept, response: Response, *, now: datetime, is_doubted: bo
             return _reply(accept, response, view, now, already=is_already)
         if accept.again is not None and accept.again.holds(view, now=now):
             text = f"The target answered {response.status}, and `again` holds{_words(accept, response, view, now)}."
-            return TryLater(Why(Reason.THROTTLED, text), _asked(response, now))
+            return TryLater(Cause(Reason.THROTTLED, text), _asked(response, now))
     except GiveUp as error:
         if response.is_2xx:
             text = f"The target answered {response.status}, and its answer cannot be judged: {error.why.text}"
-            return Unknown(Why(Reason.BAD_ANSWER, text, fix="Mend `success`, `already` or `again`, or the target. Ask the target whether it has it."))
+            return Unknown(Cause(Reason.BAD_ANSWER, text, fix="Mend `success`, `already` or `again`, or the target. Ask the target whether it has it."))
     if response.is_2xx and accept.success is None:
         return _reply(accept, response, view, now)
     return by_status(response.status, _asked(response, now), _words(accept, response, view, now), is_named=is_named(response), is_doubted=is_doubted)
@@ -99,19 +99,19 @@ def by_status(status: int, after_s: float | None, words: str = "", *, is_named: 
     """What is no success, by its status alone. `is_named`: the target names a time to come again (Retry-After)."""
     said = f"The target answered {status}{words}"
     if status in THROTTLED or (is_named and (300 <= status < 400 or status in PASSING)):
-        return TryLater(Why(Reason.THROTTLED, f"{said}."), after_s)
+        return TryLater(Cause(Reason.THROTTLED, f"{said}."), after_s)
     if status >= 500:
-        return TryLater(Why(Reason.SERVER_ERROR, f"{said}."), after_s)
+        return TryLater(Cause(Reason.SERVER_ERROR, f"{said}."), after_s)
     if status in UNDER_WAY and (is_named or is_doubted):
         since = "it names a time to come again" if is_named else "an earlier try is in doubt"
-        return TryLater(Why(Reason.UNDER_WAY, f"{said}: the same is still under way there ({since})."), after_s)
+        return TryLater(Cause(Reason.UNDER_WAY, f"{said}: the same is still under way there ({since})."), after_s)
     if 300 <= status < 400:
-        return GiveUp(Why(Reason.REFUSED, f"The target answered {status}: redirects are not followed.", fix="Set the final URL in the system's settings."))
+        return GiveUp(Cause(Reason.REFUSED, f"The target answered {status}: redirects are not followed.", fix="Set the final URL in the system's settings."))
     if status < 300:
         # Understood, and it says no: a business error (seed 003 §4.1), which no second try can mend.
         fix = "Mend what the target names, then replay. Where it means `later`, name its code in `again`."
-        return GiveUp(Why(Reason.UNSUCCESSFUL, f"The target answered {status}, but `success` does not hold{words}.", fix=fix))
-    return GiveUp(Why(Reason.REFUSED, f"The target refused it with {status}{words}.", fix="Mend what the target names, then replay."))
+        return GiveUp(Cause(Reason.UNSUCCESSFUL, f"The target answered {status}, but `success` does not hold{words}.", fix=fix))
+    return GiveUp(Cause(Reason.REFUSED, f"The target refused it with {status}{words}.", fix="Mend what the target names, then replay."))
 
 
 def is_named(response: Response) -> bool:
@@ -147,7 +147,7 @@ def _unread(response: Response) -> Unknown:
     if not response.is_whole:
         trouble = "did not come whole, or is longer than is read"
     text = f"The target answered {response.status}, but its body {trouble}; what it means is judged by it."
-    return Unknown(Why(Reason.BAD_ANSWER, text, fix="See the attempt's reply. Ask the target whether it has it; then replay it, or cancel it."))
+    return Unknown(Cause(Reason.BAD_ANSWER, text, fix="See the attempt's reply. Ask the target whether it has it; then replay it, or cancel it."))
 
 
 def _reply(accept: Accept, response: Response, view: dict[str, Json], now: datetime, *, already: bool = False) -> Reply:

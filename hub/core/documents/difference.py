@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hub.core.documents.json import canonical, escape
+from hub.core.json import canonical, escape
 from hub.core.message import Json
 
 MAX_CHANGES = 2_000  # of one difference; whoever looks at more looks at the documents

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from hub.core.errors import Busy, HubError, Reason, Why
+from hub.core.errors import Busy, Cause, HubError, Reason
 
 INLINE_MS = 10  # that one evaluation may take in place, before it is begun anew elsewhere
 
@@ -55,7 +55,7 @@ class _Door:
 _door = _Door()
 _local = threading.local()
 _making = threading.Lock()
-_DEFERRED = Why(
+_DEFERRED = Cause(
     Reason.TRANSFORM_TIMEOUT, "It needs more time than a post of a caller that has posted many such.", fix="Send it again later, under the same key."
 )
 

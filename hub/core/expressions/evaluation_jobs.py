@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.core.documents import json
-from hub.core.documents.json import Limits
+from hub.core import json
 from hub.core.errors import Fault
 from hub.core.expressions import evaluation_door
-from hub.core.expressions.prepared import MISSING, Over, Prepared
+from hub.core.expressions.prepared import MISSING, Over, PreparedValue
+from hub.core.json import Limits
 from hub.core.message import Json
 
 MAPPING_CPU_MS = 1_000  # of one mapping over one message
@@ -59,7 +59,7 @@ def answered(answer: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return value.value if type(value) is Prepared else value
+    return value.value if type(value) is PreparedValue else value
 
 
 def _short(text: str) -> str:

@@ -23,15 +23,15 @@ from typing import Any
 
 import jsonatapy
 
-from hub.core.documents.json import pointer
-from hub.core.errors import GiveUp, Reason, Why
+from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.expressions import evaluation_door, evaluation_jobs, joined_identity
 from hub.core.expressions.cost import cost_of
-from hub.core.expressions.functions import BUILT_IN, OWN, REPLACED, Given, functions
+from hub.core.expressions.functions import BUILT_IN, OWN, REPLACED, FunctionContext, functions
 from hub.core.expressions.plain_paths import HAND_OVER, follow, plain_path, read_plain
-from hub.core.expressions.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, Prepared, ready, weigh
+from hub.core.expressions.prepared import MISSING, SAFE_DIGITS, SAFE_INTEGER, Over, PreparedValue, ready, weigh
 from hub.core.expressions.syntax import read
 from hub.core.expressions.tree import Call, Lambda, Literal, Regex, Variable, walk
+from hub.core.json import pointer
 from hub.core.message import Json
 
 CONDITION_MS = 50
@@ -110,7 +110,7 @@ class Expression:
         """
         if self.steps is not None:
             start: Any = value if self.root is None else (bindings or {}).get(self.root, MISSING)
-            found = follow(start.value if type(start) is Prepared else start, self.steps)
+            found = follow(start.value if type(start) is PreparedValue else start, self.steps)
             if found is not HAND_OVER:
                 return found
         return self._anywhere(value, now, bindings, tables)
@@ -190,7 +190,7 @@ class Expression:
             if type(error).__name__ != "PanicException":
                 raise
             _local.engines = {}
-            raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
+            raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
         return _Result(self.text).taken(result, 0)
 
 
@@ -214,15 +214,15 @@ def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: 
     return expression
 
 
-def _lacking(text: str, value: Over) -> Why | None:
+def _lacking(text: str, value: Over) -> Cause | None:
     """Which part of an identity is missing, where that is a plain field."""
-    whole = value.value if type(value) is Prepared else value
+    whole = value.value if type(value) is PreparedValue else value
     for part in joined_identity.parts(text):
         field_ = text[part.start : part.end].strip()
         path = plain_path(field_)
         if path is not None and follow(whole, path) in (MISSING, None, ""):
             fix = "Send it: what is known by several parts is never known by some of them."
-            return Why(Reason.TRANSFORM_ERROR, f"The part {field_} of {_short(text)} is missing.", pointer(path), fix)
+            return Cause(Reason.TRANSFORM_ERROR, f"The part {field_} of {_short(text)} is missing.", pointer(path), fix)
     return None
 
 
@@ -276,10 +276,10 @@ def _may_lack_year(call: Call) -> bool:
     return not (isinstance(pictures[0], Literal) and ("[Y" in str(pictures[0].value) or "[X" in str(pictures[0].value) or "[" not in str(pictures[0].value)))
 
 
-def _given() -> Given:
-    given: Given | None = getattr(_local, "given", None)
+def _given() -> FunctionContext:
+    given: FunctionContext | None = getattr(_local, "given", None)
     if given is None:
-        given = _local.given = Given(_native)
+        given = _local.given = FunctionContext(_native)
     return given
 
 
@@ -305,7 +305,7 @@ class _Result:
         self.size += len(value) + 1 if kind is str else 1
         if self.size > MAX_MADE or depth > MAX_NESTING:
             raise GiveUp(
-                Why(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is too large.", fix=f"At most {MAX_MADE} characters, {MAX_NESTING} levels.")
+                Cause(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is too large.", fix=f"At most {MAX_MADE} characters, {MAX_NESTING} levels.")
             )
         if kind is dict:
             return {name: self.taken(member, depth + 1) for name, member in value.items()}
@@ -314,7 +314,7 @@ class _Result:
         if kind is float:
             if value - value != 0.0:  # infinity, or not a number
                 raise GiveUp(
-                    Why(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is no number that JSON has.", fix="Guard the division: b = 0 ? 0 : a / b")
+                    Cause(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is no number that JSON has.", fix="Guard the division: b = 0 ? 0 : a / b")
                 )
             return _clean(value)
         return value
@@ -352,16 +352,16 @@ def _reason(error: Exception) -> str:
     return f"{_MEANING[found[0]]} ({found[0]})" if found and found[0] in _MEANING else text
 
 
-def _why(text: str, error: Exception, given: Given) -> Why:
+def _why(text: str, error: Exception, given: FunctionContext) -> Cause:
     """In our own words: the engine's may repeat a value, and a value may be personal."""
     if given.missed:
-        return Why(Reason.CODELIST_MISS, f"The table {given.missed[:64]!r} has no row for the value.", fix="Add the row to the table, then replay.")
+        return Cause(Reason.CODELIST_MISS, f"The table {given.missed[:64]!r} has no row for the value.", fix="Add the row to the table, then replay.")
     found = _CODE.search(str(error))
     code = found[0] if found else ""
     is_limit = code in _LIMITS or isinstance(error, RecursionError)
     said = given.said or _MEANING.get(code, "the engine cannot compute it")
     suffix = f" ({code})" if code and not given.said else ""
-    return Why(
+    return Cause(
         Reason.TRANSFORM_TIMEOUT if is_limit else Reason.TRANSFORM_ERROR,
         f"The expression {_short(text)} failed: {said}{suffix}.",
         fix="Mend the expression or the data, then replay.",

@@ -40,11 +40,11 @@ _ZONE = "XXX"
 _OFFSET = r"(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 
 
-class Stop(Exception):  # a signal: the evaluation ends, and `Given` says why
+class Stop(Exception):  # a signal: the evaluation ends, and `FunctionContext` says why
     """A function ends the evaluation."""
 
 
-class Given:
+class FunctionContext:
     """What the functions of one thread are told before each evaluation (`now`, `tables`), and what they tell back (`nothing`, `missed`, `said`)."""
 
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,13 +61,13 @@ class Given:
         self.nothing, self.missed, self.said = False, "", ""
 
 
-def functions(given: Given) -> dict[str, Callable[..., Any]]:
+def functions(given: FunctionContext) -> dict[str, Callable[..., Any]]:
     """All functions of this module, by name, for the engine of one thread."""
     makers = {**_REPLACED, **_OWN}
     return {name: _guarded(name, function, given) for name, function in makers.items()}
 
 
-def _guarded(name: str, function: Callable[..., Any], given: Given) -> Callable[..., Any]:
+def _guarded(name: str, function: Callable[..., Any], given: FunctionContext) -> Callable[..., Any]:
     needs = _NEEDS.get(name, 1)
 
     def call(*arguments: Any) -> Any:
@@ -97,13 +97,13 @@ def _wrong(text: str) -> NoReturn:
     raise _Wrong(text)
 
 
-def _now(given: Given, *pictures: Any) -> str:
+def _now(given: FunctionContext, *pictures: Any) -> str:
     if pictures:
         _wrong("takes no picture here; write $fromMillis($millis(), picture, zone)")
     return given.now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _millis(given: Given) -> int:
+def _millis(given: FunctionContext) -> int:
     return (given.now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
@@ -114,7 +114,7 @@ def _never(reason: str) -> Callable[..., Any]:
     return refused
 
 
-def _pad(_: Given, text: Any, width: Any, char: Any = " ") -> str:
+def _pad(_: FunctionContext, text: Any, width: Any, char: Any = " ") -> str:
     wanted = abs(int(width))
     if wanted > MAX_MADE:
         _wrong(f"makes at most {MAX_MADE} characters")
@@ -124,7 +124,7 @@ def _pad(_: Given, text: Any, width: Any, char: Any = " ") -> str:
     return str(text + fill if width >= 0 else fill + text)
 
 
-def _replace(_: Given, text: Any, pattern: Any, replacement: Any = None, *limits: Any) -> str:
+def _replace(_: FunctionContext, text: Any, pattern: Any, replacement: Any = None, *limits: Any) -> str:
     if not isinstance(pattern, str) or not isinstance(replacement, str) or not pattern:
         _wrong("takes a text, a pattern that is not empty, and a replacement")
     times = text.count(pattern)
@@ -140,7 +140,7 @@ def _replace(_: Given, text: Any, pattern: Any, replacement: Any = None, *limits
 _PICTURE_PART = re.compile(r"\[\s*([YXMxWwdDFPHhmsfZzCE])[^\]]*\]|\[\[")
 
 
-def _to_millis(given: Given, text: Any, picture: Any = None, *_: Any) -> Any:
+def _to_millis(given: FunctionContext, text: Any, picture: Any = None, *_: Any) -> Any:
     """The engine takes the day of today for what a picture leaves out; the same message must always give the same result."""
     if not isinstance(picture, str):
         return given.native("$toMillis($text)", {"text": text})
@@ -177,7 +177,7 @@ class _NothingGiven(Exception):  # a signal inside this module
     pass
 
 
-def _exact(given: Given, values: tuple[Any, ...], fold: Callable[[list[Decimal]], Decimal]) -> str:
+def _exact(given: FunctionContext, values: tuple[Any, ...], fold: Callable[[list[Decimal]], Decimal]) -> str:
     try:
         with localcontext(prec=5_000):
             return f"{fold(_decimals(values)):f}"
@@ -186,11 +186,11 @@ def _exact(given: Given, values: tuple[Any, ...], fold: Callable[[list[Decimal]]
         raise Stop from None
 
 
-def _dec_add(given: Given, *values: Any) -> str:
+def _dec_add(given: FunctionContext, *values: Any) -> str:
     return _exact(given, values, lambda numbers: sum(numbers, Decimal(0)))
 
 
-def _dec_mul(given: Given, *values: Any) -> str:
+def _dec_mul(given: FunctionContext, *values: Any) -> str:
     def product(numbers: list[Decimal]) -> Decimal:
         if len(numbers) > 10:
             _wrong("multiplies at most ten numbers")
@@ -202,13 +202,13 @@ def _dec_mul(given: Given, *values: Any) -> str:
     return _exact(given, values, product)
 
 
-def _dec_round(given: Given, value: Any, places: Any = 0) -> str:
+def _dec_round(given: FunctionContext, value: Any, places: Any = 0) -> str:
     if isinstance(places, bool) or not isinstance(places, int) or not 0 <= places <= MAX_PLACES:
         _wrong(f"rounds to 0 to {MAX_PLACES} places")
     return _exact(given, (value,), lambda numbers: numbers[0].quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
 
 
-def _table(given: Given, name: Any, key: Any = None) -> Json:
+def _table(given: FunctionContext, name: Any, key: Any = None) -> Json:
     rows = given.tables.get(str(name))
     if rows is None:
         _wrong(f"there is no table {str(name)[:64]!r} here; a mapping names its own under `tables:`")
@@ -231,12 +231,12 @@ def table_key(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int) else None
 
 
-def _mask(_: Given, value: Any) -> str:
+def _mask(_: FunctionContext, value: Any) -> str:
     text = str(value)
     return text[:3] + "*" * (len(text) - 7) + text[-4:] if len(text) > 7 else "*" * len(text)
 
 
-def _uuid5(given: Given, namespace: Any, name: Any = None) -> str:
+def _uuid5(given: FunctionContext, namespace: Any, name: Any = None) -> str:
     if name is None:
         given.nothing = True
         raise Stop
@@ -247,7 +247,7 @@ def _uuid5(given: Given, namespace: Any, name: Any = None) -> str:
     return str(uuid.uuid5(space, str(name)))
 
 
-def _date(_: Given, value: Any, source: Any, target: Any, zone: Any = "UTC") -> str | int:
+def _date(_: FunctionContext, value: Any, source: Any, target: Any, zone: Any = "UTC") -> str | int:
     """A time without an offset is read in `zone`; of an hour that a clock shows twice, the first. The result is written in `zone`."""
     try:
         where = ZoneInfo(str(zone))
@@ -309,7 +309,7 @@ def _written(moment: datetime, pattern: str, zone: ZoneInfo) -> str | int:
 def _url(change: Callable[[str], str]) -> Callable[..., Any]:
     """The engine's own leave blanks as they are, and escape what ECMAScript's encodeURI and encodeURIComponent do not."""
 
-    def function(_given: Given, text: Any) -> Any:
+    def function(_given: FunctionContext, text: Any) -> Any:
         if not isinstance(text, str):
             raise TypeError("takes a text")
         return change(text)

@@ -22,7 +22,7 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-class Prepared:
+class PreparedValue:
     """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
 
     __slots__ = ("_ready", "_weight", "value")
@@ -44,11 +44,11 @@ class Prepared:
         return known
 
 
-Over: TypeAlias = "Json | Prepared | _Missing"
+Over: TypeAlias = "Json | PreparedValue | _Missing"
 
 
 def ready(value: Over) -> Any:
-    return value.ready() if type(value) is Prepared else _into_engine(value)
+    return value.ready() if type(value) is PreparedValue else _into_engine(value)
 
 
 def _into_engine(value: Any) -> Any:
@@ -82,7 +82,7 @@ def size(value: Any) -> int:
 
 def weigh(value: Any, most: int) -> int:
     """Its values, and its characters by sixteen: what work over it grows with. Beyond `most` it is not gone on with."""
-    if type(value) is Prepared:
+    if type(value) is PreparedValue:
         return value.weight(most)
     number = characters = 0
     waiting = [value]

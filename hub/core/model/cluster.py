@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Ref
 
 MAX_SHAPE = 200  # characters
@@ -25,7 +25,7 @@ _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class ClusterKey:
     """Why deliveries wait. `code`: the target's HTTP status, where it answered. `field`: the target's field to blame, `*` for whichever element."""
 
     route: str
@@ -52,16 +52,16 @@ class Cluster:
     """A cause with what is known of it. `sample`: the first text as it was. `first_at`: when it first came up, also if that was mended long ago."""
 
     id: str
-    cause: Cause
+    cause: ClusterKey
     sample: str
     fix: str
     first_at: datetime
     last_at: datetime
 
 
-def cause_of(route: str, target: Ref, source: Ref, why: Why, code: int | None) -> Cause:
+def cause_of(route: str, target: Ref, source: Ref, why: Cause, code: int | None) -> ClusterKey:
     """The cause of one delivery that waits."""
-    return Cause(route, target, source, why.reason, code, _ELEMENT.sub("/*", why.field), shape_of(why.text))
+    return ClusterKey(route, target, source, why.reason, code, _ELEMENT.sub("/*", why.field), shape_of(why.text))
 
 
 def shape_of(text: str) -> str:

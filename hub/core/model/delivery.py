@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias, assert_never
 
 from hub.core.adapter import Answer, Reply
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.message import Json, Message, Ref
 from hub.core.model.capacity_windows import Quota
 from hub.core.model.retry import RetryPolicy, may_retry, wait_s
@@ -105,7 +105,7 @@ class InDoubtPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class NewDelivery:
     """A delivery that acceptance lays: what is known before the store gives it a sequence number."""
 
     id: str  # UUIDv7, made by us; also its Idempotency-Key, for ever
@@ -122,7 +122,7 @@ class Planned:
     bundle: Bundle | None = None
     lease: Lease | None = None
     fresh: str | None = None  # how new its content is, as a text that sorts
-    undecided: Why | None = None  # why its route could not be decided; the claim decides it again, and until then it may be none or several
+    undecided: Cause | None = None  # why its route could not be decided; the claim decides it again, and until then it may be none or several
     is_busy: bool = False  # there was only no time to decide it
     made_with: str | None = None  # the revision that makes its content; None: the message's own
 
@@ -175,7 +175,7 @@ class Delivered:
 class Retry:
     """Not now: pending again, due `after_s` seconds from the settling."""
 
-    why: Why
+    why: Cause
     after_s: float
     alone: bool = False  # from now on it travels by itself: a batch that was refused says nothing about each of its members
 
@@ -184,14 +184,14 @@ class Retry:
 class Dead:
     """Never: waits for a person."""
 
-    why: Why
+    why: Cause
 
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
     """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`), or unknown (and asked about after `after_s`)."""
 
-    why: Why
+    why: Cause
     policy: InDoubtPolicy
     after_s: float = 0.0
 
@@ -200,21 +200,21 @@ class InDoubt:
 class Hold:
     """Waits for a person: its route or target is gone, or is not to be used now."""
 
-    why: Why
+    why: Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """Whoever waited for it was told that it failed: nobody tries again."""
 
-    why: Why
+    why: Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
     """Something newer has been delivered on its key: it was not sent, and never will be."""
 
-    why: Why
+    why: Cause
 
 
 Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold | Ended | Superseded
@@ -235,21 +235,21 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settlement:
     """A claim with its judged outcome, as `store.settle` writes it: attempt row, new state, and the reply as a message, in one transaction."""
 
     claim: Claim
     outcome: Outcome
     exchange: Exchange
     revision: str  # of the configuration by which this attempt went: endpoint, secret, limits; its content has the claim's
-    reply: Laid | None = None
+    reply: AcceptedMessage | None = None
 
 
 EVERYBODY = "*"  # in place of a caller: the name holds for all callers of the system
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DedupeKey:
     """One name by which a repeat of a message is known. Unique over (caller, type, key) for `keep_for`.
 
     The same name with another fingerprint is refused. It is the SHA-256 of method, path and raw body in hex; or with `by_content` what
@@ -286,12 +286,12 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class AcceptedMessage:
     """A message with the deliveries that its acceptance planned: what `store.add` stores whole or not at all."""
 
     message: Message
-    deliveries: tuple[Planned, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+    seen: tuple[DedupeKey, ...] = ()
     payload: Json = None  # the message decoded, for whoever looks at it once it is stored
     origin: Origin | None = None
 
@@ -319,11 +319,11 @@ def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoub
             assert_never(answer)
 
 
-def _again(why: Why, after_s: float | None, claim: Claim, *, policy: RetryPolicy, jitter: float, now: datetime) -> Retry | Dead:
+def _again(why: Cause, after_s: float | None, claim: Claim, *, policy: RetryPolicy, jitter: float, now: datetime) -> Retry | Dead:
     age = now - claim.first_at
     if not may_retry(policy, spent=claim.spent, age=age):
         is_last = claim.spent >= policy.attempts
         limit = f"Attempt {claim.spent} of {policy.attempts} was the last." if is_last else f"It is older than {policy.give_up_after}, and is given up."
         text = f"{why.text} {limit}"
-        return Dead(Why(Reason.EXHAUSTED, text, why.field, why.fix or "Mend the cause, then: hub dead replay " + claim.id))
+        return Dead(Cause(Reason.EXHAUSTED, text, why.field, why.fix or "Mend the cause, then: hub dead replay " + claim.id))
     return Retry(why, wait_s(policy, spent=claim.spent, jitter=jitter, asked_s=after_s))

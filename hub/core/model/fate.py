@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Disposition, Json, Ref
 from hub.core.model.delivery import Status
 from hub.core.model.unrouted import cause_of
@@ -15,12 +15,12 @@ from hub.core.model.unrouted import cause_of
 _WITHOUT_REASON = (Status.DELIVERED, Status.LEASED)
 
 
-def reason_of(status: Status, why: Why | None) -> Why | None:
+def reason_of(status: Status, why: Cause | None) -> Cause | None:
     """Why a delivery is in this state; None where the state says it all."""
     return None if status in _WITHOUT_REASON else why
 
 
-def delivery_stands(status: Status, why: Why | None, *, attempts: int, due_at: datetime, release_at: datetime | None) -> str:
+def delivery_stands(status: Status, why: Cause | None, *, attempts: int, due_at: datetime, release_at: datetime | None) -> str:
     """How a delivery stands, as one sentence. `why`: as `reason_of` gives it."""
     text = why.text if why is not None else ""
     match status:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from hub.core.documents.json import escape
 from hub.core.errors import GiveUp
+from hub.core.json import escape
 from hub.core.message import Json
-from hub.core.schemas.change_effects import ABSENT, MADE, Effect, Found
+from hub.core.schemas.change_effects import ABSENT, MADE, Effect, SchemaChange
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.schema_changes import Walk
 from hub.core.schemas.specimen import specimen
@@ -101,7 +101,7 @@ def compare(old: Contract, new: Contract) -> Comparison:
     return Comparison(tuple(change for number, change in enumerate(changes) if change not in changes[:number]))
 
 
-def _proven(found: Found, old: Contract, new: Contract) -> Change:
+def _proven(found: SchemaChange, old: Contract, new: Contract) -> Change:
     """The change with its document, if one proves it: taken by one, rules between fields and all, and refused by the other."""
     pointer = "".join(f"/{name if name == '*' else escape(name)}" for name in found.at)
     if found.effect in (Effect.SAME, Effect.UNDECIDED):

@@ -10,7 +10,7 @@ import hashlib
 import re
 from decimal import Context, Decimal
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.message import Json, Ref
 from hub.core.schemas.integers import plain
 

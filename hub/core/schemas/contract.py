@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import jsonschema
 import jsonschema_rs
 
-from hub.core.documents import json
-from hub.core.documents.json import escape
+from hub.core import json
 from hub.core.documents.times import is_date_time, is_local_date_time
 from hub.core.errors import Busy, Fault, GiveUp
 from hub.core.expressions import evaluation_door, evaluation_jobs
 from hub.core.expressions.expression import Expression, compile_expression
 from hub.core.expressions.prepared import size
+from hub.core.json import escape
 from hub.core.message import Json, Ref
 from hub.core.schemas import fault_texts
 from hub.core.schemas.expansion import looks_of

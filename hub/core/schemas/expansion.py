@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from hub.core.documents.json import escape
+from hub.core.json import escape
 
 MAX_LOOKS = 500  # sub-schemas that are applied to one value
 MAX_WORK = 400_000  # of counting: some tenths of a second

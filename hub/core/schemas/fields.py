@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hub.core.documents.json import escape
 from hub.core.documents.pointers import ELEMENT, names_in
+from hub.core.json import escape
 from hub.core.schemas import fault_texts
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.specimen import resolved

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from typing import Any
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.message import Json
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.types import field_of, item_of, of_schema

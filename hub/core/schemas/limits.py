@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from hub.core.schemas.change_effects import ABSENT, MADE, Effect, Found, same
+from hub.core.schemas.change_effects import ABSENT, MADE, Effect, SchemaChange, same
 from hub.core.schemas.normalize import NUMBERS, Conjunction, kind_of
 from hub.core.schemas.patterns import beyond, is_within
 from hub.core.schemas.specimen import FORMATS, TEXTS, specimen
@@ -27,7 +27,7 @@ _COUNTS = {
 }
 
 
-def limits(old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[Found]:
+def limits(old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[SchemaChange]:
     """All differences in what a single value may be. `items`: an element that fits the old one, and one that fits the new one."""
     yield from _kinds(old, new, at)
     yield from _values(old, new, at)
@@ -44,10 +44,10 @@ def limits(old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -
     if "array" in shared and old.words.get("uniqueItems") != new.words.get("uniqueItems"):
         is_asked = "uniqueItems" in new.words
         text = "No two elements may be equal now" if is_asked else "Elements may be equal now"
-        yield Found(at, text, Effect.NARROWS if is_asked else Effect.WIDENS, ([items[0 if is_asked else 1]] * 2,))
+        yield SchemaChange(at, text, Effect.NARROWS if is_asked else Effect.WIDENS, ([items[0 if is_asked else 1]] * 2,))
     for word in ("x-pii", "x-money", "x-unit", "x-zone"):
         if old.words.get(word) != new.words.get(word):
-            yield Found(at, f"{word} was {old.words.get(word)!r} and is {new.words.get(word)!r}", Effect.SAME)
+            yield SchemaChange(at, f"{word} was {old.words.get(word)!r} and is {new.words.get(word)!r}", Effect.SAME)
 
 
 def _wide(kinds: frozenset[str]) -> frozenset[str]:
@@ -59,14 +59,14 @@ def _lacks(kind: str, kinds: frozenset[str]) -> bool:
     return kind not in kinds and not (kind == "integer" and "number" in kinds)
 
 
-def _kinds(old: Conjunction, new: Conjunction, at: At) -> Iterator[Found]:
+def _kinds(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange]:
     said = " or ".join(sorted(new.kinds)) or "nothing"
     for kind in sorted(old.kinds):
         if _lacks(kind, new.kinds):
-            yield Found(at, f"It may no longer be {kind}; it may be {said}", Effect.NARROWS, _of_kind(kind, old))
+            yield SchemaChange(at, f"It may no longer be {kind}; it may be {said}", Effect.NARROWS, _of_kind(kind, old))
     for kind in sorted(new.kinds):
         if _lacks(kind, old.kinds):
-            yield Found(at, f"It may now be {kind} too", Effect.WIDENS, _of_kind(kind, new))
+            yield SchemaChange(at, f"It may now be {kind} too", Effect.WIDENS, _of_kind(kind, new))
 
 
 def _of_kind(kind: str, node: Conjunction) -> tuple[Any, ...]:
@@ -74,22 +74,24 @@ def _of_kind(kind: str, node: Conjunction) -> tuple[Any, ...]:
     return (*given, specimen({**node.words, "type": kind}), *((_KINDS[kind],) if kind in _KINDS else ()))
 
 
-def _values(old: Conjunction, new: Conjunction, at: At) -> Iterator[Found]:
+def _values(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange]:
     before, after = old.words.get("enum"), new.words.get("enum")
     if before is None and after is None:
         return
     if before is None:
         assert after is not None
-        yield Found(at, f"Only {', '.join(map(repr, after[:8]))} {'are' if len(after) > 1 else 'is'} taken now", Effect.NARROWS, (*_free(old), *ANYTHING))
+        yield SchemaChange(
+            at, f"Only {', '.join(map(repr, after[:8]))} {'are' if len(after) > 1 else 'is'} taken now", Effect.NARROWS, (*_free(old), *ANYTHING)
+        )
     elif after is None:
-        yield Found(at, "Any value is taken now", Effect.WIDENS, (*_free(new), *ANYTHING))
+        yield SchemaChange(at, "Any value is taken now", Effect.WIDENS, (*_free(new), *ANYTHING))
     else:
         for value in before:
             if not any(same(value, one) for one in after):
-                yield Found(at, f"The value {value!r} is no longer taken", Effect.NARROWS, (value,))
+                yield SchemaChange(at, f"The value {value!r} is no longer taken", Effect.NARROWS, (value,))
         for value in after:
             if not any(same(value, one) for one in before):
-                yield Found(at, f"The value {value!r} is new", Effect.WIDENS, (value,))
+                yield SchemaChange(at, f"The value {value!r} is new", Effect.WIDENS, (value,))
 
 
 def _free(node: Conjunction) -> tuple[Any, ...]:
@@ -101,7 +103,7 @@ def _free(node: Conjunction) -> tuple[Any, ...]:
 _Bound = tuple[Any, bool] | None
 
 
-def _range(old: Conjunction, new: Conjunction, at: At) -> Iterator[Found]:
+def _range(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange]:
     for is_low, said in ((True, "at least"), (False, "at most")):
         before, after = _bound(old, is_low=is_low), _bound(new, is_low=is_low)
         if before == after:
@@ -109,7 +111,7 @@ def _range(old: Conjunction, new: Conjunction, at: At) -> Iterator[Found]:
         is_tighter = before is None or (after is not None and _is_tighter(after, before, is_low=is_low))
         told = f"It must be {_worded(after, said)}; {'it was ' + _worded(before, said) if before else 'there was no limit'}" if after else ""
         text = told or f"There is no limit any more; it was {_worded(before, said)}"
-        yield Found(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _near(*((after, before) if is_tighter else (before, after))))
+        yield SchemaChange(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _near(*((after, before) if is_tighter else (before, after))))
 
 
 def _bound(node: Conjunction, *, is_low: bool) -> _Bound:
@@ -148,19 +150,19 @@ def _near(*bounds: _Bound) -> tuple[Any, ...]:
     return tuple(int(one) if one == one.to_integral_value() else one for one in dict.fromkeys(found))
 
 
-def _multiples(before: Any, after: Any, at: At) -> Iterator[Found]:
+def _multiples(before: Any, after: Any, at: At) -> Iterator[SchemaChange]:
     if before == after:
         return
     if before is None or (after is not None and after % before == 0):
         was = f"; it was of {before}" if before is not None else ""
-        yield Found(at, f"It must be a multiple of {after} now{was}", Effect.NARROWS, (before or 1, after + (before or 1), after - (before or 1)))
+        yield SchemaChange(at, f"It must be a multiple of {after} now{was}", Effect.NARROWS, (before or 1, after + (before or 1), after - (before or 1)))
     elif after is None or before % after == 0:
-        yield Found(at, f"It need no longer be a multiple of {before}", Effect.WIDENS, (after or 1, before + (after or 1), before - (after or 1)))
+        yield SchemaChange(at, f"It need no longer be a multiple of {before}", Effect.WIDENS, (after or 1, before + (after or 1), before - (after or 1)))
     else:
-        yield Found(at, f"It was a multiple of {before}, and is one of {after}", Effect.UNDECIDED)
+        yield SchemaChange(at, f"It was a multiple of {before}, and is one of {after}", Effect.UNDECIDED)
 
 
-def _count(word: str, said: str, old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[Found]:
+def _count(word: str, said: str, old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[SchemaChange]:
     is_low = word.startswith("min")
     none = 0 if is_low else None  # at least none is no limit
     before, after = old.words.get(word, none), new.words.get(word, none)
@@ -173,7 +175,7 @@ def _count(word: str, said: str, old: Conjunction, new: Conjunction, at: At, ite
     # What has one too few or one too many for the tighter of the two.
     tight = int((after if is_tighter else before) or 0)
     number = tight - 1 if is_low else tight + 1
-    yield Found(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _of_size(word, max(number, 0), items[0 if is_tighter else 1]))
+    yield SchemaChange(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _of_size(word, max(number, 0), items[0 if is_tighter else 1]))
 
 
 def _of_size(word: str, number: int, item: Any) -> tuple[Any, ...]:
@@ -184,7 +186,7 @@ def _of_size(word: str, number: int, item: Any) -> tuple[Any, ...]:
     return ("x" * number, *((text * number)[:number] for text in TEXTS))
 
 
-def _asked(word: str, old: dict[str, Any], new: dict[str, Any], at: At) -> Iterator[Found]:
+def _asked(word: str, old: dict[str, Any], new: dict[str, Any], at: At) -> Iterator[SchemaChange]:
     before, after = old.get(word), new.get(word)
     if before == after:
         return
@@ -192,14 +194,14 @@ def _asked(word: str, old: dict[str, Any], new: dict[str, Any], at: At) -> Itera
     texts = tuple(FORMATS.values()) if word == "format" else ()
     values = ("\x01" * max(length, 1), "no such thing", *(text + "x" * (length - len(text)) for text in (*texts, *TEXTS)), MADE)
     if before is None:
-        yield Found(at, f"`{word}` is asked for now: {after!r}", Effect.NARROWS, values)
+        yield SchemaChange(at, f"`{word}` is asked for now: {after!r}", Effect.NARROWS, values)
     elif after is None:
-        yield Found(at, f"`{word}` is no longer asked for; it was {before!r}", Effect.WIDENS, values)
+        yield SchemaChange(at, f"`{word}` is no longer asked for; it was {before!r}", Effect.WIDENS, values)
     else:
         # Of simple patterns it is decided which takes all that the other takes; of others, a text that shows the contrary is found or is not.
         is_pattern = word == "pattern"
         narrows, widens = (tuple(beyond(before, after)), tuple(beyond(after, before))) if is_pattern else ((), ())
         if not (is_pattern and is_within(before, after)):
-            yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused", Effect.MAY_NARROW, (*narrows, *values))
+            yield SchemaChange(at, f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused", Effect.MAY_NARROW, (*narrows, *values))
         if not (is_pattern and is_within(after, before)):
-            yield Found(at, f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken", Effect.MAY_WIDEN, (*widens, *values))
+            yield SchemaChange(at, f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken", Effect.MAY_WIDEN, (*widens, *values))

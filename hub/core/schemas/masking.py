@@ -15,7 +15,7 @@ from hub.core.schemas.contract import MASK, Contract
 SHORTEST = 2  # characters of a value that is looked for within texts; a shorter one would be found everywhere
 
 
-class Veil:
+class Masker:
     """Masks, unless it is lifted. `has_masked` says whether it hid anything so far."""
 
     def __init__(self, *, is_lifted: bool = False) -> None:

@@ -15,7 +15,7 @@ Keys: TypeAlias = Sequence[frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class BranchPairs:
     """By their numbers: branches that belong together, and those that one list alone has. `names` are for people."""
 
     pairs: tuple[tuple[int, int], ...]
@@ -24,7 +24,7 @@ class Paired:
     names: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def pair(old_root: Any, old: tuple[str, list[Any]], new_root: Any, new: tuple[str, list[Any]], required: tuple[set[str], set[str]]) -> Paired | None:
+def pair(old_root: Any, old: tuple[str, list[Any]], new_root: Any, new: tuple[str, list[Any]], required: tuple[set[str], set[str]]) -> BranchPairs | None:
     """Which branch of `old` is which of `new`. None where comparing them one by one would prove nothing.
 
     Branches that exclude each other may be compared one by one, whether the list says oneOf or anyOf. Of anyOf it is enough that each old
@@ -75,12 +75,12 @@ def _exclude(keys: Keys) -> bool:
     return all(not one & other for number, one in enumerate(keys) for other in keys[number + 1 :])
 
 
-def _by_keys(before: Keys, after: Keys) -> Paired | None:
+def _by_keys(before: Keys, after: Keys) -> BranchPairs | None:
     pairs = [(number, place) for number, one in enumerate(before) for place, other in enumerate(after) if one & other]
     olds, news = [one for one, _ in pairs], [other for _, other in pairs]
     if len(set(olds)) != len(olds) or len(set(news)) != len(news):
         return None  # one became two, or two became one
-    return Paired(
+    return BranchPairs(
         tuple(pairs),
         tuple(number for number in range(len(before)) if number not in olds),
         tuple(number for number in range(len(after)) if number not in news),
@@ -92,7 +92,7 @@ def _names(keys: Keys) -> tuple[str, ...]:
     return tuple(" or ".join(sorted(one)) for one in keys)
 
 
-def _as_they_stand(old: list[Any], new: list[Any]) -> Paired:
+def _as_they_stand(old: list[Any], new: list[Any]) -> BranchPairs:
     pairs: list[tuple[int, int]] = []
     for number, one in enumerate(old):
         place = next((place for place, other in enumerate(new) if same(one, other) and place not in [known for _, known in pairs]), None)
@@ -104,4 +104,4 @@ def _as_they_stand(old: list[Any], new: list[Any]) -> Paired:
     both = min(len(left), len(right))
     pairs += zip(left[:both], right[:both], strict=True)
     numbered = (tuple(f"number {number + 1}" for number in range(len(old))), tuple(f"number {number + 1}" for number in range(len(new))))
-    return Paired(tuple(pairs), tuple(left[both:]), tuple(right[both:]), numbered)
+    return BranchPairs(tuple(pairs), tuple(left[both:]), tuple(right[both:]), numbered)

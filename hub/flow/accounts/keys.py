@@ -1,4 +1,4 @@
-"""Callers' keys: making them. What is made is shown once: the store has the key as a hash, and the secret sealed."""
+"""Creates and revokes callers' keys. A new key is shown once: the store has the key as a hash, and the secret encrypted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMS = ("default", "legacy", "hmac", "api-key")
 
 
 class NewKey(NamedTuple):
-    """A key that was just made. `key` and `secret` are nowhere else as they stand here."""
+    """A new key. `key` and `secret` are not stored in plain text anywhere."""
 
     id: str
     key: str
@@ -37,40 +37,42 @@ def make_key(
     days: float | None = None,
     pins: Mapping[str, int] | None = None,
 ) -> NewKey:
-    """A new key in the store, valid from now on, for `days` or until it is revoked."""
-    made, secret = new_key()
+    """Creates a key, valid from now on for `days`, or until it is revoked."""
+    key, secret = new_key()
     at = store.now()
-    hashed = vault.hash_key(made)
+    hashed = vault.hash_key(key)
     id_ = key_id(hashed)
     expires = at + timedelta(days=days) if days is not None else None
     store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), at, expires, pins=pins or {}), by=by)
-    return NewKey(id_, made, secret)
+    return NewKey(id_, key, secret)
 
 
 def make_for(hub: Hub, *, name: str, systems: tuple[str, ...], form: str, by: str, days: float | None = None, pins: Mapping[str, int] | None = None) -> NewKey:
-    """A new key at a running hub, under its master key. Raises Refused (400): a system, form or message that there is not."""
-    known = hub.catalogs.active()
-    strange = sorted({*systems} - known.systems.keys()) + sorted({*(pins or {})} - {one for system in known.systems.values() for one in system_types(system)})
-    if strange or not systems or form not in FORMS or not name:
-        wrong = ", ".join(strange) or "a name, one system at least, and one of the forms"
-        raise Refused(Code.BAD_REQUEST, f"A key cannot be made so: {wrong}. There is {', '.join(sorted(known.systems))}.")
+    """Creates a key at a running hub, under its master key. Raises Refused (400) for an unknown system, form or message."""
+    catalog = hub.catalogs.active()
+    unknown = sorted({*systems} - catalog.systems.keys()) + sorted(
+        {*(pins or {})} - {type_ for system in catalog.systems.values() for type_ in system_types(system)}
+    )
+    if unknown or not systems or form not in FORMS or not name:
+        problem = ", ".join(unknown) or "a name, one system at least, and one of the forms"
+        raise Refused(Code.BAD_REQUEST, f"The key cannot be created: {problem}. Systems: {', '.join(sorted(catalog.systems))}.")
     return make_key(hub.store, hub.callers.vault, name=name, systems=systems, form=form, by=by, days=days, pins=pins)
 
 
 def revoke(store: Store, id_: str, at: datetime, *, by: str) -> None:
-    """Ends a key at `at`; running processes refuse it within two seconds. Raises Refused where there is none."""
+    """Revokes a key at `at`; running processes refuse it within two seconds. Raises Refused if there is none."""
     if not store.revoke_key(id_, at, by=by):
-        raise Refused(Code.NOT_FOUND, f"There is no key {id_}; see: hub key list")
+        raise Refused(Code.NOT_FOUND, f"There is no key {id_}. List the keys: hub key list")
     event("key.revoked", "it proves nobody any more", caller=id_, by=by)
 
 
 def system_types(system: System) -> set[str]:
-    """The messages that a system posts."""
+    """The message types that a system posts."""
     return {emit.type for emit in system.emits.values()}
 
 
 def as_json(row: KeyRow, now: datetime) -> dict[str, Json]:
-    """A key as operators see it: without what proves it."""
+    """A key as operators see it, without its secret."""
     return {
         "id": row.id,
         "name": row.name,
@@ -88,7 +90,7 @@ def read_pin(text: str) -> tuple[str, int]:
     """A message and its version, such as `oms/order.created=1`. Raises ValueError."""
     type_, _, version = text.partition("=")
     if not is_type(type_) or not version.isdecimal() or int(version) < 1:
-        raise ValueError(f"{text!r} is no pin; write a message and a version, such as oms/order.created=1.")
+        raise ValueError(f"{text!r} is not a pin. Write a message and a version, such as oms/order.created=1.")
     return type_, int(version)
 
 

@@ -1,4 +1,4 @@
-"""People: who may sign in, signing in and out, and who is signed in. One answer for all that is wrong, after the same work."""
+"""User accounts and sessions: sign-in with rate limits, sign-out, roles. Every failure has the same answer and takes the same time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a hash takes
 
 
 class TooMany(Refused):
-    """Too many tries from this place, or for this name from places that it never signed in from."""
+    """Too many failed sign-ins from this browser or address, or for this name from unknown places."""
 
     def __init__(self) -> None:
         seconds = int(WINDOW.total_seconds())
@@ -55,24 +55,24 @@ class TooMany(Refused):
 
 
 class Busy(Refused):
-    """So many sign in at this moment that one more would hold up those who are signed in."""
+    """All slots for password hashing are in use; one more would slow down users who are signed in."""
 
     def __init__(self) -> None:
         super().__init__(Code.TOO_MANY_REQUESTS, "Many are signing in at this moment; try again in a few seconds.", headers=[("retry-after", "3")])
 
 
 def add(store: Store, name: str, password: str, role: str, *, by: str) -> None:
-    """A new account. Raises ValueError: a name that cannot be one, one that is taken, a password that is too short."""
+    """Creates an account. Raises ValueError for an invalid name, a name that is taken, or a short password."""
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name[:80]!r} is no user name: small letters, digits and . _ @ - , at most 63, beginning with a letter or digit.")
+        raise ValueError(f"{name[:80]!r} is not a user name. Write at most 63 lower-case letters, digits and . _ @ -, starting with a letter or digit.")
     if role not in ROLES:
-        raise ValueError(f"{role!r} is none of {', '.join(ROLES)}.")
+        raise ValueError(f"{role!r} is not a role. Roles: {', '.join(ROLES)}.")
     store.add_user(name, hash_password(password), role, by=by)
     event("user.added", f"{role}", user=name, by=by)
 
 
 def change(store: Store, name: str, what: str, *, by: str) -> None:
-    """Shuts an account out, lets it in again, or gives it another role: a word of CHANGES. Whoever is signed in under it is signed in no more.
+    """Disables or enables an account, or changes its role: `what` is a key of CHANGES. All its sessions end.
 
     Raises Refused: one's own account (403; the last operator would be shut out), no such account (404).
     """
@@ -83,17 +83,17 @@ def change(store: Store, name: str, what: str, *, by: str) -> None:
 
 
 def shut(store: Store, name: str, *, by: str, is_out: bool = True) -> bool:
-    """Shuts an account out, or lets it in again, from the machine itself: whose own account it is counts for nothing there. False: no such account."""
+    """Disables or enables an account from the command line, where it may be one's own. False: no such account."""
     return store.change_user(name, by=by, is_disabled=is_out)
 
 
 def give_role(store: Store, name: str, role: str, *, by: str) -> bool:
-    """Another role, from the machine itself; to use it, they sign in anew. False: no such account."""
+    """Changes a role from the command line; all sessions of the account end. False: no such account."""
     return store.change_user(name, by=by, role=role)
 
 
 def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
-    """A new password; all that this person is signed in with ends. False: no such user. Raises ValueError for one that is too short."""
+    """Changes a password; all sessions of the user end. False: no such user. Raises ValueError for a short password."""
     return store.change_user(name, by=by, password_hash=hash_password(password))
 
 
@@ -147,7 +147,7 @@ def sign_out(store: Store, token: str) -> None:
 
 
 def signed_in(store: Store, token: str) -> Session | None:
-    """Whose token this is; None where nobody's, or no longer."""
+    """The session of a token; None if there is none, or if it has ended."""
     return store.session(hash_of(token), IDLE) if 20 <= len(token) <= 100 else None
 
 
@@ -156,17 +156,17 @@ def hash_of(token: str) -> str:
 
 
 def csrf_of(token: str) -> str:
-    """What every change must show beside the cookie: a page of another origin cannot know it."""
+    """The CSRF token of a session, required for every change; a page of another origin cannot know it."""
     return hashlib.sha256(b"csrf " + token.encode("utf-8", "replace")).hexdigest()
 
 
 def device_of(token: str) -> str:
-    """What a browser keeps of a sign-in when its session is over: it opens nothing, and says that this name has signed in here before."""
+    """The device cookie that a browser keeps after a session: it gives no access, and shows that this name has signed in here before."""
     return hashlib.sha256(b"device " + token.encode("utf-8", "replace")).hexdigest()
 
 
-def is_csrf(token: str, given: str) -> bool:
-    return hmac.compare_digest(csrf_of(token).encode(), given.encode("utf-8", "replace"))
+def is_csrf(token: str, shown: str) -> bool:
+    return hmac.compare_digest(csrf_of(token).encode(), shown.encode("utf-8", "replace"))
 
 
 def as_json(user: User) -> dict[str, Json]:
@@ -181,7 +181,7 @@ def as_json(user: User) -> dict[str, Json]:
 
 
 def act_json(act: Act) -> dict[str, Json]:
-    """A record of the chain."""
+    """One record of the audit chain."""
     return {
         "sequence": act.sequence,
         "at": act.at.isoformat(),

@@ -1,4 +1,4 @@
-"""Changes of the configuration as people see them: what was active when, what differs, what a change would do, and the change itself."""
+"""Configuration history and changes: which revision was active when, the differences, plan, activation and rollback."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hub.catalog.files.revision import hash_of
 from hub.core.errors import BadWorkspace, Code, HubError, Refused
 from hub.core.message import Json
 from hub.flow.configuration.plan import Plan, apply, plan, plan_back
-from hub.flow.context.query_cache import Making
+from hub.flow.context.query_cache import BackgroundResult
 from hub.flow.context.revisions import Unmet, nothing_unmet, roll_back
 from hub.flow.hub import Hub
-from hub.store import Outdated, Store
+from hub.store import RevisionConflict, Store
 from hub.store.accounts.revisions import ACTIVATED
 
-MOST = 5_000  # messages that one look tries: who looks waits for it
-HISTORY = 1_000  # activations among which a configuration is looked for
-PATCH = 400  # lines of one file's difference that are shown
-FRESH_S = 10.0  # what a plan says of what waits may be so old
-FOR_EVER_S = 1e9  # what differs between two hashes never changes
+MOST = 5_000  # maximum number of messages that one plan tries
+HISTORY = 1_000  # number of activations in which a configuration is searched
+PATCH = 400  # maximum number of lines shown of a file's difference
+FRESH_S = 10.0  # cache TTL of a plan
+FOR_EVER_S = 1e9  # the difference between two hashes never changes
 
 
 def history(hub: Hub, *, limit: int = 50) -> dict[str, Json]:
-    """Which configuration was made active when, newest first; `kept` are those that never were.
+    """The history of activations, newest first. `kept`: stored configurations that were never active.
 
     An item: revision, at, by, why, before, despite, isActive, summary [{what: added, removed or changed; kind; name}]. `processes` say which
     revision each goes by; `refused` why this process does not go by the active one, else null.
@@ -63,7 +63,7 @@ def history(hub: Hub, *, limit: int = 50) -> dict[str, Json]:
 
 
 def one(hub: Hub, name: str) -> dict[str, Json]:
-    """One configuration, by its hash or how that begins, against the one that it was put in place of. Raises Refused (404).
+    """One configuration, by its hash or a prefix, compared with the one that it replaced. Raises Refused (404).
 
     `changes` in meaning (null: one of the two cannot be read any more, `unreadable` says why), `files` line by line.
     """
@@ -76,8 +76,8 @@ def one(hub: Hub, name: str) -> dict[str, Json]:
     unreadable = ""
     try:
         if before is not None:
-            found = difference(hub.catalogs.pinned(before), hub.catalogs.pinned(hash_))
-            changes = [{**change.as_json(), "text": change.text} for change in found]
+            differences = difference(hub.catalogs.pinned(before), hub.catalogs.pinned(hash_))
+            changes = [{**change.as_json(), "text": change.text} for change in differences]
     except HubError as error:
         unreadable = str(error)
     return {
@@ -93,43 +93,43 @@ def one(hub: Hub, name: str) -> dict[str, Json]:
 
 
 def find(store: Store, name: str) -> str:
-    """The whole hash of the one configuration that begins so. Raises Refused (404)."""
-    known = {one for row in store.activations(HISTORY) for one in (row.hash, row.before) if one is not None}
+    """The full hash for a unique prefix. Raises Refused (404)."""
+    known = {hash_of_row for row in store.activations(HISTORY) for hash_of_row in (row.hash, row.before) if hash_of_row is not None}
     known |= {hash_ for hash_, _ in store.candidates(HISTORY)}
-    found = sorted(hash_ for hash_ in known if hash_.startswith(name)) if name else []
-    if len(found) != 1:
-        raise Refused(Code.NOT_FOUND, f"{len(found)} configurations begin with {name[:64]!r}; see: hub revisions")
-    return found[0]
+    hashes = sorted(hash_ for hash_ in known if hash_.startswith(name)) if name else []
+    if len(hashes) != 1:
+        raise Refused(Code.NOT_FOUND, f"{len(hashes)} configurations begin with {name[:64]!r}. List them: hub revisions")
+    return hashes[0]
 
 
 def planned(store: Store, workspace: Path, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
-    """What the files on this machine would change, on the last `most` messages. Changes nothing. `step` is called after each message."""
+    """Plans the files on this machine, with the last `most` messages. Changes nothing. `step` is called after each message."""
     return plan(store, workspace, most=min(most, MOST), step=step)
 
 
 def planned_back(store: Store, hash_: str, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
-    """What going back to a kept configuration would change. Raises Refused: it is not kept, or cannot be read any more."""
+    """Plans a rollback to a stored configuration. Raises Refused if it is not stored or cannot be read any more."""
     try:
         return plan_back(store, hash_, most=min(most, MOST), step=step)
     except (KeyError, BadWorkspace) as error:
         raise Refused(Code.NOT_FOUND, f"The configuration {hash_[:12]} is not kept, or this hub cannot read it any more.") from error
 
 
-def watched(hub: Hub, *, most: int) -> Making[Plan]:
-    """The same as `planned`, made while people watch: of these very files, this active configuration, and what waited a moment ago."""
+def watched(hub: Hub, *, most: int) -> BackgroundResult[Plan]:
+    """The same as `planned`, in the background with progress; cached per files, active configuration and number of messages."""
     folder = hub.settings.workspace
     key = (looks(folder), hub.store.active(), most)
     return hub.shelf.made("plan", key, lambda step: planned(hub.store, folder, most=most, step=step), fresh_s=FRESH_S)
 
 
-def watched_back(hub: Hub, hash_: str, *, most: int) -> Making[Plan]:
-    """The same as `planned_back`, made while people watch."""
+def watched_back(hub: Hub, hash_: str, *, most: int) -> BackgroundResult[Plan]:
+    """The same as `planned_back`, in the background with progress."""
     return hub.shelf.made("back", (hash_, hub.store.active(), most), lambda step: planned_back(hub.store, hash_, most=most, step=step), fresh_s=FRESH_S)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """Which configuration is active now. `changed`: False where it was so already."""
+class Activation:
+    """The active configuration. `changed`: False if it was active already."""
 
     revision: str
     changed: bool
@@ -140,45 +140,45 @@ class Made:
 
 def make_active(
     store: Store, workspace: Path, *, revision: str, onto: str, by: str, why: str, despite: Sequence[str] = (), unmet: Unmet = nothing_unmet
-) -> Made:
-    """Makes what was planned active: the files on this machine, if they still are what the plan was made of, in place of what it was compared with.
+) -> Activation:
+    """Activates a plan: the files on this machine, if they are unchanged since the plan, and if the same configuration is still active.
 
     The same again changes nothing. Raises Refused: 409, the files or the active configuration are others by now; 422, the check finds errors.
     """
     if store.active() == revision:
-        return Made(revision, changed=False)
-    found = read(workspace)
-    if hash_of(found.files) != revision:
+        return Activation(revision, changed=False)
+    workspace_files = read(workspace)
+    if hash_of(workspace_files.files) != revision:
         raise Refused(Code.CONFLICT, f"The files on the hub's machine are no longer what was planned, {revision[:12]}. Plan again.")
     try:
-        apply(store, found, by=by, why=why, despite=despite, onto=onto, unmet=unmet)
-    except Outdated as error:
+        apply(store, workspace_files, by=by, why=why, despite=despite, onto=onto, unmet=unmet)
+    except RevisionConflict as error:
         raise Refused(Code.CONFLICT, str(error)) from error
     except BadWorkspace as error:
         first = error.findings[0]
         text = f"{len(error.findings)} findings; the first: {first.file}:{first.line}: {first.code} {first.text}"
         raise Refused(Code.CONTRACT_VIOLATION, text) from error
-    return Made(revision, changed=True)
+    return Activation(revision, changed=True)
 
 
-def go_back(store: Store, revision: str, *, onto: str, by: str, why: str) -> Made:
-    """Makes a configuration that was active once active again. The same again changes nothing.
+def go_back(store: Store, revision: str, *, onto: str, by: str, why: str) -> Activation:
+    """Activates a former configuration again. A second call changes nothing.
 
     Raises Refused: 409, another one is active than this was decided on; 404, it was never active, or cannot be read any more.
     """
     if store.active() == revision:
-        return Made(revision, changed=False)
+        return Activation(revision, changed=False)
     try:
         roll_back(store, revision, by=by, why=why, onto=onto)
-    except Outdated as error:
+    except RevisionConflict as error:
         raise Refused(Code.CONFLICT, str(error)) from error
     except HubError as error:
         raise Refused(Code.NOT_FOUND, str(error)) from error
-    return Made(revision, changed=True)
+    return Activation(revision, changed=True)
 
 
 def _reasons(store: Store, limit: int) -> list[tuple[str, Json, str]]:
-    """(hash, before, why) of those who said why, newest first."""
+    """(hash, before, why) of the activations with a reason, newest first."""
     acts = store.acts(what=ACTIVATED, limit=limit)
     return [(act.object, act.details.get("before"), str(act.details["why"])) for act in acts if act.details.get("why")]
 
@@ -197,7 +197,7 @@ def _summed_up(store: Store, before: str | None, after: str) -> list[Json]:
 
 
 def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[dict[str, Json]]:
-    """What was added, removed or changed between two configurations' files, by kind and name. Nothing is compiled: what is read is cheap."""
+    """What was added, removed or changed between two configurations' files, by kind and name. Nothing is compiled, so it is fast."""
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) == new.get(path):
             continue
@@ -209,17 +209,17 @@ def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[dict[str
 
 
 def _entries(old: Any, new: Any) -> Iterator[dict[str, Json]]:
-    told = False
+    has_entry = False
     for part, kind in (("routes", "route"), ("targets", "target")):
-        one, other = (side.get(part) or {} if isinstance(side, dict) else {} for side in (old, new))
-        for name in [*one, *(name for name in other if name not in one)]:
-            if one.get(name) != other.get(name):
-                told = True
-                yield {"what": _what(one.get(name), other.get(name)), "kind": kind, "name": str(name)}
+        old_entries, new_entries = (side.get(part) or {} if isinstance(side, dict) else {} for side in (old, new))
+        for name in [*old_entries, *(name for name in new_entries if name not in old_entries)]:
+            if old_entries.get(name) != new_entries.get(name):
+                has_entry = True
+                yield {"what": _what(old_entries.get(name), new_entries.get(name)), "kind": kind, "name": str(name)}
     if isinstance(old, dict) and isinstance(new, dict) and old.get("defaults") != new.get("defaults"):
-        told = True
+        has_entry = True
         yield {"what": "changed", "kind": "defaults", "name": ""}
-    if not told:
+    if not has_entry:
         yield {"what": "changed", "kind": "wording", "name": "routes.yaml"}
 
 
@@ -243,7 +243,7 @@ def _what(old: object, new: object) -> str:
 
 
 def _file(path: str, old: str | None, new: str | None) -> Json:
-    """`lines`: the difference in the form of patches, without its head; cut where it is long."""
+    """`lines`: the unified diff without its header, cut to a maximum length."""
     lines = list(difflib.unified_diff((old or "").splitlines(), (new or "").splitlines(), lineterm="", n=3))[2:]
     return {
         "file": path,

@@ -1,4 +1,4 @@
-"""Plan and apply: what a workspace would change, and then the change. Planning reads only."""
+"""Plan and apply: computes what a workspace would change, and activates it. Planning reads only."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hub.catalog import Catalog, Change, Read, Touched, difference, from_files, is_readable, judge
+from hub.catalog import AffectedNames, Catalog, Change, WorkspaceFiles, difference, from_files, is_readable, judge
 from hub.catalog.files import lock
 from hub.core.errors import BadWorkspace, Finding
 from hub.core.message import Json
 from hub.flow.context.revisions import Unmet, nothing_unmet
-from hub.flow.dry_run.whatif import Report, orphans, recent, what_if
+from hub.flow.dry_run.whatif import Report, all_destinations, recent, what_if
 from hub.flow.intake.default_version import NewDefault, new_defaults
-from hub.store import Outdated, Store
+from hub.store import RevisionConflict, Store
 
-HISTORY = 100  # activations that are looked at for what was published: each keeps what the one before it kept, but for a rollback
+HISTORY = 100  # activations that are read for published contracts; each includes those of the one before, except after a rollback
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Deliveries on one way that the change touches."""
+class AffectedBacklog:
+    """Waiting deliveries of one route and target that the change affects."""
 
     route: str
     target: str
     status: str
     number: int
-    is_orphaned: bool  # the way is gone: they will be held
+    is_orphaned: bool  # the route or its target is gone: they will be held
 
     def as_json(self) -> dict[str, Json]:
         return {"route": self.route, "target": self.target, "status": self.status, "number": self.number, "orphaned": self.is_orphaned}
@@ -35,13 +35,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change, proven as far as that can be done before it goes live. `onto` is the active configuration that it was compared with."""
+    """A change, tested as far as possible before activation. `onto`: the active configuration that it was compared with."""
 
     revision: str
     onto: str | None
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[AffectedBacklog, ...]
     report: Report
     defaults: tuple[NewDefault, ...] = ()
 
@@ -55,37 +55,41 @@ class Plan:
             "onto": self.onto,
             "changes": [change.as_json() for change in self.changes],
             "findings": [dict(finding.as_json()) for finding in self.findings],
-            "waiting": [one.as_json() for one in self.waiting],
+            "waiting": [entry.as_json() for entry in self.waiting],
             "whatIf": self.report.as_json(),
-            "defaults": [one.as_json() for one in self.defaults],
+            "defaults": [entry.as_json() for entry in self.defaults],
         }
 
 
-def plan(store: Store, folder: Path | Read, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
-    """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or the last so many.
+def plan(
+    store: Store, folder: Path | WorkspaceFiles, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None
+) -> Plan:
+    """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or the latest ones.
 
-    A workspace that cannot be read is told by its findings alone. `step` is called after each message.
+    If the workspace cannot be read, the plan has only its findings. `step` is called after each message.
     """
     new, findings = judge(folder)
     return _compared(store, new, findings, since=since, most=most, step=step)
 
 
 def plan_back(store: Store, hash_: str, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
-    """The same for a configuration that the store keeps: what going back to it would change. Raises KeyError: it is not kept; BadWorkspace."""
+    """Does the same for a stored configuration, as a rollback. Raises KeyError if it is not stored; BadWorkspace."""
     files = store.revision(hash_)
     if files is None:
         raise KeyError(hash_)
     return _compared(store, from_files(files), None, since=since, most=most, step=step)
 
 
-def _compared(store: Store, new: Catalog, found: Sequence[Finding] | None, *, since: datetime | None, most: int | None, step: Callable[[], None]) -> Plan:
-    """`found`: what the check says of it; None: it was proven when it was applied, and what was published since then is none of its business."""
-    findings = list(found or ())
+def _compared(
+    store: Store, new: Catalog, findings_of_check: Sequence[Finding] | None, *, since: datetime | None, most: int | None, step: Callable[[], None]
+) -> Plan:
+    """`findings_of_check`: the findings for the new configuration; None: it was checked when it was applied, and is not compared with later publications."""
+    findings = list(findings_of_check or ())
     active = store.active()
     files = store.revision(active) if active is not None else None
     if files is None:
         return Plan(new.revision, active, (), tuple(findings), (), Report())
-    if found is not None:
+    if findings_of_check is not None:
         findings = sorted([*findings, *lock.withdrawn(published(store), new.files)])
     old = from_files(files)
     changes = difference(old, new)
@@ -96,13 +100,13 @@ def _compared(store: Store, new: Catalog, found: Sequence[Finding] | None, *, si
 
 
 def _is_of_a_proof(finding: Finding) -> bool:
-    """What does not hold, or does not fit: the configuration can be understood all the same."""
+    """Whether the finding is a failed test or a type error: the configuration can be read in spite of it."""
     return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E406", "E603", "E604"}
 
 
 def apply(
     store: Store,
-    workspace: Path | Read,
+    workspace: Path | WorkspaceFiles,
     *,
     by: str = "",
     why: str = "",
@@ -110,10 +114,11 @@ def apply(
     onto: str | None = None,
     unmet: Unmet = nothing_unmet,
 ) -> Catalog:
-    """Checks the workspace whole, keeps it by its content hash and makes it active in one transaction. What was published before stays so.
+    """Checks the whole workspace, stores it by its content hash and activates it in one transaction. Published contracts stay published.
 
-    `workspace`: its folder, or what was read of it already. `unmet`: what keeps a configuration from running on this machine. `despite`: errors that are accepted, each named as `CODE:FILE:LINE`; they are written
-    down with who did it. `onto`: the hash that the change was planned against. Raises BadWorkspace (nothing changes) and Outdated.
+    `workspace`: its folder, or its files if they are read already. `unmet`: gives the requirements that this machine does not meet. `despite`: accepted
+    errors, each as `CODE:FILE:LINE`; they are recorded with the person. `onto`: the hash that the change was planned against. Raises BadWorkspace
+    (nothing changes) and RevisionConflict.
     """
     while True:
         active = store.active()
@@ -123,22 +128,22 @@ def apply(
         named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
         unknown = [name for name in despite if name not in named]
         if unknown:
-            raise ValueError(f"{unknown[0]} is no error of this workspace; there is {', '.join(sorted(named)) or 'none'}.")
+            raise ValueError(f"{unknown[0]} is not an error of this workspace. Errors: {', '.join(sorted(named)) or 'none'}.")
         refusing = [finding for finding in errors if f"{finding.code}:{finding.file}:{finding.line}" not in despite]
         if refusing or (errors and not is_readable(catalog)):
-            raise BadWorkspace(refusing or errors)  # what cannot be read cannot be accepted either
+            raise BadWorkspace(refusing or errors)  # an unreadable configuration cannot be accepted with `despite`
         store.save_revision(catalog.revision, dict(catalog.files))
         try:
             store.activate(catalog.revision, by=by, why=why, despite=despite, onto=onto or active)
-        except Outdated:
+        except RevisionConflict:
             if onto is not None:
                 raise
-            continue  # somebody else was quicker: what they published counts too
+            continue  # another activation was first: its published contracts count too
         return catalog
 
 
 def keep(store: Store, workspace: Path) -> Catalog:
-    """Checks the workspace whole and keeps it by its content hash, without making it active: a candidate. Raises BadWorkspace; nothing is kept then."""
+    """Checks the whole workspace and stores it by its content hash, without activating it: a candidate. Raises BadWorkspace; then nothing is stored."""
     catalog, findings = judge(workspace)
     errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
     if errors:
@@ -162,14 +167,14 @@ def published(store: Store) -> dict[str, str]:
     return known
 
 
-def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[Waiting]:
+def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[AffectedBacklog]:
     if not changes:
-        return []  # nothing is touched: what waits need not be counted, which takes long where it is much
-    touched = Touched.by(changes)
-    ways = orphans(new.routes)
-    found = []
+        return []  # nothing is affected, so the backlog need not be counted, which is slow if it is large
+    touched = AffectedNames.by(changes)
+    ways = all_destinations(new.routes)
+    affected = []
     for route, target, status, number in store.waiting_by_way():
         is_orphaned = (route, target) not in ways
         if is_orphaned or route in touched.routes or target.partition("/")[0] in touched.targets or target in touched.refs:
-            found.append(Waiting(route, target, status.value, number, is_orphaned))
-    return found
+            affected.append(AffectedBacklog(route, target, status.value, number, is_orphaned))
+    return affected

@@ -1,1 +1,1 @@
-"""What a process knows and keeps: the active configuration, limits, counters, caches."""
+"""The shared state of a process: configuration cache, query cache, rate limits, circuit breakers, counters, background queue."""

@@ -1,4 +1,4 @@
-"""Answers that serve again for a while: of look-ups, and of synchronous routes whose target is not there. In this process alone; losing them costs a call."""
+"""Caches answers of targets: of look-ups, and for the fallback of synchronous routes. In memory, per process; a lost entry costs one call."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ MAX_ANSWERS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
 
 
-class Remembered:
-    """The last good answer to each question, oldest out first. Safe in all threads."""
+class AnswerCache:
+    """A cache of the last good answer to each question; the oldest entry is evicted first. Thread-safe."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[str, bytes], tuple[datetime, bytes]] = OrderedDict()
@@ -29,12 +29,12 @@ class Remembered:
     def get(self, what: str, question: bytes, *, within: timedelta, now: datetime) -> tuple[bytes, timedelta] | None:
         """The answer and its age, if it is not older than `within`."""
         with self._lock:
-            found = self._answers.get((what, question))
-        if found is None or now - found[0] > within:
+            cached = self._answers.get((what, question))
+        if cached is None or now - cached[0] > within:
             return None
-        return found[1], now - found[0]
+        return cached[1], now - cached[0]
 
     def _drop(self, key: tuple[str, bytes]) -> None:
-        found = self._answers.pop(key, None)
-        if found is not None:
-            self._bytes -= len(key[1]) + len(found[1])
+        cached = self._answers.pop(key, None)
+        if cached is not None:
+            self._bytes -= len(key[1]) + len(cached[1])

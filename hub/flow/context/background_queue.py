@@ -1,6 +1,7 @@
-"""What is noted of messages beside their way, off the way: a thread of its own does it, while the event loop takes the next post.
+"""A background queue with one worker thread: counts fields and shadow versions of messages outside the event loop.
 
-What waits when the process is killed is lost, as counts are; no message is. What finds no room is noted at once, where it came up.
+If the process is killed, the waiting tasks are lost, and with them counts, never a message. If the queue is full, a task runs at once in the
+calling thread.
 """
 
 from __future__ import annotations
@@ -12,37 +13,37 @@ from collections.abc import Callable
 
 from hub.logs import event, told
 
-MAX_WAITING = 5_000  # notes
-MAX_BYTES = 64 << 20  # of the messages that they are of
+MAX_WAITING = 5_000  # maximum number of waiting tasks
+MAX_BYTES = 64 << 20  # maximum size of the messages that waiting tasks hold
 
 
-class Noting:
-    """A queue with one thread, which begins with the first note. Safe in all threads."""
+class BackgroundQueue:
+    """A bounded queue with one thread, which starts with the first task. Thread-safe."""
 
     def __init__(self, *, most: int = MAX_WAITING, most_bytes: int = MAX_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Callable[[], None], int]] = deque()
-        self._bytes = 0  # of what waits, and of the one that is being noted
+        self._bytes = 0  # of the waiting tasks and the running one
         self._thread: threading.Thread | None = None
 
-    def later(self, note: Callable[[], None], size: int) -> None:
-        """Notes it soon; `size` is what it holds in memory, about."""
+    def later(self, task: Callable[[], None], size: int) -> None:
+        """Queues the task. `size`: about how many bytes it holds in memory."""
         with self._changed:
             has_room = len(self._waiting) < self._most and self._bytes + size <= self._most_bytes
             if has_room:
-                self._waiting.append((note, size))
+                self._waiting.append((task, size))
                 self._bytes += size
                 self._changed.notify_all()
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="noting", daemon=True)
                     self._thread.start()
         if not has_room:
-            _note(note)
+            _note(task)
 
     def drain(self, seconds: float) -> bool:
-        """Waits until all is noted that came before; gives whether it was."""
+        """Waits until all tasks so far are done; gives whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._bytes and not self._waiting, seconds)
 
@@ -50,16 +51,16 @@ class Noting:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._waiting))
-                note, size = self._waiting.popleft()
-            _note(note)
+                task, size = self._waiting.popleft()
+            _note(task)
             with self._changed:
                 self._bytes -= size
                 self._changed.notify_all()
-            time.sleep(0)  # the event loop first: a thread that computes on and on would make it wait for its turn
+            time.sleep(0)  # releases the interpreter lock, so that the event loop runs before the next task
 
 
-def _note(note: Callable[[], None]) -> None:
+def _note(task: Callable[[], None]) -> None:
     try:
-        note()
-    except Exception as error:  # noqa: BLE001  the message is stored, and its sender is told so, whatever happens to the counts
+        task()
+    except Exception as error:  # noqa: BLE001  the message is stored and its sender is told so, even if the counts fail
         event("usage.failed", told(error), level="error")

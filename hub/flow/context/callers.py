@@ -1,4 +1,4 @@
-"""Who posts, and may it: a caller's key, its signature, the systems it may speak for."""
+"""Authenticates callers by key and signature, with a two-second cache of the keys."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hub.core.config.parsed_request import Opened
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
-from hub.kit.signing.proof import verify
-from hub.kit.signing.signature import SECONDS_DIGITS, UNPROVEN, Credentials, check_claims, read_credentials, shortcomings, verify_default, verify_legacy
-from hub.kit.signing.signer import HMAC
+from hub.kit.proof import verify
+from hub.kit.signature import SECONDS_DIGITS, UNPROVEN, Credentials, check_claims, read_credentials, shortcomings, verify_default, verify_legacy
+from hub.kit.signer import HMAC
 from hub.store import KeyRow, Store
 from hub.vault import Vault
 
 API_KEY = "api-key"
-MADE_UP = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="  # for the work that is done where there is no key
-SIGNATURE_SEEN = timedelta(minutes=10)  # a signature in place of an id is remembered for twice its window
-REMEMBERED_S = 2.0  # a revoked key dies at most this much later
+MADE_UP = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="  # a dummy secret for unknown keys, so that they take the same time
+SIGNATURE_SEEN = timedelta(minutes=10)  # a signature that serves as dedupe key is kept for twice its time window
+REMEMBERED_S = 2.0  # cache TTL: a revoked key is refused at most this much later
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who was proven. `request_key` names the request: webhook-id (default form), or the signature; empty where nothing does.
+    """An authenticated caller. `request_key` is the request's dedupe key: webhook-id (default form), or the signature; empty if there is none.
 
-    `form` is the key's (default, legacy, hmac, api-key), or the system's own way (oauth2, mtls, declared, none).
+    `form` is the key's (default, legacy, hmac, api-key), or the system's scheme (oauth2, mtls, declared, none).
     """
 
     id: str
@@ -36,12 +36,12 @@ class Caller:
     systems: frozenset[str]
     form: str
     request_key: str
-    pins: Mapping[str, int] = field(default_factory=dict)  # message type -> the version of a post that does not say
-    keep: timedelta | None = None  # how long the request's name is remembered; None: as long as any key is
+    pins: Mapping[str, int] = field(default_factory=dict)  # by message type: the version of posts that name none
+    keep: timedelta | None = None  # retention of the request's dedupe key; None: the hub's setting
 
 
 class Callers:
-    """The keys of the store, remembered for two seconds each, unknown ones too: the store is not asked for every post."""
+    """Caches the store's keys for two seconds each, unknown keys too, so that not every post asks the store."""
 
     def __init__(self, store: Store, vault: Vault, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -51,9 +51,9 @@ class Callers:
         self._rows: dict[str, tuple[float, KeyRow | None, str]] = {}
 
     def authenticate(self, request: Request, *, now: datetime) -> Caller:
-        """Proves the request's key and signature. Raises Refused: 401 with one text, or 400 where the request itself is malformed.
+        """Verifies the request's key and signature. Raises Refused: 401 with one text, or 400 if the request itself is malformed.
 
-        The details of a 401 say what the headers lack, by the headers alone. Nothing says what is wrong, nor by how long it takes.
+        The details of a 401 say which headers are missing, and nothing else. Neither the text nor the response time reveals what is wrong.
         """
         credentials = read_credentials(request)
         check_claims(credentials, now=now)
@@ -65,14 +65,14 @@ class Callers:
         return Caller(row.id, row.name, frozenset(row.systems), row.form, names.get(row.form, ""), row.pins, keep)
 
     def is_known(self, request: Request) -> bool:
-        """Whether the request names a key that exists: enough to start reading its body, not enough to believe it. Raises Refused."""
+        """Whether the request names an existing key: enough to start reading its body, not enough to trust it. Raises Refused."""
         return self._row(read_credentials(request).key)[0] is not None
 
     def _is_proven(self, row: KeyRow | None, credentials: Credentials, secret: str, request: Request, now: datetime) -> bool:
-        """The same work for each request that fails, by the headers that it brings: an unknown key, and one that is over, cost what a wrong signature costs."""
+        """Verifies the signature in constant time per set of headers: an unknown or expired key takes as long as a wrong signature."""
         is_alive = row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
         if row is not None and row.form == API_KEY and is_alive:
-            return True  # that it is known is the proof: its hash was compared
+            return True  # an API key is proven by its hash, which was compared
         in_seconds = len(credentials.legacy_timestamp) == SECONDS_DIGITS
         shown = "default" if credentials.signature else "hmac" if in_seconds else "legacy"
         is_there = {
@@ -89,24 +89,24 @@ class Callers:
         id_ = key_id(hashed)
         at = self._monotonic()
         with self._lock:
-            known = self._rows.get(id_)
-        if known is None or known[0] < at:
+            cached = self._rows.get(id_)
+        if cached is None or cached[0] < at:
             row = self._store.key(id_)
             if row is not None and not hmac.compare_digest(row.key_hash.encode(), hashed.encode()):
                 row = None
-            known = (at + REMEMBERED_S, row, self.vault.open(row.secret_sealed, row.id) if row else "")
+            cached = (at + REMEMBERED_S, row, self.vault.open(row.secret_sealed, row.id) if row else "")
             with self._lock:
-                if len(self._rows) > 10_000:  # guesses are remembered too; they must not fill the memory
+                if len(self._rows) > 10_000:  # guessed keys are cached too; they must not fill the memory
                     self._rows.clear()
-                self._rows[id_] = known
-        return known[1], known[2]
+                self._rows[id_] = cached
+        return cached[1], cached[2]
 
 
 def _is_signed(form: str, credentials: Credentials, secret: str, request: Request, now: datetime) -> bool:
     try:
         match form:
             case "hmac":
-                verify(HMAC, Opened(request), {"secret": secret}, now=now)
+                verify(HMAC, ParsedRequest(request), {"secret": secret}, now=now)
             case "default":
                 verify_default(credentials, [secret], request.body, now=now)
             case _:
@@ -117,5 +117,5 @@ def _is_signed(form: str, credentials: Credentials, secret: str, request: Reques
 
 
 def key_id(hashed: str) -> str:
-    """The public name of a key: safe to show, and enough to find its row."""
+    """The public id of a key: safe to show, and enough to find its row."""
     return f"k_{hashed[:16]}"

@@ -1,4 +1,4 @@
-"""Parts: how much of each target's caps this process has, beside the other processes that work on the lane."""
+"""Concurrency shares: the part of each target's concurrency and rate limit that this process may use, beside other processes on the lane."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hub.core.config.routing import TargetPolicy
 from hub.core.model.sharing import at_once, fair, is_scarce
 from hub.store import Store
 
-RENEW_S = 10.0  # three of these before what is held lapses
-LAPSED_S = 25.0  # without a renewal for so long, it may soon be another's
-IDLE_S = 10.0  # a lane that had no work here for so long is given up to those who have
-AGAIN_S = 0.2  # whoever found nothing free asks again after this at the earliest
+RENEW_S = 10.0  # renewal interval: a third of the time after which a share lapses
+LAPSED_S = 25.0  # without a renewal for this time, another process may soon take the share
+IDLE_S = 10.0  # a share that was idle for this time is released if others want it
+AGAIN_S = 0.2  # minimum interval between two requests if no slot was free
 
 
 @dataclass(slots=True)
@@ -23,29 +23,32 @@ class _Part:
     slots: int
     policy: TargetPolicy
     asked_at: float
-    others: int = 0  # processes that hold or want a part of it too
-    is_old: bool = False  # the others hold less or want more by now: it is taken anew before the next round
-    under_way: int = 0  # rounds and questions that use it
+    others: int = 0  # number of other processes that hold or want a share
+    is_old: bool = False  # the other shares have changed: this one is computed again before the next round
+    under_way: int = 0  # rounds and synchronous calls that use it
 
 
 class Parts:
-    """Taken when a lane gets its first work here, renewed while it has any. It changes between two rounds: what is under way keeps its places."""
+    """The shares of this process. A share is taken with the lane's first work, renewed while there is work, and changes only between rounds.
+
+    Calls under way keep their slots.
+    """
 
     def __init__(self, store: Store, worker: str) -> None:
         self._store = store
         self._worker = worker
         self._lock = threading.Lock()
-        self._writing = threading.Lock()  # what is taken by one thread is not given up by another in the same moment
+        self._writing = threading.Lock()  # one thread must not take a share while another releases it
         self._parts: dict[str, _Part] = {}
         self._renewed_at = time.monotonic()
 
     def mine(self, lane: str, policy: TargetPolicy) -> int:
-        """How many of the target's places are this process's; 0: the others still have them. Raises StoreBusy."""
+        """The number of the target's slots that this process has; 0: other processes still hold them. Raises StoreBusy."""
         if self._store.is_alone:
             return policy.concurrency
-        known = self._known(lane, policy)
-        if known is not None:
-            return known
+        slots_held = self._known(lane, policy)
+        if slots_held is not None:
+            return slots_held
         with self._writing:
             slots = self._store.take_share(lane, self._worker, policy.concurrency, holders=_holders(policy))
             with self._lock:
@@ -55,7 +58,7 @@ class Parts:
 
     @contextmanager
     def used(self, lane: str) -> Iterator[None]:
-        """While this lasts it is not given up, however long nothing is asked."""
+        """Keeps the share for the duration of the context, however long it is idle."""
         self._count(lane, 1)
         try:
             yield
@@ -63,7 +66,7 @@ class Parts:
             self._count(lane, -1)
 
     def rest(self, lane: str) -> None:
-        """There is no more work in the lane. Where places are few and wanted, they are the others' at once. Raises StoreBusy."""
+        """Notes that the lane has no more work. If its slots are few and wanted by others, the share is released at once. Raises StoreBusy."""
         with self._lock:
             part = self._parts.get(lane)
             if part is None or part.under_way or not part.others or not is_scarce(part.policy.concurrency, _holders(part.policy)):
@@ -71,7 +74,7 @@ class Parts:
         self._give_up([lane])
 
     def look(self) -> None:
-        """Renews what is held, notes who else is there, and gives up what is idle here and wanted elsewhere. Raises StoreBusy."""
+        """Renews the shares, reads those of other processes, and releases idle shares that others want. Raises StoreBusy."""
         if self._store.is_alone:
             return
         now = time.monotonic()
@@ -85,27 +88,27 @@ class Parts:
             self._renewed_at = now
             with self._lock:
                 for part in self._parts.values():
-                    part.is_old = part.is_old or renewed < held  # we were away for too long: who knows whose they are
-        others: dict[str, dict[str, int]] = {}
-        for one in self._store.shares():
-            if one.worker != self._worker:
-                others.setdefault(one.lane, {})[one.worker] = one.slots
+                    part.is_old = part.is_old or renewed < held  # this process stalled for too long, and some shares have lapsed
+        slots_of_others: dict[str, dict[str, int]] = {}
+        for share in self._store.shares():
+            if share.worker != self._worker:
+                slots_of_others.setdefault(share.lane, {})[share.worker] = share.slots
         with self._lock:
             for lane, part in self._parts.items():
-                beside = others.get(lane, {})
+                beside = slots_of_others.get(lane, {})
                 part.is_old = part.is_old or fair(part.policy.concurrency, beside, self._worker, holders=_holders(part.policy)) != part.slots
                 part.others = len(beside)
             idle = [lane for lane, part in self._parts.items() if part.others and not part.under_way and now - part.asked_at > IDLE_S]
         self._give_up(idle)
 
     def close(self) -> None:
-        """Gives all of it to the others. Raises StoreBusy."""
+        """Releases all shares. Raises StoreBusy."""
         with self._lock:
             held = list(self._parts)
         self._give_up(held)
 
     def _known(self, lane: str, policy: TargetPolicy) -> int | None:
-        """What is held, where that need not be asked."""
+        """The slots held, if the store need not be asked."""
         now = time.monotonic()
         with self._lock:
             part = self._parts.get(lane)

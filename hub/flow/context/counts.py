@@ -1,7 +1,7 @@
-"""What this process has done, counted for `/metrics`. What the store holds is not counted here: it comes from the store whenever it is asked.
+"""Counters and histograms of this process for `/metrics`. Figures about stored data are not kept here: they are read from the store on demand.
 
-A label is a word of ours or of the configuration (a code, a lane, a route, a message that was accepted), never of a caller; and should one
-slip through all the same, a name has so many series and no more.
+A label value comes from the hub or the configuration (a code, a lane, a route, a message type), never from a caller. As a second guard, the
+number of series per metric is limited.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Labels: TypeAlias = tuple[str, ...]
 
 BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
 BUCKETS_COUNT = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-MAX_SERIES = 5_000  # of one name; what comes beyond it is counted under OTHER, so that sums stay right
+MAX_SERIES = 5_000  # maximum number of series per metric; more are counted under OTHER, so that sums stay correct
 OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many fell into each bucket, not added up; `over` is what none took, `total` the sum of all values."""
+    """The count per bucket, not cumulative; the last one is above all bounds. `total` is the sum of all values."""
 
     bounds: tuple[int, ...]
     numbers: tuple[int, ...]
     total: float
 
     def cumulative(self) -> list[int]:
-        """The last one is the number of all."""
+        """The cumulative counts; the last one is the count of all values."""
         added, rows = 0, []
         for number in self.numbers:
             added += number
@@ -40,12 +40,12 @@ class Histogram:
 
 
 class Counts:
-    """Counters, histograms and states by name and labels. Safe for several threads; one note costs about half a microsecond."""
+    """Counters, histograms and states by name and labels. Thread-safe; one call costs about half a microsecond."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Labels], int] = {}
-        self._rows: dict[tuple[str, Labels], list[float]] = {}  # per bucket, then what is over them, then the sum
+        self._rows: dict[tuple[str, Labels], list[float]] = {}  # per bucket, then above all bounds, then the sum
         self._bounds: dict[str, tuple[int, ...]] = {}
         self._states: dict[tuple[str, str], str] = {}
         self._series: Counter[str] = Counter()
@@ -62,25 +62,25 @@ class Counts:
                 self._counts[key] = self._counts.get(key, 0) + by
 
     def time(self, name: str, ms: float, *labels: str, by: int = 1) -> None:
-        """Notes that `by` of them took `ms` each."""
+        """Records that `by` operations took `ms` each."""
         self._note(name, BUCKETS_MS, ms, labels, by)
 
     def size(self, name: str, number: int, *labels: str) -> None:
-        """Notes how many went together."""
+        """Records the size of one batch."""
         self._note(name, BUCKETS_COUNT, number, labels, 1)
 
     def state(self, name: str, of: str, state: str) -> None:
-        """What `of` is doing from now on."""
+        """Sets the current state of `of`."""
         with self._lock:
             self._states[name, of] = state
 
     def heard(self, lane: str) -> None:
-        """A ring for `lane` has come to this process; the first one counts until something is claimed."""
+        """Records that a ring for `lane` arrived; the first one counts until something is claimed."""
         with self._lock:
             self._heard.setdefault(lane, time.monotonic())
 
     def claimed(self, lane: str, number: int) -> None:
-        """The lane was looked at, and `number` deliveries were claimed."""
+        """Records a claim of `number` deliveries of the lane; 0: nothing was due."""
         now = time.monotonic()
         with self._lock:
             since = self._heard.pop(lane, None)
@@ -96,16 +96,16 @@ class Counts:
     def histograms(self) -> dict[tuple[str, Labels], Histogram]:
         with self._lock:
             rows = {key: tuple(row) for key, row in self._rows.items()}
-            return {key: Histogram(self._bounds[key[0]], tuple(int(one) for one in row[:-1]), row[-1]) for key, row in rows.items()}
+            return {key: Histogram(self._bounds[key[0]], tuple(int(number) for number in row[:-1]), row[-1]) for key, row in rows.items()}
 
     def states(self) -> dict[tuple[str, str], str]:
         with self._lock:
             return dict(self._states)
 
     def total(self, name: str, labels: Iterable[str] | None = None) -> int:
-        """All of a name, or of those of its series that begin with `labels`."""
-        wanted = tuple(labels or ())
-        return sum(number for (of, given), number in self.counts().items() if of == name and given[: len(wanted)] == wanted)
+        """The sum of a counter, or of those of its series whose labels begin with `labels`."""
+        prefix = tuple(labels or ())
+        return sum(number for (of, series), number in self.counts().items() if of == name and series[: len(prefix)] == prefix)
 
     def _note(self, name: str, bounds: tuple[int, ...], value: float, labels: Labels, by: int) -> None:
         index = bisect_left(bounds, value)

@@ -1,6 +1,7 @@
-"""Pins: whoever posts without saying a version stays on the one that its first such post was accepted in, also when a newer one becomes the default.
+"""Version pins: a caller that posts without a contract version stays on the version of its first such post, also if the default changes.
 
-Kept in memory at once and written by the tick: a kill loses the pins of its last seconds, and the next such post pins anew.
+Pins are cached in memory and written to the store by the tick. If the process is killed, the pins of the last seconds are lost, and the next
+such post sets a new one.
 """
 
 from __future__ import annotations
@@ -11,37 +12,37 @@ from datetime import datetime
 from hub.core.message import Message
 from hub.store import Pin, Store
 
-MAX_KNOWN = 50_000  # callers and types in memory; beyond it the store is asked again
+MAX_KNOWN = 50_000  # maximum number of cached pins; others are read from the store again
 
 
 class Pins:
-    """The pins that this process knows. Safe in all threads."""
+    """The cache of version pins of this process. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], int] = {}
-        self._meant: dict[tuple[str, str], int] = {}  # posts under way whose caller has no pin yet
+        self._meant: dict[tuple[str, str], int] = {}  # versions of posts under way whose caller has no pin yet
         self._new: dict[tuple[str, str], Pin] = {}
 
     def version(self, store: Store, caller: str, type_: str) -> int | None:
-        """The version of this caller's silent posts; None: it has none yet. Raises StoreBusy."""
-        known = self._known.get((caller, type_))
-        if known is not None:
-            return known
-        found = store.version_pin(caller, type_)
-        if found is not None:
-            self._know((caller, type_), found)
-        return found
+        """The pinned version of this caller for this type; None: no pin yet. Raises StoreBusy."""
+        cached = self._known.get((caller, type_))
+        if cached is not None:
+            return cached
+        stored = store.version_pin(caller, type_)
+        if stored is not None:
+            self._know((caller, type_), stored)
+        return stored
 
     def mean(self, caller: str, type_: str, version: int) -> None:
-        """A silent post is in this version, the default of now. It is the caller's from its acceptance on."""
+        """Notes that a post without a version uses this version, the current default. It becomes the caller's pin when the post is accepted."""
         with self._lock:
-            if len(self._meant) >= MAX_KNOWN:  # of posts that were refused
+            if len(self._meant) >= MAX_KNOWN:  # entries of refused posts remain, so the map is cleared when it is full
                 self._meant.clear()
             self._meant[caller, type_] = version
 
     def accepted(self, message: Message, at: datetime) -> None:
-        """One message that was stored for the first time."""
+        """Sets the pin when a message is stored for the first time."""
         key = (message.caller, message.ref.type)
         if not self._meant or key not in self._meant:
             return
@@ -52,7 +53,7 @@ class Pins:
                 self._known[key] = version
 
     def flush(self, store: Store) -> None:
-        """Writes what is new. Where another process was first, its pin holds. Raises StoreBusy: then it is written the next time."""
+        """Writes new pins. If another process was first, its pin counts. Raises StoreBusy: then they are written the next time."""
         with self._lock:
             new, self._new = self._new, {}
         if not new:

@@ -1,4 +1,4 @@
-"""Answers of the store that serve again for a while: many people look at one page, and the store is asked once for all of them."""
+"""Caches queries of the console and API: many people look at one page, and the store is queried once for all of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any, Generic, TypeVar
 from hub.core.errors import StoreBusy
 from hub.logs import event
 
-SHARE = 40  # asking may take one part in so many of a process's time, however often it is wanted and however much there is
-SLOW_S = 0.05  # what takes longer than this is asked for again by a thread, while the answer before it serves
-OLD_S = 30.0  # but not one that is older, and than three times its span
-KEPT = 500  # answers of a shelf: what was not asked for the longest makes room
-MADE = 4  # of one kind that are made, or stay for who asks again: each may be large
+SHARE = 40  # the TTL is this many times the query's duration, so a query uses at most 1/40 of the time
+SLOW_S = 0.05  # a query slower than this is refreshed by a thread, while the old result is served
+OLD_S = 30.0  # a result older than this, and than three times its TTL, is not served
+KEPT = 500  # maximum number of cached queries; the least recently used one is evicted
+MADE = 4  # maximum number of background results per kind: each may be large
 
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """One answer, kept for so many times as long as it took, and at least for `least_s`. Whoever wants it second waits for the first one's.
+class CachedQuery(Generic[T]):
+    """Caches one query. The TTL is 40 times the query's duration, at least `least_s`. Concurrent callers share one query.
 
-    One that takes long nobody waits for but the first, and who comes after a pause: the others get the answer before it meanwhile.
+    For a slow query only the first caller waits, and the first one after a long pause; the others get the old result during the refresh.
     """
 
     def __init__(self, ask: Callable[[], T], *, least_s: float = 0.0) -> None:
@@ -37,7 +37,7 @@ class Kept(Generic[T]):
         self._renewed = threading.Event()
 
     def get(self) -> T:
-        """The answer, asked for now if the one that is there is too old. Raises what asking raises."""
+        """The result, queried now if the cached one is too old. Raises what the query raises."""
         with self._lock:
             if self._answer is not None and self._serves():
                 if self._is_old():
@@ -50,8 +50,8 @@ class Kept(Generic[T]):
             return self._answer
 
     def soon(self, seconds: float = 0.0) -> T | None:
-        """The answer that is there, however old; None where there is none yet, and none came within `seconds`. A thread asks for a newer one: nobody
-        waits for what takes long.
+        """The cached result, however old; None if there is none and none arrives within `seconds`. A thread refreshes an old result, so that no
+        caller waits for a slow query.
         """
         with self._lock:
             if self._answer is None or self._is_old():
@@ -64,7 +64,7 @@ class Kept(Generic[T]):
 
     @property
     def age(self) -> float:
-        """Seconds since the answer came."""
+        """The age of the result in seconds."""
         return time.monotonic() - self._asked_at
 
     @property
@@ -99,12 +99,12 @@ class Kept(Generic[T]):
             self._renewed.set()
 
 
-class _Unwanted(Exception):  # it ends a thread, and is no fault
-    """Newer ones of its kind have taken its place."""
+class _Unwanted(Exception):  # ends the thread, and is no error
+    """The result was evicted by newer ones of its kind."""
 
 
-class Making(Generic[T]):
-    """One answer that takes so long that people watch it: a thread makes it, once for all who ask. `make` is given a step, to be called as it gets on."""
+class BackgroundResult(Generic[T]):
+    """A result that a background thread computes once for all callers, with progress. `make` gets a function to call after each step."""
 
     def __init__(self, make: Callable[[Callable[[], None]], T]) -> None:
         self._make = make
@@ -117,7 +117,7 @@ class Making(Generic[T]):
         threading.Thread(target=self._run, name="making", daemon=True).start()
 
     def wait(self, seconds: float) -> T | None:
-        """The answer, if it is there within so many seconds. Raises what making it raised."""
+        """The result, if it is ready within so many seconds. Raises what the computation raised."""
         self._ended.wait(seconds)
         if self._error is not None:
             raise self._error
@@ -128,11 +128,11 @@ class Making(Generic[T]):
         return self._ended.is_set()
 
     def is_older(self, seconds: float) -> bool:
-        """Whether it ended, and longer ago."""
+        """Whether it ended longer ago than this."""
         return self.is_ended and time.monotonic() - self._ended_at > seconds
 
     def drop(self) -> None:
-        """Ends the making at its next step."""
+        """Ends the computation at its next step."""
         self._wanted = False
 
     def _step(self) -> None:
@@ -143,36 +143,36 @@ class Making(Generic[T]):
     def _run(self) -> None:
         try:
             self._answer = self._make(self._step)
-        except Exception as error:  # noqa: BLE001  whoever asked is told it
+        except Exception as error:  # noqa: BLE001  `wait` raises it for each caller
             self._error = error
         finally:
             self._ended_at = time.monotonic()
             self._ended.set()
 
 
-class Shelf:
-    """Answers by name, for whoever is handed a hub. Safe in all threads."""
+class QueryCache:
+    """The cached queries and background results of a hub, by name. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, Kept[Any]] = OrderedDict()
-        self._makings: dict[str, OrderedDict[object, Making[Any]]] = {}
+        self._answers: OrderedDict[str, CachedQuery[Any]] = OrderedDict()
+        self._makings: dict[str, OrderedDict[object, BackgroundResult[Any]]] = {}
 
-    def at(self, name: str, ask: Callable[[], T], *, least_s: float = 0.0) -> Kept[T]:
-        """The one of this name; made of `ask` when it is first wanted."""
+    def at(self, name: str, ask: Callable[[], T], *, least_s: float = 0.0) -> CachedQuery[T]:
+        """The cached query of this name; created with `ask` at the first call."""
         with self._lock:
-            found = self._answers.setdefault(name, Kept(ask, least_s=least_s))
+            query = self._answers.setdefault(name, CachedQuery(ask, least_s=least_s))
             self._answers.move_to_end(name)
             if len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
-            return found
+            return query
 
-    def made(self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float) -> Making[T]:
-        """The making for this key, which is begun if there is none, or its answer is older than `fresh_s`. The oldest of many of a kind are dropped."""
+    def made(self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float) -> BackgroundResult[T]:
+        """The background result for this key. It is started if there is none, or if it is older than `fresh_s`; the oldest of a kind are evicted."""
         with self._lock:
             makings = self._makings.setdefault(kind, OrderedDict())
             if key not in makings or makings[key].is_older(fresh_s):
-                makings[key] = Making(make)
+                makings[key] = BackgroundResult(make)
             makings.move_to_end(key)
             while len(makings) > MADE:
                 makings.popitem(last=False)[1].drop()

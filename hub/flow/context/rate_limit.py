@@ -1,4 +1,4 @@
-"""Allowance: how many messages a second each caller may post to this process, so that none keeps the others out."""
+"""Rate limit per caller: how many messages per second a caller may post to this process (token bucket)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hub.core.errors import Code, Refused
 
-SAVED_S = 10.0  # so much of it is saved up: a caller that was quiet may post a few at once
+SAVED_S = 10.0  # burst size in seconds of the rate: a caller that was idle may post several messages at once
 
 
 @dataclass(slots=True)
@@ -20,17 +20,17 @@ class _Account:
 
 
 class Allowance:
-    """`per_second` messages for each caller; 0: as many as it likes. A batch goes whole while anything is left, and is made up for afterwards."""
+    """`per_second` messages for each caller; 0: no limit. A batch passes whole if a token is left; the balance may become negative."""
 
     def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
         self._most = max(1.0, per_second * SAVED_S)
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._accounts: dict[str, _Account] = {}  # of those who proved who they are: as many as there are keys
+        self._accounts: dict[str, _Account] = {}  # authenticated callers only, so not more entries than keys
 
     def ask(self, caller: str) -> None:
-        """Raises Refused, with when to come again, where nothing is left: before the work that a large post would cost."""
+        """Checks the limit before the expensive work of a post. Raises Refused (429) with Retry-After if no token is left."""
         if not self._per_second:
             return
         with self._lock:
@@ -41,7 +41,7 @@ class Allowance:
             raise Refused(Code.TOO_MANY_REQUESTS, text, headers=[("retry-after", seconds)])
 
     def spend(self, caller: str, number: int) -> None:
-        """Takes so many off what is left, whether or not they were accepted: refusing costs too."""
+        """Takes tokens for so many messages, accepted or not: a refusal costs work too."""
         if self._per_second:
             with self._lock:
                 self._filled(caller).left -= number

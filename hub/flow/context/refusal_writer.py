@@ -1,7 +1,6 @@
-"""Refusals on their way into the store: gathered in memory, written by a thread of its own. Nobody who is refused waits for it.
+"""Writes refusals to the store: buffers them in memory and writes them in a background thread. The refused sender does not wait for it.
 
-What waits here when the process is killed is lost, and its sender was told no. Beyond its room nothing is gathered: it is counted, and the answer is
-the same.
+If the process is killed, the buffered refusals are lost; their senders have their answers. If the buffer is full, a refusal is only counted.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from hub.core.errors import StoreBusy
 from hub.logs import event, told
 from hub.store import Bounds, Refusal, Store
 
-MAX_WAITING = 2_000  # contents
+MAX_WAITING = 2_000  # maximum number of buffered refusals with different content
 MAX_BYTES = 32 << 20
-SHARE = 4  # one caller may have a part in so many of it
-STRANGERS, STRANGERS_BYTES = 10, 128 << 10  # in one writing: what is unproven must not keep the store busy either
-GATHER_S = 0.1  # between writings: a flood of one content is one row, and one statement
-BOUND_S = 60.0  # between looks at what all have together
+SHARE = 4  # one caller may use a quarter of the buffer
+STRANGERS, STRANGERS_BYTES = 10, 128 << 10  # per write, for unauthenticated requests: they must not load the store
+GATHER_S = 0.1  # write interval: many refusals of one content become one row
+BOUND_S = 60.0  # interval between checks of the total size in the store
 
 
 class Refusals:
-    """A buffer with one thread, which begins with the first refusal. Safe in all threads."""
+    """A bounded buffer with one writer thread, which starts with the first refusal. Thread-safe."""
 
     def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008  frozen
         self._bounds = bounds
@@ -35,23 +34,23 @@ class Refusals:
         self._thread: threading.Thread | None = None
         self._bounded_at = float("-inf")
 
-    def add(self, store: Store, one: Refusal) -> bool:
-        """Written soon; False where there is no room for it."""
-        sent = one.sent
-        assert sent is not None  # a queue's are stored before they are acknowledged
-        key, room, size = (one.source, one.fingerprint), sent.room, len(sent.arrival.body)
+    def add(self, store: Store, refusal: Refusal) -> bool:
+        """Buffers a refusal for writing; False if the buffer is full."""
+        sent = refusal.sent
+        assert sent is not None  # refusals of queues do not come here: they are stored before the acknowledgement
+        key, room, size = (refusal.source, refusal.fingerprint), sent.room, len(sent.arrival.body)
         with self._changed:
-            known = self._waiting.get(key)
-            if known is not None:
-                # The last one says how it is read again; the first one's time and id stay, and so do the trace ids of what was between.
-                traces = f"{one.trace_id} {known.trace_id}"[: 20 * 33]
-                self._waiting[key] = replace(one, id=known.id, at=known.at, times=known.times + 1, trace_id=traces)
+            buffered = self._waiting.get(key)
+            if buffered is not None:
+                # The newest refusal replaces the content; the id and time of the first stay, and the trace ids are joined.
+                traces = f"{refusal.trace_id} {buffered.trace_id}"[: 20 * 33]
+                self._waiting[key] = replace(refusal, id=buffered.id, at=buffered.at, times=buffered.times + 1, trace_id=traces)
                 return True
             contents, held = self._rooms.get(room, (0, 0))
             most, most_bytes = (STRANGERS, STRANGERS_BYTES) if room.startswith(UNPROVEN) else (MAX_WAITING // SHARE, MAX_BYTES // SHARE)
             if contents >= most or held + size > most_bytes or not self._has_room(size):
                 return False
-            self._waiting[key] = one
+            self._waiting[key] = refusal
             self._rooms[room] = (contents + 1, held + size)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, args=(store,), name="refusals", daemon=True)
@@ -60,7 +59,7 @@ class Refusals:
             return True
 
     def drain(self, seconds: float) -> bool:
-        """Waits until all is written that came before; gives whether it was."""
+        """Waits until all refusals so far are written; gives whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
@@ -78,7 +77,7 @@ class Refusals:
                 self._write(store, batch)
             except StoreBusy as error:
                 event("refusals.unwritten", str(error), level="warning", number=len(batch))
-            except Exception as error:  # noqa: BLE001  the senders have their answers; the next ones are tried anew
+            except Exception as error:  # noqa: BLE001  the senders have their answers, and the next write tries again
                 event("refusals.unwritten", told(error), level="error", number=len(batch))
             with self._changed:
                 self._writing = False

@@ -1,4 +1,4 @@
-"""Which configuration is active, and the ones that older messages pin. Judged whole, swapped whole (laws 5 and 6)."""
+"""Caches compiled configuration revisions: the active one, and those that older messages pin. Each is loaded and replaced as a whole (laws 5 and 6)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hub.core.message import Json
 from hub.logs import event
 from hub.store import Store
 
-KEPT = 16  # compiled configurations beside the active one: a large one takes tens of megabytes, and old ones are asked for seldom
-LOOK_AGAIN = 20  # every so many looks at the active configuration, what was missing on this machine is looked for again
+KEPT = 16  # cache size, beside the active revision: a large one takes tens of megabytes, and old ones are rarely needed
+LOOK_AGAIN = 20  # every 20th refresh, a revision that this machine could not run is tried again
 MAX_REASON = 2_000  # characters
 
 
@@ -24,7 +24,7 @@ Unmet: TypeAlias = Callable[[Catalog], list[Finding]]
 
 
 def nothing_unmet(_: Catalog) -> list[Finding]:
-    """For whoever only reads: nothing is wanted of the machine."""
+    """No requirements of the machine: for processes that only read."""
     return []
 
 
@@ -35,53 +35,53 @@ class NoRevision(HubError):
 def roll_back(store: Store, to: str | None, *, by: str = "", why: str = "", onto: str | None = None) -> Catalog:
     """Makes an older configuration active again: the one whose hash begins with `to`, or the one before the active one.
 
-    `onto`: the hash of the active one that this was decided on. Raises NoRevision, BadWorkspace, and Outdated where another one is active.
+    `onto`: the active hash on which the decision is based. Raises NoRevision, BadWorkspace; RevisionConflict if another one is active.
     """
     history = store.activations(1_000)
     active = store.active()
     if to is None:
-        found = {history[0].before} if history and history[0].before is not None else set()
+        hashes = {history[0].before} if history and history[0].before is not None else set()
     else:
-        found = {one for row in history for one in (row.hash, row.before) if one is not None and one.startswith(to)}
-    if len(found) != 1:
-        raise NoRevision(f"{len(found)} configurations fit {to or 'the one before'!r}; see: hub revisions")
-    [hash_] = found
+        hashes = {hash_of_row for row in history for hash_of_row in (row.hash, row.before) if hash_of_row is not None and hash_of_row.startswith(to)}
+    if len(hashes) != 1:
+        raise NoRevision(f"{len(hashes)} configurations fit {to or 'the one before'!r}; see: hub revisions")
+    [hash_] = hashes
     files = store.revision(hash_)
     if files is None:
         raise NoRevision(f"The store does not have the configuration {hash_[:12]}.")
-    catalog = from_files(files)  # one that this hub cannot read any more is refused here, not in every process
+    catalog = from_files(files)  # a configuration that this hub cannot read is refused here, before it reaches every process
     store.activate(hash_, by=by, why=why, onto=onto or active)
     return catalog
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The active configuration that this process could not load, and why. It goes by the one before meanwhile."""
+    """An active configuration that this process could not load, and why. Meanwhile it uses the previous one."""
 
     revision: str
     reason: str
-    is_of_this_machine: bool = False  # another may run it
+    is_of_this_machine: bool = False  # another machine may be able to run it
 
     def as_json(self) -> dict[str, Json]:
         return {"revision": self.revision, "reason": self.reason}
 
 
 class Revisions:
-    """The active catalogue, and pinned ones by their hash, each compiled once while it is wanted.
+    """An LRU cache of catalogues by revision hash, and the active catalogue.
 
-    At most `kept` are kept beside the active one and those that are under way: the ones that nobody asked for the longest go first. Whoever
-    asks for one that went gets it compiled anew from the store. Safe in all threads.
+    At most `kept` are cached beside the active one and those in use; the least recently used is evicted and compiled again from the store when
+    it is needed. Thread-safe.
     """
 
     def __init__(self, store: Store, *, kept: int = KEPT, unmet: Unmet = nothing_unmet) -> None:
-        """`unmet`: what keeps a configuration from running in this process; one with any is not followed."""
+        """`unmet` gives the requirements of a configuration that this process does not meet; a configuration with any is not activated here."""
         self.unmet = unmet
         self._looks = 0  # since the active configuration was refused
         self._store = store
         self._most = kept
-        self._lock = threading.Lock()  # of what is kept, for a moment
-        self._compiling = threading.Lock()  # compiled once, however many threads ask; those that ask for one that is there do not wait
-        self._kept: OrderedDict[str, Catalog] = OrderedDict()  # the one asked for last stands last
+        self._lock = threading.Lock()  # guards the cache; held for a moment
+        self._compiling = threading.Lock()  # held while compiling, so that each is compiled once; cached ones do not wait for it
+        self._kept: OrderedDict[str, Catalog] = OrderedDict()  # the most recently used is last
         self._under_way: Counter[str] = Counter()
         self._refused: Refusal | None = None
         active = store.active()
@@ -96,17 +96,17 @@ class Revisions:
         """The catalogue of `revision` as it was. Raises NoRevision if the store does not have it, BadWorkspace if it cannot be read."""
         active = self._active
         if revision == active.revision:
-            return active  # nearly always, and without a lock
-        known = self._find(revision)
-        if known is None:
+            return active  # the usual case, without a lock
+        catalog = self._find(revision)
+        if catalog is None:
             with self._compiling:
-                known = self._find(revision) or self._load(revision)
-                self._keep(revision, known)
-        return known
+                catalog = self._find(revision) or self._load(revision)
+                self._keep(revision, catalog)
+        return catalog
 
     @contextmanager
     def under_way(self, revisions: Iterable[str]) -> Iterator[None]:
-        """While it lasts none of these is let go: a batch that pins many would else have each compiled anew for each of its steps."""
+        """Keeps these revisions in the cache for the duration of the context. Otherwise a batch that pins many would compile each again for each step."""
         named = set(revisions)
         with self._lock:
             self._under_way.update(named)
@@ -120,19 +120,19 @@ class Revisions:
 
     @property
     def refused(self) -> Refusal | None:
-        """What this process could not load of what was made active; None while it goes by the newest."""
+        """The active configuration that this process could not load; None if it uses the active one."""
         return self._refused
 
     def refresh(self) -> bool:
-        """Follows the store's active revision. One that cannot be loaded is reported once; the old one stays. Returns whether it changed.
+        """Follows the store's active revision. If it cannot be loaded, that is reported once and the old one stays. Returns whether it changed.
 
-        Raises StoreBusy: the next tick looks again.
+        Raises StoreBusy: the next tick tries again.
         """
         active = self._store.active()
         if active is None:
             return False
         if self._refused is not None and active == self._refused.revision:
-            # What could not be read stays so; a secret may be put where it was missing.
+            # An unreadable configuration stays unreadable. A missing secret may have been added, so that is checked again.
             self._looks += 1
             if self._looks % LOOK_AGAIN or not self._refused.is_of_this_machine or self.unmet(self.pinned(active)):
                 return False
@@ -140,33 +140,33 @@ class Revisions:
             self._refused = None
             return False
         try:
-            made = self._runnable(active)
+            catalog = self._runnable(active)
         except StoreBusy:
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is, the old one stays, and an operator can read why
+        except Exception as error:  # noqa: BLE001  whatever the error is, the old configuration stays and the reason is shown to operators
             reason = str(error) if isinstance(error, HubError) else f"It could not be compiled: {error!r}"
             self._refused = Refusal(active, reason[:MAX_REASON], isinstance(error, BadWorkspace))
             event("revision.refused", f"the old configuration stays: {reason}", level="error", revision=active[:12], kept=self._active.revision[:12])
             return False
-        self._keep(self._active.revision, self._active)  # what was accepted under it is still on its way
-        self._active, self._refused = made, None
+        self._keep(self._active.revision, self._active)  # messages accepted under it are still being delivered
+        self._active, self._refused = catalog, None
         event("revision.activated", "all new messages go by it", revision=active[:12])
         return True
 
     def _runnable(self, revision: str) -> Catalog:
-        """Raises BadWorkspace where this machine lacks what it wants."""
-        made = self.pinned(revision)
-        missing = self.unmet(made)
+        """The catalogue of this revision. Raises BadWorkspace if this machine does not meet its requirements."""
+        catalog = self.pinned(revision)
+        missing = self.unmet(catalog)
         if missing:
             raise BadWorkspace(missing)
-        return made
+        return catalog
 
     def _find(self, revision: str) -> Catalog | None:
         with self._lock:
-            known = self._kept.get(revision)
-            if known is not None:
+            catalog = self._kept.get(revision)
+            if catalog is not None:
                 self._kept.move_to_end(revision)
-            return known
+            return catalog
 
     def _load(self, revision: str) -> Catalog:
         files = self._store.revision(revision)
@@ -181,8 +181,8 @@ class Revisions:
             self._trim()
 
     def _trim(self) -> None:
-        """Lets the oldest go, until there are as few as there may be. The active one is held by itself."""
+        """Evicts the least recently used revisions that are not in use, down to the limit. The active one is held separately."""
         over = len(self._kept) - len(self._under_way.keys() & self._kept.keys()) - self._most
         if over > 0:
-            for revision in [one for one in self._kept if one not in self._under_way][:over]:
+            for revision in [cached for cached in self._kept if cached not in self._under_way][:over]:
                 del self._kept[revision]

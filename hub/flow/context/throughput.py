@@ -1,4 +1,4 @@
-"""Minutes: what flows on each way, counted in memory, written by the tick. A kill loses the last seconds of counts, no message."""
+"""Throughput per minute: counts messages and attempts per route and target in memory; the tick writes them. A kill loses seconds of counts, no message."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from bisect import bisect_left
 from datetime import datetime
 
 from hub.core.message import Disposition, Ref
-from hub.core.model.delivery import Settled, Status
+from hub.core.model.delivery import Settlement, Status
 from hub.core.model.latency import BOUNDS_MS, BUCKETS
-from hub.store import Flowed, Store
+from hub.store import Store, ThroughputRow
 from hub.store.engine.register_tables import OUTCOMES
 from hub.store.messages.settle import next_status
 from hub.store.queries.throughput import NUMBERS
 
-MAX_WAYS = 2_000  # of one minute: routes and targets are the configuration's own words, and so are few
+MAX_WAYS = 2_000  # maximum number of rows per minute; routes and targets come from the configuration, so there are few
 _JOURNEY = len(OUTCOMES)
 _SENDING = _JOURNEY + BUCKETS
 _PLACES = {name: place for place, name in enumerate(OUTCOMES)}
@@ -23,35 +23,35 @@ Key = tuple[datetime, str, str]
 
 
 class Minutes:
-    """Counts of this process that are not written yet. Safe in all threads; one note costs about a microsecond."""
+    """The counts of this process that are not written yet. Thread-safe; one call costs about a microsecond."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[Key, list[int]] = {}
 
     def accepted(self, ref: Ref, disposition: Disposition, at: datetime) -> None:
-        """One message that was accepted for the first time."""
+        """Counts a message that was accepted for the first time."""
         with self._lock:
             row = self._row(at, "", str(ref))
             row[_PLACES["accepted"]] += 1
             if disposition is not Disposition.ROUTED:
                 row[_PLACES["apart"]] += 1
 
-    def settled(self, one: Settled, at: datetime) -> None:
-        """One attempt that was written. Only what left the house counts among the times of sending."""
-        status = next_status(one.outcome)
-        claim = one.claim
+    def settled(self, settlement: Settlement, at: datetime) -> None:
+        """Counts an attempt that is stored. Only attempts that were sent count in the histogram of send times."""
+        status = next_status(settlement.outcome)
+        claim = settlement.claim
         with self._lock:
             row = self._row(at, claim.route, str(claim.ref))
             row[_PLACES[_WORDS.get(status, "ended")]] += 1
-            if one.exchange.sent:
-                row[_SENDING + bisect_left(BOUNDS_MS, one.exchange.ms)] += 1
+            if settlement.exchange.sent:
+                row[_SENDING + bisect_left(BOUNDS_MS, settlement.exchange.ms)] += 1
             if status is Status.DELIVERED:
                 ms = (at - claim.message.received_at).total_seconds() * 1000
                 row[_JOURNEY + bisect_left(BOUNDS_MS, ms)] += 1
 
     def flush(self, store: Store) -> int:
-        """Writes what was counted; gives how many rows. Raises StoreBusy: then it is written the next time."""
+        """Writes the counts; gives the number of rows. Raises StoreBusy: then they are written the next time."""
         with self._lock:
             rows, self._rows = self._rows, {}
         try:
@@ -59,8 +59,8 @@ class Minutes:
         except BaseException:
             with self._lock:
                 for key, row in rows.items():
-                    known = self._rows.setdefault(key, [0] * len(NUMBERS))
-                    known[:] = [a + b for a, b in zip(known, row, strict=True)]
+                    counts = self._rows.setdefault(key, [0] * len(NUMBERS))
+                    counts[:] = [a + b for a, b in zip(counts, row, strict=True)]
             raise
         return len(rows)
 
@@ -74,6 +74,6 @@ class Minutes:
         return row
 
 
-def _flowed(key: Key, row: list[int]) -> Flowed:
+def _flowed(key: Key, row: list[int]) -> ThroughputRow:
     at, route, way = key
-    return Flowed(at, route, way, dict(zip(OUTCOMES, row, strict=False)), tuple(row[_JOURNEY:_SENDING]), tuple(row[_SENDING:]))
+    return ThroughputRow(at, route, way, dict(zip(OUTCOMES, row, strict=False)), tuple(row[_JOURNEY:_SENDING]), tuple(row[_SENDING:]))

@@ -1,4 +1,4 @@
-"""A rate, kept by one process: its part of what a target takes in a second. It fills evenly and saves up little."""
+"""A token bucket: the rate limit of a target for one process. It fills evenly and allows only small bursts."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SAVED_S = 0.05  # so much of it is saved up: an idle target is not hit by a whole second's worth in one moment
-# Of the cap: what is saved up comes on top of what flows in, and both together must stay within it, in whichever second they are counted.
+SAVED_S = 0.05  # burst size in seconds of the rate: an idle target must not get a full second's calls at once
+# The refill rate as a part of the limit: burst and refill together must stay within the limit in any second.
 FLOW = 0.9
-# So much of it is claimed at once and then goes out one by one: with a long backlog a claim costs far more than a call, and its neighbours' time.
+# Seconds of the rate that are claimed at once and then sent one by one: with a long backlog a claim costs far more than a call.
 AHEAD_S = 0.25
-SLOWEST = 20.0  # per second: of less only one is claimed at a time, since what has gone is settled with its neighbours
+SLOWEST = 20.0  # per second; below this rate deliveries are claimed one at a time, because a batch is settled together
 
 
 @dataclass(slots=True)
 class Bucket:
-    """Holds what may go. Empty at first: a process that has just taken its part does not know what went before."""
+    """Holds the tokens. Empty at first: a new process does not know what was sent before it took its share."""
 
     tokens: float = 0.0
     filled_at: float = field(default_factory=time.monotonic)
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # a lane, and callers who wait for an answer of the same target
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # used by the lane, and by synchronous callers of the same target
 
     def take(self, per_second: float, most: int, *, patience_s: float, sleep: Callable[[float], None]) -> int:
-        """Up to `most` that go at once, after at most `patience_s` of waiting; 0 where that is not long enough for one."""
-        # Half of what can be saved, not one by one: a claim costs more than the few milliseconds that the first waits longer.
+        """Takes up to `most` tokens, after waiting at most `patience_s`; 0 if that is too short for one token."""
+        # Waits for half a burst instead of one token: a claim costs more than the few milliseconds of longer waiting.
         if not self._wait(per_second, max(1.0, per_second * SAVED_S / 2), patience_s, sleep) and not self._wait(per_second, 1.0, patience_s, sleep):
             return 0
         with self._lock:
@@ -35,14 +35,14 @@ class Bucket:
             return taken
 
     def ahead(self, per_second: float, most: int, *, patience_s: float, sleep: Callable[[float], None]) -> int:
-        """Up to `most` that are made ready, each of which asks `go` before it goes; waits until the first may. 0: as with `take`."""
+        """How many of `most` to claim now; each calls `go` before it is sent. Waits until the first may be sent. 0: as with `take`."""
         if not self._wait(per_second, 1.0, patience_s, sleep):
             return 0
         flow = per_second * FLOW
         return min(most, int(flow * AHEAD_S)) if flow >= SLOWEST else min(most, 1)
 
     def go(self, per_second: float, number: int) -> float:
-        """0.0: so many go now, and count. Else the seconds after which to ask again."""
+        """Takes `number` tokens and gives 0.0; or, if there are none, gives the seconds after which to ask again."""
         with self._lock:
             self._fill(per_second)
             if self.tokens < 1.0 - 1e-6:
@@ -55,7 +55,7 @@ class Bucket:
             self.tokens += unused
 
     def _wait(self, per_second: float, wanted: float, patience_s: float, sleep: Callable[[float], None]) -> bool:
-        """Waits until one may go, and then until so many may; False, at once, where it would take longer than `patience_s`."""
+        """Waits until `wanted` tokens are there, unless one is there already. False, at once, if that takes longer than `patience_s`."""
         with self._lock:
             self._fill(per_second)
             short = wanted - self.tokens if self.tokens < 1.0 - 1e-6 else 0.0

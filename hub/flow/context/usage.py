@@ -1,4 +1,4 @@
-"""Usage: who sends which version, and which of its fields. Counted in memory, written by the tick; a kill loses the last seconds of counts, no message."""
+"""Usage of contracts: counts which caller sends which version and which fields. In memory; the tick writes it. A kill loses seconds of counts, no message."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 
-from hub.core.documents.json import escape
+from hub.core.json import escape
 from hub.core.message import Json, Ref
-from hub.store import Store, Used
+from hub.store import Store, UsageCount
 
-MAX_FIELDS = 500  # of one contract version and caller: names that a sender makes up fill its own room, nobody else's
-MAX_PATH = 200  # characters of a place
+MAX_FIELDS = 500  # maximum number of field names per contract version and caller: invented names fill only their own sender's room
+MAX_PATH = 200  # maximum length of a field path, in characters
 MAX_DEPTH = 16
-REFUSED = "refused"  # no field's name: those begin with a slash
-ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)  # of a pointer: whichever element it is
-OTHER = "/*"  # stands for what is beyond that
+REFUSED = "refused"  # cannot be a field path: those begin with a slash
+ELEMENT = re.compile(r"/[0-9]+(?=/|$)", re.ASCII)  # the index of an array element in a JSON pointer
+OTHER = "/*"  # counts the fields beyond these limits
 
 
 class Usage:
-    """Counts of this process that are not written yet. Safe in all threads."""
+    """The counts of this process that are not written yet. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,16 +29,16 @@ class Usage:
         self._known: dict[tuple[Ref, str], set[str]] = {}
 
     def saw(self, ref: Ref, caller: str, payload: Json, at: datetime) -> None:
-        """One message that was accepted for the first time."""
+        """Counts a message that was accepted for the first time."""
         self.note(ref, caller, set(paths(payload)), at)
 
     def note(self, ref: Ref, caller: str, fields: set[str], at: datetime) -> None:
-        """The same with the fields as given: for a version in shadow, those that it would refuse, and REFUSED."""
+        """Counts the given fields: for a shadow version, those that it would refuse, and REFUSED."""
         key = (ref, caller, at.date().isoformat())
         with self._lock:
             known = self._known.setdefault((ref, caller), set())
             row = self._rows.setdefault(key, {})
-            if not fields <= known:  # mostly all of them are known, and go in as they are
+            if not fields <= known:  # usually all are known and need no check
                 fields = {_named(field, known) for field in fields}
             for field in {"", *fields}:
                 cell = row.get(field)
@@ -50,12 +50,14 @@ class Usage:
             self._times[key] = (min(first, at), at)
 
     def flush(self, store: Store) -> int:
-        """Writes what was counted; gives how many rows. Raises StoreBusy: then it is written the next time."""
+        """Writes the counts; gives the number of rows. Raises StoreBusy: then they are written the next time."""
         with self._lock:
             rows, self._rows = self._rows, {}
             times, self._times = self._times, {}
         batch = [
-            Used(ref, day, caller, field, number, *times[ref, caller, day]) for (ref, caller, day), fields in rows.items() for field, [number] in fields.items()
+            UsageCount(ref, day, caller, field, number, *times[ref, caller, day])
+            for (ref, caller, day), fields in rows.items()
+            for field, [number] in fields.items()
         ]
         try:
             store.add_usage(batch)
@@ -75,7 +77,7 @@ class Usage:
 
 
 def _named(field: str, known: set[str]) -> str:
-    """The place as it is counted: by its name while there is room, else among the others."""
+    """The field path under which it is counted: its own while the limits allow, else OTHER."""
     if field in known:
         return field
     if len(field) > MAX_PATH or len(known) >= MAX_FIELDS:
@@ -85,7 +87,7 @@ def _named(field: str, known: set[str]) -> str:
 
 
 def paths(payload: Json, under: str = "", depth: int = 0) -> Iterator[str]:
-    """The places of all fields of a message, each once or more: `/items/*/sku`, whatever the element's number."""
+    """The paths of all fields of a message, each once or more. Array elements have no number: `/items/*/sku`."""
     if depth > MAX_DEPTH:
         return
     if isinstance(payload, dict):

@@ -1,4 +1,4 @@
-"""Places for work that is dear and that strangers can ask for: so many at once, a few that wait, and whoever is known does not stand behind them."""
+"""A concurrency limit for expensive work that unauthenticated clients can request. Known clients have their own slots and do not queue behind strangers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 
 class Places:
-    """`strangers` and `known` at once in this process; `waiting` strangers may wait, for `patience_s` seconds each.
+    """Slots of this process: `strangers` and `known` at once; `waiting` strangers may wait, for `patience_s` seconds each.
 
-    One address has all the places but one: whoever fills them from there leaves one to everybody else.
+    One address may use all slots of strangers but one, so that it cannot block everybody else.
     """
 
     def __init__(self, *, strangers: int, known: int, waiting: int, patience_s: float) -> None:
@@ -24,7 +24,7 @@ class Places:
 
     @contextmanager
     def one(self, address: str, *, is_known: bool) -> Iterator[bool]:
-        """A place, for as long as the context lasts. False: there was none in time, and the work is not to be done."""
+        """Holds a slot for the duration of the context. False: no slot was free in time, and the work must not be done."""
         is_free = self._enter(address, is_known)
         try:
             yield is_free
@@ -56,5 +56,5 @@ class Places:
             self._free[is_known] += 1
             if not is_known:
                 self._of_address[address] -= 1
-                self._of_address += Counter()  # without those that have none
+                self._of_address += Counter()  # removes addresses with a count of 0
             self._changed.notify_all()

@@ -1,1 +1,1 @@
-"""The steps of a delivery: late decisions, look-ups, doubt, retries, rings."""
+"""The steps of a delivery: late routing decisions, look-ups, probes of unknown outcomes, the retry budget, rings."""

@@ -1,7 +1,7 @@
-"""Deciding: what acceptance could not say of a route, said at the claim by the configuration that is active then. Pure but for the ids and the store.
+"""Decides routes at the claim that acceptance could not decide, with the configuration that is active now. Pure, except for the ids and the store.
 
-A route that still cannot be decided makes its delivery dead, so that a person sees it; a replay after the mend comes here again. If we die
-between, the lease ends and it is decided again: nothing of it was sent.
+If a route still cannot be decided, its delivery is dead, so that a person sees it; a replay after the repair decides it again. If we die in
+between, the lease ends and it is decided again: nothing was sent.
 """
 
 from __future__ import annotations
@@ -11,28 +11,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hub.catalog import Catalog
-from hub.core.config.routing import Destination, Matched, match
-from hub.core.documents import json
-from hub.core.errors import Busy, GiveUp, Reason, Refused, Why
+from hub.core import json
+from hub.core.config.routing import Destination, RoutingResult, match
+from hub.core.errors import Busy, Cause, GiveUp, Reason, Refused
 from hub.core.expressions import evaluation_door
 from hub.core.message import Json
-from hub.core.model.delivery import Claim, Dead, Ended, Exchange, Planned, Settled
+from hub.core.model.delivery import Claim, Dead, Ended, Exchange, NewDelivery, Settlement
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 
-MAX_S = 0.2  # for what is undecided in one round of a lane; the rest has its turn in the next one
+MAX_S = 0.2  # time limit for undecided deliveries per round of a lane; the rest is decided in the next round
 
 
-def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[Settled], set[str]]:
-    """What ends here, and the ids of what there was no time for. What became one or several deliveries is due again, and claimed like any other. Raises StoreBusy."""
-    ended: list[Settled] = []
+def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tuple[list[Settlement], set[str]]:
+    """Decides the undecided deliveries of a round. Gives those that ended, and the ids for which there was no time.
+
+    A decided delivery is replaced by one or several that are due and are claimed like any other. Raises StoreBusy.
+    """
+    ended: list[Settlement] = []
     late: set[str] = set()
     end = time.monotonic() + MAX_S
     for claim, to in ways:
         if time.monotonic() > end:
             late.add(claim.id)
             continue
-        # A repair says by which configuration; otherwise it is today's, because a mend is what it waits for.
+        # A repair names its configuration. Otherwise the active one counts, because the delivery waits for a corrected route.
         catalog = hub.catalogs.pinned(claim.made_with) if claim.made_with is not None else hub.catalogs.active()
         try:
             with evaluation_door.on_behalf(claim.message.caller):
@@ -41,24 +44,24 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
             late.add(claim.id)
             continue
         except GiveUp as error:
-            ended.append(Settled(claim, Dead(error.why), Exchange(), catalog.revision))
+            ended.append(Settlement(claim, Dead(error.why), Exchange(), catalog.revision))
             continue
-        if isinstance(pieces, Why):
-            ended.append(Settled(claim, Ended(pieces), Exchange(), catalog.revision))
+        if isinstance(pieces, Cause):
+            ended.append(Settlement(claim, Ended(pieces), Exchange(), catalog.revision))
         elif hub.store.decide(claim, pieces, catalog.revision):
             hub.bell.ring({lane})
     return ended, late
 
 
-def _pieces(hub: Hub, catalog: Catalog, claim: Claim, to: Destination) -> list[Planned] | Why:
-    """What the route makes of the message for this target, or why it makes nothing. Raises GiveUp."""
+def _pieces(hub: Hub, catalog: Catalog, claim: Claim, to: Destination) -> list[NewDelivery] | Cause:
+    """The deliveries that the route makes of the message for this target, or the cause why it makes none. Raises GiveUp."""
     message = claim.message
     route = next((route for route in catalog.routes if route.name == claim.route), None)
     if route is None:
-        raise GiveUp(Why(Reason.ORPHANED, f"There is no route {claim.route} in the configuration that decides it.", fix="Replay it by another one."))
-    own = next((own for own in route.to if own.ref == to.ref), to)
+        raise GiveUp(Cause(Reason.ORPHANED, f"There is no route {claim.route} in the configuration that decides it.", fix="Replay it by another one."))
+    destination = next((destination for destination in route.to if destination.ref == to.ref), to)
     matched = match(
-        [replace(route, to=(own,))],
+        [replace(route, to=(destination,))],
         _payload(hub, catalog, claim),
         targets=catalog.targets,
         order_key=message.order_key,
@@ -76,11 +79,11 @@ def _payload(hub: Hub, catalog: Catalog, claim: Claim) -> Json:
     try:
         payload = json.decode(claim.message.raw, hub.limits)
     except Refused as error:
-        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The stored body cannot be read: {error.text}")) from error
+        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The stored body cannot be read: {error.text}")) from error
     return upgraded(catalog, claim.message.ref, payload, claim.message.received_at)[1]
 
 
-def _declined(matched: Matched, route: str) -> Why:
+def _declined(matched: RoutingResult, route: str) -> Cause:
     line = matched.considered[0]
     reason = line.get("why") or line.get("canary") or line.get("condition")
-    return Why(Reason.DECLINED, f"Route {route} does not take it ({line['result']}): {reason}")
+    return Cause(Reason.DECLINED, f"Route {route} does not take it ({line['result']}): {reason}")

@@ -1,4 +1,4 @@
-"""Retries, put off: each goes when its policy says, or later where a target would be sent more of them than it should (promise P9)."""
+"""Applies the retry budget: delays a retry beyond its policy if the target would get too large a share of retries (promise P9)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hub.core.model.delivery import Claim, InDoubt, InDoubtPolicy, Outcome, Retry, Settled
+from hub.core.model.delivery import Claim, InDoubt, InDoubtPolicy, Outcome, Retry, Settlement
 from hub.core.model.retry import RetryPolicy
 from hub.flow.hub import Hub
-from hub.flow.outbound import way_of
+from hub.flow.outbound import destination_for
 
 
-def put_off(hub: Hub, batch: Sequence[Settled]) -> tuple[list[Settled], int]:
-    """The batch with an hour for each retry, and how many have a later one than their policy gives. Also counts what was sent for the first time.
+def put_off(hub: Hub, batch: Sequence[Settlement]) -> tuple[list[Settlement], int]:
+    """Sets the due time of each retry; gives the batch, and how many retries are later than their policy says. Also counts first attempts.
 
-    If we die before it is settled, what is booked is forgotten with us: this process's successor begins with an empty calendar.
+    If we die before the batch is settled, the bookings are lost: the next process begins with an empty retry budget.
     """
-    for lane, number in Counter(one.claim.lane for one in batch if one.claim.spent == 1 and one.exchange.url).items():
+    for lane, number in Counter(settlement.claim.lane for settlement in batch if settlement.claim.spent == 1 and settlement.exchange.url).items():
         hub.pace.tried(lane, number)
-    made: list[Settled] = []
+    delayed: list[Settlement] = []
     waiting = 0
-    for one in batch:
-        later = _later(hub, one.claim, one.outcome)
+    for settlement in batch:
+        later = _later(hub, settlement.claim, settlement.outcome)
         if later is not None:
-            hub.counts.add("put_off", one.claim.lane)
+            hub.counts.add("put_off", settlement.claim.lane)
             waiting += 1
-        made.append(one if later is None else replace(one, outcome=later))
-    return made, waiting
+        delayed.append(settlement if later is None else replace(settlement, outcome=later))
+    return delayed, waiting
 
 
 def _later(hub: Hub, claim: Claim, outcome: Outcome) -> Retry | InDoubt | None:
-    """What is not sent again is not booked. Nor is what a refused batch is parted into: its target is well, and has seen none of it alone."""
+    """The outcome with a later due time, or None if it need not be delayed.
+
+    Only deliveries that are sent again are booked. The members of a refused batch are not: the target works, and has not seen them alone.
+    """
     match outcome:
         case Retry(alone=False) | InDoubt(policy=InDoubtPolicy.RESEND):
             longer_s = hub.pace.put_off(claim.lane, outcome.after_s, _left_s(hub, claim))
@@ -44,7 +47,7 @@ def _later(hub: Hub, claim: Claim, outcome: Outcome) -> Retry | InDoubt | None:
 
 
 def _left_s(hub: Hub, claim: Claim) -> float:
-    """Seconds until it is given up. It is tried once more by then, and its policy ends it."""
-    way = way_of(hub.catalogs.active(), claim)
+    """Seconds until `give_up_after`. The last retry is due by then, and after it the policy ends the delivery."""
+    way = destination_for(hub.catalogs.active(), claim)
     policy = way.retry if way is not None else RetryPolicy()
     return (claim.first_at + policy.give_up_after - hub.clock()).total_seconds()

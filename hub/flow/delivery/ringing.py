@@ -1,4 +1,4 @@
-"""A bell that is counted: how often was rung, and how often in vain. What the bell itself promises stays as it is."""
+"""Wraps the bell with counters: rings that were sent, and rings that failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.transport.bell import Bell
 
 
 class CountedBell:
-    """Rings another bell. One that breaks costs one sweep, and nobody an answer."""
+    """Rings another bell and counts it. A failure costs at most one sweep; no sender's answer depends on it."""
 
     def __init__(self, bell: Bell, counts: Counts) -> None:
         self._bell = bell
@@ -19,7 +19,7 @@ class CountedBell:
     def ring(self, lanes: Iterable[str]) -> None:
         try:
             self._bell.ring(lanes)
-        except Exception as error:  # noqa: BLE001  whatever the broker's client raises: the message is stored, and the sweep finds it
+        except Exception as error:  # noqa: BLE001  a broker client may raise anything; the message is stored, and the sweep finds it
             self._counts.add("rings", "failed")
             event("bell.unheard", "the sweep will find them", level="warning", lanes=sorted(lanes), error=told(error))
         else:

@@ -1,1 +1,1 @@
-"""Doors to the intake recipe: webhooks, queues, refused posts that are read again."""
+"""The doors of the hub beside HTTP posts: hooks, queues, refused posts. Each leads to the one intake recipe (hub.flow.accept)."""

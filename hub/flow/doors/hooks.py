@@ -1,8 +1,8 @@
-"""Hooks: from a foreign system's request to committed messages. Proven over the bytes as they came, opened once, acknowledged after the commit.
+"""Receives hooks: turns a partner's webhook request into messages. The signature is verified over the raw bytes; the acknowledgement follows the commit.
 
-handshake → prove → read events → map → contract → match → (group commit) → the partner's own acknowledgement
+handshake → verify → read events → map → contract → match → (group commit) → the partner's own acknowledgement
 
-If we die before the acknowledgement, the partner sends it again, and each event is known by the partner's own id.
+If we die before the acknowledgement, the partner sends it again, and each event is recognised by the partner's own id.
 """
 
 from __future__ import annotations
@@ -10,45 +10,45 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hub.core import json
 from hub.core.config.events import Event, named
-from hub.core.config.hook import HOOK, Hook, Said, events, shakes
-from hub.core.config.parsed_request import Opened
+from hub.core.config.hook import HOOK, Hook, HookAnswer, events, shakes
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.config.scheme import Scheme
-from hub.core.documents import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Request
-from hub.core.model.delivery import Laid, Origin, Seen
+from hub.core.model.delivery import AcceptedMessage, DedupeKey, Origin
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.intake import refusal_origins
 from hub.flow.intake.authentication import client_of
-from hub.kit.signing.proof import verify
-from hub.kit.signing.signature import UNPROVEN
+from hub.kit.proof import verify
+from hub.kit.signature import UNPROVEN
 from hub.logs import event
 
-MAX_TYPE = 200  # characters of a content type that are kept
+MAX_TYPE = 200  # maximum length of a stored content type, in characters
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A request that was proven. `said`: the answer to a handshake, and nothing is to be stored; else an entry per event, in their order."""
+class ProvenRequest:
+    """An authenticated hook request. `said`: the answer to a handshake, with nothing to store; otherwise `laid` has one entry per event, in order."""
 
     hook: Hook
-    opened: Opened
-    said: Said | None = None
-    laid: tuple[Laid | Refused, ...] = ()
-    trace_id: str = ""  # of its messages, and of what it is answered
+    opened: ParsedRequest
+    said: HookAnswer | None = None
+    laid: tuple[AcceptedMessage | Refused, ...] = ()
+    trace_id: str = ""  # of its messages and of the answer
 
 
-def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
-    """Everything before the commit. Raises Refused: no such hook, not proven, or a body that cannot be opened; then nothing is stored."""
+def receive(hub: Hub, request: Request, system: str, name: str) -> ProvenRequest:
+    """Runs all steps before the commit. Raises Refused if there is no such hook, it is not authentic, or its body is unreadable; then nothing is stored."""
     catalog = hub.catalogs.active()
-    found = catalog.systems.get(system)
-    hook = found.hooks.get(name) if found is not None else None
-    if found is None or hook is None:
+    known_system = catalog.systems.get(system)
+    hook = known_system.hooks.get(name) if known_system is not None else None
+    if known_system is None or hook is None:
         raise Refused(Code.NOT_FOUND, "There is nothing here.")
     now, trace_id = hub.clock(), hub.new_id().replace("-", "")
-    opened = Opened(request, hub.limits, hook.charset)
+    opened = ParsedRequest(request, hub.limits, hook.charset)
     try:
         _admit(hub, hook, request)
         if hook.scheme is None:
@@ -60,16 +60,17 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> Taken:
     except Refused as refused:
         refused.sent = refusal_origins.hook(hook, request, is_proven=False)
         raise
-    return Taken(hook, opened, said, trace_id=trace_id) if said is not None else _read(hub, hook, opened, now, trace_id)
+    return ProvenRequest(hook, opened, said, trace_id=trace_id) if said is not None else _read(hub, hook, opened, now, trace_id)
 
 
-def again(hub: Hub, hook: Hook, request: Request, arrival: str, *, is_proven: bool) -> tuple[Laid | Refused, ...]:
-    """What was refused as `arrival`, read again by the hook as it is now. What was not proven is proven first, whenever that was: its secret may be the right one now.
+def again(hub: Hub, hook: Hook, request: Request, arrival: str, *, is_proven: bool) -> tuple[AcceptedMessage | Refused, ...]:
+    """Reads a refused hook request again, with the hook's current configuration. An unauthenticated one is verified again, without a time limit:
+    the hub's secret may have been corrected since.
 
-    Raises Refused. An adapter proves by itself, each time.
+    Raises Refused. A hook with an adapter verifies by itself, each time.
     """
     now, trace_id = hub.clock(), hub.new_id().replace("-", "")
-    opened = Opened(request, hub.limits, hook.charset)
+    opened = ParsedRequest(request, hub.limits, hook.charset)
     if hook.scheme is None:
         return _by_adapter(hub, hook, opened, now, trace_id, arrival).laid
     if not is_proven:
@@ -83,61 +84,63 @@ def _admit(hub: Hub, hook: Hook, request: Request) -> None:
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN)
 
 
-def _prove(hub: Hub, hook: Hook, scheme: Scheme, opened: Opened, now: datetime) -> None:
+def _prove(hub: Hub, hook: Hook, scheme: Scheme, opened: ParsedRequest, now: datetime) -> None:
     settings = hub.values(hook.system)
     verify(scheme, opened, settings, now=now, url=_url(hub, opened.request), zone=settings.get("zone") or hub.settings.zone)
 
 
-def _read(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str, arrival: str = "") -> Taken:
+def _read(hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = "") -> ProvenRequest:
     try:
         return _laid(hub, hook, opened, events(hook, opened, now, arrival or trace_id), now, trace_id)
     except Refused as refused:
         event("hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code))
-        return Taken(hook, opened, laid=(refused,), trace_id=trace_id)
+        return ProvenRequest(hook, opened, laid=(refused,), trace_id=trace_id)
 
 
-def _laid(hub: Hub, hook: Hook, opened: Opened, told: list[Event], now: datetime, trace_id: str) -> Taken:
-    """Each event by itself: a bad one keeps no good one out, and the partner is asked to send all of it again."""
+def _laid(hub: Hub, hook: Hook, opened: ParsedRequest, hook_events: list[Event], now: datetime, trace_id: str) -> ProvenRequest:
+    """Prepares each event independently: a bad one does not block the others. The partner is asked to send all of them again."""
     request = opened.request
     origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], opened.body)
-    laid: list[Laid | Refused] = []
-    for number, one in enumerate(told):
+    results: list[AcceptedMessage | Refused] = []
+    for number, hook_event in enumerate(hook_events):
         try:
-            if one.fault is not None:
-                raise one.fault
-            laid.append(_one(hub, hook, one, origin, trace_id, now))
+            if hook_event.fault is not None:
+                raise hook_event.fault
+            results.append(_one(hub, hook, hook_event, origin, trace_id, now))
         except Refused as refused:
-            # Said in the log as well: the partner hears its own words for "again", and nobody reads its side.
+            # Also logged: the partner gets only its own code for a retry, and nobody at the hub sees that.
             event("hook.refused", refused.text, level="warning", hook=hook.caller, number=number, trace_id=trace_id, code=int(refused.code))
-            laid.append(refused)
-    if not told:
+            results.append(refused)
+    if not hook_events:
         event("hook.skipped", "acknowledged, and not kept", level="info", hook=hook.caller, trace_id=trace_id)
-    return Taken(hook, opened, laid=tuple(laid), trace_id=trace_id)
+    return ProvenRequest(hook, opened, laid=tuple(results), trace_id=trace_id)
 
 
-def _one(hub: Hub, hook: Hook, one: Event, origin: Origin, trace_id: str, now: datetime) -> Laid:
-    incoming = Incoming(one.ref, one.payload, json.encode(one.payload), hook.caller, one.id, trace_id, in_batch=True)
-    # What a partner sends again under its id is the same, however it words it this time; what says something else is not, and must not be swallowed.
-    seen = Seen(hook.caller, one.ref.type, one.id, one.content, timedelta(days=hub.settings.keep_keys), by_content=True)
-    return replace(lay(hub, incoming, source=HOOK, now=now, seen=[seen]), origin=origin)
+def _one(hub: Hub, hook: Hook, hook_event: Event, origin: Origin, trace_id: str, now: datetime) -> AcceptedMessage:
+    incoming = Incoming(hook_event.ref, hook_event.payload, json.encode(hook_event.payload), hook.caller, hook_event.id, trace_id, in_batch=True)
+    # Compared by content: a repeat under the same id may be formatted differently. Other content under that id is a conflict and must not be lost.
+    dedupe_key = DedupeKey(hook.caller, hook_event.ref.type, hook_event.id, hook_event.content, timedelta(days=hub.settings.keep_keys), by_content=True)
+    return replace(lay(hub, incoming, source=HOOK, now=now, seen=[dedupe_key]), origin=origin)
 
 
-def _by_adapter(hub: Hub, hook: Hook, opened: Opened, now: datetime, trace_id: str, arrival: str = "") -> Taken:
-    """The adapter proves and reads by itself: encrypted bodies, keys by serial number. What it gives is held to the contract like anything else."""
+def _by_adapter(hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = "") -> ProvenRequest:
+    """Lets the adapter verify and read the request (encrypted bodies, keys by serial number). Its events are validated against the contract like all others."""
     request = opened.request
-    if opened.body is not request.body:  # it is given what its partner wrote, however that travelled
+    if opened.body is not request.body:  # the adapter gets the body without its content coding
         request = replace(request, body=opened.body, headers=tuple(header for header in request.headers if header[0] != "content-encoding"))
     read = list(hub.sources(hook.system, hook.name).read(request))
     return _laid(
         hub,
         hook,
         opened,
-        named([Event(one.ref, one.payload, one.idempotency_key or "", bool(one.idempotency_key)) for one in read], arrival or trace_id),
+        named(
+            [Event(incoming.ref, incoming.payload, incoming.idempotency_key or "", bool(incoming.idempotency_key)) for incoming in read], arrival or trace_id
+        ),
         now,
         trace_id,
     )
 
 
 def _url(hub: Hub, request: Request) -> str:
-    """The address as the partner knows it: some sign it. Behind a proxy only `public_url` knows."""
+    """The URL as the partner sees it, because some partners sign it. Behind a proxy it comes from `public_url`."""
     return hub.settings.public_url + request.path + (f"?{request.query}" if request.query else "")

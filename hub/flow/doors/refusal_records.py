@@ -1,15 +1,15 @@
-"""Refusing: what is kept of a refusal beside its answer. Never waited for, and no reason to answer otherwise."""
+"""Records refused requests, so that operators can see and retry them. It runs in the background and never changes the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.core.config.identified_request import BATCH, POST, Sent
+from hub.core.config.identified_request import BATCH, POST, IdentifiedRequest
 from hub.core.documents.content_coding import inflated
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Receipt, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow import accept
 from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
@@ -17,17 +17,17 @@ from hub.flow.intake import refusal_origins
 from hub.logs import event, told
 from hub.store import Refusal
 
-# Told to come again, not to change anything: there is nothing to mend, and they come in floods.
+# Refusals that only ask for a later retry: there is nothing to correct, and they come in large numbers.
 PASSING = frozenset({Code.TOO_MANY_REQUESTS, Code.REQUEST_TIMEOUT})
 
 
-def keep(hub: Hub, refused: Refused, what: Sent, trace_id: str) -> None:
-    """Keeps it soon, if there is room. Costs what hashing the body costs. Raises nothing: the answer is the same, whatever becomes of this."""
+def keep(hub: Hub, refused: Refused, what: IdentifiedRequest, trace_id: str) -> None:
+    """Queues a refusal for writing, if there is room. Costs one hash of the body. Raises nothing: the answer does not depend on it."""
     if refused.code in PASSING:
         return
     try:
-        one = Refusal(hub.new_id(), what.source, what.arrival, refused, hub.catalogs.active().revision, hub.clock(), what, trace_id)
-        is_kept = hub.refusals.add(hub.store, one)
+        refusal = Refusal(hub.new_id(), what.source, what.arrival, refused, hub.catalogs.active().revision, hub.clock(), what, trace_id)
+        is_kept = hub.refusals.add(hub.store, refusal)
     except Exception as error:  # noqa: BLE001  see above
         event("refusals.unwritten", told(error), level="error", trace_id=trace_id)
         is_kept = False
@@ -36,25 +36,25 @@ def keep(hub: Hub, refused: Refused, what: Sent, trace_id: str) -> None:
 
 
 def answered(hub: Hub, refused: Refused, request: Request, trace_id: str) -> None:
-    """A request that was refused whole. Of a stranger nothing is kept but that it was."""
-    if isinstance(refused.sent, Sent):
+    """Records a request that was refused as a whole. Of an unauthenticated request only method, path and code are recorded."""
+    if isinstance(refused.sent, IdentifiedRequest):
         keep(hub, refused, refused.sent, trace_id)
     elif request.path.startswith(("/api/", "/in/")) and refused.code.status < 500:
         keep(hub, refused, refusal_origins.stranger(request, int(refused.code)), trace_id)
 
 
-def keep_items(hub: Hub, messages: Sequence[Laid | Refused], outcomes: Sequence[Receipt | Refused | StoreBusy], trace_id: str) -> None:
-    """The refused items of a batch."""
-    for laid, one in zip(messages, outcomes, strict=True):
-        if isinstance(one, Refused):
-            what = refusal_origins.laid(laid) if isinstance(laid, Laid) and one.sent is None else one.sent
-            if isinstance(what, Sent):
-                keep(hub, one, what, trace_id)
+def keep_items(hub: Hub, messages: Sequence[AcceptedMessage | Refused], outcomes: Sequence[Receipt | Refused | StoreBusy], trace_id: str) -> None:
+    """Records the refused items of a batch."""
+    for message, outcome in zip(messages, outcomes, strict=True):
+        if isinstance(outcome, Refused):
+            what = refusal_origins.laid(message) if isinstance(message, AcceptedMessage) and outcome.sent is None else outcome.sent
+            if isinstance(what, IdentifiedRequest):
+                keep(hub, outcome, what, trace_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
-    """What is refused inside is kept: a post of a caller that is proven, as it was before its coding, where that can be had."""
+class RefusalRecorder:
+    """A context that attaches the origin to a refusal raised inside it: the post of an authenticated caller, without its content coding if possible."""
 
     hub: Hub
     request: Request
@@ -71,7 +71,7 @@ class Keeping:
         if isinstance(error, Refused):
             error.sent = self._sent()
 
-    def _sent(self) -> Sent:
+    def _sent(self) -> IdentifiedRequest:
         request = self.request
         is_named = any(name == "idempotency-key" for name, _ in request.headers)
         try:

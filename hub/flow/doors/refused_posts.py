@@ -1,15 +1,15 @@
-"""Posts that were refused, read again: by the configuration of now, as the caller that was proven then, under the names that they had."""
+"""Retries refused posts: with the current configuration, as the caller authenticated at the time, and under the same dedupe keys."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 
+from hub.core import json
 from hub.core.config.identified_request import BATCH, COMMAND
-from hub.core.documents import json
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Incoming, Json, Ref, Request
-from hub.core.model.delivery import Laid, Seen
+from hub.core.model.delivery import AcceptedMessage, DedupeKey
 from hub.flow import accept
 from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
@@ -18,10 +18,10 @@ from hub.flow.intake.refusal_origins import caller_of
 from hub.store import RefusedRow
 
 
-def laid(hub: Hub, row: RefusedRow) -> list[Laid | Refused]:
-    """What a post tells now; a batch that was refused whole, each of its items. Raises Refused.
+def laid(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
+    """Prepares a refused post again; of a batch that was refused as a whole, each item. Raises Refused.
 
-    Nobody waits for an answer any more: also what goes by a synchronous route is delivered in its own time.
+    Nobody waits for an answer any more, so a synchronous route is delivered like any other.
     """
     read, arrival = row.request, row.arrival
     assert arrival is not None
@@ -45,20 +45,20 @@ def laid(hub: Hub, row: RefusedRow) -> list[Laid | Refused]:
     return [_one(hub, caller, request, ref, read, next(iter(row.trace_ids), "") or hub.new_id().replace("-", ""))]
 
 
-def _one(hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json], trace_id: str) -> Laid:
-    """`trace_id`: what its sender was told with the refusal, so that it leads to the message too."""
+def _one(hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json], trace_id: str) -> AcceptedMessage:
+    """Prepares one post. `trace_id`: the one that its sender got with the refusal, so that it finds the message."""
     key = read.get("key")
     item = accept.Item(ref, json.decode(request.body, hub.limits), request.body, str(key) if key is not None else None)
     return accept.lay_item(hub, caller, request, item, str(read.get("suffix") or ""), trace_id=trace_id, in_batch=True)
 
 
-def _command(hub: Hub, ref: Ref, raw: bytes, key: str) -> Laid:
+def _command(hub: Hub, ref: Ref, raw: bytes, key: str) -> AcceptedMessage:
     now = hub.clock()
     incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", key, hub.new_id().replace("-", ""))
-    seen = Seen("command line", ref.type, key, hashlib.sha256(raw).hexdigest())
-    return accept.lay(hub, incoming, source="cli", now=now, seen=[seen])
+    dedupe_key = DedupeKey("command line", ref.type, key, hashlib.sha256(raw).hexdigest())
+    return accept.lay(hub, incoming, source="cli", now=now, seen=[dedupe_key])
 
 
 def _request(read: Mapping[str, Json], body: bytes, headers: Mapping[str, Json]) -> Request:
-    given = tuple((name, str(value)) for name, value in headers.items() if name not in ("content-encoding", "traceparent"))
-    return Request(str(read.get("method") or ""), str(read.get("path") or ""), "", given, body, str(read.get("peer") or ""))
+    kept_headers = tuple((name, str(value)) for name, value in headers.items() if name not in ("content-encoding", "traceparent"))
+    return Request(str(read.get("method") or ""), str(read.get("path") or ""), "", kept_headers, body, str(read.get("peer") or ""))

@@ -1,1 +1,1 @@
-"""What would happen: a mapping, a contract, a message or a repair tried without a side effect."""
+"""Dry runs: a mapping, a contract, a message or a repair is tried without side effects."""

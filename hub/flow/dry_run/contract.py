@@ -1,6 +1,6 @@
-"""A contract that is not published yet, tried on what was really sent. Reads only.
+"""Tries an unpublished contract on stored messages. Reads only.
 
-Of a body the place is told that would be refused, and its value nowhere; but for examples, where they are asked for, and those are masked.
+The result names the field that would be refused, never its value. Examples are given on request, and are masked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Fault, GiveUp, Refused
 from hub.core.message import Json
 from hub.core.schemas.contract import MASK, Contract
@@ -32,13 +32,13 @@ class Group:
     examples: list[Json] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Json]:
-        told: dict[str, Json] = {"caller": self.caller, "pointer": self.pointer, "want": self.want, "number": self.number, "messages": list(self.messages)}
-        return {**told, "examples": list(self.examples)} if self.examples else told
+        row: dict[str, Json] = {"caller": self.caller, "pointer": self.pointer, "want": self.want, "number": self.number, "messages": list(self.messages)}
+        return {**row, "examples": list(self.examples)} if self.examples else row
 
 
 @dataclass(slots=True)
 class Trial:
-    """What a candidate would have refused of what was sent since a time."""
+    """What a candidate contract would have refused since a time."""
 
     since: datetime
     messages: int = 0
@@ -47,14 +47,14 @@ class Trial:
     groups: list[Group] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Json]:
-        groups: list[Json] = [one.as_json() for one in self.groups]
+        groups: list[Json] = [group.as_json() for group in self.groups]
         return {"since": self.since.isoformat(), "messages": self.messages, "refused": self.refused, "unreadable": self.unreadable, "groups": groups}
 
 
 def try_contract(
     store: Store, candidate: Contract, *, since: datetime, examples: int = 0, known: Sequence[Contract] = (), step: Callable[[], None] = lambda: None
 ) -> Trial:
-    """Runs every stored message of the candidate's type and version since then through it.
+    """Validates every stored message of the candidate's type and version since then.
 
     `examples`: up to so many messages per group are shown, without what is personal by the candidate or by one of `known`, and without
     what none of them describes.
@@ -71,12 +71,12 @@ def try_contract(
                         group.examples.append(shown(payload, [candidate, *known]))
                 step()
         before = rows[-1].id
-    trial.groups = sorted(groups.values(), key=lambda one: (-one.number, one.caller, one.pointer))
+    trial.groups = sorted(groups.values(), key=lambda group_: (-group_.number, group_.caller, group_.pointer))
     return trial
 
 
 def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Contract, row: MessageRow, raw: bytes) -> list[tuple[Group, Json]]:
-    """The groups that a message falls into; none where it fits."""
+    """The groups of a message's faults; none if it fits."""
     trial.messages += 1
     try:
         payload = json.decode(raw)
@@ -88,20 +88,20 @@ def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Con
     except GiveUp as error:
         faults = [Fault("", "a message", "one that the contract's rules can be computed of", error.why.text)]
     trial.refused += bool(faults)
-    found: list[tuple[Group, Json]] = []
+    matches: list[tuple[Group, Json]] = []
     for pointer, want in dict.fromkeys((ELEMENT.sub("/*", fault.pointer), fault.want) for fault in faults):
         group = groups.setdefault((row.caller, pointer, want), Group(row.caller, pointer, want))
         group.number += 1
         if len(group.messages) < MAX_EXAMPLES:
             group.messages.append(row.id)
-        found.append((group, payload))
-    return found
+        matches.append((group, payload))
+    return matches
 
 
 def shown(value: Json, contracts: Sequence[Contract], at: tuple[str | int, ...] = ()) -> Json:
-    """`value` as people may see it: masked where one of the contracts calls it personal, or none of them describes it."""
+    """`value` for display: masked where a contract marks it as personal, or where no contract describes it."""
     place = list(at)
-    if any(one.is_personal(place) for one in contracts) or not any(one.describes(place) for one in contracts):
+    if any(contract.is_personal(place) for contract in contracts) or not any(contract.describes(place) for contract in contracts):
         return MASK
     if isinstance(value, dict):
         return {name: shown(member, contracts, (*at, name)) for name, member in value.items()}

@@ -1,4 +1,4 @@
-"""Afresh: what the present configuration would make of a message, beside what was made of it. Reads only; nothing is sent."""
+"""Compares what the current configuration would make of a message with what was made of it. Reads only; nothing is sent."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hub.catalog import Catalog
 from hub.core.documents.difference import difference
 from hub.core.errors import BadWorkspace
 from hub.core.message import Json, Ref
-from hub.core.schemas.masking import Veil
+from hub.core.schemas.masking import Masker
 from hub.flow.context.revisions import NoRevision, Revisions
-from hub.flow.dry_run.whatif import Made, Stored, make
+from hub.flow.dry_run.whatif import Rendition, StoredMessage, make
 from hub.store import Store
 
 
@@ -22,22 +22,22 @@ def afresh(store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog
     row, raw = store.message(message_id), store.body(message_id)
     if row is None or raw is None:
         return None
-    stored = Stored(row.id, row.ref, raw, row.received_at, tuple(store.lookups(row.id)))
+    stored = StoredMessage(row.id, row.ref, raw, row.received_at, tuple(store.lookups(row.id)))
     new = with_ or catalogs.active()
     after = make(new, stored)
     try:
         old: Catalog | None = catalogs.pinned(row.revision)
     except (NoRevision, BadWorkspace):
         old = None
-    before = make(old, stored) if old is not None else Made("the configuration that accepted it cannot be read")
-    veil = Veil(is_lifted=is_revealed)
-    for catalog, made in ((old, before), (new, after)):
-        for key, body in made.payloads.items():
+    before = make(old, stored) if old is not None else Rendition("the configuration that accepted it cannot be read")
+    veil = Masker(is_lifted=is_revealed)
+    for catalog, rendition in ((old, before), (new, after)):
+        for key, body in rendition.payloads.items():
             veil.learn(catalog.contract(Ref.parse(key[1])) if catalog is not None else None, body)
     keys = sorted({*before.payloads, *before.faults, *after.payloads, *after.faults}, key=str)
     deliveries: list[Json] = [_delivery(veil, old, new, before, after, key) for key in keys]
     is_same = (before.refused, before.disposition) == (after.refused, after.disposition) and all(
-        one["what"] == "same" for one in deliveries if isinstance(one, dict)
+        delivery["what"] == "same" for delivery in deliveries if isinstance(delivery, dict)
     )
     return {
         "messageId": row.id,
@@ -49,18 +49,18 @@ def afresh(store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog
     }
 
 
-def _side(revision: str, made: Made) -> Json:
-    return {"revision": revision, "disposition": made.disposition, "refused": made.refused}
+def _side(revision: str, rendition: Rendition) -> Json:
+    return {"revision": revision, "disposition": rendition.disposition, "refused": rendition.refused}
 
 
-def _delivery(veil: Veil, old: Catalog | None, new: Catalog, before: Made, after: Made, key: tuple[str, str, int | None]) -> Json:
+def _delivery(veil: Masker, old: Catalog | None, new: Catalog, before: Rendition, after: Rendition, key: tuple[str, str, int | None]) -> Json:
     route, target, part = key
     ref = Ref.parse(target)
     was, is_ = (old.contract(ref) if old is not None else None), new.contract(ref)
     changes: list[Json] = []
     if key in before.payloads and key in after.payloads:
-        one, other = before.payloads[key], after.payloads[key]
-        changes = veil.over_changes(difference(one, other), (was, one), (is_, other))
+        old_body, new_body = before.payloads[key], after.payloads[key]
+        changes = veil.over_changes(difference(old_body, new_body), (was, old_body), (is_, new_body))
         what = "changed" if changes else "same"
     else:
         what = _what(before, after, key)
@@ -76,7 +76,7 @@ def _delivery(veil: Veil, old: Catalog | None, new: Catalog, before: Made, after
     }
 
 
-def _what(before: Made, after: Made, key: tuple[str, str, int | None]) -> str:
+def _what(before: Rendition, after: Rendition, key: tuple[str, str, int | None]) -> str:
     was, is_ = key in before.payloads or key in before.faults, key in after.payloads or key in after.faults
     if not was or not is_:
         return "gained" if is_ else "lost"

@@ -1,6 +1,6 @@
-"""Preview: what a repair would send now, and in what it differs from what was sent. Computed again from what is stored; reads only, asks nobody.
+"""Previews a repair: what it would send now, and the differences from what was sent. Computed from stored data; reads only, makes no look-ups.
 
-Personal values are masked by either configuration's contract: a change that drops the mark shows no more than before.
+Personal values are masked if either configuration marks them, so that a change that removes the mark reveals nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.core.documents.difference import Change, Kind, difference
-from hub.core.documents.json import LIMITS, Limits
-from hub.core.errors import BadWorkspace, GiveUp, Reason, Why
+from hub.core.errors import BadWorkspace, Cause, GiveUp, Reason
+from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
 from hub.core.model.repair import Act, Result
 from hub.core.schemas.contract import MASK
@@ -26,12 +26,12 @@ from hub.store import Lookup, MessageRow, RepairedRow, RepairRow, Store
 
 MOST = 1_000  # deliveries of one page
 MAX_DIFFERENCES = 50  # of one delivery
-_UNREADABLE = Why(Reason.UNEXPECTED, "The configuration that makes its content cannot be read.", fix="Choose another one.")
+_UNREADABLE = Cause(Reason.UNEXPECTED, "The configuration that makes its content cannot be read.", fix="Choose another one.")
 
 
 @dataclass(slots=True)
 class Group:
-    """All that are alike in one respect; `example` is the first of them."""
+    """A group of equal faults or changes; `example` is the first one."""
 
     number: int = 0
     example: dict[str, Json] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Group:
 
 @dataclass(slots=True)
 class Preview:
-    """What would become of some deliveries of a repair.
+    """The preview of some deliveries of a repair.
 
     `counts`: `made` (the mapping makes it; of these, `same` as was sent), `fault` (it would be dead again), `unsure` (it needs a look-up that is
     not recorded), `ends` (it would be discarded), `skipped`. `faults` by reason and field, `changes` by the target's field.
@@ -54,11 +54,11 @@ class Preview:
     def as_json(self) -> dict[str, Json]:
         faults: list[Json] = [
             {"reason": reason, "field": place, "number": group.number, "example": group.example}
-            for (reason, place), group in sorted(self.faults.items(), key=lambda one: (-one[1].number, one[0]))
+            for (reason, place), group in sorted(self.faults.items(), key=lambda entry: (-entry[1].number, entry[0]))
         ]
         changes: list[Json] = [
             {"pointer": pointer, "number": group.number, "example": group.example}
-            for pointer, group in sorted(self.changes.items(), key=lambda one: (-one[1].number, one[0]))
+            for pointer, group in sorted(self.changes.items(), key=lambda entry: (-entry[1].number, entry[0]))
         ]
         return {"counts": dict(self.counts), "faults": faults, "changes": changes, "items": list(self.items), "next": self.next}
 
@@ -80,14 +80,14 @@ def preview(
     """
     repair = find(store, id_)
     rows = store.repaired(id_, result=Result.WAITING, limit=min(limit, MOST), after=after)
-    told = into if into is not None else Preview()
-    told.next = rows[-1].place if len(rows) == min(limit, MOST) else None
+    result = into if into is not None else Preview()
+    result.next = rows[-1].place if len(rows) == min(limit, MOST) else None
     notes = store.skipped(rows, force=repair.force or repair.act is Act.DISCARD)
     ids = sorted({row.message_id for row in rows if row.message_id is not None})
-    messages, bodies = {one.id: one for one in store.messages(*ids)}, store.bodies(*ids)
+    messages, bodies = {message.id: message for message in store.messages(*ids)}, store.bodies(*ids)
     lookups: dict[str, list[Lookup]] = {}
-    for one in store.lookups(*ids):
-        lookups.setdefault(one.message_id, []).append(one)
+    for lookup in store.lookups(*ids):
+        lookups.setdefault(lookup.message_id, []).append(lookup)
     with catalogs.under_way({repair.revision or "", *(message.revision for message in messages.values())} - {""}):
         for row in rows:
             item: dict[str, Json] = {"place": row.place, "deliveryId": row.delivery_id, "messageId": row.message_id, "orderKey": row.order_key}
@@ -99,17 +99,17 @@ def preview(
                 verdict, item["note"] = "ends", None
             else:
                 seen = _Seen(catalogs, repair, row, message, bodies[message.id], lookups.get(message.id, ()), limits)
-                verdict, item["note"] = seen.into(item, told), None
+                verdict, item["note"] = seen.into(item, result), None
             item["verdict"] = verdict
-            told.counts[verdict] += 1
-            told.items.append(item)
+            result.counts[verdict] += 1
+            result.items.append(item)
             step()
-    return told
+    return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One delivery under two configurations: the one that makes it now, and the one that the repair chose."""
+    """One delivery under two configurations: its current one, and the one of the repair."""
 
     catalogs: Revisions
     repair: RepairRow
@@ -119,11 +119,11 @@ class _Seen:
     lookups: Sequence[Lookup]
     limits: Limits
 
-    def into(self, item: dict[str, Json], told: Preview) -> str:
-        old, new = (self._catalog(one) for one in (self.row.made_with or self.message.revision, self.repair.revision or self.message.revision))
+    def into(self, item: dict[str, Json], result: Preview) -> str:
+        old, new = (self._catalog(hash_) for hash_ in (self.row.made_with or self.message.revision, self.repair.revision or self.message.revision))
         if new is None:
             item["fault"] = dict(_UNREADABLE.as_json())
-            _count(told.faults, (_UNREADABLE.reason.value, ""), {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text})
+            _count(result.faults, (_UNREADABLE.reason.value, ""), {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text})
             return "fault"
         if self.row.undecided:
             return "unsure"  # its route is decided again when it goes: into none, one or several
@@ -134,7 +134,7 @@ class _Seen:
             if self._asks(new, seen):
                 return "unsure"
             item["fault"] = dict(error.why.as_json())
-            _count(told.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
+            _count(result.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
             return "fault"
         if self._asks(new, seen):
             return "unsure"
@@ -143,17 +143,17 @@ class _Seen:
             item["call"] = address(self.catalogs.active(), self._ref, payload, self.row.delivery_id or "", self.message.received_at) or None
         except GiveUp as error:
             item["fault"] = dict(error.why.as_json())
-            _count(told.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
+            _count(result.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
             return "fault"
         before, why = self._before(old, seen)
         item["payload"] = self._masked((new, old), payload)
         if why is not None:
             item["before"] = dict(why.as_json())
             return "made"
-        self._compare((new, old), before, payload, item, told)
+        self._compare((new, old), before, payload, item, result)
         return "made"
 
-    def _compare(self, by: Sequence[Catalog | None], before: Json, payload: Json, item: dict[str, Json], told: Preview) -> None:
+    def _compare(self, by: Sequence[Catalog | None], before: Json, payload: Json, item: dict[str, Json], result: Preview) -> None:
         differences: list[Json] = []
         seen: set[str] = set()
         for change in difference(before, payload)[:MAX_DIFFERENCES]:
@@ -161,21 +161,21 @@ class _Seen:
             differences.append(shown)
             if (pointer := ELEMENT.sub("/*", change.pointer)) not in seen:
                 seen.add(pointer)
-                _count(told.changes, pointer, {"deliveryId": self.row.delivery_id, "old": shown.get("old"), "new": shown.get("new")})
+                _count(result.changes, pointer, {"deliveryId": self.row.delivery_id, "old": shown.get("old"), "new": shown.get("new")})
         item["differences"] = differences
-        told.counts["same"] += not differences
+        result.counts["same"] += not differences
 
     def _shown(self, by: Sequence[Catalog | None], change: Change, before: Json, payload: Json) -> Change:
-        """What is personal on one side is not shown by the other."""
+        """The change with both sides masked if one side is personal."""
         was = path_in(before, change.origin if change.origin is not None else change.pointer)
         old = self._masked(by, change.old, was) if change.kind is not Kind.ADDED else None
         new = self._masked(by, change.new, path_in(payload, change.pointer)) if change.kind is not Kind.REMOVED else None
         if MASK in (old, new):
-            old, new = (MASK if one is not None else None for one in (old, new))
+            old, new = (MASK if side is not None else None for side in (old, new))
         return replace(change, old=old, new=new)
 
-    def _before(self, old: Catalog | None, seen: Mapping[str, Json]) -> tuple[Json, Why | None]:
-        """What was sent, or why nothing could be."""
+    def _before(self, old: Catalog | None, seen: Mapping[str, Json]) -> tuple[Json, Cause | None]:
+        """The payload that was sent, or the cause why there was none."""
         if old is None:
             return None, None
         try:
@@ -188,10 +188,10 @@ class _Seen:
         return render(catalog, self.raw, message.ref, self._ref, route=row.route or "", part=row.part, at=message.received_at, limits=self.limits, lookups=seen)
 
     def _asks(self, catalog: Catalog, seen: Mapping[str, Json]) -> bool:
-        """Whether its route looks something up that is not recorded: what it would get nobody knows yet."""
+        """Whether its route needs a look-up that is not recorded, so that its result is unknown."""
         route = next((route for route in catalog.routes if route.name == self.row.route), None)
-        known = {one.name for one in self.lookups if one.route == self.row.route and one.part == self.row.part}
-        return route is not None and any(one.name not in known and one.name not in seen for one in route.enrich)
+        known = {lookup.name for lookup in self.lookups if lookup.route == self.row.route and lookup.part == self.row.part}
+        return route is not None and any(enrich.name not in known and enrich.name not in seen for enrich in route.enrich)
 
     def _catalog(self, revision: str) -> Catalog | None:
         try:

@@ -1,4 +1,4 @@
-"""What if: stored messages run again through two configurations, with no side effect. What would have gone otherwise is told, grouped, with examples.
+"""What-if: runs stored messages through two configurations without side effects, and groups the differences with examples.
 
 Pure steps on stored bodies: contract, upgrade, match, map, the target's contract. `$now()` is each message's own time, look-ups are the recorded ones,
 delivery ids are not made; so the only differences are those of the configurations.
@@ -12,10 +12,10 @@ from datetime import datetime
 from itertools import count
 
 from hub.catalog import Catalog
+from hub.core import json
 from hub.core.config.routing import Route, match
-from hub.core.documents import json
-from hub.core.documents.json import LIMITS, Limits
 from hub.core.errors import GiveUp, Refused
+from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
 from hub.flow.render import found, render, upgraded
 from hub.store import Lookup, Store
@@ -25,8 +25,8 @@ MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A message as it was accepted, with what its routes looked up."""
+class StoredMessage:
+    """A message as it was accepted, with the recorded look-ups of its routes."""
 
     id: str
     ref: Ref
@@ -36,8 +36,8 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What one configuration makes of a message: why it refuses it, or per (route, target, part) the payload, or why there is none."""
+class Rendition:
+    """What one configuration makes of a message: a refusal, or the payload or fault per (route, target, part)."""
 
     refused: str | None
     disposition: str = ""
@@ -57,7 +57,7 @@ class Kind:
 
 @dataclass(slots=True)
 class Group:
-    """All messages that differ in one way. `examples`: message id, before, after."""
+    """The messages with the same difference. `examples`: message id, before, after."""
 
     number: int = 0
     examples: list[tuple[str, Json, Json]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(slots=True)
 class Report:
-    """What the change would have done. `unchanged` messages gave the same in every respect."""
+    """The effect of the change. `unchanged`: the number of messages without any difference."""
 
     messages: int = 0
     unchanged: int = 0
@@ -86,14 +86,14 @@ class Report:
         return {"messages": self.messages, "unchanged": self.unchanged, "differences": differences}
 
 
-def what_if(old: Catalog, new: Catalog, messages: Iterable[Stored], *, limits: Limits = LIMITS, step: Callable[[], None] = lambda: None) -> Report:
+def what_if(old: Catalog, new: Catalog, messages: Iterable[StoredMessage], *, limits: Limits = LIMITS, step: Callable[[], None] = lambda: None) -> Report:
     """Compares what `old` and `new` make of each message. `step` is called after each: progress."""
     report = Report()
     for message in messages:
         report.messages += 1
-        found_ = list(_differences(old, new, make(old, message, limits), make(new, message, limits)))
-        report.unchanged += not found_
-        for kind, before, after in found_:
+        differences = list(_differences(old, new, make(old, message, limits), make(new, message, limits)))
+        report.unchanged += not differences
+        for kind, before, after in differences:
             group = report.groups.setdefault(kind, Group())
             group.number += 1
             if len(group.examples) < MAX_EXAMPLES:
@@ -102,17 +102,17 @@ def what_if(old: Catalog, new: Catalog, messages: Iterable[Stored], *, limits: L
     return report
 
 
-def make(catalog: Catalog, message: Stored, limits: Limits = LIMITS) -> Made:
-    """What `catalog` would make of the message, if it were posted now as it was then."""
+def make(catalog: Catalog, message: StoredMessage, limits: Limits = LIMITS) -> Rendition:
+    """What `catalog` makes of the message, as if it were posted again."""
     try:
         payload = json.decode(message.raw, limits)
         contract = catalog.contract(message.ref)
         emit = catalog.emit(message.ref.type)
         if contract is None or emit is None or message.ref.version not in emit.live:
-            return Made(f"there is no live version {message.ref}")
+            return Rendition(f"there is no live version {message.ref}")
         faults = contract.check(payload)
         if faults:
-            return Made(f"{faults[0].pointer or '/'} wanted {faults[0].want}")
+            return Rendition(f"{faults[0].pointer or '/'} wanted {faults[0].want}")
         _, newest = upgraded(catalog, message.ref, payload, message.received_at)
         ids = count(1)
         matched = match(
@@ -125,16 +125,16 @@ def make(catalog: Catalog, message: Stored, limits: Limits = LIMITS) -> Made:
             new_id=lambda: str(next(ids)),
         )
     except Refused as error:
-        return Made(error.text)
+        return Rendition(error.text)
     except GiveUp as error:
-        return Made(error.why.text)
-    made = Made(None, matched.disposition.value)
+        return Rendition(error.why.text)
+    rendition = Rendition(None, matched.disposition.value)
     for planned in matched.planned:
         key = (planned.route, str(planned.ref), planned.part)
         try:
             if planned.undecided is not None:
                 raise GiveUp(planned.undecided)  # noqa: TRY301  nothing can be made until its route is mended
-            made.payloads[key] = render(
+            rendition.payloads[key] = render(
                 catalog,
                 message.raw,
                 message.ref,
@@ -146,11 +146,11 @@ def make(catalog: Catalog, message: Stored, limits: Limits = LIMITS) -> Made:
                 lookups=found(message.lookups, planned.route, planned.part),
             )
         except GiveUp as error:
-            made.faults[key] = f"{error.why.field} {error.why.text}".strip()
-    return made
+            rendition.faults[key] = f"{error.why.field} {error.why.text}".strip()
+    return rendition
 
 
-def recent(store: Store, *, since: datetime | None = None, most: int | None = None) -> Iterator[Stored]:
+def recent(store: Store, *, since: datetime | None = None, most: int | None = None) -> Iterator[StoredMessage]:
     """Stored messages, newest first, page by page: all since a time, or the last so many."""
     before: str | None = None
     left = most if most is not None else float("inf")
@@ -160,51 +160,51 @@ def recent(store: Store, *, since: datetime | None = None, most: int | None = No
             return
         bodies = store.bodies(*(row.id for row in rows))
         lookups: dict[str, list[Lookup]] = {}
-        for one in store.lookups(*(row.id for row in rows)):
-            lookups.setdefault(one.message_id, []).append(one)
+        for lookup in store.lookups(*(row.id for row in rows)):
+            lookups.setdefault(lookup.message_id, []).append(lookup)
         for row in rows:
             if row.id in bodies:
-                yield Stored(row.id, row.ref, bodies[row.id], row.received_at, tuple(lookups.get(row.id, ())))
+                yield StoredMessage(row.id, row.ref, bodies[row.id], row.received_at, tuple(lookups.get(row.id, ())))
         left -= len(rows)
         before = rows[-1].id
 
 
-def orphans(routes: Sequence[Route]) -> frozenset[tuple[str, str]]:
-    """All ways that there are, as (route, target): a delivery whose way is not among them has nowhere to go."""
+def all_destinations(routes: Sequence[Route]) -> frozenset[tuple[str, str]]:
+    """All (route, target) pairs; a delivery with another pair is orphaned."""
     return frozenset((route.name, str(to.ref)) for route in routes for to in route.to)
 
 
-def _differences(old: Catalog, new: Catalog, one: Made, other: Made) -> Iterator[tuple[Kind, Json, Json]]:
-    if one.refused is not None or other.refused is not None:
-        if (one.refused is None) != (other.refused is None):
-            yield Kind("refused" if other.refused is not None else "accepted"), one.refused, other.refused
+def _differences(old: Catalog, new: Catalog, old_made: Rendition, new_made: Rendition) -> Iterator[tuple[Kind, Json, Json]]:
+    if old_made.refused is not None or new_made.refused is not None:
+        if (old_made.refused is None) != (new_made.refused is None):
+            yield Kind("refused" if new_made.refused is not None else "accepted"), old_made.refused, new_made.refused
         return
-    before, after = {**one.faults, **one.payloads}.keys(), {**other.faults, **other.payloads}.keys()
+    before, after = {**old_made.faults, **old_made.payloads}.keys(), {**new_made.faults, **new_made.payloads}.keys()
     for route, target, _ in sorted(before - after, key=str):
         yield Kind("target_lost", route, target), "a delivery", None
     for route, target, _ in sorted(after - before, key=str):
         yield Kind("target_gained", route, target), None, "a delivery"
     for key in sorted(before & after, key=str):
         route, target, _ = key
-        if key in one.payloads and key in other.payloads:
-            for pointer, was, is_ in _fields(one.payloads[key], other.payloads[key]):
+        if key in old_made.payloads and key in new_made.payloads:
+            for pointer, was, is_ in _fields(old_made.payloads[key], new_made.payloads[key]):
                 ref = Ref.parse(target)
                 yield Kind("field", route, target, _any_element(pointer)), masked((old, new), ref, pointer, was), masked((old, new), ref, pointer, is_)
-        elif key in other.faults and key in one.payloads:
-            yield Kind("fault_gained", route, target), "made", other.faults[key]
-        elif key in one.faults and key in other.payloads:
-            yield Kind("fault_mended", route, target), one.faults[key], "made"
+        elif key in new_made.faults and key in old_made.payloads:
+            yield Kind("fault_gained", route, target), "made", new_made.faults[key]
+        elif key in old_made.faults and key in new_made.payloads:
+            yield Kind("fault_mended", route, target), old_made.faults[key], "made"
 
 
-def _fields(one: Json, other: Json, at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json, Json]]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted(one.keys() | other.keys()):
-            yield from _fields(one.get(name, _NOTHING), other.get(name, _NOTHING), (*at, name))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for index, (was, is_) in enumerate(zip(one, other, strict=True)):
+def _fields(old_value: Json, new_value: Json, at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json, Json]]:
+    if isinstance(old_value, dict) and isinstance(new_value, dict):
+        for name in sorted(old_value.keys() | new_value.keys()):
+            yield from _fields(old_value.get(name, _NOTHING), new_value.get(name, _NOTHING), (*at, name))
+    elif isinstance(old_value, list) and isinstance(new_value, list) and len(old_value) == len(new_value):
+        for index, (was, is_) in enumerate(zip(old_value, new_value, strict=True)):
             yield from _fields(was, is_, (*at, index))
-    elif type(one) is not type(other) or one != other:
-        yield at, one, other
+    elif type(old_value) is not type(new_value) or old_value != new_value:
+        yield at, old_value, new_value
 
 
 _NOTHING = "(nothing)"

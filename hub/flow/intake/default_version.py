@@ -1,4 +1,7 @@
-"""Defaults: what a change means for posts that say no version. Who has posted so stays on its version; whoever comes new gets the new default. Reads only."""
+"""Shows what a configuration change means for posts without a contract version. Reads only.
+
+Pinned callers keep their version, new callers get the new default.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from hub.core.config.system import Emit
 from hub.core.message import Json
 from hub.store import KeyRow, Store
 
-QUIET = timedelta(days=30)  # whoever has not posted for so long is not told of
+QUIET = timedelta(days=30)  # callers without a post for this time are left out
 
 
 @dataclass(frozen=True, slots=True)
-class Staying:
-    """A caller whose posts without a version stay in `version`. `is_taken`: they may still be posted in it; else each is answered with 410 or 404."""
+class PinnedCaller:
+    """A caller whose posts without a version are in `version`. `is_taken`: that version may still be posted; otherwise each post gets 410 or 404."""
 
     caller: str
     name: str  # of its key; empty where it has none
@@ -29,45 +32,47 @@ class Staying:
 
 @dataclass(frozen=True, slots=True)
 class NewDefault:
-    """Another version is the default of a message. `stay`: callers with a pin; `free`: others that post it, who say their version, or get the new one."""
+    """A message type whose default version changes. `stay`: callers with a pin; `free`: other callers, who name their version or get the new one."""
 
     type: str
     before: int | None
     after: int | None
-    stay: tuple[Staying, ...]
+    stay: tuple[PinnedCaller, ...]
     free: tuple[str, ...]
 
     def as_json(self) -> dict[str, Json]:
-        stay: list[Json] = [one.as_json() for one in self.stay]
+        stay: list[Json] = [caller.as_json() for caller in self.stay]
         return {"message": self.type, "before": self.before, "after": self.after, "stay": stay, "free": list(self.free)}
 
     @property
     def text(self) -> str:
-        """For an engineer, on one line."""
-        who = [f"{one.name or one.caller} on version {one.version}{'' if one.is_taken else ', which is not taken any more'}" for one in self.stay]
-        stay = "; ".join(who) if who else "nobody"
+        """A one-line summary for an engineer."""
+        callers = [
+            f"{caller.name or caller.caller} on version {caller.version}{'' if caller.is_taken else ', which is not taken any more'}" for caller in self.stay
+        ]
+        stay = "; ".join(callers) if callers else "nobody"
         free = f" {', '.join(self.free)}: in the version that they say, or in the new one." if self.free else ""
         return f"{self.type}: a post without a version is in version {self.after}, it was {self.before}. Pinned, and staying: {stay}.{free}"
 
 
 def new_defaults(store: Store, old: Catalog, new: Catalog, now: datetime) -> list[NewDefault]:
-    """What differs, by message; and the pins that the change takes the version away from."""
+    """The message types whose default version changes, or whose pinned versions can no longer be posted."""
     changed = [pair for pair in _pairs(old, new) if _differs(*pair, now)]
     if not changed:
         return []
     types = [emit.type for _, emit in changed]
     rows = store.keys()
     keys = {key.id: key for key in rows}
-    pins = {(one.caller, one.type): one.version for one in store.version_pins(types)}
+    pins = {(row.caller, row.type): row.version for row in store.version_pins(types)}
     pins |= {(key.id, type_): version for key in keys.values() for type_, version in key.pins.items() if type_ in types}
-    told: list[NewDefault] = []
+    defaults: list[NewDefault] = []
     for before, emit in changed:
-        mine = sorted((caller, version) for (caller, type_), version in pins.items() if type_ == emit.type and _is_alive(keys, caller, now))
-        stay = tuple(Staying(caller, keys[caller].name if caller in keys else "", version, version in emit.open_at(now)) for caller, version in mine)
-        users = {one.caller for one in store.usage(type_=emit.type, since=(now - QUIET).date().isoformat())} - {caller for caller, _ in mine}
+        pinned = sorted((caller, version) for (caller, type_), version in pins.items() if type_ == emit.type and _is_alive(keys, caller, now))
+        stay = tuple(PinnedCaller(caller, keys[caller].name if caller in keys else "", version, version in emit.open_at(now)) for caller, version in pinned)
+        users = {row.caller for row in store.usage(type_=emit.type, since=(now - QUIET).date().isoformat())} - {caller for caller, _ in pinned}
         free = tuple(sorted(keys[caller].name if caller in keys else caller for caller in users if _is_alive(keys, caller, now)))
-        told.append(NewDefault(emit.type, before.newest_at(now), emit.newest_at(now), stay, free))
-    return told
+        defaults.append(NewDefault(emit.type, before.newest_at(now), emit.newest_at(now), stay, free))
+    return defaults
 
 
 def _pairs(old: Catalog, new: Catalog) -> Iterator[tuple[Emit, Emit]]:

@@ -1,4 +1,4 @@
-"""What is kept of what was refused, by its door: the bytes, who was proven, and how it is read again. No credentials are kept, and no proof."""
+"""Records the origin of a refused request: its bytes, its authenticated caller, and how to read it again. Credentials and signatures are not recorded."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import timedelta
 
 from hub.core.config import identified_request
 from hub.core.config.hook import Hook
-from hub.core.config.identified_request import MAX_KEPT, Sent
+from hub.core.config.identified_request import MAX_KEPT, IdentifiedRequest
 from hub.core.config.queue import Arrival
 from hub.core.message import Json, Ref, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow.context.callers import Caller
 
-MAX_TYPE = 200  # characters of a content type that are kept
+MAX_TYPE = 200  # maximum length of a recorded content type, in characters
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "client-cert", "x-ssl-client-cert"})
-MAX_UNPROVEN = 65_536  # bytes of a hook's body that nobody has proven
+MAX_UNPROVEN = 65_536  # maximum size of an unauthenticated hook's body, in bytes
 
 
 def post(
@@ -29,29 +29,29 @@ def post(
     key: str | None = None,
     suffix: str = "",
     is_named: bool = False,
-) -> Sent:
-    """A post of a caller that was proven, or one item of it. `message`: system/name; "" where that could not be read.
+) -> IdentifiedRequest:
+    """The origin of a post of an authenticated caller, or of one item of it. `message`: system/name; "" if that could not be read.
 
-    `key` and `suffix` are the names that it would have been stored under: read again it has them still. `is_named`: its sender chose the key.
+    `key` and `suffix` make its dedupe keys; a retry uses the same ones. `is_named`: the sender chose the key.
     """
     source = f"{door if door != identified_request.BATCH else identified_request.POST}:{message}" if message else door
     read: dict[str, Json] = {"method": request.method, "path": request.path, "message": message, "version": version, "suffix": suffix, "isNamed": is_named}
     read |= {"key": key, "peer": request.peer}
     arrival = _kept(request, request.body if body is None else body, MAX_KEPT, name=key or caller.request_key + suffix)
-    return Sent(door, source, caller.id, arrival, _proof(caller), read)
+    return IdentifiedRequest(door, source, caller.id, arrival, _proof(caller), read)
 
 
-def question(caller: Caller, request: Request, message: str) -> Sent:
-    """A question by GET: nobody waits for its answer any more, so it is seen and not read again."""
+def question(caller: Caller, request: Request, message: str) -> IdentifiedRequest:
+    """The origin of a GET request. Nobody waits for its answer any more, so it is shown but not retried."""
     read: dict[str, Json] = {"method": request.method, "path": request.path, "query": request.query, "message": message}
-    return Sent(identified_request.QUESTION, f"{identified_request.QUESTION}:{message}", caller.id, _kept(request, b"", 0), _proof(caller), read)
+    return IdentifiedRequest(identified_request.QUESTION, f"{identified_request.QUESTION}:{message}", caller.id, _kept(request, b"", 0), _proof(caller), read)
 
 
-def laid(one: Laid) -> Sent:
-    """What was laid and then refused by the store: another content under a name that is known."""
-    message = one.message
+def laid(accepted: AcceptedMessage) -> IdentifiedRequest:
+    """The origin of a message that the store refused: its dedupe key is known with other content."""
+    message = accepted.message
     arrival = Arrival(message.raw, message_id=message.idempotency_key or "", content_type="application/json")
-    return Sent(
+    return IdentifiedRequest(
         identified_request.POST,
         f"{identified_request.POST}:{message.ref.type}",
         message.caller,
@@ -61,28 +61,28 @@ def laid(one: Laid) -> Sent:
     )
 
 
-def hook(given: Hook, request: Request, *, is_proven: bool) -> Sent:
-    """A foreign request. One that was not proven is kept as well, in little room: its partner cannot be asked, and our secret may be the wrong one."""
+def hook(config: Hook, request: Request, *, is_proven: bool) -> IdentifiedRequest:
+    """The origin of a hook request. Unauthenticated ones are recorded too, with a small size limit: the hub's own secret may be the wrong one."""
     read: dict[str, Json] = {"method": request.method, "path": request.path, "query": request.query, "peer": request.peer}
     if is_proven:
-        return Sent(identified_request.HOOK, given.caller, given.caller, _kept(request, request.body, MAX_KEPT), None, read)
-    return Sent(
-        identified_request.UNPROVEN, given.caller, f"{identified_request.UNPROVEN} {given.caller}", _kept(request, request.body, MAX_UNPROVEN), None, read
+        return IdentifiedRequest(identified_request.HOOK, config.caller, config.caller, _kept(request, request.body, MAX_KEPT), None, read)
+    return IdentifiedRequest(
+        identified_request.UNPROVEN, config.caller, f"{identified_request.UNPROVEN} {config.caller}", _kept(request, request.body, MAX_UNPROVEN), None, read
     )
 
 
-def command(ref: Ref, raw: bytes, key: str) -> Sent:
-    """What `hub send` was given."""
+def command(ref: Ref, raw: bytes, key: str) -> IdentifiedRequest:
+    """The origin of a message of `hub send`."""
     arrival = Arrival(raw, message_id=key) if len(raw) <= MAX_KEPT else Arrival(b"", message_id=key, flaw=_too_long(raw))
-    return Sent(
+    return IdentifiedRequest(
         identified_request.COMMAND, f"{identified_request.COMMAND}:{ref.type}", "command line", arrival, None, {"message": ref.type, "version": ref.version}
     )
 
 
-def stranger(request: Request, code: int) -> Sent:
-    """Whoever it was: no body, no header, and little room for all of them together."""
+def stranger(request: Request, code: int) -> IdentifiedRequest:
+    """The origin of an unauthenticated request: no body, no headers. All of these together share a small size limit."""
     arrival = Arrival(b"", topic=f"{code} {request.method} {request.path[:200]} {request.peer}")
-    return Sent(
+    return IdentifiedRequest(
         identified_request.UNPROVEN,
         f"{identified_request.UNPROVEN}:{request.path[:80]}",
         identified_request.UNPROVEN,
@@ -93,7 +93,7 @@ def stranger(request: Request, code: int) -> Sent:
 
 
 def caller_of(proof: Mapping[str, Json]) -> Caller:
-    """The caller as it was proven then."""
+    """The caller as it was authenticated at the time of the request."""
     keep = proof.get("keepS")
     pins, systems = proof.get("pins"), proof.get("systems")
     return Caller(

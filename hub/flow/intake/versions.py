@@ -1,4 +1,4 @@
-"""Versions of a contract, as a post meets them: which one it is in, whether it may be posted, what it becomes, and what a shadow says of it."""
+"""Chooses the contract version of a post, checks that it may be posted, upgrades it, and validates it against shadow versions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from hub.catalog import Catalog
 from hub.core.config.system import LIVE, Emit, VersionState
 from hub.core.errors import Busy, Code, Fault, GiveUp, Refused
 from hub.core.message import Incoming, Json, Ref
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow.context.callers import Caller
 from hub.flow.context.usage import ELEMENT, REFUSED
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 from hub.logs import event, told
 
-# Bytes of a message whose fields are counted at once: 8 µs for an order of two lines, 19 µs where every five bytes are a field. Beyond it
-# the loop would wait, 5 ms for 64 kB; a shadow's upgrade and validation cost what its writer made them cost.
+# Maximum size in bytes of a message whose fields are counted on the event loop: 8 µs for an order of two lines, 19 µs if every five bytes are a field.
+# A larger message would block the loop, 64 kB for 5 ms; so would the upgrade and validation of a shadow version.
 SMALL = 512
 
 
 def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
-    """The version that a post is in: what it says; else what its caller's key pins, or its first such post was in; else the newest current one.
+    """The contract version of a post: the one that it names; else the caller's pin (of its key, or of its first such post); else the newest current one.
 
-    Raises Refused; StoreBusy where the caller's pin cannot be read.
+    Raises Refused; StoreBusy if the caller's pin cannot be read.
     """
     if said is not None:
         return Ref(system, name, said)
@@ -41,9 +41,7 @@ def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -
 
 
 def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
-    """Why a version cannot be posted, and which can: retired, or past its sunset, is gone for good, with its successor; a draft or a shadow is not
-    there yet.
-    """
+    """The refusal for a version that cannot be posted, with those that can. Retired, or past its sunset: 410 with the successor. Draft or shadow: 404."""
     newest = emit.newest_at(now)
     live = ", ".join(f"v{number}" for number in emit.open_at(now)) or "none"
     version = emit.versions.get(ref.version)
@@ -58,12 +56,12 @@ def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
 
 
 def later(error: Busy) -> Refused:
-    """What is not known of a whole message cannot be left for its claim. It is no fault of the message: the same post may be taken in a moment."""
+    """The refusal (429) if an evaluator is too busy to check the message. The message is not at fault: the same post may be accepted a moment later."""
     return Refused(Code.TOO_MANY_REQUESTS, f"It was not accepted: {error.why.text}", headers=[("retry-after", "1")])
 
 
 def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, Json]:
-    """The payload as its newest live version, and which that is. Raises Refused."""
+    """Upgrades the payload to its newest live version; gives that version and the payload. Raises Refused."""
     try:
         return upgraded(catalog, incoming.ref, incoming.payload, now)
     except Busy as error:
@@ -73,10 +71,10 @@ def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, J
         raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
 
 
-def accepted(hub: Hub, laid: Laid) -> None:
-    """What is noted of a message once it is stored for the first time: who used which version and field, and what its shadows would say.
+def accepted(hub: Hub, laid: AcceptedMessage) -> None:
+    """Counts a message after it is stored for the first time: versions and fields per caller, and the results of shadow versions.
 
-    Called on the event loop. A small message is counted there and then; a large one, or one that shadows look at, by a thread of its own.
+    Called on the event loop. A small message is counted at once; a large one, or one with shadow versions, in the background thread.
     """
     hub.pins.accepted(laid.message, laid.message.received_at)
     hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
@@ -88,25 +86,25 @@ def accepted(hub: Hub, laid: Laid) -> None:
         _note(hub, laid, shadows)
 
 
-def _note(hub: Hub, laid: Laid, shadows: list[int]) -> None:
+def _note(hub: Hub, laid: AcceptedMessage, shadows: list[int]) -> None:
     message = laid.message
     try:
         hub.usage.saw(message.ref, message.caller, laid.payload, message.received_at)
         for number in shadows:
             shadow(hub, laid, Ref(message.ref.system, message.ref.name, number))
-    except Exception as error:  # noqa: BLE001  it is stored, and its sender is told so, whatever happens to the counts
+    except Exception as error:  # noqa: BLE001  the message is stored and its sender is told so, even if the counts fail
         event("usage.failed", told(error), level="error", message_id=message.id, trace_id=message.trace_id)
 
 
-def shadow(hub: Hub, laid: Laid, ref: Ref) -> None:
-    """Validates against a version in shadow: counted per caller and field, and nothing is refused."""
+def shadow(hub: Hub, laid: AcceptedMessage, ref: Ref) -> None:
+    """Validates a message against a shadow version. Faults are counted per caller and field; nothing is refused."""
     message, payload = laid.message, laid.payload
     catalog = hub.catalogs.active()
     contract = catalog.contract(ref)
     if contract is None:
         return
     try:
-        # By a way of its own where there is one; else as what it would be there: the newest live version, which an old one is upgraded to.
+        # Uses the direct mapping to the shadow version if there is one; otherwise the upgrade to the newest live version.
         steps = catalog.way(message.ref, ref)
         for step in steps if steps is not None else catalog.upgrade(message.ref):
             payload = step.apply(payload, now=message.received_at)

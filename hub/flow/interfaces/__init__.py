@@ -1,1 +1,1 @@
-"""Contracts and mappings, looked at: who uses which version, which fields really come."""
+"""Views of contracts and mappings: which caller uses which version, and which fields are really sent."""

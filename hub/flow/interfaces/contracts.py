@@ -1,4 +1,4 @@
-"""Contracts as people look at them: which versions there are, who still uses which, what changes between them, and whether one may go."""
+"""Contracts as people see them: versions, their usage by caller, the changes between them, and whether a version may be retired."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from hub.core.message import Json, Ref
 from hub.core.schemas.compat import compare
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.fields import fields
-from hub.flow.context.query_cache import Kept
+from hub.flow.context.query_cache import CachedQuery
 from hub.flow.hub import Hub
 from hub.flow.interfaces.retire import can_retire, shadow_report, used_json
 from hub.flow.interfaces.samples import samples
-from hub.store import Flowed, Store, Used
+from hub.store import Store, ThroughputRow, UsageCount
 
-LATELY = timedelta(days=30)  # over which use counts
-OPEN_S = 2.0  # the number of open deliveries may be so old
-DELIVERED = timedelta(hours=24)  # over which what the hub sent counts
+LATELY = timedelta(days=30)  # the time over which usage is counted
+OPEN_S = 2.0  # cache TTL of the number of open deliveries
+DELIVERED = timedelta(hours=24)  # the time over which sent messages are counted
 
 
 def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
@@ -40,30 +40,31 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
     names = names_of(store)
     items: list[Json] = []
     old: list[dict[str, Json]] = []
-    for system in sorted(catalog.systems.values(), key=lambda one: one.name):
+    for system in sorted(catalog.systems.values(), key=lambda system: system.name):
         sides: tuple[tuple[str, Iterable[Emit | Accept]], ...] = (("emits", system.emits.values()), ("accepts", system.accepts.values()))
         for side, messages in sides:
             for message in messages:
                 versions = [_version(message, side, number, now, used, flowed, names) for number in sorted(message.versions)]
                 items.append({**_head(message, side), "versions": list(versions)})
                 old += [
-                    {name: one[name] for name in ("version", "sunset", "daysLeft", "callers")}
-                    for one in versions
-                    if one["state"] == VersionState.DEPRECATED.value and one["callers"]
+                    {name: version[name] for name in ("version", "sunset", "daysLeft", "callers")}
+                    for version in versions
+                    if version["state"] == VersionState.DEPRECATED.value and version["callers"]
                 ]
-    old.sort(key=lambda one: (str(one["sunset"] or "9999"), str(one["version"])))
+    old.sort(key=lambda version: (str(version["sunset"] or "9999"), str(version["version"])))
     return {"revision": catalog.revision, "since": since, "items": items, "old": list(old)}
 
 
 def contract(
     store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
 ) -> dict[str, Json] | None:
-    """One message, `system/name`; None where no system has it. `folder`: the workspace's, for its samples. `count_open`: see flow.interfaces.retire.
+    """One message, `system/name`; None if no system has it. `folder`: the workspace's, for samples. `count_open`: see flow.interfaces.retire.
 
-    As in `contracts`, and of each version `fields` (place, kind, required, about, values, limits, isPersonal, isKnown: the contract has it, and
-    `used`: {name, caller, number, firstAt, lastAt}, who sent it of late), `samples`, `schema`, `retirement` (see flow.interfaces.retire; null for what is retired or
-    is no sender's) and `shadow` (what it would have refused, by caller; null: it is no shadow). `steps` between neighbours: from, to, and what
-    `hub contracts diff` says. `routes`: name, about, as ("source", "target" or "reply"); `mappings`: name, from, to.
+    As in `contracts`, and per version: `fields` (place, kind, required, about, values, limits, isPersonal, isKnown: the contract has it, and
+    `used`: {name, caller, number, firstAt, lastAt}, its recent senders), `samples`, `schema`, `retirement` (see flow.interfaces.retire; null if the
+    version is retired, or not sent by a system) and `shadow` (what it would have refused, by caller; null if it is not a shadow version). `steps`
+    between neighbouring versions: from, to, and the result of `hub contracts diff`.
+    `routes`: name, about, as ("source", "target" or "reply"); `mappings`: name, from, to.
     """
     side, message = _message(catalog, type_)
     if message is None:
@@ -71,25 +72,25 @@ def contract(
     now = store.now()
     since = (now - LATELY).date().isoformat()
     by_field = store.usage(type_=type_, since=since, fields=True) if side == "emits" else []
-    used = [one for one in by_field if not one.field]
+    used = [count for count in by_field if not count.field]
     flowed = store.flowed(now - DELIVERED) if side == "accepts" else []
     names = names_of(store)
     counted = (count_open or store.count_open)() if side == "emits" else None
     versions: list[Json] = []
     for number in sorted(message.versions):
-        told = _version(message, side, number, now, used, flowed, names)
-        made = message.contracts.get(number)
-        mine = [one for one in by_field if one.ref.version == number]
+        row = _version(message, side, number, now, used, flowed, names)
+        schema_contract = message.contracts.get(number)
+        counts = [count for count in by_field if count.ref.version == number]
         ref = _ref(type_, number)
         state = message.versions[number].state
         versions.append(
             {
-                **told,
-                "fields": _fields(made, mine, names),
-                "schema": dict(made.schema) if made is not None else None,
+                **row,
+                "fields": _fields(schema_contract, counts, names),
+                "schema": dict(schema_contract.schema) if schema_contract is not None else None,
                 "samples": list(samples(folder, ref)) if folder is not None else [],
                 "retirement": can_retire(store, catalog, ref, count_open=lambda: counted).as_json() if side == "emits" and state in _MAY_GO else None,
-                "shadow": shadow_report(mine) if state is VersionState.SHADOW else None,
+                "shadow": shadow_report(counts) if state is VersionState.SHADOW else None,
             }
         )
     return {
@@ -109,23 +110,23 @@ _MAY_GO = (VersionState.CURRENT, VersionState.DEPRECATED)
 def one_named(
     store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
 ) -> dict[str, Json]:
-    """`contract`. Raises Refused where there is none."""
-    found = contract(store, catalog, type_, folder=folder, count_open=count_open)
-    if found is None:
+    """Does the same as `contract`. Raises Refused if there is no such message."""
+    message = contract(store, catalog, type_, folder=folder, count_open=count_open)
+    if message is None:
         raise Refused(Code.NOT_FOUND, f"No system sends or takes {type_}.")
-    return found
+    return message
 
 
-def opened(hub: Hub) -> Kept[dict[Ref, int]]:
-    """How many deliveries of each version are still open: with a hundred thousand that wait, counting takes a second, and is done once for all who look."""
+def opened(hub: Hub) -> CachedQuery[dict[Ref, int]]:
+    """The number of open deliveries per version, cached: counting a hundred thousand takes a second."""
     return hub.shelf.at("open", hub.store.count_open, least_s=OPEN_S)
 
 
 def _message(catalog: Catalog, type_: str) -> tuple[str, Emit | Accept | None]:
     system, _, name = type_.partition("/")
-    found = catalog.systems.get(system)
+    known_system = catalog.systems.get(system)
     emit = catalog.emit(type_)
-    return ("emits", emit) if emit is not None else ("accepts", found.accepts.get(name) if found is not None else None)
+    return ("emits", emit) if emit is not None else ("accepts", known_system.accepts.get(name) if known_system is not None else None)
 
 
 def _ref(type_: str, number: int) -> Ref:
@@ -139,11 +140,11 @@ def _head(message: Emit | Accept, side: str) -> dict[str, Json]:
 
 
 def _version(
-    message: Emit | Accept, side: str, number: int, now: datetime, used: Sequence[Used], flowed: Sequence[Flowed], names: Mapping[str, str]
+    message: Emit | Accept, side: str, number: int, now: datetime, used: Sequence[UsageCount], flowed: Sequence[ThroughputRow], names: Mapping[str, str]
 ) -> dict[str, Json]:
     version: Version = message.versions[number]
     ref = f"{message.type}@{number}"
-    mine = [one for one in used if one.ref.type == message.type and one.ref.version == number and not one.field] if side == "emits" else []
+    counts = [usage for usage in used if usage.ref.type == message.type and usage.ref.version == number and not usage.field] if side == "emits" else []
     sent = sorted((row.route, row.numbers.get("delivered", 0)) for row in flowed if row.route and row.way == ref) if side == "accepts" else []
     return {
         "version": ref,
@@ -152,70 +153,74 @@ def _version(
         "since": version.since or None,
         "sunset": version.sunset or None,
         "daysLeft": (date.fromisoformat(version.sunset) - now.date()).days if version.sunset else None,
-        "messages": sum(one.number for one in mine),
-        "callers": [_by(one, names) for one in mine],
+        "messages": sum(usage.number for usage in counts),
+        "callers": [_by(usage, names) for usage in counts],
         "delivered": [{"route": route, "number": count} for route, count in sent if count],
     }
 
 
-def _by(one: Used, names: Mapping[str, str]) -> dict[str, Json]:
-    told = used_json(one)
-    return {"name": names.get(one.caller, one.caller), **{name: told[name] for name in ("caller", "number", "firstAt", "lastAt")}}
+def _by(usage: UsageCount, names: Mapping[str, str]) -> dict[str, Json]:
+    row = used_json(usage)
+    return {"name": names.get(usage.caller, usage.caller), **{name: row[name] for name in ("caller", "number", "firstAt", "lastAt")}}
 
 
 def names_of(store: Store) -> dict[str, str]:
-    """What people call the callers: the names of keys by their ids. Who needs no key is known by its own name."""
+    """The display names of callers: key names by key id. Callers without a key are shown by their id."""
     return {key.id: key.name for key in store.keys()}  # noqa: SIM118  a verb of the store, no mapping
 
 
-def _fields(made: Contract | None, used: Sequence[Used], names: Mapping[str, str]) -> list[Json]:
-    """The contract's fields in its order; then what came beside them, which it lets through."""
-    known = fields(made) if made is not None else []
+def _fields(contract_: Contract | None, used: Sequence[UsageCount], names: Mapping[str, str]) -> list[Json]:
+    """The fields of the contract in its order; then additional fields that were sent and that it allows."""
+    known = fields(contract_) if contract_ is not None else []
     by_place: dict[str, list[Json]] = {}
-    for one in used:
-        if one.field.startswith("/"):
-            by_place.setdefault(one.field, []).append(_by(one, names))
-    told: list[Json] = [
+    for usage in used:
+        if usage.field.startswith("/"):
+            by_place.setdefault(usage.field, []).append(_by(usage, names))
+    rows: list[Json] = [
         {
-            "place": one.place,
-            "kind": one.kind,
-            "required": one.is_required,
-            "about": one.about,
-            "values": list(one.values),
-            "limits": list(one.limits),
-            "isPersonal": one.is_personal,
+            "place": field.place,
+            "kind": field.kind,
+            "required": field.is_required,
+            "about": field.about,
+            "values": list(field.values),
+            "limits": list(field.limits),
+            "isPersonal": field.is_personal,
             "isKnown": True,
-            "used": by_place.pop(one.place, []),
+            "used": by_place.pop(field.place, []),
         }
-        for one in known
+        for field in known
     ]
     for place, callers in sorted(by_place.items()):
         nothing: dict[str, Json] = {"kind": "", "required": False, "about": "", "values": [], "limits": [], "isPersonal": False, "isKnown": False}
-        told.append({"place": place, **nothing, "used": callers})
-    return told
+        rows.append({"place": place, **nothing, "used": callers})
+    return rows
 
 
 def _steps(message: Emit | Accept) -> list[Json]:
     numbers = sorted(message.contracts)
-    told: list[Json] = []
+    rows: list[Json] = []
     for old, new in pairwise(numbers):
-        found = compare(message.contracts[old], message.contracts[new])
-        told.append({"from": f"{message.type}@{old}", "to": f"{message.type}@{new}", **found.as_json()})
-    return told
+        changes = compare(message.contracts[old], message.contracts[new])
+        rows.append({"from": f"{message.type}@{old}", "to": f"{message.type}@{new}", **changes.as_json()})
+    return rows
 
 
 def _routes(catalog: Catalog, type_: str) -> list[Json]:
-    told: list[Json] = []
+    rows: list[Json] = []
     for route in catalog.routes:
         uses = ["source"] if route.source == type_ else []
         uses += ["target"] if any(to.ref.type == type_ for to in route.to) else []
         uses += ["reply"] if any(to.reply == type_ for to in route.to) else []
-        told += [{"name": route.name, "about": route.about, "as": use} for use in uses]
-    return told
+        rows += [{"name": route.name, "about": route.about, "as": use} for use in uses]
+    return rows
 
 
 def _mappings(catalog: Catalog, type_: str) -> list[Json]:
-    own = sorted(pair for pair in catalog.mappings if type_ in (pair[0].type, pair[1].type))
-    told: list[Json] = [{"name": file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), "from": str(pair[0]), "to": str(pair[1])} for pair in own]
-    told += [{"name": name, "from": one.source.name, "to": str(one.target)} for name, one in sorted(catalog.foreign.items()) if one.target.type == type_]
-    return told
+    pairs = sorted(pair for pair in catalog.mappings if type_ in (pair[0].type, pair[1].type))
+    rows: list[Json] = [{"name": file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), "from": str(pair[0]), "to": str(pair[1])} for pair in pairs]
+    rows += [
+        {"name": name, "from": mapping.source.name, "to": str(mapping.target)}
+        for name, mapping in sorted(catalog.foreign.items())
+        if mapping.target.type == type_
+    ]
+    return rows

@@ -1,4 +1,4 @@
-"""Mappings as people look at them: who uses which, what each makes of what, and how much of what really comes is carried on."""
+"""Mappings as people see them: their users, their fields, and their coverage of the fields that are really sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.catalog.files.mappings import file_name
-from hub.core.analysis.field_coverage import Carrying, ends, name_of
+from hub.core.analysis.field_coverage import FieldCoverage, ends, name_of
 from hub.core.analysis.lineage import Leaf
 from hub.core.config.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
@@ -18,12 +18,12 @@ from hub.flow.interfaces import traffic
 from hub.flow.interfaces.traffic import Came
 from hub.store import Store
 
-LATELY = timedelta(days=30)  # over which traffic counts
+LATELY = timedelta(days=30)  # the time over which traffic is counted
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A mapping by its name: its file's, without folder and ending. `hooks`: what hooks and queues of systems use it for, of a foreign body."""
+class NamedMapping:
+    """A mapping with its name: its file name without folder and extension. `is_foreign`: it reads the body of a hook or queue, not a message."""
 
     name: str
     mapping: FieldMapping
@@ -38,11 +38,11 @@ class Named:
         return self.mapping.source.name if self.is_foreign else str(self.mapping.source)
 
 
-def named(catalog: Catalog) -> dict[str, Named]:
+def named(catalog: Catalog) -> dict[str, NamedMapping]:
     """All mappings of the configuration, by name."""
-    own = [Named(file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), mapping) for pair, mapping in catalog.mappings.items()]
-    foreign = [Named(name, mapping, is_foreign=True) for name, mapping in catalog.foreign.items()]
-    return {one.name: one for one in sorted((*own, *foreign), key=lambda one: one.name)}
+    own = [NamedMapping(file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), mapping) for pair, mapping in catalog.mappings.items()]
+    foreign = [NamedMapping(name, mapping, is_foreign=True) for name, mapping in catalog.foreign.items()]
+    return {entry.name: entry for entry in sorted((*own, *foreign), key=lambda entry: entry.name)}
 
 
 def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
@@ -50,10 +50,10 @@ def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> d
     since = (store.now() - lately).date().isoformat()
     seen = traffic.counted(store.usage(since=since, fields=True))
     items: list[Json] = []
-    for one in named(catalog).values():
-        carrying = traffic.of_file(catalog, one.file)
-        came = Came() if one.is_foreign else seen.came(catalog, one.mapping.source)
-        items.append({**_head(catalog, one), "coverage": _coverage(catalog, one, carrying, came)})
+    for entry in named(catalog).values():
+        carrying = traffic.of_file(catalog, entry.file)
+        came = Came() if entry.is_foreign else seen.came(catalog, entry.mapping.source)
+        items.append({**_head(catalog, entry), "coverage": _coverage(catalog, entry, carrying, came)})
     return {"revision": catalog.revision, "since": since, "items": items}
 
 
@@ -68,46 +68,46 @@ def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LA
     `coverage`: messages of late; sourceFields and targetFields that hold values; came, carried and filled of those; `left`: places that came and
     nothing takes, each with its number; `lacking`: required places of the target that nothing makes. Numbers are null for what is not counted.
     """
-    one = named(catalog).get(name)
-    if one is None:
+    entry = named(catalog).get(name)
+    if entry is None:
         return None
     since = (store.now() - lately).date().isoformat()
-    carrying = traffic.of_file(catalog, one.file)
+    carrying = traffic.of_file(catalog, entry.file)
     came = Came()
-    if not one.is_foreign:
-        came = traffic.counted(store.usage(type_=one.mapping.source.type, since=since, fields=True)).came(catalog, one.mapping.source)
-    source, target = _source(catalog, one, carrying, came), _fields(catalog, one.mapping.target)
+    if not entry.is_foreign:
+        came = traffic.counted(store.usage(type_=entry.mapping.source.type, since=since, fields=True)).came(catalog, entry.mapping.source)
+    source, target = _source(catalog, entry, carrying, came), _fields(catalog, entry.mapping.target)
     numbers = carrying.numbers([field.place for field in target], came.places, came.messages)
     return {
-        **_head(catalog, one),
+        **_head(catalog, entry),
         "revision": catalog.revision,
         "since": since,
         "source": [{**_told(field), "came": came.places.get(field.place, 0), "isTaken": _is_taken(carrying, field, source)} for field in source],
         "target": [{**_told(field), "isMade": _is_made(carrying, field), "filled": numbers.get(field.place, 0)} for field in target],
         "leaves": [_leaf(leaf) for leaf in carrying.leaves],
         "lookups": list(dict.fromkeys(names[0] for leaf in carrying.leaves for path in leaf.origin.paths if (names := name_of(path)) and names[0][0] == "$")),
-        "coverage": _coverage(catalog, one, carrying, came),
+        "coverage": _coverage(catalog, entry, carrying, came),
     }
 
 
-def _head(catalog: Catalog, one: Named) -> dict[str, Json]:
+def _head(catalog: Catalog, entry: NamedMapping) -> dict[str, Json]:
     return {
-        "name": one.name,
-        "file": one.file,
-        "from": one.source,
-        "to": str(one.mapping.target),
-        "isForeign": one.is_foreign,
-        "isUpgrade": one.mapping.source.type == one.mapping.target.type,
-        "routes": list(_routes(catalog, one)),
-        "hooks": list(_hooks(catalog, one)),
-        "examples": len(one.mapping.examples),
+        "name": entry.name,
+        "file": entry.file,
+        "from": entry.source,
+        "to": str(entry.mapping.target),
+        "isForeign": entry.is_foreign,
+        "isUpgrade": entry.mapping.source.type == entry.mapping.target.type,
+        "routes": list(_routes(catalog, entry)),
+        "hooks": list(_hooks(catalog, entry)),
+        "examples": len(entry.mapping.examples),
     }
 
 
-def _routes(catalog: Catalog, one: Named) -> Sequence[str]:
-    """Those whose messages go through it, by way of other versions too."""
-    found: list[str] = []
-    for route in catalog.routes if not one.is_foreign else ():
+def _routes(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
+    """The routes that use the mapping, directly or in a chain of versions."""
+    names: list[str] = []
+    for route in catalog.routes if not entry.is_foreign else ():
         emit = catalog.emit(route.source)
         for number in emit.live if emit is not None else ():
             system, _, message = route.source.partition("/")
@@ -115,19 +115,19 @@ def _routes(catalog: Catalog, one: Named) -> Sequence[str]:
             upgrades = catalog.upgrade(ref)
             newest = upgrades[-1].target if upgrades else ref
             steps = [*upgrades, *(step for to in route.to for step in catalog.way(newest, to.ref) or ())]
-            if any(step is one.mapping for step in steps):
-                found.append(route.name)
+            if any(step is entry.mapping for step in steps):
+                names.append(route.name)
                 break
-    return found
+    return names
 
 
-def _hooks(catalog: Catalog, one: Named) -> Sequence[str]:
-    """What receives the foreign bodies that it reads, as `system/name`."""
-    found: list[str] = []
+def _hooks(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
+    """The hooks and queues whose bodies the mapping reads, as `system/name`."""
+    names: list[str] = []
     for system in catalog.systems.values():
         reads = {**{name: hook.reads for name, hook in system.hooks.items()}, **{name: queue.reads for name, queue in system.queues.items()}}
-        found += [f"{system.name}/{name}" for name, its in reads.items() if any(read.mapping_name == one.name for read in its)]
-    return found
+        names += [f"{system.name}/{name}" for name, its in reads.items() if any(read.mapping_name == entry.name for read in its)]
+    return names
 
 
 def _fields(catalog: Catalog, ref: Ref) -> list[Field]:
@@ -135,24 +135,24 @@ def _fields(catalog: Catalog, ref: Ref) -> list[Field]:
     return fields(contract) if contract is not None else []
 
 
-def _source(catalog: Catalog, one: Named, carrying: Carrying, came: Came) -> list[Field]:
-    """The contract's fields, and what came beside them; without a contract, the places that the mapping reads."""
-    known = _fields(catalog, one.mapping.source) if not one.is_foreign else []
+def _source(catalog: Catalog, entry: NamedMapping, carrying: FieldCoverage, came: Came) -> list[Field]:
+    """The fields of the source contract and additional fields that were sent; without a contract, the fields that the mapping reads."""
+    known = _fields(catalog, entry.mapping.source) if not entry.is_foreign else []
     names = {name_of(field.place) for field in known}
     beside = [place for place in came.places if name_of(place) not in names]
-    if one.is_foreign:
+    if entry.is_foreign:
         beside = [path for leaf in carrying.leaves for path in leaf.origin.paths if name_of(path) and not name_of(path)[0].startswith("$")]
     return [*known, *(Field(place.removeprefix("/").replace("/", "."), "", False, place=place) for place in sorted(dict.fromkeys(beside)))]
 
 
-def _is_taken(carrying: Carrying, field: Field, among: Sequence[Field]) -> bool:
-    """Whether something is made of it, or of something within it."""
-    inner = [one.place for one in among if one.place == field.place or one.place.startswith(f"{field.place}/")]
+def _is_taken(carrying: FieldCoverage, field: Field, among: Sequence[Field]) -> bool:
+    """Whether the mapping reads the field, or a field inside it."""
+    inner = [other.place for other in among if other.place == field.place or other.place.startswith(f"{field.place}/")]
     return any(carrying.takes(place) for place in inner)
 
 
-def _is_made(carrying: Carrying, field: Field) -> bool:
-    """Whether something makes it, or something within it."""
+def _is_made(carrying: FieldCoverage, field: Field) -> bool:
+    """Whether the mapping makes the field, or a field inside it."""
     name = name_of(field.place)
     return bool(carrying.numbers([field.place], {}, 1)) or any(name_of(leaf.field)[: len(name)] == name for leaf in carrying.leaves)
 
@@ -176,18 +176,18 @@ def _leaf(leaf: Leaf) -> dict[str, Json]:
     }
 
 
-def _coverage(catalog: Catalog, one: Named, carrying: Carrying, came: Came) -> dict[str, Json]:
-    source = [field.place for field in _fields(catalog, one.mapping.source)] if not one.is_foreign else []
-    target = _fields(catalog, one.mapping.target)
+def _coverage(catalog: Catalog, entry: NamedMapping, carrying: FieldCoverage, came: Came) -> dict[str, Json]:
+    source = [field.place for field in _fields(catalog, entry.mapping.source)] if not entry.is_foreign else []
+    target = _fields(catalog, entry.mapping.target)
     seen = ends(came.places, source)
     values = ends([field.place for field in target])
     numbers: Mapping[str, Any] = carrying.numbers(values, came.places, came.messages)
     left: list[Json] = [{"place": place, "number": came.places[place]} for place in seen if not carrying.takes(place)]
-    # What an object or an element must have is lacking where somebody makes the object.
+    # A required field inside an object or element is missing only if the mapping makes that object.
     lacking: list[Json] = [field.place for field in target if field.is_required and _is_lacking(carrying, field)]
-    is_counted = not one.is_foreign and came.messages > 0
+    is_counted = not entry.is_foreign and came.messages > 0
     return {
-        "messages": came.messages if not one.is_foreign else None,
+        "messages": came.messages if not entry.is_foreign else None,
         "sourceFields": len(ends(source)) if source else None,
         "takenFields": sum(carrying.takes(place) for place in ends(source)) if source else None,
         "targetFields": len(values),
@@ -200,7 +200,7 @@ def _coverage(catalog: Catalog, one: Named, carrying: Carrying, came: Came) -> d
     }
 
 
-def _is_lacking(carrying: Carrying, field: Field) -> bool:
+def _is_lacking(carrying: FieldCoverage, field: Field) -> bool:
     name = name_of(field.place)
     is_within = len(name) == 1 or any(name_of(leaf.field)[: len(name) - 1] == name[:-1] and leaf.field.count("/") > 0 for leaf in carrying.leaves)
     return is_within and not _is_made(carrying, field)

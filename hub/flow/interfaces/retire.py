@@ -1,4 +1,4 @@
-"""Retire: may a contract version go? Answered from what was counted, what still waits, and what leads from it."""
+"""Decides whether a contract version may be retired: from its usage, its open deliveries, and the routes and mappings that need it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.catalog import Catalog
 from hub.core.config.system import Emit
 from hub.core.message import Json, Ref
 from hub.flow.context.usage import REFUSED
-from hub.store import Store, Used
+from hub.store import Store, UsageCount
 
 QUIET = timedelta(days=30)
 
@@ -21,11 +21,11 @@ class Retirement:
 
     ref: Ref
     reasons: tuple[str, ...]
-    used: tuple[Used, ...]  # per caller, ever
-    routes: tuple[str, ...]  # that take no other live version
+    used: tuple[UsageCount, ...]  # per caller, ever
+    routes: tuple[str, ...]  # that accept no other live version
     mappings: tuple[str, ...]  # that read it
-    open: int | None  # deliveries that still wait, and are delivered all the same, by the revision that accepted them; None: not counted yet
-    because: tuple[Mapping[str, Json], ...] = ()  # the reasons for programs and other languages: kind is used, pinned or only
+    open: int | None  # open deliveries; they are still delivered, by the revision that accepted them. None: not counted yet
+    because: tuple[Mapping[str, Json], ...] = ()  # the reasons in machine-readable form: kind is used, pinned or only
 
     @property
     def may(self) -> bool:
@@ -36,41 +36,41 @@ class Retirement:
             "version": str(self.ref),
             "canRetire": self.may,
             "reasons": list(self.reasons),
-            "because": [dict(one) for one in self.because],
-            "used": [used_json(one) for one in self.used],
+            "because": [dict(reason) for reason in self.because],
+            "used": [used_json(usage) for usage in self.used],
             "routes": list(self.routes),
             "mappings": list(self.mappings),
             "openDeliveries": self.open,
         }
 
 
-def used_json(one: Used) -> dict[str, Json]:
+def used_json(usage: UsageCount) -> dict[str, Json]:
     return {
-        "version": str(one.ref),
-        "caller": one.caller,
-        "field": one.field,
-        "number": one.number,
-        "firstAt": one.first_at.isoformat(),
-        "lastAt": one.last_at.isoformat(),
+        "version": str(usage.ref),
+        "caller": usage.caller,
+        "field": usage.field,
+        "number": usage.number,
+        "firstAt": usage.first_at.isoformat(),
+        "lastAt": usage.last_at.isoformat(),
     }
 
 
 def can_retire(
     store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
 ) -> Retirement:
-    """Raises ValueError for what is no version of an emitted message. `quiet`: nobody may have used it for so long.
+    """Decides whether a version may be retired. Raises ValueError for an unknown version. `quiet`: the time without usage that is required.
 
-    `count_open`: how the open deliveries are counted, for who need not wait for it; None where they are not counted yet.
+    `count_open`: gives the open deliveries from a cache; None if they are not counted yet.
     """
     emit = _emit(catalog, ref)
     now = store.now()
     used = tuple(store.usage(type_=ref.type, version=ref.version))
-    recent = [one for one in used if one.last_at > now - quiet]
-    others = [number for number in emit.live if number != ref.version]
-    routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not others)
+    recent = [usage for usage in used if usage.last_at > now - quiet]
+    other_versions = [number for number in emit.live if number != ref.version]
+    routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not other_versions)
     mappings = tuple(f"{source} -> {target}" for source, target in sorted(catalog.mappings) if source == ref)
-    because: list[dict[str, Json]] = [{"kind": "used", **used_json(one)} for one in recent]
-    reasons = [f"{one.caller} sent {one.number}, the last on {one.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}" for one in recent]
+    because: list[dict[str, Json]] = [{"kind": "used", **used_json(usage)} for usage in recent]
+    reasons = [f"{usage.caller} sent {usage.number}, the last on {usage.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}" for usage in recent]
     keys = store.keys()
     pinned = [key for key in keys if key.pins.get(ref.type) == ref.version and key.revoked_at is None]
     reasons += [f"the key {key.id} ({key.name}) is pinned to it" for key in pinned]
@@ -82,20 +82,20 @@ def can_retire(
     return Retirement(ref, tuple(reasons), used, routes, mappings, counted.get(ref, 0) if counted is not None else None, tuple(because))
 
 
-def shadow_report(used: list[Used]) -> dict[str, Json]:
-    """What a version in shadow would have refused: messages seen and refused, and the places, by caller."""
+def shadow_report(used: list[UsageCount]) -> dict[str, Json]:
+    """The result of a shadow version, by caller: messages seen, messages it would have refused, and the fields."""
     callers: dict[str, Json] = {}
-    for caller in sorted({one.caller for one in used}):
-        mine = {one.field: one.number for one in used if one.caller == caller}
-        places = {field: number for field, number in mine.items() if field.startswith("/")}
-        callers[caller] = {"seen": mine.get("", 0), "refused": mine.get(REFUSED, 0), "places": dict(places)}
+    for caller in sorted({count.caller for count in used}):
+        numbers = {count.field: count.number for count in used if count.caller == caller}
+        places = {field: number for field, number in numbers.items() if field.startswith("/")}
+        callers[caller] = {"seen": numbers.get("", 0), "refused": numbers.get(REFUSED, 0), "places": dict(places)}
     return callers
 
 
 def _emit(catalog: Catalog, ref: Ref) -> Emit:
     emit = catalog.emit(ref.type)
     if emit is None or ref.version not in emit.versions:
-        known = sorted(f"{one.type}@{number}" for system in catalog.systems.values() for one in system.emits.values() for number in one.versions)
+        known = sorted(f"{other.type}@{number}" for system in catalog.systems.values() for other in system.emits.values() for number in other.versions)
         raise ValueError(f"{ref} is no version of a message that a system emits; there is {', '.join(known[:12])}.")
     return emit
 

@@ -1,18 +1,18 @@
-"""Samples: the messages that lie beside the contracts in the workspace's folder. They prove a workspace and are no part of a revision."""
+"""Sample messages beside the contracts in the workspace folder. They test a workspace and are not part of a revision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.message import Json, Ref
 
-MOST = 200  # of one version that are listed
+MOST = 200  # maximum number of samples listed per version
 
 
 def samples(folder: Path, ref: Ref) -> dict[str, Path]:
-    """Those of one version by their name, `one-line`; {} where this process has no such folder. A name ending in `.bad` must be refused."""
+    """The samples of one version by name, such as `one-line`; {} if this machine has no such folder. A sample named `.bad` must be refused."""
     return dict(list(_found(folder, ref))[:MOST])
 
 
@@ -25,9 +25,9 @@ def _found(folder: Path, ref: Ref) -> Iterator[tuple[str, Path]]:
 
 
 def read(folder: Path, ref: Ref, name: str) -> Json:
-    """One sample, without the remark (`//`) that says where a bad one must fail. Raises ValueError where there is none, Refused where it is no JSON."""
+    """One sample, without the comment (`//`) that says where a bad one must fail. Raises ValueError if there is none, Refused if it is not JSON."""
     path = samples(folder, ref).get(name)
     if path is None:
         raise ValueError(f"There is no sample {name} of {ref}.")
     value = json.decode(path.read_bytes())
-    return {key: one for key, one in value.items() if key != "//"} if isinstance(value, dict) else value
+    return {key: member for key, member in value.items() if key != "//"} if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Traffic: which fields of each version really came, as counted. A newer version also gets what older ones are upgraded to."""
+"""Traffic per contract version: how often each field was sent. A newer version includes the upgraded messages of older ones."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hub.catalog import Catalog
 from hub.catalog.files.mappings import file_name
 from hub.catalog.yaml.findings import Findings
 from hub.catalog.yaml.yaml_documents import plain, read_yaml
-from hub.core.analysis.field_coverage import Carrying
+from hub.core.analysis.field_coverage import FieldCoverage
 from hub.core.analysis.lineage import Leaf, leaves
 from hub.core.message import Ref
 from hub.core.schemas.fields import fields
 from hub.flow.context.usage import OTHER
-from hub.store import Used
+from hub.store import UsageCount
 
 
 @dataclass(slots=True)
 class Came:
-    """Of one version: how many messages, and how many of them had each place (`/items/*/sku`)."""
+    """The traffic of one version: the number of messages, and per field (`/items/*/sku`) the number of messages with it."""
 
     messages: int = 0
     places: Counter[str] = field(default_factory=Counter)
@@ -29,47 +29,47 @@ class Came:
 
 @dataclass(slots=True)
 class Traffic:
-    """What was counted, by version."""
+    """The counted traffic, by version."""
 
     by_ref: dict[Ref, Came]
 
     def came(self, catalog: Catalog, ref: Ref) -> Came:
-        """As mappings from `ref` get it: what came as this version, and as older ones that are upgraded to it."""
-        mine = self.by_ref.get(ref, Came())
-        found = Came(mine.messages, Counter(mine.places))
+        """The traffic that mappings from `ref` read: messages of this version, and of older ones that are upgraded to it."""
+        direct = self.by_ref.get(ref, Came())
+        total = Came(direct.messages, Counter(direct.places))
         contract = catalog.contract(ref)
         for source, target in catalog.mappings:
             if target == ref and source.type == ref.type and source.version < ref.version:
                 older = self.came(catalog, source)
-                targets = [one.place for one in fields(contract)] if contract is not None else []
-                found.messages += older.messages
-                found.places.update(carrying(catalog, source, target).numbers(targets, older.places, older.messages))
-        return found
+                targets = [target_field.place for target_field in fields(contract)] if contract is not None else []
+                total.messages += older.messages
+                total.places.update(carrying(catalog, source, target).numbers(targets, older.places, older.messages))
+        return total
 
 
-def counted(used: Iterable[Used]) -> Traffic:
-    """Sums over callers. Of places beyond what is kept apart (`/*`), and of refusals of shadows, nothing is known here."""
+def counted(used: Iterable[UsageCount]) -> Traffic:
+    """Sums the usage over callers. Fields counted as OTHER (`/*`) and the results of shadow versions are ignored."""
     by_ref: dict[Ref, Came] = {}
-    for one in used:
-        came = by_ref.setdefault(one.ref, Came())
-        if not one.field:
-            came.messages += one.number
-        elif one.field.startswith("/") and one.field != OTHER:
-            came.places[one.field] += one.number
+    for usage in used:
+        came = by_ref.setdefault(usage.ref, Came())
+        if not usage.field:
+            came.messages += usage.number
+        elif usage.field.startswith("/") and usage.field != OTHER:
+            came.places[usage.field] += usage.number
     return Traffic(by_ref)
 
 
-def carrying(catalog: Catalog, source: Ref, target: Ref) -> Carrying:
-    """The leaves of the mapping between two versions; none where there is no such mapping."""
+def carrying(catalog: Catalog, source: Ref, target: Ref) -> FieldCoverage:
+    """The leaves of the mapping between two versions; empty if there is no such mapping."""
     return of_file(catalog, file_name(source, target))
 
 
-def of_file(catalog: Catalog, file: str) -> Carrying:
+def of_file(catalog: Catalog, file: str) -> FieldCoverage:
     """The leaves of a mapping's file."""
-    return Carrying(_leaves(file, catalog.files.get(file, "")))
+    return FieldCoverage(_leaves(file, catalog.files.get(file, "")))
 
 
-@lru_cache(maxsize=2_000)  # YAML is slow to read, and the same files are looked at again and again
+@lru_cache(maxsize=2_000)  # cached: YAML is slow to parse, and the same files are read often
 def _leaves(file: str, text: str) -> tuple[Leaf, ...]:
     root = read_yaml(file, text).root if text else None
     return tuple(leaves(plain(root, file, Findings()))) if root is not None else ()

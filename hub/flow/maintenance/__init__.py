@@ -1,1 +1,1 @@
-"""What the hub does by itself over time: recovery and retention."""
+"""Periodic maintenance: recovery and retention."""

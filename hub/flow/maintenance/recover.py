@@ -1,4 +1,4 @@
-"""Recover: what nobody rang for, what waited for its hour, and what a dead worker left. Run by the ticks; running it twice, or on two machines, changes nothing."""
+"""Recovery by polling: finds due work without a ring, releases held deliveries, ends leases of dead workers. Idempotent, on any number of machines."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from hub.flow.hub import Hub
 from hub.flow.repairs import repair, unrouted
 from hub.logs import event
 
-BLOCK, BLOCKS = 500, 20  # deliveries that are named in one transaction, and in one round: what is beyond that waits for the next
+BLOCK, BLOCKS = 500, 20  # deliveries per transaction, and transactions per round, when causes are assigned
 
 
 def rescue(hub: Hub) -> None:
-    """Ends leases that have run out and what has expired, releases what was held until now, puts off what waits behind dead letters, forgets
-    windows that are over, names the cause of what waits for a person, moves repairs on, and what people want of what no route took.
+    """Ends expired leases and expired deliveries, releases held deliveries whose time has come, defers those behind dead letters, assigns causes
+    (clusters), prunes capacity windows, and advances repairs and the routing of unrouted messages.
 
-    If we die in the midst, the next one does the rest: each is one guarded change. One process leads in this; any may do it where none does.
+    If we die in between, the next round does the rest: each step is one guarded change. The scheduler's leader runs this; without one, every worker.
     """
     ended = hub.store.expire()
     if ended:
@@ -41,7 +41,7 @@ def rescue(hub: Hub) -> None:
 
 
 def look(hub: Hub, ring: Callable[[Iterable[str]], None]) -> set[str]:
-    """Finds lanes with due work, or with doubts to ask about, and rings them; gives the lanes. Whoever works looks for itself: it needs no broker to find work."""
+    """Polls for lanes with due work or deliveries to probe, and rings them; gives the lanes. Each worker polls, so it needs no broker to find work."""
     lanes = {*hub.store.due_lanes(), *hub.store.doubtful_lanes()}
     if lanes:
         ring(lanes)

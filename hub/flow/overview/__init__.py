@@ -1,1 +1,1 @@
-"""The whole, looked at: what needs a person, the landscape, rates, backlog, causes."""
+"""Overviews of the whole hub: open problems, the landscape, throughput rates, backlog, causes."""

@@ -1,4 +1,4 @@
-"""The landscape: systems and routes as a picture, with what flows along each edge. For whoever draws it; nothing is drawn here."""
+"""The landscape graph: systems and routes with positions, and the throughput of each edge. The pages draw it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.flow.hub import Hub
 from hub.flow.overview import rates
 from hub.flow.overview.backlog import backlog
 
-FAULTY = 0.5  # of the attempts of the last minutes fail: the edge is drawn as a fault, also while nothing is dead yet
+FAULTY = 0.5  # an edge with this failure ratio is marked faulty, even without dead deliveries
 
 
 def landscape(hub: Hub) -> dict[str, Json]:
@@ -34,7 +34,7 @@ def landscape(hub: Hub) -> dict[str, Json]:
     nodes: list[Json] = []
     for node, kind, name, title in _nodes(catalog):
         spot = drawing.spots[node]
-        mine = [edge for edge in edges if node in (edge["from"], edge["to"]) and edge["kind"] == "out"]
+        edges_of_node = [edge for edge in edges if node in (edge["from"], edge["to"]) and edge["kind"] == "out"]
         nodes.append(
             {
                 "id": node,
@@ -44,41 +44,41 @@ def landscape(hub: Hub) -> dict[str, Json]:
                 "x": spot.layer,
                 "y": spot.y,
                 "isFaulty": node in faulty,
-                "waiting": sum(edge["waiting"] for edge in mine),
-                "backlog": sum(edge["backlog"] for edge in mine),
+                "waiting": sum(edge["waiting"] for edge in edges_of_node),
+                "backlog": sum(edge["backlog"] for edge in edges_of_node),
             }
         )
     return {"at": flow["at"], "revision": catalog.revision, "width": drawing.width, "height": drawing.height, "nodes": nodes, "edges": list(edges)}
 
 
 def picture(catalog: Catalog) -> Drawing:
-    """Where all nodes of a configuration stand. Replies do not count for the layers: an answer goes back the way it came."""
+    """The layout of a configuration's graph. Reply edges are ignored for the layers, because they go backwards."""
     edges = _edges(catalog)
-    drawn = [(one["from"], one["to"]) for one in edges if one["kind"] != "reply"]
+    drawn = [(edge["from"], edge["to"]) for edge in edges if edge["kind"] != "reply"]
     return _drawn(tuple(node for node, *_ in _nodes(catalog)), tuple(drawn))
 
 
-_drawn = lru_cache(maxsize=4)(draw)  # a configuration is drawn once, and asked for each second
+_drawn = lru_cache(maxsize=4)(draw)  # cached: pages request it every second
 
 
 def _nodes(catalog: Catalog) -> list[tuple[str, str, str, str]]:
-    used = {part for one in _edges(catalog) for part in (one["from"], one["to"])}
+    used = {part for edge in _edges(catalog) for part in (edge["from"], edge["to"])}
     systems = [(f"system:{name}", "system", name, system.title) for name, system in sorted(catalog.systems.items())]
     routes = [(f"route:{route.name}", "route", route.name, route.about) for route in catalog.routes]
     return [node for node in (*systems, *routes) if node[0] in used or node[1] == "system"]
 
 
 def _edges(catalog: Catalog) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    edges: list[dict[str, Any]] = []
     for route in catalog.routes:
         node = f"route:{route.name}"
-        found.append({"from": f"system:{route.source.split('/')[0]}", "to": node, "kind": "in", "message": route.source})
+        edges.append({"from": f"system:{route.source.split('/')[0]}", "to": node, "kind": "in", "message": route.source})
         for to in route.to:
             target = f"system:{to.ref.system}"
-            found.append({"from": node, "to": target, "kind": "out", "message": str(to.ref), "route": route.name})
+            edges.append({"from": node, "to": target, "kind": "out", "message": str(to.ref), "route": route.name})
             if to.reply is not None:
-                found.append({"from": target, "to": f"system:{to.reply.split('/')[0]}", "kind": "reply", "message": to.reply})
-    return found
+                edges.append({"from": target, "to": f"system:{to.reply.split('/')[0]}", "kind": "reply", "message": to.reply})
+    return edges
 
 
 def _edge(
@@ -90,16 +90,16 @@ def _edge(
     stuck: Mapping[tuple[str, str], int],
 ) -> dict[str, Any]:
     points = drawing.edges.get((edge["from"], edge["to"])) or (drawing.spots[edge["from"]], drawing.spots[edge["to"]])
-    told = {
+    shape = {
         **{name: edge[name] for name in ("from", "to", "kind", "message")},
         "points": [[spot.layer, spot.y] for spot in points],
         "isBackwards": (edge["from"], edge["to"]) in drawing.backwards,
     }
     if edge["kind"] != "out":
-        return {**told, "perSecond": taken.get(edge["message"], 0.0), "failing": None, "backlog": None, "waiting": 0, "isFaulty": False}
+        return {**shape, "perSecond": taken.get(edge["message"], 0.0), "failing": None, "backlog": None, "waiting": 0, "isFaulty": False}
     way = (edge["route"], edge["message"])
     row = sent.get(way, {})
     waiting = stuck.get(way, 0)
     failing = row.get("failing")
     is_faulty = bool(waiting) or (failing or 0.0) >= FAULTY
-    return {**told, "perSecond": row.get("perSecond", 0.0), "failing": failing, "backlog": pending.get(way, 0), "waiting": waiting, "isFaulty": is_faulty}
+    return {**shape, "perSecond": row.get("perSecond", 0.0), "failing": failing, "backlog": pending.get(way, 0), "waiting": waiting, "isFaulty": is_faulty}

@@ -1,4 +1,4 @@
-"""Now: what needs a person, in one list, and how everything flows. Each line says what it is, since when, whether it grows, and the one act that helps."""
+"""The list of open problems (`hub now`), and the throughput. Each problem has its kind, start time, trend, and the action that solves it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from hub.core.model.remedies import MENDS, Verb
 from hub.flow.hub import Hub
 from hub.flow.interfaces.contracts import names_of
 from hub.flow.overview import backlog, clusters, rates, unrouted_preview
-from hub.store import Waiting
+from hub.store import ClusterBacklog
 from hub.store.messages.expire import STALLED
 from hub.store.messages.pauses import TARGET
 
-LATE = timedelta(minutes=1)  # a delivery that has been due for so long shows that its lane does not keep up
-NEAR = timedelta(days=30)  # before its sunset a version is told of while somebody uses it
-LATELY = timedelta(days=7)  # within which a use of a version counts
-REMEMBERED = timedelta(hours=1)  # after which a lost worker is no news any more, if another lives
+LATE = timedelta(minutes=1)  # a lane with a delivery overdue for this time is lagging
+NEAR = timedelta(days=30)  # a used version is listed this long before its sunset
+LATELY = timedelta(days=7)  # a version counts as used if it was used within this time
+REMEMBERED = timedelta(hours=1)  # a lost worker is listed for this time if another worker is alive
 LEAST_S = 1.0
 BOOKS_S = 30.0
 
 
 class Kind(StrEnum):
-    """What a line is about; pages translate by it."""
+    """The kind of a problem; pages translate by it."""
 
     CLUSTER = "cluster"  # dead or held of one cause
     DOUBT = "doubt"  # sent, outcome not seen, of one cause
@@ -45,20 +45,20 @@ class Kind(StrEnum):
     CONFIGURATION = "configuration"  # the active configuration cannot be loaded here
 
 
-# What comes first: what may be lost, then what stands still, then what waits; the rest as it stands above.
+# Sort order: possible loss first, then blocked work, then waiting work; the rest in the order above.
 FIRST = (Kind.UNACCOUNTED, Kind.CONFIGURATION, Kind.BLOCKED, Kind.BREAKER, Kind.DOUBT)
 RANK = {kind: place for place, kind in enumerate(dict.fromkeys((*FIRST, *Kind)))}
 
 
 def now(hub: Hub) -> dict[str, Json]:
-    """`needs`: what needs a person, the most urgent first; empty: nothing does. With `rates`, `lanes` (backlog and oldest due) and the books.
+    """The open problems, `needs`, most urgent first, with `rates`, `lanes` (backlog and oldest due time) and `books`. Cached for one second.
 
-    A line: kind (see Kind), id (stable: the same trouble is the same line), severity "fault" or "warning", count and isExact, since (null: not
-    known), trend ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject (what it is about, by kind), text, and
-    action {verb, command}: verb is replay, choose, apply, edit, close, probe, route, retry, resume, retire, look or scale; command is the same on the command line.
+    A problem: kind (see Kind), id (stable for the same problem), severity "fault" or "warning", count and isExact, since (null: unknown), trend
+    ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject (depends on the kind), text, and action {verb, command}:
+    verb is replay, choose, apply, edit, close, probe, route, retry, resume, retire, look or scale; command is the same on the command line.
 
-    `refusals`: what waits of callers that were told what to change, by source, caller and code: number of contents, times, since, newestAt, id, text.
-    They need nobody here, as long as they mend it. `books`: unaccounted (null while they are counted for the first time), ageS. Asked once a second for all who look.
+    `refusals`: refused posts whose callers were told what to change, by source, caller and code: number of contents, times, since, newestAt, id,
+    text. They need no action here while the callers correct them. `books`: unaccounted (null during the first count), ageS.
     """
     return hub.shelf.at("now", lambda: _now(hub), least_s=LEAST_S).get()
 
@@ -66,13 +66,15 @@ def now(hub: Hub) -> dict[str, Json]:
 def _now(hub: Hub) -> dict[str, Json]:
     at = hub.store.now()
     books = hub.shelf.at("books", hub.store.conservation, least_s=BOOKS_S)
-    known = books.soon()
+    counted_books = books.soon()
     needs = [*_clusters(hub), *_parked(hub), *_blocked(hub), *_breakers(hub), *_lags(hub), *_paused(hub)]
     needs += [*_unrouted(hub), *_arrivals(hub), *_sunsets(hub, at), *_silent(hub, at)]
-    if known is not None and known.unaccounted:
-        needs.append(_need(Kind.UNACCOUNTED, "", known.unaccounted, None, {}, "Messages or deliveries are missing from the books.", "look", "hub now --json"))
+    if counted_books is not None and counted_books.unaccounted:
+        needs.append(
+            _need(Kind.UNACCOUNTED, "", counted_books.unaccounted, None, {}, "Messages or deliveries are missing from the books.", "look", "hub now --json")
+        )
     needs += _configuration(hub)
-    needs.sort(key=lambda one: (RANK[Kind(str(one["kind"]))], -_number(one["count"]), str(one["id"])))
+    needs.sort(key=lambda need: (RANK[Kind(str(need["kind"]))], -_number(need["count"]), str(need["id"])))
     return {
         "at": at.isoformat(),
         "revision": hub.catalogs.active().revision,
@@ -80,7 +82,10 @@ def _now(hub: Hub) -> dict[str, Json]:
         "refusals": _refusals(hub),
         "rates": rates.ways(hub),
         "lanes": backlog.told(backlog.backlog(hub)),
-        "books": {"unaccounted": known.unaccounted if known is not None else None, "ageS": round(books.age, 1) if known is not None else None},
+        "books": {
+            "unaccounted": counted_books.unaccounted if counted_books is not None else None,
+            "ageS": round(books.age, 1) if counted_books is not None else None,
+        },
     }
 
 
@@ -119,99 +124,111 @@ def _number(value: Json) -> int:
 
 
 def _clusters(hub: Hub) -> Iterator[dict[str, Json]]:
-    for one in clusters.counted(hub):
-        trend = (clusters.trend(one.last_hour, one.hour_before, one.number), one.last_hour, one.hour_before)
-        if one.cluster is None:
+    for entry in clusters.counted(hub):
+        trend = (clusters.trend(entry.last_hour, entry.hour_before, entry.number), entry.last_hour, entry.hour_before)
+        if entry.cluster is None:
             text = "They wait for a person; their cause is looked for this moment."
             yield _need(
-                Kind.UNNAMED, one.status.value, one.number, one.oldest_at, clusters.line(one), text, "look", f"hub dead list --status {one.status}", trend=trend
+                Kind.UNNAMED,
+                entry.status.value,
+                entry.number,
+                entry.oldest_at,
+                clusters.line(entry),
+                text,
+                "look",
+                f"hub dead list --status {entry.status}",
+                trend=trend,
             )
             continue
-        kind = Kind.DOUBT if one.status is Status.UNKNOWN else Kind.CLUSTER
-        verb = MENDS[one.cluster.cause.reason].verb
-        id_ = f"{one.cluster.id}:{one.status.value}"
-        yield _need(kind, id_, one.number, one.oldest_at, clusters.line(one), one.cluster.sample, verb.value, _command(one, verb), trend=trend)
+        kind = Kind.DOUBT if entry.status is Status.UNKNOWN else Kind.CLUSTER
+        verb = MENDS[entry.cluster.cause.reason].verb
+        id_ = f"{entry.cluster.id}:{entry.status.value}"
+        yield _need(kind, id_, entry.number, entry.oldest_at, clusters.line(entry), entry.cluster.sample, verb.value, _command(entry, verb), trend=trend)
 
 
-def _command(one: Waiting, verb: Verb) -> str:
-    assert one.cluster is not None
-    return f"hub dead cluster {one.cluster.id}" if verb is not Verb.APPLY else f"hub plan && hub dead cluster {one.cluster.id}"
+def _command(entry: ClusterBacklog, verb: Verb) -> str:
+    assert entry.cluster is not None
+    return f"hub dead cluster {entry.cluster.id}" if verb is not Verb.APPLY else f"hub plan && hub dead cluster {entry.cluster.id}"
 
 
 def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
-    """One line per lane: how many keys wait behind a dead delivery, and how many deliveries with them."""
+    """One problem per lane: the number of order keys blocked by a dead delivery, and of their deliveries."""
     keys, is_whole = backlog.parked(hub)
-    for lane in sorted({one.lane for one in keys}):
-        mine = [one for one in keys if one.lane == lane]
-        subject: dict[str, Json] = {"system": lane, "deliveries": sum(one.waiting for one in mine), "keys": [one.order_key for one in mine[:10]]}
+    for lane in sorted({key.lane for key in keys}):
+        keys_of_lane = [key for key in keys if key.lane == lane]
+        subject: dict[str, Json] = {
+            "system": lane,
+            "deliveries": sum(key.waiting for key in keys_of_lane),
+            "keys": [key.order_key for key in keys_of_lane[:10]],
+        }
         text = "Later deliveries of these keys wait until the dead one is replayed or discarded."
-        yield _need(Kind.PARKED, lane, len(mine), mine[0].since, subject, text, "replay", "hub dead list", is_exact=is_whole)
+        yield _need(Kind.PARKED, lane, len(keys_of_lane), keys_of_lane[0].since, subject, text, "replay", "hub dead list", is_exact=is_whole)
 
 
 def _blocked(hub: Hub) -> Iterator[dict[str, Json]]:
-    """One line per lane: how many dead ones it stands still behind, and how many deliveries wait for them."""
+    """One problem per blocked lane: the number of dead deliveries that block it, and of the waiting deliveries."""
     lanes = backlog.backlog(hub).lanes
-    for one in hub.store.blocked():
-        subject: dict[str, Json] = {"system": one.lane, "deliveries": lanes[one.lane].number if one.lane in lanes else 0}
+    for blocked_lane in hub.store.blocked():
+        subject: dict[str, Json] = {"system": blocked_lane.lane, "deliveries": lanes[blocked_lane.lane].number if blocked_lane.lane in lanes else 0}
         text = "The whole lane waits until the dead one is replayed or discarded (when_dead: block)."
-        yield _need(Kind.BLOCKED, one.lane, one.number, one.since, subject, text, "replay", "hub dead list")
+        yield _need(Kind.BLOCKED, blocked_lane.lane, blocked_lane.number, blocked_lane.since, subject, text, "replay", "hub dead list")
 
 
 def _breakers(hub: Hub) -> Iterator[dict[str, Json]]:
-    for one in hub.store.open_breakers():
+    for breaker in hub.store.open_breakers():
         subject: dict[str, Json] = {
-            "system": one.lane,
-            "state": one.state,
-            "trips": one.trips,
-            "until": one.until.isoformat() if one.until is not None else None,
+            "system": breaker.lane,
+            "state": breaker.state,
+            "trips": breaker.trips,
+            "until": breaker.until.isoformat() if breaker.until is not None else None,
         }
         text = "The target did not answer, or answered with faults, too often; it is left alone, and tried again by itself."
-        yield _need(Kind.BREAKER, one.lane, one.trips, one.since, subject, text, "probe", "hub now", severity="warning")
+        yield _need(Kind.BREAKER, breaker.lane, breaker.trips, breaker.since, subject, text, "probe", "hub now", severity="warning")
 
 
 def _paused(hub: Hub) -> Iterator[dict[str, Json]]:
-    for one in backlog.stopped(hub):
-        pause = one.pause
+    for impact in backlog.stopped(hub):
+        pause = impact.pause
         subject: dict[str, Json] = {"of": pause.kind, "name": pause.name, "by": pause.by, "why": pause.why}
         text = "Somebody stopped it. What waits goes on once it is resumed; nothing is lost, and no attempt is spent."
         yield _need(
             Kind.PAUSED,
             f"{pause.kind}:{pause.name}",
-            one.number,
+            impact.number,
             pause.at,
             subject,
             text,
             "resume",
             f"hub {pause.kind} resume {pause.name}",
-            is_exact=one.is_exact,
+            is_exact=impact.is_exact,
             severity="warning",
         )
 
 
 def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
-    """A lane that a person stopped does not lag: it is told of as paused."""
-    found = backlog.backlog(hub)
-    open_ = {one.lane for one in hub.store.open_breakers()}
-    paused = {one.pause.name for one in backlog.stopped(hub) if one.pause.kind == TARGET}
-    for name, lane in sorted(found.lanes.items()):
-        if name in paused or lane.oldest_due_at is None or found.at - lane.oldest_due_at < LATE:
+    """One problem per lagging lane. A paused lane is not lagging: it is listed as paused."""
+    waiting = backlog.backlog(hub)
+    open_ = {row.lane for row in hub.store.open_breakers()}
+    paused = {row.pause.name for row in backlog.stopped(hub) if row.pause.kind == TARGET}
+    for name, lane in sorted(waiting.lanes.items()):
+        if name in paused or lane.oldest_due_at is None or waiting.at - lane.oldest_due_at < LATE:
             continue
-        subject: dict[str, Json] = {"system": name, "lagS": int((found.at - lane.oldest_due_at).total_seconds()), "isLeftAlone": name in open_}
+        subject: dict[str, Json] = {"system": name, "lagS": int((waiting.at - lane.oldest_due_at).total_seconds()), "isLeftAlone": name in open_}
         text = "More is due than is sent. See whether a worker runs for it, whether the target is slow, and what `rate` and `concurrency` allow."
         yield _need(Kind.LAG, name, lane.number, lane.oldest_due_at, subject, text, "scale", "hub now", is_exact=lane.is_exact, severity="warning")
 
 
 def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
-    for one in hub.store.waiting_arrivals():
+    for arrivals in hub.store.waiting_arrivals():
         text = "A queue brought what the hub cannot accept; its sender hears nothing of it."
-        if not one.source.startswith("queue:"):
+        if not arrivals.source.startswith("queue:"):
             text = "A partner's webhook brought what the hub cannot accept; it was told to send again, and nobody there reads why."
         yield _need(
             Kind.ARRIVALS,
-            one.source,
-            one.number,
-            one.oldest_at,
-            {"source": one.source, "newestAt": one.newest_at.isoformat()},
+            arrivals.source,
+            arrivals.number,
+            arrivals.oldest_at,
+            {"source": arrivals.source, "newestAt": arrivals.newest_at.isoformat()},
             text,
             "retry",
             "hub refused list",
@@ -219,31 +236,31 @@ def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
 
 
 def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
-    """One line per cause. They were accepted, and go nowhere: nothing but a person ends that."""
+    """One problem per cause of unrouted messages. They were accepted and match no route, so a person must act."""
     for line in unrouted_preview.counted(hub):
-        told = unrouted_preview.line_json(line)
-        trend = (str(told["trend"]), line.last_hour, line.hour_before)
+        row = unrouted_preview.line_json(line)
+        trend = (str(row["trend"]), line.last_hour, line.hour_before)
         command = f"hub unrouted preview --cause {line.id}" if line.id is not None else "hub unrouted list"
-        subject: dict[str, Json] = {"id": line.id, "message": told["message"], "misses": told["misses"], "wish": told["wish"]}
-        yield _need(Kind.UNROUTED, line.id or "", line.number, line.oldest_at, subject, str(told["text"]), "route", command, trend=trend)
+        subject: dict[str, Json] = {"id": line.id, "message": row["message"], "misses": row["misses"], "wish": row["wish"]}
+        yield _need(Kind.UNROUTED, line.id or "", line.number, line.oldest_at, subject, str(row["text"]), "route", command, trend=trend)
 
 
 def _refusals(hub: Hub) -> list[Json]:
     return [
         {
-            "source": one.source,
-            "caller": one.caller,
-            "door": one.door,
-            "code": one.code,
-            "number": one.number,
-            "times": one.times,
-            "since": one.oldest_at.isoformat(),
-            "newestAt": one.newest_at.isoformat(),
-            "id": one.id,
-            "text": one.text,
+            "source": cause.source,
+            "caller": cause.caller,
+            "door": cause.door,
+            "code": cause.code,
+            "number": cause.number,
+            "times": cause.times,
+            "since": cause.oldest_at.isoformat(),
+            "newestAt": cause.newest_at.isoformat(),
+            "id": cause.id,
+            "text": cause.text,
         }
-        for one in hub.store.refused_causes()
-        if one.door not in FOR_A_PERSON
+        for cause in hub.store.refused_causes()
+        if cause.door not in FOR_A_PERSON
     ]
 
 
@@ -259,11 +276,11 @@ def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
     known = names_of(hub.store) if near else {}
     for ref, sunset in sorted(near):
         since = (at - LATELY).date().isoformat()
-        used = [one for one in hub.store.usage(type_=ref.type, version=ref.version, since=since) if one.number]
+        used = [usage for usage in hub.store.usage(type_=ref.type, version=ref.version, since=since) if usage.number]
         if used:
-            callers: list[Json] = [one.caller for one in used]
-            names: list[Json] = [known.get(one.caller, one.caller) for one in used]
-            number = sum(one.number for one in used)
+            callers: list[Json] = [usage.caller for usage in used]
+            names: list[Json] = [known.get(usage.caller, usage.caller) for usage in used]
+            number = sum(usage.number for usage in used)
             subject: dict[str, Json] = {
                 "message": str(ref),
                 "sunset": sunset,

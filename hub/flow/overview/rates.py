@@ -1,21 +1,21 @@
-"""Rates: what flows on each way now, how much of it comes through, how long it takes; and the same as a curve. From the minutes' counts."""
+"""Throughput rates, success ratios and latencies per route and target, now and as a time series. Computed from the per-minute counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.message import Json
 from hub.core.model.latency import quantile
 from hub.flow.hub import Hub
-from hub.store import Flowed
+from hub.store import ThroughputRow
 from hub.store.engine.register_tables import OUTCOMES
 from hub.store.queries.throughput import KEPT, MINUTE
 
-LATELY = timedelta(minutes=5)  # over which a rate is told: the minute that runs, and four before it
-LEAST_S = 1.0  # between two looks of one process
-STEPS = 600  # points of a curve, at most
+LATELY = timedelta(minutes=5)  # a rate covers the current minute and the four before it
+LEAST_S = 1.0  # cache TTL
+STEPS = 600  # maximum number of points of a time series
 ATTEMPTED = ("delivered", "retried", "dead", "unknown", "held", "ended")
 
 
@@ -49,23 +49,23 @@ def _ways(hub: Hub) -> dict[str, Json]:
 
 
 def begin(now: datetime) -> datetime:
-    """Since when a rate counts: from a whole minute on, so that the rows of it are whole."""
+    """The start of the time that a rate covers: a full minute, so that its rows are complete."""
     return now.replace(second=0, microsecond=0) - LATELY + MINUTE
 
 
-def _taken(row: Flowed, seconds: float) -> Json:
+def _taken(row: ThroughputRow, seconds: float) -> Json:
     number = row.numbers["accepted"]
     return {"message": row.way, "accepted": number, "apart": row.numbers["apart"], "perSecond": round(number / seconds, 3)}
 
 
-def _sum(rows: Iterable[Flowed], at: datetime) -> Flowed:
-    found = Flowed(at, "", "", dict.fromkeys(OUTCOMES, 0))
+def _sum(rows: Iterable[ThroughputRow], at: datetime) -> ThroughputRow:
+    total = ThroughputRow(at, "", "", dict.fromkeys(OUTCOMES, 0))
     for row in rows:
-        found += row
-    return found
+        total += row
+    return total
 
 
-def _told(row: Flowed, seconds: float) -> dict[str, Json]:
+def _told(row: ThroughputRow, seconds: float) -> dict[str, Json]:
     attempts = sum(row.numbers[name] for name in ATTEMPTED)
     delivered = row.numbers["delivered"]
     return {
@@ -82,8 +82,8 @@ def _told(row: Flowed, seconds: float) -> dict[str, Json]:
 
 
 def _ms(numbers: tuple[int, ...], share: float) -> Json:
-    found = quantile(numbers, share)
-    return None if found is None else round(found, 1)
+    milliseconds = quantile(numbers, share)
+    return None if milliseconds is None else round(milliseconds, 1)
 
 
 def series(hub: Hub, *, minutes: int = 60, step: int = 1, route: str | None = None, way: str | None = None, lane: str | None = None) -> dict[str, Json]:
@@ -106,10 +106,10 @@ def _series(hub: Hub, minutes: int, step: int, route: str | None, way: str | Non
     points = -(-minutes // step)
     since = now.replace(second=0, microsecond=0) + MINUTE - points * span
     rows = {row.at: row for row in hub.store.flow_series(since, step=span, route=route, way=way, lane=lane)}
-    told: list[Json] = []
+    curve: list[Json] = []
     for index in range(points):
         at = since + index * span
-        row = rows.get(at) or Flowed(at, "", "", dict.fromkeys(OUTCOMES, 0))
+        row = rows.get(at) or ThroughputRow(at, "", "", dict.fromkeys(OUTCOMES, 0))
         seconds = max(1.0, min(span, now - at).total_seconds())
-        told.append({"at": at.isoformat(), "accepted": row.numbers["accepted"], **_told(row, seconds)})
-    return {"at": now.isoformat(), "stepMinutes": step, "points": told}
+        curve.append({"at": at.isoformat(), "accepted": row.numbers["accepted"], **_told(row, seconds)})
+    return {"at": now.isoformat(), "stepMinutes": step, "points": curve}

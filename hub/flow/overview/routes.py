@@ -1,4 +1,4 @@
-"""Routes: what each does step by step, how it stands, and where the last messages would leave it. For pages, programs and the desk; reads only."""
+"""Routes as people see them: steps, state, throughput, and how far the latest messages come through the conditions. Reads only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hub.catalog.checks.rehearsal import Case, of_route
 from hub.catalog.files.mappings import file_name
 from hub.catalog.yaml.codes import Check
 from hub.catalog.yaml.excerpts import excerpt
+from hub.core import json
 from hub.core.config.routing import Destination, Route, TargetPolicy, match
-from hub.core.documents import json
 from hub.core.errors import Code, GiveUp, Refused
 from hub.core.message import Json, Ref
 from hub.core.model.capacity_windows import Quota
@@ -23,8 +23,8 @@ from hub.flow.overview.backlog import backlog, stopped
 from hub.flow.render import upgraded
 from hub.store.messages.pauses import ROUTE
 
-SAMPLE = 100  # of the last messages, tried on the conditions of one route
-TRIED_S = 15.0  # for which what they gave is kept
+SAMPLE = 100  # number of latest messages that are tried on a route's conditions
+TRIED_S = 15.0  # cache TTL of that trial
 SAMPLES_S = 30.0
 FILE = "routes.yaml"
 
@@ -36,28 +36,28 @@ def routes(hub: Hub) -> dict[str, Json]:
 
 
 def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json]:
-    """One route: its line, with its graph, how each target is treated, what is written of it, and its tests. `wait_s`: see `graph`. Raises Refused (404)."""
+    """One route: its row, graph, options, YAML text and tests. `wait_s`: see `graph`. Raises Refused (404)."""
     catalog = hub.catalogs.active()
-    found = next((one for one in catalog.routes if one.name == name), None)
-    if found is None:
-        raise Refused(Code.NOT_FOUND, f"There is no route {name!r}; there is {', '.join(one.name for one in catalog.routes) or 'none'}.")
+    named_route = next((other for other in catalog.routes if other.name == name), None)
+    if named_route is None:
+        raise Refused(Code.NOT_FOUND, f"There is no route {name!r}. Known: {', '.join(other.name for other in catalog.routes) or 'none'}.")
     written = excerpt(FILE, catalog.files.get(FILE, ""), "routes", name)
     return {
         "revision": catalog.revision,
-        **_line(hub, catalog, found),
-        "graph": graph(hub, catalog, found, wait_s=wait_s),
-        "treatment": _treatment(found),
+        **_line(hub, catalog, named_route),
+        "graph": graph(hub, catalog, named_route, wait_s=wait_s),
+        "treatment": _treatment(named_route),
         "written": {"file": written.file, "line": written.line, "text": written.text} if written is not None else None,
-        "tests": [_test(case) for case in tests(hub, found)],
+        "tests": [_test(case) for case in tests(hub, named_route)],
     }
 
 
 def _line(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
-    """What the list has of a route. `waiting`: dead, held by fault and unknown; `state`: paused, canary (a trial takes a part of it) or live."""
+    """A route's row in the list. `waiting`: dead, unknown, and held deliveries that wait for a person; `state`: paused, canary or live."""
     flowed: Any = next((row for row in _rates(hub)["routes"] if row["route"] == route.name), {})
     standing = backlog(hub)
     ways = [way for lane in standing.lanes.values() for way in lane.ways if way.route == route.name]
-    pause = next((one for one in stopped(hub) if (one.pause.kind, one.pause.name) == (ROUTE, route.name)), None)
+    pause = next((impact for impact in stopped(hub) if (impact.pause.kind, impact.pause.name) == (ROUTE, route.name)), None)
     emit = catalog.emit(route.source)
     paused: Json = None
     if pause is not None:
@@ -124,7 +124,7 @@ def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = No
 
 
 def mappings(catalog: Catalog, source: str, target: Ref) -> Json:
-    """The mappings from a message's newest live version to a target, one after the other; null where there is no way."""
+    """The chain of mappings from a message's newest live version to a target; null if there is none."""
     emit = catalog.emit(source)
     if emit is None or emit.newest is None:
         return None
@@ -133,31 +133,36 @@ def mappings(catalog: Catalog, source: str, target: Ref) -> Json:
     if way is None:
         return None
     return [
-        {"source": str(one.source), "target": str(one.target), "name": mapping_name(one.source, one.target), "fields": sum(1 for _ in one.leaves())}
-        for one in way
+        {
+            "source": str(mapping.source),
+            "target": str(mapping.target),
+            "name": mapping_name(mapping.source, mapping.target),
+            "fields": sum(1 for _ in mapping.leaves()),
+        }
+        for mapping in way
     ]
 
 
 def mapping_name(source: Ref, target: Ref) -> str:
-    """A mapping as pages and files name it: its file's name without folder and ending."""
+    """The name of a mapping: its file name without folder and extension."""
     return file_name(source, target).removeprefix("mappings/").removesuffix(".yaml")
 
 
 def _steps(route: Route) -> list[tuple[str, str]]:
-    """All that stands between a message and the route's targets, as (kind, text)."""
-    found: list[tuple[str, str]] = []
+    """The steps between a message and the route's targets, as (kind, text)."""
+    steps: list[tuple[str, str]] = []
     if route.drop is not None:
-        found.append(("drop", route.drop.when.text))
+        steps.append(("drop", route.drop.when.text))
     if route.when is not None:
-        found.append(("when", route.when.text))
+        steps.append(("when", route.when.text))
     if route.split is not None:
-        found.append(("split", f"{route.split.list} by {route.split.by.text}" if route.split.by is not None else route.split.list))
+        steps.append(("split", f"{route.split.list} by {route.split.by.text}" if route.split.by is not None else route.split.list))
     if route.hold is not None:
-        found.append(("hold", route.hold.until.text))
+        steps.append(("hold", route.hold.until.text))
     if route.capacity is not None:
-        found.append(("capacity", _quota(route.capacity.quota) + (f" by {route.capacity.by.text}" if route.capacity.by is not None else "")))
-    found += [("enrich", f"${one.name} = {one.call}") for one in route.enrich]
-    return found
+        steps.append(("capacity", _quota(route.capacity.quota) + (f" by {route.capacity.by.text}" if route.capacity.by is not None else "")))
+    steps += [("enrich", f"${lookup.name} = {lookup.call}") for lookup in route.enrich]
+    return steps
 
 
 def _condition(to: Destination) -> Json:
@@ -175,7 +180,7 @@ def _condition(to: Destination) -> Json:
 
 @dataclass(slots=True)
 class _Tried:
-    """How many of the last messages come how far. `left` by the kind of step that they leave at; `branches` by the destination's place."""
+    """How far the latest messages come. `left`: by the kind of step at which they end; `branches`: by the destination's index."""
 
     messages: int = 0
     undecided: int = 0
@@ -184,55 +189,57 @@ class _Tried:
     branches: dict[int, int] = field(default_factory=dict)
 
     def out(self, kind: str) -> int:
-        """How many go on behind a step; behind a split its parts are counted."""
+        """The number of messages after a step; after a split, the number of parts."""
         order = ("drop", "when", "split")
         if kind not in order[:2]:
             return self.parts
-        return self.messages - self.undecided - sum(self.left.get(one, 0) for one in order[: order.index(kind) + 1])
+        return self.messages - self.undecided - sum(self.left.get(step, 0) for step in order[: order.index(kind) + 1])
 
 
 def _tried(hub: Hub, catalog: Catalog, route: Route) -> _Tried:
-    """The last messages through this route alone, with nothing stored and nothing sent."""
-    found = _Tried()
+    """Runs the latest messages through this route only; nothing is stored or sent."""
+    result = _Tried()
     rows = hub.store.search(type_=route.source, limit=SAMPLE)
     bodies = hub.store.bodies(*(row.id for row in rows))
     for row in rows:
         if row.id not in bodies:
-            continue  # pruned meanwhile
-        found.messages += 1
+            continue  # pruned in the meantime
+        result.messages += 1
         try:
             payload = upgraded(catalog, row.ref, json.decode(bodies[row.id], hub.limits), row.received_at)[1]
             matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=row.received_at, new_id=lambda: "")
         except (Refused, GiveUp):
-            found.undecided += 1
+            result.undecided += 1
             continue
         if any(planned.undecided is not None for planned in matched.planned):
-            found.undecided += 1
+            result.undecided += 1
             continue
         first = matched.considered[0]
         if "target" not in first:
             step = "drop" if first["result"] == "dropped" else "when" if "condition" in first else "split"
-            found.left[step] = found.left.get(step, 0) + 1
+            result.left[step] = result.left.get(step, 0) + 1
             continue
         taken = [place for place, line in enumerate(matched.considered) if line["result"] == "matched"]
         pieces = len(matched.planned) // len(taken) if taken else 1
-        found.parts += pieces
+        result.parts += pieces
         for place in taken:
-            found.branches[place] = found.branches.get(place, 0) + pieces
-    return found
+            result.branches[place] = result.branches.get(place, 0) + pieces
+    return result
 
 
 # ---- how it is treated
 
 
 def _treatment(route: Route) -> dict[str, Json]:
-    """All that the route says of its messages beside where they go. Lengths in seconds; null: it says nothing."""
+    """The options of the route beside its targets. Durations in seconds; null: not set."""
     sync = route.sync
     return {
         "drop": {"when": route.drop.when.text, "why": route.drop.why} if route.drop is not None else None,
         "hold": {"until": route.hold.until.text, "zone": route.hold.zone} if route.hold is not None else None,
         "capacity": {"quota": _quota(route.capacity.quota), "zone": route.capacity.quota.zone} if route.capacity is not None else None,
-        "enrich": [{"name": one.name, "call": str(one.call), "cacheS": _seconds(one.cache), "onFail": one.on_fail.value} for one in route.enrich],
+        "enrich": [
+            {"name": lookup.name, "call": str(lookup.call), "cacheS": _seconds(lookup.cache), "onFail": lookup.on_fail.value} for lookup in route.enrich
+        ],
         "sync": {"deadlineS": _seconds(sync.deadline), "answer": str(sync.answer) if sync.answer else None, "fallbackS": _seconds(sync.fallback)}
         if sync is not None
         else None,
@@ -253,7 +260,7 @@ def _destination(to: Destination) -> Json:
             "maxS": _seconds(retry.max),
             "jitter": retry.full_jitter,
             "giveUpAfterS": _seconds(retry.give_up_after),
-            "scheduleS": [one.total_seconds() for one in retry.schedule],
+            "scheduleS": [pause.total_seconds() for pause in retry.schedule],
         },
         "whenDead": to.order.when_dead.value if to.order is not None else None,
         "timeoutS": _seconds(to.timeout),
@@ -266,7 +273,7 @@ def _destination(to: Destination) -> Json:
 
 
 def policy(policy: TargetPolicy) -> dict[str, Json]:
-    """How a target system may be treated, by all routes together."""
+    """The limits of a target system, for all routes together."""
     breaker = policy.breaker
     return {
         "concurrency": policy.concurrency,
@@ -288,7 +295,7 @@ def _seconds(span: timedelta | None) -> float | None:
 
 
 def tests(hub: Hub, route: Route) -> Sequence[Case]:
-    """The route's tests, run by the active configuration on the samples that lie on this machine."""
+    """Runs the route's tests with the active configuration and the samples on this machine."""
     if not route.tests:
         return ()
     catalog = hub.catalogs.active()
@@ -300,18 +307,18 @@ def tests(hub: Hub, route: Route) -> Sequence[Case]:
 
 
 def samples(hub: Hub) -> Mapping[str, str]:
-    """The files of the workspace on this machine, samples included; nothing where there is none."""
+    """The workspace files on this machine, samples included; empty if there are none."""
     return hub.shelf.at("samples", lambda: read_files(hub.settings.workspace), least_s=SAMPLES_S).get()
 
 
 def _test(case: Case) -> Json:
-    """`verdict`: passed, failed, or missing: its sample is not on this machine."""
-    missing = any(one.code is Check.NO_SAMPLE for one in case.wrong)
+    """One test result. `verdict`: passed, failed, or missing (its sample is not on this machine)."""
+    missing = any(problem.code is Check.NO_SAMPLE for problem in case.wrong)
     return {
         "number": case.number,
         "about": case.about,
         "line": case.line,
         "ms": round(case.ms, 1),
         "verdict": "missing" if missing else "failed" if case.wrong else "passed",
-        "wrong": [one.text for one in case.wrong],
+        "wrong": [problem.text for problem in case.wrong],
     }

@@ -1,4 +1,4 @@
-"""What runs, and on what: processes and the store, as operators see them."""
+"""Processes and the store, as operators see them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from hub.core.message import Json
 from hub.settings import Settings
 from hub.store import Process, Store
 
-KEEPING = "keep"  # what is led while the store is kept small
+KEEPING = "keep"  # the lead of the retention round
 
 
 def processes(store: Store) -> list[Json]:
-    """All that signed within a day, the latest started first."""
-    return [_process_json(one) for one in store.processes()]
+    """All processes with a heartbeat within a day, the latest started first."""
+    return [_process_json(process) for process in store.processes()]
 
 
-def _process_json(one: Process) -> Json:
+def _process_json(process: Process) -> Json:
     return {
-        "name": one.name,
-        "role": one.role,
-        "version": one.version,
-        "revision": one.revision,
-        "startedAt": one.started_at.isoformat(),
-        "seenAt": one.seen_at.isoformat(),
-        "leads": list(one.leads),
-        "silent": one.is_silent,
+        "name": process.name,
+        "role": process.role,
+        "version": process.version,
+        "revision": process.revision,
+        "startedAt": process.started_at.isoformat(),
+        "seenAt": process.seen_at.isoformat(),
+        "leads": list(process.leads),
+        "silent": process.is_silent,
     }
 
 
@@ -34,10 +34,10 @@ def stored(store: Store, settings: Settings) -> dict[str, Json]:
         "kind": size.kind,
         "bytes": size.bytes,
         "schema": store.schema_revision(),
-        "tables": [{"name": one.name, "rows": one.rows, "bytes": one.bytes} for one in size.tables],
+        "tables": [{"name": table.name, "rows": table.rows, "bytes": table.bytes} for table in size.tables],
         "parts": [
-            {"table": one.table, "name": one.name, "day": one.day.isoformat() if one.day else None, "rows": one.rows, "bytes": one.bytes}
-            for one in store.parts()
+            {"table": part.table, "name": part.name, "day": part.day.isoformat() if part.day else None, "rows": part.rows, "bytes": part.bytes}
+            for part in store.parts()
         ],
         "keepMessagesDays": settings.keep_messages,
         "keepKeysDays": settings.keep_keys,

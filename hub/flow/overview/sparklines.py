@@ -1,4 +1,4 @@
-"""Lines: the last hour by the minute, on each route and at each target, for small pictures beside names. One look into the minutes for all."""
+"""Sparklines: the last hour per minute, for each route and target. One query for all, cached."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from datetime import datetime, timedelta
 
 from hub.core.message import Json
 from hub.flow.hub import Hub
-from hub.store import Beat
+from hub.store import MinuteCount
 from hub.store.queries.throughput import MINUTE
 
 MINUTES = 60
-LEAST_S = 5.0  # what is shown by the minute need not be asked for by the second
+LEAST_S = 5.0  # cache TTL; the values are per minute
 
 
 @dataclass(slots=True)
-class Line:
+class Sparkline:
     """An hour of one thing, oldest minute first; the last minute is still running."""
 
     accepted: list[int] = field(default_factory=lambda: [0] * MINUTES)
     delivered: list[int] = field(default_factory=lambda: [0] * MINUTES)
     failed: list[int] = field(default_factory=lambda: [0] * MINUTES)
 
-    def add(self, minute: int, beat: Beat) -> None:
+    def add(self, minute: int, beat: MinuteCount) -> None:
         self.accepted[minute] += beat.accepted
         self.delivered[minute] += beat.delivered
         self.failed[minute] += beat.failed
@@ -37,10 +37,10 @@ class Lines:
     """`targets` by system, `ways` by (route, target); each line has MINUTES values from `since` on."""
 
     since: datetime
-    total: Line
-    routes: Mapping[str, Line]
-    targets: Mapping[str, Line]
-    ways: Mapping[tuple[str, str], Line]
+    total: Sparkline
+    routes: Mapping[str, Sparkline]
+    targets: Mapping[str, Sparkline]
+    ways: Mapping[tuple[str, str], Sparkline]
 
     def as_json(self) -> dict[str, Json]:
         ways: list[Json] = [{"route": route, "target": way, **line.as_json()} for (route, way), line in sorted(self.ways.items())]
@@ -54,7 +54,7 @@ class Lines:
 
 
 def lines(hub: Hub) -> Lines:
-    """Asked for every five seconds for all who look. What never flowed within the hour has no line."""
+    """The sparklines of the last hour, cached for five seconds. Routes and targets without traffic have none."""
     return hub.shelf.at("lines", lambda: _lines(hub), least_s=LEAST_S).get()
 
 
@@ -63,17 +63,17 @@ def _lines(hub: Hub) -> Lines:
     return drawn(since, hub.store.beats(since))
 
 
-def drawn(since: datetime, beats: Iterable[Beat]) -> Lines:
+def drawn(since: datetime, beats: Iterable[MinuteCount]) -> Lines:
     """Adds up the minutes of `beats` from `since` on."""
-    found = Lines(since, Line(), {}, {}, {})
-    routes, targets, ways = dict[str, Line](), dict[str, Line](), dict[tuple[str, str], Line]()
+    result = Lines(since, Sparkline(), {}, {}, {})
+    routes, targets, ways = dict[str, Sparkline](), dict[str, Sparkline](), dict[tuple[str, str], Sparkline]()
     for beat in beats:
         minute = int((beat.at - since) / MINUTE)
         if not 0 <= minute < MINUTES:
             continue  # a process whose clock is ahead
-        found.total.add(minute, beat)
+        result.total.add(minute, beat)
         if beat.route:
-            routes.setdefault(beat.route, Line()).add(minute, beat)
-            targets.setdefault(beat.way.split("/")[0], Line()).add(minute, beat)
-            ways.setdefault((beat.route, beat.way), Line()).add(minute, beat)
-    return Lines(since, found.total, routes, targets, ways)
+            routes.setdefault(beat.route, Sparkline()).add(minute, beat)
+            targets.setdefault(beat.way.split("/")[0], Sparkline()).add(minute, beat)
+            ways.setdefault((beat.route, beat.way), Sparkline()).add(minute, beat)
+    return Lines(since, result.total, routes, targets, ways)

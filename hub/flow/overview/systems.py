@@ -1,4 +1,4 @@
-"""Systems: each neighbour as the hub knows it, how it stands, and whether it can be reached. Secrets are named and never shown."""
+"""Systems as people see them: interfaces, health, settings, and a connection check. Secrets are named and never shown."""
 
 from __future__ import annotations
 
@@ -24,43 +24,45 @@ from hub.store.messages.pauses import TARGET
 from hub.store.queries.throughput import MINUTE
 from hub.vault import VaultError, public_file, resolve
 
-CHECKED = "system.checked"  # in the record of acts
-CHECK_S = 10.0  # for all addresses of one system
+CHECKED = "system.checked"  # name of the act in the audit record
+CHECK_S = 10.0  # time limit for all addresses of one system
 FAILING = 0.5
 MEASURED_S = 2.0
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def systems(hub: Hub) -> dict[str, Json]:
-    """All systems of the active configuration, by name: what they send and take, and how each stands."""
+    """All systems of the active configuration, by name, with their interfaces and health."""
     catalog = hub.catalogs.active()
     return {"revision": catalog.revision, "items": [_line(hub, system) for _, system in sorted(catalog.systems.items())]}
 
 
 def system(hub: Hub, name: str) -> dict[str, Json]:
-    """One system: its line, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls, and the last check.
+    """One system: its row, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls, and the last check.
 
     Raises Refused (404).
     """
     catalog = hub.catalogs.active()
-    found = _found(hub, name)
+    named_system = _found(hub, name)
     now = hub.store.now()
     known = hub.store.keys()
     callers = [(row, keys.state_of(row, now)) for row in known if name in row.systems]
     return {
         "revision": catalog.revision,
-        **_line(hub, found),
-        "addresses": [{"name": setting, "url": _public(found, setting, url)} for setting, url in addresses(hub, found)],
-        "calls": [{"message": f"{name}/{key}", "about": side.about, "call": _call(side)} for key, side in sorted(found.accepts.items())],
-        "inbound": {"scheme": found.inbound.scheme, "details": _inbound(found.inbound)},
-        "outbound": {"scheme": found.outbound.scheme, "form": found.outbound.form if found.outbound.form != "default" else ""},
-        "settings": [_setting(hub, found, setting) for setting in found.settings],
-        "secrets": _secrets(hub, found),
-        "policy": policy(catalog.targets.get(name, TargetPolicy())) if found.accepts else None,
-        "hooks": [{"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"} for hook in found.hooks.values()],
+        **_line(hub, named_system),
+        "addresses": [{"name": setting, "url": _public(named_system, setting, url)} for setting, url in addresses(hub, named_system)],
+        "calls": [{"message": f"{name}/{key}", "about": side.about, "call": _call(side)} for key, side in sorted(named_system.accepts.items())],
+        "inbound": {"scheme": named_system.inbound.scheme, "details": _inbound(named_system.inbound)},
+        "outbound": {"scheme": named_system.outbound.scheme, "form": named_system.outbound.form if named_system.outbound.form != "default" else ""},
+        "settings": [_setting(hub, named_system, setting) for setting in named_system.settings],
+        "secrets": _secrets(hub, named_system),
+        "policy": policy(catalog.targets.get(name, TargetPolicy())) if named_system.accepts else None,
+        "hooks": [
+            {"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"} for hook in named_system.hooks.values()
+        ],
         "queues": [
             {"name": queue.name, "queue": queue.queue, "exchange": queue.exchange, "topics": list(queue.topics), "broker": queue.broker}
-            for queue in found.queues.values()
+            for queue in named_system.queues.values()
         ],
         "callers": [{"id": row.id, "name": row.name, "state": state} for row, state in callers if state in ("valid", "ending")],
         "routesFrom": [route.name for route in catalog.routes if route.source.split("/")[0] == name],
@@ -70,41 +72,43 @@ def system(hub: Hub, name: str) -> dict[str, Json]:
 
 
 def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
-    """Tries each address that the system declares: its name, a connection, TLS. No call is made; who tried, and what came of it, is on record.
+    """Checks each address that the system declares: DNS, connection, TLS. No call is made. The person and the result are recorded.
 
     Raises Refused: 404; 400 where it declares no address.
     """
-    found = _found(hub, name)
-    wanted = addresses(hub, found)
+    named_system = _found(hub, name)
+    wanted = addresses(hub, named_system)
     if not wanted:
-        raise Refused(Code.BAD_REQUEST, f"{name} declares no address: the hub sends it nothing, and takes nothing from a broker of its own.")
+        raise Refused(Code.BAD_REQUEST, f"{name} has no address to check: the hub does not call it, and does not read from a broker of it.")
     end = time.monotonic() + CHECK_S
-    ca = found.outbound.ca.removeprefix("file:")
+    ca = named_system.outbound.ca.removeprefix("file:")
     tried: list[Json] = []
     for setting, url in wanted:
         steps = reach(url, hub.settings.allow_cidrs, ca=ca, deadline_s=min(5.0, max(0.5, end - time.monotonic())))
-        tried.append({"name": setting, "url": _public(found, setting, url), "ok": all(step.ok for step in steps), "steps": [_step(step) for step in steps]})
-    ok = all(isinstance(one, dict) and one["ok"] for one in tried)
+        tried.append(
+            {"name": setting, "url": _public(named_system, setting, url), "ok": all(step.ok for step in steps), "steps": [_step(step) for step in steps]}
+        )
+    ok = all(isinstance(answer, dict) and answer["ok"] for answer in tried)
     hub.store.note_act(by=by, what=CHECKED, object_=name, details={"ok": ok, "addresses": tried})
     return {"system": name, "at": hub.store.now().isoformat(), "by": by, "ok": ok, "addresses": tried}
 
 
 def addresses(hub: Hub, system: System) -> list[tuple[str, str]]:
-    """Where the system is, as (setting, address): its `url`, its brokers, and where tokens for it come from. With credentials, if they stand in them."""
+    """The addresses of the system, as (setting, address): its `url`, brokers, and token endpoint. They may contain credentials."""
     names = dict.fromkeys(["url", *(queue.broker for queue in system.queues.values())])
-    found = [(name, url) for name in names if name in system.settings and (url := _text(hub, system, name))]
+    urls = [(name, url) for name in names if name in system.settings and (url := _text(hub, system, name))]
     if system.outbound.scheme == "oauth2" and system.outbound.token_url:
-        found.append(("token_url", system.outbound.token_url))
-    return found
+        urls.append(("token_url", system.outbound.token_url))
+    return urls
 
 
 def shown(url: str) -> str:
-    """An address without the credentials that may stand in it, before its host or behind its path."""
+    """An address without credentials, which may be before its host or after its path."""
     return _CREDENTIALS.sub("…@", url.partition("?")[0])
 
 
 def _public(system: System, setting: str, url: str) -> str:
-    """Of an address that is a secret only the host: the key may stand in its path."""
+    """Only the host of an address that is a secret, because its path may contain a key."""
     if setting in system.settings and system.settings[setting].secret:
         scheme, _, rest = shown(url).partition("://")
         return f"{scheme}://{rest.split('/')[0]}/…"
@@ -114,7 +118,7 @@ def _public(system: System, setting: str, url: str) -> str:
 def _found(hub: Hub, name: str) -> System:
     known = hub.catalogs.active().systems
     if name not in known:
-        raise Refused(Code.NOT_FOUND, f"There is no system {name!r}; there is {', '.join(sorted(known)) or 'none'}.")
+        raise Refused(Code.NOT_FOUND, f"There is no system {name!r}. Known: {', '.join(sorted(known)) or 'none'}.")
     return known[name]
 
 
@@ -124,12 +128,12 @@ def _found(hub: Hub, name: str) -> System:
 def _line(hub: Hub, system: System) -> dict[str, Json]:
     """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person), ok, or none: nothing is sent to it."""
     flowed: dict[str, Any] = rates.ways(hub)
-    row = next((one for one in flowed["targets"] if one["system"] == system.name), None)
+    row = next((target for target in flowed["targets"] if target["system"] == system.name), None)
     standing = backlog(hub)
     lane = standing.lanes.get(system.name)
     stuck = sum(number for (_, target), number in standing.stuck.items() if target.split("/")[0] == system.name)
-    paused = any((one.pause.kind, one.pause.name) == (TARGET, system.name) for one in stopped(hub))
-    breaker = next((one for one in hub.shelf.at("breakers", hub.store.breakers, least_s=1.0).get() if one.lane == system.name), None)
+    paused = any((impact.pause.kind, impact.pause.name) == (TARGET, system.name) for impact in stopped(hub))
+    breaker = next((breaker for breaker in hub.shelf.at("breakers", hub.store.breakers, least_s=1.0).get() if breaker.lane == system.name), None)
     target = hub.catalogs.active().targets.get(system.name, TargetPolicy())
     measured = hub.shelf.at("measures", hub.store.backlog, least_s=MEASURED_S).get() if system.accepts else None
     return {
@@ -169,22 +173,22 @@ def _health(system: System, paused: bool, breaker: BreakerState | None, row: Map
 
 
 def _breaker(state: BreakerState | None, now: datetime) -> Json:
-    """Only the present state is kept; what it did before is in the log."""
+    """The breaker's current state; its history is in the log."""
     if state is None:
         return {"state": Circuit.CLOSED.value, "since": None, "until": None, "trips": 0}
     until = state.until.isoformat() if state.until is not None else None
-    since = (now - state.age).replace(microsecond=0)  # the same at each look, but for the clocks' difference
+    since = (now - state.age).replace(microsecond=0)  # stable between calls, except for clock differences
     return {"state": state.state.value, "since": since.isoformat(), "until": until, "trips": state.trips}
 
 
 def _last(hub: Hub, name: str) -> str | None:
-    """The minute of the last attempt within the hour; null: there was none."""
-    told = sparklines.lines(hub)
-    line = told.targets.get(name)
+    """The minute of the last attempt within the hour; None if there was none."""
+    curves = sparklines.lines(hub)
+    line = curves.targets.get(name)
     if line is None:
         return None
     places = [place for place in range(len(line.delivered)) if line.delivered[place] or line.failed[place]]
-    return (told.since + places[-1] * MINUTE).isoformat() if places else None
+    return (curves.since + places[-1] * MINUTE).isoformat() if places else None
 
 
 def _last_check(hub: Hub, name: str) -> Json:
@@ -201,7 +205,7 @@ def _step(step: Step) -> Json:
 
 
 def _text(hub: Hub, system: System, name: str) -> str:
-    """A setting's value; a secret one is resolved, and is empty where that cannot be done."""
+    """A setting's value. A secret is resolved; it is empty if that fails."""
     text = hub.settings.system(system.name, name) or system.settings[name].default
     if system.settings[name].secret and text.startswith(("env:", "file:")):
         return _resolved(hub, text) or ""
@@ -216,10 +220,10 @@ def _resolved(hub: Hub, reference: str) -> str | None:
 
 
 def _setting(hub: Hub, system: System, name: str) -> Json:
-    """A secret one by its name alone: `value` is null, and `reference` the name of where it stands, if it is one."""
+    """A setting for display. For a secret, `value` is null and `reference` names where it is stored, if it is a reference."""
     setting = system.settings[name]
-    given = hub.settings.system(system.name, name)
-    text = given or setting.default
+    value = hub.settings.system(system.name, name)
+    text = value or setting.default
     is_reference = setting.secret and text.startswith(("env:", "file:"))
     return {
         "name": name,
@@ -227,14 +231,14 @@ def _setting(hub: Hub, system: System, name: str) -> Json:
         "help": setting.help,
         "isSecret": setting.secret,
         "isSet": _resolved(hub, text) is not None if is_reference else bool(text),
-        "from": "environment" if given else "default" if text else "nowhere",
+        "from": "environment" if value else "default" if text else "nowhere",
         "value": None if setting.secret else shown(text) if "://" in text else text,
         "reference": text if is_reference else None,
     }
 
 
 def _secrets(hub: Hub, system: System) -> list[Json]:
-    """What calls to the system are signed with: where each stands, and whether it can be had."""
+    """The secrets that sign calls to the system: where each is stored, and whether it can be resolved."""
     out = system.outbound
     secrets = [(name, text, _resolved(hub, text) is not None) for name, text in (("key", out.key), ("secret", out.secret)) if text]
     public = [(name, text, _is_there(text)) for name, text in (("certificate", out.certificate), ("ca", out.ca)) if text]
@@ -250,8 +254,8 @@ def _is_there(reference: str) -> bool:
 
 
 def _inbound(inbound: Inbound) -> dict[str, Json]:
-    """Public parts alone."""
-    told: dict[str, Json] = {
+    """The public parts only."""
+    row: dict[str, Json] = {
         "form": inbound.form if inbound.scheme == "hub-signature" and inbound.form != "default" else "",
         "issuer": inbound.issuer,
         "audience": inbound.audience,
@@ -260,7 +264,7 @@ def _inbound(inbound: Inbound) -> dict[str, Json]:
         "certificates": len(inbound.certificates),
         "peers": ", ".join(str(peer) for peer in inbound.peers),
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in row.items() if value}
 
 
 def _call(side: Accept) -> str:

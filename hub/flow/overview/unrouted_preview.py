@@ -1,4 +1,4 @@
-"""What waits because no route took it, as people look at it: by cause, singly, and what routing it again would make of it. Reads only."""
+"""Unrouted messages as people see them: by cause, one by one, and a preview of routing them again. Reads only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from hub.catalog import Catalog
 from hub.core.errors import GiveUp
 from hub.core.message import Disposition, Json
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.core.model.unrouted import as_rows
 from hub.flow.hub import Hub
 from hub.flow.overview.clusters import trend
@@ -22,12 +22,12 @@ LEAST_S = 1.0
 
 
 def counted(hub: Hub) -> list[UnroutedLine]:
-    """All that waits, by cause, the largest first. Counted once a second for all who look."""
+    """The unrouted messages by cause, the largest first. Cached for one second."""
     return hub.shelf.at("unrouted", hub.store.unrouted_causes, least_s=LEAST_S).get()
 
 
 def line_json(line: UnroutedLine) -> dict[str, Json]:
-    """One cause. `misses`: what each route said, as route, target, condition, why. `wish`: what a person wants of all of it, and is under way."""
+    """One cause. `misses`: why each route did not match, as route, target, condition, why. `wish`: a person's request for all of them that is under way."""
     wished, cause = line.wished, line.cause
     misses: list[Json] = []
     if cause is not None:
@@ -50,7 +50,7 @@ def line_json(line: UnroutedLine) -> dict[str, Json]:
 
 
 def row_json(row: UnroutedRow) -> dict[str, Json]:
-    """One message that waits."""
+    """One unrouted message."""
     message = row.message
     return {
         "messageId": message.id,
@@ -75,14 +75,14 @@ def preview(hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, forc
     rows = hub.store.unrouted(cause=cause, ids=list(ids) if ids else None, limit=min(limit, MOST))
     waiting = {row.message.id: row for row in rows}
     catalog = hub.catalogs.active()
-    made, stays = made_again(hub, catalog, list(waiting), by="")
-    notes = stays if force else {**stays, **hub.store.later_of(list(made.values()))}
+    routable, stays = made_again(hub, catalog, list(waiting), by="")
+    notes = stays if force else {**stays, **hub.store.later_of(list(routable.values()))}
     notes |= _ended(hub, [id_ for id_ in ids if id_ not in waiting])
     items: list[Json] = []
     counts = {Disposition.ROUTED.value: 0, Disposition.FILTERED.value: 0, "stays": 0}
     ways: dict[tuple[str, str], dict[str, Any]] = {}
     for id_ in [*waiting, *(id_ for id_ in notes if id_ not in waiting)]:
-        laid = made[id_] if id_ not in notes else None
+        laid = routable[id_] if id_ not in notes else None
         becomes = laid.message.disposition.value if laid is not None else "stays"
         counts[becomes] += 1
         lines = _lines(hub, catalog, laid) if laid is not None else []
@@ -91,8 +91,8 @@ def preview(hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, forc
             way["number"] += 1
             way["faults"] += line["fault"] is not None
             way["fault"] = way["fault"] or line["fault"]
-        told = row_json(waiting[id_]) if id_ in waiting else {"messageId": id_}
-        items.append({**told, "becomes": becomes, "note": notes.get(id_), "deliveries": list(lines)})
+        item = row_json(waiting[id_]) if id_ in waiting else {"messageId": id_}
+        items.append({**item, "becomes": becomes, "note": notes.get(id_), "deliveries": list(lines)})
     number = len(notes.keys() | waiting.keys()) if ids else sum(line.number for line in hub.store.unrouted_causes() if line.id == cause)
     told_ways: list[Json] = [{"route": route, "target": target, **way} for (route, target), way in sorted(ways.items())]
     counts_: dict[str, Json] = dict(counts)
@@ -104,7 +104,7 @@ def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
     return {id_: known.get(id_, "There is no such message.") for id_ in ids}
 
 
-def _lines(hub: Hub, catalog: Catalog, laid: Laid) -> list[dict[str, Json]]:
+def _lines(hub: Hub, catalog: Catalog, laid: AcceptedMessage) -> list[dict[str, Json]]:
     """The deliveries that a message would get. `fault`: why the mapping could not make it; null also where a look-up is asked only then."""
     enriched = {route.name for route in catalog.routes if route.enrich}
     lines: list[dict[str, Json]] = []

@@ -1,1 +1,1 @@
-"""What a person does with a message or a delivery: replay, edit, repair, retry, pause."""
+"""Actions of operators on messages and deliveries: replay, edit, repair, retry, pause."""

@@ -1,4 +1,4 @@
-"""Edit and replay: a person changes the body of a message that waits, and a new message with it goes in the delivery's place, linked to the old.
+"""Edits and replays: a person changes the body of a waiting message; a new message replaces the delivery and is linked to the old one.
 
 decode → contract → match, as for any post → (one transaction: the new message and its delivery, the old delivery cancelled) → ring
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 from datetime import timedelta
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Json
-from hub.core.model.delivery import Planned, Seen
+from hub.core.model.delivery import DedupeKey, NewDelivery
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.intake.versions import accepted
@@ -25,8 +25,8 @@ SOURCE = "edit"
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
-    """What went in the place of a delivery. `is_known`: the same change was made before."""
+class EditResult:
+    """The result of an edit. `is_known`: the same edit was made before."""
 
     delivery_id: str
     message_id: str
@@ -37,8 +37,8 @@ class Edited:
         return {"deliveryId": self.delivery_id, "messageId": self.message_id, "newDeliveryId": self.replaced_by, "duplicate": self.is_known}
 
 
-def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bool = False) -> Edited:
-    """Puts a message with the body `raw` in the place of a dead, held or unknown delivery: for its route and target alone, by the active configuration.
+def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bool = False) -> EditResult:
+    """Replaces a dead, held or unknown delivery by a message with the body `raw`, for its route and target only, with the active configuration.
 
     Checked like a post of the same type and version. Raises Refused, with every fault; nothing is changed then.
     """
@@ -50,27 +50,27 @@ def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bo
     laid = lay(hub, incoming, source=SOURCE, now=hub.clock())
     planned = _same_way(laid.deliveries, line)
     # Not known by its content's own names: those are the old message's, whose place it takes.
-    name = Seen("hub", SOURCE, delivery_id, hashlib.sha256(raw).hexdigest(), timedelta(days=hub.settings.keep_keys))
+    name = DedupeKey("hub", SOURCE, delivery_id, hashlib.sha256(raw).hexdigest(), timedelta(days=hub.settings.keep_keys))
     laid = changed(laid, message=changed(laid.message, planned=1), deliveries=(planned,), seen=(name,))
     receipt = hub.store.replace(delivery_id, laid, by=by, why=why, force=force)
     if receipt.duplicate:
-        return Edited(delivery_id, receipt.message_id, None, is_known=True)
+        return EditResult(delivery_id, receipt.message_id, None, is_known=True)
     hub.bell.ring(receipt.lanes)  # after the commit; a lost ring costs one sweep
     accepted(hub, laid)
     hub.counts.add("cancelled", "person")
     event("delivery.replaced", f"by message {receipt.message_id}", by=by, delivery=delivery_id, message_id=message.id, trace_id=message.trace_id)
-    return Edited(delivery_id, receipt.message_id, planned.id, is_known=False)
+    return EditResult(delivery_id, receipt.message_id, planned.id, is_known=False)
 
 
-def _same_way(deliveries: Sequence[Planned], line: DeliveryRow) -> Planned:
+def _same_way(deliveries: Sequence[NewDelivery], line: DeliveryRow) -> NewDelivery:
     """What the change is for: the delivery by the same route to the same message of the target, or to its version that is live now; of a split
     message, the same part. The other targets have the message as it was.
     """
-    mine = [one for one in deliveries if one.route == line.route and one.part == line.part and one.ref.type == line.ref.type]
-    found = next((one for one in mine if one.ref == line.ref), mine[0] if mine else None)
-    if found is None:
+    candidates = [delivery for delivery in deliveries if delivery.route == line.route and delivery.part == line.part and delivery.ref.type == line.ref.type]
+    chosen = next((delivery for delivery in candidates if delivery.ref == line.ref), candidates[0] if candidates else None)
+    if chosen is None:
         part = "" if line.part is None else f", part {line.part}"
         raise Refused(
             Code.CONFLICT, f"With this body the message does not go by route {line.route} to {line.ref.type}{part}. Post it as a new message, if it is one."
         )
-    return found
+    return chosen

@@ -1,4 +1,4 @@
-"""Pausing a route or a target, and letting it go on: a person's act. Nothing is lost, and no attempt is spent: what waits, waits."""
+"""Pauses and resumes a route or a target, as a person decides. Waiting deliveries lose nothing and use no attempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Ring = Callable[[Iterable[str]], None]
 
 
 def pause(store: Store, catalog: Catalog, kind: str, name: str, *, by: str, why: str = "") -> bool:
-    """Pauses it, from now on; what is under way is finished. False: it was paused already. Raises Refused (404) for a name that nothing bears."""
+    """Pauses a route or target; calls under way are finished. False: it was paused already. Raises Refused (404) for an unknown name."""
     _known(catalog, kind, name)
     done = store.pause(kind, name, by=by, why=why)
     event(f"{kind}.paused", "nothing more of it is claimed" if done else "it was paused already", by=by, **{kind: name})
@@ -24,7 +24,7 @@ def pause(store: Store, catalog: Catalog, kind: str, name: str, *, by: str, why:
 
 
 def resume(store: Store, kind: str, name: str, *, by: str, ring: Ring | None = None) -> bool:
-    """Lets it go on, at its target's pace. False: it was not paused. What is gone from the configuration can be resumed too.
+    """Resumes a route or target, at the target's pace. False: it was not paused. A name that was removed from the configuration can be resumed too.
 
     What a route's pause held is set free here, in blocks, and by each sweep, should we not come to the end of it. Raises StoreBusy.
     """
@@ -40,15 +40,15 @@ def resume(store: Store, kind: str, name: str, *, by: str, ring: Ring | None = N
 
 
 def paused(store: Store) -> list[dict[str, Json]]:
-    """What is paused, with how many deliveries wait because of it."""
-    return [as_json(one, store.waiting_behind(one.kind, one.name)) for one in store.pauses()]
+    """The pauses, with the number of deliveries that wait because of each."""
+    return [as_json(row, store.waiting_behind(row.kind, row.name)) for row in store.pauses()]
 
 
-def as_json(one: Pause, waiting: int) -> dict[str, Json]:
-    return {"kind": one.kind, "name": one.name, "since": one.at.isoformat(), "by": one.by, "why": one.why, "waiting": waiting}
+def as_json(row: Pause, waiting: int) -> dict[str, Json]:
+    return {"kind": row.kind, "name": row.name, "since": row.at.isoformat(), "by": row.by, "why": row.why, "waiting": waiting}
 
 
 def _known(catalog: Catalog, kind: str, name: str) -> None:
     names = {route.name for route in catalog.routes} if kind == ROUTE else {to.ref.system for route in catalog.routes for to in route.to}
     if name not in names:
-        raise Refused(Code.NOT_FOUND, f"There is no {kind} {name!r}; there is {', '.join(sorted(names)) or 'none'}.")
+        raise Refused(Code.NOT_FOUND, f"There is no {kind} {name!r}. Known: {', '.join(sorted(names)) or 'none'}.")

@@ -1,4 +1,4 @@
-"""Refused arrivals: the two things a person may do with one. Read again, by the configuration of now; or let go."""
+"""Refused arrivals: retries them with the active configuration, or drops them, as a person decides."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hub.core.config.queue import Arrival, Queue
 from hub.core.documents.content_coding import coding_of, inflated
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Receipt, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow.doors import hooks, refused_posts
 from hub.flow.doors.queues import kept_again, take_in, together
 from hub.flow.hub import Hub
 from hub.flow.intake import versions
 from hub.flow.intake.committing import MeasuredAdd
 from hub.logs import event
-from hub.store import Refusal, RefusedRow, Store, Wanted
+from hub.store import ArrivalFilter, Refusal, RefusedRow, Store
 from hub.store.repairs.arrivals import ACCEPTED, DROPPED, WAITING
 
 TAKEN, GONE = "accepted", "dropped"
@@ -27,7 +27,7 @@ TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def retry(hub: Hub, ids: Sequence[str], *, by: str) -> dict[str, str]:
-    """Reads them again, oldest first, by the active configuration. Per id: `accepted`, or why not. A second call changes nothing.
+    """Retries refused arrivals, oldest first, with the active configuration. Gives per id `accepted`, or why not. A second call changes nothing.
 
     If we die between the messages and the row, it is retried again: its messages are known by their ids. Raises StoreBusy.
     """
@@ -57,7 +57,7 @@ def _one(hub: Hub, row: RefusedRow, by: str) -> str:
 
 
 def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
-    """Reads it by its door, and stores what it tells: None, or why not all of it. Raises Refused, StoreBusy.
+    """Reads an arrival again as its door does, and stores its messages. Gives None, or the refusal of the rest. Raises Refused, StoreBusy.
 
     What was proven once stays proven: its signature and its time are not asked for again.
     """
@@ -67,21 +67,21 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
             raise Refused(Code.NOT_FOUND, f"There is no {row.source} in the active configuration.")
         return take_in(hub, queue, [kept_again(arrival)], keeps=False).refused[0]
     laid = _laid(hub, row, arrival)
-    wanted = [one for one in laid if isinstance(one, Laid)]
-    answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(wanted) if wanted else []
+    messages = [item for item in laid if isinstance(item, AcceptedMessage)]
+    answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(messages) if messages else []
     # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep.
     if lanes := {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}:
         hub.bell.ring(lanes)
-    for one, answer in zip(wanted, answers, strict=True):
+    for message, answer in zip(messages, answers, strict=True):
         if isinstance(answer, Receipt):
-            ref = one.message.ref
+            ref = message.message.ref
             hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new")
             if not answer.duplicate:
-                versions.accepted(hub, one)
-    return together([one for one in (*laid, *answers) if isinstance(one, Refused)])
+                versions.accepted(hub, message)
+    return together([item for item in (*laid, *answers) if isinstance(item, Refused)])
 
 
-def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[Laid | Refused]:
+def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[AcceptedMessage | Refused]:
     if not row.source.startswith("hook:"):
         if row.door in (identified_request.QUESTION, identified_request.UNPROVEN):
             raise Refused(Code.BAD_REQUEST, "Nothing of it is kept that could be read again. Whoever sent it was told what to change.")
@@ -89,8 +89,8 @@ def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[Laid | Refuse
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)
     system, _, name = row.source.removeprefix("hook:").partition("/")
-    found = hub.catalogs.active().systems.get(system)
-    hook = found.hooks.get(name) if found is not None else None
+    known_system = hub.catalogs.active().systems.get(system)
+    hook = known_system.hooks.get(name) if known_system is not None else None
     if hook is None:
         raise Refused(Code.NOT_FOUND, f"There is no {row.source} in the active configuration.")
     read = row.request
@@ -100,36 +100,36 @@ def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[Laid | Refuse
 
 
 def queue_of(hub: Hub, source: str) -> Queue | None:
-    """The queue that a source names, as the active configuration has it."""
+    """The queue of a source, in the active configuration."""
     system, _, name = source.removeprefix("queue:").partition("/")
-    found = hub.catalogs.active().systems.get(system)
-    return found.queues.get(name) if found is not None else None
+    known_system = hub.catalogs.active().systems.get(system)
+    return known_system.queues.get(name) if known_system is not None else None
 
 
 def drop(store: Store, ids: Sequence[str], *, by: str, why: str = "") -> dict[str, str]:
-    """Lets them go; the rows stay, with who did it, and the reason is on record. Per id: `dropped`, or why not."""
+    """Drops refused arrivals. The rows stay with the person's name; the reason is recorded. Gives per id `dropped`, or why not."""
     ended = store.end_refused(ids, state=DROPPED, by=by, why=why)
     done = {id_: GONE if is_ended else "There is no such refused arrival." for id_, is_ended in ended.items()}
-    others = [id_ for id_, is_ended in ended.items() if not is_ended]
-    for start in range(0, len(others), CHUNK):
-        done |= {row.id: f"It is {row.state} already." for row in store.refused_ones(*others[start : start + CHUNK])}
+    not_ended = [id_ for id_, is_ended in ended.items() if not is_ended]
+    for start in range(0, len(not_ended), CHUNK):
+        done |= {row.id: f"It is {row.state} already." for row in store.refused_ones(*not_ended[start : start + CHUNK])}
     event("refused.dropped", f"{sum(ended.values())} of {len(done)}", by=by, refused=list(done)[:20])
     return done
 
 
 def of_trace(store: Store, trace_id: str) -> list[RefusedRow]:
-    """Those that were refused under a trace id, whatever became of them since."""
+    """The refused arrivals with this trace id, in any state."""
     wanted = trace_id.strip().lower()
-    return store.refused(wanted=Wanted(None, trace_id=wanted)) if TRACE.fullmatch(wanted) else []
+    return store.refused(wanted=ArrivalFilter(None, trace_id=wanted)) if TRACE.fullmatch(wanted) else []
 
 
 def is_open(row: RefusedRow) -> bool:
-    """Whether its body is shown as it stands: a queue's. Of other doors nobody can say what is personal in it."""
+    """Whether the body is shown without a reason: only for queues. For other doors it is unknown which values are personal."""
     return row.door == identified_request.QUEUE
 
 
 def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> dict[str, Json]:
-    """The bytes as they came. Each look is on record. Raises Refused without a reason."""
+    """The arrival with its body. Each call is recorded. Raises Refused without a reason."""
     if not why:
         raise Refused(Code.BAD_REQUEST, "why: 1–500")
     store.note_act(by=by, what="value.revealed", object_=row.id, details={"why": why[:500], "refused": row.source})
@@ -137,7 +137,7 @@ def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> dict[str, J
 
 
 def as_json(row: RefusedRow, *, bare: bool = False) -> dict[str, Json]:
-    """One as operators see it; with its body where that was read, and may be shown. `bare`: whatever is in it."""
+    """A refused arrival as operators see it, with its body if it was loaded and may be shown. `bare`: shows the body in any case."""
     shown: dict[str, Json] = {
         "id": row.id,
         "source": row.source,
@@ -167,7 +167,7 @@ def as_json(row: RefusedRow, *, bare: bool = False) -> dict[str, Json]:
 
 
 def _plain(arrival: Arrival) -> bytes:
-    """The body as it was before its coding, for eyes."""
+    """The body without its content coding, for display."""
     request = Request("", "", "", tuple((name, str(value)) for name, value in arrival.headers.items()), arrival.body)
     try:
         return inflated(arrival.body, coding_of(request), len(arrival.body) * 50)

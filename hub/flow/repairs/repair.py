@@ -1,4 +1,4 @@
-"""Repair: many deliveries that wait for a person are put right at once, a few first. If we die at any line, the next step goes on from the store.
+"""Repairs: replay or discard many waiting deliveries at once, a canary first. If we die at any line, the next step continues from the store.
 
 choose → (preview) → start: canary → wait for its end → a person, or its policy, lets the rest go → each has its result
 """
@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Json
 from hub.core.model.repair import Act, Order, Result, State, With
@@ -21,17 +21,17 @@ STEPS = 4  # of one repair in one sweep: the others have their turn
 
 
 def create(store: Store, order: Order, *, id_: str, request_key: str | None = None) -> tuple[RepairRow, bool]:
-    """Makes a repair; nothing is done to its deliveries yet. Gives it, and whether the same call had made it before. Raises Refused."""
+    """Creates a repair; its deliveries are not changed yet. Gives the repair, and whether an identical earlier call created it. Raises Refused."""
     fingerprint = hashlib.sha256(json.encode(order.as_json())).hexdigest()
-    made, is_known = store.create_repair(id_, _resolved(store, order), request_key=request_key, fingerprint=fingerprint)
-    row = find(store, made)
+    repair_id, is_known = store.create_repair(id_, _resolved(store, order), request_key=request_key, fingerprint=fingerprint)
+    row = find(store, repair_id)
     if not is_known:
         event("repair.created", f"{row.number} deliveries chosen", repair=row.id, by=order.by, act=order.act.value, number=row.number)
     return row, is_known
 
 
 def _resolved(store: Store, order: Order) -> Order:
-    """With the hash that its deliveries are made with: what is previewed is what is sent, whatever is activated meanwhile."""
+    """The order with a fixed revision hash, so that the preview equals what is sent, even if another configuration is activated."""
     if order.act is Act.DISCARD:
         return replace(order, with_=With.PINNED, revision=None, canary=0, go_on_at=None)
     if order.with_ is With.PINNED:
@@ -43,7 +43,7 @@ def _resolved(store: Store, order: Order) -> Order:
 
 
 def find(store: Store, id_: str) -> RepairRow:
-    """Raises Refused where there is none."""
+    """The repair of this id. Raises Refused if there is none."""
     row = store.repair(id_)
     if row is None:
         raise Refused(Code.NOT_FOUND, "There is no such repair.")
@@ -51,17 +51,17 @@ def find(store: Store, id_: str) -> RepairRow:
 
 
 def start(store: Store, id_: str, *, by: str) -> RepairRow:
-    """Lets it go, its canary first, or go on where it was stopped. Twice changes nothing. Raises Refused."""
+    """Starts a repair with its canary, or resumes a stopped one. A second call changes nothing. Raises Refused."""
     return _steered(store, id_, by, store.start_repair(id_, by=by).is_new, "started")
 
 
 def go_on(store: Store, id_: str, *, by: str) -> RepairRow:
-    """Lets the rest go, whatever became of the canary. Twice changes nothing. Raises Refused."""
+    """Continues with the rest, whatever the result of the canary. A second call changes nothing. Raises Refused."""
     return _steered(store, id_, by, store.continue_repair(id_, by=by).is_new, "continued")
 
 
 def stop(store: Store, id_: str, *, by: str) -> RepairRow:
-    """Nothing more goes. Twice changes nothing. Raises Refused."""
+    """Stops a repair. A second call changes nothing. Raises Refused."""
     return _steered(store, id_, by, store.stop_repair(id_, by=by).is_new, "stopped")
 
 
@@ -73,7 +73,7 @@ def _steered(store: Store, id_: str, by: str, is_new: bool, word: str) -> Repair
 
 
 def advance(hub: Hub) -> None:
-    """Moves on each repair that goes, by a few steps. Any process may, and any number at once; one that fails holds up no other."""
+    """Advances each running repair by a few steps. Safe in several processes at once; a failed repair does not block the others."""
     for id_ in hub.store.live_repairs():
         try:
             for _ in range(STEPS):
@@ -106,7 +106,7 @@ def _tell(hub: Hub, id_: str, step: Step) -> None:
 
 
 def as_json(row: RepairRow) -> dict[str, Json]:
-    """A repair as operators see it: what it is, how far it is, and what of."""
+    """A repair as operators see it: its order, progress and results."""
     return {
         "id": row.id,
         "act": row.act.value,
@@ -129,7 +129,7 @@ def as_json(row: RepairRow) -> dict[str, Json]:
 
 
 def row_json(row: RepairedRow) -> dict[str, Json]:
-    """One of its deliveries, with its result."""
+    """One delivery of a repair, with its result."""
     return {
         "place": row.place,
         "deliveryId": row.delivery_id,

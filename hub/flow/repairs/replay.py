@@ -1,4 +1,4 @@
-"""Replay and cancel: the two things a person may do with a delivery that waits. The same delivery, key and place in the order; never a new one."""
+"""Replays or cancels waiting deliveries, as a person decides. A replay keeps the delivery, its key and its place in the order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.logs import event
 
 
 def replay(hub: Hub, ids: Sequence[str], *, by: str, force: bool = False) -> dict[str, str]:
-    """Re-arms dead, unknown and held deliveries with a fresh attempt budget. Per id: `reopened`, or why not. A second call changes nothing."""
+    """Makes dead, unknown and held deliveries pending again with a new retry budget. Gives per id `reopened`, or why not. A second call changes nothing."""
     done = hub.store.reopen(ids, by=by, force=force)
     hub.counts.add("reopened", by=sum(result == "reopened" for result in done.values()))
     _tell(hub, "deliveries.reopened", done, by)
@@ -18,7 +18,7 @@ def replay(hub: Hub, ids: Sequence[str], *, by: str, force: bool = False) -> dic
 
 
 def cancel(hub: Hub, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-    """Ends deliveries that shall not be sent, with a person's name and reason. Per id: `cancelled`, or why not."""
+    """Cancels deliveries, with a person's name and reason. Gives per id `cancelled`, or why not."""
     done = hub.store.cancel(ids, by=by, why=why)
     hub.counts.add("cancelled", "person", by=sum(result == "cancelled" for result in done.values()))
     _tell(hub, "deliveries.cancelled", done, by)

@@ -1,8 +1,9 @@
-"""Unrouted: messages that no route took are routed again by the active configuration, or let go by a person; singly, or all of one cause.
+"""Unrouted messages: routes them again with the active configuration, or drops them; one by one, or all of one cause.
 
-match again, from the stored body → (one transaction: the deliveries behind all that is on their keys, what is planned, the row that waits) → ring
-A whole cause is a wish that is written down first: whoever looks next moves it on, block by block, until nothing of it is left. If we die in the
-midst, the next one goes on; a message that was routed does not wait any more, and is never routed twice.
+match again, from the stored body → (one transaction: deliveries at the end of their keys, the message's counts, the row of `unrouted`) → ring
+
+A request for a whole cause (a wish) is stored first; then any process advances it block by block. If we die in between, the next process continues.
+A routed message is not unrouted any more, so it is never routed twice.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from datetime import datetime
 from typing import Any
 
 from hub.catalog import Catalog
-from hub.core.config.routing import Matched
+from hub.core import json
+from hub.core.config.routing import RoutingResult
 from hub.core.config.system import LIVE
-from hub.core.documents import json
-from hub.core.documents.json import Limits
 from hub.core.errors import Code, GiveUp, Refused, StoreBusy
+from hub.core.json import Limits
 from hub.core.message import Disposition, Json, Message
-from hub.core.model.delivery import Laid, Planned
+from hub.core.model.delivery import AcceptedMessage, NewDelivery
 from hub.core.model.unrouted import Wish, cause_of
 from hub.flow.accept import match_all
 from hub.flow.hub import Hub
@@ -35,20 +36,20 @@ BLOCKS = 20  # of one cause in one sweep
 MOST_IDS = 500
 MAX_WHY = 500
 STAYS = "stays"
-GONE = tuple(one.value for one in Disposition)  # what an answer is of a message that does not wait any more
+GONE = tuple(disposition.value for disposition in Disposition)  # what an answer is of a message that does not wait any more
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a configuration makes of a message that waits: how it would stand, with its deliveries; or `note`: why it would go on waiting."""
+    """What a configuration makes of an unrouted message: the message with its deliveries; or `note`: why it stays unrouted."""
 
-    laid: Laid | None
+    laid: AcceptedMessage | None
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
-    """A whole cause that a person decided about. `results`: of what was done at once, by what became of it; `left`: what goes in the background."""
+class UnroutedResult:
+    """A decision about a whole cause. `results`: the numbers done at once, by result; `left`: the number that follows in the background."""
 
     cause: str
     number: int
@@ -60,7 +61,7 @@ class Ordered:
 
 
 def again(catalog: Catalog, row: MessageRow, raw: bytes, *, by: str, now: datetime, new_id: Callable[[], str], limits: Limits) -> Again:
-    """Matched once more, pure but for the new ids. Conditions see the time at which it was received, as its mappings do.
+    """Matches the message again. Pure, except for the new ids. Conditions and mappings see the time at which it was received.
 
     It is not sent back for its age: what has expired meanwhile goes all the same, because a person wants it. A loop that was cut goes one step on.
     """
@@ -82,16 +83,16 @@ def again(catalog: Catalog, row: MessageRow, raw: bytes, *, by: str, now: dateti
         return Again(None, f"Still: {cause_of(row.ref, matched.considered).text}"[:MAX_WHY])
     made_with = catalog.revision if catalog.revision != row.revision else None
     deliveries = tuple(_wanted(planned, made_with, now) for planned in matched.planned)
-    return Again(Laid(_standing(row, raw, matched, catalog.revision, by=by, now=now), deliveries))
+    return Again(AcceptedMessage(_standing(row, raw, matched, catalog.revision, by=by, now=now), deliveries))
 
 
-def _wanted(planned: Planned, made_with: str | None, now: datetime) -> Planned:
+def _wanted(planned: NewDelivery, made_with: str | None, now: datetime) -> NewDelivery:
     hold_until = planned.hold_until if planned.hold_until is not None and planned.hold_until > now else None
     return replace(planned, made_with=made_with, expires_at=None, hold_until=hold_until)
 
 
-def _standing(row: MessageRow, raw: bytes, matched: Matched, revision: str, *, by: str, now: datetime) -> Message:
-    """The message as it stands once it is routed. Its own revision stays: it is what accepted it."""
+def _standing(row: MessageRow, raw: bytes, matched: RoutingResult, revision: str, *, by: str, now: datetime) -> Message:
+    """The message with its new disposition. Its revision stays the one that accepted it."""
     lines: list[Json] = [dict(line) for line in matched.considered]
     considered: Json = row.why.get("considered") if matched.planned else lines
     why: dict[str, Json] = {"considered": considered, "again": {"by": by, "at": now.isoformat(), "revision": revision}}
@@ -115,7 +116,7 @@ def _standing(row: MessageRow, raw: bytes, matched: Matched, revision: str, *, b
 
 
 def route(hub: Hub, ids: Sequence[str], *, by: str, why: str = "", force: bool = False) -> dict[str, str]:
-    """Routes these messages again, by the active configuration. Per id `routed`, `filtered`, or why it stays. A second call changes nothing.
+    """Routes these messages again with the active configuration. Gives per id `routed`, `filtered`, or why it stays. A second call changes nothing.
 
     Oldest first. Without `force` one stays that would go behind a later one on its key. Raises StoreBusy: blocks before that are done.
     """
@@ -127,31 +128,31 @@ def route(hub: Hub, ids: Sequence[str], *, by: str, why: str = "", force: bool =
 
 
 def _route(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str, force: bool, wish: str | None = None, why: str = "") -> dict[str, str]:
-    made, stays = made_again(hub, catalog, ids, by=by)
-    done = hub.store.reroute(list(made.values()), stays=stays, by=by, revision=catalog.revision, force=force, wish=wish, why=why)
+    routable, stays = made_again(hub, catalog, ids, by=by)
+    done = hub.store.reroute(list(routable.values()), stays=stays, by=by, revision=catalog.revision, force=force, wish=wish, why=why)
     # After the commit; a lost ring costs one sweep.
-    hub.bell.ring({planned.lane for id_, laid in made.items() if done.get(id_) == Disposition.ROUTED for planned in laid.deliveries})
+    hub.bell.ring({planned.lane for id_, laid in routable.items() if done.get(id_) == Disposition.ROUTED for planned in laid.deliveries})
     _tell(hub, "messages.routed", done, by)
     return done
 
 
-def made_again(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str) -> tuple[dict[str, Laid], dict[str, str]]:
-    """What `catalog` makes of these messages, oldest first: those that go, and those that stay with why."""
+def made_again(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str) -> tuple[dict[str, AcceptedMessage], dict[str, str]]:
+    """What `catalog` makes of these messages, oldest first: those that can be routed, and the others with the reason."""
     rows = {row.id: row for row in hub.store.messages(*ids)}
     bodies = hub.store.bodies(*rows)
-    made: dict[str, Laid] = {}
+    routable: dict[str, AcceptedMessage] = {}
     stays = {id_: NONE for id_ in ids if id_ not in rows}
     for id_ in sorted(rows):
-        found = again(catalog, rows[id_], bodies.get(id_, b""), by=by, now=hub.clock(), new_id=hub.new_id, limits=hub.limits)
-        if found.laid is None:
-            stays[id_] = found.note
+        result = again(catalog, rows[id_], bodies.get(id_, b""), by=by, now=hub.clock(), new_id=hub.new_id, limits=hub.limits)
+        if result.laid is None:
+            stays[id_] = result.note
         else:
-            made[id_] = found.laid
-    return made, stays
+            routable[id_] = result.laid
+    return routable, stays
 
 
 def drop(hub: Hub, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-    """Lets these messages go, for the reason `why`: they are filtered. Per id `filtered`, or why not. A second call changes nothing."""
+    """Drops these messages for the reason `why`: they become `filtered`. Gives per id `filtered`, or why not. A second call changes nothing."""
     rows = {row.id: row for row in hub.store.messages(*ids)}
     dropped: dict[str, Json] = {"by": by, "at": hub.clock().isoformat(), "why": why}
     whys = {id_: {"considered": row.why.get("considered"), "dropped": dropped} for id_, row in rows.items() if row.disposition is Disposition.UNROUTED}
@@ -173,24 +174,24 @@ def _results(done: Mapping[str, str]) -> dict[str, int]:
 
 
 def _became(done: Mapping[str, str]) -> dict[str, int]:
-    """The same, where what another process did of the same wish in the same moment counts as what became of it."""
+    """The results, where messages that another process handled for the same request count with their disposition."""
     by_others = {ENDED.format(disposition=word): word for word in GONE}
     return _results({id_: by_others.get(answer, answer) for id_, answer in done.items()})
 
 
-def route_cause(hub: Hub, cause: str, *, by: str, why: str = "", force: bool = False) -> Ordered:
+def route_cause(hub: Hub, cause: str, *, by: str, why: str = "", force: bool = False) -> UnroutedResult:
     """Routes all messages of a cause again that have come by now, by the configuration that is active now. The first go at once, the rest in the
     background; what is active meanwhile changes nothing. Raises Refused where none waits.
     """
     return _ordered(hub, cause, Wish.ROUTE, by=by, why=why, revision=hub.catalogs.active().revision, force=force)
 
 
-def drop_cause(hub: Hub, cause: str, *, by: str, why: str) -> Ordered:
-    """Lets all messages of a cause go that have come by now. Raises Refused where none waits."""
+def drop_cause(hub: Hub, cause: str, *, by: str, why: str) -> UnroutedResult:
+    """Drops all current messages of a cause. Raises Refused if there are none."""
     return _ordered(hub, cause, Wish.DROP, by=by, why=why)
 
 
-def _ordered(hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: str = "", force: bool = False) -> Ordered:
+def _ordered(hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: str = "", force: bool = False) -> UnroutedResult:
     while hub.store.name_unrouted() > 0:
         pass
     number = hub.store.wish_unrouted(cause, id_=hub.new_id(), wish=wish, by=by, why=why, revision=revision, is_forced=force)
@@ -201,15 +202,15 @@ def _ordered(hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: s
             break
         results.update(_became(done))
     left = hub.store.next_unrouted(cause, 1)
-    return Ordered(cause, number, dict(results), left[0].left if left is not None else 0)
+    return UnroutedResult(cause, number, dict(results), left[0].left if left is not None else 0)
 
 
 def step(hub: Hub, cause: str) -> dict[str, str] | None:
-    """One block of what a person wants of a cause. None where nothing is left of it: the wish is over then."""
-    found = hub.store.next_unrouted(cause, BLOCK)
-    if found is None:
+    """Handles one block of a request for a cause. None if nothing is left; then the request ends."""
+    block = hub.store.next_unrouted(cause, BLOCK)
+    if block is None:
         return None
-    wished, ids = found
+    wished, ids = block
     if not ids:
         if hub.store.end_wish(cause, wished.id):
             event("unrouted.done", "each message of the cause was looked at", cause=cause, by=wished.by)
@@ -220,7 +221,7 @@ def step(hub: Hub, cause: str) -> dict[str, str] | None:
 
 
 def advance(hub: Hub) -> None:
-    """Moves on what people want of whole causes. Any process may, and any number at once; one that fails holds up no other."""
+    """Advances the requests for whole causes. Safe in several processes at once; a failed request does not block the others."""
     for cause in hub.store.wished_unrouted():
         try:
             for _ in range(BLOCKS):
@@ -233,6 +234,6 @@ def advance(hub: Hub) -> None:
 
 
 def check_chosen(ids: Sequence[str], cause: str | None) -> None:
-    """Raises Refused where neither messages nor a cause are named, or both."""
+    """Raises Refused unless either messages or a cause are named."""
     if bool(ids) == bool(cause):
-        raise Refused(Code.BAD_REQUEST, "Name messages, or one cause.")
+        raise Refused(Code.BAD_REQUEST, "Give message ids, or one cause.")

@@ -1,1 +1,1 @@
-"""One message or business object, looked at: trace, story, stages, lineage, explanation."""
+"""Views of one message or business object: trace, story, stages, lineage, explanation."""

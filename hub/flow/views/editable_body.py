@@ -1,10 +1,10 @@
-"""What an editor is given: the body of a message whose delivery waits. Where it holds personal values, a person says why, and that is on record."""
+"""The message body for editing. If it has personal values, the person must give a reason, which is recorded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import BadWorkspace, Code, Refused
 from hub.flow.context.revisions import NoRevision
 from hub.flow.hub import Hub
@@ -13,7 +13,7 @@ from hub.store import DeliveryRow, MessageRow
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class EditableBody:
     """`text`: the body as a person edits it. None: it is hidden (`is_personal`), or it is no text."""
 
     line: DeliveryRow
@@ -23,7 +23,7 @@ class Opened:
     size: int
 
 
-def opened(hub: Hub, delivery_id: str, *, by: str, why: str = "") -> Opened:
+def opened(hub: Hub, delivery_id: str, *, by: str, why: str = "") -> EditableBody:
     """The body; without a reason only where nothing in it is personal. Raises Refused where there is no such delivery."""
     line = hub.store.delivery(delivery_id)
     message = hub.store.message(line.message_id) if line is not None else None
@@ -32,19 +32,19 @@ def opened(hub: Hub, delivery_id: str, *, by: str, why: str = "") -> Opened:
         raise Refused(Code.NOT_FOUND, "There is no such delivery.")
     is_personal = _is_personal(hub, message, raw)
     if is_personal and not why:
-        return Opened(line, message, None, is_personal, len(raw))
+        return EditableBody(line, message, None, is_personal, len(raw))
     if is_personal:
-        # Before the body leaves: a look that is not on record did not happen.
+        # Recorded before the body is shown, so that no look is without a record.
         hub.store.note_act(by=by, what=REVEALED, object_=message.id, details={"why": why, "delivery": line.id})
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return Opened(line, message, None, is_personal, len(raw))
-    return Opened(line, message, text if "\n" in text else json.readable(json.decode(raw, hub.limits)), is_personal, len(raw))
+        return EditableBody(line, message, None, is_personal, len(raw))
+    return EditableBody(line, message, text if "\n" in text else json.readable(json.decode(raw, hub.limits)), is_personal, len(raw))
 
 
 def _is_personal(hub: Hub, message: MessageRow, raw: bytes) -> bool:
-    """Whether the contract marks something in it. Where no contract can say so, it counts as personal."""
+    """Whether the body has values that the contract marks as personal. Without a contract it counts as personal."""
     try:
         contract = hub.catalogs.pinned(message.revision).contract(message.ref)
         payload = json.decode(raw, hub.limits)

@@ -1,4 +1,4 @@
-"""Explain: why a message goes where it goes, and not elsewhere. Every condition of every route of its type, with the values; and the nearest miss. Pure."""
+"""Explains the routing of a message: each condition of each route of its type with its values, and the nearest miss. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import datetime
 from itertools import count
 
 from hub.catalog import Catalog
+from hub.core import json
 from hub.core.analysis.explaining import Part, explain, outline
 from hub.core.config.routing import match
-from hub.core.documents import json
 from hub.core.errors import Code, GiveUp, Refused
 from hub.core.expressions.expression import Expression
 from hub.core.message import Json, Ref
@@ -16,17 +16,18 @@ from hub.flow.render import upgraded
 
 
 def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None, hops: int = 0) -> dict[str, Json]:
-    """For a message as it was sent, or never was: what its contract says, what each route decides, and why.
+    """Explains a stored or hypothetical message: the faults by its contract, each route's decision, and the reasons.
 
-    `hops`: how many messages had caused one another before it. `target`: only what concerns it, such as wms/outbound.create@1. Raises Refused where it cannot be read, or upgraded.
+    `hops`: the number of messages that led to it. `target`: only what concerns this target, such as wms/outbound.create@1. Raises Refused if the
+    message cannot be decoded or upgraded.
     """
     payload = json.decode(raw)
     emit = catalog.emit(ref.type)
     contract = catalog.contract(ref)
     faults = contract.check(payload) if contract is not None else []
-    told: dict[str, Json] = {"type": ref.type, "version": ref.version, "faults": [dict[str, Json](fault.as_json()) for fault in faults]}
+    head: dict[str, Json] = {"type": ref.type, "version": ref.version, "faults": [dict[str, Json](fault.as_json()) for fault in faults]}
     if emit is None or contract is None:
-        return {**told, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None, "notes": []}
+        return {**head, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None, "notes": []}
     try:
         newest, payload = upgraded(catalog, ref, payload, at)
     except GiveUp as error:
@@ -59,7 +60,7 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
                 "text": condition.text,
                 "holds": holds,
                 "shape": outline(condition.text).shape,
-                "parts": [one.as_json() for one in parts],
+                "parts": [part.as_json() for part in parts],
             }
             conditions.append(line)
             if holds is not wanted:
@@ -69,17 +70,17 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
     notes: list[Json] = [
         untold(route.name, route.alert) for route in routes if route.alert and (target is None or any(str(to.ref) == target for to in route.to))
     ]
-    found: dict[str, Json] = {"disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
-    return {**told, **found, "notes": notes}
+    decision: dict[str, Json] = {"disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+    return {**head, **decision, "notes": notes}
 
 
 def untold(route: str, level: str) -> str:
-    """What stands beside a route's alert level until somebody is told by it."""
+    """The note for a route with an alert level, as long as alerts are not sent."""
     return f"{route}: alert {level} is kept, and nobody is told by it in this version."
 
 
 def _holds(condition: Expression, payload: Json, at: datetime) -> bool | None:
-    """None: it cannot be computed over this message; `considered` says why."""
+    """Whether the condition holds; None if it cannot be computed for this message (`considered` says why)."""
     try:
         return condition.holds(payload, now=at)
     except GiveUp:

@@ -1,4 +1,4 @@
-"""Find: one box that understands numbers of any kind and words of error texts, beside filters. Counted before anybody acts on it."""
+"""Search: finds messages by any identifier or by words of error texts, with filters; counts the matches; stores named searches."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
 from hub.flow.hub import Hub
 from hub.flow.views import trace
 from hub.store import Store
-from hub.store.queries.search import Filters, Found, Place
+from hub.store.queries.search import Filters, Place, SearchPage
 
 MAX_WORDS = 20
 PAGE = 50
@@ -23,7 +23,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is looked for: the box's text, and filters. Both must hold."""
+    """A search: a text and filters. Both must match."""
 
     text: str = ""
     filters: Filters = field(default_factory=Filters)
@@ -31,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question once its text is understood."""
+    """A search after its text was interpreted."""
 
     filters: Filters
     by: str  # number, words, filters
@@ -39,37 +39,37 @@ class _Asked:
     clusters: Sequence[str] = ()
 
 
-def filters(*, target: str | None = None, **given: Any) -> Filters:
+def filters(*, target: str | None = None, **values: Any) -> Filters:
     """Filters by name; `target` is a system, or one of its messages such as wms/outbound.create@1."""
     is_message = target is not None and "/" in target
-    return Filters(lane=None if is_message else target, target=target if is_message else None, **given)
+    return Filters(lane=None if is_message else target, target=target if is_message else None, **values)
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a box; what stands in quotes is one word."""
+    """The words of a search text; a quoted text is one word."""
     try:
         return shlex.split(text)[:MAX_WORDS]
-    except ValueError:  # a quote that is not closed is a character like any other
+    except ValueError:  # an unclosed quote is an ordinary character
         return text.split()[:MAX_WORDS]
 
 
 def _understood(store: Store, question: Question) -> _Asked:
-    """Each word is a number first: several numbers are a list, and all of theirs are found. Where none is one, all are words of an error's text."""
+    """Interprets each word as an identifier; several identifiers give all their messages. If no word is an identifier, all words search error texts."""
     words = words_of(question.text)
     if not words:
         return _Asked(question.filters, "filters", {})
     ids: set[str] = set()
     kinds: dict[str, Json] = {}
-    for word, found in store.messages_of_each(words).items():
-        kinds[word] = next(iter(found.values()), None)
-        ids |= set(found)
-    if not ids and len(words) > 1:  # a number may have a space in it
-        whole = store.messages_of(question.text)
-        ids, kinds = set(whole), {question.text: next(iter(whole.values()))} if whole else kinds
+    for word, kind_by_id in store.messages_of_each(words).items():
+        kinds[word] = next(iter(kind_by_id.values()), None)
+        ids |= set(kind_by_id)
+    if not ids and len(words) > 1:  # an identifier may contain a space
+        kind_by_id = store.messages_of(question.text)
+        ids, kinds = set(kind_by_id), {question.text: next(iter(kind_by_id.values()))} if kind_by_id else kinds
     if ids:
         return _Asked(replace(question.filters, ids=frozenset(ids)), "number", kinds)
-    given = question.filters.clusters
-    clusters = tuple(one.id for one in store.clusters_with(words) if given is None or one.id in given)
+    allowed = question.filters.clusters
+    clusters = tuple(cluster.id for cluster in store.clusters_with(words) if allowed is None or cluster.id in allowed)
     return _Asked(replace(question.filters, clusters=clusters), "words", kinds, clusters)
 
 
@@ -83,10 +83,10 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
     """
     asked = _understood(store, question)
     at, is_older = _place(place)
-    found = store.find(asked.filters, limit=limit, place=at, is_older=is_older)
-    lines = store.deliveries(*(row.id for row in found.rows))
-    items: list[Json] = [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in found.rows]
-    following, previous = _ends(found, place, is_older=is_older)
+    page = store.find(asked.filters, limit=limit, place=at, is_older=is_older)
+    lines = store.deliveries(*(row.id for row in page.rows))
+    items: list[Json] = [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in page.rows]
+    following, previous = _ends(page, place, is_older=is_older)
     return {
         "items": items,
         "by": asked.by,
@@ -94,7 +94,7 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
         "clusters": list(asked.clusters),
         "next": following,
         "previous": previous,
-        "scannedUntil": found.scanned_until.isoformat() if found.scanned_until is not None else None,
+        "scannedUntil": page.scanned_until.isoformat() if page.scanned_until is not None else None,
     }
 
 
@@ -107,12 +107,12 @@ def count(store: Store, question: Question) -> dict[str, Json]:
 
 
 def counted(hub: Hub, question: Question) -> dict[str, Json]:
-    """The same for who looks at a page: counting ten thousand takes a moment, and is done once for all who ask the same."""
+    """The same, cached: counting ten thousand messages takes a moment."""
     return hub.shelf.at(f"count {question}", lambda: count(hub.store, question)).get()
 
 
 def save_view(hub: Hub, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
-    """Keeps a question under a name; the same owner's of this name is replaced. Gives its id. Raises Refused where its owner has too many."""
+    """Stores a search under a name; replaces one of the same owner and name. Gives its id. Raises Refused if the owner has too many."""
     try:
         return hub.store.save_view(hub.new_id(), name=name, owner=owner, question=question, by=by)
     except ValueError as error:
@@ -120,21 +120,21 @@ def save_view(hub: Hub, *, name: str, owner: str, question: Mapping[str, Json], 
 
 
 def delete_view(hub: Hub, view_id: str, *, owner: str) -> None:
-    """Deletes everybody's question, or one of `owner`'s. Raises Refused where there is none."""
+    """Deletes a shared search, or one of `owner`. Raises Refused if there is none."""
     if not hub.store.delete_view(view_id, owner=owner):
         raise Refused(Code.NOT_FOUND, "There is no such view.")
 
 
-def _ends(found: Found, place: str | None, *, is_older: bool) -> tuple[str | None, str | None]:
-    """Where the pages beside this one begin."""
-    older = found.has_more if is_older else True
-    newer = place is not None if is_older else found.has_more
-    following = _written(found.last, "older") if found.last is not None and older else None
-    return following, _written(found.first, "newer") if found.first is not None and newer else None
+def _ends(page: SearchPage, place: str | None, *, is_older: bool) -> tuple[str | None, str | None]:
+    """The cursors of the next and the previous page."""
+    older = page.has_more if is_older else True
+    newer = place is not None if is_older else page.has_more
+    following = _written(page.last, "older") if page.last is not None and older else None
+    return following, _written(page.first, "newer") if page.first is not None and newer else None
 
 
 def _written(place: Place, side: str) -> str:
-    """Opaque, so that nobody builds one."""
+    """An opaque cursor, so that clients do not build their own."""
     text = json.encode([side, place.at.isoformat(), place.id])
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
@@ -144,7 +144,7 @@ def _place(text: str | None) -> tuple[Place | None, bool]:
         return None, True
     try:
         read = json.decode(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        if isinstance(read, list) and len(read) == 3 and read[0] in ("older", "newer") and all(isinstance(one, str) for one in read):
+        if isinstance(read, list) and len(read) == 3 and read[0] in ("older", "newer") and all(isinstance(part, str) for part in read):
             at = datetime.fromisoformat(str(read[1]))
             if at.tzinfo is not None:
                 return Place(at, str(read[2])), read[0] == "older"

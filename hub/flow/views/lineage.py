@@ -1,13 +1,13 @@
-"""Lineage of a message: for each field that a target got, where it came from, with the values. Recomputed from the pinned revision; nothing is kept for it."""
+"""Lineage of a message: the source fields, tables and constants of each target field, with values. Recomputed from the pinned revision."""
 
 from __future__ import annotations
 
 from hub.catalog import Catalog, mapping_document
+from hub.core import json
 from hub.core.analysis.lineage import Origin, forwards, lineage
-from hub.core.documents import json
-from hub.core.documents.json import LIMITS
 from hub.core.documents.pointers import places
 from hub.core.errors import GiveUp, Refused
+from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
 from hub.flow.context.revisions import Revisions
@@ -18,7 +18,7 @@ MAX_SHOWN = 10  # values of one place
 
 
 def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
-    """Per target field what makes it. Raises ValueError where there is no such mapping."""
+    """The origin of each target field. Raises ValueError if there is no such mapping."""
     document = mapping_document(catalog, source, target)
     if document is None:
         raise ValueError(f"There is no mapping from {source} to {target}.")
@@ -37,27 +37,27 @@ def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str
 
 
 def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
-    told: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
+    head: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
     if line.undecided:
-        return {**told, "fault": line.why.text if line.why is not None else "Its route is still to be decided.", "fields": []}
+        return {**head, "fault": line.why.text if line.why is not None else "Its route is still to be decided.", "fields": []}
     catalog = catalogs.pinned(line.made_with or row.revision)
     try:
         ref, _ = upgraded(catalog, row.ref, json.decode(raw), row.received_at)
-        given = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
+        source_payload = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
         steps = catalog.way(ref, line.ref) or ()
         lookups = found(store.lookups(row.id), line.route, line.part)
         for step in steps[:-1]:
-            ref, given = step.target, step.apply(given, now=row.received_at, lookups=lookups)
-        made = steps[-1].apply(given, now=row.received_at, lookups=lookups) if steps else None
+            ref, source_payload = step.target, step.apply(source_payload, now=row.received_at, lookups=lookups)
+        target_payload = steps[-1].apply(source_payload, now=row.received_at, lookups=lookups) if steps else None
     except (GiveUp, Refused) as error:
-        return {**told, "fault": str(error), "fields": []}
+        return {**head, "fault": str(error), "fields": []}
     origins = of_mapping(catalog, ref, line.ref) if steps else {}
     wanted = set(forwards(origins, source)) if source is not None else set(origins)
     fields: list[Json] = [
         {
             "field": name,
-            "value": _shown(catalog.contract(line.ref), made, name),
-            "from": [{"path": path, "value": _shown(catalog.contract(ref), {**_named(lookups), **_object(given)}, path)} for path in origin.paths],
+            "value": _shown(catalog.contract(line.ref), target_payload, name),
+            "from": [{"path": path, "value": _shown(catalog.contract(ref), {**_named(lookups), **_object(source_payload)}, path)} for path in origin.paths],
             "tables": list(origin.tables),
             "constants": list(origin.constants),
             "functions": list(origin.functions),
@@ -65,7 +65,7 @@ def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, li
         for name, origin in origins.items()
         if name in wanted and (field is None or name == field or name.startswith(f"{field}/"))
     ]
-    return {**told, "from": str(ref), "fields": fields}
+    return {**head, "from": str(ref), "fields": fields}
 
 
 def _object(value: Json) -> dict[str, Json]:
@@ -77,10 +77,10 @@ def _named(lookups: dict[str, Json]) -> dict[str, Json]:
 
 
 def _shown(contract: Contract | None, value: Json, pointer: str) -> Json:
-    """What stands at a place; of many, the first few. Masked where the contract says that it is personal."""
+    """The value at a pointer; of several, the first few. Personal values are masked."""
     names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:] if name]
-    found_ = list(places(value, names))
-    seen: list[Json] = [one if contract is None else contract.masked(one, place) for place, one in found_[:MAX_SHOWN]]
-    if not seen:
+    matches = list(places(value, names))
+    values: list[Json] = [value_ if contract is None else contract.masked(value_, place) for place, value_ in matches[:MAX_SHOWN]]
+    if not values:
         return None
-    return seen[0] if len(found_) == 1 else seen
+    return values[0] if len(matches) == 1 else values

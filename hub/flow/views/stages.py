@@ -1,7 +1,7 @@
-"""Stages: one message as it was at each step of its way, with what each step changed. Computed again from the pinned revision; nothing is kept for it.
+"""Stages: the content of one message at each step (decoded, upgraded, mapped), with the changes of each step. Recomputed from the pinned revision.
 
-What contracts mark as personal is masked, also where it turns up in texts that no contract describes, unless the veil is lifted; that is a
-person's act, and on record (`/ops/v1/messages/{id}/reveal`).
+Values that contracts mark as personal are masked, also in texts that no contract describes. Revealing them is an act of a person, and is recorded
+(`/ops/v1/messages/{id}/reveal`).
 """
 
 from __future__ import annotations
@@ -10,80 +10,80 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.catalog import Catalog
+from hub.core import json
 from hub.core.apidocs.curl import curl
 from hub.core.config.hook import HOOK
 from hub.core.config.queue import QUEUE
 from hub.core.config.target_answers import read
-from hub.core.documents import json
 from hub.core.documents.difference import difference
-from hub.core.documents.json import LIMITS
-from hub.core.errors import BadWorkspace, GiveUp, Reason, Refused, Why
+from hub.core.errors import BadWorkspace, Cause, GiveUp, Reason, Refused
+from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.integers import declared
-from hub.core.schemas.masking import Veil
+from hub.core.schemas.masking import Masker
 from hub.flow.context.revisions import NoRevision, Revisions
-from hub.flow.outbound import way_of
+from hub.flow.outbound import destination_for
 from hub.flow.render import address, found, source_part
 from hub.store import AttemptRow, DeliveryRow, Lookup, MessageRow, Store
 
-MAX_TEXT = 256 * 1024  # characters of one body that are shown; the download has all of it
-REVEALED = "message.revealed"  # in the record of acts
-_UNDECIDED = Why(Reason.TRANSFORM_ERROR, "Its route could not be decided when it came; its next claim decides it again.")
+MAX_TEXT = 256 * 1024  # maximum number of characters shown of a body; the download has all
+REVEALED = "message.revealed"  # name of the act in the audit record
+_UNDECIDED = Cause(Reason.TRANSFORM_ERROR, "Its route could not be decided when it came; its next claim decides it again.")
 PHASES = ("dns", "connect", "tls", "first_byte")
 
 
 @dataclass(slots=True)
 class _Stage:
-    """A document on its way, and the contract that describes it."""
+    """A document at one step, and its contract."""
 
     name: str
     ref: Ref | None
     body: Json
     contract: Contract | None
 
-    def as_json(self, veil: Veil, before: _Stage | None) -> dict[str, Json]:
-        told: dict[str, Json] = {"stage": self.name, "message": str(self.ref) if self.ref is not None else None, "body": veil.over(self.contract, self.body)}
+    def as_json(self, veil: Masker, before: _Stage | None) -> dict[str, Json]:
+        row: dict[str, Json] = {"stage": self.name, "message": str(self.ref) if self.ref is not None else None, "body": veil.over(self.contract, self.body)}
         if before is None:
-            return {**told, "changes": None}
+            return {**row, "changes": None}
         changes = difference(before.body, self.body)
-        return {**told, "changes": veil.over_changes(changes, (before.contract, before.body), (self.contract, self.body))}
+        return {**row, "changes": veil.over_changes(changes, (before.contract, before.body), (self.contract, self.body))}
 
 
 def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: bool = False) -> dict[str, Json] | None:
-    """All stages of one message; None where there is none.
+    """All stages of one message; None if there is no such message.
 
-    `received`: the foreign request, if it is not its own original; `raw`: {bytes, text, isCut, curl}. `stages`: decoded, then one per upgrade.
-    `deliveries`: each with its `stages` (part, mapped, one per mapping), `lookups` by name, `fault` (why it could not be made), `call` (method and
-    address, its holes filled), `sent`, and `attempts`. A stage: stage, message (system/name@version), body, changes against the stage before (null: it is the first; see
-    core.documents.difference). An attempt: request, reply {status, text, body}, phases [{name, ms}], and `next`: {at, afterMs, why} or null.
-    `isMasked`: something personal is hidden.
+    `received`: the original request, if the message itself is not the original. `raw`: {bytes, text, isCut, curl}. `stages`: decoded, then one per
+    upgrade. `deliveries`: each with its `stages` (part, mapped, one per mapping), `lookups` by name, `fault` (why it could not be mapped), `call`
+    (method and address with filled placeholders), `sent`, and `attempts`. A stage: stage, message (system/name@version), body, and changes from the
+    stage before (null for the first; see core.documents.difference). An attempt: request, reply {status, text, body}, phases [{name, ms}], and
+    `next`: {at, afterMs, why} or null. `isMasked`: personal values are hidden.
     """
     row, raw = store.message(message_id), store.body(message_id)
     if row is None or raw is None:
         return None
-    veil = Veil(is_lifted=is_revealed)
+    veil = Masker(is_lifted=is_revealed)
     catalog, problem = _pinned(catalogs, row)
     shared, fault = _shared(catalog, row, raw) if catalog is not None else ([], None)
     lines = store.deliveries(message_id)
     lookups = store.lookups(message_id)
-    made = {line.id: _made(catalog, row, raw, line, lookups, shared) for line in lines if line.made_with is None} if catalog is not None else {}
+    chains = {line.id: _made(catalog, row, raw, line, lookups, shared) for line in lines if line.made_with is None} if catalog is not None else {}
     for line in lines:
         if line.made_with is not None:  # a repair chose another revision for it: its own upgrades too
-            made[line.id] = _remade(catalogs, line.made_with, row, raw, line, lookups)
-    for stage in (*shared, *(stage for chain, _ in made.values() for stage in chain)):
+            chains[line.id] = _remade(catalogs, line.made_with, row, raw, line, lookups)
+    for stage in (*shared, *(stage for chain, _ in chains.values() for stage in chain)):
         veil.learn(stage.contract, stage.body)
     attempts = store.attempts(*(line.id for line in lines))
     deliveries: list[Json] = []
     for line in lines:
-        chain, trouble = made.get(line.id, ([], problem or fault))
-        mine = [one for one in attempts if one.delivery_id == line.id]
+        chain, trouble = chains.get(line.id, ([], problem or fault))
+        attempts_of_line = [attempt for attempt in attempts if attempt.delivery_id == line.id]
         active = catalogs.active()
-        way = way_of(active, line)
+        way = destination_for(active, line)
         call, unfilled = _call(active, line, row, chain) if trouble is None else ("", None)
         is_array = way is not None and way.batch is not None
-        deliveries.append(_delivery(veil, line, shared, chain, trouble or unfilled, lookups, mine, call=call, is_array=is_array))
-    told: dict[str, Json] = {
+        deliveries.append(_delivery(veil, line, shared, chain, trouble or unfilled, lookups, attempts_of_line, call=call, is_array=is_array))
+    result: dict[str, Json] = {
         "messageId": row.id,
         "received": _received(store, row, veil),
         "raw": _raw(veil, shared[0] if shared else None, row, raw),
@@ -91,11 +91,11 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
         "fault": fault or problem,
         "deliveries": deliveries,
     }
-    return {**told, "isMasked": veil.has_masked}
+    return {**result, "isMasked": veil.has_masked}
 
 
 def reveal(store: Store, catalogs: Revisions, message_id: str, *, by: str, why: str) -> dict[str, Json] | None:
-    """The same with all that is personal. Who asked, and why, is on record first: if we die after that, nothing was shown."""
+    """The stages with personal values. The person and the reason are recorded first: if we die after that, nothing was shown."""
     if store.message(message_id) is None:
         return None
     store.note_act(by=by, what=REVEALED, object_=message_id, details={"why": why})
@@ -103,7 +103,7 @@ def reveal(store: Store, catalogs: Revisions, message_id: str, *, by: str, why: 
 
 
 def download(store: Store, message_id: str, *, by: str, why: str) -> bytes | None:
-    """The bytes as they were signed and stored, with all that is personal; on record as `reveal` is."""
+    """The stored bytes with personal values; recorded like `reveal`."""
     raw = store.body(message_id)
     if raw is not None:
         store.note_act(by=by, what=REVEALED, object_=message_id, details={"why": why, "download": True})
@@ -120,7 +120,7 @@ def _pinned(catalogs: Revisions, row: MessageRow) -> tuple[Catalog | None, str |
 def _remade(
     catalogs: Revisions, revision: str, row: MessageRow, raw: bytes, line: DeliveryRow, lookups: list[Lookup]
 ) -> tuple[list[_Stage], dict[str, Json] | str | None]:
-    """The stages of a delivery that another revision makes than its message's: from the decoded message on, which is the same."""
+    """The stages of a delivery with its own revision, after a repair. The decoded message is the same, so it is left out."""
     try:
         catalog = catalogs.pinned(revision)
     except (NoRevision, BadWorkspace) as error:
@@ -133,7 +133,7 @@ def _remade(
 
 
 def _shared(catalog: Catalog, row: MessageRow, raw: bytes) -> tuple[list[_Stage], str | None]:
-    """What all deliveries share: the message decoded, and as each newer version up to the newest live one."""
+    """The stages that all deliveries share: the decoded message, and its upgrades up to the newest live version."""
     try:
         chain = [_Stage("decoded", row.ref, json.decode(raw), catalog.contract(row.ref))]
     except Refused:
@@ -151,7 +151,7 @@ def _shared(catalog: Catalog, row: MessageRow, raw: bytes) -> tuple[list[_Stage]
 def _made(
     catalog: Catalog, row: MessageRow, raw: bytes, line: DeliveryRow, lookups: list[Lookup], shared: list[_Stage]
 ) -> tuple[list[_Stage], dict[str, Json] | str | None]:
-    """The stages of one delivery, and why they end early."""
+    """The stages of one delivery, and the fault if they end early."""
     chain: list[_Stage] = []
     newest = shared[-1].ref if shared else None
     if newest is None:
@@ -180,7 +180,7 @@ def _made(
 
 
 def _call(active: Catalog, line: DeliveryRow, row: MessageRow, chain: list[_Stage]) -> tuple[str, dict[str, Json] | None]:
-    """How the target is called with what was made, by the configuration of today, as a delivery goes; or why it cannot be."""
+    """The method and address of the call in the active configuration, or the fault why it cannot be built."""
     if not chain or chain[-1].name != "mapped":
         return "", None
     try:
@@ -189,16 +189,16 @@ def _call(active: Catalog, line: DeliveryRow, row: MessageRow, chain: list[_Stag
         return "", dict[str, Json](error.why.as_json())
 
 
-def _told(veil: Veil, chain: list[_Stage], before: _Stage | None) -> list[Json]:
-    told: list[Json] = []
+def _told(veil: Masker, chain: list[_Stage], before: _Stage | None) -> list[Json]:
+    rows: list[Json] = []
     for stage in chain:
-        told.append(stage.as_json(veil, before))
+        rows.append(stage.as_json(veil, before))
         before = stage
-    return told
+    return rows
 
 
-def _raw(veil: Veil, decoded: _Stage | None, row: MessageRow, raw: bytes) -> Json:
-    """The bytes as text; what is masked is written anew from the masked document, so that no part of it is left in between."""
+def _raw(veil: Masker, decoded: _Stage | None, row: MessageRow, raw: bytes) -> Json:
+    """The bytes as text. A masked text is encoded from the masked document, so that no personal part remains."""
     text = raw.decode("utf-8", "replace")
     if decoded is None and not veil.is_lifted:
         text = veil.whole()
@@ -210,8 +210,8 @@ def _raw(veil: Veil, decoded: _Stage | None, row: MessageRow, raw: bytes) -> Jso
     return {"bytes": len(raw), "text": text[:MAX_TEXT], "isCut": len(text) > MAX_TEXT, "curl": again if len(text) <= MAX_TEXT else None}
 
 
-def _received(store: Store, row: MessageRow, veil: Veil) -> Json:
-    """The foreign request that the message was made of, if it is not its own original."""
+def _received(store: Store, row: MessageRow, veil: Masker) -> Json:
+    """The original request of a hook or queue, if the message itself is not the original."""
     origin = store.origin(row.trace_id) if row.source in (HOOK, QUEUE) else None
     if origin is None:
         return None
@@ -228,7 +228,7 @@ def _received(store: Store, row: MessageRow, veil: Veil) -> Json:
 
 
 def _delivery(
-    veil: Veil,
+    veil: Masker,
     line: DeliveryRow,
     shared: list[_Stage],
     chain: list[_Stage],
@@ -240,7 +240,7 @@ def _delivery(
     is_array: bool,
 ) -> Json:
     seen = found(lookups, line.route, line.part)
-    tried = [one for one in attempts if one.url]
+    tried = [attempt for attempt in attempts if attempt.url]
     mapped = chain[-1] if chain and chain[-1].name == "mapped" else None
     sent: Json = None
     if tried and mapped is not None:
@@ -264,53 +264,53 @@ def _delivery(
         "fault": fault,
         "call": call,
         "sent": sent,
-        "attempts": [_attempt(veil, one, attempts[place + 1] if place + 1 < len(attempts) else None, line) for place, one in enumerate(attempts)],
+        "attempts": [_attempt(veil, attempt, attempts[place + 1] if place + 1 < len(attempts) else None, line) for place, attempt in enumerate(attempts)],
     }
 
 
-def _attempt(veil: Veil, one: AttemptRow, following: AttemptRow | None, line: DeliveryRow) -> Json:
-    text = one.reply.decode("utf-8", "replace")
-    body: Json = veil.over(None, read(one.reply).value)
-    why: Json = _why(veil, one)
+def _attempt(veil: Masker, attempt: AttemptRow, following: AttemptRow | None, line: DeliveryRow) -> Json:
+    text = attempt.reply.decode("utf-8", "replace")
+    body: Json = veil.over(None, read(attempt.reply).value)
+    why: Json = _why(veil, attempt)
     after: Json = None
     if following is not None:
-        after = {"at": following.started_at.isoformat(), "afterMs": int((following.started_at - one.ended_at).total_seconds() * 1000), "why": why}
-    elif line.status.value in ("pending", "unknown") and one.outcome in ("retry", "in_doubt", "outcome_not_seen"):
-        after = {"at": line.due_at.isoformat(), "afterMs": int((line.due_at - one.ended_at).total_seconds() * 1000), "why": why}
+        after = {"at": following.started_at.isoformat(), "afterMs": int((following.started_at - attempt.ended_at).total_seconds() * 1000), "why": why}
+    elif line.status.value in ("pending", "unknown") and attempt.outcome in ("retry", "in_doubt", "outcome_not_seen"):
+        after = {"at": line.due_at.isoformat(), "afterMs": int((line.due_at - attempt.ended_at).total_seconds() * 1000), "why": why}
     return {
-        "number": one.number,
-        "startedAt": one.started_at.isoformat(),
-        "endedAt": one.ended_at.isoformat(),
-        "outcome": one.outcome,
-        "request": {"method": one.method, "url": one.url, "bytes": one.request_bytes, "sent": one.sent},
-        "reply": {"status": one.http_status, "bytes": len(one.reply), "text": veil.over_text(text), "body": body},
-        "ms": one.ms,
-        "phases": phases(one),
+        "number": attempt.number,
+        "startedAt": attempt.started_at.isoformat(),
+        "endedAt": attempt.ended_at.isoformat(),
+        "outcome": attempt.outcome,
+        "request": {"method": attempt.method, "url": attempt.url, "bytes": attempt.request_bytes, "sent": attempt.sent},
+        "reply": {"status": attempt.http_status, "bytes": len(attempt.reply), "text": veil.over_text(text), "body": body},
+        "ms": attempt.ms,
+        "phases": phases(attempt),
         "why": why,
         "next": after,
-        "revision": one.revision,
-        "worker": one.worker,
+        "revision": attempt.revision,
+        "worker": attempt.worker,
     }
 
 
-def _why(veil: Veil, one: AttemptRow) -> Json:
-    if one.why is None:
+def _why(veil: Masker, attempt: AttemptRow) -> Json:
+    if attempt.why is None:
         return None
-    return {**one.why.as_json(), "text": veil.over_text(one.why.text)}
+    return {**attempt.why.as_json(), "text": veil.over_text(attempt.why.text)}
 
 
-def phases(one: AttemptRow) -> list[Json]:
-    """How long each part of a call took, in its order: name look-up, connection, TLS, waiting for the first byte, reading the rest.
+def phases(attempt: AttemptRow) -> list[Json]:
+    """The duration of each phase of a call, in order: DNS, connection, TLS, wait for the first byte, reading the rest.
 
-    What is recorded are the milliseconds from the start at which each part was over; one that was not needed (a kept connection) took none.
+    The attempt records when each phase ended, in ms from the start. A phase that was not needed (a reused connection) took no time.
     """
-    told: list[Any] = []
+    rows: list[Any] = []
     before = 0
     for name in PHASES:
-        over = one.timings.get(name, 0)
+        over = attempt.timings.get(name, 0)
         if over > before:
-            told.append({"name": name, "ms": over - before})
+            rows.append({"name": name, "ms": over - before})
             before = over
-    if one.ms > before and one.timings:
-        told.append({"name": "rest", "ms": one.ms - before})
-    return told
+    if attempt.ms > before and attempt.timings:
+        rows.append({"name": "rest", "ms": attempt.ms - before})
+    return rows

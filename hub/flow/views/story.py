@@ -1,7 +1,7 @@
-"""Story: the whole life of one business object on one line, across all systems; what is under way, where it stands still, and what is missing.
+"""Story: the timeline of one business object across all systems: what is under way, what is stuck, and what is missing.
 
-What is missing is of two kinds, and says which: what a route demands (its target's `reply`), and what usually follows, learnt from the last
-messages of the same kind. The second is no more than that: it tells of how many cases, and in which share of them.
+Missing messages are of two kinds: a `reply` that a route expects, and a message that usually follows, learnt from recent messages of the same type.
+The second kind is only a statistic, and gives its number of cases and its share.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from hub.store import AttemptRow, DeliveryRow, MessageRow
 from hub.store.queries.details import MAX_STORY
 from hub.store.queries.followers import Follower
 
-USUAL = 0.8  # of the cases: what follows less often is not missed
-LEAST = 5  # cases, to say anything at all
-PATIENCE = 2  # times as long as nine of ten took
-LEARNT_S = 300.0  # for so long a lesson serves
+USUAL = 0.8  # minimum share of cases in which a message follows, to count as missing
+LEAST = 5  # minimum number of cases
+PATIENCE = 2  # a follower is due after this multiple of the 90th percentile
+LEARNT_S = 300.0  # cache TTL of the learnt followers
 LATE = timedelta(minutes=1)
 
 
@@ -39,9 +39,9 @@ def story(hub: Hub, value: str) -> dict[str, Json] | None:
     attempts = hub.store.attempts(*(line.id for line in lines))
     by_id = {row.id: row for row in rows}
     began = rows[0].received_at
-    told = [_message(row, began) for row in rows]
-    told += [_delivery(line, by_id[line.message_id], [one for one in attempts if one.delivery_id == line.id], began) for line in lines]
-    told.sort(key=lambda step: (str(step["at"]), step["kind"] == "delivery"))
+    steps = [_message(row, began) for row in rows]
+    steps += [_delivery(line, by_id[line.message_id], [attempt for attempt in attempts if attempt.delivery_id == line.id], began) for line in lines]
+    steps.sort(key=lambda step: (str(step["at"]), step["kind"] == "delivery"))
     gaps = [*_stuck(lines, by_id, now), *_replies(hub, rows, lines, now), *_next(hub, rows, lines, now)]
     is_over = all(line.status in ENDED for line in lines) and not any(gap["isLate"] for gap in gaps)
     ended = max([rows[-1].received_at, *(line.changed_at for line in lines)])
@@ -55,7 +55,7 @@ def story(hub: Hub, value: str) -> dict[str, Json] | None:
         "ended": ended.isoformat(),
         "isOver": is_over,
         "lanes": _lanes(hub, rows, lines),
-        "steps": list(told),
+        "steps": list(steps),
         "gaps": list(gaps),
         "isWhole": len(rows) < MAX_STORY,
     }
@@ -124,48 +124,48 @@ def _gap(
 
 
 def _stuck(lines: list[DeliveryRow], by_id: dict[str, MessageRow], now: datetime) -> list[dict[str, Json]]:
-    """Deliveries that do not go on: a person must act, or they are due and nobody sends them."""
-    found: list[dict[str, Json]] = []
+    """Stuck deliveries: a person must act, or they are overdue."""
+    gaps: list[dict[str, Json]] = []
     for line in lines:
         waits = line.status in (Status.DEAD, Status.UNKNOWN) or (line.status is Status.HELD and line.release_at is None)
         is_late = line.status is Status.PENDING and now - line.due_at > LATE
         if waits or is_late:
             text = line.stands
             due = line.due_at if is_late else None
-            found.append(_gap("stuck", by_id[line.message_id], line.ref.system, str(line.ref), due, text, is_late=True))
-    return found
+            gaps.append(_gap("stuck", by_id[line.message_id], line.ref.system, str(line.ref), due, text, is_late=True))
+    return gaps
 
 
 def _replies(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: datetime) -> list[dict[str, Json]]:
-    """Answers that routes make messages of, and that are not there although the target has it."""
+    """Missing replies: the route makes a message of the target's answer, the delivery is done, and there is no such message."""
     wanted = {(route.name, str(to.ref)): to.reply for route in hub.catalogs.active().routes for to in route.to if to.reply is not None}
     by_id = {row.id: row for row in rows}
     came = {(row.cause_id, row.type) for row in rows}
-    found: list[dict[str, Json]] = []
+    gaps: list[dict[str, Json]] = []
     for line in lines:
         reply = wanted.get((line.route, str(line.ref)))
         if reply is None or line.status is not Status.DELIVERED or (line.message_id, reply.split("@")[0]) in came:
             continue
         text = f"Route {line.route} makes a message of the target's answer; there is none."
-        found.append(_gap("reply", by_id[line.message_id], line.ref.system, reply, line.changed_at, text, is_late=now - line.changed_at > LATE))
-    return found
+        gaps.append(_gap("reply", by_id[line.message_id], line.ref.system, reply, line.changed_at, text, is_late=now - line.changed_at > LATE))
+    return gaps
 
 
 def _next(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: datetime) -> list[dict[str, Json]]:
-    """What usually follows the last message of the story. Of earlier ones nothing is missed: the story went another way since."""
+    """Missing followers of the last message of the story. Earlier messages are ignored: the story has continued since."""
     last = rows[-1]
     if any(line.status not in ENDED for line in lines if line.message_id == last.id):
-        return []  # it is under way, or stuck, and that is told
+        return []  # under way, or stuck, which is listed already
     lessons = hub.shelf.at(f"followers {last.type}", lambda: hub.store.followers(last.type), least_s=LEARNT_S).get()
     types = {row.type for row in rows}
-    found: list[dict[str, Json]] = []
-    for one in lessons:
-        if one.of < LEAST or one.number < USUAL * one.of or one.type in types:
+    gaps: list[dict[str, Json]] = []
+    for follower in lessons:
+        if follower.of < LEAST or follower.number < USUAL * follower.of or follower.type in types:
             continue
-        due = last.received_at + PATIENCE * one.most
-        text = f"{one.type} followed in {one.number} of the last {one.of} cases, in nine of ten of them within {_span(one.most)}."
-        found.append(_gap("next", last, one.type.split("/")[0], one.type, due, text, is_late=now > due, follower=one))
-    return found
+        due = last.received_at + PATIENCE * follower.most
+        text = f"{follower.type} followed in {follower.number} of the last {follower.of} cases, in nine of ten of them within {_span(follower.most)}."
+        gaps.append(_gap("next", last, follower.type.split("/")[0], follower.type, due, text, is_late=now > due, follower=follower))
+    return gaps
 
 
 def _span(span: timedelta) -> str:

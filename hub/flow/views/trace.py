@@ -1,4 +1,4 @@
-"""Trace: the life of one order across all systems, message by message. Reads only."""
+"""Trace: all messages, deliveries and attempts of one business object across all systems. Reads only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def message_json(row: MessageRow, deliveries: list[DeliveryRow], attempts: list[
         "traceId": row.trace_id,
         "causeId": row.cause_id,
         "revision": row.revision,
-        "deliveries": [delivery_json(line, [one for one in attempts if one.delivery_id == line.id], began) for line in deliveries],
+        "deliveries": [delivery_json(line, [attempt for attempt in attempts if attempt.delivery_id == line.id], began) for line in deliveries],
     }
 
 
@@ -70,7 +70,7 @@ def delivery_json(row: DeliveryRow, attempts: list[AttemptRow], began: datetime 
         "changedBy": row.changed_by,
         "madeWith": row.made_with,
         "isUndecided": row.undecided,
-        "attempts": [_attempt_json(one) for one in attempts],
+        "attempts": [_attempt_json(attempt) for attempt in attempts],
     }
 
 

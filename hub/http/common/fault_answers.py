@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Json
 from hub.core.model.error_catalogue import MEANINGS

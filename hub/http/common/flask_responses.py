@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Json
 from hub.flow.accounts.people import OPERATOR

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from hub.core.errors import StoreBusy
 from hub.core.model.breaker import BreakerState, Circuit
-from hub.flow.context.query_cache import Kept
+from hub.flow.context.query_cache import CachedQuery
 from hub.flow.hub import Hub
 from hub.http.monitoring import metric_definitions
 from hub.http.monitoring.metric_definitions import Family
@@ -28,9 +28,9 @@ class StoreFacts:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._lock = threading.Lock()
-        self._books = Kept(hub.store.conservation)  # reads all rows
-        self._now = Kept(self._look)
-        self._behind = Kept(self._look_behind)
+        self._books = CachedQuery(hub.store.conservation)  # reads all rows
+        self._now = CachedQuery(self._look)
+        self._behind = CachedQuery(self._look_behind)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         up = gauge(metric_definitions.STORE_UP)

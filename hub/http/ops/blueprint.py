@@ -12,7 +12,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE
 from webargs.flaskparser import FlaskParser
 
-from hub.core.documents import json
+from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.model.delivery import Status

@@ -15,7 +15,7 @@ from hub.flow.repairs import refused as acts
 from hub.http.common.flask_responses import acting, envelope
 from hub.http.ops import answers
 from hub.http.ops.request_schemas import Act, Id, Instant, Number, Page, Reveal, Text
-from hub.store import Wanted
+from hub.store import ArrivalFilter
 from hub.store.repairs.arrivals import STATES, WAITING
 
 MOST = 500
@@ -45,10 +45,10 @@ class Drop(Act):
     why = Text(load_default="", validate=ma.validate.Length(0, 500), metadata={"description": "Why they are let go; on record."})
 
 
-def wanted(given: dict[str, Any]) -> Wanted:
+def wanted(given: dict[str, Any]) -> ArrivalFilter:
     """The question as the store takes it. Somebody who has a trace id wants what became of it, whatever that is."""
     named = given["state"] or (ANY if given["trace"] else WAITING)
-    return Wanted(
+    return ArrivalFilter(
         None if named == ANY else named,
         given["source"],
         given["caller"],

@@ -12,19 +12,20 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from hub.core.config.identified_request import EVENT, Sent
-from hub.core.documents import json
+from hub.core import json
+from hub.core.config.identified_request import EVENT, IdentifiedRequest
 from hub.core.documents.content_coding import coding_of
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Json, Ref, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow import accept
-from hub.flow.accept import MAX_KEY, Item
+from hub.flow.accept import Item
 from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.intake import authentication, refusal_origins, versions
+from hub.flow.intake.message_keys import MAX_KEY
 from hub.http.common import bodies
-from hub.http.partner.ingress import Post, Prepared, with_lifetime
+from hub.http.partner.ingress import Post, PreparedPost, with_lifetime
 
 PATH = "/in/cloudevents"
 ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -37,7 +38,7 @@ def is_event(request: Request) -> bool:
     return request.path == PATH
 
 
-def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
+def prepare(hub: Hub, request: Request) -> tuple[Post, PreparedPost]:
     """Everything before the commit, and the post that it amounts to. Raises Refused for what concerns the whole request."""
     if request.method != "POST":
         raise Refused(Code.METHOD_NOT_ALLOWED, "Events are posted.", headers=[("allow", "POST")])
@@ -67,17 +68,17 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, Prepared]:
         refused.sent = _sent(hub, request, caller, event, "")
         raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
     laid = accept.prepare_items(hub, caller, request, [item], in_batch=False, door=EVENT)
-    return Post(system, name, version, is_batch=False), Prepared(ref, _only(hub, ref, laid))
+    return Post(system, name, version, is_batch=False), PreparedPost(ref, _only(hub, ref, laid))
 
 
-def _only(hub: Hub, ref: Ref, laid: list[Laid | Refused]) -> list[Laid | Refused]:
+def _only(hub: Hub, ref: Ref, laid: list[AcceptedMessage | Refused]) -> list[AcceptedMessage | Refused]:
     [one] = laid
     if isinstance(one, Refused):
         raise with_lifetime(hub, ref, one)
     return laid
 
 
-def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, Prepared]:
+def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, PreparedPost]:
     """A batch may hold messages of several systems; its caller must be proven for each. Nobody is told anything before that."""
     callers: dict[str, Caller] = {}
     items: list[Item | Refused] = []
@@ -97,10 +98,10 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
         except Refused as refused:
             refused.sent = _sent(hub, request, callers[system], event, f"#{number}")
             items.append(refused)
-    caller = next(iter(callers.values()), None) or authentication.whoever(hub, request)
+    caller = next(iter(callers.values()), None) or authentication.authenticate_any(hub, request)
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, len(items))
-    return Post("", "", None, is_batch=True), Prepared(None, accept.prepare_items(hub, caller, request, items, door=EVENT))
+    return Post("", "", None, is_batch=True), PreparedPost(None, accept.prepare_items(hub, caller, request, items, door=EVENT))
 
 
 def _content_type(request: Request) -> str:
@@ -155,7 +156,7 @@ def _item(hub: Hub, ref: Ref, event: dict[str, Any]) -> Item:
     return Item(ref, payload, raw, name if is_plain else "sha256:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest())
 
 
-def _sent(hub: Hub, request: Request, caller: Caller, event: dict[str, Any], suffix: str) -> Sent:
+def _sent(hub: Hub, request: Request, caller: Caller, event: dict[str, Any], suffix: str) -> IdentifiedRequest:
     """What is kept of an event that is refused before it is a message: read again it is one, if its version is there by then, or its data are."""
     system, name, version = _meant(event)
     try:

@@ -25,7 +25,7 @@ from hub.http.common.bridge import call_wsgi
 from hub.http.common.fault_answers import Answer
 from hub.http.partner import cloudevents, hooks, ingress
 from hub.http.partner.commit_waiters import Arrivals
-from hub.kit.signing.signature import UNPROVEN
+from hub.kit.signature import UNPROVEN
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -122,7 +122,7 @@ class Front:
             begun = await asyncio.get_running_loop().run_in_executor(self._posts, begin)
         else:
             begun = begin()
-        prepared = await self._finished(begun) if isinstance(begun, ingress.Unfinished) else begun
+        prepared = await self._finished(begun) if isinstance(begun, ingress.UnfinishedPost) else begun
         if ingress.waits(prepared):
             return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
@@ -147,7 +147,7 @@ class Front:
             if not self._in_rooms[name]:
                 del self._in_rooms[name], self._rooms[name]
 
-    async def _finished(self, begun: ingress.Unfinished) -> ingress.Prepared:
+    async def _finished(self, begun: ingress.UnfinishedPost) -> ingress.PreparedPost:
         """The rest of a post that takes long. A few of each caller wait for the evaluator; of more, the routes are decided at their claims."""
         is_crowded = self._slow_of[begun.caller] >= SLOW_AT_ONCE
         self._slow_of[begun.caller] += 1
@@ -236,7 +236,7 @@ async def read_body(receive: Receive, declared: int | None, limit: int, seconds:
     return b"".join(parts)
 
 
-def _defer(finish: Callable[[], ingress.Prepared]) -> ingress.Prepared:
+def _defer(finish: Callable[[], ingress.PreparedPost]) -> ingress.PreparedPost:
     with evaluation_door.deferring():
         return finish()
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from hub.core.config.hook import Said, filled
-from hub.core.config.parsed_request import Opened
-from hub.core.documents import json
+from hub.core import json
+from hub.core.config.hook import HookAnswer, filled
+from hub.core.config.parsed_request import ParsedRequest
 from hub.core.errors import Code, Refused, StoreBusy
 from hub.core.message import Json, Receipt, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.flow.doors import hooks, refusal_records
-from hub.flow.doors.hooks import Taken
+from hub.flow.doors.hooks import ProvenRequest
 from hub.flow.doors.queues import together
 from hub.flow.hub import Hub
 from hub.flow.intake import refusal_origins
@@ -31,7 +31,7 @@ def is_hook(request: Request) -> bool:
     return _PATH.fullmatch(request.path) is not None
 
 
-def take(hub: Hub, request: Request) -> Taken:
+def take(hub: Hub, request: Request) -> ProvenRequest:
     """Everything before the commit. Raises Refused."""
     found = _PATH.fullmatch(request.path)
     if found is None:
@@ -41,12 +41,12 @@ def take(hub: Hub, request: Request) -> Taken:
     return hooks.receive(hub, request, found[1], found[2])
 
 
-def submit(hub: Hub, taken: Taken) -> list[Future[Receipt | Refused]]:
+def submit(hub: Hub, taken: ProvenRequest) -> list[Future[Receipt | Refused]]:
     """Raises StoreBusy; then nothing was taken, and `answer` says so in the partner's words."""
-    return hub.commit.submit_many([one for one in taken.laid if isinstance(one, Laid)])
+    return hub.commit.submit_many([one for one in taken.laid if isinstance(one, AcceptedMessage)])
 
 
-def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
+def answer(hub: Hub, taken: ProvenRequest, committed: Sequence[Outcome]) -> Answer:
     """The acknowledgement, once all is committed; or, where anything was refused or not stored, what makes the partner send it again.
 
     What was committed of it stays: sent again, it is known by its id.
@@ -57,7 +57,7 @@ def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
     outcomes = [one if isinstance(one, Refused) else next(ends) for one in taken.laid]
     for laid, one in zip(taken.laid, outcomes, strict=True):
         if isinstance(one, Receipt):
-            assert isinstance(laid, Laid)
+            assert isinstance(laid, AcceptedMessage)
             ingress.taken(hub, taken.opened.request, laid, is_duplicate=one.duplicate)
         elif isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
@@ -71,7 +71,7 @@ def answer(hub: Hub, taken: Taken, committed: Sequence[Outcome]) -> Answer:
     return said(taken.hook.ack, taken.opened) if taken.hook.ack is not None else success({"items": receipts}, taken.trace_id)
 
 
-def sorry(taken: Taken, wrong: Refused | StoreBusy) -> Answer:
+def sorry(taken: ProvenRequest, wrong: Refused | StoreBusy) -> Answer:
     """A fault, in the partner's words for "send it again" where it has some: never a silent yes. A header names it, whatever the words are."""
     told = failure(wrong, taken.trace_id)
     named = (TRACE, taken.trace_id)
@@ -81,7 +81,7 @@ def sorry(taken: Taken, wrong: Refused | StoreBusy) -> Answer:
     return Answer(taken.hook.otherwise.status or told.status, (*made.headers, named), made.body)
 
 
-def said(given: Said, opened: Opened) -> Answer:
+def said(given: HookAnswer, opened: ParsedRequest) -> Answer:
     """A text as it stands: no newline, no byte order mark; anything else as JSON."""
     body = filled(given, opened)
     if body is None:

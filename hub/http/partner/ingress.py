@@ -15,7 +15,7 @@ from hub.core.config.system import LIVE, VersionState
 from hub.core.errors import Code, Fault, Refused, StoreBusy
 from hub.core.expressions import evaluation_door
 from hub.core.message import Json, Receipt, Ref, Request
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.core.model.tracing import trace_id_of, tracestate_of
 from hub.flow import accept
 from hub.flow.context.callers import Caller
@@ -48,11 +48,11 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedPost:
     """A post before its commit: the version that it is in, and each of its messages, laid or refused, in order."""
 
     ref: Ref | None  # None: messages of several kinds (a batch of events)
-    messages: Sequence[Laid | Refused]
+    messages: Sequence[AcceptedMessage | Refused]
 
 
 def trace_of(hub: Hub, request: Request) -> str:
@@ -114,44 +114,44 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     return exchange(hub, prepared, began, request)
 
 
-def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> Prepared:
+def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> PreparedPost:
     ref = versions.chosen(hub, caller, found[2], found[3], version_of(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
     if contract is None:
         raise wrong_method(hub, request)
     fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
-    prepared = Prepared(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
+    prepared = PreparedPost(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
     return prepared
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class UnfinishedPost:
     """A post that needs more time than the event loop has: its caller is proven, and `finish` does the rest, in a thread."""
 
     caller: str
-    finish: Callable[[], Prepared]
+    finish: Callable[[], PreparedPost]
 
 
-def prepare(hub: Hub, request: Request, post: Post) -> Prepared:
+def prepare(hub: Hub, request: Request, post: Post) -> PreparedPost:
     """Everything before the commit. A single post that is refused raises; a batch's refusals stand at their places."""
     begun = begin(hub, request, post)
-    return begun.finish() if isinstance(begun, Unfinished) else begun
+    return begun.finish() if isinstance(begun, UnfinishedPost) else begun
 
 
-def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> Prepared | Unfinished:
+def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> PreparedPost | UnfinishedPost:
     """The same; `at_once`: up to what may take long. What is done by then, an allowance that is spent for one, is not done again."""
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = authentication.authorise(hub, request, post.system)
     hub.allowance.ask(caller.id)
-    trail = refusal_records.Keeping(hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch)
+    trail = refusal_records.RefusalRecorder(hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch)
     with trail:
         return _begun(hub, request, post, trail, at_once=at_once)
 
 
-def _begun(hub: Hub, request: Request, post: Post, trail: refusal_records.Keeping, *, at_once: bool) -> Prepared | Unfinished:
+def _begun(hub: Hub, request: Request, post: Post, trail: refusal_records.RefusalRecorder, *, at_once: bool) -> PreparedPost | UnfinishedPost:
     caller = trail.caller
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     try:
@@ -160,44 +160,44 @@ def _begun(hub: Hub, request: Request, post: Post, trail: refusal_records.Keepin
             hub.allowance.spend(caller.id, 1)
             if not at_once:
                 with evaluation_door.on_behalf(caller.id):
-                    return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+                    return PreparedPost(ref, [accept.prepare(hub, caller, plain, ref)])
             try:
                 with evaluation_door.at_once():
-                    return Prepared(ref, [accept.prepare(hub, caller, plain, ref)])
+                    return PreparedPost(ref, [accept.prepare(hub, caller, plain, ref)])
             except evaluation_door.NeedsTime:
-                return Unfinished(caller.id, lambda: _finish(hub, plain, ref, trail))
+                return UnfinishedPost(caller.id, lambda: _finish(hub, plain, ref, trail))
         with evaluation_door.on_behalf(caller.id):
             messages = accept.prepare_batch(hub, caller, plain, ref)
         hub.allowance.spend(caller.id, len(messages))
-        return Prepared(ref, messages)
+        return PreparedPost(ref, messages)
     except Refused as refused:
         raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
-def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusal_records.Keeping) -> Prepared:
+def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusal_records.RefusalRecorder) -> PreparedPost:
     try:
         with trail, evaluation_door.on_behalf(trail.caller.id):
-            return Prepared(ref, [accept.prepare(hub, trail.caller, plain, ref)])
+            return PreparedPost(ref, [accept.prepare(hub, trail.caller, plain, ref)])
     except Refused as refused:
         raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
 
 
-def submit(hub: Hub, post: Post, prepared: Prepared) -> list[Future[Receipt | Refused]]:
+def submit(hub: Hub, post: Post, prepared: PreparedPost) -> list[Future[Receipt | Refused]]:
     """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none was taken."""
-    laid = [one for one in prepared.messages if isinstance(one, Laid)]
+    laid = [one for one in prepared.messages if isinstance(one, AcceptedMessage)]
     return hub.commit.submit_many(laid) if post.is_batch else [accept.submit(hub, one) for one in laid]
 
 
-def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome], request: Request) -> Answer:
+def answer(hub: Hub, post: Post, prepared: PreparedPost, committed: Sequence[Outcome], request: Request) -> Answer:
     """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a single post met."""
     outcomes = _merged(prepared.messages, committed)
     for laid, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
-            assert isinstance(laid, Laid)
+            assert isinstance(laid, AcceptedMessage)
             taken(hub, request, laid, is_duplicate=one.duplicate)
     if not post.is_batch:
         [only] = outcomes
-        if isinstance(only, Refused) and only.sent is None and isinstance(prepared.messages[0], Laid):
+        if isinstance(only, Refused) and only.sent is None and isinstance(prepared.messages[0], AcceptedMessage):
             only.sent = refusal_origins.laid(prepared.messages[0])
         if not isinstance(only, Receipt):
             raise with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
@@ -226,7 +226,7 @@ def answer(hub: Hub, post: Post, prepared: Prepared, committed: Sequence[Outcome
     return batch_failure(code, "No message of the batch was accepted; the items say why.", data, trace_id, headers=headers)
 
 
-def taken(hub: Hub, request: Request, laid: Laid, *, is_duplicate: bool) -> None:
+def taken(hub: Hub, request: Request, laid: AcceptedMessage, *, is_duplicate: bool) -> None:
     """Notes what was just accepted: counted by what the configuration calls it, traced where it is sampled."""
     ref = laid.message.ref
     hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if is_duplicate else "new")
@@ -236,15 +236,15 @@ def taken(hub: Hub, request: Request, laid: Laid, *, is_duplicate: bool) -> None
         hub.spans.accepted(request, laid.message, time.time())
 
 
-def waits(prepared: Prepared) -> bool:
+def waits(prepared: PreparedPost) -> bool:
     """Whether the caller of a single post waits for the answer of a target."""
-    return len(prepared.messages) == 1 and isinstance(prepared.messages[0], Laid) and synchronous.waits(prepared.messages[0])
+    return len(prepared.messages) == 1 and isinstance(prepared.messages[0], AcceptedMessage) and synchronous.waits(prepared.messages[0])
 
 
-def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> Answer:
+def exchange(hub: Hub, prepared: PreparedPost, began: float, request: Request) -> Answer:
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
     [laid] = prepared.messages
-    assert isinstance(laid, Laid)
+    assert isinstance(laid, AcceptedMessage)
     try:
         told = synchronous.ask(hub, laid, began, _tracestate(request, laid))
     except Refused as refused:
@@ -256,7 +256,7 @@ def exchange(hub: Hub, prepared: Prepared, began: float, request: Request) -> An
     return success(told.data, laid.message.trace_id, headers=headers)
 
 
-def _tracestate(request: Request, laid: Laid) -> str:
+def _tracestate(request: Request, laid: AcceptedMessage) -> str:
     """What the caller says beside its `traceparent`; nothing where that is not the trace of this message."""
     if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != laid.message.trace_id:
         return ""
@@ -273,7 +273,7 @@ def refusal(hub: Hub, error: BaseException, request: Request, trace_id: str = ""
     return told
 
 
-def _merged(prepared: Sequence[Laid | Refused], committed: Sequence[Outcome]) -> list[Outcome]:
+def _merged(prepared: Sequence[AcceptedMessage | Refused], committed: Sequence[Outcome]) -> list[Outcome]:
     ends = iter(committed)
     return [one if isinstance(one, Refused) else next(ends) for one in prepared]
 
@@ -292,9 +292,9 @@ def _items(outcomes: Sequence[Outcome]) -> list[Json]:
     return items
 
 
-def _trace(hub: Hub, prepared: Prepared, request: Request) -> str:
+def _trace(hub: Hub, prepared: PreparedPost, request: Request) -> str:
     """The id that the messages were stored under: an operator who is told it must find them."""
-    return next((one.message.trace_id for one in prepared.messages if isinstance(one, Laid)), None) or trace_of(hub, request)
+    return next((one.message.trace_id for one in prepared.messages if isinstance(one, AcceptedMessage)), None) or trace_of(hub, request)
 
 
 def with_lifetime(hub: Hub, ref: Ref | None, refused: Refused) -> Refused:

@@ -12,10 +12,10 @@ from pathlib import Path
 from flask import Blueprint, Response, g
 
 from hub import __version__
+from hub.core import json
 from hub.core.apidocs.asyncapi import asyncapi
 from hub.core.apidocs.openapi import openapi
 from hub.core.config.system import System
-from hub.core.documents import json
 from hub.core.errors import Refused
 from hub.core.message import Json
 from hub.flow.hub import Hub
@@ -35,7 +35,7 @@ def blueprint(hub: Hub) -> Blueprint:
         """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator, or for whoever is signed in. Raises Refused."""
         systems = hub.catalogs.active().systems
         if any(_CALLERS.match(value) for value in bodies.values(g.incoming, "authorization")):
-            caller = authentication.whoever(hub, g.incoming)
+            caller = authentication.authenticate_any(hub, g.incoming)
             return [systems[name] for name in sorted(caller.systems) if name in systems]
         operator_auth.enter(hub, g.incoming)
         return [systems[name] for name in sorted(systems)]

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from html import escape
 from itertools import groupby
 
+from hub.core import json
 from hub.core.apidocs.interface import Offer, called, posted
 from hub.core.config.system import Accept, System
-from hub.core.documents import json
 from hub.core.model.error_catalogue import MEANINGS
 from hub.core.schemas.fields import Field, beyond, fields, takes_others
 from hub.core.schemas.specimen import specimen

@@ -17,8 +17,8 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from hub.core.documents import json
-from hub.core.errors import Busy, GiveUp, Reason, Why
+from hub.core import json
+from hub.core.errors import Busy, Cause, GiveUp, Reason
 from hub.core.expressions.evaluation_door import Job
 from hub.kit.evaluation.evaluator_process import ANSWER, FAULT, HEAD, KINDS, MEMORY, PAGE, WORN
 
@@ -29,7 +29,7 @@ MEMORY_TIMES = 24
 BASE_BYTES = 48 << 20  # of a process that has done nothing yet
 LOOK_MS = 4
 NICE = 19  # who posts and who delivers goes first
-_BUSY = Why(Reason.TRANSFORM_TIMEOUT, "There was no time to compute it.", fix="It is tried again by itself.")
+_BUSY = Cause(Reason.TRANSFORM_TIMEOUT, "There was no time to compute it.", fix="It is tried again by itself.")
 
 
 class Evaluators:
@@ -118,7 +118,7 @@ def resident(pid: int) -> int:
 class _Answer:
     __slots__ = ("body", "fault", "is_worn")
 
-    def __init__(self, body: bytes, fault: Why | None, *, is_worn: bool) -> None:
+    def __init__(self, body: bytes, fault: Cause | None, *, is_worn: bool) -> None:
         self.body, self.fault, self.is_worn = body, fault, is_worn
 
 
@@ -154,7 +154,7 @@ class _Process:
             raise GiveUp(self._too_much(job, memory)) from None
         except EOFError:
             raise GiveUp(self._why(job, memory)) from None
-        fault = Why.from_json(json.decode(body)) if what == FAULT else None  # type: ignore[arg-type]  # it is an object
+        fault = Cause.from_json(json.decode(body)) if what == FAULT else None  # type: ignore[arg-type]  # it is an object
         return _Answer(body, fault, is_worn=what == WORN)
 
     def end(self) -> None:
@@ -166,18 +166,18 @@ class _Process:
                 with suppress(OSError):
                     stream.close()
 
-    def _why(self, job: Job, memory: int) -> Why:
+    def _why(self, job: Job, memory: int) -> Cause:
         code = self._process.wait()
         if code in (-signal.SIGPROF, -signal.SIGXCPU):
             text = f"{job.name} takes more than {job.cpu_ms} ms of processor time."
-            return Why(Reason.TRANSFORM_TIMEOUT, text, fix="Write it so that it goes through each list once; hub check says where. Then replay.")
+            return Cause(Reason.TRANSFORM_TIMEOUT, text, fix="Write it so that it goes through each list once; hub check says where. Then replay.")
         if code in (MEMORY, -signal.SIGABRT, -signal.SIGKILL, -signal.SIGSEGV):
             return self._too_much(job, memory)
-        return Why(Reason.TRANSFORM_ERROR, f"{job.name} broke the evaluator ({code}).", fix="Write it another way, then replay.")
+        return Cause(Reason.TRANSFORM_ERROR, f"{job.name} broke the evaluator ({code}).", fix="Write it another way, then replay.")
 
-    def _too_much(self, job: Job, memory: int) -> Why:
+    def _too_much(self, job: Job, memory: int) -> Cause:
         text = f"{job.name} takes more than {memory >> 20} MB of memory."
-        return Why(Reason.TRANSFORM_ERROR, text, fix="Write it so that it repeats no text or list within itself; hub check says where. Then replay.")
+        return Cause(Reason.TRANSFORM_ERROR, text, fix="Write it so that it repeats no text or list within itself; hub check says where. Then replay.")
 
     def _write(self, data: bytes, end: float) -> None:
         view = memoryview(data)

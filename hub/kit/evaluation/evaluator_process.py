@@ -19,9 +19,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hub.core import json
 from hub.core.config.mapping import compile_mapping
-from hub.core.documents import json
-from hub.core.errors import GiveUp, Reason, Why
+from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.expressions import evaluation_door
 from hub.core.expressions.evaluation_jobs import LIMITS
 from hub.core.expressions.expression import compile_expression
@@ -78,10 +78,10 @@ def _answer(kept: OrderedDict[bytes, Make], kind: str, fixed: bytes, body: bytes
     except GiveUp as error:
         return FAULT, json.encode(dict(error.why.as_json()))
     except (RecursionError, ValueError) as error:
-        why = Why(Reason.TRANSFORM_ERROR, f"It cannot be computed: {type(error).__name__}.", fix="Mend the expression or the data, then replay.")
+        why = Cause(Reason.TRANSFORM_ERROR, f"It cannot be computed: {type(error).__name__}.", fix="Mend the expression or the data, then replay.")
         return FAULT, json.encode(dict(why.as_json()))
     if len(answer) > MAX_ANSWER:
-        return FAULT, json.encode(dict(Why(Reason.TRANSFORM_ERROR, "What it makes is too large.", fix="Make less of it.").as_json()))
+        return FAULT, json.encode(dict(Cause(Reason.TRANSFORM_ERROR, "What it makes is too large.", fix="Make less of it.").as_json()))
     return MADE, answer
 
 

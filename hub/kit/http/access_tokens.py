@@ -10,10 +10,10 @@ from decimal import Decimal
 from urllib.parse import quote, urlencode
 
 from hub.core.config.target_answers import read
-from hub.core.errors import GiveUp, Reason, TryLater, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater
 from hub.core.message import Json
 from hub.core.model.retry import retry_after
-from hub.kit.http.call import Call, Done, Tls
+from hub.kit.http.call import Call, HttpResult, Tls
 from hub.kit.http.sender import Sender
 
 DEADLINE_S = 5.0
@@ -64,7 +64,7 @@ class AccessTokens:
         [done] = self._sender().send([Call("POST", self._url, headers, body, DEADLINE_S, tls=self._tls)], 1)
         if done.kind != "ok" or (done.status or 0) >= 500 or done.status in (408, 425, 429):
             said = done.error or f"it answered {done.status}"
-            why = Why(Reason.UNREACHABLE, f"No access token was to be had from {self._host}: {said}.", fix="Check auth: outbound, and the authority.")
+            why = Cause(Reason.UNREACHABLE, f"No access token was to be had from {self._host}: {said}.", fix="Check auth: outbound, and the authority.")
             raise TryLater(why, retry_after(done.header("retry-after"), now))
         answer = _answer(done)
         token = answer.get("access_token")
@@ -72,7 +72,7 @@ class AccessTokens:
             # `error` is a word of RFC 6749 section 5.2, such as invalid_client; its description may quote what we sent.
             error = str(answer.get("error", "no access_token"))[:64]
             raise TryLater(
-                Why(Reason.UNREACHABLE, f"{self._host} gave no access token ({done.status}, {error}).", fix="Check the client's id, secret and scope.")
+                Cause(Reason.UNREACHABLE, f"{self._host} gave no access token ({done.status}, {error}).", fix="Check the client's id, secret and scope.")
             )
         seconds = answer.get("expires_in")
         is_number = isinstance(seconds, int | Decimal) and not isinstance(seconds, bool) and 0 < seconds <= 31_536_000
@@ -83,6 +83,6 @@ class AccessTokens:
         return self._url.split("/")[2].rpartition("@")[2]
 
 
-def _answer(done: Done) -> dict[str, Json]:
+def _answer(done: HttpResult) -> dict[str, Json]:
     found = read(done.body, done.header("content-type") or "").value
     return found if isinstance(found, dict) else {}

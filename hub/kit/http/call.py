@@ -35,7 +35,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class HttpResult:
     """What became of a call. `kind`: ok (an answer came), unreachable (nothing left), no_answer (sent, no whole answer), bad_answer (no HTTP).
 
     Under `no_answer` a status means that the head came whole and the body did not: where only the status counts, that is an answer.

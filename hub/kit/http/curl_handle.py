@@ -12,7 +12,7 @@ import pycurl
 from hub import __version__
 from hub.core.config.target_answers import JUDGED_BYTES, inflated
 from hub.kit.http.address_rules import Network, may_connect
-from hub.kit.http.call import Call, Done, Kind, Tls
+from hub.kit.http.call import Call, HttpResult, Kind, Tls
 
 MAX_BYTES = 10_485_760  # of an answer's body; what is beyond JUDGED_BYTES is read to this and dropped, and beyond it the connection is cut
 ACCEPT_ENCODING = "gzip, deflate"  # what `core.config.target_answers` unpacks. Not libcurl: what it cannot unpack would be no answer at all
@@ -41,7 +41,7 @@ class _Opened:
         self._made.close()
 
 
-class Line:
+class CurlHandle:
     """One handle of libcurl with what its callbacks have seen of the present call. What never changes is set once: a call costs a third less."""
 
     def __init__(self, allow: Sequence[Network], tls: Tls | None = None) -> None:
@@ -140,7 +140,7 @@ class Line:
             return 0
         return len(part)
 
-    def done(self, code: int, text: str) -> Done:
+    def done(self, code: int, text: str) -> HttpResult:
         handle = self.handle
         status = int(handle.getinfo(pycurl.RESPONSE_CODE))
         timings = {name: int(handle.getinfo(what) * 1000) for name, what in _TIMES}
@@ -149,7 +149,7 @@ class Line:
         raw = bytes(self._kept)
         is_cut = code != 0 or self._read > JUDGED_BYTES
         body = inflated(raw, ", ".join(value for name, value in self._headers if name == "content-encoding"))
-        return Done(
+        return HttpResult(
             kind,
             status if is_answer else None,
             tuple(self._headers),

@@ -18,8 +18,8 @@ import requests
 from requests.adapters import BaseAdapter
 
 from hub.kit.http.address_rules import Network, judge_url
-from hub.kit.http.call import Call, Done, Tls
-from hub.kit.http.curl_handle import Line
+from hub.kit.http.call import Call, HttpResult, Tls
+from hub.kit.http.curl_handle import CurlHandle
 
 IDLE = 64  # handles kept for reuse, with their connections
 LOOK_S = 0.2  # so often at least a stream looks whether it is to halt
@@ -38,26 +38,26 @@ class Sender:
         self._allow = tuple(allow)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, IDLE)
-        self._idle: dict[Tls | None, list[Line]] = {}  # a handle cannot forget a certificate that it once had
+        self._idle: dict[Tls | None, list[CurlHandle]] = {}  # a handle cannot forget a certificate that it once had
         self._judged: dict[str, str | None] = {}
 
-    def send(self, calls: Sequence[Call], concurrency: int = 32) -> list[Done]:
+    def send(self, calls: Sequence[Call], concurrency: int = 32) -> list[HttpResult]:
         """All answers, in the order of the calls."""
-        answers: list[Done | None] = [None] * len(calls)
+        answers: list[HttpResult | None] = [None] * len(calls)
         for index, done in self.stream(calls, concurrency):
             answers[index] = done
         return [done for done in answers if done is not None]
 
     def stream(
         self, calls: Iterable[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False, wait: Callable[[int], float] = lambda _: 0.0
-    ) -> Iterator[tuple[int, Done]]:
+    ) -> Iterator[tuple[int, HttpResult]]:
         """Each answer as it comes, with the number of its call. At most `concurrency` are under way at once.
 
         Once `halt` says so no further call goes out: those under way are finished, the others have no answer. `wait` is asked by a call that is next:
         0.0 means that it goes out now, anything else in how many seconds to ask again. A call is taken from `calls` once the one before it is out.
         Nothing moves while the consumer is busy with an answer, but the deadlines run on. One stream at a time.
         """
-        flying: dict[Any, tuple[int, Line]] = {}
+        flying: dict[Any, tuple[int, CurlHandle]] = {}
         try:
             coming = enumerate(calls)
             following = next(coming, None)
@@ -71,7 +71,7 @@ class Sender:
                         break
                     wrong = self._unsendable(call)
                     if wrong:
-                        yield index, Done("unreachable", error=wrong)
+                        yield index, HttpResult("unreachable", error=wrong)
                     else:
                         line = self._line(call.tls)
                         line.load(call)
@@ -88,7 +88,7 @@ class Sender:
                 self._multi.remove_handle(line.handle)
                 line.handle.close()
 
-    def _landed(self, flying: dict[Any, tuple[int, Line]], patience_s: float) -> Iterator[tuple[int, Done]]:
+    def _landed(self, flying: dict[Any, tuple[int, CurlHandle]], patience_s: float) -> Iterator[tuple[int, HttpResult]]:
         self._multi.perform()
         ended = False
         while True:
@@ -105,11 +105,11 @@ class Sender:
         if flying and not ended:
             self._multi.select(min(patience_s, LOOK_S))
 
-    def _line(self, tls: Tls | None) -> Line:
+    def _line(self, tls: Tls | None) -> CurlHandle:
         idle = self._idle.get(tls)
-        return idle.pop() if idle else Line(self._allow, tls)
+        return idle.pop() if idle else CurlHandle(self._allow, tls)
 
-    def _keep(self, line: Line) -> None:
+    def _keep(self, line: CurlHandle) -> None:
         idle = self._idle.setdefault(line.tls, [])
         if sum(len(lines) for lines in self._idle.values()) < IDLE:
             line.rest()
@@ -184,7 +184,7 @@ def call_of(request: requests.PreparedRequest, deadline_s: float) -> Call:
     return Call(request.method or "GET", request.url or "", texts, raw.encode() if isinstance(raw, str) else raw, deadline_s)
 
 
-def response_of(done: Done, request: requests.PreparedRequest | None = None) -> requests.Response:
+def response_of(done: HttpResult, request: requests.PreparedRequest | None = None) -> requests.Response:
     """An answer in the terms of the `requests` library."""
     response = requests.Response()
     response.status_code = done.status or 0

@@ -24,7 +24,7 @@ from amqp.method_framing import frame_handler
 from hub.core.config.queue import Arrival, Queue
 from hub.core.message import Json
 from hub.kit.queues.queue_target import BROKEN, connection, said
-from hub.kit.queues.source import BATCH, BATCH_BYTES, LINGER_S, Broken, Taken
+from hub.kit.queues.source import BATCH, BATCH_BYTES, LINGER_S, BrokerUnavailable, QueueInUse
 
 kombu: Any = _kombu  # it has no types
 HEARTBEAT_S = 10  # a broker that fell silent is given up after two of them
@@ -63,7 +63,7 @@ class AmqpSource:
             self._stand_alone(1)
         except BROKEN as error:
             raise self._broken(error) from error
-        except (Taken, Broken):
+        except (QueueInUse, BrokerUnavailable):
             self.close()
             raise
 
@@ -139,12 +139,12 @@ class AmqpSource:
             if "exclusive" not in str(error) or self._queue.shared:
                 raise
             if self._consumers():
-                raise Taken(f"Another consumer has the queue {name}.") from error
-            raise Broken(f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true.") from error
+                raise QueueInUse(f"Another consumer has the queue {name}.") from error
+            raise BrokerUnavailable(f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true.") from error
 
     def _stand_alone(self, most: int) -> None:
         if not self._queue.shared and self._consumers() > most:
-            raise Taken(f"Another consumer has the queue {self._queue.queue}.")
+            raise QueueInUse(f"Another consumer has the queue {self._queue.queue}.")
 
     def _consumers(self) -> int:
         with self._connection.channel() as channel:
@@ -172,9 +172,9 @@ class AmqpSource:
             with self._connection.channel() as channel:
                 make(channel)
 
-    def _broken(self, error: BaseException) -> Broken:
+    def _broken(self, error: BaseException) -> BrokerUnavailable:
         self._drop()
-        return Broken(said(error))
+        return BrokerUnavailable(said(error))
 
 
 def arrival_of(message: Any) -> Arrival:

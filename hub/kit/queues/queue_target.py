@@ -18,7 +18,7 @@ import kombu as _kombu
 from kombu.exceptions import OperationalError
 
 from hub.core.adapter import Answer, Parcel, Reply
-from hub.core.errors import GiveUp, Reason, TryLater, Unknown, Why
+from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.message import Json
 from hub.core.model.tracing import traceparent
 
@@ -77,7 +77,7 @@ class QueueTarget:
             line = self._line()
         except BROKEN as error:
             self.close()
-            why = Why(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
+            why = Cause(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
             for index in topics:
                 answers[index] = TryLater(why)
             return
@@ -94,7 +94,7 @@ class QueueTarget:
             for index in topics:
                 if answers[index] is None:
                     broke = f"the connection broke before it was {'sent' if index in unsent else 'confirmed'} ({said(error)})"
-                    answers[index] = TryLater(Why(Reason.UNREACHABLE, f"Not published: {broke}.")) if index in unsent else _unknown(broke)
+                    answers[index] = TryLater(Cause(Reason.UNREACHABLE, f"Not published: {broke}.")) if index in unsent else _unknown(broke)
             return
         line.take(answers)
         if any(answers[index] is None for index in topics):
@@ -160,12 +160,12 @@ class _Line:
         for index, good in self._said.items():
             if index in self._back:
                 text = f"No queue is bound for it: {self._back[index]}."
-                answers[index] = TryLater(Why(Reason.REFUSED, text, fix="Make the queue, or bind one to the exchange for its topic."))
+                answers[index] = TryLater(Cause(Reason.REFUSED, text, fix="Make the queue, or bind one to the exchange for its topic."))
             elif good:
                 answers[index] = Reply()
             else:
                 answers[index] = TryLater(
-                    Why(Reason.SERVER_ERROR, "The broker did not take it (nack).", fix="See the broker's log: a full queue, a full disk.")
+                    Cause(Reason.SERVER_ERROR, "The broker did not take it (nack).", fix="See the broker's log: a full queue, a full disk.")
                 )
 
     def close(self) -> None:
@@ -210,17 +210,17 @@ def topic_of(parcel: Parcel) -> str:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, bool) or not isinstance(value, str | int) or not _WORD.fullmatch(str(value)):
             text = f"The topic {parcel.topic} wants {found[1]}, and it is no word of letters, digits, - _ and :."
-            raise GiveUp(Why(Reason.TRANSFORM_ERROR, text, "/" + found[1].replace(".", "/"), "Mend the mapping, or the topic."))
+            raise GiveUp(Cause(Reason.TRANSFORM_ERROR, text, "/" + found[1].replace(".", "/"), "Mend the mapping, or the topic."))
         return str(value)
 
     topic = _HOLE.sub(filled, parcel.topic)
     if len(topic.encode()) > MAX_TOPIC:
-        raise GiveUp(Why(Reason.TRANSFORM_ERROR, f"The topic has more than {MAX_TOPIC} bytes.", fix="Mend the mapping, or the topic."))
+        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The topic has more than {MAX_TOPIC} bytes.", fix="Mend the mapping, or the topic."))
     return topic
 
 
 def _unknown(why: str) -> Unknown:
-    return Unknown(Why(Reason.NO_ANSWER, f"It was published, and {why}.", fix="Look into the queue, then replay or cancel."))
+    return Unknown(Cause(Reason.NO_ANSWER, f"It was published, and {why}.", fix="Look into the queue, then replay or cancel."))
 
 
 def said(error: BaseException) -> str:

@@ -23,14 +23,14 @@ import redis as _redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from hub.core import json
 from hub.core.adapter import Answer, Parcel, Reply
 from hub.core.config.queue import Arrival, Queue
-from hub.core.documents import json
-from hub.core.errors import Reason, Refused, TryLater, Unknown, Why
+from hub.core.errors import Cause, Reason, Refused, TryLater, Unknown
 from hub.core.message import Json
 from hub.core.model.tracing import traceparent
 from hub.kit.queues.queue_target import masked, said
-from hub.kit.queues.source import BATCH, BATCH_BYTES, LINGER_S, Broken, Taken
+from hub.kit.queues.source import BATCH, BATCH_BYTES, LINGER_S, BrokerUnavailable, QueueInUse
 
 redis: Any = _redis
 OWNED_MS = 15_000  # a consumer that has not been heard of for so long has lost the queue to the next
@@ -97,7 +97,7 @@ class RedisTarget:
             server = self._client()
             server.ping()
         except (redis.RedisError, OSError, ValueError) as error:
-            why = Why(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
+            why = Cause(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
             return [TryLater(why) for _ in parcels]
         pipe = server.pipeline(transaction=False)
         for parcel in parcels:
@@ -107,7 +107,7 @@ class RedisTarget:
         except (redis.RedisError, OSError) as error:
             self.close()
             # They are one write, and any number of them may have been taken before it broke.
-            why = Why(Reason.NO_ANSWER, f"It was pushed, and no answer came: {said(error)}.", fix="Look into the list, then replay or cancel.")
+            why = Cause(Reason.NO_ANSWER, f"It was pushed, and no answer came: {said(error)}.", fix="Look into the list, then replay or cancel.")
             return [Unknown(why) for _ in parcels]
         return [_answer(one) for one in answers]
 
@@ -144,11 +144,11 @@ class RedisSource:
         try:
             self._client = client(self._url)
         except ValueError as error:
-            raise Broken(str(error)) from error
+            raise BrokerUnavailable(str(error)) from error
         if not self._run(_OPEN, self._token, self._before, self._owned_ms):
             self._drop()
             self._token = ""
-            raise Taken(f"Another consumer has the list {self._name}.")
+            raise QueueInUse(f"Another consumer has the list {self._name}.")
 
     def take(self, wait_s: float) -> Sequence[Arrival]:
         batch: list[Arrival] = []
@@ -180,7 +180,7 @@ class RedisSource:
 
     def close(self) -> None:
         if self._client is not None and self._token:
-            with contextlib.suppress(Broken):
+            with contextlib.suppress(BrokerUnavailable):
                 # What is in hand goes back first, so that the next owner finds all in its old order; if we die in between, it does that itself.
                 token = secrets.token_hex(16)
                 if self._run(_OPEN, token, self._token, self._owned_ms):
@@ -196,13 +196,13 @@ class RedisSource:
 
     def _run(self, script: str, *arguments: object) -> Any:
         if self._client is None:
-            raise Broken("There is no connection.")
+            raise BrokerUnavailable("There is no connection.")
         try:
             return self._client.eval(script, len(self._keys), *self._keys, *arguments)
         except (redis.RedisError, OSError) as error:
             # The name stays: by it the next `open` takes the queue over from itself.
             self._drop()
-            raise Broken("Another consumer took the list over." if "NOTOWNER" in str(error) else said(error)) from error
+            raise BrokerUnavailable("Another consumer took the list over." if "NOTOWNER" in str(error) else said(error)) from error
 
 
 def _micros() -> int:
@@ -235,8 +235,8 @@ def _answer(given: object) -> Answer:
         return Reply()
     text = said(given)
     if "WRONGTYPE" in text:
-        return TryLater(Why(Reason.REFUSED, f"The broker refused it: {text}.", fix="The name is taken by something that is no list."))
-    return TryLater(Why(Reason.SERVER_ERROR, f"The broker did not take it: {text}.", fix="See the server: its memory, its disk, whether it is a replica."))
+        return TryLater(Cause(Reason.REFUSED, f"The broker refused it: {text}.", fix="The name is taken by something that is no list."))
+    return TryLater(Cause(Reason.SERVER_ERROR, f"The broker did not take it: {text}.", fix="See the server: its memory, its disk, whether it is a replica."))
 
 
 def arrival_of(item: bytes, queue: str) -> Arrival:

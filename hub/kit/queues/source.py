@@ -17,11 +17,11 @@ BATCH_BYTES = 16 << 20  # or so many bytes of them
 LINGER_S = 0.02  # how long the first of a batch waits for others
 
 
-class Broken(HubError):
+class BrokerUnavailable(HubError):
     """The broker is away, silent, or says no: what was taken and not acknowledged comes again. The text says what happened, without a password."""
 
 
-class Taken(HubError):
+class QueueInUse(HubError):
     """Another consumer has the queue, and order is kept by there being one: ask again in a moment."""
 
 

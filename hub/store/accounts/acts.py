@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.core.message import Json
-from hub.store.engine.columns import to_micros
+from hub.store.columns import to_micros
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import for_update, texts
 from hub.store.engine.people_tables import act, act_head
@@ -111,7 +111,7 @@ def verify(database: Database, *, anchor: str | None = None) -> Verdict:
     """Reads the whole chain. `anchor`: SEQUENCE:HASH as an earlier check told it; that record must still be there as it was."""
     wanted = anchor.partition(":") if anchor else None
     if wanted is not None and (not wanted[0].isdigit() or not wanted[2]):
-        raise ValueError(f"{anchor!r} is no anchor; it is SEQUENCE:HASH, as hub audit verify printed it.")
+        raise ValueError(f"{anchor!r} is not an anchor. Write NUMBER:HASH, as hub audit verify printed it.")
 
     # The head first: what is written meanwhile stands behind it, and is the next check's.
     head = database.read(lambda connection: connection.execute(sa.select(act_head.c.sequence, act_head.c.hash).where(act_head.c.id == 1)).first())

@@ -56,7 +56,7 @@ def add_user(database: Database, name: str, password_hash: str, role: str, by: s
     try:
         database.write(work)
     except sa.exc.IntegrityError as error:
-        raise ValueError(f"There is a user {name} already; see: hub user list") from error
+        raise ValueError(f"There is a user {name} already. List the users: hub user list") from error
 
 
 def users(database: Database) -> list[User]:

@@ -57,7 +57,7 @@ class Activation:
     despite: tuple[str, ...] = ()
 
 
-class Outdated(HubError):
+class RevisionConflict(HubError):
     """The active configuration is no longer the one that the change was planned against."""
 
 
@@ -74,7 +74,7 @@ def activate(database: Database, hash_: str, *, by: str = "", why: str = "", des
         now = database.clock(connection)
         before = connection.execute(_ACTIVE).scalar()
         if onto is not None and before != onto:
-            raise Outdated(f"Another configuration, {(before or 'none')[:12]}, became active after {onto[:12]}. Plan again.")
+            raise RevisionConflict(f"Another configuration, {(before or 'none')[:12]}, became active after {onto[:12]}. Plan again.")
         if not connection.execute(_DATE, {"hash": hash_, "now": now}).rowcount:
             raise KeyError(hash_)
         if before != hash_:

@@ -21,7 +21,7 @@ def backup(database: Database, file: Path) -> int:
     if database.is_postgresql:
         raise ValueError("PostgreSQL is backed up by its own tools: pg_dump --format=custom --file=FILE NAME (docs/keeping.md).")
     if file.exists():
-        raise ValueError(f"{file} is there already; name a new one.")
+        raise ValueError(f"{file} exists already. Choose another file.")
     beside = file.with_name(f".{file.name}.partial")
     beside.unlink(missing_ok=True)  # what an earlier try left when it died
     private_files.touch(beside)

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store.columns import Instant, from_micros, to_micros
 from hub.store.engine import store_faults
 from hub.store.engine.checkpoint import HELP_PAGES, Checkpoints
-from hub.store.engine.columns import Instant, from_micros, to_micros
 from hub.store.engine.dialects import CLOCKS, TRANSIENT, TRANSIENT_MARIADB, json_columns, upsert
 from hub.store.engine.engine import make_engines, parse, take_writing_role
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.store.engine.columns import Instant
+from hub.store.columns import Instant
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 # Instants on MariaDB are microseconds since 1970, as on SQLite: no zone, no last year, nothing that a session could read otherwise.

@@ -17,8 +17,8 @@ from typing import IO, Any
 import sqlalchemy as sa
 
 from hub.core.errors import StoreBusy
+from hub.store.columns import metadata
 from hub.store.engine import private_files
-from hub.store.engine.columns import metadata
 
 BUSY_MS = 5_000
 READERS = 8
@@ -59,20 +59,20 @@ def parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as error:
-        raise ValueError(f"{url!r} is no store. {_ADDRESS}") from error
+        raise ValueError(f"{url!r} is not a database URL. {_ADDRESS}") from error
     match parsed.get_backend_name():
         case "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
         case "mariadb" | "mysql":
             if not parsed.database:
-                raise ValueError(f"The store's address names no database. {_ADDRESS}")
+                raise ValueError(f"The database URL has no database name. {_ADDRESS}")
             return parsed.set(drivername="mariadb+pymysql")
         case "sqlite":
             if parsed.database in (None, "", ":memory:"):
-                raise ValueError("A store in memory keeps nothing. Write sqlite:///FILE.")
+                raise ValueError("An in-memory database loses all data. Write sqlite:///FILE.")
             return parsed.set(drivername="sqlite+pysqlite")
         case other:
-            raise ValueError(f"{other} is no store. {_ADDRESS}")
+            raise ValueError(f"{other} is not a supported database. {_ADDRESS}")
 
 
 def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:

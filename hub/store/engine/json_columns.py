@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from hub.core.errors import Why
+from hub.core.errors import Cause
 from hub.core.message import Disposition, Message, Ref
 from hub.store.engine.database import Database, Stamp
 
@@ -18,12 +18,12 @@ def dump(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), default=str) if document else "{}"
 
 
-def dump_why(why: Why | None) -> str | None:
+def dump_why(why: Cause | None) -> str | None:
     return None if why is None else dump(why.as_json())
 
 
-def load_why(text: str | None) -> Why | None:
-    return None if text is None else Why.from_json(json.loads(text))
+def load_why(text: str | None) -> Cause | None:
+    return None if text is None else Cause.from_json(json.loads(text))
 
 
 @lru_cache(maxsize=4_096)

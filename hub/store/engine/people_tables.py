@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.store.engine.columns import Document, Instant, Key, Name, Text, Word, metadata, one_of
+from hub.store.columns import Document, Instant, Key, Name, Text, Word, metadata, one_of
 
 ROLES = ("viewer", "operator")
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hub.core.model.breaker import Circuit
 from hub.core.model.latency import BOUNDS_MS
 from hub.core.model.repair import Act, Result, State, With
-from hub.store.engine.columns import Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
+from hub.store.columns import Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
 
 # How many went which way, and how many took how long: from the acceptance to the target, and for the sending alone. Not added up.
 OUTCOMES = ("accepted", "apart", "delivered", "retried", "dead", "unknown", "held", "ended")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.core.errors import StoreUnusable
+from hub.store.columns import metadata
 from hub.store.engine import store_faults
-from hub.store.engine.columns import metadata
 
 _LITERAL = re.compile(r"'([A-Za-z_][\w.-]*)'", re.ASCII)
 

@@ -1,1 +1,1 @@
-"""The hot path and its neighbours: accept, claim, settle, expire, capacity, breakers."""
+"""The SQL of the hot path: add messages, claim, settle, expire leases, capacity, circuit breakers, pauses."""

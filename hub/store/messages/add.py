@@ -1,4 +1,4 @@
-"""Adding messages: message, body, idempotency row, business keys and deliveries in one transaction (law 2)."""
+"""Adds messages: message, body, dedupe keys, business keys and deliveries in one transaction (law 2)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from hub.core.errors import Code, Reason, Refused, Why
+from hub.core.errors import Cause, Code, Reason, Refused
 from hub.core.message import Disposition, Message, Receipt
-from hub.core.model.delivery import Laid, Origin, Planned, WhenDead
-from hub.store.engine import tables
+from hub.core.model.delivery import AcceptedMessage, NewDelivery, Origin, WhenDead
+from hub.store import tables
 from hub.store.engine.database import Database, Insert, Stamp
 from hub.store.engine.dialects import along, json_columns, texts
 from hub.store.engine.engine import PACKET
@@ -27,16 +27,16 @@ _INSERT_MESSAGES = Insert(tables.message)
 _INSERT_BODIES = Insert(tables.body)
 INSERT_DELIVERIES = Insert(tables.delivery)
 _INSERT_UNROUTED = Insert(tables.unrouted)
-_INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # one request, many messages: it is kept once
+_INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # stored once for all messages of a request
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
 _TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
 UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
 
 
-def add(database: Database, batch: Sequence[Laid]) -> list[Answer]:
-    """Stores `batch` in one transaction; one answer per message, in order. One that cannot be stored is refused without its neighbours.
+def add(database: Database, batch: Sequence[AcceptedMessage]) -> list[Answer]:
+    """Stores `batch` in one transaction; gives one answer per message, in order. A message that cannot be stored is refused without the others.
 
-    Raises StoreBusy: then nobody may be told 2xx.
+    Raises StoreBusy: then no sender may get a 2xx.
     """
     if not batch:
         return []
@@ -48,28 +48,28 @@ def add(database: Database, batch: Sequence[Laid]) -> list[Answer]:
         return answers
 
     def committed(connection: sa.Connection) -> bool:
-        known = connection.execute(sa.select(sa.func.count()).where(tables.message.c.id.in_(written[:1]))).scalar_one()
-        return not written or known == 1  # one of them stands for all: they are one transaction
+        stored = connection.execute(sa.select(sa.func.count()).where(tables.message.c.id.in_(written[:1]))).scalar_one()
+        return not written or stored == 1  # one message stands for all: they are one transaction
 
     try:
         return database.write(work, committed=committed)
     except UNSTORABLE as error:
         if len(batch) == 1:
-            # A message whose id is there is one whose commit went through unseen (promise P12): it was accepted, and says so.
+            # If the message id is stored already, an earlier commit succeeded without an acknowledgement (promise P12): it counts as accepted.
             if isinstance(error, sa.exc.IntegrityError) and database.read(lambda connection: _is_stored(connection, batch[0])):
                 return [Receipt(batch[0].message.id, duplicate=True)]
             return [Refused(Code.INTERNAL, f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.")]
-        # One bad row ends its transaction, not its neighbours' (promise P21): halve until it stands alone.
+        # One bad row must not refuse the others (promise P21): the batch is halved until the bad row is alone.
         middle = len(batch) // 2
         return add(database, batch[:middle]) + add(database, batch[middle:])
 
 
-def _is_stored(connection: sa.Connection, laid: Laid) -> bool:
+def _is_stored(connection: sa.Connection, laid: AcceptedMessage) -> bool:
     return connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first() is not None
 
 
-def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) -> list[Answer]:
-    """The same inside a transaction that is already open: replies are laid by the one that settles their delivery."""
+def lay(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> list[Answer]:
+    """Does the same inside an open transaction. The transaction that settles a delivery adds its reply message."""
     now = database.clock(connection)
     answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
     answer_repeats(database, connection, batch, answers, now)
@@ -78,12 +78,12 @@ def lay(database: Database, connection: sa.Connection, batch: Sequence[Laid]) ->
     return [answer if answer is not None else _receipt(laid) for laid, answer in zip(batch, answers, strict=True)]
 
 
-def _receipt(laid: Laid) -> Receipt:
+def _receipt(laid: AcceptedMessage) -> Receipt:
     return Receipt(laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries)))
 
 
-def refuse_unstorable(laid: Laid) -> Refused | None:
-    """NUL and odd surrogates cannot be text on PostgreSQL, and cut a value short on SQLite: refused alike on both."""
+def refuse_unstorable(laid: AcceptedMessage) -> Refused | None:
+    """Refuses NUL and lone surrogates in keys: PostgreSQL cannot store them, and SQLite truncates the value. All stores refuse them alike."""
     message = laid.message
     texts = [message.order_key or "", message.idempotency_key or "", message.caller, message.trace_id, *(text for key in message.keys for text in key)]
     texts += [planned.order_key for planned in laid.deliveries if planned.order_key is not None and planned.order_key != message.order_key]
@@ -99,11 +99,11 @@ def refuse_unstorable(laid: Laid) -> Refused | None:
     return None
 
 
-_ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each is two bytes in a statement of MariaDB's
+_ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each takes two bytes in a statement of MariaDB
 
 
-def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
-    """A server that is sent more than it takes ends the connection: its neighbours would be refused as well, and again at each repeat."""
+def _refuse_long(connection: sa.Connection, laid: AcceptedMessage) -> Refused | None:
+    """Refuses a body above the server's packet limit. The server would close the connection, and the whole batch would fail at each retry."""
     limit = connection.info.get(PACKET)
     if limit is None:
         return None
@@ -113,7 +113,7 @@ def _refuse_long(connection: sa.Connection, laid: Laid) -> Refused | None:
     return None
 
 
-def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid], now: Stamp) -> None:
+def _insert(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], now: Stamp) -> None:
     if not batch:
         return
     stamp = database.stamp
@@ -121,7 +121,9 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
     _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
     origins = {laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None}
     if origins:
-        _INSERT_ORIGINS.run(connection, [_origin_row(trace_id, one, stamp(at)) for trace_id, (one, at) in sorted(origins.items(), key=lambda row: row[0])])
+        _INSERT_ORIGINS.run(
+            connection, [_origin_row(trace_id, origin, stamp(at)) for trace_id, (origin, at) in sorted(origins.items(), key=lambda row: row[0])]
+        )
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
     apart = [(laid.message.id, stamp(laid.message.received_at), None, None, None) for laid in batch if laid.message.disposition is Disposition.UNROUTED]
@@ -130,11 +132,11 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Laid]
 
 
 def insert_deliveries(
-    database: Database, connection: sa.Connection, batch: Sequence[Laid], numbers: dict[OrderKey, int], now: Stamp, *, is_newest: bool = True
+    database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], numbers: dict[OrderKey, int], now: Stamp, *, is_newest: bool = True
 ) -> None:
-    """The deliveries of `batch`, behind all that is there on their keys. `numbers`: as `take_numbers` gave them; used up in the batch's order.
+    """Inserts the deliveries of `batch` behind all others on their keys. `numbers`: from `take_numbers`; used in the batch's order.
 
-    `is_newest`: what they bring is newer than all that is there, and ends what only the latest is wanted of.
+    `is_newest`: the deliveries are newer than all others on their keys, and supersede older ones with `when_dead: latest`.
     """
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
     INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
@@ -148,27 +150,27 @@ def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any,
     return (trace_id, origin.source, received_at, origin.method, dump_text(origin.query), dump_text(origin.content_type), origin.raw)
 
 
-def ordered(batch: Iterable[Laid]) -> Counter[OrderKey]:
-    """How many numbers each key needs."""
+def ordered(batch: Iterable[AcceptedMessage]) -> Counter[OrderKey]:
+    """The number of sequence numbers that each order key needs."""
     return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
 
 
-def is_latest(planned: Planned) -> bool:
+def is_latest(planned: NewDelivery) -> bool:
     return planned.when_dead is WhenDead.LATEST and planned.order_key is not None and planned.undecided is None
 
 
 def take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
-    """The last number taken already, per key. The keys' rows stay locked until the commit, so numbers rise in the order of commits."""
+    """Reserves sequence numbers; gives the last number used before, per order key. The rows stay locked until the commit, so numbers rise in commit order."""
     if not needed:
         return {}
-    # Sorted: two groups that touch the same keys take the locks in one order, and cannot wait for each other crosswise.
+    # Sorted: two batches with the same keys take the locks in the same order, so they cannot deadlock.
     keys = sorted(needed)
     _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
     if database.kind == "postgresql":
-        found = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
+        rows = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
     else:
-        found = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
-    return {(lane, key): last - needed[lane, key] for lane, key, last in found}
+        rows = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
+    return {(lane, key): last - needed[lane, key] for lane, key, last in rows}
 
 
 _NUMBERS_POSTGRESQL = sa.text(
@@ -186,7 +188,9 @@ _NUMBERS = {
 }
 
 
-def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp) -> Iterable[tuple[Any, ...]]:
+def _delivery_rows(
+    database: Database, laid: AcceptedMessage, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp
+) -> Iterable[tuple[Any, ...]]:
     for planned in laid.deliveries:
         seq = None
         if planned.order_key is not None:
@@ -196,9 +200,9 @@ def _delivery_rows(database: Database, laid: Laid, numbers: dict[OrderKey, int],
 
 
 def delivery_row(
-    database: Database, message: Message, planned: Planned, seq: int | None, start: datetime | None, now: Stamp, made_with: str | None = None
+    database: Database, message: Message, planned: NewDelivery, seq: int | None, start: datetime | None, now: Stamp, made_with: str | None = None
 ) -> tuple[Any, ...]:
-    """The row of table `delivery`. `start`: when its window of a capacity begins, if it has to wait for one."""
+    """The row of table `delivery`. `start`: the start of its capacity window, if it has to wait for one."""
     held, why = held_until(planned, start)
     lease = planned.lease
     return (
@@ -237,20 +241,20 @@ def delivery_row(
     )
 
 
-def held_until(planned: Planned, start: datetime | None) -> tuple[datetime | None, str | None]:
-    """Until when a delivery is held from the beginning, and why: what its message says, or a window that is full."""
+def held_until(planned: NewDelivery, start: datetime | None) -> tuple[datetime | None, str | None]:
+    """Until when a new delivery is held, and the cause: its message asks for a time, or a capacity window is full."""
     if start is not None and (planned.hold_until is None or start > planned.hold_until):
-        return start, dump_why(Why(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
+        return start, dump_why(Cause(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
     if planned.hold_until is not None:
-        return planned.hold_until, dump_why(Why(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
+        return planned.hold_until, dump_why(Cause(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
     return None, None
 
 
-OVERTAKEN = dump_why(Why(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+OVERTAKEN = dump_why(Cause(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
 
 
-# Parts of one message do not overtake each other: they are one message's content. The states are spelt out so that each is one look
-# into the index; a key's whole history would be walked otherwise. A cancelled one brings nothing newer, and an undecided one perhaps nothing.
+# Parts of one message do not supersede each other. The states are listed so that each is one index lookup; otherwise the whole history of a key
+# would be scanned. A cancelled delivery is not newer content, and an undecided one may have none.
 def newer(kind: str) -> str:
     return (
         f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "
@@ -268,7 +272,7 @@ _SUPERSEDE = texts(
 
 
 def supersede_older(database: Database, connection: sa.Connection, keys: Iterable[OrderKey], now: Stamp) -> None:
-    """On keys that want the latest only: what waits behind nothing newer stays, the older ones end."""
+    """On keys with `when_dead: latest`: ends each delivery that has a newer one on its key."""
     rows = [{"lane": lane, "key": key, "why": OVERTAKEN, "now": now} for lane, key in sorted(keys)]
     if rows:
         connection.execute(_SUPERSEDE[database.kind], rows)

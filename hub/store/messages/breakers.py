@@ -1,4 +1,4 @@
-"""Breakers as all processes see them: changed by comparing and setting, so that one worker probes, not eight (promise P10)."""
+"""Stores the circuit breakers that all processes share. Changes are compare-and-set, so that only one worker probes (promise P10)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hub.store.engine.database import Database
 from hub.store.engine.dialects import texts, upsert
 from hub.store.engine.register_tables import breaker
 
-# A lane that never had one gets a closed one first. In one order everywhere, so that two that trip it go one after the other.
+# A lane without a breaker gets a closed one first. All processes use the same order, so that two that open it are serialised.
 _BEGIN = texts(
     lambda kind: upsert(
         "INSERT INTO breaker (lane, state, until, trips, changed_at) VALUES (:lane, 'closed', NULL, 0, :now) ON CONFLICT (lane) DO NOTHING", kind
     )
 )
 _TRIP = sa.text("UPDATE breaker SET state = 'open', until = :until, trips = trips + 1, changed_at = :now WHERE lane = :lane AND state <> 'open'")
-# An open one whose time is over, or a probe that nobody answered for: its worker is lost.
+# An open breaker whose time is over, or a probe whose worker is lost.
 _PROBE = sa.text(
     "UPDATE breaker SET state = 'half_open', until = :until, changed_at = :now WHERE lane = :lane AND state <> 'closed' AND until <= :now",
 )
@@ -37,22 +37,22 @@ def all_breakers(database: Database) -> list[BreakerState]:
 
 
 def trip(database: Database, lane: str, span: timedelta) -> bool:
-    """Opens it for `span`. False: it was open already, and stays as it was."""
+    """Opens the breaker for `span`. False: it was open already, and is unchanged."""
     return _change(database, _TRIP, lane, span, first=_BEGIN[database.kind])
 
 
 def probe(database: Database, lane: str, span: timedelta) -> bool:
-    """Takes the one ticket to probe, for `span`. False: it is not time yet, or another worker has it."""
+    """Reserves the probe for `span`. False: it is not time yet, or another worker has it."""
     return _change(database, _PROBE, lane, span)
 
 
 def return_probe(database: Database, lane: str) -> bool:
-    """There was nothing to probe with: the ticket is free again at once."""
+    """Releases the probe at once, because there was nothing to send."""
     return _change(database, _RETURN, lane, timedelta())
 
 
 def close(database: Database, lane: str) -> bool:
-    """The target answers again. False: it was closed already."""
+    """Closes the breaker, because the target answers again. False: it was closed already."""
     return _change(database, _CLOSE, lane, timedelta())
 
 

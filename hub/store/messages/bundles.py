@@ -1,6 +1,6 @@
-"""Bundles: deliveries that travel together in one call. When one of them is due: its bundle is full, or its first has waited long enough.
+"""Bundles: deliveries that are sent in one call. A delivery is due when its bundle is full, or when the bundle's first one has waited long enough.
 
-Only whole bundles are full: what is left over waits for its own time, or for the next full one.
+Only complete bundles are full. The remaining deliveries wait for their own due time, or for the next full bundle.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from hub.core.model.delivery import Bundle, Claim
 from hub.store.engine.database import Database, Stamp
 from hub.store.engine.dialects import along, any_of, skip_locked, texts
 
-MOST = 10_000  # of one bundle that are looked at in one transaction
+MOST = 10_000  # maximum number of a bundle's deliveries that one transaction examines
 _WAIT = "lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0"
-# The fresh ones that wait, the oldest first. What another transaction is changing is left to it.
+# The waiting deliveries without an attempt, oldest first. Rows that another transaction has locked are skipped.
 _WAITING = texts(lambda kind: f"SELECT id FROM delivery{along('ix_delivery_bundle', kind)} WHERE {_WAIT} ORDER BY due_at, id LIMIT {MOST}{skip_locked(kind)}")
 _RIPEN = texts(
     lambda kind: (
@@ -27,14 +27,14 @@ _RIPEN = texts(
 
 
 def send_full(database: Database, connection: sa.Connection, lanes: Mapping[Bundle, str], now: Stamp) -> None:
-    """What fills whole bundles does not wait for its hour. `lanes`: of each bundle that was added to."""
+    """Makes the deliveries of full bundles due at once. `lanes`: the lane of each bundle that got new deliveries."""
     for bundle, lane in lanes.items():
         ids = _waiting(database, connection, lane, bundle.name, now)
         _ripen(database, connection, ids[: len(ids) // bundle.size * bundle.size], now)
 
 
 def fill(database: Database, connection: sa.Connection, claims: Sequence[Claim], bundles: Mapping[str, Bundle], now: Stamp) -> int:
-    """Makes due what goes along with `claims`: where the first of a bundle has waited its time, as many others as have room. How many."""
+    """Fills the bundles of `claims`: if the first of a bundle has waited long enough, makes others due up to the bundle's size; gives how many."""
     now_at = database.instant(now)
     numbers = Counter(claim.bundle for claim in claims if claim.bundle is not None)
     over = {claim.bundle for claim in claims if _is_over(claim, bundles, now_at)}

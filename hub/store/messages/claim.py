@@ -1,4 +1,4 @@
-"""Claiming: leasing due deliveries of one lane to one worker. The claim is the record made before the first byte leaves (promise P13)."""
+"""Claims due deliveries of one lane for one worker, under a lease. The claim is stored before the first byte is sent (promise P13)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from hub.store.messages import bundles as bundling
 from hub.store.messages import pauses
 from hub.store.messages.pauses import NOT_PAUSED
 
-# Who may go: due, of nothing that is paused, not too old, nothing unfinished before it on its key, nobody else of its key on the way, and no
-# dead one that blocks the lane. Each condition is one look into an index; a reopened delivery may be earlier than one that is leased, hence the second on keys.
+# A delivery is claimable if it is due, not paused, not expired, first on its key, no other on that key is leased, and no dead letter blocks the lane.
+# Each condition is one index lookup. A reopened delivery may be earlier than a leased one, hence the second condition on keys.
 _MAY_GO = f"""
     {NOT_PAUSED} AND (d.expires_at IS NULL OR d.expires_at > :now)
     AND (d.order_key IS NULL OR (
@@ -36,22 +36,22 @@ _OLDEST = """
     SELECT d.id FROM delivery d{due} WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank} AND d.due_at <= :now
     AND {may_go}{but} ORDER BY d.due_at, d.id LIMIT {limit} {lock}
 """
-# One caller's oldest, and of these who may go. Not all it has is looked at: most of that may wait behind keys.
+# The claimable ones among a caller's oldest deliveries. Only LOOK of them are examined: most may be blocked on their keys.
 _OF_CALLER = """
     SELECT d.id FROM (SELECT h.id FROM delivery h{caller_way} WHERE h.lane = :lane AND h.status = 'pending' AND h.rank = {rank}
         AND h.caller = {caller} AND h.due_at <= :now ORDER BY h.due_at, h.id LIMIT {look}) h
     {join} JOIN delivery d ON d.id = h.id WHERE d.status = 'pending' AND {may_go} LIMIT {limit} {lock}
 """
 LOOK = 100
-# Rank by rank, each along the index. The first leaves a few places to the others, so that nothing waits for ever behind urgent work.
+# One rank (priority) after the other, each along the index. Higher ranks leave a few slots to lower ones, so that no rank starves.
 _LIMITS = (
     "CAST(:size AS integer) - :kept",
     ":size - :kept / 2 - (SELECT count(*) FROM due0)",
     ":size - (SELECT count(*) FROM due0) - (SELECT count(*) FROM due1)",
 )
-# Where several callers wait in one rank, half of its places are dealt out evenly among them: half a million of one do not stand before the one
-# of another. The rest goes to what is oldest. One step along the index for each caller, whatever waits; where there are fewer places than
-# callers, chance says whose turn it is.
+# Fairness: if several callers wait in one rank, half of its slots are shared evenly among them, so that a large backlog of one caller does not block
+# the others. The other half goes to the oldest deliveries. Each caller costs one step along the index, whatever its backlog. If there are fewer
+# slots than callers, the callers are chosen at random.
 _CALLERS = """
     who{name} (caller, nth) AS (
         SELECT (SELECT min(d.caller) FROM delivery d WHERE d.lane = :lane AND d.status = 'pending' AND d.rank = {rank}), 1
@@ -65,7 +65,7 @@ _CALLERS = """
         ORDER BY random() LIMIT ({limit} + 1) / 2
     )
 """
-MOST_CALLERS = 256  # of one rank in one claim; those beyond have their turn when one of these has nothing waiting
+MOST_CALLERS = 256  # maximum number of callers per rank and claim; others follow when one of these has no backlog
 
 
 def _may_go(kind: str) -> str:
@@ -81,15 +81,15 @@ def _of_caller(rank: str, caller: str, limit: str, kind: str) -> str:
     join = {"sqlite": "CROSS", "postgresql": "", "mariadb": "STRAIGHT_"}[kind]
     lock = " FOR UPDATE OF d SKIP LOCKED" if kind == "postgresql" else skip_locked(kind)
     way = along("ix_delivery_caller", kind)
-    made = _OF_CALLER.format(caller_way=way, rank=rank, caller=caller, look=LOOK, join=join, may_go=_may_go(kind), limit=limit, lock=lock)
-    return made.replace("STRAIGHT_ JOIN", "STRAIGHT_JOIN")
+    statement = _OF_CALLER.format(caller_way=way, rank=rank, caller=caller, look=LOOK, join=join, may_go=_may_go(kind), limit=limit, lock=lock)
+    return statement.replace("STRAIGHT_ JOIN", "STRAIGHT_JOIN")
 
 
 def _dealt(rank: str, limit: str, name: str, kind: str) -> str:
-    """The CTEs `fair` and `old` of one rank, with `name` behind each: what is dealt out among the callers, and the oldest of the rest."""
+    """The CTEs `fair` and `old` of one rank, each with the suffix `name`: the slots shared among callers, and the oldest of the rest."""
     callers = _CALLERS.format(rank=rank, limit=f"({limit})", most=MOST_CALLERS, name=name)
-    found = _of_caller(rank, "t.caller", f"(SELECT COALESCE((({limit}) + 1) / 2 / NULLIF(count(*), 0), 0) FROM turn{name})", kind)
-    way = f"turn{name} t CROSS JOIN LATERAL ({found}) f" if kind == "postgresql" else f"turn{name} t CROSS JOIN delivery f ON f.id IN ({found})"
+    of_caller = _of_caller(rank, "t.caller", f"(SELECT COALESCE((({limit}) + 1) / 2 / NULLIF(count(*), 0), 0) FROM turn{name})", kind)
+    way = f"turn{name} t CROSS JOIN LATERAL ({of_caller}) f" if kind == "postgresql" else f"turn{name} t CROSS JOIN delivery f ON f.id IN ({of_caller})"
     rest = _oldest(rank, f"({limit}) - (SELECT count(*) FROM fair{name})", f" AND d.id NOT IN (SELECT id FROM fair{name})", kind)
     return f"{callers}, fair{name} AS MATERIALIZED (SELECT f.id FROM {way}), old{name} AS MATERIALIZED ({rest})"
 
@@ -97,8 +97,8 @@ def _dealt(rank: str, limit: str, name: str, kind: str) -> str:
 def _due(kind: str, *, is_crowded: bool) -> str:
     """The CTEs `due0` to `due2` and their union `due`. MATERIALIZED: otherwise a part may be run twice, and claim more than :size (promise P19).
 
-    Dealing out among callers is for a lane in which more waits than a claim takes: elsewhere everybody is taken anyhow, and the short statement
-    is planned in a tenth of the time.
+    Sharing among callers (`is_crowded`) is only needed if more is waiting than one claim takes. Without it, the shorter statement is planned in a
+    tenth of the time.
     """
     parts: list[str] = []
     for rank, limit in enumerate(_LIMITS):
@@ -127,21 +127,21 @@ _POSTGRESQL = {
     for is_crowded in (False, True)
 }
 _SQLITE = sa.text(f"WITH RECURSIVE {_due('sqlite', is_crowded=False)} UPDATE delivery SET {_LEASE} WHERE id IN (SELECT id FROM due) RETURNING id")
-# A crowded lane's ranks are looked at one after the other: SQLite plans a part of a statement anew wherever another one names it, and took a third
-# of a second, with the write lock held, for all three in one.
+# On SQLite the ranks of a crowded lane are queried one by one: SQLite plans a CTE again at each reference, and one statement for all three took a
+# third of a second with the write lock held.
 _SQLITE_RANK = sa.text(f"WITH RECURSIVE {_dealt(':rank', ':limit', '', 'sqlite')} SELECT id FROM fair UNION ALL SELECT id FROM old")
 _SQLITE_LEASE = text(f"UPDATE delivery SET {_LEASE} WHERE id {any_of('ids', 'sqlite')}", "sqlite")
 
 
 @lru_cache(maxsize=64)
 def _messages(within: str) -> sa.TextClause:
-    # The days of the messages stand in the statement: parts of other days are not even opened, also under a plan that was made for all values.
+    # The days of the messages are literals in the statement, so that a generic plan also prunes the partitions of other days.
     bodies = within.replace("m.id", "b.message_id")
     return sa.text(f"SELECT {MESSAGE}, b.raw FROM message m JOIN body b ON b.message_id = m.id{bodies} WHERE m.id = ANY(CAST(:ids AS text[])){within}")
 
 
 def with_messages(connection: sa.Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Rows of `COLUMNS` out of rows of deliveries (`DELIVERY`, then the message's id), in the order of a claim. On PostgreSQL."""
+    """Joins delivery rows (`DELIVERY`, then the message id) with their messages to rows of `COLUMNS`, in claim order. For PostgreSQL."""
     ids = sorted({row[-1] for row in rows})
     messages = {row[0]: row for row in connection.execute(_messages(days.within("m.id", ids)), {"ids": ids})} if ids else {}
     return sorted(((*messages[row[-1]], *row) for row in rows if row[-1] in messages), key=_place)
@@ -151,13 +151,13 @@ def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[28], row[26], row[17]  # rank, due_at, id
 
 
-# CROSS JOIN keeps the order of the loops: by id into each table, never through a whole one.
+# CROSS JOIN fixes the join order: each table is read by id, never scanned.
 _SQLITE_CLAIMED = sa.text(f"""
     SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value
     CROSS JOIN message m ON m.id = d.message_id CROSS JOIN body b ON b.message_id = m.id {_IN_ORDER}
 """)
-# MariaDB gives back nothing of an UPDATE, and takes no subquery as a LIMIT: rank by rank and caller by caller what is found is locked, then
-# leased, then read. All in one transaction: if we die before its end, nothing was leased.
+# MariaDB has no UPDATE … RETURNING, and no subquery in LIMIT. So deliveries are locked per rank and caller, then leased, then read, in one
+# transaction: if we die before its end, nothing is leased.
 _MARIADB_CALLERS = text(
     f"SELECT d.rank, d.caller FROM delivery d{along('ix_delivery_caller', 'mariadb')} WHERE d.lane = :lane AND d.status = 'pending' GROUP BY d.rank, d.caller",
     "mariadb",
@@ -173,7 +173,7 @@ MARIADB_CLAIMED = text(
 _HELD_BY = sa.text("SELECT 1 FROM delivery WHERE status = 'leased' AND lease = :token LIMIT 1")
 _RACES = 5
 _NO_BUNDLES: Mapping[str, Bundle] = {}
-KEPT_OF = 16  # of so many places in a claim, one is kept for what is not urgent
+KEPT_OF = 16  # one of so many slots of a claim is reserved for lower ranks
 
 
 def claim(
@@ -187,25 +187,25 @@ def claim(
     holds: bool = False,
     is_crowded: bool = True,
 ) -> list[Claim]:
-    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds; [] when nothing may go. At most one per business key.
+    """Leases up to `size` due deliveries of `lane` for `lease_s` seconds; [] if none is claimable. At most one per business key.
 
-    By rank; half of them dealt out among the callers that wait, the others oldest first. The database's clock decides. Attempts are counted
-    here, not at the end: a worker that dies has spent one. `is_crowded`: more may be waiting than `size`; otherwise nothing needs to be dealt
-    out. `holds`: a route may be paused, so what is due of it is set aside first. `bundles`: those of the lane, by name; once the first of one has
-    waited its time, others that wait go along, as far as there is room. Raises StoreBusy; nothing is claimed then, or the lease lapses.
+    Ordered by rank; half of the slots are shared among the waiting callers, the others go to the oldest. The database's clock decides. An attempt
+    is counted here, not at the end, so that a worker that dies has used one. `is_crowded`: more than `size` may be waiting, so callers share.
+    `holds`: a route may be paused, so its due deliveries are held first. `bundles`: the lane's bundles, by name; when the first delivery of one has
+    waited long enough, others are claimed with it, up to its size. Raises StoreBusy; then nothing is claimed, or the lease lapses.
     """
     token = secrets.token_hex(12)
 
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         until = database.stamp(database.instant(now) + timedelta(seconds=lease_s))
-        given = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
+        parameters = {"lane": lane, "size": size, "kept": size // KEPT_OF, "now": now, "until": until, "token": token, "worker": worker}
         if holds:
             pauses.hold(database, connection, lane, now)
-        claims = _claims(database, _lease(database, connection, given, is_crowded), token, now, until)
+        claims = _claims(database, _lease(database, connection, parameters, is_crowded), token, now, until)
         free = size - len(claims)
         if bundles and claims and free and bundling.fill(database, connection, claims, bundles, now):
-            rows = _lease(database, connection, {**given, "size": free, "kept": free // KEPT_OF}, is_crowded)
+            rows = _lease(database, connection, {**parameters, "size": free, "kept": free // KEPT_OF}, is_crowded)
             claims += _claims(database, rows, token, now, until)
         return claims
 
@@ -216,59 +216,59 @@ def claim(
         try:
             return database.write(work, committed=committed)
         except sa.exc.IntegrityError:
-            # Another worker leased the same key between our look and our write; the index decided. Look again: its lease is to be seen
-            # now, and the rest of the lane is still ours to take.
+            # Another worker leased the same key between our read and our write, and the unique index refused ours. Try again: its lease is
+            # visible now, and the rest of the lane can be claimed.
             continue
     return []
 
 
-def _lease(database: Database, connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
+def _lease(database: Database, connection: sa.Connection, parameters: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
     if database.kind == "postgresql":
-        return with_messages(connection, connection.execute(_POSTGRESQL[is_crowded], given).all())
+        return with_messages(connection, connection.execute(_POSTGRESQL[is_crowded], parameters).all())
     if database.kind == "mariadb":
-        return _lease_mariadb(connection, given, is_crowded)
-    ids = _lease_crowded(database, connection, given) if is_crowded else [row[0] for row in connection.execute(_SQLITE, given)]
+        return _lease_mariadb(connection, parameters, is_crowded)
+    ids = _lease_crowded(database, connection, parameters) if is_crowded else [row[0] for row in connection.execute(_SQLITE, parameters)]
     return connection.execute(_SQLITE_CLAIMED, {"ids": database.listing(ids)}).all() if ids else []
 
 
-def _places(kept: int) -> Iterable[tuple[int, int]]:
-    """The ranks of `_LIMITS`, each with the places that it leaves: the first to the others, the first two to the last, the last none."""
-    return enumerate((kept, kept // 2, 0))
+def _places(reserved: int) -> Iterable[tuple[int, int]]:
+    """The ranks of `_LIMITS`, each with the number of slots that it reserves for lower ranks."""
+    return enumerate((reserved, reserved // 2, 0))
 
 
-def _lease_crowded(database: Database, connection: sa.Connection, given: dict[str, Any]) -> list[str]:
-    """On SQLite."""
+def _lease_crowded(database: Database, connection: sa.Connection, parameters: dict[str, Any]) -> list[str]:
+    """Leases deliveries of a crowded lane on SQLite; gives their ids."""
     ids: list[str] = []
-    for rank, kept in _places(given["kept"]):
-        limit = given["size"] - kept - len(ids)
+    for rank, reserved in _places(parameters["kept"]):
+        limit = parameters["size"] - reserved - len(ids)
         if limit > 0:
-            ids += connection.execute(_SQLITE_RANK, {"lane": given["lane"], "now": given["now"], "rank": rank, "limit": limit}).scalars()
+            ids += connection.execute(_SQLITE_RANK, {"lane": parameters["lane"], "now": parameters["now"], "rank": rank, "limit": limit}).scalars()
     if ids:
-        connection.execute(_SQLITE_LEASE, {**given, "ids": database.listing(ids)})
+        connection.execute(_SQLITE_LEASE, {**parameters, "ids": database.listing(ids)})
     return ids
 
 
-def _lease_mariadb(connection: sa.Connection, given: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
+def _lease_mariadb(connection: sa.Connection, parameters: dict[str, Any], is_crowded: bool) -> Sequence[Any]:
     callers: dict[int, list[str]] = {}
-    for rank, caller in connection.execute(_MARIADB_CALLERS, {"lane": given["lane"]}) if is_crowded else ():
+    for rank, caller in connection.execute(_MARIADB_CALLERS, {"lane": parameters["lane"]}) if is_crowded else ():
         callers.setdefault(rank, []).append(caller)
     ids: list[str] = []
-    for rank, kept in _places(given["kept"]):
-        limit = given["size"] - kept - len(ids)
+    for rank, reserved in _places(parameters["kept"]):
+        limit = parameters["size"] - reserved - len(ids)
         turns = callers.get(rank, [])
         if limit <= 0:
             continue
-        names = {"lane": given["lane"], "now": given["now"], "rank": rank}
+        names = {"lane": parameters["lane"], "now": parameters["now"], "rank": rank}
         fair: list[str] = []
         dealt = sample(turns, min(len(turns), (limit + 1) // 2)) if len(turns) > 1 else []
         for caller in dealt:
             fair += connection.execute(_MARIADB_FAIR, {**names, "caller": caller, "limit": (limit + 1) // 2 // len(dealt)}).scalars()
-        # What was dealt out is found again, being pending still: so many more are asked for.
+        # The deliveries of `fair` are still pending and are found again, so the limit includes them.
         oldest = connection.execute(_MARIADB_OLDEST, {**names, "limit": limit}).scalars()
-        ids += [*fair, *[one for one in oldest if one not in fair][: limit - len(fair)]]
+        ids += [*fair, *[id_ for id_ in oldest if id_ not in fair][: limit - len(fair)]]
     if not ids:
         return []
-    connection.execute(_MARIADB_LEASE, {**given, "ids": ids})
+    connection.execute(_MARIADB_LEASE, {**parameters, "ids": ids})
     return connection.execute(MARIADB_CLAIMED, {"ids": ids}).all()
 
 
@@ -310,8 +310,8 @@ _STALE = texts(
 
 
 def stale(database: Database, claims: Sequence[Claim]) -> frozenset[str]:
-    """Those of the claims that something newer was already delivered for, on their key, route and target."""
-    ids = [held.id for held in claims if held.fresh is not None]
+    """The ids of outdated claims: newer content was already delivered on their key, route and target."""
+    ids = [claim.id for claim in claims if claim.fresh is not None]
     statement = _STALE[database.kind]
     return frozenset(database.read(lambda connection: connection.execute(statement, {"ids": database.listing(ids)}).scalars().all())) if ids else frozenset()
 
@@ -325,13 +325,13 @@ _RETURN = texts(
 
 
 def return_leases(database: Database, claims: Sequence[Claim]) -> int:
-    """Gives back what was claimed and never sent: pending again, at once, its attempt uncounted. How many were still ours.
+    """Returns leases of deliveries that were not sent: they are pending at once, and the attempt is not counted. Gives how many were still leased to us.
 
-    Only for what surely did not leave the house: its number is used again, and no attempt row tells of it.
+    Only for deliveries that were certainly not sent: the attempt number is used again, and no attempt is recorded.
     """
     ids_by_token: dict[str, list[str]] = {}
-    for held in claims:
-        ids_by_token.setdefault(held.token, []).append(held.id)
+    for claim in claims:
+        ids_by_token.setdefault(claim.token, []).append(claim.id)
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
@@ -341,7 +341,7 @@ def return_leases(database: Database, claims: Sequence[Claim]) -> int:
     return database.write(work) if claims else 0
 
 
-# Lanes one by one along the index, then a look at each: not a walk over a million waiting rows.
+# A loose index scan: one step per lane, then one lookup in each. It does not scan a million waiting rows.
 _DUE_LANES = sa.text("""
     WITH RECURSIVE lanes (lane) AS (
         SELECT min(lane) FROM delivery WHERE status = 'pending'
@@ -354,7 +354,7 @@ _DUE_LANES = sa.text("""
 
 
 def due_lanes(database: Database) -> list[str]:
-    """Lanes in which something is due by its time; whether its key lets it go is the claim's to say."""
+    """Lanes with a delivery whose due time has come. The claim decides whether its key is free."""
 
     def work(connection: sa.Connection) -> list[str]:
         return [row[0] for row in connection.execute(_DUE_LANES, {"now": database.clock(connection)})]

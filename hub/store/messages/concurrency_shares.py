@@ -1,4 +1,4 @@
-"""Shares: which process fills how many of a target's places. All processes together keep to its cap, whichever of them come and go."""
+"""Stores the concurrency shares: how many of a target's slots each process may use, so that all processes together keep its limit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from hub.core.model.sharing import fair
-from hub.store.engine.columns import EPOCH
+from hub.store.columns import EPOCH
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import any_of, for_update, texts, upsert
 from hub.store.engine.register_tables import share
 
-HOLD = timedelta(seconds=30)  # a share that is not renewed for so long is free: its process is lost
-_LOCK = ""  # the row of a lane that is nobody's share: whoever shares the lane out holds it, until the commit
+HOLD = timedelta(seconds=30)  # a share without a renewal for this time is free: its process is lost
+_LOCK = ""  # worker name of the lane's lock row: the transaction that computes the shares locks it until the commit
 
 _BEGIN = texts(
     lambda kind: upsert("INSERT INTO share (lane, worker, slots, until) VALUES (:lane, :lock, 0, :epoch) ON CONFLICT (lane, worker) DO NOTHING", kind)
@@ -36,7 +36,7 @@ _LEAVE = texts(lambda kind: "DELETE FROM share WHERE worker = :worker AND lane "
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process holds of a lane's places. 0: it waits for its share."""
+    """The slots of a lane that one process holds. 0: it waits for its share."""
 
     lane: str
     worker: str
@@ -44,7 +44,7 @@ class Share:
 
 
 def shares(database: Database) -> list[Share]:
-    """All that are held or waited for now."""
+    """All shares that are held or waited for now."""
 
     def work(connection: sa.Connection) -> list[Share]:
         held = share.c.until > database.instant(database.clock(connection))
@@ -55,7 +55,10 @@ def shares(database: Database) -> list[Share]:
 
 
 def take(database: Database, lane: str, worker: str, most: int, *, holders: int | None = None) -> int:
-    """How many of the lane's `most` places are this worker's now; 0: none is free yet, and its wish is noted. `holders`: at most so many have any."""
+    """Takes this worker's share of the lane's `most` slots; 0: none is free yet, and the request is recorded.
+
+    `holders`: maximum number of processes with a share.
+    """
 
     def work(connection: sa.Connection) -> int:
         names = {"lane": lane, "lock": _LOCK, "worker": worker}
@@ -64,8 +67,8 @@ def take(database: Database, lane: str, worker: str, most: int, *, holders: int 
             connection.execute(_ALONE[database.kind], names)
         now = database.clock(connection)
         connection.execute(_FORGET, {**names, "now": now})
-        others = {row[0]: row[1] for row in connection.execute(_OTHERS, {**names, "now": now})}
-        slots = fair(most, others, worker, holders=holders)
+        slots_of_others = {row[0]: row[1] for row in connection.execute(_OTHERS, {**names, "now": now})}
+        slots = fair(most, slots_of_others, worker, holders=holders)
         connection.execute(_SET[database.kind], {**names, "slots": slots, "until": database.stamp(database.instant(now) + HOLD)})
         return slots
 
@@ -73,7 +76,7 @@ def take(database: Database, lane: str, worker: str, most: int, *, holders: int 
 
 
 def renew(database: Database, worker: str) -> int:
-    """Holds what it has for longer. In how many lanes; what has lapsed belongs to others by now, and must be taken anew."""
+    """Renews the shares of this worker; gives in how many lanes. Lapsed shares may belong to others, and must be taken again."""
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
@@ -83,6 +86,6 @@ def renew(database: Database, worker: str) -> int:
 
 
 def leave(database: Database, worker: str, lanes: Sequence[str]) -> None:
-    """Gives its places in these lanes to whoever wants them."""
+    """Releases this worker's shares in these lanes."""
     if lanes:
         database.write(lambda connection: connection.execute(_LEAVE[database.kind], {"worker": worker, "lanes": database.listing(lanes)}))

@@ -1,4 +1,4 @@
-"""Deciding late: a delivery whose route could not be decided becomes the deliveries that the route makes of its message."""
+"""Stores a late routing decision: replaces an undecided delivery by the deliveries that the route makes of its message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from hub.core.errors import HubError
-from hub.core.model.delivery import Claim, Planned
+from hub.core.model.delivery import Claim, NewDelivery
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import along, texts
 from hub.store.messages import bundles, capacity
@@ -23,28 +23,28 @@ _DECIDED = texts(
         "WHERE id = :id AND status = 'leased' AND lease = :token AND undecided IS NOT NULL"
     )
 )
-# Room for its parts on their key, where it stood: what came later stays behind them.
+# Makes room on the key at the delivery's place: later deliveries stay behind all parts.
 _MOVE_UP = texts(lambda kind: f"UPDATE delivery{along('ix_delivery_key', kind)} SET seq = seq + :number WHERE lane = :lane AND order_key = :key AND seq > :seq")
 _PLANNED = sa.text("UPDATE message SET planned = planned + :number WHERE id = :id")
 _IS_DECIDED = sa.text("SELECT 1 FROM delivery WHERE id = :id AND undecided IS NULL")
 
 
 class _Fenced(HubError):
-    """The lease is another's by now."""
+    """The lease was lost to another worker."""
 
 
-def decide(database: Database, claim: Claim, pieces: Sequence[Planned], revision: str) -> bool:
-    """The claimed delivery becomes the first of `pieces`, the others are laid beside it, all made by `revision`; one fenced transaction.
+def decide(database: Database, claim: Claim, pieces: Sequence[NewDelivery], revision: str) -> bool:
+    """Turns the claimed delivery into the first of `pieces` and adds the others, all made by `revision`, in one fenced transaction.
 
-    On their key they have its place, one behind the other: what waits behind it waits for each of them. Nothing was sent, so its attempt is not
-    counted. False: the lease was lost, and nothing is changed. Raises StoreBusy.
+    On their key they take its place, one behind the other, so that deliveries behind it wait for all of them. Nothing was sent, so the attempt
+    is not counted. False: the lease was lost, and nothing is changed. Raises StoreBusy.
     """
-    first, rest = replace(pieces[0], id=claim.id), pieces[1:]
+    first, further = replace(pieces[0], id=claim.id), pieces[1:]
     made_with = revision if revision != claim.message.revision else None
 
     def work(connection: sa.Connection) -> bool:
         now = database.clock(connection)
-        starts = capacity.place(database, connection, [first, *rest], now)
+        starts = capacity.place(database, connection, [first, *further], now)
         held, why = held_until(first, starts.get(claim.id))
         row = {
             "id": claim.id,
@@ -59,16 +59,16 @@ def decide(database: Database, claim: Claim, pieces: Sequence[Planned], revision
             "now": now,
         }
         if connection.execute(_DECIDED[database.kind], row).rowcount != 1:
-            raise _Fenced  # the places that were given go back with the transaction
-        if rest and claim.order_key is not None:
-            take_numbers(database, connection, Counter({(claim.lane, claim.order_key): len(rest)}))
-            connection.execute(_MOVE_UP[database.kind], {"lane": claim.lane, "key": claim.order_key, "seq": claim.seq, "number": len(rest)})
+            raise _Fenced  # the rollback also frees the capacity slots
+        if further and claim.order_key is not None:
+            take_numbers(database, connection, Counter({(claim.lane, claim.order_key): len(further)}))
+            connection.execute(_MOVE_UP[database.kind], {"lane": claim.lane, "key": claim.order_key, "seq": claim.seq, "number": len(further)})
         numbers = [None if claim.seq is None else claim.seq + place for place in range(1, len(pieces))]
-        rows = zip(rest, numbers, strict=True)
-        INSERT_DELIVERIES.run(connection, [delivery_row(database, claim.message, one, seq, starts.get(one.id), now, made_with) for one, seq in rows])
-        if rest:
-            connection.execute(_PLANNED, {"id": claim.message.id, "number": len(rest)})
-        bundles.send_full(database, connection, {one.bundle: claim.lane for one in (first, *rest) if one.bundle is not None}, now)
+        rows = zip(further, numbers, strict=True)
+        INSERT_DELIVERIES.run(connection, [delivery_row(database, claim.message, piece, seq, starts.get(piece.id), now, made_with) for piece, seq in rows])
+        if further:
+            connection.execute(_PLANNED, {"id": claim.message.id, "number": len(further)})
+        bundles.send_full(database, connection, {piece.bundle: claim.lane for piece in (first, *further) if piece.bundle is not None}, now)
         if is_latest(first):
             supersede_older(database, connection, [(claim.lane, claim.order_key or "")], now)
         return True

@@ -1,4 +1,4 @@
-"""Deliveries in doubt whose target can be asked (`in_doubt: probe`): taken to be asked about, and settled by what it says (promise P13)."""
+"""Deliveries with an unknown outcome: takes those to probe (`in_doubt: probe`), and stores the outcomes of the probes (promise P13)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from hub.core.errors import Why
-from hub.core.model.delivery import Claim, Laid, Status
+from hub.core.errors import Cause
+from hub.core.model.delivery import AcceptedMessage, Claim, Status
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import along, any_of, skip_locked, texts
 from hub.store.engine.json_columns import dump_why
-from hub.store.engine.tables import attempt
 from hub.store.messages.add import lay
 from hub.store.messages.claim import COLUMNS, MARIADB_CLAIMED, RETURNED, claim_of, with_messages
+from hub.store.tables import attempt
 
 BY = "probe"
-GATEWAY = (502, 504)  # said in the target's place, by who had no answer of it
-# Its hour is put off by the taking: two workers ask at most once each, and if we die the next one asks again.
+GATEWAY = (502, 504)  # answers of a gateway that got none from the target
+# Taking delays the due time: two workers do not probe the same delivery, and if we die another worker probes it later.
 _TAKE = texts(
     lambda kind: (
         f"SELECT {RETURNED} FROM delivery{along('ix_delivery_due', kind)} WHERE status = 'unknown' AND lane = :lane AND in_doubt = 'probe' AND due_at <= :now "
@@ -42,61 +42,61 @@ _CLEAR = sa.text(
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
-    """What asking brought. `status`: delivered, pending, dead; or unknown still. `parks`: nobody asks any more, a person decides."""
+class ProbeOutcome:
+    """The outcome of a probe. `status`: delivered, pending, dead, or still unknown. `parks`: no further probe, a person decides."""
 
     claim: Claim
     status: Status
-    why: Why | None = None
+    why: Cause | None = None
     parks: bool = False
     after_s: float = 0.0
-    reply: Laid | None = None
+    reply: AcceptedMessage | None = None
 
 
 def doubted(database: Database, ids: Sequence[str]) -> frozenset[str]:
-    """Those of these deliveries that have an attempt whose outcome nobody saw: no answer came, or a gateway's own."""
+    """Those of these deliveries that have an attempt with an unknown outcome: no answer, or only a gateway's."""
     unseen = sa.or_(attempt.c.outcome.in_(("in_doubt", "outcome_not_seen")), attempt.c.http_status.in_(GATEWAY))
     query = sa.select(attempt.c.delivery_id).where(attempt.c.delivery_id.in_(ids), unseen)
     return frozenset(database.read(lambda connection: connection.execute(query).scalars().all())) if ids else frozenset()
 
 
 def doubtful_lanes(database: Database) -> list[str]:
-    """Lanes in which something is to be asked about now."""
+    """Lanes with a delivery to probe now."""
     return database.read(lambda connection: list(connection.execute(_LANES, {"now": database.clock(connection)}).scalars()))
 
 
 def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -> list[Claim]:
-    """Up to `size` deliveries of `lane` that were sent, whose outcome nobody saw, and whose target can be asked. They hold no lease."""
+    """Takes up to `size` deliveries of `lane` with an unknown outcome whose target has a probe. They get no lease."""
 
     def work(connection: sa.Connection) -> list[Claim]:
         now = database.clock(connection)
         again = database.stamp(database.instant(now) + timedelta(seconds=again_s))
-        taken = connection.execute(_TAKE[database.kind], {"lane": lane, "limit": size, "now": now}).all()
-        if not taken:
+        rows_taken = connection.execute(_TAKE[database.kind], {"lane": lane, "limit": size, "now": now}).all()
+        if not rows_taken:
             return []
-        ids = database.listing([row[0] for row in taken])
+        ids = database.listing([row[0] for row in rows_taken])
         connection.execute(_PUT_OFF[database.kind], {"ids": ids, "again": again})
         if database.kind == "postgresql":
-            return [claim_of(database, row, "", now, now) for row in with_messages(connection, taken)]
+            return [claim_of(database, row, "", now, now) for row in with_messages(connection, rows_taken)]
         rows = connection.execute(_TAKEN[database.kind], {"ids": ids}).all()
         return [claim_of(database, row, "", now, now) for row in rows]
 
     return database.write(work)
 
 
-def clear(database: Database, cleared: Sequence[Cleared]) -> list[str]:
-    """Writes what asking brought; gives the ids that were still in doubt under the same attempt. Replies are laid in the same transaction."""
+def clear(database: Database, cleared: Sequence[ProbeOutcome]) -> list[str]:
+    """Stores the outcomes of probes; gives the ids that were still in doubt under the same attempt. Replies are added in the same transaction."""
 
     def work(connection: sa.Connection) -> list[str]:
         now = database.clock(connection)
         done: list[str] = []
-        for one in cleared:
-            due = database.stamp(database.instant(now) + timedelta(seconds=one.after_s))
-            given = {"id": one.claim.id, "attempts": one.claim.attempt, "status": one.status.value, "due": due, "now": now, "by": BY}
-            row = {**given, "in_doubt": "park" if one.parks else "probe", "why": dump_why(one.why)}
+        for outcome in cleared:
+            due = database.stamp(database.instant(now) + timedelta(seconds=outcome.after_s))
+            state = {"id": outcome.claim.id, "attempts": outcome.claim.attempt, "status": outcome.status.value, "due": due, "now": now, "by": BY}
+            row = {**state, "in_doubt": "park" if outcome.parks else "probe", "why": dump_why(outcome.why)}
             if connection.execute(_CLEAR, row).rowcount:
-                done.append(one.claim.id)
-        replies = [one.reply for one in cleared if one.reply is not None and one.claim.id in done]
+                done.append(outcome.claim.id)
+        replies = [outcome.reply for outcome in cleared if outcome.reply is not None and outcome.claim.id in done]
         if replies:
             lay(database, connection, replies)
         return done

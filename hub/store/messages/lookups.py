@@ -1,4 +1,4 @@
-"""What routes looked up for messages: written once, then the same for every attempt, replay, trace and what-if (law 3)."""
+"""Stores the look-ups of routes (`enrich`): written once per message, then the same for every attempt, replay, trace and what-if (law 3)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.store.engine.database import Database, Insert
-from hub.store.engine.tables import lookup
+from hub.store.tables import lookup
 
 WHOLE = -1  # the part of a message that was not split
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One look-up's answer. `found` is the body as it came, or None where the route goes on without."""
+    """The answer of one look-up. `found` is its raw body, or None if the route continues without it."""
 
     message_id: str
     route: str
@@ -28,11 +28,13 @@ _INSERT = Insert(lookup, "ON CONFLICT DO NOTHING")
 
 
 def record(database: Database, batch: Sequence[Lookup]) -> None:
-    """Writes what is new; what another worker wrote first stands."""
+    """Writes new look-ups; one that another worker wrote first stays."""
 
     def work(connection: sa.Connection) -> None:
         now = database.clock(connection)
-        _INSERT.run(connection, [(one.message_id, one.route, WHOLE if one.part is None else one.part, one.name, one.found, now) for one in batch])
+        _INSERT.run(
+            connection, [(answer.message_id, answer.route, WHOLE if answer.part is None else answer.part, answer.name, answer.found, now) for answer in batch]
+        )
 
     if batch:
         database.write(work)

@@ -1,7 +1,7 @@
-"""Pauses: a route or a target that a person has stopped for a while. Every claim reads them, so a pause holds from its commit on.
+"""Pauses of routes and targets by a person. Every claim reads them, so a pause is effective from its commit on.
 
-A target's deliveries stay pending, and nothing is claimed of its lane. A route shares its lanes with others: its deliveries are set aside as
-held, a few with each claim, so that those behind them are not looked for past a million. Until that, the claim itself leaves them out.
+The deliveries of a paused target stay pending, and its lane is not claimed. A paused route shares its lanes with others: each claim holds some of
+its deliveries, so that claims need not skip a million of them. Until then the claim leaves them out by a condition.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.store.accounts import acts
 from hub.store.engine.database import Database, Stamp
 from hub.store.engine.dialects import along, any_of, for_share, for_update, skip_locked, texts
@@ -20,18 +20,18 @@ from hub.store.engine.json_columns import dump_why
 from hub.store.engine.people_tables import pause as table
 
 ROUTE, TARGET = "route", "target"
-# Held with no hour of its own, and yet not waiting for a person's look: what a pause holds is told from the rest by this instant.
+# The release time of deliveries that a pause holds. It distinguishes them from those that wait for a time or for a person.
 UNTIL_RESUMED = datetime(9999, 12, 31, tzinfo=UTC)
-AHEAD = 2_000  # due deliveries at the head of a lane that a claim looks through for held-up ones
-BLOCK = 1_000  # set free in one transaction
+AHEAD = 2_000  # due deliveries at the head of a lane in which a claim looks for paused routes
+BLOCK = 1_000  # deliveries released in one transaction
 
-# In a claim: nothing of a paused target, nothing of a paused route. Both are looked up once, not per row.
+# The condition of a claim: not of a paused target, not of a paused route. Both are evaluated once, not per row.
 NOT_PAUSED = (
     ":lane NOT IN (SELECT p.name FROM pause p WHERE p.kind = 'target' AND p.ended_at IS NULL) "
     "AND d.route NOT IN (SELECT p.name FROM pause p WHERE p.kind = 'route' AND p.ended_at IS NULL)"
 )
 
-# Shared until the commit: a pause does not end between our look and our write, or what is held then would be found by nobody.
+# A shared lock until the commit: if the pause ended between our read and our write, nothing would release what is held.
 _PAUSED_ROUTES = texts(lambda kind: f"SELECT name, \"by\", why FROM pause WHERE kind = 'route' AND ended_at IS NULL{for_share(kind)}")
 _HEAD = texts(
     lambda kind: (
@@ -63,7 +63,7 @@ _OVER = sa.text("DELETE FROM pause WHERE kind = 'route' AND name = :name AND end
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """That a route or a target is paused: since when, by whom, and why."""
+    """The pause of a route or a target: since when, by whom, and why."""
 
     kind: str
     name: str
@@ -73,7 +73,7 @@ class Pause:
 
 
 def pause(database: Database, kind: str, name: str, *, by: str, why: str) -> bool:
-    """Pauses it, from the commit on. False: it was paused already, and its first pause stands."""
+    """Pauses a route or a target from the commit on. False: it was paused already, and the first pause stays."""
     columns = table.c
 
     def work(connection: sa.Connection) -> bool:
@@ -95,13 +95,13 @@ def pause(database: Database, kind: str, name: str, *, by: str, why: str) -> boo
 
 
 def resume(database: Database, kind: str, name: str, *, by: str) -> bool:
-    """Ends the pause. What a route's pause held is set free in blocks, by `free`: if we die in the midst, the next sweep goes on. False: it was not paused."""
+    """Ends a pause. `free` releases the held deliveries of a route in blocks; if we die in between, the next sweep goes on. False: it was not paused."""
     columns = table.c
 
     def work(connection: sa.Connection) -> bool:
-        mine = (columns.kind == kind, columns.name == name, columns.ended_at.is_(None))
+        this_pause = (columns.kind == kind, columns.name == name, columns.ended_at.is_(None))
         now = database.instant(database.clock(connection))
-        change = sa.delete(table).where(*mine) if kind == TARGET else sa.update(table).where(*mine).values(ended_at=now)
+        change = sa.delete(table).where(*this_pause) if kind == TARGET else sa.update(table).where(*this_pause).values(ended_at=now)
         if not connection.execute(change).rowcount:
             return False
         acts.record(database, connection, by, f"{kind}.resumed", name, {})
@@ -111,34 +111,34 @@ def resume(database: Database, kind: str, name: str, *, by: str) -> bool:
 
 
 def pauses(database: Database) -> list[Pause]:
-    """What is paused now, oldest first."""
+    """The current pauses, oldest first."""
     columns = table.c
     query = sa.select(columns.kind, columns.name, columns.at, columns.by, columns.why).where(columns.ended_at.is_(None)).order_by(columns.at, columns.name)
     return [Pause(*row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def hold(database: Database, connection: sa.Connection, lane: str, now: Stamp) -> int:
-    """Inside a claim: sets aside what is due at the head of `lane` and belongs to a paused route. How many."""
+    """Holds the due deliveries of paused routes at the head of `lane`, inside a claim's transaction; gives how many."""
     paused = {row.name: row for row in connection.execute(_PAUSED_ROUTES[database.kind])}
     if not paused:
         return 0
-    found: dict[str, list[str]] = {}
+    ids_by_route: dict[str, list[str]] = {}
     for row in connection.execute(_HEAD[database.kind], {"lane": lane, "now": now}):
         if row.route in paused:
-            found.setdefault(row.route, []).append(row.id)
-    for route, ids in found.items():
-        given = {"now": now, "forever": database.stamp(UNTIL_RESUMED), "why": dump_why(_why(paused[route])), "ids": database.listing(ids)}
-        connection.execute(_HOLD[database.kind], given)
-    return sum(map(len, found.values()))
+            ids_by_route.setdefault(row.route, []).append(row.id)
+    for route, ids in ids_by_route.items():
+        parameters = {"now": now, "forever": database.stamp(UNTIL_RESUMED), "why": dump_why(_why(paused[route])), "ids": database.listing(ids)}
+        connection.execute(_HOLD[database.kind], parameters)
+    return sum(map(len, ids_by_route.values()))
 
 
-def _why(row: Any) -> Why:
+def _why(row: Any) -> Cause:
     text = f"Route {row.name} is paused by {row.by}" + (f": {row.why}" if row.why else ".")
-    return Why(Reason.PAUSED, text, fix=f"It goes by itself once somebody says: hub route resume {row.name}")
+    return Cause(Reason.PAUSED, text, fix=f"It goes by itself once somebody says: hub route resume {row.name}")
 
 
 def free(database: Database) -> tuple[int, list[str]]:
-    """One block of what an ended pause of a route held is pending again; how many, and their lanes. 0: no pause is ending."""
+    """Releases one block of deliveries that an ended pause of a route held; gives how many, and their lanes. 0: no pause is ending."""
 
     def work(connection: sa.Connection) -> tuple[int, list[str]]:
         name = connection.execute(_ENDED[database.kind]).scalar()
@@ -156,7 +156,7 @@ def free(database: Database) -> tuple[int, list[str]]:
 
 
 def _behind(of: str) -> dict[str, sa.TextClause]:
-    # Literals, so that planners see that the partial indexes fit: what is over, which may be millions, is not walked through.
+    # The states are literals, so that the planner uses the partial indexes and does not scan the ended deliveries.
     return texts(
         lambda kind: (
             f"SELECT (SELECT count(*) FROM delivery{along('ix_delivery_due', kind)} WHERE status = 'pending' AND {of} = :name) "
@@ -170,7 +170,7 @@ _BEHIND = {TARGET: _behind("lane"), ROUTE: _behind("route")}
 
 
 def waiting_behind(database: Database, kind: str, name: str) -> int:
-    """How many deliveries wait because of a pause, or would if it were paused now: those pending, and those that it holds."""
+    """The number of deliveries that wait because of a pause, or would wait if it were paused now: pending ones, and those that it holds."""
     query = _BEHIND[kind][database.kind]
-    given = {"name": name, "forever": database.stamp(UNTIL_RESUMED)}
-    return int(database.read(lambda connection: connection.execute(query, given).scalar_one()))
+    parameters = {"name": name, "forever": database.stamp(UNTIL_RESUMED)}
+    return int(database.read(lambda connection: connection.execute(query, parameters).scalar_one()))

@@ -1,4 +1,4 @@
-"""Pins: the version of a message that a caller's posts are in where they say none, since its first such post was accepted. One row each, written once."""
+"""Stores version pins: the contract version of a caller's posts that name none, since its first such post. One row each, written once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ADD = Insert(version_pin, "ON CONFLICT (caller, type) DO NOTHING")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A caller's version of a message type, and since when."""
+    """The pinned version of a caller for a message type, and since when."""
 
     caller: str
     type: str
@@ -25,14 +25,14 @@ class Pin:
 
 
 def add(database: Database, batch: Sequence[Pin]) -> None:
-    """Writes those that are new; a pin that is there stays. Raises StoreBusy."""
-    rows = sorted((one.caller, one.type, one.version, database.stamp(one.at)) for one in batch)
+    """Writes new pins; an existing pin stays. Raises StoreBusy."""
+    rows = sorted((pin.caller, pin.type, pin.version, database.stamp(pin.at)) for pin in batch)
     if rows:
         database.write(lambda connection: _ADD.run(connection, rows))
 
 
 def find(database: Database, caller: str, type_: str) -> int | None:
-    """The version that this caller's silent posts are in; None: it has no such post yet."""
+    """The pinned version of this caller for this type; None: it has no pin yet."""
     query = sa.select(version_pin.c.version).where(version_pin.c.caller == caller, version_pin.c.type == type_)
     row = database.read(lambda connection: connection.execute(query).first())
     return None if row is None else int(row[0])

@@ -1,4 +1,4 @@
-"""Settling: attempt rows, new states and replies of a batch, in one transaction that the lease's token fences (law 6)."""
+"""Settles a batch of attempts: attempt rows, new states and replies in one transaction, fenced by the lease's token (law 6)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any, assert_never
 
 import sqlalchemy as sa
 
-from hub.core.errors import HubError, Reason, Refused, Why
-from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settled, Status, Superseded
-from hub.store.engine import tables
+from hub.core.errors import Cause, HubError, Reason, Refused
+from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settlement, Status, Superseded
+from hub.store import tables
 from hub.store.engine.database import Database, Insert, Stamp, Update
 from hub.store.engine.dialects import along, any_of, for_update, texts
 from hub.store.engine.json_columns import dump, dump_why
 from hub.store.messages.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, lay, newer
 
 MAX_REPLY = 64 * 1024
-LONGEST_WAIT_S = 10 * 365 * 86_400.0  # beyond this a due time is no date any more
+LONGEST_WAIT_S = 10 * 365 * 86_400.0  # a longer wait would exceed the range of dates
 INSERT_ATTEMPTS = Insert(tables.attempt, "ON CONFLICT DO NOTHING")
 UPDATE_DELIVERIES = Update(
     tables.delivery,
     ("status", "due_at", "why", "lost_leases", "changed_at"),
     by=("id", "lease"),
-    # The lease ends with what it was for, and an older cause with its outcome. `worker` stays: who had it last.
+    # The lease ends here, and the old cluster with the old outcome. `worker` stays, as the last one that had it.
     fixed="lease = NULL, leased_at = NULL, lease_until = NULL, cluster = NULL",
     only="status = 'leased'",
 )
-# In one order everywhere: two settlings that share rows wait for each other in turn.
+# Sorted by id: two transactions with the same rows take the locks in the same order, so they cannot deadlock.
 _FENCE = texts(
     lambda kind: (
         f"SELECT id, lease, worker, when_dead = 'latest' AS latest FROM delivery{along('PRIMARY', kind)} WHERE status = 'leased' AND id "
@@ -38,20 +38,20 @@ _FENCE = texts(
 
 
 class _Unstorable(HubError):
-    """A reply that cannot be stored; its batch is halved until it stands alone."""
+    """A reply cannot be stored; its batch is halved until it is alone."""
 
 
-def settle(database: Database, batch: Sequence[Settled]) -> list[str]:
-    """Writes what became of `batch`; gives the ids of the deliveries that were really settled.
+def settle(database: Database, batch: Sequence[Settlement]) -> list[str]:
+    """Writes the outcomes of `batch`; gives the ids of the deliveries that were settled.
 
-    A worker whose lease has ended, or was taken by another, changes nothing: its ids are missing from the answer. Settling twice changes
-    nothing either. Raises StoreBusy; then the leases lapse, and the outcomes count as not seen.
+    A worker whose lease ended, or belongs to another worker now, changes nothing: its ids are not in the result. A second call changes nothing
+    either. Raises StoreBusy; then the leases lapse, and the outcomes count as not seen.
     """
     if not batch:
         return []
 
     def committed(connection: sa.Connection) -> bool:
-        # The attempt rows are written with the states: the first of those that passed the fence stands for all.
+        # Attempt rows and states are one transaction, so the first attempt that passed the fence stands for all.
         columns = tables.attempt.c
         claims = [settled.claim for settled in batch if settled.claim.id in passed[:1]]
         return not claims or _has_attempt(connection, columns, claims[0])
@@ -67,33 +67,33 @@ def settle(database: Database, batch: Sequence[Settled]) -> list[str]:
     except (*UNSTORABLE, _Unstorable) as error:
         if len(batch) == 1:
             return _settle_unstorable(database, batch[0], error)
-        # One bad row ends its transaction, not its neighbours' (promise P21).
+        # One bad row must not fail the others (promise P21).
         middle = len(batch) // 2
         return settle(database, batch[:middle]) + settle(database, batch[middle:])
 
 
 def _has_attempt(connection: sa.Connection, columns: Any, claim: Claim) -> bool:
-    found = sa.select(sa.literal(1)).where(columns.delivery_id == claim.id, columns.number == claim.attempt, columns.lease == claim.token)
-    return connection.execute(found).first() is not None
+    query = sa.select(sa.literal(1)).where(columns.delivery_id == claim.id, columns.number == claim.attempt, columns.lease == claim.token)
+    return connection.execute(query).first() is not None
 
 
-def _settle_unstorable(database: Database, settled: Settled, error: Exception) -> list[str]:
-    """What happened cannot be written down whole. Dead, so that a person sees it: left leased, it would be sent again and again."""
+def _settle_unstorable(database: Database, settled: Settlement, error: Exception) -> list[str]:
+    """Settles an attempt whose result cannot be stored as dead, so that a person sees it. If it stayed leased, it would be sent again and again."""
     if isinstance(settled.outcome, Dead) and settled.exchange == Exchange():
         raise error
     text = f"It was tried, and ended as {_word(settled.outcome)}; what came back cannot be stored ({error if isinstance(error, _Unstorable) else type(error).__name__})."
-    why = Why(Reason.UNEXPECTED, text, fix="Look at the target, whether it has it. Then replay it, or cancel it.")
+    why = Cause(Reason.UNEXPECTED, text, fix="Look at the target, whether it has it. Then replay it, or cancel it.")
     return settle(database, [replace(settled, outcome=Dead(why), exchange=Exchange(sent=settled.exchange.sent, ms=settled.exchange.ms), reply=None)])
 
 
-def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settled]) -> list[str]:
+def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settlement]) -> list[str]:
     now = database.clock(connection)
     rows = connection.execute(_FENCE[database.kind], {"ids": database.listing([settled.claim.id for settled in batch])})
     fence = {row.id: row for row in rows}
-    ours: dict[str, Settled] = {}
+    ours: dict[str, Settlement] = {}
     for settled in batch:
         if settled.claim.id in fence and fence[settled.claim.id].lease == settled.claim.token:
-            ours.setdefault(settled.claim.id, settled)  # one attempt has one outcome: a second line for it changes nothing
+            ours.setdefault(settled.claim.id, settled)  # one attempt has one outcome: a second settlement of it is ignored
     overtaken = find_overtaken(database, connection, [id_ for id_ in ours if fence[id_].latest])
     UPDATE_DELIVERIES.run(connection, [_state_row(database, settled, overtaken, now) for settled in ours.values()])
     INSERT_ATTEMPTS.run(connection, [_attempt_row(database, settled, fence[id_].worker, now) for id_, settled in ours.items()])
@@ -113,14 +113,14 @@ _FIND_OVERTAKEN = texts(
 
 
 def find_overtaken(database: Database, connection: sa.Connection, ids: Sequence[str]) -> frozenset[str]:
-    """Those of `ids` that something newer on their key has made pointless."""
+    """Those of `ids` that a newer delivery on their key supersedes."""
     if not ids:
         return frozenset()
     return frozenset(connection.execute(_FIND_OVERTAKEN[database.kind], {"ids": database.listing(ids)}).scalars())
 
 
 def next_status(outcome: Outcome) -> Status:
-    """Where an outcome leads; the only place that says so to the database."""
+    """The status after an outcome; the only place that decides it for the database."""
     match outcome:
         case Delivered():
             return Status.DELIVERED
@@ -160,7 +160,7 @@ def _word(outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-def _state_row(database: Database, settled: Settled, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ...]:
+def _state_row(database: Database, settled: Settlement, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ...]:
     outcome = settled.outcome
     status = next_status(outcome)
     why = None if isinstance(outcome, Delivered) else dump_why(outcome.why)
@@ -172,7 +172,7 @@ def _state_row(database: Database, settled: Settled, overtaken: frozenset[str], 
     return (settled.claim.id, settled.claim.token, status.value, due, why, 0, now)
 
 
-def _attempt_row(database: Database, settled: Settled, worker: str, now: Stamp) -> tuple[Any, ...]:
+def _attempt_row(database: Database, settled: Settlement, worker: str, now: Stamp) -> tuple[Any, ...]:
     claim, exchange, outcome = settled.claim, settled.exchange, settled.outcome
     return (
         claim.id,
@@ -196,15 +196,15 @@ def _attempt_row(database: Database, settled: Settled, worker: str, now: Stamp) 
     )
 
 
-def _lay_replies(database: Database, connection: sa.Connection, settled: Iterable[Settled]) -> None:
-    """Business keys that a reply named, and replies that are messages: with the state, or not at all."""
-    delivered = [(one, one.outcome) for one in settled if isinstance(one.outcome, Delivered)]
-    keys = {(value, name, one.claim.message.id) for one, outcome in delivered for name, value in outcome.keys}
+def _lay_replies(database: Database, connection: sa.Connection, settled: Iterable[Settlement]) -> None:
+    """Adds the business keys of replies, and replies that are messages, in the transaction that writes the states."""
+    delivered = [(settlement, settlement.outcome) for settlement in settled if isinstance(settlement.outcome, Delivered)]
+    keys = {(value, name, settlement.claim.message.id) for settlement, outcome in delivered for name, value in outcome.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
-    replies = [one.reply for one, _ in delivered if one.reply is not None]
+    replies = [settlement.reply for settlement, _ in delivered if settlement.reply is not None]
     if not replies:
         return
     for answer in lay(database, connection, replies):
-        # The same answer again is a duplicate. Another one under a known natural key is a message that nobody has: it must not vanish.
+        # The same reply is a duplicate. Other content under a known natural key is a message that is not stored, and it must not be lost.
         if isinstance(answer, Refused):
             raise _Unstorable(answer.text)

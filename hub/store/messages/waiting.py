@@ -1,16 +1,16 @@
-"""What waits for an hour, and what is of no use after one: held deliveries are released, old ones end by their route's own word."""
+"""Releases held deliveries whose time has come, and cancels deliveries whose `expires` is over."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import along, any_of, skip_locked, texts
 from hub.store.engine.json_columns import dump_why
 from hub.store.messages import capacity
 
-# What is locked is skipped: another process releases it this moment, or a person has it in hand.
+# Locked rows are skipped: another process is releasing them, or a person is changing them.
 _RELEASABLE = texts(
     lambda kind: (
         f"SELECT id, lane FROM delivery{along('ix_delivery_release', kind)} WHERE status = 'held' AND release_at IS NOT NULL AND release_at <= :now "
@@ -26,7 +26,7 @@ _RELEASE = texts(
 _LAPSING = sa.text(
     "SELECT id FROM delivery WHERE expires_at IS NOT NULL AND (status = 'pending' OR status = 'held') AND expires_at <= :now ORDER BY expires_at LIMIT :limit"
 )
-# Looked at again under the lock: a person may have replayed it in between, and then it does not expire.
+# Checked again under the lock: if a person replayed the delivery in between, it does not expire.
 _LAPSABLE = texts(
     lambda kind: (
         f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE (status = 'pending' OR status = 'held') AND expires_at <= :now "
@@ -38,26 +38,26 @@ _LAPSE = texts(
         f"UPDATE delivery{along('PRIMARY', kind)} SET status = 'cancelled', changed_at = :now, release_at = NULL, why = :why WHERE id {any_of('ids', kind)}"
     )
 )
-_EXPIRED = Why(Reason.EXPIRED, "It was not delivered before it expired, as its route says (expires).", fix="Send a new message, if it is still wanted.")
+_EXPIRED = Cause(Reason.EXPIRED, "It was not delivered before it expired, as its route says (expires).", fix="Send a new message, if it is still wanted.")
 
 
 def release(database: Database, limit: int) -> list[str]:
-    """Up to `limit` held deliveries whose hour has come are pending again; gives their lanes. Safe in many processes at once."""
+    """Makes up to `limit` held deliveries whose time has come pending again; gives their lanes. Safe in several processes at once."""
 
     def work(connection: sa.Connection) -> list[str]:
         now = database.clock(connection)
-        found = connection.execute(_RELEASABLE[database.kind], {"now": now, "limit": limit}).all()
-        ids = [row.id for row in found]
+        rows = connection.execute(_RELEASABLE[database.kind], {"now": now, "limit": limit}).all()
+        ids = [row.id for row in rows]
         if ids:
             connection.execute(_RELEASE[database.kind], {"now": now, "ids": database.listing(ids)})
             capacity.use(database, connection, ids)
-        return sorted({row.lane for row in found})
+        return sorted({row.lane for row in rows})
 
     return database.write(work)
 
 
 def lapse(database: Database, limit: int) -> int:
-    """Up to `limit` deliveries that waited too long are cancelled, with why; gives how many. Their places go back; what a worker has is not touched."""
+    """Cancels up to `limit` expired deliveries with their cause; gives how many. Their capacity slots are given back; leased deliveries are not touched."""
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)

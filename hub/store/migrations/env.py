@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from hub.store.engine.columns import metadata
+from hub.store.columns import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True, transactional_ddl=True)
 with context.begin_transaction():

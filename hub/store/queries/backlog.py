@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from hub.core.model.delivery import RANKS
 from hub.store.engine.database import Database
 from hub.store.engine.register_tables import breaker, worker_sign
-from hub.store.engine.tables import refused
 from hub.store.repairs.arrivals import for_a_person
+from hub.store.tables import refused
 
 SAMPLE = 10_000  # pending deliveries of a lane that are looked at one by one
 MOST = 100_000  # beyond that, nobody counts on
@@ -42,7 +42,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedKey:
     """A business key whose later deliveries wait behind a dead one."""
 
     lane: str
@@ -53,7 +53,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class BlockedLane:
     """A lane that stands still because of dead deliveries (`when_dead: block`)."""
 
     lane: str
@@ -62,7 +62,7 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenBreaker:
     """A breaker that is not closed."""
 
     lane: str
@@ -117,27 +117,27 @@ def lanes(database: Database, names: Sequence[str]) -> list[Lane]:
     return database.read(lambda connection: [one(connection, lane) for lane in names])
 
 
-def parked(database: Database) -> tuple[list[Parked], bool]:
+def parked(database: Database) -> tuple[list[ParkedKey], bool]:
     """Keys that wait behind a dead delivery, the oldest first; and whether all dead ones were looked at, or only the oldest DEAD."""
 
-    def work(connection: sa.Connection) -> tuple[list[Parked], bool]:
+    def work(connection: sa.Connection) -> tuple[list[ParkedKey], bool]:
         rows = connection.execute(_PARKED, {"most": DEAD}).all()
         number = int(connection.execute(_DEAD, {"most": DEAD + 1}).scalar_one())
-        found = [Parked(row.lane, row.order_key, row.id, database.instant(row.since), int(row.waiting)) for row in rows if row.waiting]
+        found = [ParkedKey(row.lane, row.order_key, row.id, database.instant(row.since), int(row.waiting)) for row in rows if row.waiting]
         return sorted(found, key=lambda one: (one.since, one.delivery_id)), number <= DEAD
 
     return database.read(work)
 
 
-def blocked(database: Database) -> list[Blocked]:
+def blocked(database: Database) -> list[BlockedLane]:
     rows = database.read(lambda connection: connection.execute(_BLOCKED).all())
-    return [Blocked(row.lane, int(row.number), database.instant(row.since)) for row in rows]
+    return [BlockedLane(row.lane, int(row.number), database.instant(row.since)) for row in rows]
 
 
-def opened(database: Database) -> list[Opened]:
+def opened(database: Database) -> list[OpenBreaker]:
     columns = breaker.c
     query = sa.select(columns.lane, columns.state, columns.changed_at, columns.until, columns.trips).where(columns.state != "closed").order_by(columns.lane)
-    return [Opened(*row) for row in database.read(lambda connection: connection.execute(query).all())]
+    return [OpenBreaker(*row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def arrivals(database: Database) -> list[Arrivals]:

@@ -15,15 +15,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
-from hub.core.model.cluster import MAX_SHAPES, Cause, Cluster, cause_of
+from hub.core.errors import Cause, Reason
+from hub.core.model.cluster import MAX_SHAPES, Cluster, ClusterKey, cause_of
 from hub.core.model.delivery import Status
 from hub.store.engine.database import Database, Insert
 from hub.store.engine.dialects import along, any_of, skip_locked, texts
 from hub.store.engine.json_columns import parse_ref, ref_of
 from hub.store.engine.register_tables import cluster
-from hub.store.engine.tables import delivery
 from hub.store.queries.details import DELIVERY, DeliveryRow, delivery_of
+from hub.store.tables import delivery
 
 BLOCK = 500  # named in one transaction
 WAITING = (Status.DEAD, Status.HELD, Status.UNKNOWN)
@@ -54,7 +54,7 @@ _NAME = texts(
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class ClusterBacklog:
     """How many of a cluster wait in one state, since when, and how many came in the last hour and in the one before it."""
 
     cluster: Cluster | None  # None: not named yet
@@ -91,16 +91,16 @@ def _name(database: Database, connection: sa.Connection, status: Status, limit: 
 _SEEN = sa.text("UPDATE cluster SET last_at = :at WHERE id = :id AND last_at < :at")
 
 
-def _cause(row: Any) -> Cause:
+def _cause(row: Any) -> ClusterKey:
     why = _why(row)
     return cause_of(row.route, parse_ref(row.target), ref_of(row.type, row.version), why, row.http_status)
 
 
-def _why(row: Any) -> Why:
-    return Why.from_json(json.loads(row.why)) if row.why is not None else Why(Reason.UNEXPECTED, "Nobody said why it waits.")
+def _why(row: Any) -> Cause:
+    return Cause.from_json(json.loads(row.why)) if row.why is not None else Cause(Reason.UNEXPECTED, "Nobody said why it waits.")
 
 
-def _known(database: Database, connection: sa.Connection, given: Mapping[str, tuple[Cause, Any]]) -> dict[str, str]:
+def _known(database: Database, connection: sa.Connection, given: Mapping[str, tuple[ClusterKey, Any]]) -> dict[str, str]:
     """Per delivery the id of its cluster; those that are new are written. Where one class has too many texts, the text does not count any more."""
     wanted = {cause.id: (cause, row) for cause, row in given.values()}
     known = set(connection.execute(sa.select(cluster.c.id).where(cluster.c.id.in_(sorted(wanted)))).scalars())
@@ -114,14 +114,14 @@ def _known(database: Database, connection: sa.Connection, given: Mapping[str, tu
     renamed: dict[str, str] = {}
     for id_, (cause, row) in sorted(new.items()):
         shapes[cause.coarse] += 1
-        kept = cause if shapes[cause.coarse] <= MAX_SHAPES else Cause(cause.route, cause.target, cause.source, cause.reason, cause.code, cause.field, "")
+        kept = cause if shapes[cause.coarse] <= MAX_SHAPES else ClusterKey(cause.route, cause.target, cause.source, cause.reason, cause.code, cause.field, "")
         renamed[id_] = kept.id
         lines[kept.id] = _row(kept, _why(row), row.changed_at)
     _INSERT.run(connection, [lines[id_] for id_ in sorted(lines)])
     return {delivery_id: renamed.get(cause.id, cause.id) for delivery_id, (cause, _) in given.items()}
 
 
-def _row(cause: Cause, why: Why, at: Any) -> tuple[Any, ...]:
+def _row(cause: ClusterKey, why: Cause, at: Any) -> tuple[Any, ...]:
     head = (cause.id, cause.coarse, cause.route, cause.target.system, str(cause.target), cause.source.type, cause.source.version)
     return (*head, cause.reason.value, cause.code, cause.field, cause.shape, why.text, why.fix, at, at)
 
@@ -136,7 +136,7 @@ _COUNT = texts(
 )
 
 
-def count(database: Database) -> list[Waiting]:
+def count(database: Database) -> list[ClusterBacklog]:
     """All that waits for a person, by cluster and state, the largest first. Answered by the index of what waits alone."""
 
     def work(connection: sa.Connection) -> tuple[list[Any], list[Any]]:
@@ -150,14 +150,16 @@ def count(database: Database) -> list[Waiting]:
     clusters = {row.id: _cluster(row) for row in known}
     instant = database.instant
     found = [
-        Waiting(clusters.get(row.cluster), Status(row.status), int(row.number), instant(row.oldest), instant(row.newest), int(row.last_hour), int(row.before))
+        ClusterBacklog(
+            clusters.get(row.cluster), Status(row.status), int(row.number), instant(row.oldest), instant(row.newest), int(row.last_hour), int(row.before)
+        )
         for row in rows
     ]
     return sorted(found, key=lambda one: (-one.number, one.status, one.cluster.id if one.cluster is not None else ""))
 
 
 def _cluster(row: Any) -> Cluster:
-    cause = Cause(row.route, parse_ref(row.target), ref_of(row.type, row.version), Reason(row.reason), row.code, row.field, row.shape)
+    cause = ClusterKey(row.route, parse_ref(row.target), ref_of(row.type, row.version), Reason(row.reason), row.code, row.field, row.shape)
     return Cluster(row.id, cause, row.sample, row.fix, row.first_at, row.last_at)
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.errors import Why
+from hub.core.errors import Cause
 from hub.core.message import Disposition, Json, Ref
 from hub.core.model.delivery import Status
 from hub.core.model.fate import delivery_stands, reason_of
 from hub.store.engine import days
 from hub.store.engine.database import Database
 from hub.store.engine.json_columns import load_keys, load_why, parse_ref
-from hub.store.engine.tables import attempt, body, business_key, delivery, message, origin
+from hub.store.tables import attempt, body, business_key, delivery, message, origin
 
 MAX_PAGE = 500
 MAX_STORY = 1_000  # messages of one story: a key that ties more together is no order's
@@ -95,7 +95,7 @@ class DeliveryRow:
     attempts: int
     first_at: datetime
     changed_at: datetime
-    why: Why | None  # for which it is in this state; an earlier try's stands with its attempt
+    why: Cause | None  # for which it is in this state; an earlier try's stands with its attempt
     changed_by: str | None
     rank: int
     expires_at: datetime | None
@@ -122,7 +122,7 @@ class AttemptRow:
     started_at: datetime
     ended_at: datetime
     outcome: str
-    why: Why | None
+    why: Cause | None
     url: str
     method: str
     http_status: int | None

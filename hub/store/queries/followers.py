@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from hub.store.engine.database import Database
-from hub.store.engine.tables import business_key, message
+from hub.store.tables import business_key, message
 
 SAMPLE = 60  # messages of the type
 MOST = 20_000  # rows that share a key with them; a key that ties more together is no order's

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.core.model.delivery import Status
-from hub.store.engine.columns import EPOCH
+from hub.store.columns import EPOCH
 from hub.store.engine.database import Database
 
 # What is over (delivered, cancelled, superseded) is most of all rows, and waits for nobody: the books count it, less often.

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import any_of, texts
-from hub.store.engine.tables import BROUGHT_TRACE, business_key, delivery, message
+from hub.store.tables import BROUGHT_TRACE, business_key, delivery, message
 
 MOST = 1_000  # messages of one number
 _PAIRS = 500  # of caller and type whose names are looked through

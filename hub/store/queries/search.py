@@ -21,8 +21,8 @@ from hub.core.model.delivery import Status
 from hub.store.engine import days
 from hub.store.engine.database import Database
 from hub.store.engine.register_tables import cluster
-from hub.store.engine.tables import body, delivery, message
 from hub.store.queries.details import MESSAGE, MessageRow, message_of
+from hub.store.tables import body, delivery, message
 
 MAX_PAGE = 500
 MOST = 10_000  # messages that are counted; beyond it there are "more"
@@ -80,7 +80,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchPage:
     """A page, newest first. `first` and `last`: its ends, for the pages beside it. `scanned_until`: how far was looked, where the work ended the
     search before the page was full; then `last` is that place, and what is older may hold more.
     """
@@ -93,7 +93,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class SearchCount:
     """How many there are. `is_exact` False: at least so many. `scanned_until`: how far was counted, where the work ended it."""
 
     number: int
@@ -101,7 +101,7 @@ class Counted:
     scanned_until: datetime | None = None
 
 
-def search(database: Database, filters: Filters, *, limit: int = 50, place: Place | None = None, is_older: bool = True) -> Found:
+def search(database: Database, filters: Filters, *, limit: int = 50, place: Place | None = None, is_older: bool = True) -> SearchPage:
     """The page behind `place`, or in front of it; without one the newest."""
     limit = max(1, min(limit, MAX_PAGE))
     if filters.ids is None and filters.is_about_waiting:
@@ -116,16 +116,16 @@ def search(database: Database, filters: Filters, *, limit: int = 50, place: Plac
     return database.read(lambda connection: _scan(connection, filters, limit, place, is_older))
 
 
-def count(database: Database, filters: Filters, *, most: int = MOST) -> Counted:
+def count(database: Database, filters: Filters, *, most: int = MOST) -> SearchCount:
     """How many messages fit, exactly up to `most`."""
 
-    def work(connection: sa.Connection) -> Counted:
+    def work(connection: sa.Connection) -> SearchCount:
         if filters.ids is not None or filters.is_in_order:
             if filters.ids == frozenset():
-                return Counted(0, is_exact=True)
+                return SearchCount(0, is_exact=True)
             inner = _all(filters).with_only_columns(message.c.id).limit(most + 1).subquery()
             number = int(connection.execute(sa.select(sa.func.count()).select_from(inner)).scalar_one())
-            return Counted(min(number, most), number <= most)
+            return SearchCount(min(number, most), number <= most)
         if filters.is_about_waiting:
             ids: set[str] = set()
             last: Place | None = None
@@ -133,23 +133,23 @@ def count(database: Database, filters: Filters, *, most: int = MOST) -> Counted:
                 ids |= {row.message_id for row in block.rows}
                 last = block.end
                 if len(ids) > most:
-                    return Counted(most, is_exact=False)
-            return Counted(len(ids), last is None, last.at if last is not None else None)
+                    return SearchCount(most, is_exact=False)
+            return SearchCount(len(ids), last is None, last.at if last is not None else None)
         number = 0
         end: Place | None = None
         for block in _blocks(connection, filters, None, ["id"], is_older=True):
             number, end = number + len(block.rows), block.end
             if number > most:
-                return Counted(most, is_exact=False)
-        return Counted(number, end is None, end.at if end is not None else None)
+                return SearchCount(most, is_exact=False)
+        return SearchCount(number, end is None, end.at if end is not None else None)
 
     return database.read(work)
 
 
-def _page(rows: list[tuple[Place, MessageRow]], limit: int, *, is_older: bool) -> Found:
+def _page(rows: list[tuple[Place, MessageRow]], limit: int, *, is_older: bool) -> SearchPage:
     has_more = len(rows) > limit
     rows = rows[:limit] if is_older else rows[:limit][::-1]
-    return Found(tuple(row for _, row in rows), rows[0][0] if rows else None, rows[-1][0] if rows else None, has_more)
+    return SearchPage(tuple(row for _, row in rows), rows[0][0] if rows else None, rows[-1][0] if rows else None, has_more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class _Block:
     is_last: bool
 
 
-def _scan(connection: sa.Connection, filters: Filters, limit: int, place: Place | None, is_older: bool) -> Found:
+def _scan(connection: sa.Connection, filters: Filters, limit: int, place: Place | None, is_older: bool) -> SearchPage:
     rows: list[tuple[Place, MessageRow]] = []
     end: Place | None = None
     for block in _blocks(connection, filters, place, _NAMES, is_older=is_older):
@@ -172,12 +172,12 @@ def _scan(connection: sa.Connection, filters: Filters, limit: int, place: Place 
     return _ended(_page(rows, limit, is_older=is_older), end, is_older=is_older)
 
 
-def _ended(page: Found, end: Place | None, *, is_older: bool) -> Found:
+def _ended(page: SearchPage, end: Place | None, *, is_older: bool) -> SearchPage:
     """A page that is not full: for the work was enough where there is an `end`, else because there is no more."""
     if end is None:
         return page
     first, last = (page.first, end) if is_older else (end, page.last)
-    return Found(page.rows, first, last, has_more=True, scanned_until=end.at)
+    return SearchPage(page.rows, first, last, has_more=True, scanned_until=end.at)
 
 
 def _blocks(connection: sa.Connection, filters: Filters, place: Place | None, columns: Sequence[str], *, is_older: bool) -> Iterator[_Block]:
@@ -355,7 +355,7 @@ def _first(query: sa.Select[Any], known: list[str] | None, size: int, *, is_olde
     return sa.select(delivery).join(picked, picked.c.id == delivery.c.id).order_by(order).limit(size)
 
 
-def _waiting(connection: sa.Connection, filters: Filters, limit: int, place: Place | None, is_older: bool) -> Found:
+def _waiting(connection: sa.Connection, filters: Filters, limit: int, place: Place | None, is_older: bool) -> SearchPage:
     """Each message once, by the last of its deliveries that fits, in the order of the deliveries' ids."""
     found: list[tuple[str, str]] = []
     seen: set[str] = set()

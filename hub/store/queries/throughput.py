@@ -23,7 +23,7 @@ _PRUNE = sa.text("DELETE FROM flow_minute WHERE minute < :before")
 
 
 @dataclass(frozen=True, slots=True)
-class Flowed:
+class ThroughputRow:
     """What flowed in one span of time on one way. `route` empty: what was accepted, and `way` is its type with version; else `way` is the target.
 
     `numbers`: by the words of OUTCOMES; `journey` and `sending`: how many took at most BOUNDS_MS milliseconds, not added up, the last one longer.
@@ -36,10 +36,10 @@ class Flowed:
     journey: tuple[int, ...] = (0,) * len(JOURNEY)
     sending: tuple[int, ...] = (0,) * len(SENDING)
 
-    def __add__(self, other: Flowed) -> Flowed:
+    def __add__(self, other: ThroughputRow) -> ThroughputRow:
         numbers = {name: self.numbers.get(name, 0) + other.numbers.get(name, 0) for name in OUTCOMES}
         journey = tuple(a + b for a, b in zip(self.journey, other.journey, strict=True))
-        return Flowed(self.at, self.route, self.way, numbers, journey, tuple(a + b for a, b in zip(self.sending, other.sending, strict=True)))
+        return ThroughputRow(self.at, self.route, self.way, numbers, journey, tuple(a + b for a, b in zip(self.sending, other.sending, strict=True)))
 
     @property
     def attempts(self) -> int:
@@ -47,7 +47,7 @@ class Flowed:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class MinuteCount:
     """One minute of one way, in three numbers: what was accepted, what arrived, and what did not (dead, held, unknown, to be tried again, ended)."""
 
     at: datetime
@@ -58,7 +58,7 @@ class Beat:
     failed: int
 
 
-def add_minutes(database: Database, batch: Sequence[Flowed]) -> None:
+def add_minutes(database: Database, batch: Sequence[ThroughputRow]) -> None:
     """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in turn."""
     rows = sorted((database.stamp(one.at), one.route, one.way, *(one.numbers.get(name, 0) for name in OUTCOMES), *one.journey, *one.sending) for one in batch)
     if not rows:
@@ -77,7 +77,7 @@ def prune_minutes(database: Database, before: datetime) -> int:
     return database.write(lambda connection: connection.execute(_PRUNE, {"before": database.stamp(before)}).rowcount)
 
 
-def flowed(database: Database, since: datetime, until: datetime | None = None) -> list[Flowed]:
+def flowed(database: Database, since: datetime, until: datetime | None = None) -> list[ThroughputRow]:
     """Sums from `since` on, per route and way; `at` is `since`."""
     columns = flow_minute.c
     query = _among(sa.select(columns.route, columns.way, *_sums()), since, until).group_by(columns.route, columns.way).order_by(columns.route, columns.way)
@@ -103,12 +103,12 @@ _SERIES = texts(
 )
 
 
-def beats(database: Database, since: datetime) -> list[Beat]:
+def beats(database: Database, since: datetime) -> list[MinuteCount]:
     """Each minute of each way from `since` on: for small lines of many ways at once."""
     columns = flow_minute.c
     failed = sum((columns[name] for name in OUTCOMES if name not in _GOOD), sa.literal(0))
     query = sa.select(columns.minute, columns.route, columns.way, columns.accepted, columns.delivered, failed).where(columns.minute >= since)
-    return [Beat(row[0], row[1], row[2], *map(int, row[3:])) for row in database.read(lambda connection: connection.execute(query).all())]
+    return [MinuteCount(row[0], row[1], row[2], *map(int, row[3:])) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def series(
@@ -120,7 +120,7 @@ def series(
     way: str | None = None,
     lane: str | None = None,
     until: datetime | None = None,
-) -> list[Flowed]:
+) -> list[ThroughputRow]:
     """Sums per step of whole minutes, oldest first; steps in which nothing flowed are missing.
 
     `route`, `way` and `lane` (a target system) narrow it; "" is a route too.
@@ -153,7 +153,7 @@ def _sums() -> list[sa.Label[Any]]:
     return [sa.func.sum(flow_minute.c[name]).label(name) for name in NUMBERS]
 
 
-def _flowed(at: datetime, route: str, way: str, row: Any) -> Flowed:
+def _flowed(at: datetime, route: str, way: str, row: Any) -> ThroughputRow:
     named = row._mapping  # noqa: SLF001  the library's public name
     journey, sending = (tuple(int(named[name]) for name in names) for names in (JOURNEY, SENDING))
-    return Flowed(at, route, way, {name: int(named[name]) for name in OUTCOMES}, journey, sending)
+    return ThroughputRow(at, route, way, {name: int(named[name]) for name in OUTCOMES}, journey, sending)

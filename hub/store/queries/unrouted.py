@@ -22,9 +22,9 @@ from hub.store.engine.database import Database, Insert
 from hub.store.engine.dialects import along, any_of, for_update, skip_locked, texts
 from hub.store.engine.json_columns import ref_of
 from hub.store.engine.register_tables import unrouted_cause as causes
-from hub.store.engine.tables import message, unrouted
 from hub.store.queries.clusters import BLOCK, SPAN
 from hub.store.queries.details import MESSAGE, MessageRow, message_from, message_of
+from hub.store.tables import message, unrouted
 
 MAX_PAGE = 10_000
 
@@ -35,7 +35,7 @@ _GONE = texts(lambda kind: f"DELETE FROM unrouted WHERE message_id {any_of('ids'
 
 
 @dataclass(frozen=True, slots=True)
-class Wished:
+class UnroutedOrder:
     """What a person wants of all messages of a cause that had come by `at`. `left`: to how many of them nothing was done yet."""
 
     id: str
@@ -59,7 +59,7 @@ class UnroutedLine:
     newest_at: datetime
     last_hour: int
     hour_before: int
-    wished: Wished | None = None
+    wished: UnroutedOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,11 @@ def _line(database: Database, connection: sa.Connection, row: Any, known: Any) -
     return UnroutedLine(row.cause, cause, *numbers, wished=_wished(database, connection, known) if known is not None else None)
 
 
-def _wished(database: Database, connection: sa.Connection, row: Any) -> Wished | None:
+def _wished(database: Database, connection: sa.Connection, row: Any) -> UnroutedOrder | None:
     if row.wish is None:
         return None
     left = int(connection.execute(_LEFT, {"cause": row.id, "at": database.stamp(row.wish_at), "wish": row.wish_id}).scalar_one())
-    return Wished(row.wish_id, Wish(row.wish), row.wish_at, row.wish_by, row.wish_why, row.wish_revision or "", bool(row.wish_forced), left)
+    return UnroutedOrder(row.wish_id, Wish(row.wish), row.wish_at, row.wish_by, row.wish_why, row.wish_revision or "", bool(row.wish_forced), left)
 
 
 def rows(database: Database, *, cause: str | None = None, ids: Sequence[str] | None = None, limit: int = 50, before: str | None = None) -> list[UnroutedRow]:
@@ -181,7 +181,7 @@ def wish(database: Database, cause: str, *, id_: str, wish: Wish, by: str, why: 
         now = database.instant(database.clock(connection))
         number = int(connection.execute(sa.select(sa.func.count()).where(unrouted.c.cause == cause, unrouted.c.received_at <= now)).scalar_one())
         if known is None or not number:
-            raise Refused(Code.NOT_FOUND, f"No message of the cause {cause} waits.")
+            raise Refused(Code.NOT_FOUND, f"No message with the cause {cause} waits.")
         same = (known.wish, known.wish_by, known.wish_why, known.wish_revision, known.wish_forced)
         if known.wish is None or same != (wish.value, by, why, revision or None, is_forced):
             values = {"wish": wish.value, "wish_id": id_, "wish_at": now, "wish_by": by, "wish_why": why, "wish_revision": revision or None}
@@ -205,10 +205,10 @@ _NEXT = sa.text(
 )
 
 
-def next_of(database: Database, cause: str, limit: int) -> tuple[Wished, list[str]] | None:
+def next_of(database: Database, cause: str, limit: int) -> tuple[UnroutedOrder, list[str]] | None:
     """The wish of a cause, and the messages that are its next, oldest first; None where there is no wish."""
 
-    def work(connection: sa.Connection) -> tuple[Wished, list[str]] | None:
+    def work(connection: sa.Connection) -> tuple[UnroutedOrder, list[str]] | None:
         row = connection.execute(sa.select(causes).where(causes.c.id == cause)).first()
         found = _wished(database, connection, row) if row is not None else None
         if found is None:

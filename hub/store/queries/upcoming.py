@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from hub.core.model.delivery import RANKS, Status
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import along, texts
-from hub.store.engine.tables import delivery
 from hub.store.messages.pauses import UNTIL_RESUMED
 from hub.store.queries.backlog import MOST, SAMPLE
 from hub.store.queries.details import DELIVERY, DeliveryRow, delivery_of
+from hub.store.tables import delivery
 
 _NEXT = texts(
     lambda kind: (

@@ -26,7 +26,7 @@ _ADD = Insert(
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class UsageCount:
     """How often one caller used one field of one version (an empty field: the message), first and last. `day`: of one day in UTC, or "" for a sum."""
 
     ref: Ref
@@ -38,7 +38,7 @@ class Used:
     last_at: datetime
 
 
-def add_usage(database: Database, batch: Sequence[Used]) -> None:
+def add_usage(database: Database, batch: Sequence[UsageCount]) -> None:
     """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in turn."""
 
     def work(connection: sa.Connection) -> None:
@@ -58,7 +58,7 @@ def add_usage(database: Database, batch: Sequence[Used]) -> None:
             add_usage(database, batch[middle:])
 
 
-def usage(database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[Used]:
+def usage(database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[UsageCount]:
     """Sums over all days from `since` (2026-06-01) on, per version and caller; with `fields` per field too. Busiest first within a version."""
     columns = contract_usage.c
     query = sa.select(
@@ -79,7 +79,7 @@ def usage(database: Database, *, type_: str | None = None, version: int | None =
     query = query.group_by(columns.type, columns.version, columns.caller, columns.field)
     query = query.order_by(columns.type, columns.version, sa.text("number DESC"), columns.caller, columns.field)
     rows = database.read(lambda connection: connection.execute(query).all())
-    return [Used(ref_of(row[0], row[1]), "", row[2], row[3], int(row[4]), row[5], row[6]) for row in rows]
+    return [UsageCount(ref_of(row[0], row[1]), "", row[2], row[3], int(row[4]), row[5], row[6]) for row in rows]
 
 
 _OPEN = [

@@ -20,7 +20,7 @@ from hub.store.accounts import acts
 from hub.store.engine.database import Database, Stamp, Update
 from hub.store.engine.dialects import along, for_update, texts
 from hub.store.engine.register_tables import repair, repair_row
-from hub.store.repairs.reopen import CANCELLED, REOPENED, Making, cancel_in, reopen_in
+from hub.store.repairs.reopen import CANCELLED, REOPENED, RevisionChoice, cancel_in, reopen_in
 
 SIZE = 500  # deliveries that one step sends again: so long others wait for SQLite's one writer
 
@@ -155,7 +155,7 @@ def _send(database: Database, connection: sa.Connection, row: Any, chosen: Seque
         answers = cancel_in(database, connection, list(attempts), by=row.changed_by, why=why, chosen=attempts)
         done, result = CANCELLED, Result.DISCARDED
     else:
-        making = Making(row.revision)
+        making = RevisionChoice(row.revision)
         answers = reopen_in(database, connection, list(attempts), by=row.changed_by, force=bool(row.forced), making=making, chosen=attempts)
         done, result = REOPENED, Result.GOING
     results = [result if answers[one.delivery_id] == done else Result.SKIPPED for one in chosen]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hub.core.config.identified_request import UNPROVEN
-from hub.store.engine.tables import refused
+from hub.store.tables import refused
 
 
 @dataclass(frozen=True, slots=True)

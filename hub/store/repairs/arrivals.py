@@ -13,7 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.core.config.identified_request import FOR_A_PERSON, QUEUE, Sent
+from hub.core.config.identified_request import FOR_A_PERSON, QUEUE, IdentifiedRequest
 from hub.core.config.queue import Arrival
 from hub.core.errors import Refused
 from hub.core.message import Json
@@ -21,8 +21,8 @@ from hub.store.accounts import acts
 from hub.store.engine.database import Database, Insert
 from hub.store.engine.dialects import upsert
 from hub.store.engine.json_columns import dump, dump_text
-from hub.store.engine.tables import refused as table
 from hub.store.repairs.arrival_limits import Bounds, make_room
+from hub.store.tables import refused as table
 
 WAITING = "waiting"  # for a person
 ACCEPTED = "accepted"  # a retry made messages of it
@@ -57,7 +57,7 @@ class Refusal:
     why: Refused
     revision: str
     at: datetime
-    sent: Sent | None = None  # None: a queue brought it
+    sent: IdentifiedRequest | None = None  # None: a queue brought it
     trace_id: str = ""
     times: int = 1
 
@@ -134,7 +134,7 @@ def _why(refusal: Refusal) -> tuple[int, str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ArrivalFilter:
     """Which refused arrivals: all that is given must hold. `text` is a part of the source, or of the reason's words."""
 
     state: str | None = WAITING
@@ -147,7 +147,7 @@ class Wanted:
     until: datetime | None = None
 
 
-def refused(database: Database, wanted: Wanted, *, limit: int, before: str | None) -> list[RefusedRow]:
+def refused(database: Database, wanted: ArrivalFilter, *, limit: int, before: str | None) -> list[RefusedRow]:
     """Newest first, without the bodies. `before`: the last id of the page before."""
     query = sa.select(*_COLUMNS)
     for column, value in ((table.c.state, wanted.state), (table.c.source, wanted.source), (table.c.caller, wanted.caller), (table.c.code, wanted.code)):

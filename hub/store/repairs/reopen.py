@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.errors import Reason, Why
+from hub.core.errors import Cause, Reason
 from hub.core.message import Json
 from hub.core.model.delivery import TRANSITIONS, Status
 from hub.store.accounts import acts
@@ -50,7 +50,7 @@ _CANCEL = texts(
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class RevisionChoice:
     """By which revision what is replayed is made from now on; None: by its message's own."""
 
     revision: str | None
@@ -95,7 +95,7 @@ def reopen_in(
     *,
     by: str,
     force: bool,
-    making: Making | None = None,
+    making: RevisionChoice | None = None,
     chosen: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """The same inside a transaction that is already open, whose own it is to record the act. `chosen`: how many attempts each had when it was chosen; one that was tried since is
@@ -135,7 +135,7 @@ def cancel_in(
     done = [id_ for id_ in rows if id_ not in answers]
     if done:
         now = database.clock(connection)
-        reason = dump_why(Why(Reason.CANCELLED, why))
+        reason = dump_why(Cause(Reason.CANCELLED, why))
         connection.execute(_CANCEL[database.kind], {"now": now, "by": by, "why": reason, "ids": database.listing(done)})
         capacity.give_back(database, connection, done, now)
         blocked.come_back(database, connection, _keys(rows, done), now)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.core.errors import Code, Refused, Why
+from hub.core.errors import Cause, Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.model.delivery import Status
 from hub.core.model.repair import LIVE, TRANSITIONS, Act, Result, State, With
@@ -19,8 +19,8 @@ from hub.store.engine.database import Database
 from hub.store.engine.dialects import for_update, texts
 from hub.store.engine.json_columns import load_why, parse_ref
 from hub.store.engine.register_tables import repair, repair_row
-from hub.store.engine.tables import delivery
 from hub.store.repairs.reopen import refusals
+from hub.store.tables import delivery
 
 MAX_PAGE = 1_000
 
@@ -65,13 +65,13 @@ class RepairedRow:
     undecided: bool
     attempts: int
     result: Result
-    why: Why | None
+    why: Cause | None
     note: str | None
     changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class RepairChange:
     """A repair after what a person wanted, and whether that was new."""
 
     id: str
@@ -86,7 +86,7 @@ class Changed:
 _STEER = texts(lambda kind: f"SELECT state, passed, canary FROM repair WHERE id = :id{for_update(kind)}")
 
 
-def start(database: Database, id_: str, *, by: str) -> Changed:
+def start(database: Database, id_: str, *, by: str) -> RepairChange:
     """Lets it go, or go on where it was stopped: its canary first. One that goes already stays as it is. Raises Refused."""
 
     def to(before: State, passed: bool) -> State | None:
@@ -97,7 +97,7 @@ def start(database: Database, id_: str, *, by: str) -> Changed:
     return _steer(database, id_, by=by, to=to, word="started")
 
 
-def go_on(database: Database, id_: str, *, by: str) -> Changed:
+def go_on(database: Database, id_: str, *, by: str) -> RepairChange:
     """Lets the rest go, whatever became of the canary. Raises Refused where it was not started yet."""
 
     def to(before: State, _passed: bool) -> State | None:
@@ -106,7 +106,7 @@ def go_on(database: Database, id_: str, *, by: str) -> Changed:
     return _steer(database, id_, by=by, to=to, word="continued", passes=True)
 
 
-def stop(database: Database, id_: str, *, by: str) -> Changed:
+def stop(database: Database, id_: str, *, by: str) -> RepairChange:
     """Nothing more goes. What was sent again already goes on, and gets its result when it is started again. Raises Refused."""
 
     def to(before: State, _passed: bool) -> State | None:
@@ -115,8 +115,8 @@ def stop(database: Database, id_: str, *, by: str) -> Changed:
     return _steer(database, id_, by=by, to=to, word="stopped")
 
 
-def _steer(database: Database, id_: str, *, by: str, to: Callable[[State, bool], State | None], word: str, passes: bool = False) -> Changed:
-    def work(connection: sa.Connection) -> Changed:
+def _steer(database: Database, id_: str, *, by: str, to: Callable[[State, bool], State | None], word: str, passes: bool = False) -> RepairChange:
+    def work(connection: sa.Connection) -> RepairChange:
         row = connection.execute(_STEER[database.kind], {"id": id_}).first()
         if row is None:
             raise Refused(Code.NOT_FOUND, "There is no such repair.")
@@ -129,7 +129,7 @@ def _steer(database: Database, id_: str, *, by: str, to: Callable[[State, bool],
             values = {"state": wanted.value, "changed_at": now, "changed_by": by, "passed": bool(row.passed) or passes}
             connection.execute(sa.update(repair).where(repair.c.id == id_).values(values))
             acts.record(database, connection, by, f"repair.{word}", id_, {"before": before.value, "state": wanted.value})
-        return Changed(id_, before, wanted)
+        return RepairChange(id_, before, wanted)
 
     return database.write(work)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Receipt
-from hub.core.model.delivery import Laid, Status
+from hub.core.model.delivery import AcceptedMessage, Status
 from hub.store.accounts import acts
 from hub.store.engine.database import Database
 from hub.store.messages.add import lay
@@ -18,7 +18,7 @@ _SEQ = sa.text("SELECT lane, order_key, seq FROM delivery WHERE id = :id")
 _TAKE_PLACE = sa.text("UPDATE delivery SET seq = :seq WHERE id = :id AND lane = :lane AND order_key = :key")
 
 
-def replace(database: Database, id_: str, laid: Laid, *, by: str, why: str, force: bool) -> Receipt:
+def replace(database: Database, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool) -> Receipt:
     """Lays `laid`, which has one delivery, and cancels the delivery `id_` with its id as the reason, in one transaction.
 
     On the same key of the same lane it takes the old one's place in the order. `laid.seen` names the change: the same one again gives the first

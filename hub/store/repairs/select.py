@@ -13,11 +13,11 @@ from hub.core.message import Json
 from hub.core.model.delivery import Status
 from hub.core.model.repair import Order, Result, State
 from hub.store.accounts import acts
-from hub.store.engine.columns import Instant, Word
+from hub.store.columns import Instant, Word
 from hub.store.engine.database import Database
 from hub.store.engine.json_columns import dump
 from hub.store.engine.register_tables import repair, repair_row
-from hub.store.engine.tables import delivery
+from hub.store.tables import delivery
 
 
 def create(database: Database, id_: str, order: Order, *, request_key: str | None, fingerprint: str) -> tuple[str, bool]:

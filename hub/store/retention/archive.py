@@ -34,7 +34,7 @@ class BadArchive(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
+class ArchiveFile:
     """A file that is whole, as its manifest tells."""
 
     path: Path
@@ -53,7 +53,7 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def files(self, day: date | None = None) -> list[Archived]:
+    def files(self, day: date | None = None) -> list[ArchiveFile]:
         """What is whole, by day and number."""
         found = [path for path in self.folder.glob("*.json") if (name := _NAME.fullmatch(path.name)) and day in (None, date.fromisoformat(name[1]))]
         return sorted((manifest(path) for path in found), key=lambda one: (one.day, one.number))
@@ -62,13 +62,13 @@ class Archive:
         """The messages of `day` that are safely here. Every file is read through and compared with its manifest. Raises BadArchive."""
         return {str(record["message"]["id"]) for one in self.files(day) for record in read(one.path)}
 
-    def begin(self, day: date) -> Writing:
+    def begin(self, day: date) -> ArchiveWriter:
         """A new file for `day`, under the first number that no whole file has."""
         private_files.folder(self.folder)
-        return Writing(self.folder, day, max((one.number for one in self.files(day)), default=0) + 1)
+        return ArchiveWriter(self.folder, day, max((one.number for one in self.files(day)), default=0) + 1)
 
 
-class Writing:
+class ArchiveWriter:
     """A file that is being written. Nothing in it counts before `finish`."""
 
     def __init__(self, folder: Path, day: date, number: int) -> None:
@@ -97,7 +97,7 @@ class Writing:
             self._counts["deliveries"] += len(record["delivery"])
             self._counts["attempts"] += len(record["attempt"])
 
-    def finish(self) -> Archived:
+    def finish(self) -> ArchiveFile:
         """On the disk, under its name, read back and compared; only now may its messages be pruned. Raises OSError, BadArchive."""
         self._line({"end": self._counts})
         self._packed.close()
@@ -134,14 +134,14 @@ def manifest_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".ndjson.gz") + ".json")
 
 
-def manifest(path: Path) -> Archived:
+def manifest(path: Path) -> ArchiveFile:
     """What a manifest tells. Raises BadArchive."""
     try:
         told = json.loads(path.read_text("utf-8"))
         if told["format"] != FORMAT:
             raise BadArchive(f"{path} is of format {told['format']}; this hub reads format {FORMAT}.")
         counts = (told["messages"], told["deliveries"], told["attempts"])
-        return Archived(path.with_name(Path(told["file"]).name), date.fromisoformat(told["day"]), told["number"], *counts, told["sha256"], told["bytes"])
+        return ArchiveFile(path.with_name(Path(told["file"]).name), date.fromisoformat(told["day"]), told["number"], *counts, told["sha256"], told["bytes"])
     except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadArchive(f"{path} is no manifest of an archive: {error!r}. A file without one is not whole.") from error
 

@@ -14,8 +14,8 @@ from hub.core.model.repair import State
 from hub.store.accounts.leader import Lead, assert_leads
 from hub.store.engine.database import Database
 from hub.store.engine.register_tables import repair, repair_row
-from hub.store.engine.tables import refused
 from hub.store.repairs.arrivals import WAITING
+from hub.store.tables import refused
 
 BLOCK = 500  # rows in one transaction
 

@@ -17,7 +17,7 @@ from hub.core.errors import StoreBusy
 from hub.store.accounts.leader import Lead, assert_leads
 from hub.store.engine import days
 from hub.store.engine.database import Database
-from hub.store.engine.tables import BY_DAY
+from hub.store.tables import BY_DAY
 
 AHEAD = 3  # days after today for which there is a part: a leader may be missing for so long
 _LOCK = 0x6372_6F74  # any number of our own: two processes that make or drop parts go one after the other
@@ -146,7 +146,7 @@ def _lock(connection: sa.Connection, what: str) -> None:
     try:
         connection.exec_driver_sql(f"LOCK TABLE {what}")
     except sa.exc.OperationalError as error:
-        raise StoreBusy(f"Somebody reads or writes for long; no lock on {what.removeprefix('ONLY ')} was to be had.") from error
+        raise StoreBusy(f"A long transaction blocks the lock on {what.removeprefix('ONLY ')}.") from error
 
 
 def _known(connection: sa.Connection) -> set[str]:

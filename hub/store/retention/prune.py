@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from hub.core.config.hook import HOOK
 from hub.core.model.delivery import ENDED, Status
+from hub.store import columns
 from hub.store.accounts.leader import Lead, assert_leads
-from hub.store.engine import columns, days, register_tables
+from hub.store.engine import days, register_tables
 from hub.store.engine.database import Database, Insert
 from hub.store.engine.dialects import KINDS, any_of, text, texts
 

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from hub.core.config.hook import HOOK
 from hub.core.message import Json
-from hub.store.engine import columns, days, register_tables, tables
-from hub.store.engine.columns import Instant
+from hub.store import columns, tables
+from hub.store.columns import Instant
+from hub.store.engine import days, register_tables
 from hub.store.engine.database import Database, Insert, Stamp
 from hub.store.messages.add import UNSTORABLE
 from hub.store.retention import partitions
@@ -112,7 +113,7 @@ def restore(database: Database, batch: Sequence[Mapping[str, Any]], *, until: da
     try:
         return database.write(work) if rows else Gone()
     except UNSTORABLE as error:
-        raise ValueError(f"These records do not fit the store: {type(error).__name__}. They are of another schema, or were changed.") from error
+        raise ValueError(f"These records do not fit the store: {type(error).__name__}. They have another schema, or were changed.") from error
 
 
 _FILL_MESSAGE = Insert(tables.message, "ON CONFLICT DO NOTHING", mariadb="")
@@ -127,10 +128,10 @@ def _read(database: Database, record: Mapping[str, Any]) -> dict[str, list[tuple
         made = {name: [_row(database, columns.metadata.tables[name], line) for line in record[name]] for name in _FILL}
         made["message"] = [_row(database, tables.message, record["message"])]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"That is no record of a message: {error!r}.") from error
+        raise ValueError(f"This is not a record of a message: {error!r}.") from error
     ended = ("delivered", "cancelled", "superseded")
     if any(line[_STATUS] not in ended for line in made["delivery"]) or made["message"][0][_PLAN] != len(made["delivery"]):
-        raise ValueError(f"Message {made['message'][0][0]} has a delivery that has not ended, or is missing; it cannot have been archived so.")
+        raise ValueError(f"Message {made['message'][0][0]} has a delivery that has not ended or is missing. Such a message cannot be in an archive.")
     return made
 
 

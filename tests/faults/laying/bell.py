@@ -5,7 +5,7 @@ import os
 from hub.store.commit import GroupCommit
 from hub.transport.bell import EmbeddedBell
 from hub.transport.celery_bell import CeleryBell
-from hub.worker.notification_listener import Ears
+from hub.worker.notification_listener import NotificationListener
 
 
 def lay_bell(wounds):
@@ -47,7 +47,7 @@ def _rung(wounds, others, ring):
 
 def _lay_ears(wounds, has_broker):
     if has_broker:
-        made = Ears.__init__
+        made = NotificationListener.__init__
 
         def make(ears, broker, heard, lanes):
             def hear(rung):
@@ -57,7 +57,7 @@ def _lay_ears(wounds, has_broker):
 
             made(ears, broker, hear, lanes)
 
-        Ears.__init__ = make
+        NotificationListener.__init__ = make
         return
     wait = EmbeddedBell.wait
 

@@ -2,7 +2,7 @@
 
 from hub.flow import deliver
 from hub.flow.context.revisions import Revisions
-from hub.kit.queues.source import Broken
+from hub.kit.queues.source import BrokerUnavailable
 from hub.worker import queues, scheduler
 
 
@@ -39,7 +39,7 @@ def lay_flow(wounds):
         def take_(seconds):
             batch = take(seconds)
             if batch and wounds.fails("source.take"):
-                raise Broken("the broker's answer timed out")
+                raise BrokerUnavailable("the broker's answer timed out")
             return batch
 
         source.take = take_

@@ -3,8 +3,8 @@
 import pycurl
 
 from hub.http.partner.front import Front
-from hub.kit.http.call import Done
-from hub.kit.http.curl_handle import Line
+from hub.kit.http.call import HttpResult
+from hub.kit.http.curl_handle import CurlHandle
 from hub.kit.http.sender import Sender
 
 
@@ -23,7 +23,7 @@ def lay_http(wounds):
         for index, done in stream(sender, noted(), *given, **named):
             port = "target.send" if methods[index] == "POST" else "target.probe"
             is_told = done.kind == "ok" and wounds.fails(port)
-            yield index, Done("no_answer", sent=True, error="timed out") if is_told else done
+            yield index, HttpResult("no_answer", sent=True, error="timed out") if is_told else done
 
     Sender.stream = stream_
     if wounds.has("send.connected", "send.half", "send.sent", "send.answered"):
@@ -31,7 +31,7 @@ def lay_http(wounds):
 
 
 def _lay_lines(wounds):
-    line = Line
+    line = CurlHandle
     load, before, finish = line.load, line._before_request, line.done
 
     def load_(self, call):

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Blob, Instant, Key, Name, Text, Word
-from hub.store.engine.tables import MARIADB_DELIVERY
+from hub.store.columns import Blob, Instant, Key, Name, Text, Word
+from hub.store.tables import MARIADB_DELIVERY
 
 revision = "0001"
 down_revision = None

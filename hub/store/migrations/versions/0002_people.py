@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Instant, Key, Name, Text, Word
+from hub.store.columns import Instant, Key, Name, Text, Word
 
 revision = "0002"
 down_revision = "0001"

@@ -6,7 +6,7 @@ The version before writes neither: `cluster` may be NULL and stays so in what it
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Instant, Key, Name, Text, Word
+from hub.store.columns import Instant, Key, Name, Text, Word
 
 revision = "0003"
 down_revision = "0002"

@@ -7,7 +7,7 @@ stop repairs before an older version runs beside this one.
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Instant, Key, Text, Word
+from hub.store.columns import Instant, Key, Text, Word
 
 revision = "0004"
 down_revision = "0003"

@@ -7,7 +7,7 @@ store; what it prunes by age of those is gone, and its row is taken away with th
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Document, Instant, Name, Text, Word
+from hub.store.columns import Document, Instant, Name, Text, Word
 
 revision = "0006"
 down_revision = "0005"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Instant, Name
+from hub.store.columns import Instant, Name
 
 revision = "0007"
 down_revision = "0006"

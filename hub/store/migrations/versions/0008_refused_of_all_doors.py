@@ -7,7 +7,7 @@ and cannot retry it.
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.engine.columns import Document, Name, Text, Word
+from hub.store.columns import Document, Name, Text, Word
 
 revision = "0008"
 down_revision = "0007"

@@ -11,12 +11,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from hub.core.adapter import Parcel
 from hub.core.config.scheme import Scheme, Spot, read_scheme
-from hub.core.errors import GiveUp, Reason, Why
+from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.message import Request
 from hub.kit.http.access_tokens import AccessTokens
 from hub.kit.http.call import Tls
-from hub.kit.signing.proof import sign
-from hub.kit.signing.signature import sign_default, sign_legacy
+from hub.kit.proof import sign
+from hub.kit.signature import sign_default, sign_legacy
 
 # `hmac`, said in the six primitives: what most homes write when they write a scheme of their own.
 HMAC: Final = read_scheme(
@@ -31,7 +31,7 @@ HMAC: Final = read_scheme(
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedCall:
     """A call as it goes out: its address, and what proves it."""
 
     url: str
@@ -40,22 +40,22 @@ class Signed:
 
 
 class Signer(Protocol):
-    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> Signed:
+    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> SignedCall:
         """Made for each attempt anew, so that a proof has its own time. Raises TryLater, GiveUp."""
 
     def refused(self) -> bool:
         """The system answered 401: whether another try may be proven better, because what was shown is thrown away."""
 
 
-class Standing:
+class StaticSigner:
     """What needs nothing but itself: signatures, keys, certificates; or nothing at all."""
 
     def __init__(self, tls: Tls | None = None) -> None:
         self._tls = tls
 
-    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> Signed:
+    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> SignedCall:
         headers, url = self._proof(parcel, method, url, at)
-        return Signed(url, headers, self._tls)
+        return SignedCall(url, headers, self._tls)
 
     def refused(self) -> bool:
         return False
@@ -64,7 +64,7 @@ class Standing:
         return (), url
 
 
-class HubSignature(Standing):
+class HubSignature(StaticSigner):
     """The hub's own scheme, in either form."""
 
     def __init__(self, key: str, secret: str, *, legacy: bool, tls: Tls | None = None) -> None:
@@ -77,7 +77,7 @@ class HubSignature(Standing):
         return sign_default(self._key, [self._secret], parcel.key, parcel.body, at), url
 
 
-class ApiKey(Standing):
+class ApiKey(StaticSigner):
     """A key, shown as it is: in a header, or in the query where the system knows no better (it then stands in its logs)."""
 
     def __init__(self, key: str, spot: Spot | None, prefix: str, tls: Tls | None = None) -> None:
@@ -92,7 +92,7 @@ class ApiKey(Standing):
         return (), _with_query(url, urlencode({self._spot.name: self._prefix + self._key}))
 
 
-class Declared(Standing):
+class SchemeSigner(StaticSigner):
     """A scheme of six primitives. `settings`: those that its template names, with `secret` and `key`; `headers` go along."""
 
     def __init__(self, scheme: Scheme, settings: Mapping[str, str], tls: Tls | None = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -107,7 +107,7 @@ class Declared(Standing):
         try:
             headers, query = sign(self._scheme, request, self._settings, now=at, nonce=nonce, message_id=parcel.key, url=url)
         except ValueError as error:
-            raise GiveUp(Why(Reason.UNEXPECTED, f"The call cannot be signed: {error}", fix="Mend auth: outbound, or write an adapter.py.")) from error
+            raise GiveUp(Cause(Reason.UNEXPECTED, f"The call cannot be signed: {error}", fix="Mend auth: outbound, or write an adapter.py.")) from error
         return (*self._headers, *headers), urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
@@ -117,8 +117,8 @@ class OAuth2:
     def __init__(self, tokens: AccessTokens, tls: Tls | None = None) -> None:
         self._tokens, self._tls = tokens, tls
 
-    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> Signed:
-        return Signed(url, (("authorization", f"Bearer {self._tokens.token(at)}"),), self._tls)
+    def sign(self, parcel: Parcel, method: str, url: str, at: datetime) -> SignedCall:
+        return SignedCall(url, (("authorization", f"Bearer {self._tokens.token(at)}"),), self._tls)
 
     def refused(self) -> bool:
         self._tokens.forget()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hub.core.message import Disposition
 from hub.core.model.delivery import Status
-from hub.store.engine.columns import BYTES, Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
+from hub.store.columns import BYTES, Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
 
 message = sa.Table(
     "message",

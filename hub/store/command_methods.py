@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hub.core.message import Json, Receipt
-from hub.core.model.delivery import Laid
+from hub.core.model.delivery import AcceptedMessage
 from hub.core.model.repair import Order, Result, State
 from hub.core.model.unrouted import Wish
 from hub.store.accounts import acts, keys, people, revisions
@@ -18,15 +18,15 @@ from hub.store.engine.database import Database
 from hub.store.messages import pauses, rerouting
 from hub.store.messages.pauses import Pause
 from hub.store.queries import unrouted
-from hub.store.queries.unrouted import Wished
+from hub.store.queries.unrouted import UnroutedOrder
 from hub.store.repairs import advance, arrivals, reopen, repairs, replace, select
 from hub.store.repairs.advance import Step
 from hub.store.repairs.arrival_limits import Bounds, Room, make_room
-from hub.store.repairs.arrivals import Refusal, RefusedCause, RefusedRow, Wanted
-from hub.store.repairs.repairs import Changed, RepairedRow, RepairRow
+from hub.store.repairs.arrivals import ArrivalFilter, Refusal, RefusedCause, RefusedRow
+from hub.store.repairs.repairs import RepairChange, RepairedRow, RepairRow
 
 
-class Managing:
+class Commands:
     """The verbs of a Store that a person is behind."""
 
     _database: Database
@@ -37,19 +37,19 @@ class Managing:
     def cancel(self, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
         return reopen.cancel(self._database, ids, by=by, why=why)
 
-    def replace(self, id_: str, laid: Laid, *, by: str, why: str, force: bool = False) -> Receipt:
+    def replace(self, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool = False) -> Receipt:
         return replace.replace(self._database, id_, laid, by=by, why=why, force=force)
 
     def create_repair(self, id_: str, order: Order, *, request_key: str | None = None, fingerprint: str = "") -> tuple[str, bool]:
         return select.create(self._database, id_, order, request_key=request_key, fingerprint=fingerprint)
 
-    def start_repair(self, id_: str, *, by: str) -> Changed:
+    def start_repair(self, id_: str, *, by: str) -> RepairChange:
         return repairs.start(self._database, id_, by=by)
 
-    def continue_repair(self, id_: str, *, by: str) -> Changed:
+    def continue_repair(self, id_: str, *, by: str) -> RepairChange:
         return repairs.go_on(self._database, id_, by=by)
 
-    def stop_repair(self, id_: str, *, by: str) -> Changed:
+    def stop_repair(self, id_: str, *, by: str) -> RepairChange:
         return repairs.stop(self._database, id_, by=by)
 
     def step_repair(self, id_: str) -> Step | None:
@@ -71,11 +71,11 @@ class Managing:
         return repairs.live(self._database)
 
     def reroute(
-        self, batch: Sequence[Laid], *, stays: Mapping[str, str], by: str, revision: str, force: bool = False, wish: str | None = None, why: str = ""
+        self, batch: Sequence[AcceptedMessage], *, stays: Mapping[str, str], by: str, revision: str, force: bool = False, wish: str | None = None, why: str = ""
     ) -> dict[str, str]:
         return rerouting.reroute(self._database, batch, stays=stays, by=by, revision=revision, force=force, wish=wish, why=why)
 
-    def later_of(self, batch: Sequence[Laid]) -> dict[str, str]:
+    def later_of(self, batch: Sequence[AcceptedMessage]) -> dict[str, str]:
         return rerouting.later_of(self._database, batch)
 
     def let_go(self, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str) -> dict[str, str]:
@@ -87,7 +87,7 @@ class Managing:
     def wished_unrouted(self) -> list[str]:
         return unrouted.wished(self._database)
 
-    def next_unrouted(self, cause: str, limit: int) -> tuple[Wished, list[str]] | None:
+    def next_unrouted(self, cause: str, limit: int) -> tuple[UnroutedOrder, list[str]] | None:
         return unrouted.next_of(self._database, cause, limit)
 
     def end_wish(self, cause: str, id_: str) -> bool:
@@ -99,8 +99,10 @@ class Managing:
     def bound_refused(self, room: Room) -> int:
         return self._database.write(lambda connection: make_room(connection, room, None))
 
-    def refused(self, *, state: str | None = arrivals.WAITING, limit: int = 50, before: str | None = None, wanted: Wanted | None = None) -> list[RefusedRow]:
-        return arrivals.refused(self._database, wanted or Wanted(state), limit=limit, before=before)
+    def refused(
+        self, *, state: str | None = arrivals.WAITING, limit: int = 50, before: str | None = None, wanted: ArrivalFilter | None = None
+    ) -> list[RefusedRow]:
+        return arrivals.refused(self._database, wanted or ArrivalFilter(state), limit=limit, before=before)
 
     def refused_causes(self) -> list[RefusedCause]:
         return arrivals.causes(self._database)

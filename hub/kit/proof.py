@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from hub.core.config.parsed_request import Field, Opened
-from hub.core.config.scheme import ROLES, Scheme, Sorted, Spot, Template, Word
+from hub.core.config.parsed_request import Field, ParsedRequest
+from hub.core.config.scheme import ROLES, Scheme, SortedFields, Spot, Template, Word
 from hub.core.documents.times import instant
 from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Request
-from hub.kit.signing.signature import MAX_HEADER, UNPROVEN, secret_bytes
+from hub.kit.signature import MAX_HEADER, UNPROVEN, secret_bytes
 
 SECRET = "secret"  # noqa: S105  the setting's name
 MAX_GIVEN = 8  # signatures of one request that are looked at
@@ -42,7 +42,7 @@ _KEPT = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789*-._"  #
 _HASHES = {"hmac-sha256": "sha256", "hmac-sha1": "sha1", "hmac-sha512": "sha512", "sha256": "sha256", "sha1": "sha1", "md5": "md5"}
 
 
-def verify(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, now: datetime, url: str = "", zone: str = "UTC") -> None:
+def verify(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *, now: datetime, url: str = "", zone: str = "UTC") -> None:
     """Proves a request. `settings`: the system's, by name; its `secret` may hold several values, parted by white space, while it rotates.
 
     Raises Refused: 401 for all that is missing, odd, too old or wrong, always with the same words; the details say what is missing, odd or too
@@ -66,7 +66,7 @@ def verify(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, now: 
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN, lacking)
 
 
-def lacks_signature(scheme: Scheme, opened: Opened) -> list[Fault]:
+def lacks_signature(scheme: Scheme, opened: ParsedRequest) -> list[Fault]:
     """What can be said of a signature without any secret: that there is none, or that it cannot be one."""
     spot, given = scheme.places["signature"], _given(scheme, opened)
     if not given:
@@ -79,7 +79,7 @@ def lacks_signature(scheme: Scheme, opened: Opened) -> list[Fault]:
     return []
 
 
-def _lacking(scheme: Scheme, opened: Opened, now: datetime, zone: str) -> list[Fault]:
+def _lacking(scheme: Scheme, opened: ParsedRequest, now: datetime, zone: str) -> list[Fault]:
     faults = lacks_signature(scheme, opened)
     if scheme.tolerance is None:
         return faults
@@ -116,12 +116,12 @@ def sign(
         if spot is not None and (scheme.tolerance is not None or Word(role) in _parts(scheme.over)):
             query = _put(spot, values[role], headers, query)
     sent = Request(request.method, request.path, query, (*request.headers, *_merged(headers)), request.body, request.peer)
-    text = signed_text(scheme, Opened(sent), settings, url=url)
+    text = signed_text(scheme, ParsedRequest(sent), settings, url=url)
     query = _put(scheme.places["signature"], _made(scheme, settings.get(SECRET, ""), text), headers, query)
     return tuple(_merged(headers)), query
 
 
-def signed_text(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, url: str = "", body: bytes | None = None) -> bytes:
+def signed_text(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *, url: str = "", body: bytes | None = None) -> bytes:
     """The bytes that are hashed: the template filled in or the fields sorted, then quoted. `body`: in place of the request's, as it was sent.
 
     Raises Refused for a part that is not there.
@@ -132,13 +132,13 @@ def signed_text(scheme: Scheme, opened: Opened, settings: Mapping[str, str], *, 
         return b"".join(_part(part, scheme, opened, settings, url, raw) for part in template)
 
     over = scheme.over
-    text = filled(over) if not isinstance(over, Sorted) else filled(over.before) + _sorted(over, opened, filled) + filled(over.after)
+    text = filled(over) if not isinstance(over, SortedFields) else filled(over.before) + _sorted(over, opened, filled) + filled(over.after)
     if scheme.quote == "form":
         return "".join(chr(byte) if byte in _KEPT else "+" if byte == 0x20 else f"%{byte:02X}" for byte in text).encode()
     return quote_from_bytes(text, safe="~").encode() if scheme.quote == "percent" else text
 
 
-def _part(part: str | Spot | Word, scheme: Scheme, opened: Opened, settings: Mapping[str, str], url: str, body: bytes) -> bytes:
+def _part(part: str | Spot | Word, scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], url: str, body: bytes) -> bytes:
     if isinstance(part, str):
         return _bytes(part, opened)
     if isinstance(part, Spot):
@@ -163,10 +163,10 @@ def _there(raw: bytes | None) -> bytes:
 
 
 @overload
-def _bytes(text: str, opened: Opened) -> bytes: ...
+def _bytes(text: str, opened: ParsedRequest) -> bytes: ...
 @overload
-def _bytes(text: str | None, opened: Opened) -> bytes | None: ...
-def _bytes(text: str | None, opened: Opened) -> bytes | None:
+def _bytes(text: str | None, opened: ParsedRequest) -> bytes | None: ...
+def _bytes(text: str | None, opened: ParsedRequest) -> bytes | None:
     """A text in the body's charset; what that does not have stays in UTF-8, and proves nothing."""
     if text is None:
         return None
@@ -176,7 +176,7 @@ def _bytes(text: str | None, opened: Opened) -> bytes | None:
         return text.encode("utf-8", "replace")
 
 
-def _sorted(over: Sorted, opened: Opened, filled: Callable[[Template], bytes]) -> bytes:
+def _sorted(over: SortedFields, opened: ParsedRequest, filled: Callable[[Template], bytes]) -> bytes:
     join, pair = over.join.encode(), over.pair.encode()
     if over.of == "values":
         return join.join(sorted(filled(one) for one in over.values))
@@ -187,15 +187,15 @@ def _sorted(over: Sorted, opened: Opened, filled: Callable[[Template], bytes]) -
     return join.join(name + pair + value for name, value in sorted(pairs, key=lambda field: field[0]))
 
 
-def _top(opened: Opened) -> tuple[Field, ...]:
+def _top(opened: ParsedRequest) -> tuple[Field, ...]:
     return tuple((_bytes(name, opened), _bytes(value, opened)) for name, value in opened.written.items())
 
 
-def _given(scheme: Scheme, opened: Opened) -> list[str]:
+def _given(scheme: Scheme, opened: ParsedRequest) -> list[str]:
     return [text for text in _picked(scheme.places["signature"], opened) if 0 < len(text) <= MAX_SIGNATURE]
 
 
-def _picked(spot: Spot, opened: Opened) -> list[str]:
+def _picked(spot: Spot, opened: ParsedRequest) -> list[str]:
     """The text at a place; of a list in a header, each that goes by the name."""
     text = opened.at(spot)
     if text is None:
@@ -216,7 +216,7 @@ def _of_list(text: str, name: str) -> Iterator[str]:
                 yield value
 
 
-def _is_timely(scheme: Scheme, opened: Opened, now: datetime, zone: str) -> bool:
+def _is_timely(scheme: Scheme, opened: ParsedRequest, now: datetime, zone: str) -> bool:
     if scheme.tolerance is None:
         return True
     text = next(iter(_picked(scheme.places["timestamp"], opened)), "")
@@ -297,8 +297,8 @@ def _encoded(encode: str, raw: bytes) -> str:
             return base64.b64encode(raw.hex().encode()).decode()
 
 
-def _parts(over: Template | Sorted) -> set[str | Spot | Word]:
-    return set(over) if not isinstance(over, Sorted) else {*over.before, *over.after, *(part for one in over.values for part in one)}
+def _parts(over: Template | SortedFields) -> set[str | Spot | Word]:
+    return set(over) if not isinstance(over, SortedFields) else {*over.before, *over.after, *(part for one in over.values for part in one)}
 
 
 def _stamped(stamp: str, now: datetime) -> str:

@@ -14,14 +14,14 @@ from hub.store.engine.database import Database
 from hub.store.engine.sizes import Size
 from hub.store.messages import pauses
 from hub.store.queries import backlog, clusters, details, followers, numbers, search, throughput, unrouted, upcoming, views
-from hub.store.queries.backlog import Arrivals, Blocked, Lane, Opened, Parked
-from hub.store.queries.clusters import BLOCK, Waiting
+from hub.store.queries.backlog import Arrivals, BlockedLane, Lane, OpenBreaker, ParkedKey
+from hub.store.queries.clusters import BLOCK, ClusterBacklog
 from hub.store.queries.details import AttemptRow, DeliveryRow, MessageRow, OriginRow
 from hub.store.queries.followers import Follower
 from hub.store.queries.search import MOST as MOST_COUNTED
-from hub.store.queries.search import Counted, Filters, Found
+from hub.store.queries.search import Filters, SearchCount, SearchPage
 from hub.store.queries.search import Place as FoundAt
-from hub.store.queries.throughput import MINUTE, Beat, Flowed
+from hub.store.queries.throughput import MINUTE, MinuteCount, ThroughputRow
 from hub.store.queries.unrouted import UnroutedLine, UnroutedRow
 from hub.store.queries.views import View
 
@@ -41,7 +41,7 @@ class Search(TypedDict, total=False):
     before: str | None
 
 
-class Looking:
+class Queries:
     """The reading verbs of a Store, and the few that name what is read."""
 
     _database: Database
@@ -49,10 +49,10 @@ class Looking:
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return details.search(self._database, **given)
 
-    def find(self, filters: Filters, *, limit: int = 50, place: FoundAt | None = None, is_older: bool = True) -> Found:
+    def find(self, filters: Filters, *, limit: int = 50, place: FoundAt | None = None, is_older: bool = True) -> SearchPage:
         return search.search(self._database, filters, limit=limit, place=place, is_older=is_older)
 
-    def count_found(self, filters: Filters, *, most: int = MOST_COUNTED) -> Counted:
+    def count_found(self, filters: Filters, *, most: int = MOST_COUNTED) -> SearchCount:
         return search.count(self._database, filters, most=most)
 
     def messages_of(self, number: str) -> dict[str, str]:
@@ -103,7 +103,7 @@ class Looking:
     def name_clusters(self, limit: int = clusters.BLOCK) -> int:
         return clusters.name(self._database, limit)
 
-    def clusters(self) -> list[Waiting]:
+    def clusters(self) -> list[ClusterBacklog]:
         return clusters.count(self._database)
 
     def cluster(self, id_: str) -> Cluster | None:
@@ -135,25 +135,25 @@ class Looking:
     def lanes(self, names: Sequence[str]) -> list[Lane]:
         return backlog.lanes(self._database, names)
 
-    def parked(self) -> tuple[list[Parked], bool]:
+    def parked(self) -> tuple[list[ParkedKey], bool]:
         return backlog.parked(self._database)
 
-    def blocked(self) -> list[Blocked]:
+    def blocked(self) -> list[BlockedLane]:
         return backlog.blocked(self._database)
 
-    def open_breakers(self) -> list[Opened]:
+    def open_breakers(self) -> list[OpenBreaker]:
         return backlog.opened(self._database)
 
     def waiting_arrivals(self) -> list[Arrivals]:
         return backlog.arrivals(self._database)
 
-    def add_minutes(self, batch: Sequence[Flowed]) -> None:
+    def add_minutes(self, batch: Sequence[ThroughputRow]) -> None:
         throughput.add_minutes(self._database, batch)
 
     def prune_minutes(self, before: datetime) -> int:
         return throughput.prune_minutes(self._database, before)
 
-    def flowed(self, since: datetime, until: datetime | None = None) -> list[Flowed]:
+    def flowed(self, since: datetime, until: datetime | None = None) -> list[ThroughputRow]:
         return throughput.flowed(self._database, since, until)
 
     def delivered_around(self, route: str, way: str, at: datetime) -> tuple[datetime | None, datetime | None]:
@@ -168,10 +168,10 @@ class Looking:
         way: str | None = None,
         lane: str | None = None,
         until: datetime | None = None,
-    ) -> list[Flowed]:
+    ) -> list[ThroughputRow]:
         return throughput.series(self._database, since, step=step, route=route, way=way, lane=lane, until=until)
 
-    def beats(self, since: datetime) -> list[Beat]:
+    def beats(self, since: datetime) -> list[MinuteCount]:
         return throughput.beats(self._database, since)
 
     def queue_of_lane(self, lane: str, *, limit: int = 50) -> list[DeliveryRow]:

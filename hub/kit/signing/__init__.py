@@ -1,1 +1,0 @@
-"""Signatures: checked on what comes in, made for what goes out."""
