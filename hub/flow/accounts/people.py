@@ -27,8 +27,8 @@ class _Change(TypedDict, total=False):
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,62}", re.ASCII)
-IDLE = timedelta(minutes=30)  # without a request: signed out
-LONGEST = timedelta(hours=12)  # signed out then, however busy
+IDLE = timedelta(minutes=30)  # idle timeout of a session
+LONGEST = timedelta(hours=12)  # maximum lifetime of a session
 WRONG = "The name or the password is wrong, or this account is closed."
 
 OWN = "Nobody does this to their own account: the last operator would be shut out."
@@ -40,10 +40,10 @@ CHANGES: Mapping[str, _Change] = {
 }
 
 WINDOW = timedelta(minutes=5)
-KNOWN = timedelta(days=30)  # so long a browser, or an address, that a name has signed in from counts as its own
-MOST_PAIR, MOST_NAME = 5, 30  # tries in a window that are not good, before the password is not even looked at
-MOST_TOLD = 30  # failures of an address in a window that are on record, where nobody bears the name
-PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a hash takes a tenth of a second, 64 MiB and a thread of those that serve pages
+KNOWN = timedelta(days=30)  # how long a browser or address counts as known for a name after a sign-in
+MOST_PAIR, MOST_NAME = 5, 30  # failed attempts per window after which the password is not checked any more
+MOST_TOLD = 30  # recorded failures per address and window for unknown names
+PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a password hash takes 0.1 s, 64 MiB and a thread that also serves pages
 
 
 class TooMany(Refused):
@@ -98,16 +98,16 @@ def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
 
 
 def sign_in(store: Store, name: str, password: str, *, address: str, device: str = "") -> str:
-    """Signs somebody in: gives the token of a new session, which is nowhere else as it stands here. `device`: what the browser shows (`device_of`).
+    """Signs a user in; gives the token of a new session, which is stored only as a hash. `device`: the browser's device cookie (`device_of`).
 
-    Raises Refused: 401 with one text, or 429. A name that nobody has costs what a wrong password costs, in time and in tries. A try is counted
-    before the password is looked at, and given back where it is good: of sixty at once no more are looked at than one after the other.
+    Raises Refused: 401 with one text, or 429. An unknown name takes the same time and counts the same attempts as a wrong password. An attempt is
+    counted before the password is checked and given back on success, so parallel attempts do not get around the limit.
 
-    Strangers lock nobody out. A browser that a name has signed in from is known by a cookie, and has tries of its own; without it the tries of an
-    address and name count together, and those of a name from everywhere it never signed in from. An address by itself is never shut: behind
-    a proxy it is everybody's.
+    Strangers cannot lock a user out. A browser that the name has used before is known by a cookie and has its own limit. Otherwise the attempts of
+    the address and name count together, and those of the name from all unknown places. An address alone is never blocked: behind a proxy all
+    users share it.
     """
-    # What is no name is not looked up, and not kept: somebody may have typed the password here.
+    # An invalid name is not looked up and not stored: somebody may have typed the password into this field.
     is_name = NAME.fullmatch(name) is not None
     kept = name if is_name else ""
     browser, pair, of_name, of_address = f"device {hash_of(device)} {kept}", f"pair {address} {kept}", f"name {kept}", f"address {address}"
@@ -130,12 +130,12 @@ def sign_in(store: Store, name: str, password: str, *, address: str, device: str
         if is_outdated(user.password_hash):
             store.renew_hash(name, user.password_hash, hash_password(password))
         store.give_back(limits)
-        # A known browser says nothing of its address, behind which strangers may be: their tries there stay counted.
+        # A known browser proves nothing about its address, which strangers may share: their attempts from there stay counted.
         for scope in (*([pair] if place == pair else []), f"device {hash_of(device_of(token))} {name}"):
             store.note_success(scope)
         event("user.signed_in", "a new session", user=name, address=address)
         return token
-    # On record once a window, and once more where it becomes too many: a thousand a second must not fill the record.
+    # Recorded once per window, and once more when the limit is reached, so that a flood of attempts cannot fill the audit record.
     if counts[place] in (1, MOST_PAIR) and (user is not None or counts[of_address] <= MOST_TOLD):
         store.note_failure(user.name if user is not None else "", address)
     event("user.sign_in_failed", f"{counts[place]} from there of late", level="warning", address=address)

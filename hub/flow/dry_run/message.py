@@ -13,7 +13,7 @@ from hub.store import Store
 
 
 def afresh(store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog | None = None, is_revealed: bool = False) -> dict[str, Json] | None:
-    """What `with_` (the active configuration, if it is not given) would make of a message; None where there is none.
+    """What `with_` (default: the active configuration) would make of a message; None if there is no such message.
 
     made {revision, disposition, refused}, now {the same}, isSame, and `deliveries`: per route, target and part: `what` (same, changed, gained,
     lost, mended: it could not be made then, broken: it cannot be made now, still_broken), changes (see core.documents.difference), faultThen, faultNow,

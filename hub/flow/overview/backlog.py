@@ -20,7 +20,7 @@ PARKED_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """By (route, target): `ways` pending, `stuck` dead, held and unknown. `lanes` by system, also those with nothing."""
+    """By (route, target): `ways` counts pending deliveries, `stuck` dead, held and unknown ones. `lanes`: by system, also empty ones."""
 
     at: datetime
     lanes: Mapping[str, Lane]
@@ -113,7 +113,7 @@ def _number(waiting: Backlog, kind: str, name: str, held: Mapping[str, int]) -> 
 
 
 def behind(hub: Hub, kind: str, name: str, *, limit: int = 50) -> Behind:
-    """What waits at target `name`, or on route `name`, with the first `limit` of it. Of a name that nothing bears: nothing.
+    """The deliveries that wait for target `name`, or on route `name`, with the first `limit` of them; none for an unknown name.
 
     Whether it is paused is asked for anew: whoever paused it this moment sees it paused.
     """

@@ -20,7 +20,7 @@ ATTEMPTED = ("delivered", "retried", "dead", "unknown", "held", "ended")
 
 
 def ways(hub: Hub) -> dict[str, Json]:
-    """What flowed lately: `total`, `accepted` per message type, `ways` per route and target, `routes`, `targets` per target system.
+    """The throughput of the last minutes: `total`, `accepted` per message type, `ways` per route and target, `routes`, `targets` per target system.
 
     Each has perSecond, attempts, delivered, success (0 to 1; null: nothing was tried), failing (its other side), dead, unknown, held, retried,
     p50Ms and p99Ms from acceptance to target, sendP50Ms and sendP99Ms of the call alone (null: none). Counts come in up to 5 s late.
@@ -87,7 +87,7 @@ def _ms(numbers: tuple[int, ...], share: float) -> Json:
 
 
 def series(hub: Hub, *, minutes: int = 60, step: int = 1, route: str | None = None, way: str | None = None, lane: str | None = None) -> dict[str, Json]:
-    """A curve of the last `minutes`, a point per `step` minutes, oldest first, also where nothing flowed: at, accepted, and what `ways` tells.
+    """A time series of the last `minutes`, a point per `step` minutes, oldest first, without gaps: at, accepted, and the fields of `ways`.
 
     `route`, `way` and `lane` narrow it to a route, a target (wms/outbound.create@1), a target system; route "" and a message to what was accepted.
     Asked once for all who look. Raises ValueError for more than two days, or than 600 points.

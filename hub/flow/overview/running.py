@@ -28,7 +28,7 @@ def _process_json(process: Process) -> Json:
 
 
 def stored(store: Store, settings: Settings) -> dict[str, Json]:
-    """The store's size, its parts, and how long things are kept. `keptAt`: when it was last made smaller; `oldestAt`: of the oldest message."""
+    """The store's size, partitions and retention. `keptAt`: the last retention round; `oldestAt`: the oldest message."""
     size, last, oldest = store.size(), store.leader(KEEPING), store.oldest_message_at()
     return {
         "kind": size.kind,

@@ -17,7 +17,7 @@ LEAST_S = 5.0  # cache TTL; the values are per minute
 
 @dataclass(slots=True)
 class Sparkline:
-    """An hour of one thing, oldest minute first; the last minute is still running."""
+    """The values of one hour, oldest minute first; the last minute is incomplete."""
 
     accepted: list[int] = field(default_factory=lambda: [0] * MINUTES)
     delivered: list[int] = field(default_factory=lambda: [0] * MINUTES)
@@ -64,13 +64,13 @@ def _lines(hub: Hub) -> Lines:
 
 
 def drawn(since: datetime, beats: Iterable[MinuteCount]) -> Lines:
-    """Adds up the minutes of `beats` from `since` on."""
+    """Sums the minutes of `beats` from `since` on."""
     result = Lines(since, Sparkline(), {}, {}, {})
     routes, targets, ways = dict[str, Sparkline](), dict[str, Sparkline](), dict[tuple[str, str], Sparkline]()
     for beat in beats:
         minute = int((beat.at - since) / MINUTE)
         if not 0 <= minute < MINUTES:
-            continue  # a process whose clock is ahead
+            continue  # from a process whose clock is ahead
         result.total.add(minute, beat)
         if beat.route:
             routes.setdefault(beat.route, Sparkline()).add(minute, beat)

@@ -17,7 +17,7 @@ from hub.flow.repairs.unrouted import made_again
 from hub.store import UnroutedLine, UnroutedRow
 from hub.store.messages.rerouting import ENDED
 
-MOST = 500  # messages of one preview
+MOST = 500  # maximum number of messages per preview
 LEAST_S = 1.0
 
 
@@ -67,7 +67,7 @@ def row_json(row: UnroutedRow) -> dict[str, Json]:
 
 
 def preview(hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, force: bool = False, limit: int = 50) -> dict[str, Json]:
-    """What the active configuration would make of messages that wait: of `ids`, or of the newest `limit` of a cause. Changes nothing.
+    """Previews routing unrouted messages with the active configuration: `ids`, or the newest `limit` of a cause. Changes nothing.
 
     counts by what would become of them (routed, filtered, stays); `ways`: per route and target how many deliveries, how many of these the mapping
     cannot make (they would be dead at once), and the first fault; `items`: each message with its deliveries, or with why it stays.
@@ -105,7 +105,7 @@ def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _lines(hub: Hub, catalog: Catalog, laid: AcceptedMessage) -> list[dict[str, Json]]:
-    """The deliveries that a message would get. `fault`: why the mapping could not make it; null also where a look-up is asked only then."""
+    """The deliveries that a message would get. `fault`: why the mapping fails; null also if a look-up is needed that is made only at the delivery."""
     enriched = {route.name for route in catalog.routes if route.enrich}
     lines: list[dict[str, Json]] = []
     message = laid.message

@@ -35,7 +35,7 @@ class _Asked:
 
     filters: Filters
     by: str  # number, words, filters
-    kinds: Mapping[str, Json]  # per word how it was found: key, message, delivery, trace, idempotency; null: by no number
+    kinds: Mapping[str, Json]  # per word its kind of identifier: key, message, delivery, trace, idempotency; null: none
     clusters: Sequence[str] = ()
 
 
@@ -99,7 +99,7 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
 
 
 def count(store: Store, question: Question) -> dict[str, Json]:
-    """How many messages fit: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were looked at), `by`."""
+    """The number of matches: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were searched), `by`."""
     asked = _understood(store, question)
     counted = store.count_found(asked.filters)
     until = counted.scanned_until.isoformat() if counted.scanned_until is not None else None

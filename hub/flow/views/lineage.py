@@ -14,7 +14,7 @@ from hub.flow.context.revisions import Revisions
 from hub.flow.render import found, source_part, upgraded
 from hub.store import DeliveryRow, MessageRow, Store
 
-MAX_SHOWN = 10  # values of one place
+MAX_SHOWN = 10  # maximum number of values per pointer
 
 
 def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
@@ -26,7 +26,7 @@ def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
 
 
 def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str | None = None, source: str | None = None) -> Json:
-    """Per delivery and target field its value, and the places, tables and constants that made it. None where there is no such message.
+    """Per delivery and target field: the value, and the source fields, tables and constants that made it. None if there is no such message.
 
     `field`: only this target field and what is below it. `source`: only fields that this place of the source reaches. Personal values are masked.
     """
