@@ -65,7 +65,7 @@ def activate(database: Database, hash_: str, *, by: str = "", why: str = "", des
     """Makes a saved revision the active one, in one transaction, and writes down who did it, and why if they say. Making the active one active again
     changes nothing.
 
-    Raises KeyError where it was never saved, Outdated where `onto` is given and another one is active; the old one stays then.
+    Raises KeyError where it was never saved, RevisionConflict where `onto` is given and another one is active; the old one stays then.
     """
 
     def work(connection: sa.Connection) -> None:
