@@ -1,12 +1,13 @@
-"""What operators read, on a full store: 5 million messages on PostgreSQL, 1 million on SQLite, each read by HTTP, its first byte at p95.
+"""What operators read, on a full store: 5 million messages on PostgreSQL, 1 million on SQLite, each read by HTTP, its
+first byte at p95.
 
 python bench/console.py                              both, each in a store of its own that is gone afterwards
 python bench/console.py fill URL [--messages N]      fills an empty store, which stays
 python bench/console.py measure URL [--rounds N]     measures a store that was filled so, as often as wanted
 
-The pages are asked for in turn, a round of all of them after another, as people do it: so no page finds what it asked for a moment ago.
-Meanwhile messages are accepted and delivered beside it (--rate). What the console has is what is measured: a page that is new is in the list
-by itself; one that wants a name or an id says so until ADDRESSES has one.
+The pages are asked for in turn, a round of all of them after another, as people do it: so no page finds what it asked
+for a moment ago. Meanwhile messages are accepted and delivered beside it (--rate). What the console has is what is
+measured: a page that is new is in the list by itself; one that wants a name or an id says so until ADDRESSES has one.
 """
 
 import argparse
@@ -46,7 +47,8 @@ from tests.support.hubs import HubProcess, free_port, small_workspace  # noqa: E
 from tests.support.servers import small_hub  # noqa: E402
 
 PAGE_MS, KEY_MS = 300, 100
-ANSWER = '{"code":0,"message":"success","data":{"orderNo":"LIVE-1"}}'  # of the targets, to all that is delivered meanwhile
+# of the targets, to all that is delivered meanwhile
+ANSWER = '{"code":0,"message":"success","data":{"orderNo":"LIVE-1"}}'
 PASSWORD = "correct horse battery staple"
 EXAMPLES = 500
 REST_S = 0.02  # between two requests
@@ -62,22 +64,35 @@ class Stock:
         def read(query):
             return opened.read(lambda connection: connection.execute(query).all())
 
-        [[last]] = read(sa.select(keys.value).where(keys.value >= "SO-0", keys.value < "SO-1", keys.name == "orderNo").order_by(keys.value.desc()).limit(1))
+        [[last]] = read(
+            sa.select(keys.value)
+            .where(keys.value >= "SO-0", keys.value < "SO-1", keys.name == "orderNo")
+            .order_by(keys.value.desc())
+            .limit(1)
+        )
         orders = int(last[3:]) + 1
         self.messages = orders * len(filling.CHAIN)
         drawn = [f"SO-{self.random.randrange(orders):09d}" for _ in range(EXAMPLES)]
-        found = dict(read(sa.select(keys.value, sa.func.min(keys.message_id)).where(keys.value.in_(drawn)).group_by(keys.value)))
-        self.numbers = {name: [number.replace("SO", letters) for number in found] for name, letters in filling.KINDS.items()}
+        found = dict(
+            read(sa.select(keys.value, sa.func.min(keys.message_id)).where(keys.value.in_(drawn)).group_by(keys.value))
+        )
+        self.numbers = {
+            name: [number.replace("SO", letters) for number in found] for name, letters in filling.KINDS.items()
+        }
         rows = store.messages(*found.values())
         self.messages_, self.traces = [row.id for row in rows], [row.trace_id for row in rows]
         self.deliveries = [line.id for line in store.deliveries(*self.messages_)]
-        self.names = [f"outbound-{orders - 1 - self.random.randrange(max(1, orders // 10)):09d}" for _ in range(EXAMPLES)]
+        self.names = [
+            f"outbound-{orders - 1 - self.random.randrange(max(1, orders // 10)):09d}" for _ in range(EXAMPLES)
+        ]
         self.dead = [row.id for row in store.waiting(Status.DEAD, limit=EXAMPLES)]
         counted = [one for one in store.clusters() if one.cluster is not None]
         self.causes = [one.cluster.id for one in counted[:20]]
         self.refused = [row.id for row in store.refused(limit=EXAMPLES)]
         self.repairs = [row.id for row in store.repairs(limit=20)]
-        self.callers = [row[0] for row in read(sa.select(delivery.caller).where(delivery.id.in_(self.deliveries[:50])).distinct())]
+        self.callers = [
+            row[0] for row in read(sa.select(delivery.caller).where(delivery.id.in_(self.deliveries[:50])).distinct())
+        ]
         self.old = (datetime.now(UTC) - timedelta(days=20)).isoformat()
         catalog = load(ROOT)
         self.routes, self.systems = [route.name for route in catalog.routes], sorted(catalog.systems)
@@ -95,11 +110,15 @@ ADDRESSES = {
     "/console/objects/<path:value>": lambda stock: f"/console/objects/{stock.one('orderNo')}",
     "/console/dead/causes/<cause_id>": lambda stock: f"/console/dead/causes/{stock.one('causes')}",
     "/console/dead/deliveries/<uuid:delivery_id>": lambda stock: f"/console/dead/deliveries/{stock.one('dead')}",
-    "/console/dead/deliveries/<uuid:delivery_id>/edit": lambda stock: f"/console/dead/deliveries/{stock.one('dead')}/edit",
+    "/console/dead/deliveries/<uuid:delivery_id>/edit": lambda stock: (
+        f"/console/dead/deliveries/{stock.one('dead')}/edit"
+    ),
     "/console/refused/<uuid:refused_id>": lambda stock: f"/console/refused/{stock.one('refused')}",
     "/console/repairs/<uuid:repair_id>": lambda stock: f"/console/repairs/{stock.one('repairs')}",
     "/console/contracts/<system>/<message>": lambda stock: f"/console/contracts/{stock.one('contracts')}",
-    "/console/contracts/<system>/<message>/samples/<int:version>/<name>": lambda stock: "/console/contracts/oms/order.created/samples/1/one-line",
+    "/console/contracts/<system>/<message>/samples/<int:version>/<name>": lambda stock: (
+        "/console/contracts/oms/order.created/samples/1/one-line"
+    ),
     "/console/changes/<revision>": lambda stock: f"/console/changes/{stock.one('revisions')}",
     "/console/changes/<revision>/back": lambda stock: f"/console/changes/{stock.one('revisions')}/back",
     "/console/mappings/<name>": lambda stock: f"/console/mappings/{stock.one('mappings')}",
@@ -107,11 +126,28 @@ ADDRESSES = {
 LEFT_OUT = ("/console/static/<name>", "/console/<path:_rest>", "/console/sign-in", "/console", "/console/")
 FURTHER = {  # questions to pages whose cost depends on what is asked
     "/console/find": (
-        *("?type=channel/order.placed", "?status=dead", "?status=delivered&route=outbound&until={old}", "?status=dead&route=signed&reason=codelist_miss"),
-        *("?status=dead&caller=k_nobody", "?caller=k_nobody", "?disposition=unrouted", "?system=payment&attempts=2", "?minBytes=1000000", "?status=pending"),
+        *(
+            "?type=channel/order.placed",
+            "?status=dead",
+            "?status=delivered&route=outbound&until={old}",
+            "?status=dead&route=signed&reason=codelist_miss",
+        ),
+        *(
+            "?status=dead&caller=k_nobody",
+            "?caller=k_nobody",
+            "?disposition=unrouted",
+            "?system=payment&attempts=2",
+            "?minBytes=1000000",
+            "?status=pending",
+        ),
         *("?status=held&type=oms/order.delivered", "?route=nowhere", "?version=2"),
     ),
-    "/console/find/count": ("?status=dead", "?caller=k_nobody", "?status=delivered&route=outbound", "?status=dead&caller=k_nobody"),
+    "/console/find/count": (
+        "?status=dead",
+        "?caller=k_nobody",
+        "?status=delivered&route=outbound",
+        "?status=dead&caller=k_nobody",
+    ),
     "/console/now": ("?span=1440",),
     "/console/dead": ("?status=held", "?words=carrier"),
     "/console/refused": ("?state=dropped",),
@@ -131,13 +167,22 @@ SEARCHES = {
     "words of an error": lambda stock: "carrier known",
 }
 CALLS = (
-    *("/ops/v1/now", "/ops/v1/rates", "/ops/v1/rates/series?minutes=2880&step=5", "/ops/v1/landscape", "/ops/v1/clusters", "/ops/v1/parked"),
+    *(
+        "/ops/v1/now",
+        "/ops/v1/rates",
+        "/ops/v1/rates/series?minutes=2880&step=5",
+        "/ops/v1/landscape",
+        "/ops/v1/clusters",
+        "/ops/v1/parked",
+    ),
     *("/ops/v1/find", "/ops/v1/find/count", "/ops/v1/pauses"),
 )
 
 
 def listed(stock):
-    """What is asked: per line a name, the limit in ms, and who makes an address. What no address is known of has None."""
+    """What is asked: per line a name, the limit in ms, and who makes an address. What no address is known of has
+    None.
+    """
     found = [("the floor: an answer without a store, /health/live", PAGE_MS, lambda: "/health/live")]
     for rule in rules():
         for more in ("", *FURTHER.get(rule, ())):
@@ -147,11 +192,21 @@ def listed(stock):
     for name, word in SEARCHES.items():
         limit = PAGE_MS if name == "words of an error" else KEY_MS
         found.append((f"find by {name}", limit, lambda word=word: f"/console/find?q={urllib.parse.quote(word(stock))}"))
-        found.append((f"find by {name}, as JSON", limit, lambda word=word: f"/ops/v1/find?q={urllib.parse.quote(word(stock))}"))
+        found.append(
+            (f"find by {name}, as JSON", limit, lambda word=word: f"/ops/v1/find?q={urllib.parse.quote(word(stock))}")
+        )
     found += [(path, PAGE_MS, lambda path=path: path) for path in CALLS]
-    found += [(f"/ops/v1/clusters/{{}}{more}", PAGE_MS, lambda more=more: f"/ops/v1/clusters/{stock.one('causes')}{more}") for more in ("", "/deliveries")]
     found += [
-        (f"/ops/v1/messages/{{}}/{more}", PAGE_MS, lambda more=more: f"/ops/v1/messages/{stock.one('messages_')}/{more}") for more in ("stages", "explain")
+        (f"/ops/v1/clusters/{{}}{more}", PAGE_MS, lambda more=more: f"/ops/v1/clusters/{stock.one('causes')}{more}")
+        for more in ("", "/deliveries")
+    ]
+    found += [
+        (
+            f"/ops/v1/messages/{{}}/{more}",
+            PAGE_MS,
+            lambda more=more: f"/ops/v1/messages/{stock.one('messages_')}/{more}",
+        )
+        for more in ("stages", "explain")
     ]
     return found
 
@@ -173,7 +228,13 @@ def address(stock, rule, more):
 
         return made
     only = re.fullmatch(r"[^<]*<(?:\w+:)?(system|route|name)>[^<]*", rule)
-    kind = "routes" if only and ("route" in rule or only[1] == "route") else "systems" if only and ("system" in rule or only[1] == "system") else None
+    kind = (
+        "routes"
+        if only and ("route" in rule or only[1] == "route")
+        else "systems"
+        if only and ("system" in rule or only[1] == "system")
+        else None
+    )
     return (lambda: re.sub(r"<[^>]*>", stock.one(kind), rule)) if kind else None
 
 
@@ -183,7 +244,13 @@ def rules():
         workspace = small_workspace(Path(folder) / "workspace", "http://127.0.0.1:9009")
         with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as hub:
             app = make_app(hub, pages=attach)
-            return sorted({rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("console.") and "GET" in rule.methods})
+            return sorted(
+                {
+                    rule.rule
+                    for rule in app.url_map.iter_rules()
+                    if rule.endpoint.startswith("console.") and "GET" in rule.methods
+                }
+            )
 
 
 def ask(session, url):
@@ -208,7 +275,15 @@ def post_steadily(url, key, secret, rate, told):
             name = f"LIVE-{os.getpid()}-{began:.0f}-{done + turn}"
             raw = sample.replace(number, name).encode()
             headers = sign_default(key, [secret], name, raw, datetime.now(UTC))
-            calls.append(Call("POST", url + "/api/v1/channel/order.placed", (*headers, ("content-type", "application/json")), raw, 30.0))
+            calls.append(
+                Call(
+                    "POST",
+                    url + "/api/v1/channel/order.placed",
+                    (*headers, ("content-type", "application/json")),
+                    raw,
+                    30.0,
+                )
+            )
         done += len(calls)
         accepted = sum(answer.status == 202 for _, answer in sender.stream(calls, 32)) if calls else 0
         with told.get_lock():
@@ -224,7 +299,9 @@ def posting(hub, rate):
         yield told
         return
     caller = hub.caller("channel")
-    process = multiprocessing.get_context("fork").Process(target=post_steadily, args=(hub.url, caller.key, caller.secret, rate, told), daemon=True)
+    process = multiprocessing.get_context("fork").Process(
+        target=post_steadily, args=(hub.url, caller.key, caller.secret, rate, told), daemon=True
+    )
     process.start()
     try:
         yield told
@@ -233,7 +310,7 @@ def posting(hub, rate):
         process.join()
 
 
-def measure(url, given):
+def measure(url, given):  # noqa: PLR0915  # one measurement after the other
     kind = sa.make_url(url).get_backend_name()
     opened = Database(url, writer=True)
     store = Store(opened)
@@ -258,7 +335,9 @@ def measure(url, given):
             hub.start(role)
         with posting(hub, given.rate) as told, requests.Session() as session:
             session.trust_env = False
-            session.post(hub.url + "/console/sign-in", {"name": "bench", "password": PASSWORD}, allow_redirects=False, timeout=60)
+            session.post(
+                hub.url + "/console/sign-in", {"name": "bench", "password": PASSWORD}, allow_redirects=False, timeout=60
+            )
             before, began, delivered = os.getloadavg(), time.perf_counter(), count(sink_port)
             turn, told_at = 0, 0.0
             while turn <= given.rounds and time.perf_counter() - began < (given.seconds or float("inf")):
@@ -269,7 +348,11 @@ def measure(url, given):
                 turn += 1
                 if time.perf_counter() - told_at > 30:
                     told_at = time.perf_counter()
-                    print(f"  round {turn} of {given.rounds}, {time.perf_counter() - began:.0f} s, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+                    print(
+                        f"  round {turn} of {given.rounds}, {time.perf_counter() - began:.0f} s, load {os.getloadavg()[0]:.1f}",
+                        file=sys.stderr,
+                        flush=True,
+                    )
             took = time.perf_counter() - began
             flowed = (told.value / took, (count(sink_port) - delivered) / took)
     finally:
@@ -281,7 +364,9 @@ def measure(url, given):
         f"\n{kind}, {stock.messages:,} messages of {filling.DAYS} days, {turn - 1} requests each after a first one, in turn; beside it {flowed[0]:.0f} messages "
         f"accepted and {flowed[1]:.0f} delivered per second; load average {before[0]:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores\n"
     )
-    print("| what | first after the start, ms | p50 ms | p95 ms | longest ms | × the floor at p95 | limit at p95 |\n|---|---|---|---|---|---|---|")
+    print(
+        "| what | first after the start, ms | p50 ms | p95 ms | longest ms | × the floor at p95 | limit at p95 |\n|---|---|---|---|---|---|---|"
+    )
     floor = None
     for name, limit, make in lines:
         if make is None:
@@ -294,7 +379,9 @@ def measure(url, given):
         floor = floor or p95
         slow += p95 > limit
         over = "" if p95 <= limit else " **over**"
-        print(f"| `{name}` | {first:.0f} | {ordered[len(ordered) // 2]:.1f} | {p95:.1f} | {ordered[-1]:.0f} | {p95 / floor:.1f} | {limit}{over} |")
+        print(
+            f"| `{name}` | {first:.0f} | {ordered[len(ordered) // 2]:.1f} | {p95:.1f} | {ordered[-1]:.0f} | {p95 / floor:.1f} | {limit}{over} |"
+        )
     print(f"\n{slow} over their limit or not measured." if slow else "\nAll within their limits.")
     return slow
 
@@ -321,7 +408,11 @@ def main():
     words.add_argument("--seconds", type=int, default=0, help="no further round after so many; 0: all rounds")
     words.add_argument("--rate", type=int, default=100, help="messages per second that come and go meanwhile; 0: none")
     words.add_argument("--only", default="", help="only what has this in its name")
-    words.add_argument("--postgres", default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres", help="where a database is made for a while")
+    words.add_argument(
+        "--postgres",
+        default="postgresql+psycopg://postgres@127.0.0.1:5432/postgres",
+        help="where a database is made for a while",
+    )
     given = words.parse_args()
     if given.what != "both":
         if given.url is None:

@@ -1,7 +1,9 @@
-"""A full store, as a supply chain leaves it after a month: each order a chain of messages, with all that becomes of them.
+"""A full store, as a supply chain leaves it after a month: each order a chain of messages, with all that becomes of
+them.
 
-One block of orders is made row by row. The others are its copies: later in time, under other numbers, written by the database itself, for that is
-many times as quick (on MariaDB each block is made row by row). The last block is of today, with what is still under way.
+One block of orders is made row by row. The others are its copies: later in time, under other numbers, written by the
+database itself, for that is many times as quick (on MariaDB each block is made row by row). The last block is of today,
+with what is still under way.
 """
 
 import hashlib
@@ -28,20 +30,46 @@ from hub.store.queries.usage import UsageCount
 from hub.store.repairs.arrivals import Refusal
 from hub.store.retention import partitions
 
-CHAIN = ("place", "reserve", "paid", "outbound", "shipped", "signed")  # routes of the reference workspace: what an order goes through
-# What each of these bears beside its order's number, so that one number leads to the next: order, outbound, waybill, payment.
-BORNE = ("channelOrderNo", "orderNo channelOrderNo", "orderNo paymentNo", "orderNo outboundNo", "outboundNo waybillNo", "orderNo waybillNo")
+# routes of the reference workspace: what an order goes through
+CHAIN = ("place", "reserve", "paid", "outbound", "shipped", "signed")
+# What each of these bears beside its order's number, so that one number leads to the next: order, outbound, waybill,
+# payment.
+BORNE = (
+    "channelOrderNo",
+    "orderNo channelOrderNo",
+    "orderNo paymentNo",
+    "orderNo outboundNo",
+    "outboundNo waybillNo",
+    "orderNo waybillNo",
+)
 KINDS = {"channelOrderNo": "CH", "orderNo": "SO", "paymentNo": "PAY", "outboundNo": "OB", "waybillNo": "WB"}
 DAYS = 30
-BLOCK = 10_000  # orders; their numbers end in as many digits as it has zeros, so that a copy has other digits before them
+# orders; their numbers end in as many digits as it has zeros, so that a copy has other digits before them
+BLOCK = 10_000
 BATCH = 2_000  # orders that are written in one transaction
 CALLERS = 4  # of each system
 PEOPLE = 20
-CAUSES = [("refused", f"The target refused it with 400: {word} is not known.") for word in ("product", "address", "warehouse", "carrier", "unit", "shop")]
-CAUSES += [("exhausted", f"The target answered {status}. Attempt 16 of 16 was the last.") for status in (500, 502, 503, 504)]
+CAUSES = [
+    ("refused", f"The target refused it with 400: {word} is not known.")
+    for word in ("product", "address", "warehouse", "carrier", "unit", "shop")
+]
+CAUSES += [
+    ("exhausted", f"The target answered {status}. Attempt 16 of 16 was the last.") for status in (500, 502, 503, 504)
+]
 CAUSES += [("transform_error", "What the mapping made does not fit."), ("codelist_miss", "A table has no row for it.")]
-WHYS = {"unknown": ("no_answer", "It was sent."), "held": ("orphaned", "It has no way."), "cancelled": ("cancelled", "Nobody needs it.")}
-OUTCOMES = {"delivered": "delivered", "dead": "dead", "unknown": "in_doubt", "held": "hold", "cancelled": "dead", "superseded": "superseded"}
+WHYS = {
+    "unknown": ("no_answer", "It was sent."),
+    "held": ("orphaned", "It has no way."),
+    "cancelled": ("cancelled", "Nobody needs it."),
+}
+OUTCOMES = {
+    "delivered": "delivered",
+    "dead": "dead",
+    "unknown": "in_doubt",
+    "held": "hold",
+    "cancelled": "dead",
+    "superseded": "superseded",
+}
 COLUMNS = [column.name for column in tables.delivery.columns]
 NAMES = ("message", "body", "business_key", "delivery", "attempt", "idempotency", "order_key")
 INSERTS = {name: Insert(getattr(tables, name)) for name in NAMES}
@@ -91,13 +119,32 @@ class Orders:
             posted = f"{route}-{text}" if kind == "routed" else None
             stamp = self.stamp(at)
             found["message"].append(
-                (id_, ref.type, 1, stamp, caller, "http", trace, self.revision, kind, len(to), json.dumps(mine), key, posted, cause, place, "{}")
+                (
+                    id_,
+                    ref.type,
+                    1,
+                    stamp,
+                    caller,
+                    "http",
+                    trace,
+                    self.revision,
+                    kind,
+                    len(to),
+                    json.dumps(mine),
+                    key,
+                    posted,
+                    cause,
+                    place,
+                    "{}",
+                )
             )
             found["body"].append((id_, self.bodies[ref]))
             found["business_key"] += [(value, name, id_) for name, value in mine]
             if posted is not None and at > self.now - timedelta(days=7):
                 fingerprint = hashlib.sha256(posted.encode()).hexdigest()
-                found["idempotency"].append((caller, ref.type, posted, id_, fingerprint, self.stamp(at + timedelta(days=7))))
+                found["idempotency"].append(
+                    (caller, ref.type, posted, id_, fingerprint, self.stamp(at + timedelta(days=7)))
+                )
             for target in to:
                 seq = seen[target.system, key] = seen.get((target.system, key), 0) + 1
                 self.deliver(found, id_, route, target, (key, seq), at, number, caller, blocked)
@@ -115,12 +162,43 @@ class Orders:
         if status in ("dead", *WHYS):
             reason, text = self.random.choice(CAUSES) if status == "dead" else WHYS[status]
             field = "/items/0/sku" if reason == "codelist_miss" else ""
-            why = json.dumps({"reason": reason, "text": text.replace("not", f"not {number}", 1), "field": field, "fix": ""})
-        tried = 0 if status == "pending" else 16 if why is not None and '"exhausted"' in why else self.random.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 2))
+            why = json.dumps(
+                {"reason": reason, "text": text.replace("not", f"not {number}", 1), "field": field, "fix": ""}
+            )
+        tried = (
+            0
+            if status == "pending"
+            else 16
+            if why is not None and '"exhausted"' in why
+            else self.random.choice((1, 1, 1, 1, 1, 1, 1, 1, 1, 2))
+        )
         stamp, ended = self.stamp(at), self.stamp(at + timedelta(milliseconds=200 * tried))
-        given = {"id": id_, "message_id": message_id, "route": route, "lane": target.system, "target": str(target), "when_dead": "park", "in_doubt": "resend"}
-        given |= {"status": status, "due_at": ended, "attempts": tried, "spent": tried, "lost_leases": 0, "first_at": stamp, "changed_at": ended}
-        given |= {"worker": "w1" if tried else None, "why": why, "rank": 1, "caller": caller, "order_key": key, "seq": seq}
+        given = {
+            "id": id_,
+            "message_id": message_id,
+            "route": route,
+            "lane": target.system,
+            "target": str(target),
+            "when_dead": "park",
+            "in_doubt": "resend",
+        }
+        given |= {
+            "status": status,
+            "due_at": ended,
+            "attempts": tried,
+            "spent": tried,
+            "lost_leases": 0,
+            "first_at": stamp,
+            "changed_at": ended,
+        }
+        given |= {
+            "worker": "w1" if tried else None,
+            "why": why,
+            "rank": 1,
+            "caller": caller,
+            "order_key": key,
+            "seq": seq,
+        }
         found["delivery"].append(tuple(given.get(column) for column in COLUMNS))
         for turn in range(1, tried + 1):
             is_last = turn == tried
@@ -128,14 +206,30 @@ class Orders:
             http = 200 if is_last and status == "delivered" else 400 if is_last else 503
             began, over = (self.stamp(at + timedelta(milliseconds=200 * turn - more)) for more in (200, 160))
             told = json.dumps({"reason": "server_error", "text": "503", "field": "", "fix": ""}) if not is_last else why
-            tail = (f"https://{target.system}.example/api", "POST", http, True, 400, b'{"code":0}', 40, '{"connect":2,"first_byte":38}', self.revision)
+            tail = (
+                f"https://{target.system}.example/api",
+                "POST",
+                http,
+                True,
+                400,
+                b'{"code":0}',
+                40,
+                '{"connect":2,"first_byte":38}',
+                self.revision,
+            )
             found["attempt"].append((id_, turn, began, over, outcome, told, *tail, "w1", "l", None))
 
     def status(self, number):
         chance = self.random.random()
         if number > self.number * 0.998 and chance > 0.7:
             return "pending"
-        for word, share in (("dead", 0.015), ("unknown", 0.0005), ("held", 0.001), ("cancelled", 0.002), ("superseded", 0.001)):
+        for word, share in (
+            ("dead", 0.015),
+            ("unknown", 0.0005),
+            ("held", 0.001),
+            ("cancelled", 0.002),
+            ("superseded", 0.001),
+        ):
             if chance < share:
                 return word
             chance -= share
@@ -210,7 +304,8 @@ def make(opened, orders, block):
         opened.write(lambda connection, lines=lines: [INSERTS[name].run(connection, lines[name]) for name in INSERTS])
 
 
-# What a copy changes. `later`: an id or a trace of ours, by milliseconds; a trace that was brought gets the block's number.
+# What a copy changes. `later`: an id or a trace of ours, by milliseconds; a trace that was brought gets the block's
+# number.
 LATER = """
     CREATE OR REPLACE FUNCTION pg_temp.later(given text, ms bigint, block bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
         SELECT CASE WHEN left(given, 1) = 'b' THEN 'b' || lpad(block::text, 7, '0') || substr(given, 9)
@@ -233,7 +328,9 @@ def later(given, ms, block):
 
 
 def keep_first(opened):
-    """The first block's rows apart, for the copies; one in five of its posts' names is never among them, for it is older than they are kept."""
+    """The first block's rows apart, for the copies; one in five of its posts' names is never among them, for it is
+    older than they are kept.
+    """
     with opened.writing.connect() as connection, connection.begin():
         for name in NAMES:
             connection.exec_driver_sql(f"CREATE TABLE first_{name} AS SELECT * FROM {name}")
@@ -252,9 +349,14 @@ def copy(opened, orders, block):
             columns = [column.name for column in getattr(tables, name).columns]
             chosen = [changed(opened, getattr(tables, name).c[column], ms, block, digits) for column in columns]
             if name != "idempotency":
-                connection.exec_driver_sql(f"INSERT INTO {name} ({', '.join(columns)}) SELECT {', '.join(chosen)} FROM first_{name}")
+                connection.exec_driver_sql(
+                    f"INSERT INTO {name} ({', '.join(columns)}) SELECT {', '.join(chosen)} FROM first_{name}"
+                )
             elif is_young:  # of the first block none is left, so that they are made of its messages
-                id_, at, key = (changed(opened, tables.message.c[one], ms, block, digits) for one in ("id", "received_at", "idempotency_key"))
+                id_, at, key = (
+                    changed(opened, tables.message.c[one], ms, block, digits)
+                    for one in ("id", "received_at", "idempotency_key")
+                )
                 until = f"{at} + interval '7 days'" if opened.is_postgresql else f"{at} + {7 * 86_400_000_000}"
                 connection.exec_driver_sql(
                     f"INSERT INTO idempotency SELECT caller, type, {key}, {id_}, revision, {until} FROM first_message WHERE idempotency_key IS NOT NULL"
@@ -276,21 +378,53 @@ def around(store, orders):
     """What stands beside the messages: callers, people and their acts, refused arrivals, and who used which field."""
     systems = sorted({ref.system for ref, _, _ in orders.steps})
     for system, number in itertools.product(systems, range(CALLERS)):
-        store.add_key(KeyRow(caller_id(system, number), f"{system} {number}", (system,), "default", "no hash", "no secret", orders.began), by="bench")
+        store.add_key(
+            KeyRow(
+                caller_id(system, number),
+                f"{system} {number}",
+                (system,),
+                "default",
+                "no hash",
+                "no secret",
+                orders.began,
+            ),
+            by="bench",
+        )
     for number in range(PEOPLE):
         store.add_user(f"person{number}", "no hash", "operator" if number % 2 else "viewer", by="bench")
         for turn in range(3):
-            store.open_session(f"person{number}", people.hash_of(f"session {number} {turn} of nobody"), people.LONGEST, address="192.0.2.1")
+            store.open_session(
+                f"person{number}",
+                people.hash_of(f"session {number} {turn} of nobody"),
+                people.LONGEST,
+                address="192.0.2.1",
+            )
     for number in range(500):
-        store.note_act(by=f"person{number % PEOPLE}", what="bodies.revealed", object_=f"SO-{number * 31 % orders.number:09d}", details={"why": "a question"})
+        store.note_act(
+            by=f"person{number % PEOPLE}",
+            what="bodies.revealed",
+            object_=f"SO-{number * 31 % orders.number:09d}",
+            details={"why": "a question"},
+        )
     texts = ("It has no orderNo.", "It is no JSON.", "quantity is below 1.")
     faults = [Fault("/orderNo", "nothing", "a text", "Send it.")]
     for start in range(0, 10_000, 1_000):
-        ids = [(orders.id(at), at) for number in range(start, start + 1_000) for at in [orders.began + orders.span * (number / 10_000)]]
+        ids = [
+            (orders.id(at), at)
+            for number in range(start, start + 1_000)
+            for at in [orders.began + orders.span * (number / 10_000)]
+        ]
         why = [Refused(Code.CONTRACT_VIOLATION, text, faults=faults) for text in texts]
         store.refuse(
             [
-                Refusal(id_, "queue:oms/orders", Arrival(json.dumps({"number": id_}).encode(), topic="orders", message_id=id_), why[n % 3], orders.revision, at)
+                Refusal(
+                    id_,
+                    "queue:oms/orders",
+                    Arrival(json.dumps({"number": id_}).encode(), topic="orders", message_id=id_),
+                    why[n % 3],
+                    orders.revision,
+                    at,
+                )
                 for n, (id_, at) in enumerate(ids)
             ]
         )
@@ -301,7 +435,15 @@ def around(store, orders):
         fields = ["", *(f"/field{number}" for number in range(12))]
         store.add_usage(
             [
-                UsageCount(ref, f"{at:%Y-%m-%d}", caller_id(ref.system, number), field, 1_000, at - timedelta(hours=20), at - timedelta(hours=1))
+                UsageCount(
+                    ref,
+                    f"{at:%Y-%m-%d}",
+                    caller_id(ref.system, number),
+                    field,
+                    1_000,
+                    at - timedelta(hours=20),
+                    at - timedelta(hours=1),
+                )
                 for ref, _, _ in orders.steps
                 for number in range(CALLERS)
                 for field in fields
@@ -313,7 +455,12 @@ def repairs(store, orders):
     """Repairs of some causes, stopped, so that what they were about stays."""
     for number, waiting in enumerate([one for one in store.clusters() if one.cluster is not None][:20]):
         id_ = orders.id(orders.now)
-        order = Order(Selection(cluster=waiting.cluster.id, status=waiting.status, most=1_000), f"person{number % PEOPLE}", "A mapping was mended.", canary=5)
+        order = Order(
+            Selection(cluster=waiting.cluster.id, status=waiting.status, most=1_000),
+            f"person{number % PEOPLE}",
+            "A mapping was mended.",
+            canary=5,
+        )
         store.create_repair(id_, order)
         store.stop_repair(id_, by="person1")
 
@@ -329,7 +476,9 @@ def refresh(store, steps):
             if at in there:
                 continue
             batch += [
-                ThroughputRow(at, route, str(target), {"delivered": 100, "retried": 3, "dead": 1}, (5,) * BUCKETS, (7,) * BUCKETS)
+                ThroughputRow(
+                    at, route, str(target), {"delivered": 100, "retried": 3, "dead": 1}, (5,) * BUCKETS, (7,) * BUCKETS
+                )
                 for _, route, targets in steps
                 for target in targets
             ]

@@ -1,9 +1,10 @@
-"""A million due deliveries: how long a claim takes by plan and by clock, what a worker needs to start, and what it does to a lane that is in a hurry.
+"""A million due deliveries: how long a claim takes by plan and by clock, what a worker needs to start, and what it does
+to a lane that is in a hurry.
 
 python bench/million.py [--due 1000000] [--only sqlite | postgresql] (in a database of its own)
 
-Ends with 1 where a claim is not found by its partial index, takes 50 ms (p99) or more, a start holds a quarter more memory than on an empty
-store, or the lane in a hurry has more than 1.5 times the p99 that it has alone.
+Ends with 1 where a claim is not found by its partial index, takes 50 ms (p99) or more, a start holds a quarter more
+memory than on an empty store, or the lane in a hurry has more than 1.5 times the p99 that it has alone.
 """
 
 import argparse
@@ -66,7 +67,9 @@ def fill(store, number, target, keys):
     numbers = iter(range(number))
     while some := list(itertools.islice(numbers, BATCH)):
         rows = [laid(order_key=f"{target.system}-{number % keys}", targets=(target,), raw=RAW) for number in some]
-        store.add([dataclasses.replace(one, message=dataclasses.replace(one.message, revision=revision)) for one in rows])
+        store.add(
+            [dataclasses.replace(one, message=dataclasses.replace(one.message, revision=revision)) for one in rows]
+        )
         ids += [planned.id for one in rows for planned in one.deliveries] if number <= BATCH * 10 else []
         if some[0] % 100_000 == 0:
             print(f"  {some[0]:>9,} of {number:,} laid, {time.perf_counter() - began:.0f} s", flush=True)
@@ -74,7 +77,9 @@ def fill(store, number, target, keys):
 
 
 def settle_down(url, kind):
-    """What the server does by itself in the minutes after so many rows: a backlog grows over hours, and a load in bulk is not what is measured."""
+    """What the server does by itself in the minutes after so many rows: a backlog grows over hours, and a load in bulk
+    is not what is measured.
+    """
     if kind == "postgresql":
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -213,8 +218,12 @@ def measure(url, due, folder, broker):
         bulk.stdout.close()
         sink.shutdown()
         sink.server_close()
-    print(f"p99 of the claim: {full:.1f} ms. The lane in a hurry: {second / first:.2f} times its claims alone, {hurried / alone:.2f} times end to end.")
-    print(f"A {roles[-1]} starts in {empty[1]:.1f} s with {empty[0]:.0f} MB on an empty store, in {loaded[1]:.1f} s with {loaded[0]:.0f} MB on this one.")
+    print(
+        f"p99 of the claim: {full:.1f} ms. The lane in a hurry: {second / first:.2f} times its claims alone, {hurried / alone:.2f} times end to end."
+    )
+    print(
+        f"A {roles[-1]} starts in {empty[1]:.1f} s with {empty[0]:.0f} MB on an empty store, in {loaded[1]:.1f} s with {loaded[0]:.0f} MB on this one."
+    )
     bounds = {
         f"the plan of a claim scans: {scanned[:3]}": not scanned,
         f"a claim takes {full:.0f} ms": full < 50,
@@ -239,7 +248,9 @@ def main():
             broker = RabbitMQ().start()
             try:
                 with database(postgres, " WITH (FORCE)") as url:
-                    wrong += measure(url, given.due, folder / "postgresql", broker) if url else ["PostgreSQL is missing"]
+                    wrong += (
+                        measure(url, given.due, folder / "postgresql", broker) if url else ["PostgreSQL is missing"]
+                    )
             finally:
                 broker.stop()
     print(f"\nThis process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024:.0f} MB at most.")

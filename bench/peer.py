@@ -1,4 +1,6 @@
-"""What a user would otherwise have: Flask, jsonschema, a commit per post, and one `requests.post` per message from a thread of the same process."""
+"""What a user would otherwise have: Flask, jsonschema, a commit per post, and one `requests.post` per message from a
+thread of the same process.
+"""
 
 import logging
 import queue

@@ -1,6 +1,8 @@
-"""Measures accept and deliver: single posts over kept-alive connections, load generator, hub and target as processes of their own.
+"""Measures accept and deliver: single posts over kept-alive connections, load generator, hub and target as processes of
+their own.
 
-A figure counts only if every accepted message arrived. Writes bench/RESULTS.md. Not a test: a slow machine fails no build.
+A figure counts only if every accepted message arrived. Writes bench/RESULTS.md. Not a test: a slow machine fails no
+build.
 """
 
 import argparse
@@ -39,7 +41,12 @@ def body(number):
 
 
 def spawn(*words, **environment):
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
     assert "ready" in process.stdout.readline()
     return process
 
@@ -50,7 +57,9 @@ def count(port):
 
 
 def load(url, calls, sink_port):
-    """Posts all, then waits until the sink has them. Gives accepted/s, end to end/s, latencies in ms, and how many were lost."""
+    """Posts all, then waits until the sink has them. Gives accepted/s, end to end/s, latencies in ms, and how many were
+    lost.
+    """
     sender = Sender(LOOPBACK)
     before, began = count(sink_port), time.perf_counter()
     done = list(sender.stream(calls, CONNECTIONS))
@@ -84,7 +93,13 @@ def measure_hub(store_url, folder, number):
         def call(index):
             raw = body(index)
             headers = sign_default(caller.key, [caller.secret], f"b-{secrets.token_hex(8)}", raw, datetime.now(UTC))
-            return Call("POST", hub.url + "/api/v1/shop/order.placed", (*headers, ("content-type", "application/json")), raw, 30.0)
+            return Call(
+                "POST",
+                hub.url + "/api/v1/shop/order.placed",
+                (*headers, ("content-type", "application/json")),
+                raw,
+                30.0,
+            )
 
         load(hub.url, [call(index) for index in range(300)], sink_port)  # warm
         return load(hub.url, [call(index) for index in range(number)], sink_port)
@@ -100,7 +115,10 @@ def measure_peer(folder, number):
     sink = spawn("bench/sink.py", str(sink_port))
     peer = spawn("bench/peer.py", str(port), str(folder / "peer.sqlite3"), f"http://127.0.0.1:{sink_port}/x")
     try:
-        calls = [Call("POST", f"http://127.0.0.1:{port}/post", (("content-type", "application/json"),), body(index), 30.0) for index in range(number)]
+        calls = [
+            Call("POST", f"http://127.0.0.1:{port}/post", (("content-type", "application/json"),), body(index), 30.0)
+            for index in range(number)
+        ]
         return load("", calls, sink_port)
     finally:
         for process in (peer, sink):

@@ -32,7 +32,9 @@ class Sink(asyncio.Protocol):
                 body = str(Sink.count).encode()
             else:
                 Sink.count += 1
-            self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+            self.transport.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+            )
 
 
 async def main(port):

@@ -19,7 +19,22 @@ from typing import Any, TextIO
 
 import structlog
 
-HIDDEN = frozenset({"secret", "password", "authorization", "token", "key", "body", "payload", "signature", "master_key", "phone", "address", "name"})
+HIDDEN = frozenset(
+    {
+        "secret",
+        "password",
+        "authorization",
+        "token",
+        "key",
+        "body",
+        "payload",
+        "signature",
+        "master_key",
+        "phone",
+        "address",
+        "name",
+    }
+)
 
 MAX_WAITING = 10_000  # lines that wait for a slow reader of standard error; what comes beyond them is counted, not kept
 DRAIN_S = 1.0  # that an ending process gives its last lines
@@ -36,7 +51,11 @@ def set_up(level: str = "info", form: str = "json") -> None:
     """Lines to standard error: JSON for machines, or text for people."""
     outlet = Outlet(sys.stderr)
     _outlets.append(outlet)
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             _stamp,
@@ -67,7 +86,9 @@ def about(**fields: str) -> None:
 
 
 class Outlet:
-    """Writes lines from a thread of its own: a pipe that nobody reads stops the log, never the hub. Lines that find no room are counted."""
+    """Writes lines from a thread of its own: a pipe that nobody reads stops the log, never the hub. Lines that find no
+    room are counted.
+    """
 
     def __init__(self, stream: TextIO, room: int = MAX_WAITING) -> None:
         self._stream = stream
@@ -101,19 +122,25 @@ class Outlet:
 
 
 def event(key: str, text: str = "", *, level: str = "info", **fields: Any) -> None:
-    """One line. `key` is `<noun>.<past participle>` and never changes; the text may. A log that cannot be written is no reason to stop."""
+    """One line. `key` is `<noun>.<past participle>` and never changes; the text may. A log that cannot be written is no
+    reason to stop.
+    """
     with contextlib.suppress(OSError, ValueError):
         _logger.log(_LEVELS.get(level, logging.INFO), key, text=_one_line(text), **fields)
 
 
 def told(error: BaseException) -> str:
-    """An error that nobody foresaw: what it is and where it came up, never what it says. Its text may quote a payload, or a row of the store."""
+    """An error that nobody foresaw: what it is and where it came up, never what it says. Its text may quote a payload,
+    or a row of the store.
+    """
     places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
     return " > ".join([type(error).__name__, *places])
 
 
 def is_of_a_database(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came of, is a database driver's: its text may quote a row, with a password's hash or a sealed secret in it."""
+    """Whether an error, or one that it came of, is a database driver's: its text may quote a row, with a password's
+    hash or a sealed secret in it.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -124,7 +151,9 @@ def is_of_a_database(error: BaseException | None) -> bool:
 
 
 def _hide_rows() -> None:
-    """What ends a process or a thread, and what libraries log, shows no row either; a traceback is for faults of our own."""
+    """What ends a process or a thread, and what libraries log, shows no row either; a traceback is for faults of our
+    own.
+    """
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if is_of_a_database(error):
@@ -134,7 +163,12 @@ def _hide_rows() -> None:
 
     def thread_ended(given: threading.ExceptHookArgs) -> None:
         if given.exc_value is not None and is_of_a_database(given.exc_value):
-            event("thread.failed", told(given.exc_value), level="error", thread=given.thread.name if given.thread is not None else "")
+            event(
+                "thread.failed",
+                told(given.exc_value),
+                level="error",
+                thread=given.thread.name if given.thread is not None else "",
+            )
         else:
             threading.__excepthook__(given)
 
@@ -162,7 +196,10 @@ def _hide(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[s
 def _shown(value: Any) -> Any:
     """A value as a line may show it, at any depth: what has a hidden name is masked, texts stay on one line."""
     if isinstance(value, Mapping):
-        return {_one_line(str(name)): "***" if str(name).lower() in HIDDEN else _shown(member) for name, member in value.items()}
+        return {
+            _one_line(str(name)): "***" if str(name).lower() in HIDDEN else _shown(member)
+            for name, member in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(member) for member in value]
     return _one_line(value) if isinstance(value, str) else value

@@ -1,6 +1,8 @@
-"""The one table of settings: name, default, help, secret. The environment is read here and nowhere else; everybody else is handed values.
+"""The one table of settings: name, default, help, secret. The environment is read here and nowhere else; everybody else
+is handed values.
 
-A setting NAME is read from the environment variable `HUB_NAME` in capitals; a system's own setting from `HUB_<SYSTEM>_<SETTING>`.
+A setting NAME is read from the environment variable `HUB_NAME` in capitals; a system's own setting from
+`HUB_<SYSTEM>_<SETTING>`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,11 @@ class Entry:
 
 TABLE: tuple[Entry, ...] = (
     Entry("workspace", ".", "Workspace folder. It contains routes.yaml, mappings/ and adapters/."),
-    Entry("store", "sqlite:///var/hub.sqlite3", "Database URL of the store: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME."),
+    Entry(
+        "store",
+        "sqlite:///var/hub.sqlite3",
+        "Database URL of the store: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME, or mariadb://USER@HOST/NAME.",
+    ),
     Entry(
         "broker",
         "",
@@ -36,8 +42,16 @@ TABLE: tuple[Entry, ...] = (
     ),
     Entry("host", "127.0.0.1", "Address that the hub listens on. IPv6 addresses may have brackets: ::1 or [::1]."),
     Entry("port", "8080", "Port that the hub listens on."),
-    Entry("public_url", "", "Public base URL of this hub, such as https://hub.example. Some partners sign it. Empty: http://HOST:PORT."),
-    Entry("zone", "UTC", "Time zone, such as Asia/Shanghai, of partners' timestamps without an offset, and of times in the console and in commands."),
+    Entry(
+        "public_url",
+        "",
+        "Public base URL of this hub, such as https://hub.example. Some partners sign it. Empty: http://HOST:PORT.",
+    ),
+    Entry(
+        "zone",
+        "UTC",
+        "Time zone, such as Asia/Shanghai, of partners' timestamps without an offset, and of times in the console and in commands.",
+    ),
     Entry(
         "master_key",
         "",
@@ -46,7 +60,9 @@ TABLE: tuple[Entry, ...] = (
     ),
     Entry("allow_cidrs", "", "Private or loopback address ranges in which targets are allowed, separated by commas."),
     Entry(
-        "trusted_proxies", "", "Address ranges of trusted proxies, separated by commas. Only their X-Forwarded-For, Forwarded and Client-Cert headers are used."
+        "trusted_proxies",
+        "",
+        "Address ranges of trusted proxies, separated by commas. Only their X-Forwarded-For, Forwarded and Client-Cert headers are used.",
     ),
     Entry("max_body", "10485760", "Maximum size of a request body in bytes, before and after decompression."),
     Entry("max_batch", "10000", "Maximum number of messages in one batch."),
@@ -59,18 +75,32 @@ TABLE: tuple[Entry, ...] = (
     Entry("max_values", "100000", "Maximum number of values in one message."),
     Entry("body_seconds", "30", "Timeout in seconds for receiving a request body."),
     Entry("claim_size", "256", "Maximum number of deliveries in one claim."),
-    Entry("lanes", "", "Systems that this worker delivers to, separated by commas. Empty: all systems. Each system needs a worker."),
-    Entry("lease", "60", "Lease time of a claim in seconds. Set it to at least twice the longest `timeout` of a route."),
+    Entry(
+        "lanes",
+        "",
+        "Systems that this worker delivers to, separated by commas. Empty: all systems. Each system needs a worker.",
+    ),
+    Entry(
+        "lease", "60", "Lease time of a claim in seconds. Set it to at least twice the longest `timeout` of a route."
+    ),
     Entry("sweep", "1.0", "Polling interval in seconds for due deliveries."),
     Entry("grace", "20", "Shutdown timeout in seconds: calls that are under way may finish in this time."),
     Entry("keep_keys", "7", "Retention in days of an Idempotency-Key."),
-    Entry("keep_messages", "", "Retention in days of a message after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: unlimited."),
+    Entry(
+        "keep_messages",
+        "",
+        "Retention in days of a message after all its deliveries have ended; at least HUB_KEEP_KEYS. Empty: unlimited.",
+    ),
     Entry(
         "keep_refused",
         "30",
         "Retention in days of refused requests and hooks. A refused queue message is kept until a person retries or drops it.",
     ),
-    Entry("archive", "", "Folder for archives. Messages are archived before they are pruned. Empty: messages are pruned without an archive."),
+    Entry(
+        "archive",
+        "",
+        "Folder for archives. Messages are archived before they are pruned. Empty: messages are pruned without an archive.",
+    ),
     Entry(
         "ops_token",
         "",
@@ -82,8 +112,16 @@ TABLE: tuple[Entry, ...] = (
         "",
         "Unix socket for /ops/v1 and /metrics if HUB_OPS_TOKEN is empty. Only the hub's own account can open it. Empty: ops.sock beside an SQLite store.",
     ),
-    Entry("metrics_port", "0", "Port for /metrics, /health/live and /health/ready in every process, workers included. 0: no port."),
-    Entry("traces", "0", "Sampling ratio of traces, from 0 to 1, if the caller did not decide. 0: tracing is off. Needs crossdock[otel]."),
+    Entry(
+        "metrics_port",
+        "0",
+        "Port for /metrics, /health/live and /health/ready in every process, workers included. 0: no port.",
+    ),
+    Entry(
+        "traces",
+        "0",
+        "Sampling ratio of traces, from 0 to 1, if the caller did not decide. 0: tracing is off. Needs crossdock[otel].",
+    ),
     Entry("traces_to", "http://127.0.0.1:4318/v1/traces", "URL of the trace collector (OTLP over HTTP)."),
     Entry("log_level", "info", "Log level: debug, info, warning or error."),
     Entry("log_format", "json", "Log format: json, or text for people."),
@@ -138,7 +176,9 @@ class Settings:
 
     @property
     def own_socket(self) -> Path | None:
-        """Where operators' calls are served to the hub's own account; None: a token is asked of everybody, or nobody said where it should lie."""
+        """Where operators' calls are served to the hub's own account; None: a token is asked of everybody, or nobody
+        said where it should lie.
+        """
         if self.ops_token:
             return None
         if self.ops_socket:
@@ -200,7 +240,9 @@ def _broker(text: Mapping[str, str]) -> str:
     given = text["broker"]
     if given and not re.match(r"(amqps?|pyamqp|rediss?)://[^\s]+$", given):
         # The text itself is not repeated: it may hold a password.
-        raise BadSetting("HUB_BROKER is not a broker URL. Write amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0, or leave it empty.")
+        raise BadSetting(
+            "HUB_BROKER is not a broker URL. Write amqp://USER:PASSWORD@HOST:5672// or redis://HOST:6379/0, or leave it empty."
+        )
     return given
 
 
@@ -210,7 +252,9 @@ def _keep_messages(text: Mapping[str, str]) -> float | None:
     days, keys = _number(text, "keep_messages", 1, 36_500), _number(text, "keep_keys", 1, 3_650)
     if days < keys:
         # A repeat would be answered with the id of a message that nobody finds any more.
-        raise BadSetting(f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}. Keep messages at least as long as their keys.")
+        raise BadSetting(
+            f"HUB_KEEP_MESSAGES={days:g} is shorter than HUB_KEEP_KEYS={keys:g}. Keep messages at least as long as their keys."
+        )
     return days
 
 
@@ -218,7 +262,9 @@ def _lanes(text: Mapping[str, str]) -> frozenset[str]:
     names = frozenset(part.strip() for part in text["lanes"].split(",") if part.strip())
     wrong = sorted(name for name in names if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name))
     if wrong:
-        raise BadSetting(f"HUB_LANES={text['lanes']!r}: {wrong[0]!r} is not a system name. Write names such as wms,tms.")
+        raise BadSetting(
+            f"HUB_LANES={text['lanes']!r}: {wrong[0]!r} is not a system name. Write names such as wms,tms."
+        )
     return names
 
 
@@ -231,7 +277,9 @@ def _public_url(text: Mapping[str, str]) -> str:
 
 def _address(text: Mapping[str, str], name: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text[name]):
-        raise BadSetting(f"HUB_{name.upper()}={text[name]!r} is not a URL. Write one such as http://collector:4318/v1/traces.")
+        raise BadSetting(
+            f"HUB_{name.upper()}={text[name]!r} is not a URL. Write one such as http://collector:4318/v1/traces."
+        )
     return text[name]
 
 
@@ -251,4 +299,6 @@ def _networks(text: Mapping[str, str], name: str) -> tuple[ipaddress.IPv4Network
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text[name].split(",") if part.strip())
     except ValueError as error:
-        raise BadSetting(f"HUB_{name.upper()}={text[name]!r}: {error}. Write ranges such as 127.0.0.0/8,10.2.0.0/16.") from error
+        raise BadSetting(
+            f"HUB_{name.upper()}={text[name]!r}: {error}. Write ranges such as 127.0.0.0/8,10.2.0.0/16."
+        ) from error

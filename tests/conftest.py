@@ -12,17 +12,20 @@ from hub.store import Store, open_store
 from tests.support import brokers
 from tests.support.hubs import Sink
 
-# A run that decides about a landing tries the same generated cases each time; at the desk new ones are tried in every run.
+# A run that decides about a landing tries the same generated cases each time; at the desk new ones are tried in every
+# run.
 hypothesis.settings.register_profile("landing", derandomize=True, deadline=None)
 if os.environ.get("CI") == "true":
     hypothesis.settings.load_profile("landing")
 
 POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
-# A user of the tests' own: CREATE USER crossdock_test@'127.0.0.1' IDENTIFIED BY 'crossdock_test'; GRANT ALL ON `crossdock\\_%`.* TO crossdock_test@'127.0.0.1'
+# A user of the tests' own: CREATE USER crossdock_test@'127.0.0.1' IDENTIFIED BY 'crossdock_test'; GRANT ALL ON
+# `crossdock\\_%`.* TO crossdock_test@'127.0.0.1'
 MARIADB = os.environ.get("HUB_TEST_MARIADB", "mariadb+pymysql://crossdock_test:crossdock_test@127.0.0.1:3306/")
 
 
-# What is only about the flow runs on SQLite and PostgreSQL; the store's own tests and one line of the conformance suite on MariaDB as well.
+# What is only about the flow runs on SQLite and PostgreSQL; the store's own tests and one line of the conformance suite
+# on MariaDB as well.
 EVERYWHERE = os.environ.get("HUB_TEST_STORES") == "all"
 ON_MARIADB = ("tests/store/", "tests/test_golden.py", "tests/conformance/", "tests/cli/test_store.py")
 
@@ -41,7 +44,11 @@ def _is_elsewhere(item: pytest.Item) -> bool:
     path = item.path.as_posix()
     if "tests/conformance/" in path:
         # One line through the pairings, in which each store and each bell stands once; all nine: make conformance.
-        return (given.get("store_url"), given.get("broker")) not in {("sqlite", "embedded"), ("postgresql", "rabbitmq"), ("mariadb", "redis")}
+        return (given.get("store_url"), given.get("broker")) not in {
+            ("sqlite", "embedded"),
+            ("postgresql", "rabbitmq"),
+            ("mariadb", "redis"),
+        }
     return given.get("store_url") == "mariadb" and not any(part in path for part in ON_MARIADB)
 
 
@@ -58,7 +65,9 @@ def store_url(request, tmp_path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hub.sqlite3"
         return
-    address, label, force = (POSTGRES, "PostgreSQL", " WITH (FORCE)") if request.param == "postgresql" else (MARIADB, "MariaDB", "")
+    address, label, force = (
+        (POSTGRES, "PostgreSQL", " WITH (FORCE)") if request.param == "postgresql" else (MARIADB, "MariaDB", "")
+    )
     server = sa.create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
     name = f"crossdock_{secrets.token_hex(6)}"
     try:

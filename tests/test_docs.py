@@ -1,4 +1,6 @@
-"""Papers are tested too: tables equal the code, links resolve, both READMEs show the same commands, and README's commands are run."""
+"""Papers are tested too: tables equal the code, links resolve, both READMEs show the same commands, and README's
+commands are run.
+"""
 
 import os
 import re
@@ -35,7 +37,9 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").r
 
 def rows(page):
     text = (ROOT / page).read_text("utf-8")
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ]
 
 
 def test_every_setting_stands_in_the_operators_page():
@@ -49,8 +53,15 @@ def test_the_meaning_of_every_setting_is_the_one_of_the_code():
 
 
 def test_every_metric_stands_in_its_page():
-    told = {row[0].strip("`"): (*row[1:3], row[3].replace("`", ""), row[4]) for row in rows("docs/metrics.md") if row[0].startswith("`hub_")}
-    made = {one.name + "_total" * (one.kind == "counter"): (one.kind, one.whose, ", ".join(one.labels), one.help) for one in FAMILIES}
+    told = {
+        row[0].strip("`"): (*row[1:3], row[3].replace("`", ""), row[4])
+        for row in rows("docs/metrics.md")
+        if row[0].startswith("`hub_")
+    }
+    made = {
+        one.name + "_total" * (one.kind == "counter"): (one.kind, one.whose, ", ".join(one.labels), one.help)
+        for one in FAMILIES
+    }
     assert told == made
 
 
@@ -76,7 +87,11 @@ def test_every_point_where_the_hub_is_hurt_stands_in_its_page():
 
 
 def test_the_drawing_the_table_and_the_database_agree_on_the_states():
-    told = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in rows("docs/states.md") if row[0].strip("`") in set(Status)}
+    told = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1]))
+        for row in rows("docs/states.md")
+        if row[0].strip("`") in set(Status)
+    }
     assert told == {status.value: {other.value for other in after} for status, after in TRANSITIONS.items()}
     [check] = [one for one in tables.delivery.constraints if str(one.name).endswith("delivery_status")]
     assert set(re.findall(r"'(\w+)'", str(check.sqltext))) == {status.value for status in Status}
@@ -84,10 +99,16 @@ def test_the_drawing_the_table_and_the_database_agree_on_the_states():
 
 def test_the_page_on_repairs_has_each_state_with_what_may_follow_and_each_result():
     told = {
-        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in rows("docs/repairs.md") if len(row) == 3 and row[0].strip("`") in set(repair.State)
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2]))
+        for row in rows("docs/repairs.md")
+        if len(row) == 3 and row[0].strip("`") in set(repair.State)
     }
     assert told == {state.value: {other.value for other in after} for state, after in repair.TRANSITIONS.items()}
-    results = [row[0].strip("`") for row in rows("docs/repairs.md") if len(row) == 2 and row[0].strip("`") in set(repair.Result)]
+    results = [
+        row[0].strip("`")
+        for row in rows("docs/repairs.md")
+        if len(row) == 2 and row[0].strip("`") in set(repair.Result)
+    ]
     assert results == [result.value for result in repair.Result]
 
 
@@ -99,7 +120,10 @@ def test_links_resolve(page):
 
 
 def test_each_picture_is_there_small_and_named():
-    named = {target.removeprefix("pictures/") for target in re.findall(r"!\[[^]]{10,}\]\((pictures/[^)]+)\)", (ROOT / "docs/console.md").read_text("utf-8"))}
+    named = {
+        target.removeprefix("pictures/")
+        for target in re.findall(r"!\[[^]]{10,}\]\((pictures/[^)]+)\)", (ROOT / "docs/console.md").read_text("utf-8"))
+    }
     sizes = {path.name: path.stat().st_size for path in (ROOT / pictures.FOLDER).iterdir()}
     assert named == sizes.keys() == {f"{name}.webp" for name in pictures.PICTURES}
     assert max(sizes.values()) <= pictures.MOST_BYTES
@@ -107,7 +131,10 @@ def test_each_picture_is_there_small_and_named():
 
 
 def test_both_readmes_show_the_same_make_commands():
-    shown = [set(re.findall(r"make (?:demo ARGS=--once|demo|test)", (ROOT / name).read_text("utf-8"))) for name in ("README.md", "README.zh-CN.md")]
+    shown = [
+        set(re.findall(r"make (?:demo ARGS=--once|demo|test)", (ROOT / name).read_text("utf-8")))
+        for name in ("README.md", "README.zh-CN.md")
+    ]
     assert shown[0] == shown[1]
 
 
@@ -115,25 +142,39 @@ def test_the_readmes_curl_commands_work_as_they_stand(tmp_path):
     """The block is run by a shell; only the hub's address and the place of the `hub` command are put in."""
     text = (ROOT / "README.md").read_text("utf-8")
     block = text.split("<!-- test: start -->")[1].split("<!-- test: end -->")[0].split("```sh\n")[1].split("```")[0]
-    secrets = {f"{name}_{part}": "ak_test" for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP") for part in ("KEY", "SECRET")}
+    secrets = {
+        f"{name}_{part}": "ak_test"
+        for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP")
+        for part in ("KEY", "SECRET")
+    }
     hub = HubProcess(ROOT, f"sqlite:///{tmp_path}/hub.sqlite3", hub_sweep=5, **secrets).start()
     try:
         (tmp_path / "var").mkdir()
         script = block.replace(".venv/bin/hub", f"{sys.executable} -m hub").replace("http://127.0.0.1:8080", hub.url)
         done = subprocess.run(
-            ["bash", "-euc", script], cwd=tmp_path, env={**os.environ, **hub.environment}, capture_output=True, text=True, timeout=90, check=False
+            ["bash", "-euc", script],
+            cwd=tmp_path,
+            env={**os.environ, **hub.environment},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         first, again, wrong, status = [line for line in done.stdout.splitlines() if line.startswith("{")]
         assert '"duplicate":false' in first
         assert '"duplicate":true' in again
-        assert all(word in wrong for word in ('"code":42200', '"pointer":"/items/0/quantity"', '"got"', '"want"', '"fix"'))
+        assert all(
+            word in wrong for word in ('"code":42200', '"pointer":"/items/0/quantity"', '"got"', '"want"', '"fix"')
+        )
         assert '"target":"oms/order.create@1"' in status
     finally:
         hub.stop()
 
 
-@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/routes.md").read_text("utf-8"), re.DOTALL))
+@pytest.mark.parametrize(
+    "block", re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/routes.md").read_text("utf-8"), re.DOTALL)
+)
 def test_every_route_in_the_page_passes_the_check(tmp_path, block):
     init(tmp_path)
     (tmp_path / "routes.yaml").write_text("version: 1\n" + block, "utf-8")
@@ -155,7 +196,9 @@ def test_the_page_on_hooks_says_what_works(tmp_path):
 def test_the_page_on_hooks_tells_every_key_and_word():
     text = (ROOT / "docs/hooks.md").read_text("utf-8")
     words = [*ALGORITHMS, *ENCODINGS, *STAMPS, *SCHEME.keys, *HOOK.keys]
-    assert [word for word in words if f"`{word}`" not in text and f"`{word}: " not in text and f"`read.{word}" not in text] == []
+    assert [
+        word for word in words if f"`{word}`" not in text and f"`{word}: " not in text and f"`read.{word}" not in text
+    ] == []
 
 
 def test_the_page_on_queues_says_what_works(tmp_path):
@@ -176,14 +219,34 @@ def shell_blocks(page):
 
 
 def test_the_commands_of_the_page_on_deploying_work_as_they_stand(tmp_path):
-    """Those of the hub, one after another on one store; what needs a cluster is not run, but the files that it names are there."""
+    """Those of the hub, one after another on one store; what needs a cluster is not run, but the files that it names
+    are there.
+    """
     blocks = shell_blocks("docs/deploying.md")
     ours = [block for block in blocks if all(line.startswith("hub ") for line in block.splitlines())]
     assert len(ours) == 2
-    secrets = {f"{name}_{part}": "ak_test" for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP") for part in ("KEY", "SECRET")}
-    environment = {**os.environ, **secrets, "PYTHONPATH": str(ROOT), "HUB_WORKSPACE": str(ROOT), "HUB_STORE": f"sqlite:///{tmp_path}/hub.sqlite3"}
+    secrets = {
+        f"{name}_{part}": "ak_test"
+        for name in ("CHANNEL", "OMS", "INVENTORY", "WMS", "TMS", "PAYMENT", "ERP")
+        for part in ("KEY", "SECRET")
+    }
+    environment = {
+        **os.environ,
+        **secrets,
+        "PYTHONPATH": str(ROOT),
+        "HUB_WORKSPACE": str(ROOT),
+        "HUB_STORE": f"sqlite:///{tmp_path}/hub.sqlite3",
+    }
     script = f'hub() {{ "{sys.executable}" -m hub "$@"; }}\n' + "\n".join(ours)
-    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     for name in {one for block in blocks for one in re.findall(r"deploy/[A-Za-z0-9_./-]+", block)}:
         assert (ROOT / name).exists(), name

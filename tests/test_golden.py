@@ -15,7 +15,12 @@ def test_what_others_build_on_is_as_it_was(name):
 
 
 def test_no_golden_copy_is_left_behind():
-    assert {path.name for path in golden.FOLDER.iterdir()} == {*golden.FILES, "sqlite.sql", "postgresql.sql", "mariadb.sql"}
+    assert {path.name for path in golden.FOLDER.iterdir()} == {
+        *golden.FILES,
+        "sqlite.sql",
+        "postgresql.sql",
+        "mariadb.sql",
+    }
 
 
 def test_the_hot_path_asks_the_database_the_same(store):

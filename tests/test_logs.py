@@ -1,4 +1,6 @@
-"""Logs: a line for an event, nothing that is secret at any depth, and never a reason to stand still (docs/design/inputs.md#answers)."""
+"""Logs: a line for an event, nothing that is secret at any depth, and never a reason to stand still
+(docs/design/inputs.md#answers).
+"""
 
 import io
 import json
@@ -19,7 +21,9 @@ def lines_of(*events):
 
 
 def test_secrets_are_masked_at_any_depth():
-    [line] = lines_of("logs.event('key.made', 'done', lane='wms', given={'headers': [{'Authorization': 'Bearer x1y2'}], 'token': 'x1y2'}, secret='x1y2')")
+    [line] = lines_of(
+        "logs.event('key.made', 'done', lane='wms', given={'headers': [{'Authorization': 'Bearer x1y2'}], 'token': 'x1y2'}, secret='x1y2')"
+    )
     assert "x1y2" not in json.dumps(line)
     assert line["lane"] == "wms"
 
@@ -30,7 +34,9 @@ def test_a_foreign_text_stays_on_its_line():
 
 
 def test_the_last_lines_of_an_ending_process_are_written():
-    assert [line["event"] for line in lines_of(*(f"logs.event('n.{number}')" for number in range(500)))] == [f"n.{number}" for number in range(500)]
+    assert [line["event"] for line in lines_of(*(f"logs.event('n.{number}')" for number in range(500)))] == [
+        f"n.{number}" for number in range(500)
+    ]
 
 
 class Stuck(io.StringIO):
@@ -79,23 +85,38 @@ def test_every_line_says_whose_it_is():
 
 
 def test_a_hub_s_log_has_ids_and_nothing_of_a_person_or_a_secret(tmp_path):
-    """Everything that can go wrong with a message goes wrong, at level debug; what was in the messages is not in the log."""
+    """Everything that can go wrong with a message goes wrong, at level debug; what was in the messages is not in the
+    log.
+    """
     person, phone, target_says = "Wang-Xiaoming", "13912345678", "no-stock-for-Li-Lei"
     sink = Sink(
-        lambda number, key: [(503, {}, b"busy " + person.encode()), (422, {}, b'{"message":"%s"}' % target_says.encode()), (200, {}, b"{}")][number % 3]
+        lambda number, key: [
+            (503, {}, b"busy " + person.encode()),
+            (422, {}, b'{"message":"%s"}' % target_says.encode()),
+            (200, {}, b"{}"),
+        ][number % 3]
     )
     workspace = small_workspace(tmp_path / "workspace", sink.url)
     hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_log_level="debug")
     with (tmp_path / "log").open("w") as hub.stderr:
         hub.start()
         caller = hub.caller("shop")
-        # Given orders that are delivered, refused by the target and tried again, a batch, refused posts, a wrong signature
+        # Given orders that are delivered, refused by the target and tried again, a batch, refused posts, a wrong
+        # signature
         body = b'{"orderNo":"%s","items":[{"sku":"%s","quantity":1}]}'
         for number in range(9):
-            caller.post("/api/v1/shop/order.placed", body % (f"{person}-{number}".encode(), phone.encode()), f"m-{number}")
-        caller.post("/api/v1/shop/order.placed", b'{"orderNo":"%s","items":"%s"}' % (person.encode(), phone.encode()), "wrong")
+            caller.post(
+                "/api/v1/shop/order.placed", body % (f"{person}-{number}".encode(), phone.encode()), f"m-{number}"
+            )
+        caller.post(
+            "/api/v1/shop/order.placed", b'{"orderNo":"%s","items":"%s"}' % (person.encode(), phone.encode()), "wrong"
+        )
         caller.post("/api/v1/shop/order.placed", b'{"orderNo":"%s' % person.encode(), "cut")
-        caller.post("/api/v1/shop/order.placed/batch", b"[" + body % (person.encode(), phone.encode()) + b',{"orderNo":"%s"}]' % phone.encode(), "batch")
+        caller.post(
+            "/api/v1/shop/order.placed/batch",
+            b"[" + body % (person.encode(), phone.encode()) + b',{"orderNo":"%s"}]' % phone.encode(),
+            "batch",
+        )
         caller.post("/api/v1/shop/order.placed", b"{}", "forged", webhook_signature="v1,AAAA" + phone)
 
         def over():
@@ -106,15 +127,30 @@ def test_a_hub_s_log_has_ids_and_nothing_of_a_person_or_a_secret(tmp_path):
         hub.stop()
     text = (tmp_path / "log").read_text("utf-8")
     # Then nothing of them is in the log
-    secrets = [person, phone, target_says, "Li-Lei", caller.key, caller.secret, "whsec_", OPS_TOKEN, "SO-1", hub.environment["HUB_MASTER_KEY"]]
+    secrets = [
+        person,
+        phone,
+        target_says,
+        "Li-Lei",
+        caller.key,
+        caller.secret,
+        "whsec_",
+        OPS_TOKEN,
+        "SO-1",
+        hub.environment["HUB_MASTER_KEY"],
+    ]
     assert [one for one in secrets if one in text] == []
     # And each line is one event with a stable key, says whose it is and, where it is about one message, which
     events = [json.loads(line) for line in text.splitlines()]
     assert all(re.fullmatch(r"[a-z]+(\.[a-z_]+)+", line["event"]) for line in events)
     assert {line.get("role") for line in events} == {"up"}
     assert len({line["process"] for line in events}) == 1
-    assert {"posts.committed", "deliveries.settled", "delivery.dead", "batch.answered"} <= {line["event"] for line in events}
-    assert all({"message_id", "trace_id", "delivery"} <= set(line) for line in events if line["event"].startswith("delivery."))
+    assert {"posts.committed", "deliveries.settled", "delivery.dead", "batch.answered"} <= {
+        line["event"] for line in events
+    }
+    assert all(
+        {"message_id", "trace_id", "delivery"} <= set(line) for line in events if line["event"].startswith("delivery.")
+    )
     settled = [line for line in events if line["event"] == "deliveries.settled"]
     assert sum(line.get("delivered", 0) for line in settled) == books["delivered"]
     assert all({"lane", "claimed", "ms", "revision"} <= set(line) for line in settled)

@@ -1,7 +1,9 @@
-"""Papers lead somewhere: each law, promise, row and decision that is cited has its line, each path, module and link is there, each page is in the index.
+"""Papers lead somewhere: each law, promise, row and decision that is cited has its line, each path, module and link is
+there, each page is in the index.
 
-A citation is a word and a number: `law 3`, `promise P12`, `fault F59`, `input B86`, `threat S11`, `decision 020`, or several (`promises P3, P4`). In comments
-and docstrings the letter and number alone are one too, and so is a test case that is named by its row (`B54-python-tag`).
+A citation is a word and a number: `law 3`, `promise P12`, `fault F59`, `input B86`, `threat S11`, `decision 020`, or
+several (`promises P3, P4`). In comments and docstrings the letter and number alone are one too, and so is a test case
+that is named by its row (`B54-python-tag`).
 """
 
 import ast
@@ -16,13 +18,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DESIGN = ROOT / "docs/design"
 DECISIONS = ROOT / "docs/decisions"
-PAPERS = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAPERS = [
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 LETTERS = {"promise": "IP", "fault": "F", "input": "B", "threat": "S"}
 ROW = r"[A-Z]\d{1,3}"
 JOINED = r"(?:,\s+|\s+and\s+|\s+to\s+|–)"
 WORDED = re.compile(rf"\b(promise|fault|input|threat)s?\s+({ROW}(?:{JOINED}{ROW})*)\b", re.IGNORECASE)
-NUMBERED = re.compile(rf"\b(?:(law)s?\s+(\d{{1,2}}(?:{JOINED}\d{{1,2}})*)|(decision)s?\s+(\d{{3}}(?:{JOINED}\d{{3}})*))\b", re.IGNORECASE)
+NUMBERED = re.compile(
+    rf"\b(?:(law)s?\s+(\d{{1,2}}(?:{JOINED}\d{{1,2}})*)|(decision)s?\s+(\d{{3}}(?:{JOINED}\d{{3}})*))\b", re.IGNORECASE
+)
 BARE = re.compile(r"(?<![\w.+/`?=\-\[])[IPFBS]\d{1,3}(?!\w|\.\d|\.\w)")
 CASE = re.compile(r"""["']([BF]\d{1,3})(?=[- ])""")
 ANCHOR = re.compile(r'<a id="([a-z]+(?:-?\d+))"></a>([A-Za-z]+ ?\d+)')
@@ -38,10 +47,24 @@ def written():
     """All texts of the repository that may cite something, but for this one, whose examples lead nowhere."""
     for part in ("hub", "tests", "adapters", "mappings", "bench", "deploy", "docs"):
         for path in sorted((ROOT / part).rglob("*")):
-            if path.suffix in TEXTS and path != Path(__file__) and not {"__pycache__", "vendor", "suites"} & set(path.parts):
+            if (
+                path.suffix in TEXTS
+                and path != Path(__file__)
+                and not {"__pycache__", "vendor", "suites"} & set(path.parts)
+            ):
                 yield path
     yield from (
-        ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "routes.yaml", ".ci/run")
+        ROOT / name
+        for name in (
+            "ARCHITECTURE.md",
+            "CONTRIBUTING.md",
+            "README.md",
+            "CHANGELOG.md",
+            "Makefile",
+            "pyproject.toml",
+            "routes.yaml",
+            ".ci/run",
+        )
     )
 
 
@@ -89,7 +112,9 @@ def headings(page):
     """The anchors of a page as they are linked: of its headings, and those that stand in it."""
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} | {anchor for anchor, _ in ANCHOR.findall(text)}
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles} | {
+        anchor for anchor, _ in ANCHOR.findall(text)
+    }
 
 
 def lost_places(text):
@@ -125,7 +150,11 @@ def names_of(file):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            yield from (target.id for target in (node.targets if isinstance(node, ast.Assign) else [node.target]) if isinstance(target, ast.Name))
+            yield from (
+                target.id
+                for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+                if isinstance(target, ast.Name)
+            )
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
 
@@ -133,7 +162,11 @@ def names_of(file):
 def missing_from(index, folder):
     """Pages below a folder that its index does not link."""
     linked = {(folder / target).resolve() for target in re.findall(r"\]\(([^)#]+)", index)}
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md") if path.resolve() not in linked and path != folder / "README.md")
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.md")
+        if path.resolve() not in linked and path != folder / "README.md"
+    )
 
 
 def test_each_numbered_line_of_the_design_stands_once_under_its_own_anchor():
@@ -145,7 +178,11 @@ def test_each_numbered_line_of_the_design_stands_once_under_its_own_anchor():
 
 
 def test_every_law_promise_row_and_decision_that_is_cited_has_its_line():
-    wrong = {name: rows for path in written() if (rows := unknown(name := path.relative_to(ROOT).as_posix(), path.read_text("utf-8")))}
+    wrong = {
+        name: rows
+        for path in written()
+        if (rows := unknown(name := path.relative_to(ROOT).as_posix(), path.read_text("utf-8")))
+    }
     assert wrong == {}
 
 
@@ -178,7 +215,9 @@ def test_every_place_in_a_page_that_a_text_names_is_there():
 
 
 def test_a_place_in_a_page_that_is_not_there_is_found():
-    assert list(lost_places("As docs/design/laws.md#strata and docs/design/laws.md#no-such-part say, and docs/nowhere.md.")) == [
+    assert list(
+        lost_places("As docs/design/laws.md#strata and docs/design/laws.md#no-such-part say, and docs/nowhere.md.")
+    ) == [
         "docs/design/laws.md#no-such-part",
         "docs/nowhere.md",
     ]
@@ -190,12 +229,18 @@ def test_every_path_module_and_linked_heading_that_a_page_names_is_there(page):
     assert list(lost_paths(text)) == []
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text):
         if not target.startswith("http"):
-            assert anchor in headings((page.parent / target) if target else page), f"{page.name} links {target}#{anchor}"
+            assert anchor in headings((page.parent / target) if target else page), (
+                f"{page.name} links {target}#{anchor}"
+            )
 
 
 def test_a_path_or_module_that_is_not_there_is_found():
     text = "Open `hub/flow/accept.py`, `hub/flow/nowhere.py`, `hub.flow.accept.take`, `hub.flow.accept.nothing`, `tests/core/test_*.py`, `store/messages/claim.py`."
-    assert list(lost_paths(text)) == ["hub/flow/nowhere.py", "hub.flow.accept.nothing", "`store/messages/claim.py`: write hub/…"]
+    assert list(lost_paths(text)) == [
+        "hub/flow/nowhere.py",
+        "hub.flow.accept.nothing",
+        "`store/messages/claim.py`: write hub/…",
+    ]
 
 
 def test_the_index_has_every_page_and_every_decision():

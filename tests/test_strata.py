@@ -1,9 +1,13 @@
-"""The house rule (docs/design/laws.md#strata): a module imports only from strata below it and from its own package, never in a circle.
+"""The house rule (docs/design/laws.md#strata): a module imports only from strata below it and from its own package,
+never in a circle.
 
 Reads the syntax tree, so that typing-only and function-level imports count; and keeps each third party in its stratum.
 """
 
 import ast
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -65,13 +69,14 @@ IMPURE = {
     "tempfile",
     "shutil",
 }
-THREAD_LOCAL_IN = {"core.expressions.expression", "core.expressions.evaluation_door"}  # a compiled expression belongs to its thread: the cache is per thread
+# a compiled expression belongs to its thread: the cache is per thread
+THREAD_LOCAL_IN = {"core.expressions.expression", "core.expressions.evaluation_door"}
 
 
 # Within a stratum: folders, and the modules beside them, each imports only from those before it.
 INNER = {
     "core": ["errors message", "adapter json", "documents", "expressions", "schemas", "model", "config", "analysis apidocs"],
-    "kit": ["envelope evaluation sandbox_faults http journal loading matching queues sandbox_server signature", "proof", "signer", "outbox target", "sandbox"],
+    "kit": ["envelope evaluation sandbox_faults http journal loading matching queues sandbox_bodies sandbox_server signature", "proof", "signer", "outbox target", "sandbox"],
     "catalog": ["mapping_paths yaml", "catalog", "files", "config_difference scaffold workspace", "checks"],
     "store": ["columns", "tables", "engine", "accounts migrate", "messages", "repairs", "queries retention", "command_methods query_methods", "store", "commit"],
     "flow": [
@@ -101,7 +106,8 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide the strata"
-            # `from hub.store import add` is about hub.store.add; the package itself is meant only where a name of its own is taken.
+            # `from hub.store import add` is about hub.store.add; the package itself is meant only where a name of its
+            # own is taken.
             for alias in node.names:
                 yield f"{node.module}.{alias.name}" if is_module(f"{node.module}.{alias.name}") else str(node.module)
 
@@ -180,19 +186,31 @@ def test_the_ground_has_no_io_no_clock_and_no_randomness():
 
 def test_no_folder_holds_more_than_twenty_modules():
     folders = [path for path in (HUB, *HUB.rglob("*")) if path.is_dir() and "migrations" not in path.parts]
-    crowded = {str(path.relative_to(ROOT)): count for path in folders if (count := sum(1 for _ in path.glob("*.py"))) > MOST_MODULES}
+    crowded = {
+        str(path.relative_to(ROOT)): count
+        for path in folders
+        if (count := sum(1 for _ in path.glob("*.py"))) > MOST_MODULES
+    }
     assert not crowded
 
 
-def test_no_module_is_longer_than_four_hundred_lines_and_most_are_short():
-    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in HUB.rglob("*.py") if "migrations" not in path.parts}
-    assert not {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > MOST_LINES}
+def test_no_module_is_longer_than_four_hundred_lines_and_most_are_short(tmp_path):
+    """Counted in lines of 160, so that what is said counts, and not how it is broken."""
+    copy = shutil.copytree(HUB, tmp_path / "hub", ignore=shutil.ignore_patterns("migrations", "__pycache__"))
+    wide = ("--isolated", "--line-length", "160", "--config", "format.skip-magic-trailing-comma = true")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", *wide, copy], check=True)
+    lengths = {path.relative_to(copy): len(path.read_text("utf-8").splitlines()) for path in copy.rglob("*.py")}
+    assert not {str(path): length for path, length in lengths.items() if length > MOST_LINES}
     assert median(lengths.values()) <= MEDIAN_LINES
 
 
 def test_no_modules_import_each_other_in_a_circle():
     graph = {
-        name: {imported.removeprefix("hub.") for imported in imports(tree) if imported.startswith("hub.") and imported.removeprefix("hub.") in MODULES}
+        name: {
+            imported.removeprefix("hub.")
+            for imported in imports(tree)
+            if imported.startswith("hub.") and imported.removeprefix("hub.") in MODULES
+        }
         for name, tree in MODULES.items()
     }
     state: dict[str, int] = {}
@@ -211,7 +229,9 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def test_the_hub_never_knows_a_system_by_name():
-    systems = {folder.name for folder in (ROOT / "adapters").iterdir() if (folder / "system.yaml").exists()} - {"payment"}
+    systems = {folder.name for folder in (ROOT / "adapters").iterdir() if (folder / "system.yaml").exists()} - {
+        "payment"
+    }
     for name, tree in MODULES.items():
         if name == "catalog.scaffold.new_workspace":
             continue
@@ -225,4 +245,6 @@ def test_the_hub_never_knows_a_system_by_name():
 def test_every_package_says_its_import_rule():
     for folder in sorted(HUB.iterdir()):  # the folders within follow INNER
         if (folder / "__init__.py").exists():
-            assert "mports" in (ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""), folder.name
+            assert "mports" in (ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""), (
+                folder.name
+            )

@@ -1,4 +1,6 @@
-"""The vault: sealed texts open only where they were sealed; references are resolved strictly (input B60, threat S24)."""
+"""The vault: sealed texts open only where they were sealed; references are resolved strictly (input B60, threat
+S24).
+"""
 
 import os
 import stat
@@ -47,7 +49,15 @@ def test_references(tmp_path):
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "big").write_bytes(b"x" * 100_000)
     (tmp_path / "big").chmod(0o600)
-    for bad in ("env:MISSING", "env:", "plain", f"file:{tmp_path}/none", f"file:{tmp_path}/pipe", f"file:{tmp_path}/big", f"file:{tmp_path}"):
+    for bad in (
+        "env:MISSING",
+        "env:",
+        "plain",
+        f"file:{tmp_path}/none",
+        f"file:{tmp_path}/pipe",
+        f"file:{tmp_path}/big",
+        f"file:{tmp_path}",
+    ):
         with pytest.raises(VaultError):
             resolve(bad, {})
 

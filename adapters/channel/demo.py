@@ -1,4 +1,5 @@
-"""The demo's story: customers order at the channel, and an order has arrived when its parcel is signed for, its stock is right and the books know.
+"""The demo's story: customers order at the channel, and an order has arrived when its parcel is signed for, its stock
+is right and the books know.
 
 `hub up --demo` calls `place`, `disturb` and `report`; the hub itself knows no system by name, this workspace does.
 """
@@ -14,8 +15,9 @@ import requests
 
 PER_SECOND = 10
 RUSH = 40  # orders at once when the demo opens
-# What goes wrong while people look, and between which seconds: the ERP refuses postings for a while (a cause of dead letters that wait for a
-# person), the payment provider fails now and then and the TMS is slow (the hub tries again, and nobody need do anything).
+# What goes wrong while people look, and between which seconds: the ERP refuses postings for a while (a cause of dead
+# letters that wait for a person), the payment provider fails now and then and the TMS is slow (the hub tries again, and
+# nobody need do anything).
 TROUBLE = (
     (0.0, 10.0, "erp", {"fail": 422}),
     (0.0, None, "payment", {"fail": 503, "fail_ratio": 0.2}),
@@ -27,7 +29,9 @@ ENDED = frozenset({"DELIVERED", "CANCELLED", "REJECTED", "REFUSED"})
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of the orders. `is_settled`: nothing more will change; `is_good`: every one arrived, and every sum is right."""
+    """What became of the orders. `is_settled`: nothing more will change; `is_good`: every one arrived, and every sum is
+    right.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -47,7 +51,9 @@ def place(urls: Mapping[str, str], count: int) -> list[str]:
     wanted = {f"{number:06d}" for number in range(first, first + count)}
     found: set[str] = set()
     while len(found) < count:  # the moments of the orders come one after the other
-        found = {number for number in _state(urls["channel"])["orders"] if number not in before and number[-6:] in wanted}
+        found = {
+            number for number in _state(urls["channel"])["orders"] if number not in before and number[-6:] in wanted
+        }
     return sorted(found)
 
 
@@ -79,7 +85,17 @@ def report(urls: Mapping[str, str], placed: Sequence[str]) -> Report:
         shipment = waybills.get(order_no, {})
         good = told == order.get("status") == shipment.get("status") == "DELIVERED" and booked[order_no] == 1
         arrived += good
-        rows.append((number, order_no, told, order.get("status", ""), shipment.get("waybillNo", ""), shipment.get("status", ""), booked[order_no]))
+        rows.append(
+            (
+                number,
+                order_no,
+                told,
+                order.get("status", ""),
+                shipment.get("waybillNo", ""),
+                shipment.get("status", ""),
+                booked[order_no],
+            )
+        )
     stock = state["inventory"]["totals"]
     lines, stock_is_right = _stock(state)
     everything_ended = all(order["status"] in ENDED for order in state["oms"]["orders"].values())
@@ -88,7 +104,15 @@ def report(urls: Mapping[str, str], placed: Sequence[str]) -> Report:
     if arrived != len(placed):
         verdict = f"{arrived} of {len(placed)} orders arrived."
     columns = ("channel order", "order", "the channel knows", "OMS", "waybill", "TMS", "ERP postings")
-    return Report(columns, tuple(rows), (*lines, f"stock in all: {stock}"), verdict, arrived, is_settled, arrived == len(placed) and stock_is_right)
+    return Report(
+        columns,
+        tuple(rows),
+        (*lines, f"stock in all: {stock}"),
+        verdict,
+        arrived,
+        is_settled,
+        arrived == len(placed) and stock_is_right,
+    )
 
 
 def _stock(state: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
@@ -107,7 +131,10 @@ def _stock(state: Mapping[str, Any]) -> tuple[tuple[str, ...], bool]:
     wrong = [sku for sku in wanted.keys() | deducted.keys() if wanted[sku] != deducted[sku]]
     over = [sku for sku, quantity in reserved.items() if quantity > open_[sku]]
     said = f"stock: {sum(deducted.values())} pieces reserved and then deducted, {sum(reserved.values())} still reserved"
-    return (said, *(f"stock of {sku}: sold {wanted[sku]}, deducted {deducted[sku]}" for sku in sorted(wrong))), not wrong and not over
+    return (
+        said,
+        *(f"stock of {sku}: sold {wanted[sku]}, deducted {deducted[sku]}" for sku in sorted(wrong)),
+    ), not wrong and not over
 
 
 def _rows(value: Any) -> list[Any]:

@@ -18,7 +18,28 @@ PRICES = {f"SKU{number:03d}": Decimal(price) for number, price in enumerate(
     ("99.00", "35.50", "128.00", "12.90", "259.00", "8.80", "66.60", "45.00", "19.90", "158.00",
      "75.20", "33.00", "5.50", "299.00", "88.00", "21.80", "139.90", "60.00", "17.70", "199.00"), start=1)}  # fmt: skip
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
-GIVEN = ("伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "艳", "勇", "杰", "涛", "明", "秀英", "建国", "子涵", "欣怡", "浩然")
+GIVEN = (
+    "伟",
+    "芳",
+    "娜",
+    "敏",
+    "静",
+    "丽",
+    "强",
+    "磊",
+    "军",
+    "洋",
+    "艳",
+    "勇",
+    "杰",
+    "涛",
+    "明",
+    "秀英",
+    "建国",
+    "子涵",
+    "欣怡",
+    "浩然",
+)
 PLACES = (
     ("北京市", "北京市", "朝阳区"), ("北京市", "北京市", "海淀区"), ("上海市", "上海市", "浦东新区"), ("上海市", "上海市", "徐汇区"),
     ("广东省", "广州市", "天河区"), ("广东省", "深圳市", "南山区"), ("浙江省", "杭州市", "西湖区"), ("江苏省", "南京市", "鼓楼区"),
@@ -40,10 +61,15 @@ class ChannelSandbox(Sandbox):
         return {"orders": self.orders, "totals": self.summary()}
 
     def summary(self) -> dict[str, Any]:
-        return {"planned": self.planned, "placed": len(self.orders), "by_status": dict(Counter(order["status"] for order in self.orders.values()))}
+        return {
+            "planned": self.planned,
+            "placed": len(self.orders),
+            "by_status": dict(Counter(order["status"] for order in self.orders.values())),
+        }
 
     def place(self, body: dict[str, Any]) -> Answer:
-        """{"count": n, "rate": per second}: so many orders, evenly spaced; without a rate, all at once. `rate` is of real seconds, whatever the speed.
+        """{"count": n, "rate": per second}: so many orders, evenly spaced; without a rate, all at once. `rate` is of
+        real seconds, whatever the speed.
 
         With "order": {…} that one order is placed, field by field over a made-up one.
         """
@@ -60,15 +86,25 @@ class ChannelSandbox(Sandbox):
     def ordered(self, data: dict[str, Any]) -> None:
         number = data["number"]
         made = _order(seeded(self.config.seed, number))
-        order = {"channelOrderNo": f"APP{self.day()}{number:06d}", "placedTime": self.local_time(), **made, **data["order"]}
-        self.orders[order["channelOrderNo"]] = {"status": "PLACED", "orderNo": None, "totalAmount": order["totalAmount"]}
+        order = {
+            "channelOrderNo": f"APP{self.day()}{number:06d}",
+            "placedTime": self.local_time(),
+            **made,
+            **data["order"],
+        }
+        self.orders[order["channelOrderNo"]] = {
+            "status": "PLACED",
+            "orderNo": None,
+            "totalAmount": order["totalAmount"],
+        }
         self.post("order.placed", order, order_key=order["channelOrderNo"])
 
     def heard(self, body: dict[str, Any]) -> Answer:
         channel_no, order_no, status = body["channelOrderNo"], body["orderNo"], body["status"]
         if channel_no not in self.orders and not str(channel_no).startswith("APP"):
             raise No.unknown(str(channel_no))
-        # A customer of another front of the channel, such as who posts by curl: heard of, and not counted as one of ours.
+        # A customer of another front of the channel, such as who posts by curl: heard of, and not counted as one of
+        # ours.
         known = self.orders if channel_no in self.orders else self.elsewhere
         known[channel_no] = {**known.get(channel_no, {}), "status": status, "orderNo": order_no}
         return Answer({"channelOrderNo": channel_no, "status": status})

@@ -29,7 +29,14 @@ def test_it_hears_how_far_an_order_has_come(tmp_path, receiver):
         wait_for(lambda: channel.get("/_state")["orders"])
         assert channel.call("/api/channel/orders/status", sample("channel", "order.status", "shipped"), "k1")[0] == 200
         assert channel.get("/_state")["orders"]["APP20251122000001"]["status"] == "SHIPPED"
-        assert channel.call("/api/channel/orders/status", {**sample("channel", "order.status", "shipped"), "channelOrderNo": "X"}, "k2")[0] == 404
+        assert (
+            channel.call(
+                "/api/channel/orders/status",
+                {**sample("channel", "order.status", "shipped"), "channelOrderNo": "X"},
+                "k2",
+            )[0]
+            == 404
+        )
 
 
 def test_nonsense_is_refused_and_leaves_no_trace(tmp_path, receiver):

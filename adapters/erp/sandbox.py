@@ -19,11 +19,21 @@ class ErpSandbox(Sandbox):
         return {"vouchers": self.vouchers, "totals": self.summary()}
 
     def summary(self) -> dict[str, Any]:
-        sums = {name: sum((voucher[name] for voucher in self.vouchers), Decimal(0)) for name in ("costAmount", "revenueAmount")}
-        return {"orders": len(self.booked), "vouchers": len(self.vouchers), "double": sum(1 for times in self.booked.values() if times > 1), **sums}
+        sums = {
+            name: sum((voucher[name] for voucher in self.vouchers), Decimal(0))
+            for name in ("costAmount", "revenueAmount")
+        }
+        return {
+            "orders": len(self.booked),
+            "vouchers": len(self.vouchers),
+            "double": sum(1 for times in self.booked.values() if times > 1),
+            **sums,
+        }
 
     def book(self, body: dict[str, Any]) -> Answer:
-        """Books what it is told: of the hub's repeats it sees nothing, since they come under the same Idempotency-Key."""
+        """Books what it is told: of the hub's repeats it sees nothing, since they come under the same
+        Idempotency-Key.
+        """
         told = {name: body[name] for name in ("orderNo", "costAmount", "revenueAmount", "currency", "postingTime")}
         number = f"V{self.day()}{len(self.vouchers) + 1:04d}"
         self.vouchers.append({**told, "voucherNo": number})

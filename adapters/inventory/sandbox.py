@@ -1,4 +1,5 @@
-"""A small inventory centre: stock per warehouse and SKU (库存数据标准, seed 001 section 6.2), queried, reserved, deducted, released, increased.
+"""A small inventory centre: stock per warehouse and SKU (库存数据标准, seed 001 § 6.2), queried, reserved, deducted,
+released, increased.
 
 For every SKU, whatever the hub repeats or overtakes: initial + increased = available + reserved + deducted.
 """
@@ -36,7 +37,12 @@ class InventorySandbox(Sandbox):
 
     def state(self) -> dict[str, Any]:
         stock = [
-            {**self._stock(place, sku), "initialQty": self.initial[place, sku], "deductedQty": self.deducted[place, sku]} for place, sku in sorted(self.initial)
+            {
+                **self._stock(place, sku),
+                "initialQty": self.initial[place, sku],
+                "deductedQty": self.deducted[place, sku],
+            }
+            for place, sku in sorted(self.initial)
         ]
         return {"stock": stock, "orders": self.orders, "totals": self.summary()}
 
@@ -49,10 +55,15 @@ class InventorySandbox(Sandbox):
             "increased": self.increased.total(),
         }
         balanced = all(
-            self.initial[at] + self.increased[at] == self.available[at] + self.reserved[at] + self.deducted[at] and self.available[at] >= 0
+            self.initial[at] + self.increased[at] == self.available[at] + self.reserved[at] + self.deducted[at]
+            and self.available[at] >= 0
             for at in self.initial
         )
-        return {**sums, "balanced": balanced, "by_state": dict(Counter(order["state"] for order in self.orders.values()))}
+        return {
+            **sums,
+            "balanced": balanced,
+            "by_state": dict(Counter(order["state"] for order in self.orders.values())),
+        }
 
     def query(self, body: dict[str, Any]) -> Answer:
         number, place, wanted = body["orderNo"], body["warehouseCode"], _wanted(body)
@@ -61,7 +72,9 @@ class InventorySandbox(Sandbox):
         return Answer({"orderNo": number, "warehouseCode": place, "sufficient": enough, "items": stock})
 
     def reserve(self, body: dict[str, Any]) -> Answer:
-        """All lines or none. An order that was reserved before is not reserved twice, and one that was released stays released."""
+        """All lines or none. An order that was reserved before is not reserved twice, and one that was released stays
+        released.
+        """
         number, place, wanted = body["orderNo"], body["warehouseCode"], _wanted(body)
         known = self.orders.get(number)
         if known is not None:
@@ -144,7 +157,12 @@ def _reserved(number: str, order: dict[str, Any]) -> Answer:
 
 
 def _short(number: str, place: str, text: str, details: dict[str, Any] | None = None) -> Answer:
-    return Answer({"orderNo": number, "warehouseCode": place, "reserved": False, "items": []}, code=40001, message=text, details=details)
+    return Answer(
+        {"orderNo": number, "warehouseCode": place, "reserved": False, "items": []},
+        code=40001,
+        message=text,
+        details=details,
+    )
 
 
 SANDBOX = InventorySandbox

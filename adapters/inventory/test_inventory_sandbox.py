@@ -56,7 +56,11 @@ def test_too_little_is_said_with_what_there_is(inventory):
     inventory.act("/_stock", {"sku": "SKU001", "warehouseCode": "WH001", "availableQty": 1})
     assert not call(inventory, "query", ONE, "q")[1]["data"]["sufficient"]
     _, answer = call(inventory, "reserve", sample("inventory", "stock.reserve", "two-lines"), "r")
-    assert (answer["code"], answer["message"], answer["details"]) == (40001, "库存不足", {"skuId": "SKU001", "required": 2, "available": 1})
+    assert (answer["code"], answer["message"], answer["details"]) == (
+        40001,
+        "库存不足",
+        {"skuId": "SKU001", "required": 2, "available": 1},
+    )
     assert totals(inventory) == (0, 0, 0)
 
 

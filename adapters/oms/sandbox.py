@@ -1,7 +1,9 @@
-"""A small OMS: takes orders in, asks for stock, reserves, is paid, has them shipped, and takes returns (seed 001 sections 3.1 and 3.2).
+"""A small OMS: takes orders in, asks for stock, reserves, is paid, has them shipped, and takes returns (seed 001
+sections 3.1 and 3.2).
 
 CREATED → STOCK_OK → RESERVED | PAID → PUSHED_TO_WMS → SHIPPED → DELIVERED → RETURNING → RETURNED
-CREATED | STOCK_OK | PAID → REJECTED (too little stock)     before PUSHED_TO_WMS → CANCELLED (a person)     SHIPPED → REFUSED (by the customer)
+CREATED | STOCK_OK | PAID → REJECTED (too little stock)     before PUSHED_TO_WMS → CANCELLED (a person)     SHIPPED →
+REFUSED (by the customer)
 """
 
 from __future__ import annotations
@@ -32,14 +34,18 @@ class OmsSandbox(Sandbox):
         }
         self.acts = {"POST /_cancel": self.cancel, "POST /_return": self.send_back}
         self.orders: dict[str, dict[str, Any]] = {}
-        self.by_channel: dict[str, str] = {}  # the channel's number → ours: one order each, whatever the key of the call
+        # the channel's number → ours: one order each, whatever the key of the call
+        self.by_channel: dict[str, str] = {}
         self.returns: dict[str, str] = {}
 
     def state(self) -> dict[str, Any]:
         return {"orders": self.orders, "by_status": self.summary()["by_status"]}
 
     def summary(self) -> dict[str, Any]:
-        return {"orders": len(self.orders), "by_status": dict(Counter(order["status"] for order in self.orders.values()))}
+        return {
+            "orders": len(self.orders),
+            "by_status": dict(Counter(order["status"] for order in self.orders.values())),
+        }
 
     # What the hub calls.
 
@@ -75,7 +81,15 @@ class OmsSandbox(Sandbox):
         order, sufficient = self._order(body), body["sufficient"]
         if order["status"] == "CREATED" and sufficient:
             self._becomes(order, "STOCK_OK")
-            shown = ("channelOrderNo", "warehouseCode", "orderType", "consignee", "items", "totalAmount", "timeRequirement")
+            shown = (
+                "channelOrderNo",
+                "warehouseCode",
+                "orderType",
+                "consignee",
+                "items",
+                "totalAmount",
+                "timeRequirement",
+            )
             self._tell("order.created", order, {name: order[name] for name in shown})
         elif order["status"] == "CREATED":
             self._ends(order, "REJECTED", "OUT_OF_STOCK")
@@ -126,8 +140,22 @@ class OmsSandbox(Sandbox):
             order["deliveredTime"] = body.get("deliveredTime") or at
             self._becomes(order, "DELIVERED")
             cost = cents(order["totalAmount"] * COST)
-            told = {"channelOrderNo": order["channelOrderNo"], "waybillNo": waybill, "warehouseCode": order["warehouseCode"], "items": _lines(order)}
-            self._tell("order.delivered", order, {**told, "totalAmount": order["totalAmount"], "costAmount": cost, "deliveredTime": order["deliveredTime"]})
+            told = {
+                "channelOrderNo": order["channelOrderNo"],
+                "waybillNo": waybill,
+                "warehouseCode": order["warehouseCode"],
+                "items": _lines(order),
+            }
+            self._tell(
+                "order.delivered",
+                order,
+                {
+                    **told,
+                    "totalAmount": order["totalAmount"],
+                    "costAmount": cost,
+                    "deliveredTime": order["deliveredTime"],
+                },
+            )
         elif status == "REJECTED":
             self._ends(order, "REFUSED", "REFUSED_BY_CUSTOMER")
         return _now(order)
@@ -146,7 +174,9 @@ class OmsSandbox(Sandbox):
         """{"orderNo", "reason"?}. Too late once the warehouse has it."""
         order, reason = self._order(body), body.get("reason") or "CUSTOMER"
         if order["status"] not in BEFORE_WAREHOUSE:
-            raise No.bad(f"{order['orderNo']} is {order['status']}; only an order that no warehouse has can be cancelled", 409)
+            raise No.bad(
+                f"{order['orderNo']} is {order['status']}; only an order that no warehouse has can be cancelled", 409
+            )
         self._ends(order, "CANCELLED", reason)
         return _now(order)
 
@@ -159,8 +189,17 @@ class OmsSandbox(Sandbox):
         self.returns[number] = order["orderNo"]
         order["returnNo"] = number
         self._becomes(order, "RETURNING")
-        told = {"returnNo": number, "waybillNo": order["waybillNo"], "reason": reason, "warehouseCode": order["warehouseCode"]}
-        self._tell("return.created", order, {**told, "items": _lines(order), "pickupAddress": order["consignee"], "createdTime": self.local_time()})
+        told = {
+            "returnNo": number,
+            "waybillNo": order["waybillNo"],
+            "reason": reason,
+            "warehouseCode": order["warehouseCode"],
+        }
+        self._tell(
+            "return.created",
+            order,
+            {**told, "items": _lines(order), "pickupAddress": order["consignee"], "createdTime": self.local_time()},
+        )
         return Answer({"orderNo": order["orderNo"], "returnNo": number})
 
     # Steps that several of them share.
@@ -185,7 +224,11 @@ class OmsSandbox(Sandbox):
 
     def _ends(self, order: dict[str, Any], status: str, reason: str) -> None:
         self._becomes(order, status)
-        told = {"channelOrderNo": order["channelOrderNo"], "warehouseCode": order["warehouseCode"], "items": _lines(order)}
+        told = {
+            "channelOrderNo": order["channelOrderNo"],
+            "warehouseCode": order["warehouseCode"],
+            "items": _lines(order),
+        }
         self._tell("order.cancelled", order, {**told, "reason": reason, "cancelledTime": self.local_time()})
         if order["paymentNo"] is not None:
             self._refund(order, reason)

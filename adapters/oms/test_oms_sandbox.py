@@ -5,7 +5,13 @@ from tests.support.sandboxes import running, sample, wait_for
 ENOUGH = {"warehouseCode": "WH001", "sufficient": True, "items": []}
 KEPT = {"warehouseCode": "WH001", "reserved": True, "items": []}
 PAID = {"paymentNo": "PAY1", "amount": 198, "currency": "CNY", "paidTime": "2025-11-22T10:00:00"}
-SHIPPED = {"outboundNo": "W1", "waybillNo": "SF1", "carrier": "顺丰速运", "actualItems": [], "shippedTime": "2025-11-22T10:00:00"}
+SHIPPED = {
+    "outboundNo": "W1",
+    "waybillNo": "SF1",
+    "carrier": "顺丰速运",
+    "actualItems": [],
+    "shippedTime": "2025-11-22T10:00:00",
+}
 AT = "2025-11-23T15:00:00"
 
 
@@ -20,7 +26,9 @@ def place(oms):
 
 
 def tell(oms, path, number, body):
-    status, answer = oms.call(f"/api/oms/{path}/callback", {"orderNo": number, **body}, f"{path}-{len(str(body))}-{body.get('status')}")
+    status, answer = oms.call(
+        f"/api/oms/{path}/callback", {"orderNo": number, **body}, f"{path}-{len(str(body))}-{body.get('status')}"
+    )
     assert status == 200
     return answer["data"]["status"]
 
@@ -48,7 +56,10 @@ def told(oms, receiver, message):
 
 def test_an_order_goes_all_its_way(oms, receiver):
     number = delivered(oms)
-    assert [len(told(oms, receiver, name)) for name in ("stock.wanted", "order.created", "outbound.requested", "order.shipped", "order.delivered")] == [1] * 5
+    assert [
+        len(told(oms, receiver, name))
+        for name in ("stock.wanted", "order.created", "outbound.requested", "order.shipped", "order.delivered")
+    ] == [1] * 5
     [signed] = told(oms, receiver, "order.delivered")
     assert (signed["orderNo"], str(signed["costAmount"]), signed["deliveredTime"]) == (number, "118.80", AT)
     history = [status for status, _ in oms.get("/_state")["orders"][number]["history"]]
@@ -65,7 +76,9 @@ def test_paid_before_reserved_is_as_good(oms, receiver):
 
 def test_one_order_per_number_of_the_channel_whatever_the_key(oms, receiver):
     first = place(oms)
-    assert oms.call("/api/oms/orders", sample("oms", "order.create", "one-line"), "other")[1]["data"]["orderNo"] == first
+    assert (
+        oms.call("/api/oms/orders", sample("oms", "order.create", "one-line"), "other")[1]["data"]["orderNo"] == first
+    )
     assert len(told(oms, receiver, "stock.wanted")) == 1
 
 
@@ -108,7 +121,10 @@ def test_a_return_is_paid_back_once(oms, receiver):
     inspected.pop("orderNo")
     for _ in range(2):
         assert tell(oms, "return", number, inspected) == "RETURNED"
-    assert [message["returnNo"] for message in told(oms, receiver, "return.created") + told(oms, receiver, "refund.requested")] == [return_no] * 2
+    assert [
+        message["returnNo"]
+        for message in told(oms, receiver, "return.created") + told(oms, receiver, "refund.requested")
+    ] == [return_no] * 2
 
 
 def test_an_order_that_it_does_not_know_is_refused(oms):

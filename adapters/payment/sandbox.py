@@ -24,14 +24,26 @@ class PaymentSandbox(Sandbox):
     def summary(self) -> dict[str, Any]:
         paid = [payment["amount"] for payment in self.payments.values() if payment["status"] == "PAID"]
         back = [refund["amount"] for refund in self.refunds.values()]
-        return {"payments": len(self.payments), "paid": len(paid), "amount": sum(paid, Decimal(0)), "refunds": len(back), "refunded": sum(back, Decimal(0))}
+        return {
+            "payments": len(self.payments),
+            "paid": len(paid),
+            "amount": sum(paid, Decimal(0)),
+            "refunds": len(back),
+            "refunded": sum(back, Decimal(0)),
+        }
 
     def request(self, body: dict[str, Any]) -> Answer:
         """An order is asked to pay once."""
         number, amount, currency = body["orderNo"], body["amount"], body["currency"]
         if number not in self.payments:
             payment_no = f"PAY{self.day()}{len(self.payments) + 1:04d}"
-            self.payments[number] = {"orderNo": number, "paymentNo": payment_no, "amount": amount, "currency": currency, "status": "PENDING"}
+            self.payments[number] = {
+                "orderNo": number,
+                "paymentNo": payment_no,
+                "amount": amount,
+                "currency": currency,
+                "status": "PENDING",
+            }
             self.after(PAYING_S, "paid", {"orderNo": number})
         payment = self.payments[number]
         return Answer({"paymentNo": payment["paymentNo"], "status": payment["status"]})
@@ -50,7 +62,9 @@ class PaymentSandbox(Sandbox):
             raise No.unknown(f"a payment {payment_no} of {number}")
         if amount > payment["amount"]:
             raise No.bad(f"{amount} is more than the {payment['amount']} that were paid", 422)
-        known = self.refunds.setdefault(payment_no, {"refundNo": f"RF{self.day()}{len(self.refunds) + 1:04d}", "orderNo": number, "amount": amount})
+        known = self.refunds.setdefault(
+            payment_no, {"refundNo": f"RF{self.day()}{len(self.refunds) + 1:04d}", "orderNo": number, "amount": amount}
+        )
         return Answer({"refundNo": known["refundNo"], "status": "REFUNDED"})
 
 

@@ -1,4 +1,4 @@
-"""A small TMS: moves parcels (揽收, 在途, 签收 or 拒收; seed 000 section 3.2) and fetches returns (seed 001 section 3.2)."""
+"""A small TMS: moves parcels (揽收, 在途, 签收 or 拒收; seed 000 § 3.2) and fetches returns (seed 001 § 3.2)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,11 @@ class TmsSandbox(Sandbox):
         told = {name: body[name] for name in ("returnNo", "orderNo", "warehouseCode", "items", "pickupAddress")}
         number = told["returnNo"]
         if number not in self.returns:
-            self.returns[number] = {**told, "waybillNo": f"SFR{1_000_000_000 + len(self.returns) + 1}", "status": "FETCHING"}
+            self.returns[number] = {
+                **told,
+                "waybillNo": f"SFR{1_000_000_000 + len(self.returns) + 1}",
+                "status": "FETCHING",
+            }
             self.after(FETCHING_S, "arrived", {"returnNo": number})
         return Answer({"returnNo": number, "waybillNo": self.returns[number]["waybillNo"]})
 

@@ -1,4 +1,6 @@
-"""A small WMS: takes outbound instructions, picks for a moment, ships (seed 002 section 2), and receives returns (seed 001 section 3.2)."""
+"""A small WMS: takes outbound instructions, picks for a moment, ships (seed 002 section 2), and receives returns (seed
+001 section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,24 @@ class WmsSandbox(Sandbox):
         return {"outbounds": len(self.outbounds), "by_status": dict(by_status), "returns": len(self.returns)}
 
     def create(self, body: dict[str, Any]) -> Answer:
-        """One outbound per order (seed 002 section 4.1): a second instruction is answered 40901, with the number that there is."""
+        """One outbound per order (seed 002 section 4.1): a second instruction is answered 40901, with the number that
+        there is.
+        """
         number = body["orderNo"]
         if number in self.outbounds:
             known = self.outbounds[number]
-            raise No(Answer({"outboundNo": known["outboundNo"], "status": known["status"]}, code=40901, message="出库单已存在", status=409))
-        told = {name: body[name] for name in ("orderNo", "warehouseCode", "priority", "timeRequirement", "items", "consignee")}
+            raise No(
+                Answer(
+                    {"outboundNo": known["outboundNo"], "status": known["status"]},
+                    code=40901,
+                    message="出库单已存在",
+                    status=409,
+                )
+            )
+        told = {
+            name: body[name]
+            for name in ("orderNo", "warehouseCode", "priority", "timeRequirement", "items", "consignee")
+        }
         outbound_no = f"WMS{self.day()}{len(self.outbounds) + 1:04d}"
         self.outbounds[number] = {**told, "outboundNo": outbound_no, "status": "PENDING"}
         self.after(PICKING_S, "picked", {"orderNo": number})
@@ -53,7 +67,8 @@ class WmsSandbox(Sandbox):
         outbound |= {"status": "SHIPPED", "waybillNo": waybill, "shippedTime": self.local_time()}
         pieces = sum(line["quantity"] for line in outbound["items"])
         consignee = outbound["consignee"]
-        place = "".join(dict.fromkeys(consignee.get(part, "") for part in ("province", "city", "district")))  # 北京市 once, not twice
+        # 北京市 once, not twice
+        place = "".join(dict.fromkeys(consignee.get(part, "") for part in ("province", "city", "district")))
         told = {
             "orderNo": outbound["orderNo"],
             "outboundNo": outbound["outboundNo"],

@@ -1,6 +1,7 @@
 """One workspace → one frozen, cross-checked Catalog. Files in, values out; every fault at file:line:column.
 
-Imports hub.core, hub.kit.addresses and hub.settings. Knows no store, no network. Third party that lives here: ruamel.yaml.
+Imports hub.core, hub.kit.addresses and hub.settings. Knows no store, no network. Third party that lives here:
+ruamel.yaml.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from hub.core.message import Json, Ref
 
 
 def load(folder: Path) -> Catalog:
-    """Reads, cross-checks and proves a workspace. Raises BadWorkspace with all findings, in the order of their places."""
+    """Reads, cross-checks and proves a workspace. Raises BadWorkspace with all findings, in the order of their
+    places.
+    """
     catalog, findings = _judged(folder)
     if findings.errors:
         raise BadWorkspace(findings.errors)
@@ -43,7 +46,8 @@ def check(folder: Path) -> list[Finding]:
 
 
 def judge(given: Path | WorkspaceFiles) -> tuple[Catalog, list[Finding]]:
-    """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace would change.
+    """The catalogue as far as it can be understood, and all findings: for whoever wants to see what a faulty workspace
+    would change.
 
     `given`: the workspace's folder, or the workspace as it was read already.
     """
@@ -77,7 +81,9 @@ def is_readable(catalog: Catalog) -> bool:
 
 
 def from_files(files: Mapping[str, str]) -> Catalog:
-    """The catalogue of a stored revision: it was proven when it was applied. Raises BadWorkspace where this hub cannot read it any more."""
+    """The catalogue of a stored revision: it was proven when it was applied. Raises BadWorkspace where this hub cannot
+    read it any more.
+    """
     findings = Findings()
     catalog = assemble(files, findings)
     if findings.errors:
@@ -86,7 +92,9 @@ def from_files(files: Mapping[str, str]) -> Catalog:
 
 
 def system(folder: Path, name: str) -> System | None:
-    """One system alone, as its folder declares it, without judging the rest: enough to run its sandbox. None where there is none."""
+    """One system alone, as its folder declares it, without judging the rest: enough to run its sandbox. None where
+    there is none.
+    """
     files = {path: text for path, text in read_files(folder).items() if path.startswith(f"adapters/{name}/")}
     return assemble(files, Findings()).systems.get(name)
 

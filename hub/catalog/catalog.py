@@ -27,7 +27,8 @@ class Catalog:
     foreign: Mapping[str, FieldMapping] = field(default_factory=dict)  # of what hooks and queues receive, by name
     warnings: tuple[Finding, ...] = ()
     _routes_from: Mapping[str, tuple[Route, ...]] = field(default_factory=dict, repr=False)
-    _found: dict[tuple[Ref, Ref | None], tuple[FieldMapping, ...] | None] = field(default_factory=dict, repr=False)  # ways that were asked for before
+    # ways that were asked for before
+    _found: dict[tuple[Ref, Ref | None], tuple[FieldMapping, ...] | None] = field(default_factory=dict, repr=False)
 
     def emit(self, type_: str) -> Emit | None:
         """What is known of a message that a system sends, by `system/name`."""
@@ -48,7 +49,9 @@ class Catalog:
         return self.mappings.get((source, target))
 
     def upgrade(self, source: Ref) -> tuple[FieldMapping, ...]:
-        """The mappings that make the newest live version of a message out of `source`; () where it is that, or cannot become it."""
+        """The mappings that make the newest live version of a message out of `source`; () where it is that, or cannot
+        become it.
+        """
         if (source, None) not in self._found:
             emit = self.emit(source.type)
             steps = mapping_paths.upgrade(self.mappings.keys(), source, emit.versions) if emit is not None else ()
@@ -67,4 +70,6 @@ class Catalog:
 
 
 def by_source(routes: tuple[Route, ...]) -> dict[str, tuple[Route, ...]]:
-    return {type_: tuple(route for route in routes if route.source == type_) for type_ in {route.source for route in routes}}
+    return {
+        type_: tuple(route for route in routes if route.source == type_) for type_ in {route.source for route in routes}
+    }

@@ -1,4 +1,6 @@
-"""What differs between two configurations in meaning: systems, versions, contracts, mapping fields, routes. Formatting, comments and order say nothing."""
+"""What differs between two configurations in meaning: systems, versions, contracts, mapping fields, routes. Formatting,
+comments and order say nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from hub.core.expressions.expression import Expression
 from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
 
-Place: TypeAlias = tuple[str, ...]  # from the kind of thing down to the very value: ("route", "outbound", "to wms/outbound.create@1", "when")
+# from the kind of thing down to the very value: ("route", "outbound", "to wms/outbound.create@1", "when")
+Place: TypeAlias = tuple[str, ...]
 
 LONGEST = 200  # characters of a value that a change shows
 
@@ -50,12 +53,16 @@ class Change:
 
 
 def difference(old: Catalog, new: Catalog) -> list[Change]:
-    """All changes from `old` to `new`, by place. What came or went whole is one change, not one for each of its parts."""
+    """All changes from `old` to `new`, by place. What came or went whole is one change, not one for each of its
+    parts.
+    """
     before, after = dict(_facts(old)), dict(_facts(new))
     changes = []
     for place in sorted(before.keys() | after.keys()):
         one, other = before.get(place), after.get(place)
-        if one != other and not _is_within(place, before if other is None else after, after if other is None else before):
+        if one != other and not _is_within(
+            place, before if other is None else after, after if other is None else before
+        ):
             changes.append(Change(place, one, other))
     return changes
 
@@ -79,7 +86,9 @@ class AffectedNames:
         routes = frozenset(change.place[1] for change in changes if change.place[0] == "route")
         targets = frozenset(change.place[1] for change in changes if change.place[0] == "target")
         systems = frozenset(change.place[1] for change in changes if change.place[0] == "system")
-        refs = frozenset(ref for change in changes if change.place[0] == "mapping" for ref in change.place[1].split(" → "))
+        refs = frozenset(
+            ref for change in changes if change.place[0] == "mapping" for ref in change.place[1].split(" → ")
+        )
         contracts = frozenset(change.place[1] for change in changes if change.place[0] == "contract")
         return cls(routes, targets | systems, refs | contracts)
 
@@ -117,7 +126,12 @@ def _system(system: System) -> Iterator[tuple[Place, str]]:
             if field.name not in ("type", "about", "versions", "contracts"):
                 yield from _value((*here, field.name), getattr(message, field.name))
         for number, version in message.versions.items():
-            yield (*here, f"version {number}"), " ".join(filter(None, (version.state.value, version.since, version.sunset and f"until {version.sunset}")))
+            yield (
+                (*here, f"version {number}"),
+                " ".join(
+                    filter(None, (version.state.value, version.since, version.sunset and f"until {version.sunset}"))
+                ),
+            )
         for number, contract in message.contracts.items():
             yield from _contract(Ref(system.name, message.type.partition("/")[2], number), contract)
 
@@ -134,7 +148,10 @@ def _mapping(catalog: Catalog, pair: tuple[Ref, Ref], mapping: FieldMapping) -> 
     root = read_yaml(name, catalog.files.get(name, "")).root
     written = plain(root, name, Findings()) if root is not None else None
     for key in ("fields", "tables"):
-        yield from (((*at, f"{key}{pointer}"), text) for pointer, text in _leaves(written.get(key) if isinstance(written, dict) else None, ""))
+        yield from (
+            ((*at, f"{key}{pointer}"), text)
+            for pointer, text in _leaves(written.get(key) if isinstance(written, dict) else None, "")
+        )
     for table, text in _shared(catalog, written):
         yield (*at, f"shared table {table}"), text
 
@@ -148,7 +165,9 @@ def _written(catalog: Catalog, at: Place, file: str, keys: tuple[str, ...]) -> I
 
 
 def _shared(catalog: Catalog, written: Json) -> Iterator[tuple[str, str]]:
-    """Code lists of the workspace that the mapping may speak of: a change in one changes every mapping that names it."""
+    """Code lists of the workspace that the mapping may speak of: a change in one changes every mapping that names
+    it.
+    """
     text = json.encode(written).decode() if written is not None else ""
     for file, content in catalog.files.items():
         table = file.removeprefix("mappings/tables/").removesuffix(".yaml")

@@ -1,4 +1,6 @@
-"""Ways from one contract version to another: mappings one after the other. Old versions are upgraded first; a target's older version is reached last."""
+"""Ways from one contract version to another: mappings one after the other. Old versions are upgraded first; a target's
+older version is reached last.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ MAX_STEPS = 16
 
 
 def upgrade(pairs: Collection[Pair], source: Ref, versions: Mapping[int, Version]) -> tuple[Pair, ...]:
-    """The mappings that lead from `source` to the newest live version that can be reached; () where it stays what it is.
+    """The mappings that lead from `source` to the newest live version that can be reached; () where it stays what it
+    is.
 
     Only towards higher versions, and by the fewest steps.
     """
@@ -25,10 +28,14 @@ def upgrade(pairs: Collection[Pair], source: Ref, versions: Mapping[int, Version
 
 
 def way(pairs: Collection[Pair], source: Ref, target: Ref) -> tuple[Pair, ...] | None:
-    """The mappings from `source` to `target` by the fewest steps, by way of other versions of either; None where there is no way."""
+    """The mappings from `source` to `target` by the fewest steps, by way of other versions of either; None where there
+    is no way.
+    """
 
     def is_step(one: Ref, other: Ref) -> bool:
-        return (one.type == other.type and one.type in (source.type, target.type)) or (one.type == source.type and other.type == target.type)
+        return (one.type == other.type and one.type in (source.type, target.type)) or (
+            one.type == source.type and other.type == target.type
+        )
 
     return _reached(pairs, source, is_step).get(target)
 
@@ -38,7 +45,9 @@ def _is_live(versions: Mapping[int, Version], number: int) -> bool:
 
 
 def _reached(pairs: Collection[Pair], source: Ref, is_step: object) -> dict[Ref, tuple[Pair, ...]]:
-    """All that can be reached from `source`, each by the fewest steps; `source` itself by none. Among equals the lower version goes first."""
+    """All that can be reached from `source`, each by the fewest steps; `source` itself by none. Among equals the lower
+    version goes first.
+    """
     assert callable(is_step)
     found: dict[Ref, tuple[Pair, ...]] = {source: ()}
     waiting = deque([source])

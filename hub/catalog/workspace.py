@@ -49,7 +49,11 @@ def assemble(files: Mapping[str, str], findings: Findings) -> Catalog:
         for name in written.targets:
             if name not in systems:
                 findings.add(
-                    "routes.yaml", written.document.place(("targets", name)), Check.UNKNOWN_SYSTEM, f"there is no system {name}", did_you_mean(name, systems)
+                    "routes.yaml",
+                    written.document.place(("targets", name)),
+                    Check.UNKNOWN_SYSTEM,
+                    f"there is no system {name}",
+                    did_you_mean(name, systems),
                 )
     _drop_consequences(files, systems, findings)
     kept = content(files)
@@ -101,14 +105,20 @@ def _systems(files: Mapping[str, str], foreign: Mapping[str, MappingFile], findi
             document = _document(name, text, findings)
             if document is not None:
                 documents[found[1]] = document
-                systems[found[1]] = system_files.read(document, found[1], contracts.setdefault(found[1], Contracts()), foreign, findings)
+                systems[found[1]] = system_files.read(
+                    document, found[1], contracts.setdefault(found[1], Contracts()), foreign, findings
+                )
     for folder, document in documents.items():
         hook_files.judge(document, systems[folder], systems, findings)
         queue_files.judge(document, systems[folder], systems, findings)
     for folder, known in contracts.items():
         if f"adapters/{folder}/system.yaml" not in files:
             findings.add(
-                f"adapters/{folder}/system.yaml", (1, 1), Check.MISSING_FILE, f"the folder {folder} has no system.yaml", "write one, or remove the folder"
+                f"adapters/{folder}/system.yaml",
+                (1, 1),
+                Check.MISSING_FILE,
+                f"the folder {folder} has no system.yaml",
+                "write one, or remove the folder",
             )
             continue
         if folder not in systems:
@@ -131,7 +141,13 @@ def _contracts(files: Mapping[str, str], findings: Findings) -> dict[str, Contra
         found = _CONTRACT.fullmatch(name)
         if not found:
             if "/contracts/" in name and not name.endswith("versions.lock"):
-                findings.add(name, (1, 1), Check.MISPLACED_FILE, "a contract's name has the form message.v1.json", "rename or remove it")
+                findings.add(
+                    name,
+                    (1, 1),
+                    Check.MISPLACED_FILE,
+                    "a contract's name has the form message.v1.json",
+                    "rename or remove it",
+                )
             continue
         ref = Ref(found[1], found[2], int(found[3]))
         by_folder.setdefault(found[1], Contracts()).by_ref[ref] = _contract(ref, name, text, findings)
@@ -149,12 +165,20 @@ def _contract(ref: Ref, name: str, text: str, findings: Findings) -> Contract | 
         for line in str(error).splitlines():
             pointer, _, reason = line.partition(": ")
             if pointer.startswith("#"):
-                findings.add(name, _place_of_pointer(text, pointer), Check.BAD_CONTRACT, f"{pointer}: {reason}", "write JSON Schema 2020-12")
+                findings.add(
+                    name,
+                    _place_of_pointer(text, pointer),
+                    Check.BAD_CONTRACT,
+                    f"{pointer}: {reason}",
+                    "write JSON Schema 2020-12",
+                )
     return None
 
 
 def _place_of_pointer(text: str, pointer: str) -> tuple[int, int]:
-    """The line of a pointer's last name: found by looking for the names one after the other. Good enough to put a cursor there."""
+    """The line of a pointer's last name: found by looking for the names one after the other. Good enough to put a
+    cursor there.
+    """
     at = 0
     for name in pointer.lstrip("#/").split("/"):
         found = re.compile(rf'"{re.escape(name)}"\s*:').search(text, at)
@@ -162,7 +186,9 @@ def _place_of_pointer(text: str, pointer: str) -> tuple[int, int]:
     return place_at(text, at)
 
 
-def _foreign(files: Mapping[str, str], shared: dict[str, dict[str, Json]], findings: Findings) -> dict[str, MappingFile]:
+def _foreign(
+    files: Mapping[str, str], shared: dict[str, dict[str, Json]], findings: Findings
+) -> dict[str, MappingFile]:
     """The mappings of what hooks and queues receive, by name."""
     known: dict[str, MappingFile] = {}
     for file, text in files.items():
@@ -196,7 +222,8 @@ def _mappings(
         if mapping is None:
             named = mapping_files.named(name)
             if named is not None and document is None:
-                known[named] = MappingFile(*named, None, read_yaml(name, text))  # unreadable, but there: the routes that want it have no further fault
+                # unreadable, but there: the routes that want it have no further fault
+                known[named] = MappingFile(*named, None, read_yaml(name, text))
             continue
         known[mapping.source, mapping.target] = mapping
         _judge_ends(mapping, systems, findings)
@@ -204,10 +231,14 @@ def _mappings(
 
 
 def _judge_ends(mapping: MappingFile, systems: Mapping[str, System], findings: Findings) -> None:
-    is_step = mapping.source.type == mapping.target.type  # from one version of a message to another: whichever way that message goes
+    # from one version of a message to another: whichever way that message goes
+    is_step = mapping.source.type == mapping.target.type
     system = systems.get(mapping.source.system)
     own = "accepts" if system is not None and mapping.source.name in system.accepts else "emits"
-    for key, ref, side in (("from", mapping.source, own if is_step else "emits"), ("to", mapping.target, own if is_step else "accepts")):
+    for key, ref, side in (
+        ("from", mapping.source, own if is_step else "emits"),
+        ("to", mapping.target, own if is_step else "accepts"),
+    ):
         _resolve(ref.system, ref.name, ref.version, side, systems, findings, mapping.document, (key,))
 
 
@@ -221,11 +252,15 @@ def _resolve(
     document: Document,
     path: tuple[str | int, ...],
 ) -> list[int] | None:
-    """The versions that are meant: the one that is named, or all live ones. None with a finding where the name is not known."""
+    """The versions that are meant: the one that is named, or all live ones. None with a finding where the name is not
+    known.
+    """
     place = document.place(path)
     found = systems.get(system)
     if found is None:
-        findings.add(document.file, place, Check.UNKNOWN_SYSTEM, f"there is no system {system}", did_you_mean(system, systems))
+        findings.add(
+            document.file, place, Check.UNKNOWN_SYSTEM, f"there is no system {system}", did_you_mean(system, systems)
+        )
         return None
     messages = found.emits if side == "emits" else found.accepts
     message = messages.get(name)
@@ -248,12 +283,17 @@ def _resolve(
     return [version]
 
 
-def _routes(written: RoutesFile, systems: Mapping[str, System], known: Mapping[tuple[Ref, Ref], MappingFile], findings: Findings) -> list[Route]:
+def _routes(
+    written: RoutesFile, systems: Mapping[str, System], known: Mapping[tuple[Ref, Ref], MappingFile], findings: Findings
+) -> list[Route]:
     routes: list[Route] = []
     for route in written.routes:
         sources = _sources(route, systems, written.document, findings)
         to = [_destination(wish, route, sources, systems, known, written.document, findings) for wish in route.wishes]
-        enrich = [_look_up(name, row or {}, route, sources, systems, written.document, findings) for name, row in (route.row.get("enrich") or {}).items()]
+        enrich = [
+            _look_up(name, row or {}, route, sources, systems, written.document, findings)
+            for name, row in (route.row.get("enrich") or {}).items()
+        ]
         answer = _answer(route, systems, known, written.document, findings)
         found = tuple(one for one in to if one is not None), tuple(one for one in enrich if one is not None)
         routes.append(route_files.route(route, *found, answer))
@@ -261,9 +301,15 @@ def _routes(written: RoutesFile, systems: Mapping[str, System], known: Mapping[t
 
 
 def _answer(
-    route: RouteFile, systems: Mapping[str, System], known: Mapping[tuple[Ref, Ref], MappingFile], document: Document, findings: Findings
+    route: RouteFile,
+    systems: Mapping[str, System],
+    known: Mapping[tuple[Ref, Ref], MappingFile],
+    document: Document,
+    findings: Findings,
 ) -> Ref | None:
-    """What the caller of a sync route gets: a message that its system accepts, with a mapping from the target's reply."""
+    """What the caller of a sync route gets: a message that its system accepts, with a mapping from the target's
+    reply.
+    """
     text = route.row.get("answer")
     if not text:
         return None
@@ -277,22 +323,38 @@ def _answer(
     for wish in route.wishes:
         reply = wish.row.get("reply")
         if not reply:
-            findings.add(document.file, document.place(wish.path), Check.MISSING_KEY, f"{ref} is made of the target's reply, and it has none", "add reply:")
+            findings.add(
+                document.file,
+                document.place(wish.path),
+                Check.MISSING_KEY,
+                f"{ref} is made of the target's reply, and it has none",
+                "add reply:",
+            )
         elif mapping_paths.way(known.keys(), Ref.parse(reply), ref) is None:
             fix = f"write {mapping_files.file_name(Ref.parse(reply), ref)}"
-            findings.add(document.file, document.place(at), Check.NO_MAPPING, f"there is no mapping from {reply} to {ref}", fix)
+            findings.add(
+                document.file, document.place(at), Check.NO_MAPPING, f"there is no mapping from {reply} to {ref}", fix
+            )
     return ref
 
 
 def _look_up(
-    name: str, row: dict[str, Any], route: RouteFile, sources: list[Ref], systems: Mapping[str, System], document: Document, findings: Findings
+    name: str,
+    row: dict[str, Any],
+    route: RouteFile,
+    sources: list[Ref],
+    systems: Mapping[str, System],
+    document: Document,
+    findings: Findings,
 ) -> Enrich | None:
     at = ("routes", route.name, "enrich", name)
     type_, _, version = (row.get("call") or "").partition("@")
     if not type_ or row.get("with") is None or not sources:
         return None
     system, _, message = type_.partition("/")
-    versions = _resolve(system, message, int(version) if version else None, "accepts", systems, findings, document, (*at, "call"))
+    versions = _resolve(
+        system, message, int(version) if version else None, "accepts", systems, findings, document, (*at, "call")
+    )
     if not versions:
         return None
     ref = Ref(system, message, versions[-1])
@@ -301,7 +363,9 @@ def _look_up(
         fields = compile_mapping({"from": str(sources[-1]), "to": str(ref), "fields": row["with"]})
     except BadMapping as error:
         for fault in error.faults:
-            findings.add(document.file, document.place((*at, "with", *fault.path[1:])), Check.BAD_MAPPING, fault.text, fault.fix)
+            findings.add(
+                document.file, document.place((*at, "with", *fault.path[1:])), Check.BAD_MAPPING, fault.text, fault.fix
+            )
         return None
     return route_files.look_up(name, row, ref, fields)
 
@@ -333,18 +397,28 @@ def _destination(
 ) -> Destination | None:
     type_, _, version = wish.to.partition("@")
     system, _, name = type_.partition("/")
-    versions = _resolve(system, name, int(version) if version else None, "accepts", systems, findings, document, wish.path)
+    versions = _resolve(
+        system, name, int(version) if version else None, "accepts", systems, findings, document, wish.path
+    )
     if not versions:
         return None
     ref = Ref(system, name, versions[-1])
     state = systems[system].accepts[name].versions[ref.version].state
     if state not in LIVE:
-        findings.add(document.file, document.place(wish.path), Check.RETIRED_TARGET, f"{ref} is {state}", "name a live version")
+        findings.add(
+            document.file, document.place(wish.path), Check.RETIRED_TARGET, f"{ref} is {state}", "name a live version"
+        )
     for source in sources:
         steps = mapping_paths.upgrade(known.keys(), source, systems[source.system].emits[source.name].versions)
         if mapping_paths.way(known.keys(), steps[-1][1] if steps else source, ref) is None:
             fix = f"write {mapping_files.file_name(source, ref)}"
-            findings.add(document.file, document.place(wish.path), Check.NO_MAPPING, f"there is no mapping from {source} to {ref}", fix)
+            findings.add(
+                document.file,
+                document.place(wish.path),
+                Check.NO_MAPPING,
+                f"there is no mapping from {source} to {ref}",
+                fix,
+            )
     _judge_reply(wish.row.get("reply"), system, systems, document, (*wish.path, "reply"), findings)
     _judge_topic(wish, systems[system].accepts[name], document, findings)
     return route_files.destination(wish, ref, route)
@@ -353,14 +427,28 @@ def _destination(
 def _judge_topic(wish: Wish, accept: Accept, document: Document, findings: Findings) -> None:
     place = document.place(wish.path)
     if accept.publish is not None and accept.publish.wants_topic and not wish.row.get("topic"):
-        findings.add(document.file, place, Check.MISSING_KEY, f"{wish.to} is published, and has no topic", f"{wish.to}: {{topic: order.shipped}}")
+        findings.add(
+            document.file,
+            place,
+            Check.MISSING_KEY,
+            f"{wish.to} is published, and has no topic",
+            f"{wish.to}: {{topic: order.shipped}}",
+        )
     if wish.row.get("topic") and (accept.publish is None or accept.publish.queue):
         how = "called, not published" if accept.publish is None else "put into one queue"
         text = f"{wish.to} is {how}: a topic has no meaning"
-        findings.add(document.file, place, Check.EXCLUDES, text, "take it out, or write publish: {exchange: …} in its system.yaml")
+        findings.add(
+            document.file,
+            place,
+            Check.EXCLUDES,
+            text,
+            "take it out, or write publish: {exchange: …} in its system.yaml",
+        )
 
 
-def _judge_probes(written: RoutesFile, routes: Iterable[Route], systems: Mapping[str, System], findings: Findings) -> None:
+def _judge_probes(
+    written: RoutesFile, routes: Iterable[Route], systems: Mapping[str, System], findings: Findings
+) -> None:
     """Where the target is to be asked, it must be known how."""
     for name, policy in written.targets.items():
         if policy.in_doubt is not InDoubtPolicy.PROBE or name not in systems:
@@ -375,11 +463,26 @@ def _judge_probes(written: RoutesFile, routes: Iterable[Route], systems: Mapping
                 findings.add("routes.yaml", place, Check.MISSING_KEY, text, fix)
 
 
-def _judge_reply(reply: str | None, system: str, systems: Mapping[str, System], document: Document, path: tuple[str | int, ...], findings: Findings) -> None:
+def _judge_reply(
+    reply: str | None,
+    system: str,
+    systems: Mapping[str, System],
+    document: Document,
+    path: tuple[str | int, ...],
+    findings: Findings,
+) -> None:
     if not reply:
         return
     ref = Ref.parse(reply)
     emit = systems[system].emits.get(ref.name) if ref.system == system else None
     if emit is None or ref.version not in emit.versions:
-        emitted = [f"{system}/{name}@{number}" for name, one in systems[system].emits.items() for number in one.versions]
-        findings.add(document.file, document.place(path), Check.BAD_REPLY, f"{system} emits no {reply}", did_you_mean(reply, emitted))
+        emitted = [
+            f"{system}/{name}@{number}" for name, one in systems[system].emits.items() for number in one.versions
+        ]
+        findings.add(
+            document.file,
+            document.place(path),
+            Check.BAD_REPLY,
+            f"{system} emits no {reply}",
+            did_you_mean(reply, emitted),
+        )

@@ -14,8 +14,8 @@ from hub.cli.common.output import USAGE, fail
 from hub.core.expressions import evaluation_door
 from hub.settings import BadSetting, read
 
-# Each with its module under hub.cli: only that of the command that is run is loaded. All of them together take seconds of a processor, which
-# whoever runs one command, or starts seven sandboxes, should not wait for.
+# Each with its module under hub.cli: only that of the command that is run is loaded. All of them together take seconds
+# of a processor, which whoever runs one command, or starts seven sandboxes, should not wait for.
 _COMMANDS: Mapping[str, str] = {
     "init": "engineers.workspace.init",
     "check": "engineers.workspace.check",
@@ -73,13 +73,22 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="hub")
-@click.option("--workspace", "-w", type=click.Path(path_type=Path), help="Workspace folder, with routes.yaml, mappings/ and adapters/ (HUB_WORKSPACE).")
-@click.option("--store", help="Database URL of the store (HUB_STORE): sqlite:///FILE, postgresql://USER@HOST/NAME or mariadb://USER@HOST/NAME.")
+@click.option(
+    "--workspace",
+    "-w",
+    type=click.Path(path_type=Path),
+    help="Workspace folder, with routes.yaml, mappings/ and adapters/ (HUB_WORKSPACE).",
+)
+@click.option(
+    "--store",
+    help="Database URL of the store (HUB_STORE): sqlite:///FILE, postgresql://USER@HOST/NAME or mariadb://USER@HOST/NAME.",
+)
 @click.pass_context
 def main(context: click.Context, workspace: Path | None, store: str | None) -> None:
     """Crossdock: an integration hub for supply chains.
 
-    Exit codes: 0 success; 1 negative result (findings, nothing found); 2 wrong arguments or settings; 3 the store or the hub is not available.
+    Exit codes: 0 success; 1 negative result (findings, nothing found); 2 wrong arguments or settings; 3 the store or
+    the hub is not available.
     """
     environment = dict(os.environ)
     if workspace is not None:

@@ -72,7 +72,10 @@ def attach(app: Flask, hub: Hub) -> None:
 def _guard(pages: Blueprint, desk: Desk) -> None:
     @pages.before_request
     def come_in() -> Any:
-        g.words = Words(choose(request.cookies.get("crossdock_language", ""), request.headers.get("Accept-Language", "")), desk.texts)
+        g.words = Words(
+            choose(request.cookies.get("crossdock_language", ""), request.headers.get("Accept-Language", "")),
+            desk.texts,
+        )
         g.session, g.csrf = None, ""
         if request.endpoint == "console.static":
             return None
@@ -126,7 +129,9 @@ def _may_change(desk: Desk) -> None:
         return
     operator_auth.check_csrf(desk.hub, g.incoming, request.form.get("csrf", ""), desk.words("error.csrf"))
     if desk.session.role != OPERATOR and request.endpoint not in desk.free_endpoints:
-        event("request.denied", "a viewer asked for a change", level="warning", user=desk.session.name, path=request.path)
+        event(
+            "request.denied", "a viewer asked for a change", level="warning", user=desk.session.name, path=request.path
+        )
         raise Refused(Code.FORBIDDEN, desk.words("error.403"))
 
 
@@ -139,7 +144,9 @@ def _add_static(pages: Blueprint, desk: Desk) -> None:
         asset = by_name.get(name)
         if asset is None:
             raise Refused(Code.NOT_FOUND, desk.words("error.404"))
-        return Response(asset.content, content_type=asset.kind, headers={"cache-control": "public, max-age=31536000, immutable"})
+        return Response(
+            asset.content, content_type=asset.kind, headers={"cache-control": "public, max-age=31536000, immutable"}
+        )
 
 
 def _add_front(pages: Blueprint, desk: Desk) -> None:

@@ -1,9 +1,9 @@
 """What an adapter can be, and the values that pass between it and the hub. One required method per direction.
 
-The calling protocol: the hub claims a batch of deliveries, makes a `Parcel` of each (mapped, checked against the target's contract,
-encoded), and hands them to the system's target with no transaction and no connection held. What comes back is judged by
-`core.model.delivery.judge` and settled in one transaction. A worker that dies in between leaves a lease that ends; the delivery may be sent
-again, under the same Idempotency-Key.
+The calling protocol: the hub claims a batch of deliveries, makes a `Parcel` of each (mapped, checked against the
+target's contract, encoded), and hands them to the system's target with no transaction and no connection held. What
+comes back is judged by `core.model.delivery.judge` and settled in one transaction. A worker that dies in between leaves
+a lease that ends; the delivery may be sent again, under the same Idempotency-Key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What a target is given. `key` is constant over all attempts, replay included; `body` is `payload` encoded, ready to be sent."""
+    """What a target is given. `key` is constant over all attempts, replay included; `body` is `payload` encoded, ready
+    to be sent.
+    """
 
     key: str
     ref: Ref
@@ -40,7 +42,9 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The target took it. `payload` is the decoded answer, or None where there is none; `keys` are business keys that it named."""
+    """The target took it. `payload` is the decoded answer, or None where there is none; `keys` are business keys that
+    it named.
+    """
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()

@@ -70,7 +70,9 @@ class Code(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why a delivery ended or waits, as a stable word. Stands on the attempt, and on the delivery once it is not on its way."""
+    """Why a delivery ended or waits, as a stable word. Stands on the attempt, and on the delivery once it is not on its
+    way.
+    """
 
     TRANSFORM_ERROR = "transform_error"  # the mapping cannot make what the target's contract wants
     TRANSFORM_TIMEOUT = "transform_timeout"  # an expression ran into its limits
@@ -102,9 +104,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with what was sent: where (JSON pointer, RFC 6901), what stands there, what is wanted, what to write instead.
+    """One thing wrong with what was sent: where (JSON pointer, RFC 6901), what stands there, what is wanted, what to
+    write instead.
 
-    `got` shows a type and a length, or at most 64 characters of a value that is not personal (docs/design/inputs.md#answers).
+    `got` shows a type and a length, or at most 64 characters of a value that is not personal
+    (docs/design/inputs.md#answers).
     """
 
     pointer: str
@@ -118,7 +122,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing wrong with a workspace: the place (lines and columns count from 1), a stable code, what is wrong, what to write instead."""
+    """One thing wrong with a workspace: the place (lines and columns count from 1), a stable code, what is wrong, what
+    to write instead.
+    """
 
     file: str
     line: int
@@ -146,7 +152,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a delivery is where it is: a stable reason, a sentence, the target's field if one is to blame, and what would mend it."""
+    """Why a delivery is where it is: a stable reason, a sentence, the target's field if one is to blame, and what would
+    mend it.
+    """
 
     reason: Reason
     text: str
@@ -174,7 +182,9 @@ class Trail:
 class Refused(HubError):
     """The sender must change something; nothing was stored."""
 
-    def __init__(self, code: Code, text: str, faults: Iterable[Fault] = (), headers: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, code: Code, text: str, faults: Iterable[Fault] = (), headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
@@ -201,7 +211,9 @@ class GiveUp(HubError):
 
 
 class Busy(GiveUp):
-    """It was not computed, for want of time or room: nothing is said of it. The next claim, or the same post again, may have more."""
+    """It was not computed, for want of time or room: nothing is said of it. The next claim, or the same post again, may
+    have more.
+    """
 
 
 class Unknown(HubError):
@@ -213,11 +225,15 @@ class Unknown(HubError):
 
 
 class StoreBusy(HubError):
-    """The store cannot promise anything now: no write lock within 5 s, no connection, or a commit whose answer was lost."""
+    """The store cannot promise anything now: no write lock within 5 s, no connection, or a commit whose answer was
+    lost.
+    """
 
 
 class StoreUnusable(StoreBusy):
-    """The store cannot be used until somebody changes something: its file, its server, the way to it, or its tables. One line that says what to do."""
+    """The store cannot be used until somebody changes something: its file, its server, the way to it, or its tables.
+    One line that says what to do.
+    """
 
 
 class BadWorkspace(HubError):

@@ -1,7 +1,9 @@
-"""The one strict decoder of JSON, and its encoder (docs/design/inputs.md#decoder). Foreign bytes become values here and nowhere else.
+"""The one strict decoder of JSON, and its encoder (docs/design/inputs.md#decoder). Foreign bytes become values here and
+nowhere else.
 
-msgspec keeps every digit and refuses what RFC 8259 refuses. What it lets pass is refused by a second look: names that stand twice,
-NUL, numbers out of range, and more depth, values or name than the limits allow. Whatever parsing can raise becomes one `Refused`.
+msgspec keeps every digit and refuses what RFC 8259 refuses. What it lets pass is refused by a second look: names that
+stand twice, NUL, numbers out of range, and more depth, values or name than the limits allow. Whatever parsing can raise
+becomes one `Refused`.
 
 A whole number `-0` is read as 0. `1.0` and `1e5` are read as Decimal and leave with the same digits.
 """
@@ -41,13 +43,14 @@ LIMITS = Limits()
 def decode(raw: bytes, limits: Limits = LIMITS) -> Json:
     """One JSON value of strict UTF-8. Fractions are Decimal, whole numbers int; no digit is lost.
 
-    Raises Refused: empty_body, malformed_json (with position; also for a name that stands twice), too_deep, number_out_of_range,
-    invalid_utf8, invalid_unicode, too_large, too_many_values.
+    Raises Refused: empty_body, malformed_json (with position; also for a name that stands twice), too_deep,
+    number_out_of_range, invalid_utf8, invalid_unicode, too_large, too_many_values.
     """
     if len(raw) > limits.max_bytes:
         text = f"The body has {len(raw)} bytes; at most {limits.max_bytes} are taken."
         _refuse(Code.TOO_LARGE, text, f"{len(raw)} bytes", f"at most {limits.max_bytes} bytes")
-    # Counted before parsing, where it can matter: a million small values would be a hundred megabytes before anyone could count them.
+    # Counted before parsing, where it can matter: a million small values would be a hundred megabytes before anyone
+    # could count them.
     if raw.count(b",") >= limits.max_values and _STRING.sub(b"", raw).count(b",") >= limits.max_values:
         _too_many(limits)
     try:
@@ -55,8 +58,9 @@ def decode(raw: bytes, limits: Limits = LIMITS) -> Json:
     except (ValueError, RecursionError) as error:
         raise _malformed(raw, error, limits) from None
     names = _count(value, limits)
-    # A name that stands twice leaves fewer names in the result than there are `":` in the bytes. White space before a colon could hide
-    # one, and text may hold more of them: then a second, slow pass decides. A doubt costs one slow decode, never a miss.
+    # A name that stands twice leaves fewer names in the result than there are `":` in the bytes. White space before a
+    # colon could hide one, and text may hold more of them: then a second, slow pass decides. A doubt costs one slow
+    # decode, never a miss.
     if raw.count(b'":') != names or _has_space_before_colon(raw):
         _refuse_doubles(raw)
     if b"\\" in raw and b"\\u0000" in raw:
@@ -65,7 +69,9 @@ def decode(raw: bytes, limits: Limits = LIMITS) -> Json:
 
 
 def encode(value: Json) -> bytes:
-    """Compact UTF-8. Decimals keep their digits. Raises ValueError for what JSON cannot say: NaN, infinity, a lone surrogate."""
+    """Compact UTF-8. Decimals keep their digits. Raises ValueError for what JSON cannot say: NaN, infinity, a lone
+    surrogate.
+    """
     return _checked(_ENCODER.encode(value), value)
 
 
@@ -81,7 +87,12 @@ def canonical(value: Json) -> bytes:
 
 def _has_space_before_colon(raw: bytes) -> bool:
     # A single byte is found ten times faster than two, and most messages have no white space, or only one kind of it.
-    return (b" " in raw and b" :" in raw) or (b"\n" in raw and b"\n:" in raw) or (b"\t" in raw and b"\t:" in raw) or (b"\r" in raw and b"\r:" in raw)
+    return (
+        (b" " in raw and b" :" in raw)
+        or (b"\n" in raw and b"\n:" in raw)
+        or (b"\t" in raw and b"\t:" in raw)
+        or (b"\r" in raw and b"\r:" in raw)
+    )
 
 
 def _fraction(text: str) -> Decimal:
@@ -102,8 +113,9 @@ _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 _POSITION = re.compile(r" \(byte (\d+)\)$", re.ASCII)
 
 
-def _count(value: Json, limits: Limits) -> int:
-    """How many names the value has. Level by level, so that no depth can exhaust the stack; refuses what is over the limits.
+def _count(value: Json, limits: Limits) -> int:  # noqa: C901  # called for each value of a message
+    """How many names the value has. Level by level, so that no depth can exhaust the stack; refuses what is over the
+    limits.
 
     In one piece: every message pays for each call made here.
     """
@@ -177,14 +189,22 @@ def _refuse_doubles(raw: bytes) -> None:
             seen.add(name)
 
     try:
-        # Numbers are not read a second time: only names matter here, and what msgspec took has no other trap left for this reader.
+        # Numbers are not read a second time: only names matter here, and what msgspec took has no other trap left for
+        # this reader.
         json.loads(raw.decode(), object_pairs_hook=once, parse_float=str, parse_int=str)
     except _StandsTwice as error:
         name = str(error)[:64]
         raise Refused(
             Code.MALFORMED_JSON,
             f"The name {name!r} stands twice in one object.",
-            [Fault("", f"the name {name!r} twice in one object", "each name once", f"send {name!r} once; two readers could take different ones")],
+            [
+                Fault(
+                    "",
+                    f"the name {name!r} twice in one object",
+                    "each name once",
+                    f"send {name!r} once; two readers could take different ones",
+                )
+            ],
         ) from None
 
 
@@ -192,7 +212,14 @@ def _refuse_nul(value: Json, pointer: str) -> None:
     """NUL is a Unicode character that one of the two databases cannot keep, so it is refused on both."""
     if isinstance(value, str):
         if "\0" in value:
-            _refuse(Code.INVALID_UNICODE, "Text holds the character NUL (U+0000).", "text with U+0000", "text without U+0000", "leave it out", pointer=pointer)
+            _refuse(
+                Code.INVALID_UNICODE,
+                "Text holds the character NUL (U+0000).",
+                "text with U+0000",
+                "text without U+0000",
+                "leave it out",
+                pointer=pointer,
+            )
     elif isinstance(value, list):
         for index, member in enumerate(value):
             _refuse_nul(member, f"{pointer}/{index}")
@@ -209,9 +236,19 @@ def _malformed(raw: bytes, error: Exception, limits: Limits) -> Refused:
             _refuse(Code.EMPTY_BODY, "The body is empty.", "nothing", "one JSON value", "send the message as the body")
         if isinstance(error, RecursionError):
             _too_deep(limits)
-        for mark, name in ((b"\xef\xbb\xbf", "a byte order mark"), (b"\xff\xfe", "the mark of UTF-16 or UTF-32"), (b"\xfe\xff", "the mark of UTF-16")):
+        for mark, name in (
+            (b"\xef\xbb\xbf", "a byte order mark"),
+            (b"\xff\xfe", "the mark of UTF-16 or UTF-32"),
+            (b"\xfe\xff", "the mark of UTF-16"),
+        ):
             if raw.startswith(mark):
-                _refuse(Code.MALFORMED_JSON, f"The body begins with {name}.", name, "UTF-8 without a mark", "encode the body as UTF-8 without BOM")
+                _refuse(
+                    Code.MALFORMED_JSON,
+                    f"The body begins with {name}.",
+                    name,
+                    "UTF-8 without a mark",
+                    "encode the body as UTF-8 without BOM",
+                )
         _refuse_broken_utf8(raw)
         _refuse_lone_surrogates(raw)
         if "out of range" in str(error):
@@ -223,7 +260,14 @@ def _malformed(raw: bytes, error: Exception, limits: Limits) -> Refused:
         return Refused(
             Code.MALFORMED_JSON,
             f"The body is not JSON: {text} at {place}.",
-            [Fault("", f"{text} at {place}", "one JSON value (RFC 8259)", "write the body with a JSON library, not by hand")],
+            [
+                Fault(
+                    "",
+                    f"{text} at {place}",
+                    "one JSON value (RFC 8259)",
+                    "write the body with a JSON library, not by hand",
+                )
+            ],
         )
     except Refused as refused:
         return refused
@@ -239,7 +283,13 @@ def _refuse_broken_utf8(raw: bytes) -> None:
         raw.decode()
     except UnicodeDecodeError as error:
         byte = f"byte 0x{raw[error.start]:02X} at {_place(raw, error.start)}"
-        _refuse(Code.INVALID_UTF8, f"The body is not UTF-8: {byte}.", byte, "UTF-8", "encode the body as UTF-8; nothing else is taken")
+        _refuse(
+            Code.INVALID_UTF8,
+            f"The body is not UTF-8: {byte}.",
+            byte,
+            "UTF-8",
+            "encode the body as UTF-8; nothing else is taken",
+        )
 
 
 def _refuse_lone_surrogates(raw: bytes) -> None:
@@ -262,7 +312,13 @@ def _refuse_lone_surrogates(raw: bytes) -> None:
 
 def _lone(raw: bytes, at: int) -> NoReturn:
     got = f"half a surrogate pair at {_place(raw, at)}"
-    _refuse(Code.INVALID_UNICODE, f"Text holds {got}.", got, "whole characters", "write the character itself in UTF-8, or both halves in order")
+    _refuse(
+        Code.INVALID_UNICODE,
+        f"Text holds {got}.",
+        got,
+        "whole characters",
+        "write the character itself in UTF-8, or both halves in order",
+    )
 
 
 def _out_of_range(pointer: str, got: str) -> NoReturn:
@@ -277,7 +333,12 @@ def _out_of_range(pointer: str, got: str) -> NoReturn:
 
 
 def _too_deep(limits: Limits) -> NoReturn:
-    _refuse(Code.TOO_DEEP, f"The body is nested deeper than {limits.max_depth} levels.", "deeper nesting", f"at most {limits.max_depth} levels")
+    _refuse(
+        Code.TOO_DEEP,
+        f"The body is nested deeper than {limits.max_depth} levels.",
+        "deeper nesting",
+        f"at most {limits.max_depth} levels",
+    )
 
 
 def _too_many(limits: Limits) -> NoReturn:
@@ -292,7 +353,12 @@ def _too_many(limits: Limits) -> NoReturn:
 
 def _long_name(name: str, limits: Limits) -> NoReturn:
     text = f"A name has {len(name)} characters; at most {limits.max_name} are taken."
-    _refuse(Code.TOO_MANY_VALUES, text, f"a name of {len(name)} characters, beginning {name[:32]!r}", f"names of at most {limits.max_name} characters")
+    _refuse(
+        Code.TOO_MANY_VALUES,
+        text,
+        f"a name of {len(name)} characters, beginning {name[:32]!r}",
+        f"names of at most {limits.max_name} characters",
+    )
 
 
 def _refuse(code: Code, text: str, got: str, want: str, fix: str = "send less", *, pointer: str = "") -> NoReturn:
@@ -300,7 +366,8 @@ def _refuse(code: Code, text: str, got: str, want: str, fix: str = "send less", 
 
 
 def _checked(encoded: bytes, value: Json) -> bytes:
-    # The encoder writes NaN as `null` (float) or as a bare word (Decimal). Only bytes with these words in them need the slow look.
+    # The encoder writes NaN as `null` (float) or as a bare word (Decimal). Only bytes with these words in them need the
+    # slow look.
     if b"null" in encoded or b"NaN" in encoded or b"Infinity" in encoded:
         _refuse_non_finite(value)
     return encoded

@@ -16,7 +16,9 @@ _REF = re.compile(r"([a-z][a-z0-9-]{0,39})/([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)
 
 
 class Disposition(StrEnum):
-    """What became of a message at its acceptance. `duplicate` is no disposition of a stored message: it is a receipt."""
+    """What became of a message at its acceptance. `duplicate` is no disposition of a stored message: it is a
+    receipt.
+    """
 
     ROUTED = "routed"  # at least one delivery
     UNROUTED = "unrouted"  # no route took it; what each said is kept, and a person routes it again or lets it go
@@ -56,7 +58,9 @@ def is_type(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request as it came: the raw path and query, header names in lower case in their order, the body's bytes, the socket's peer."""
+    """An HTTP request as it came: the raw path and query, header names in lower case in their order, the body's bytes,
+    the socket's peer.
+    """
 
     method: str
     path: str  # raw, not percent-decoded, without the query

@@ -2,7 +2,8 @@
 
 authenticate → decode → contract → match → (group commit: message, dedupe keys, deliveries) → ring → 202
 
-If the process dies before the commit, nothing is stored and the sender gets no 2xx. If it dies after the commit, everything is stored.
+If the process dies before the commit, nothing is stored and the sender gets no 2xx. If it dies after the commit,
+everything is stored.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.intake import refusal_origins
 from hub.flow.intake.authentication import authenticate_any
-from hub.flow.intake.message_keys import MAX_KEY, business_keys, dedupe_keys_of, evaluate_freshness, evaluate_key, natural_dedupe_keys
+from hub.flow.intake.message_keys import (
+    MAX_KEY,
+    business_keys,
+    dedupe_keys_of,
+    evaluate_freshness,
+    evaluate_key,
+    natural_dedupe_keys,
+)
 from hub.flow.intake.synchronous import lease
 from hub.flow.intake.versions import accepted, later, not_live, upgrade
 
@@ -38,7 +46,9 @@ PATIENCE_S = 30.0  # commit timeout of a command
 
 
 def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> AcceptedMessage:
-    """Runs all steps between authentication and commit for one post of `ref`. Raises Refused: then nothing is stored."""
+    """Runs all steps between authentication and commit for one post of `ref`. Raises Refused: then nothing is
+    stored.
+    """
     now = hub.clock()
     payload = json.decode(request.body, hub.limits)
     trace_id = _trace_id(hub, request)
@@ -56,7 +66,9 @@ def prepare_question(hub: Hub, caller: Caller, request: Request, ref: Ref, paylo
 
 
 def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[AcceptedMessage | Refused]:
-    """Does the same for a batch: a JSON array, or NDJSON. Gives one result per item, in order. Raises Refused if the whole post is wrong."""
+    """Does the same for a batch: a JSON array, or NDJSON. Gives one result per item, in order. Raises Refused if the
+    whole post is wrong.
+    """
     batch_key = idempotency_key(request) or caller.request_key or hub.new_id()
     # Each item has its own key, derived from the batch key. If the batch is sent again, each item is a duplicate.
     items: list[Item | Refused] = []
@@ -64,7 +76,11 @@ def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[
         if isinstance(decoded, Refused):
             raw = decoded.sent.arrival.body if isinstance(decoded.sent, IdentifiedRequest) else None
             key, version = f"{batch_key}#{number}", ref.version
-            decoded.sent = refusal_origins.post(caller, request, ref.type, version=version, body=raw, key=key, suffix=f"#{number}") if raw is not None else None
+            decoded.sent = (
+                refusal_origins.post(caller, request, ref.type, version=version, body=raw, key=key, suffix=f"#{number}")
+                if raw is not None
+                else None
+            )
         items.append(decoded if isinstance(decoded, Refused) else Item(ref, *decoded, f"{batch_key}#{number}"))
     return prepare_items(hub, caller, request, items)
 
@@ -80,7 +96,13 @@ class Item:
 
 
 def prepare_items(
-    hub: Hub, caller: Caller, request: Request, items: Sequence[Item | Refused], *, in_batch: bool = True, door: str = POST
+    hub: Hub,
+    caller: Caller,
+    request: Request,
+    items: Sequence[Item | Refused],
+    *,
+    in_batch: bool = True,
+    door: str = POST,
 ) -> list[AcceptedMessage | Refused]:
     """Gives one result per item, in order: an accepted message, or a refusal with its faults."""
     trace_id = _trace_id(hub, request)
@@ -94,28 +116,38 @@ def prepare_items(
             results.append(lay_item(hub, caller, request, item, suffix, trace_id=trace_id, in_batch=in_batch))
         except Refused as refused:
             version = item.ref.version
-            refused.sent = refusal_origins.post(caller, request, item.ref.type, door=door, version=version, body=item.raw, key=item.key, suffix=suffix)
+            refused.sent = refusal_origins.post(
+                caller, request, item.ref.type, door=door, version=version, body=item.raw, key=item.key, suffix=suffix
+            )
             results.append(refused)
     return results
 
 
-def lay_item(hub: Hub, caller: Caller, request: Request, item: Item, suffix: str, *, trace_id: str, in_batch: bool) -> AcceptedMessage:
-    """Prepares one item. `suffix` keeps its dedupe keys apart from those of the other items of the request. Raises Refused."""
+def lay_item(
+    hub: Hub, caller: Caller, request: Request, item: Item, suffix: str, *, trace_id: str, in_batch: bool
+) -> AcceptedMessage:
+    """Prepares one item. `suffix` keeps its dedupe keys apart from those of the other items of the request. Raises
+    Refused.
+    """
     incoming = Incoming(item.ref, item.payload, item.raw, caller.id, item.key, trace_id, in_batch=in_batch)
     dedupe_keys = dedupe_keys_of(hub, replace(request, body=item.raw), caller, incoming, suffix)
     return lay(hub, incoming, source="http", now=hub.clock(), seen=dedupe_keys)
 
 
 def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Sequence[DedupeKey] = ()) -> AcceptedMessage:
-    """Validates an authenticated, decoded message, computes its keys and matches the routes. Pure, except for the new ids. Raises Refused.
+    """Validates an authenticated, decoded message, computes its keys and matches the routes. Pure, except for the new
+    ids. Raises Refused.
 
     `seen`: the dedupe keys that the request itself gives; those of the contract are added here.
     """
     catalog = hub.catalogs.active()
     emit = _emit(catalog, incoming.ref, now, is_posted=source in POSTED)
     _check(emit, incoming, now)
-    newest, payload = upgrade(catalog, incoming, now)  # keys and routes read the newest version, whichever version was posted
-    matched, order_key = match_all(catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id, in_batch=incoming.in_batch)
+    # keys and routes read the newest version, whichever version was posted
+    newest, payload = upgrade(catalog, incoming, now)
+    matched, order_key = match_all(
+        catalog, emit, payload, hops=incoming.hops, now=now, new_id=hub.new_id, in_batch=incoming.in_batch
+    )
     deliveries = matched.planned
     if source == "http" and not incoming.in_batch:
         deliveries = _lease_synchronous(hub, catalog, emit, deliveries)
@@ -142,18 +174,40 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
 
 
 def match_all(
-    catalog: Catalog, emit: Emit, payload: Json, *, hops: int, now: datetime, new_id: Callable[[], str], in_batch: bool = False
+    catalog: Catalog,
+    emit: Emit,
+    payload: Json,
+    *,
+    hops: int,
+    now: datetime,
+    new_id: Callable[[], str],
+    in_batch: bool = False,
 ) -> tuple[RoutingResult, str | None]:
-    """Matches the routes against a payload in its newest version. Gives the deliveries with their freshness, and the order key. Raises Refused."""
+    """Matches the routes against a payload in its newest version. Gives the deliveries with their freshness, and the
+    order key. Raises Refused.
+    """
     order_key = evaluate_key(emit.order_by, payload, now) if emit.order_by is not None else None
-    # In a batch, a slow condition must not delay the other items: its route is decided later, when its delivery is claimed.
+    # In a batch, a slow condition must not delay the other items: its route is decided later, when its delivery is
+    # claimed.
     with evaluation_door.deferring() if in_batch else nullcontext():
-        matched = match(catalog.routes_from(emit.type), payload, targets=catalog.targets, order_key=order_key, hops=hops, now=now, new_id=new_id)
+        matched = match(
+            catalog.routes_from(emit.type),
+            payload,
+            targets=catalog.targets,
+            order_key=order_key,
+            hops=hops,
+            now=now,
+            new_id=new_id,
+        )
     fresh = evaluate_freshness(emit, payload, now)
-    return replace(matched, planned=tuple(replace(planned, fresh=fresh) for planned in matched.planned)) if fresh is not None else matched, order_key
+    return replace(
+        matched, planned=tuple(replace(planned, fresh=fresh) for planned in matched.planned)
+    ) if fresh is not None else matched, order_key
 
 
-def _lease_synchronous(hub: Hub, catalog: Catalog, emit: Emit, deliveries: Sequence[NewDelivery]) -> tuple[NewDelivery, ...]:
+def _lease_synchronous(
+    hub: Hub, catalog: Catalog, emit: Emit, deliveries: Sequence[NewDelivery]
+) -> tuple[NewDelivery, ...]:
     """Leases to this process each delivery whose caller waits for the answer; gives the others unchanged."""
     routes = {route.name: route for route in catalog.routes_from(emit.type)}
     return tuple(lease(hub, delivery, routes) for delivery in deliveries)
@@ -164,29 +218,40 @@ def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
     try:
         faults = contract.check(incoming.payload)
         if faults:
-            raise Refused(Code.CONTRACT_VIOLATION, f"The post does not fit {incoming.ref.type} version {incoming.ref.version}.", faults)
+            raise Refused(
+                Code.CONTRACT_VIOLATION,
+                f"The post does not fit {incoming.ref.type} version {incoming.ref.version}.",
+                faults,
+            )
         contradictions = contract.contradictions(incoming.payload, now=now)
     except Busy as error:
         raise later(error) from error
     except GiveUp as error:
         raise Refused(Code.INCONSISTENT, f"A rule of the contract cannot be computed: {error.why.text}") from error
     if contradictions:
-        raise Refused(Code.INCONSISTENT, f"The post fits {incoming.ref.type}, but its fields contradict each other.", contradictions)
+        raise Refused(
+            Code.INCONSISTENT,
+            f"The post fits {incoming.ref.type}, but its fields contradict each other.",
+            contradictions,
+        )
 
 
 def submit(hub: Hub, laid: AcceptedMessage) -> Future[Receipt | Refused]:
-    """Hands the message to the group commit. The future resolves after the COMMIT, so its result survives a crash. Raises StoreBusy if the queue is full.
+    """Hands the message to the group commit. The future resolves after the COMMIT, so its result survives a crash.
+    Raises StoreBusy if the queue is full.
 
-    The group commit rings the lanes once per group, after the commit. If we die between the commit and the answer, the sender posts again:
-    its dedupe key finds the stored message, and the answer is `duplicate`.
+    The group commit rings the lanes once per group, after the commit. If we die between the commit and the answer, the
+    sender posts again: its dedupe key finds the stored message, and the answer is `duplicate`.
     """
     return hub.commit.submit(laid)
 
 
 def take(hub: Hub, laid: AcceptedMessage) -> Receipt:
-    """Does the same for a command, which waits for the result: the message is stored, its lanes are rung, it is counted.
+    """Does the same for a command, which waits for the result: the message is stored, its lanes are rung, it is
+    counted.
 
-    Raises Refused; StoreBusy if nothing was stored, or if the commit timed out and its outcome is unknown. A retry under the same key tells.
+    Raises Refused; StoreBusy if nothing was stored, or if the commit timed out and its outcome is unknown. A retry
+    under the same key tells.
     """
     try:
         receipt = submit(hub, laid).result(PATIENCE_S)
@@ -218,18 +283,24 @@ class MessageStatus:
             "receivedAt": self.received_at.isoformat(),
             "disposition": self.disposition,
             "deliveries": [
-                {"target": target, "status": status, "attempts": attempts, "settledAt": settled.isoformat() if settled else None}
+                {
+                    "target": target,
+                    "status": status,
+                    "attempts": attempts,
+                    "settledAt": settled.isoformat() if settled else None,
+                }
                 for target, status, attempts, settled in self.deliveries
             ],
         }
 
 
 def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus:
-    """Gives the status of a message to the caller that posted it. Raises Refused if the caller is not authenticated or did not post it; a message of
-    another caller gets the same answer as a message that does not exist.
+    """Gives the status of a message to the caller that posted it. Raises Refused if the caller is not authenticated or
+    did not post it; a message of another caller gets the same answer as a message that does not exist.
 
-    The caller must have the same identity (key, client, certificate) and still have the right to the system. The id alone is not enough:
-    two authorities may use one client id for different clients. A right that was revoked also ends access to earlier messages.
+    The caller must have the same identity (key, client, certificate) and still have the right to the system. The id
+    alone is not enough: two authorities may use one client id for different clients. A right that was revoked also ends
+    access to earlier messages.
     """
     caller = authenticate_any(hub, request)
     row = hub.store.message(message_id)
@@ -237,14 +308,17 @@ def own_message(hub: Hub, request: Request, message_id: str) -> MessageStatus:
         refused = Refused(Code.NOT_FOUND, "There is no such message of yours.")
         refused.sent = refusal_origins.question(caller, request, "messages")
         raise refused
-    deliveries = tuple((str(line.ref), line.status.value, line.attempts, line.settled_at) for line in hub.store.deliveries(message_id))
+    deliveries = tuple(
+        (str(line.ref), line.status.value, line.attempts, line.settled_at) for line in hub.store.deliveries(message_id)
+    )
     return MessageStatus(row.id, row.type, row.version, row.received_at, row.disposition.value, deliveries)
 
 
 def _emit(catalog: Catalog, ref: Ref, now: datetime, *, is_posted: bool) -> Emit:
     """Finds the message type and checks that its version is live. Raises Refused.
 
-    `is_posted`: a caller chose the version, so its sunset date applies. Versions that the workspace names (hooks, queues, replies) are checked by `hub check`.
+    `is_posted`: a caller chose the version, so its sunset date applies. Versions that the workspace names (hooks,
+    queues, replies) are checked by `hub check`.
     """
     emit = catalog.emit(ref.type)
     if emit is None:
@@ -262,11 +336,16 @@ def _items(hub: Hub, request: Request) -> list[tuple[Json, bytes] | Refused]:
         lines = [line for line in request.body.split(b"\n") if line.strip()]
         _check_batch_size(hub, len(lines))
         return [_decode_line(hub, line) for line in lines]
-    # The array is one JSON text. The limits of a message apply to each element, so the limit of the array is a multiple.
+    # The array is one JSON text. The limits of a message apply to each element, so the limit of the array is a
+    # multiple.
     limits = replace(hub.limits, max_values=hub.limits.max_values * max(1, min(hub.settings.max_batch, 100)))
     array = json.decode(request.body, limits)
     if not isinstance(array, list):
-        raise Refused(Code.CONTRACT_VIOLATION, "A batch is a JSON array, or NDJSON.", [Fault("", "one value", "an array", "put the messages in [ ]")])
+        raise Refused(
+            Code.CONTRACT_VIOLATION,
+            "A batch is a JSON array, or NDJSON.",
+            [Fault("", "one value", "an array", "put the messages in [ ]")],
+        )
     _check_batch_size(hub, len(array))
     return [(item, json.encode(item)) for item in array]
 
@@ -275,7 +354,8 @@ def _decode_line(hub: Hub, line: bytes) -> tuple[Json, bytes] | Refused:
     try:
         return json.decode(line, hub.limits), line
     except Refused as refused:
-        refused.sent = IdentifiedRequest(POST, "", "", Arrival(line))  # the callers of this function add the sender's identity
+        # the callers of this function add the sender's identity
+        refused.sent = IdentifiedRequest(POST, "", "", Arrival(line))
         return refused
 
 
@@ -283,7 +363,10 @@ def _check_batch_size(hub: Hub, number: int) -> None:
     if not number:
         raise Refused(Code.EMPTY_BATCH, "The batch has no message.")
     if number > hub.settings.max_batch:
-        raise Refused(Code.TOO_LARGE, f"The batch has {number} messages; at most {hub.settings.max_batch} go at once. Send it in parts.")
+        raise Refused(
+            Code.TOO_LARGE,
+            f"The batch has {number} messages; at most {hub.settings.max_batch} go at once. Send it in parts.",
+        )
 
 
 def _trace_id(hub: Hub, request: Request) -> str:
@@ -299,7 +382,9 @@ def _header(request: Request, name: str) -> str | None:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Reads the Idempotency-Key header, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header-07): 1 to 255 visible ASCII characters."""
+    """Reads the Idempotency-Key header, bare or in double quotes (draft-ietf-httpapi-idempotency-key-header-07): 1 to
+    255 visible ASCII characters.
+    """
     try:
         text = request.header("idempotency-key")
     except ValueError as error:
@@ -309,6 +394,11 @@ def idempotency_key(request: Request) -> str | None:
     if len(text) >= 2 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not 0 < len(text) <= MAX_KEY or not all("!" <= char <= "~" for char in text):
-        fault = Fault("", f"{len(text)} characters", f"1 to {MAX_KEY} visible ASCII characters", "send a UUID, or a business number")
+        fault = Fault(
+            "",
+            f"{len(text)} characters",
+            f"1 to {MAX_KEY} visible ASCII characters",
+            "send a UUID, or a business number",
+        )
         raise Refused(Code.BAD_IDEMPOTENCY_KEY, "The Idempotency-Key cannot be used.", [fault])
     return text

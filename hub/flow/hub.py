@@ -1,4 +1,6 @@
-"""The `Hub`: settings, store, bell, caches, targets and clock, as `main` wires them for the flow. It has no behaviour of its own."""
+"""The `Hub`: settings, store, bell, caches, targets and clock, as `main` wires them for the flow. It has no behaviour
+of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Renders a claimed delivery as the parcel for its target, and turns a target's reply into a new message. Used by deliveries and by probes."""
+"""Renders a claimed delivery as the parcel for its target, and turns a target's reply into a new message. Used by
+deliveries and by probes.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from hub.core.model.delivery import AcceptedMessage, Claim
 from hub.flow.accept import lay
 from hub.flow.hub import Hub
 from hub.flow.render import render
+from hub.kit.http.call import Call
 from hub.store import DeliveryRow
 
 VALUE = 12  # estimated bytes per JSON value of a message
@@ -31,17 +34,31 @@ class OutboundDelivery:
 
 
 def destination_for(catalog: Catalog, claim: Claim | DeliveryRow) -> Destination | None:
-    """The destination of the route in this catalog. Retry, timeout and endpoint are live; only contract and mapping are pinned (promise P16)."""
+    """The destination of the route in this catalog. Retry, timeout and endpoint are live; only contract and mapping are
+    pinned (promise P16).
+    """
     route: Route | None = next((route for route in catalog.routes if route.name == claim.route), None)
     return next((to for to in route.to if to.ref == claim.ref), None) if route else None
 
 
 def render_delivery(hub: Hub, claim: Claim, way: Destination, lookups: Mapping[str, Json]) -> OutboundDelivery:
-    """Maps and validates by the pinned revision, the one of acceptance or of a repair. Later changes of the files have no effect. Raises GiveUp."""
+    """Maps and validates by the pinned revision, the one of acceptance or of a repair. Later changes of the files have
+    no effect. Raises GiveUp.
+    """
     message = claim.message
     catalog = hub.catalogs.pinned(claim.content_revision)
     at, part = message.received_at, claim.part
-    payload = render(catalog, message.raw, message.ref, claim.ref, route=claim.route, part=part, at=at, limits=hub.limits, lookups=lookups)
+    payload = render(
+        catalog,
+        message.raw,
+        message.ref,
+        claim.ref,
+        route=claim.route,
+        part=part,
+        at=at,
+        limits=hub.limits,
+        lookups=lookups,
+    )
     parcel = Parcel(
         key=claim.id,  # never changes, also not at a replay: the target recognises a repeat by it
         ref=claim.ref,
@@ -71,10 +88,32 @@ def costly_deliveries(hub: Hub, ways: Sequence[tuple[Claim, Destination]]) -> se
 
 
 def reply_message(hub: Hub, outbound: OutboundDelivery, answer: Reply) -> AcceptedMessage:
-    """Turns the answer into a message, matched like any other. It is stored in the transaction that settles the delivery, so no crash can separate the two."""
+    """Turns the answer into a message, matched like any other. It is stored in the transaction that settles the
+    delivery, so no crash can separate the two.
+    """
     message = outbound.claim.message
     ref = Ref.parse(outbound.destination.reply or "")
     if answer.payload is None:
         raise Refused(Code.CONTRACT_VIOLATION, "The answer has no JSON body.")
-    incoming = Incoming(ref, answer.payload, json.encode(answer.payload), "hub", outbound.claim.id, message.trace_id, message.id, message.hops + 1)
+    incoming = Incoming(
+        ref,
+        answer.payload,
+        json.encode(answer.payload),
+        "hub",
+        outbound.claim.id,
+        message.trace_id,
+        message.id,
+        message.hops + 1,
+    )
     return lay(hub, incoming, source="reply", now=hub.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One call and its deliveries: one, or several of a bundle. `parcel`: the content for the target; an array if the
+    destination batches.
+    """
+
+    made: tuple[OutboundDelivery, ...]
+    parcel: Parcel
+    call: Call | None  # None: the target is a BatchTarget and sends by itself

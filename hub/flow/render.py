@@ -36,20 +36,35 @@ def render(
 ) -> Json:
     """Decodes the message, takes its part, maps it, and checks the result against the target's contract.
 
-    `at` is when the message was received; expressions see no other time. `lookups` are the recorded look-ups of the route, by name.
-    Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field if one field is the cause.
+    `at` is when the message was received; expressions see no other time. `lookups` are the recorded look-ups of the
+    route, by name. Raises GiveUp (transform_error, transform_timeout, codelist_miss), with the target's field if one
+    field is the cause.
     """
     return rendered(catalog, _decoded(raw, limits), source, target, route=route, part=part, at=at, lookups=lookups)
 
 
 def rendered(
-    catalog: Catalog, payload: Json, source: Ref, target: Ref, *, route: str, part: int | None, at: datetime, lookups: Mapping[str, Json] = _NONE
+    catalog: Catalog,
+    payload: Json,
+    source: Ref,
+    target: Ref,
+    *,
+    route: str,
+    part: int | None,
+    at: datetime,
+    lookups: Mapping[str, Json] = _NONE,
 ) -> Json:
     """Does the same as `render` with a payload that is already decoded."""
     ref, payload = upgraded(catalog, source, payload, at)
     steps = catalog.way(ref, target)
     if steps is None:
-        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"There is no mapping from {ref} to {target}.", fix="Add the mapping, then replay."))
+        raise GiveUp(
+            Cause(
+                Reason.TRANSFORM_ERROR,
+                f"There is no mapping from {ref} to {target}.",
+                fix="Add the mapping, then replay.",
+            )
+        )
     mapped = _part(catalog, payload, route, part, at)
     for step in steps:
         mapped = _checked(catalog, step.target, step.apply(mapped, now=at, lookups=lookups))
@@ -57,7 +72,8 @@ def rendered(
 
 
 def address(catalog: Catalog, ref: Ref, payload: Json, key: str, at: datetime) -> str:
-    """The method and path with which the target is called, for display: `PUT /orders/SO-1`; "" if the target has no HTTP address.
+    """The method and path with which the target is called, for display: `PUT /orders/SO-1`; "" if the target has no
+    HTTP address.
 
     Raises GiveUp if a placeholder of the address cannot be filled: then the delivery would not be sent either.
     """
@@ -70,7 +86,9 @@ def address(catalog: Catalog, ref: Ref, payload: Json, key: str, at: datetime) -
 
 
 def upgraded(catalog: Catalog, source: Ref, payload: Json, at: datetime) -> tuple[Ref, Json]:
-    """Upgrades a message to its newest live version, which routes and mappings read; unchanged if there is no upgrade. Raises GiveUp."""
+    """Upgrades a message to its newest live version, which routes and mappings read; unchanged if there is no upgrade.
+    Raises GiveUp.
+    """
     payload = declared(catalog.contract(source), payload)
     for step in catalog.upgrade(source):
         source, payload = step.target, _checked(catalog, step.target, step.apply(payload, now=at))
@@ -84,18 +102,26 @@ def _checked(catalog: Catalog, ref: Ref, mapped: Json) -> Json:
     if faults:
         first = faults[0]
         text = f"What the mapping made does not fit {ref}: {first.pointer or '/'} is {first.got}, wanted {first.want}."
-        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay."))
+        raise GiveUp(
+            Cause(Reason.TRANSFORM_ERROR, text, first.pointer, "Mend the mapping or the source's data, then replay.")
+        )
     return declared(contract, mapped)
 
 
-def source_part(catalog: Catalog, raw: bytes, source: Ref, *, route: str, part: int | None, at: datetime, limits: Limits) -> Json:
-    """The input of a route's mapping and look-ups: the upgraded message, or its part if the route splits it. Raises GiveUp."""
+def source_part(
+    catalog: Catalog, raw: bytes, source: Ref, *, route: str, part: int | None, at: datetime, limits: Limits
+) -> Json:
+    """The input of a route's mapping and look-ups: the upgraded message, or its part if the route splits it. Raises
+    GiveUp.
+    """
     return _part(catalog, upgraded(catalog, source, _decoded(raw, limits), at)[1], route, part, at)
 
 
 def found(lookups: Sequence[Lookup], route: str, part: int | None) -> dict[str, Json]:
     """The recorded look-ups that a route's mapping reads, by name. A look-up that was skipped is left out."""
-    of_route = [lookup for lookup in lookups if lookup.route == route and lookup.part == part and lookup.found is not None]
+    of_route = [
+        lookup for lookup in lookups if lookup.route == route and lookup.part == part and lookup.found is not None
+    ]
     return {lookup.name: read(lookup.found).value for lookup in of_route if lookup.found is not None}
 
 

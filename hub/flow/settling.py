@@ -1,4 +1,6 @@
-"""Settles a batch of attempts in the store, then counts, measures and logs them. The only place that counts attempts."""
+"""Settles a batch of attempts in the store, then counts, measures and logs them. The only place that counts
+attempts.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ OUTCOMES: dict[type[Outcome], str] = {
     Ended: "ended",
     Superseded: "superseded",
 }
-FENCED = "fenced"  # the lease had ended and another worker has the delivery: this result is dropped and counted only as fenced
+# the lease had ended and another worker has the delivery: this result is dropped and counted only as fenced
+FENCED = "fenced"
 
 
 def settle(hub: Hub, batch: Sequence[Settlement]) -> set[str]:
@@ -51,7 +54,16 @@ def tell(hub: Hub, lane: str, claims: Sequence[Claim], settled: Counter[str], ms
     outcomes: dict[str, Any] = {**settled}
     ids_of_single = ids(claims[0]) if len(claims) == 1 else {}
     text = f"{settled['delivered']} of {len(claims)} delivered"
-    event("deliveries.settled", text, lane=lane, claimed=len(claims), **outcomes, ms=ms, revision=hub.catalogs.active().revision[:12], **ids_of_single)
+    event(
+        "deliveries.settled",
+        text,
+        lane=lane,
+        claimed=len(claims),
+        **outcomes,
+        ms=ms,
+        revision=hub.catalogs.active().revision[:12],
+        **ids_of_single,
+    )
 
 
 def ids(claim: Claim) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""The Flask app: partners' status, operators' calls, health and metrics; and partners' posts too, for any other WSGI server."""
+"""The Flask app: partners' status, operators' calls, health and metrics; and partners' posts too, for any other WSGI
+server.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,12 @@ from hub.http.partner.commit_waiters import outcome
 COMMIT_S = 10.0
 
 
-def make_app(hub: Hub, *, ticked_at: Callable[[], float] | None = None, pages: Callable[[Flask, Hub], None] | None = None) -> Flask:
-    """The app. `ticked_at`: when this process's worker loop last swept (monotonic seconds); None where it has none. `pages` adds the console."""
+def make_app(
+    hub: Hub, *, ticked_at: Callable[[], float] | None = None, pages: Callable[[Flask, Hub], None] | None = None
+) -> Flask:
+    """The app. `ticked_at`: when this process's worker loop last swept (monotonic seconds); None where it has none.
+    `pages` adds the console.
+    """
     app = Flask("crossdock", static_folder=None)
     app.config.update(
         API_TITLE="Crossdock operations",
@@ -100,7 +106,9 @@ def _add_partners(app: Flask, hub: Hub) -> None:
 
     @app.route("/api/<path:_rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
     def message(_rest: str) -> Response:
-        """A partner's post or question under a WSGI server: the same steps as in the front, but this thread waits for the commit."""
+        """A partner's post or question under a WSGI server: the same steps as in the front, but this thread waits for
+        the commit.
+        """
         if request.method == "GET":
             return respond(ingress.question(hub, g.incoming, time.monotonic()))
         if request.method != "POST":
@@ -156,9 +164,17 @@ class _Api(Api):  # type: ignore[misc]  # the library has no types
 def _head() -> Request:
     """The request under another WSGI server. Its path is as it came where the server keeps that, else escaped anew."""
     environ = request.environ
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
-    headers = tuple((name.lower(), request_checks.read_value(value.encode("latin-1"))) for name, value in request.headers.items())
-    return Request(request.method, raw.partition("?")[0], environ.get("QUERY_STRING", ""), headers, b"", request.remote_addr or "")
+    raw = (
+        environ.get("RAW_URI")
+        or environ.get("REQUEST_URI")
+        or quote(environ.get("PATH_INFO", "/").encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
+    )
+    headers = tuple(
+        (name.lower(), request_checks.read_value(value.encode("latin-1"))) for name, value in request.headers.items()
+    )
+    return Request(
+        request.method, raw.partition("?")[0], environ.get("QUERY_STRING", ""), headers, b"", request.remote_addr or ""
+    )
 
 
 def _read(head: Request, limit: int) -> Request:
@@ -178,7 +194,9 @@ _WORDS = {
 
 
 def _known(error: Exception) -> Exception:
-    """Flask's own errors in our terms. Arguments that do not fit their schema are a bad request, each told with its place."""
+    """Flask's own errors in our terms. Arguments that do not fit their schema are a bad request, each told with its
+    place.
+    """
     if not isinstance(error, HTTPException):
         return error
     status = 400 if error.code == 422 else error.code or 500
@@ -198,5 +216,7 @@ def _known(error: Exception) -> Exception:
 def _places(part: object, under: str = "") -> list[tuple[str, str]]:
     """Marshmallow's nested messages as (place, text)."""
     if isinstance(part, dict):
-        return [found for name, below in part.items() for found in _places(below, f"{under}/{name}" if under else str(name))]
+        return [
+            found for name, below in part.items() for found in _places(below, f"{under}/{name}" if under else str(name))
+        ]
     return [(under, str(text)) for text in part] if isinstance(part, list) else [(under, str(part))]

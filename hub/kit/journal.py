@@ -1,7 +1,8 @@
-"""A journal: what a sandbox system has done, one JSON line each, append-only. The state is what reading it from the top gives.
+"""A journal: what a sandbox system has done, one JSON line each, append-only. The state is what reading it from the top
+gives.
 
-A line is handed to the operating system before anybody is told of it: killing the process loses nothing that was answered. Against a
-power cut there is `sync`, which waits for the disk as well.
+A line is handed to the operating system before anybody is told of it: killing the process loses nothing that was
+answered. Against a power cut there is `sync`, which waits for the disk as well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from hub.core.json import decode, encode
 
 
 class Journal:
-    """One file of lines. Not for several threads: its owner holds a lock, so that the order of lines is the order of what happened."""
+    """One file of lines. Not for several threads: its owner holds a lock, so that the order of lines is the order of
+    what happened.
+    """
 
     def __init__(self, path: Path, *, sync: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +32,9 @@ class Journal:
         self._file = path.open("ab", buffering=0)
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """All lines so far, oldest first. Raises Refused where a line is no JSON: the file was written by someone else."""
+        """All lines so far, oldest first. Raises Refused where a line is no JSON: the file was written by someone
+        else.
+        """
         with self._path.open("rb") as file:
             for raw in file:
                 line = decode(raw)

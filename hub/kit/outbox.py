@@ -1,8 +1,8 @@
 """An outbox: what a sandbox system has decided to tell the hub, posted until the hub has it.
 
-Posts with one business key go one after another; a key that the hub sends away waits by itself and holds up no other. While the hub
-cannot be reached at all, everybody waits: a thousand keys that knock at a closed door only cost time. The id of a post never changes, so
-that a repeat after a crash is a duplicate for the hub, not a second message.
+Posts with one business key go one after another; a key that the hub sends away waits by itself and holds up no other.
+While the hub cannot be reached at all, everybody waits: a thousand keys that knock at a closed door only cost time. The
+id of a post never changes, so that a repeat after a crash is a duplicate for the hub, not a second message.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ LATER = frozenset({408, 425, 429})  # the 4xx that say "again", not "no"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One message for the hub. `id` is its webhook-id and its Idempotency-Key; posts with the same `order_key` keep their order."""
+    """One message for the hub. `id` is its webhook-id and its Idempotency-Key; posts with the same `order_key` keep
+    their order.
+    """
 
     id: str
     path: str
@@ -52,7 +54,9 @@ class Caller:
 
 
 class Outbox:
-    """Posting threads over queues, one queue per business key. `ended(post, status, answer)` is told of each 2xx and each refusal."""
+    """Posting threads over queues, one queue per business key. `ended(post, status, answer)` is told of each 2xx and
+    each refusal.
+    """
 
     def __init__(self, caller: Caller, ended: Callable[[Post, int, str], None], *, threads: int = 4) -> None:
         self._caller = caller
@@ -65,7 +69,9 @@ class Outbox:
         self._rest_until = 0.0  # the hub could not be reached; nobody knocks before
         self._unreached = 0  # times in a row
         self._stopping = False
-        self._threads = [threading.Thread(target=self._work, name=f"outbox-{number}", daemon=True) for number in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._work, name=f"outbox-{number}", daemon=True) for number in range(threads)
+        ]
 
     def add(self, post: Post) -> None:
         with self._change:
@@ -108,7 +114,9 @@ class Outbox:
         """Status and answer; status 0 where there was none."""
         try:
             url = self._caller.url.rstrip("/") + post.path
-            response = session.post(url, data=post.body, headers=self._caller.headers(post), timeout=10, allow_redirects=False)
+            response = session.post(
+                url, data=post.body, headers=self._caller.headers(post), timeout=10, allow_redirects=False
+            )
         except requests.RequestException:
             return 0, ""
         return response.status_code, response.text[:2_000]

@@ -1,7 +1,7 @@
 """Signatures by declared schemes (`core.config.scheme`): checked on what comes in, made for what goes out.
 
-Pure but for `cryptography`: time, nonces and secrets are handed in. Comparisons take the same time whatever differs, and one answer tells
-of every way in which a proof can fail. Encrypted bodies are opened here too, for adapters.
+Pure but for `cryptography`: time, nonces and secrets are handed in. Comparisons take the same time whatever differs,
+and one answer tells of every way in which a proof can fail. Encrypted bodies are opened here too, for adapters.
 """
 
 from __future__ import annotations
@@ -39,14 +39,30 @@ _DIGITS = re.compile(r"[0-9]{10}(?:[0-9]{3})?", re.ASCII)
 _CHINESE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _PEM = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
 _KEPT = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789*-._"  # by Java's URLEncoder
-_HASHES = {"hmac-sha256": "sha256", "hmac-sha1": "sha1", "hmac-sha512": "sha512", "sha256": "sha256", "sha1": "sha1", "md5": "md5"}
+_HASHES = {
+    "hmac-sha256": "sha256",
+    "hmac-sha1": "sha1",
+    "hmac-sha512": "sha512",
+    "sha256": "sha256",
+    "sha1": "sha1",
+    "md5": "md5",
+}
 
 
-def verify(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *, now: datetime, url: str = "", zone: str = "UTC") -> None:
-    """Proves a request. `settings`: the system's, by name; its `secret` may hold several values, parted by white space, while it rotates.
+def verify(
+    scheme: Scheme,
+    opened: ParsedRequest,
+    settings: Mapping[str, str],
+    *,
+    now: datetime,
+    url: str = "",
+    zone: str = "UTC",
+) -> None:
+    """Proves a request. `settings`: the system's, by name; its `secret` may hold several values, parted by white space,
+    while it rotates.
 
-    Raises Refused: 401 for all that is missing, odd, too old or wrong, always with the same words; the details say what is missing, odd or too
-    old, never what is wrong. 400 for a body that cannot be opened.
+    Raises Refused: 401 for all that is missing, odd, too old or wrong, always with the same words; the details say what
+    is missing, odd or too old, never what is wrong. 400 for a body that cannot be opened.
     """
     if scheme.alg == "none":
         return
@@ -54,10 +70,12 @@ def verify(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *
     if not given or not _is_timely(scheme, opened, now, zone):
         raise Refused(Code.UNAUTHENTICATED, UNPROVEN, lacking)
     matches = 0
-    # A body that comes compressed was signed before or after that, by the partner's own order of things: one determines the other.
+    # A body that comes compressed was signed before or after that, by the partner's own order of things: one determines
+    # the other.
     sent = opened.request.body
     bodies = [opened.body] if opened.body == sent or not scheme.signs_bytes else [opened.body, sent]
-    # Each secret with each signature, without an early end: what differs, and where, is not told by the time that it takes.
+    # Each secret with each signature, without an early end: what differs, and where, is not told by the time that it
+    # takes.
     for secret in secrets_of(settings.get(SECRET, "")):
         for body in bodies:
             text = signed_text(scheme, opened, {**settings, SECRET: secret}, url=url, body=body)
@@ -72,9 +90,14 @@ def lacks_signature(scheme: Scheme, opened: ParsedRequest) -> list[Fault]:
     if not given:
         return [Fault("", f"no signature at {spot}", f"one by {scheme.alg}, as {scheme.encode}", f"send it at {spot}")]
     if scheme.alg in _HASHES:
-        length = len(_encoded(scheme.encode, bytes(hashlib.new(_HASHES[scheme.alg], usedforsecurity=False).digest_size)))
+        length = len(
+            _encoded(scheme.encode, bytes(hashlib.new(_HASHES[scheme.alg], usedforsecurity=False).digest_size))
+        )
         if all(len(text) != length for text in given):
-            got, want = f"a signature of {len(given[0])} characters at {spot}", f"{length} characters: {scheme.alg} as {scheme.encode}"
+            got, want = (
+                f"a signature of {len(given[0])} characters at {spot}",
+                f"{length} characters: {scheme.alg} as {scheme.encode}",
+            )
             return [Fault("", got, want, "encode the bytes of the hash, all of them, once")]
     return []
 
@@ -89,25 +112,49 @@ def _lacking(scheme: Scheme, opened: ParsedRequest, now: datetime, zone: str) ->
     try:
         off = abs(now - _instant(text, zone)) if text else None
     except (ValueError, OverflowError):
-        return [*faults, Fault("", f"{len(text)} characters at {spot} that are no time", want, "send the time that was signed")]
+        return [
+            *faults,
+            Fault("", f"{len(text)} characters at {spot} that are no time", want, "send the time that was signed"),
+        ]
     if off is None:
         return [*faults, Fault("", f"no timestamp at {spot}", want, f"send it at {spot}, and sign it")]
     if off > scheme.tolerance:
         limit = f"at most {int(scheme.tolerance.total_seconds())} s off"
-        return [*faults, Fault("", f"a timestamp that is {int(off.total_seconds())} s off", limit, "set the clock, and sign each attempt anew")]
+        return [
+            *faults,
+            Fault(
+                "",
+                f"a timestamp that is {int(off.total_seconds())} s off",
+                limit,
+                "set the clock, and sign each attempt anew",
+            ),
+        ]
     return faults
 
 
 def sign(
-    scheme: Scheme, request: Request, settings: Mapping[str, str], *, now: datetime, nonce: str, message_id: str, url: str = ""
+    scheme: Scheme,
+    request: Request,
+    settings: Mapping[str, str],
+    *,
+    now: datetime,
+    nonce: str,
+    message_id: str,
+    url: str = "",
 ) -> tuple[tuple[tuple[str, str], ...], str]:
-    """What an outgoing request needs to be proven: further headers, and the query with what belongs there. The body stays as it is.
+    """What an outgoing request needs to be proven: further headers, and the query with what belongs there. The body
+    stays as it is.
 
     Raises ValueError where the scheme puts something into the body: such a system needs an adapter of its own.
     """
     if scheme.alg == "none":
         return (), request.query
-    values = {"timestamp": _stamped(scheme.stamp, now), "nonce": nonce, "id": message_id, "key": settings.get("key", "")}
+    values = {
+        "timestamp": _stamped(scheme.stamp, now),
+        "nonce": nonce,
+        "id": message_id,
+        "key": settings.get("key", ""),
+    }
     headers: list[tuple[str, str]] = []
     query = request.query
     for role in ROLES[1:]:
@@ -115,14 +162,19 @@ def sign(
         # The short form of `at` says where a timestamp would lie; it is sent only where it is signed.
         if spot is not None and (scheme.tolerance is not None or Word(role) in _parts(scheme.over)):
             query = _put(spot, values[role], headers, query)
-    sent = Request(request.method, request.path, query, (*request.headers, *_merged(headers)), request.body, request.peer)
+    sent = Request(
+        request.method, request.path, query, (*request.headers, *_merged(headers)), request.body, request.peer
+    )
     text = signed_text(scheme, ParsedRequest(sent), settings, url=url)
     query = _put(scheme.places["signature"], _made(scheme, settings.get(SECRET, ""), text), headers, query)
     return tuple(_merged(headers)), query
 
 
-def signed_text(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *, url: str = "", body: bytes | None = None) -> bytes:
-    """The bytes that are hashed: the template filled in or the fields sorted, then quoted. `body`: in place of the request's, as it was sent.
+def signed_text(
+    scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], *, url: str = "", body: bytes | None = None
+) -> bytes:
+    """The bytes that are hashed: the template filled in or the fields sorted, then quoted. `body`: in place of the
+    request's, as it was sent.
 
     Raises Refused for a part that is not there.
     """
@@ -132,13 +184,21 @@ def signed_text(scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, st
         return b"".join(_part(part, scheme, opened, settings, url, raw) for part in template)
 
     over = scheme.over
-    text = filled(over) if not isinstance(over, SortedFields) else filled(over.before) + _sorted(over, opened, filled) + filled(over.after)
+    text = (
+        filled(over)
+        if not isinstance(over, SortedFields)
+        else filled(over.before) + _sorted(over, opened, filled) + filled(over.after)
+    )
     if scheme.quote == "form":
-        return "".join(chr(byte) if byte in _KEPT else "+" if byte == 0x20 else f"%{byte:02X}" for byte in text).encode()
+        return "".join(
+            chr(byte) if byte in _KEPT else "+" if byte == 0x20 else f"%{byte:02X}" for byte in text
+        ).encode()
     return quote_from_bytes(text, safe="~").encode() if scheme.quote == "percent" else text
 
 
-def _part(part: str | Spot | Word, scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], url: str, body: bytes) -> bytes:
+def _part(
+    part: str | Spot | Word, scheme: Scheme, opened: ParsedRequest, settings: Mapping[str, str], url: str, body: bytes
+) -> bytes:
     if isinstance(part, str):
         return _bytes(part, opened)
     if isinstance(part, Spot):
@@ -183,7 +243,8 @@ def _sorted(over: SortedFields, opened: ParsedRequest, filled: Callable[[Templat
     fields = {"form": lambda: opened.fields, "query": lambda: opened.asked, "json": lambda: _top(opened)}[over.of]()
     without = {_bytes(name, opened) for name in over.without}
     pairs = [(name, value) for name, value in fields if name not in without and (value or not over.skips_empty)]
-    # By name alone, so that values of one name stay in their order: all of them are signed, and none can be taken for another.
+    # By name alone, so that values of one name stay in their order: all of them are signed, and none can be taken for
+    # another.
     return join.join(name + pair + value for name, value in sorted(pairs, key=lambda field: field[0]))
 
 
@@ -204,7 +265,9 @@ def _picked(spot: Spot, opened: ParsedRequest) -> list[str]:
 
 
 def _of_list(text: str, name: str) -> Iterator[str]:
-    """`t=1,v1=ab,v1=cd` and `v1,ab v1,cd` alike: base64 holds neither blanks nor commas, and its `=` stand at the end."""
+    """`t=1,v1=ab,v1=cd` and `v1,ab v1,cd` alike: base64 holds neither blanks nor commas, and its `=` stand at the
+    end.
+    """
     for chunk in text.split():
         head, comma, rest = chunk.partition(",")
         if comma and head == name:
@@ -228,7 +291,9 @@ def _is_timely(scheme: Scheme, opened: ParsedRequest, now: datetime, zone: str) 
 
 
 def _instant(text: str, zone: str) -> datetime:
-    """Ten digits are seconds, thirteen milliseconds, else RFC 3339 or `yyyy-MM-dd HH:mm:ss` in `zone`. Raises ValueError."""
+    """Ten digits are seconds, thirteen milliseconds, else RFC 3339 or `yyyy-MM-dd HH:mm:ss` in `zone`. Raises
+    ValueError.
+    """
     if _DIGITS.fullmatch(text):
         return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
     return instant(text.replace(" ", "T") if _CHINESE.fullmatch(text) else text, zone)
@@ -257,7 +322,9 @@ def _is_signed(scheme: Scheme, secret: str, text: bytes, given: str) -> bool:
 
 
 def secrets_of(text: str) -> list[str]:
-    """The values of a secret that rotates: parted by white space, or several PEM blocks one after the other. One empty value for none."""
+    """The values of a secret that rotates: parted by white space, or several PEM blocks one after the other. One empty
+    value for none.
+    """
     return _PEM.findall(text) or text.split() or [""]
 
 
@@ -280,8 +347,13 @@ def _made(scheme: Scheme, secret: str, text: bytes) -> str:
             return _encoded(scheme.encode, key.sign(text))
         raise ValueError("the key is neither RSA nor Ed25519")
     name = _HASHES[scheme.alg]
-    # What a partner's scheme hashes with is the partner's choice; md5 and sha1 are said to be weak where the scheme is declared.
-    raw = hmac.digest(secret_bytes(secret), text, name) if scheme.alg.startswith("hmac-") else hashlib.new(name, text, usedforsecurity=False).digest()
+    # What a partner's scheme hashes with is the partner's choice; md5 and sha1 are said to be weak where the scheme is
+    # declared.
+    raw = (
+        hmac.digest(secret_bytes(secret), text, name)
+        if scheme.alg.startswith("hmac-")
+        else hashlib.new(name, text, usedforsecurity=False).digest()
+    )
     return _encoded(scheme.encode, raw)
 
 
@@ -298,7 +370,11 @@ def _encoded(encode: str, raw: bytes) -> str:
 
 
 def _parts(over: Template | SortedFields) -> set[str | Spot | Word]:
-    return set(over) if not isinstance(over, SortedFields) else {*over.before, *over.after, *(part for one in over.values for part in one)}
+    return (
+        set(over)
+        if not isinstance(over, SortedFields)
+        else {*over.before, *over.after, *(part for one in over.values for part in one)}
+    )
 
 
 def _stamped(stamp: str, now: datetime) -> str:
@@ -336,7 +412,9 @@ def _merged(headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def open_gcm(key: bytes, nonce: str, associated: str, sealed: str) -> bytes:
-    """A body sealed by AES-GCM, its tag at the end, in base64 (WeChat Pay's `resource`). Raises Refused (401): altered, or another key."""
+    """A body sealed by AES-GCM, its tag at the end, in base64 (WeChat Pay's `resource`). Raises Refused (401): altered,
+    or another key.
+    """
     try:
         return AESGCM(key).decrypt(nonce.encode(), base64.b64decode(sealed, validate=True), associated.encode())
     except (InvalidTag, binascii.Error, ValueError) as error:
@@ -344,7 +422,8 @@ def open_gcm(key: bytes, nonce: str, associated: str, sealed: str) -> bytes:
 
 
 def open_cbc(key: bytes, sealed: str) -> bytes:
-    """A body encrypted by AES-256-CBC under the key's first half as its vector, padded to 32 bytes (WeChat messages), in base64. Raises Refused.
+    """A body encrypted by AES-256-CBC under the key's first half as its vector, padded to 32 bytes (WeChat messages),
+    in base64. Raises Refused.
 
     CBC proves nothing: check the signature over the sealed text first.
     """

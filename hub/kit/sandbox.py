@@ -1,11 +1,13 @@
-"""A sandbox system: a small real neighbour for trying the hub, with its own HTTP, its own durable state and its own faults on request.
+"""A sandbox system: a small real neighbour for trying the hub, with its own HTTP, its own durable state and its own
+faults on request.
 
-The state is a fold over the journal. Each line is an input (a call, an act of a person, a moment that came) with its time; applying it is
-deterministic and gives the answer, the posts for the hub and the moments to come. So one line is the whole transaction: it is written
-before the caller hears of it, and after kill -9 the same lines give the same state, the same posts under the same ids, the same moments.
+The state is a fold over the journal. Each line is an input (a call, an act of a person, a moment that came) with its
+time; applying it is deterministic and gives the answer, the posts for the hub and the moments to come. So one line is
+the whole transaction: it is written before the caller hears of it, and after kill -9 the same lines give the same
+state, the same posts under the same ids, the same moments.
 
-Two more files are for whoever checks the hub: `<name>.requests.jsonl`, a line per request seen, and `<name>.effects.jsonl`, a line per
-Idempotency-Key applied for the first time.
+Two more files are for whoever checks the hub: `<name>.requests.jsonl`, a line per request seen, and
+`<name>.effects.jsonl`, a line per Idempotency-Key applied for the first time.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import secrets
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,13 +30,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.core.errors import Code, Refused
-from hub.core.json import decode, encode
+from hub.core.json import encode
 from hub.core.message import Request
 from hub.kit.envelope import Answer, No
 from hub.kit.journal import Journal
 from hub.kit.loading import load_module
 from hub.kit.matching import matched
 from hub.kit.outbox import Caller, Outbox, Post
+from hub.kit.sandbox_bodies import now_ms, order_of, read_object, refusal_body
 from hub.kit.sandbox_faults import Faults
 from hub.kit.sandbox_server import Listener, Response
 from hub.kit.signature import UNPROVEN, read_credentials, verify_default
@@ -45,7 +47,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")  # the zone of the seeds' times without an 
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """What a sandbox is handed. `key`, `secret`: as whom it posts to the hub. `verify_*`: how the hub signs; empty: not looked at."""
+    """What a sandbox is handed. `key`, `secret`: as whom it posts to the hub. `verify_*`: how the hub signs; empty: not
+    looked at.
+    """
 
     name: str
     port: int  # 0: any free one
@@ -66,18 +70,22 @@ Moment = Callable[[dict[str, Any]], None]
 
 
 class Sandbox:
-    """Subclasses declare `calls`, `acts` and `moments` in `begin`, keep their state in attributes, and change it in those functions alone.
+    """Subclasses declare `calls`, `acts` and `moments` in `begin`, keep their state in attributes, and change it in
+    those functions alone.
 
-    Such a function may use its body, the state, `now`, `after`, `post` and `self.config.seed`; no clock, no randomness, no I/O. It reads all
-    of its body before it changes anything: a body that does not fit (KeyError, TypeError) is answered 422 and leaves no line.
+    Such a function may use its body, the state, `now`, `after`, `post` and `self.config.seed`; no clock, no randomness,
+    no I/O. It reads all of its body before it changes anything: a body that does not fit (KeyError, TypeError) is
+    answered 422 and leaves no line.
     """
 
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
         self.name = config.name
         self.now = datetime.now(SHANGHAI)  # of the line that is being applied
-        self.calls: Mapping[str, Handler] = {}  # "POST /path", "PUT /orders/{orderNo}" → what the hub may call; holes and query stand in the body
-        self.acts: Mapping[str, Handler] = {}  # "POST /_path" → what a person may do; not signed, not counted as an effect
+        # "POST /path", "PUT /orders/{orderNo}" → what the hub may call; holes and query stand in the body
+        self.calls: Mapping[str, Handler] = {}
+        # "POST /_path" → what a person may do; not signed, not counted as an effect
+        self.acts: Mapping[str, Handler] = {}
         self.moments: Mapping[str, Moment] = {}  # kind → what happens when its time has come
         self._lock = threading.RLock()
         self._number = 0  # of the line that is being applied
@@ -121,7 +129,14 @@ class Sandbox:
     def post(self, message: str, payload: dict[str, Any], *, order_key: str) -> None:
         """Tells the hub, durably: `message` is one that this system emits, in version 1."""
         self._made += 1
-        self._fresh.append(Post(f"{self.name}_{self._run}_{self._number}_{self._made}", f"/api/v1/{self.name}/{message}", encode(payload), order_key))
+        self._fresh.append(
+            Post(
+                f"{self.name}_{self._run}_{self._number}_{self._made}",
+                f"/api/v1/{self.name}/{message}",
+                encode(payload),
+                order_key,
+            )
+        )
 
     def after(self, seconds: float, kind: str, data: dict[str, Any]) -> None:
         """The moment `kind` comes in `seconds` (at speed 1), also if the process dies in between."""
@@ -172,7 +187,7 @@ class Sandbox:
                 self._log_effect(line, line["at"], line["at"])
         if not self._run:
             self._run = secrets.token_hex(4)  # posts of another life of this system never have our ids
-            self._journal.append({"kind": "opened", "at": _ms(), "run": self._run})
+            self._journal.append({"kind": "opened", "at": now_ms(), "run": self._run})
             self._number += 1
 
     def _apply(self, line: dict[str, Any]) -> Answer | None:
@@ -206,7 +221,9 @@ class Sandbox:
         return answer
 
     def _write(self, line: dict[str, Any]) -> Answer | None:
-        """Applies and writes one line, in this order: what is refused leaves no line. Nobody hears of it before it is written."""
+        """Applies and writes one line, in this order: what is refused leaves no line. Nobody hears of it before it is
+        written.
+        """
         with self._lock:
             answer = self._apply(line)
             try:
@@ -224,11 +241,28 @@ class Sandbox:
         """One request → one answer, or None to hang up."""
         if request.path.startswith("/_"):
             return self._control(request)
-        start, key = _ms(), request.header("idempotency-key") or request.header("webhook-id") or f"none-{secrets.token_hex(8)}"
+        start, key = (
+            now_ms(),
+            request.header("idempotency-key") or request.header("webhook-id") or f"none-{secrets.token_hex(8)}",
+        )
         fault = self._faults.meet(self._stop)
         if fault is not None:
             self._log_request(request, key, start, fault, None)
-            return Response(fault, encode({"code": fault * 100, "message": "a fault that was asked for", "data": None, "timestamp": _ms()})) if fault else None
+            return (
+                Response(
+                    fault,
+                    encode(
+                        {
+                            "code": fault * 100,
+                            "message": "a fault that was asked for",
+                            "data": None,
+                            "timestamp": now_ms(),
+                        }
+                    ),
+                )
+                if fault
+                else None
+            )
         status, body, payload = self._judge(request, key, start)
         self._log_request(request, key, start, status, payload)
         return Response(status, b"<garbage" if self._faults.garbage else body)
@@ -241,16 +275,16 @@ class Sandbox:
             if found is None:
                 raise No.unknown(f"{request.method} {request.path}")
             call, fields = found
-            payload = fields | (_object(request.body) if request.body or not fields else {})
+            payload = fields | (read_object(request.body) if request.body or not fields else {})
             return (*self._call(call, key, request, payload, start), payload)
         except Refused as error:
-            return error.code.status, _refusal(error), payload
+            return error.code.status, refusal_body(error), payload
         except No as error:
-            return error.answer.status, error.answer.body(_ms()), payload
+            return error.answer.status, error.answer.body(now_ms()), payload
         except (KeyError, TypeError, AttributeError) as error:
             # A field that the handler needs is missing or of another kind: the contract was not kept.
             text = f"the body does not fit: {type(error).__name__} {error}"
-            return 422, Answer(code=Code.CONTRACT_VIOLATION, message=text).body(_ms()), payload
+            return 422, Answer(code=Code.CONTRACT_VIOLATION, message=text).body(now_ms()), payload
 
     def _call(self, call: str, key: str, request: Request, payload: dict[str, Any], start: int) -> tuple[int, bytes]:
         asked = "?".join(filter(None, (request.path, request.query)))
@@ -258,13 +292,13 @@ class Sandbox:
         with self._lock:
             known = self._answers.get(key)
             if known is None:
-                line = {"kind": "call", "at": _ms(), "key": key, "print": mark, "call": call, "body": payload}
+                line = {"kind": "call", "at": now_ms(), "key": key, "print": mark, "call": call, "body": payload}
                 self._write(line)
-                self._log_effect(line, start, _ms())
+                self._log_effect(line, start, now_ms())
             elif known[0] != mark:
                 raise Refused(Code.IDEMPOTENCY_MISMATCH, "This Idempotency-Key came with another body before.")
             else:
-                self._write({"kind": "repeat", "at": _ms(), "key": key})
+                self._write({"kind": "repeat", "at": now_ms(), "key": key})
             return self._answers[key][1:]
 
     def _verify(self, request: Request) -> None:
@@ -279,7 +313,7 @@ class Sandbox:
         """What is for people and tests: never signed, never in the logs of requests and effects."""
         call = f"{request.method} {request.path}"
         try:
-            body = _object(request.body or b"{}")
+            body = read_object(request.body or b"{}")
             match call:
                 case "GET /_health":
                     return Response(200, encode({"status": "ok", "system": self.name}))
@@ -293,19 +327,26 @@ class Sandbox:
                     return Response(200, encode(plain(self._figures())))
             if call not in self.acts:
                 raise No.unknown(call)
-            answer = self._write({"kind": "act", "at": _ms(), "call": call, "body": body})
+            answer = self._write({"kind": "act", "at": now_ms(), "call": call, "body": body})
             assert answer is not None
-            return Response(answer.status, answer.body(_ms()))
+            return Response(answer.status, answer.body(now_ms()))
         except Refused as error:
-            return Response(error.code.status, _refusal(error))
+            return Response(error.code.status, refusal_body(error))
         except No as error:
-            return Response(error.answer.status, error.answer.body(_ms()))
+            return Response(error.answer.status, error.answer.body(now_ms()))
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            return Response(400, Answer(code=Code.BAD_REQUEST, message=f"{type(error).__name__}: {error}").body(_ms()))
+            return Response(
+                400, Answer(code=Code.BAD_REQUEST, message=f"{type(error).__name__}: {error}").body(now_ms())
+            )
 
     def _figures(self) -> dict[str, Any]:
         with self._lock:
-            figures = {**self._count, "unsent": len(self._unsent), "refused": len(self._refused), "moments": len(self._pending)}
+            figures = {
+                **self._count,
+                "unsent": len(self._unsent),
+                "refused": len(self._refused),
+                "moments": len(self._pending),
+            }
             return {"system": self.name, "faults": self._faults.as_json(), **figures, "summary": self.summary()}
 
     # Moments, posts and the two lists.
@@ -313,35 +354,62 @@ class Sandbox:
     def _tick(self) -> None:
         while not self._stop.is_set():
             with self._lock:
-                now = _ms()
+                now = now_ms()
                 while self._due and self._due[0][0] <= now:
                     moment = heapq.heappop(self._due)[2]
                     if moment in self._pending:  # a moment that the journal has already seen is not in it any more
-                        self._write({"kind": "moment", "at": max(now, _ms()), "moment": moment})
-                wait = (self._due[0][0] - _ms()) / 1000 if self._due else None
+                        self._write({"kind": "moment", "at": max(now, now_ms()), "moment": moment})
+                wait = (self._due[0][0] - now_ms()) / 1000 if self._due else None
                 self._wake.clear()
             self._wake.wait(wait if wait is None else max(wait, 0))
 
     def _posted(self, post: Post, status: int, answer: str) -> None:
         if status < 300:
-            self._write({"kind": "posted", "at": _ms(), "post": post.id})
+            self._write({"kind": "posted", "at": now_ms(), "post": post.id})
         else:
-            self._write({"kind": "refused", "at": _ms(), "post": post.id, "path": post.path, "status": status, "answer": answer})
+            self._write(
+                {
+                    "kind": "refused",
+                    "at": now_ms(),
+                    "post": post.id,
+                    "path": post.path,
+                    "status": status,
+                    "answer": answer,
+                }
+            )
 
     def _log_request(self, request: Request, key: str, start: int, status: int, payload: Any) -> None:
         """Before the answer leaves, so that no answer was given that the list does not have. Status 0: no answer."""
         with self._lock:
             self._count["requests"] += 1
-            line = {"start": start, "end": _ms(), "key": key, "path": request.path, "status": status, "order": _order(payload)}
+            line = {
+                "start": start,
+                "end": now_ms(),
+                "key": key,
+                "path": request.path,
+                "status": status,
+                "order": order_of(payload),
+            }
             self._requests.append(line)
 
     def _log_effect(self, line: dict[str, Any], start: int, end: int) -> None:
         path = str(line["call"]).partition(" ")[2]
-        self._effects.append({"number": self._count["effects"], "start": start, "end": end, "key": line["key"], "path": path, "order": _order(line["body"])})
+        self._effects.append(
+            {
+                "number": self._count["effects"],
+                "start": start,
+                "end": end,
+                "key": line["key"],
+                "path": path,
+                "order": order_of(line["body"]),
+            }
+        )
 
 
 def run(sandbox_file: Path, config: SandboxConfig) -> None:
-    """Serves the sandbox of an adapter's file (its `SANDBOX`) until SIGTERM or SIGINT. Call it in the main thread of a process of its own."""
+    """Serves the sandbox of an adapter's file (its `SANDBOX`) until SIGTERM or SIGINT. Call it in the main thread of a
+    process of its own.
+    """
     sandbox = load(sandbox_file)(config)
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -376,25 +444,3 @@ def cents(value: Decimal | float) -> Decimal:
 def seeded(seed: int, number: int) -> random.Random:
     """A source of choices that depends on the seed and the number alone."""
     return random.Random(f"{seed}:{number}")  # noqa: S311  made-up orders, no secret
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    value = decode(raw)
-    if not isinstance(value, dict):
-        raise Refused(Code.CONTRACT_VIOLATION, "An object is wanted.")
-    return value
-
-
-def _refusal(error: Refused) -> bytes:
-    return Answer(code=error.code, message=error.text).body(_ms())
-
-
-def _ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _order(payload: Any) -> str | None:
-    if not isinstance(payload, dict):
-        return None
-    found = payload.get("orderNo") or payload.get("channelOrderNo")
-    return str(found) if found else None

@@ -1,4 +1,6 @@
-"""Faults that a sandbox system shows when it is asked to (`POST /_control`): slow, refusing, silent, unreadable, dead."""
+"""Faults that a sandbox system shows when it is asked to (`POST /_control`): slow, refusing, silent, unreadable,
+dead.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Faults:
             )
         except (TypeError, ValueError) as error:
             raise Refused(Code.BAD_REQUEST, f"{error}.") from error
-        if not (0 <= made.slow_ms <= 600_000 and (made.fail == 0 or 400 <= made.fail <= 599) and 0 <= made.fail_ratio <= 1):
+        if not (
+            0 <= made.slow_ms <= 600_000 and (made.fail == 0 or 400 <= made.fail <= 599) and 0 <= made.fail_ratio <= 1
+        ):
             raise Refused(Code.BAD_REQUEST, "slow_ms is 0 to 600000, fail is 0 or 400 to 599, fail_ratio is 0 to 1.")
         with self._lock:
             self._released.set()  # whoever hangs finds out that it is over

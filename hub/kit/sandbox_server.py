@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server for sandbox systems: one thread per connection, kept alive, no framework.
 
-It is for loopback and for the hub as its caller: bodies come with Content-Length, and what is not plain is refused with 400 or 411.
+It is for loopback and for the hub as its caller: bodies come with Content-Length, and what is not plain is refused with
+400 or 411.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class _Broken(Exception):
 
 
 class Listener:
-    """Listens on 127.0.0.1 from its making on; `start` begins to answer. `port` is the chosen one where 0 was asked for."""
+    """Listens on 127.0.0.1 from its making on; `start` begins to answer. `port` is the chosen one where 0 was asked
+    for.
+    """
 
     def __init__(self, port: int, answer: Callable[[Request], Response | None]) -> None:
         self._answer = answer
@@ -73,7 +76,9 @@ class Listener:
             except OSError:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            thread = threading.Thread(target=self._serve, args=(connection,), name=f"connection-{self.port}", daemon=True)
+            thread = threading.Thread(
+                target=self._serve, args=(connection,), name=f"connection-{self.port}", daemon=True
+            )
             with self._lock:
                 if self._stopping:
                     connection.close()

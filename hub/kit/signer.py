@@ -1,4 +1,6 @@
-"""How a call to a system proves who calls: what is put into its headers, its query, its TLS. Secrets are handed in; the time too."""
+"""How a call to a system proves who calls: what is put into its headers, its query, its TLS. Secrets are handed in; the
+time too.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ class HubSignature(StaticSigner):
 
 
 class ApiKey(StaticSigner):
-    """A key, shown as it is: in a header, or in the query where the system knows no better (it then stands in its logs)."""
+    """A key, shown as it is: in a header, or in the query where the system knows no better (it then stands in its
+    logs).
+    """
 
     def __init__(self, key: str, spot: Spot | None, prefix: str, tls: Tls | None = None) -> None:
         super().__init__(tls)
@@ -93,9 +97,17 @@ class ApiKey(StaticSigner):
 
 
 class SchemeSigner(StaticSigner):
-    """A scheme of six primitives. `settings`: those that its template names, with `secret` and `key`; `headers` go along."""
+    """A scheme of six primitives. `settings`: those that its template names, with `secret` and `key`; `headers` go
+    along.
+    """
 
-    def __init__(self, scheme: Scheme, settings: Mapping[str, str], tls: Tls | None = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self,
+        scheme: Scheme,
+        settings: Mapping[str, str],
+        tls: Tls | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(tls)
         self._scheme, self._settings, self._headers = scheme, settings, headers
 
@@ -105,9 +117,17 @@ class SchemeSigner(StaticSigner):
         # Another value for each attempt, and no randomness: who looks at an attempt later can tell what it was.
         nonce = hashlib.sha256(f"{parcel.key}/{parcel.attempt}/{at.timestamp()}".encode()).hexdigest()[:32]
         try:
-            headers, query = sign(self._scheme, request, self._settings, now=at, nonce=nonce, message_id=parcel.key, url=url)
+            headers, query = sign(
+                self._scheme, request, self._settings, now=at, nonce=nonce, message_id=parcel.key, url=url
+            )
         except ValueError as error:
-            raise GiveUp(Cause(Reason.UNEXPECTED, f"The call cannot be signed: {error}", fix="Mend auth: outbound, or write an adapter.py.")) from error
+            raise GiveUp(
+                Cause(
+                    Reason.UNEXPECTED,
+                    f"The call cannot be signed: {error}",
+                    fix="Mend auth: outbound, or write an adapter.py.",
+                )
+            ) from error
         return (*self._headers, *headers), urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 

@@ -1,4 +1,6 @@
-"""A target that speaks plain JSON over HTTP, as its `system.yaml` declares it: no Python of its own is needed. And one that has its own."""
+"""A target that speaks plain JSON over HTTP, as its `system.yaml` declares it: no Python of its own is needed. And one
+that has its own.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}", re.ASCII)
 
 
 class DeclaredTarget:
-    """One system, by its declaration. `url` is its root; `signer` makes what proves who calls, anew for each attempt."""
+    """One system, by its declaration. `url` is its root; `signer` makes what proves who calls, anew for each
+    attempt.
+    """
 
     def __init__(self, system: System, url: str, clock: Callable[[], datetime], signer: Signer | None = None) -> None:
         self._system = system
@@ -35,35 +39,53 @@ class DeclaredTarget:
         """What goes out for `parcel`. Raises GiveUp where the system does not accept such a message."""
         accept = self._accept(parcel)
         filled, shown = self._filled(accept.path, accept, parcel)
-        # What a GET asks stands in its address, once that has holes for it: a body of a GET means nothing to most (RFC 9110 section 9.3.1).
+        # What a GET asks stands in its address, once that has holes for it: a body of a GET means nothing to most (RFC
+        # 9110 section 9.3.1).
         sent = replace(parcel, body=b"") if accept.method == "GET" and address_of(accept.path or "/").holes else parcel
         signed = self._signer.sign(sent, accept.method, filled, self._clock())
         headers = (
             *((("content-type", "application/json"),) if sent.body else ()),
             ("idempotency-key", parcel.key),
             ("x-crossdock-message", parcel.message_id),
-            *((("traceparent", traceparent(parcel.trace_id, attempt_span(parcel.key, parcel.attempt))),) if _TRACE_ID.fullmatch(parcel.trace_id) else ()),
+            *(
+                (("traceparent", traceparent(parcel.trace_id, attempt_span(parcel.key, parcel.attempt))),)
+                if _TRACE_ID.fullmatch(parcel.trace_id)
+                else ()
+            ),
             *((("tracestate", parcel.tracestate),) if parcel.tracestate else ()),
             *signed.headers,
         )
         return Call(accept.method, signed.url, headers, sent.body, parcel.deadline_s, tls=signed.tls, shown=shown)
 
     def verdict(self, parcel: Parcel, done: HttpResult, *, now: datetime) -> Answer:
-        """What the answer means: never a success that nobody saw, never a second try that cannot help (faults F45–F52)."""
+        """What the answer means: never a success that nobody saw, never a second try that cannot help (faults
+        F45–F52).
+        """
         accept = self._accept(parcel)
         response = response_from(done)
-        # A whole head that says yes: that the body broke behind it does not undo it, where nobody asks for the body (fault F48, promise P14).
+        # A whole head that says yes: that the body broke behind it does not undo it, where nobody asks for the body
+        # (fault F48, promise P14).
         if done.kind != "ok":
-            answer = verdict(accept, response, now=now) if done.kind == "no_answer" and response.is_2xx and not accept.reply_keys else None
+            answer = (
+                verdict(accept, response, now=now)
+                if done.kind == "no_answer" and response.is_2xx and not accept.reply_keys
+                else None
+            )
             return answer if isinstance(answer, Reply) else _without_answer(done)
         if done.status == 401 and self._signer.refused():
             return TryLater(
-                Cause(Reason.REFUSED, "The target answered 401; what it was shown is thrown away, and the next try gets another.", fix="Check auth.")
+                Cause(
+                    Reason.REFUSED,
+                    "The target answered 401; what it was shown is thrown away, and the next try gets another.",
+                    fix="Check auth.",
+                )
             )
         return verdict(accept, response, now=now, is_doubted=parcel.is_doubted)
 
     def question(self, parcel: Parcel) -> Call | None:
-        """How the system is asked whether it has `parcel`; None where it cannot be. Raises GiveUp where the parcel lacks what is asked by."""
+        """How the system is asked whether it has `parcel`; None where it cannot be. Raises GiveUp where the parcel
+        lacks what is asked by.
+        """
         accept = self._accept(parcel)
         question = accept.probe
         if question is None:
@@ -89,12 +111,16 @@ class DeclaredTarget:
         return Probe.ABSENT if is_absent else Probe.UNSURE
 
     def _filled(self, path: str, accept: Accept, parcel: Parcel) -> tuple[str, str]:
-        """The whole address, and as people may see it. Raises GiveUp, before anything is sent, where a hole cannot be filled."""
+        """The whole address, and as people may see it. Raises GiveUp, before anything is sent, where a hole cannot be
+        filled.
+        """
         address, now = address_of(path or "/"), self._clock()
         if not address.holes:
             return self._url + path, self._url + path
         filled = address.filled(parcel.payload, key=parcel.key, now=now)
-        shown = address.shown(parcel.payload, key=parcel.key, now=now, contract=accept.contracts.get(parcel.ref.version))
+        shown = address.shown(
+            parcel.payload, key=parcel.key, now=now, contract=accept.contracts.get(parcel.ref.version)
+        )
         return self._url + filled, self._url + shown
 
     def _accept(self, parcel: Parcel) -> Accept:
@@ -105,7 +131,9 @@ class DeclaredTarget:
 
 
 class PythonTarget:
-    """An adapter that prepares and judges in the terms of the `requests` library; the bytes travel by the one client all the same."""
+    """An adapter that prepares and judges in the terms of the `requests` library; the bytes travel by the one client
+    all the same.
+    """
 
     def __init__(self, adapter: HttpTarget) -> None:
         self._adapter = adapter
@@ -154,10 +182,26 @@ def response_from(done: HttpResult) -> Response:
 def _without_answer(done: HttpResult) -> TryLater | Unknown:
     match done.kind:
         case "unreachable":
-            return TryLater(Cause(Reason.UNREACHABLE, f"Nothing was sent: {done.error}.", fix="Check the target's URL, name, port and certificate."))
+            return TryLater(
+                Cause(
+                    Reason.UNREACHABLE,
+                    f"Nothing was sent: {done.error}.",
+                    fix="Check the target's URL, name, port and certificate.",
+                )
+            )
         case "bad_answer":
             return TryLater(
-                Cause(Reason.BAD_ANSWER, f"What answered does not speak HTTP: {done.error or 'an impossible status'}.", fix="Check the target's URL and port.")
+                Cause(
+                    Reason.BAD_ANSWER,
+                    f"What answered does not speak HTTP: {done.error or 'an impossible status'}.",
+                    fix="Check the target's URL and port.",
+                )
             )
         case _:
-            return Unknown(Cause(Reason.NO_ANSWER, f"It was sent, and no whole answer came: {done.error}.", fix="Look at the target, then replay or cancel."))
+            return Unknown(
+                Cause(
+                    Reason.NO_ANSWER,
+                    f"It was sent, and no whole answer came: {done.error}.",
+                    fix="Look at the target, then replay or cancel.",
+                )
+            )

@@ -1,6 +1,8 @@
-"""The only wiring: settings and secrets in, a running hub out. Nobody else reads the environment, resolves a reference or starts a server.
+"""The only wiring: settings and secrets in, a running hub out. Nobody else reads the environment, resolves a reference
+or starts a server.
 
-Imports everything but the command line. Third parties that live here: granian, opentelemetry (an extra). `hub.main.serving` is loaded by who
+Imports everything but the command line. Third parties that live here: granian, opentelemetry (an extra).
+`hub.main.serving` is loaded by who
 serves: a command does not wait for servers, pages and workers.
 """
 

@@ -1,4 +1,5 @@
-"""The time, and new ids: UUIDv7 that rise within a process, also within one millisecond (RFC 9562 section 6.2, method 1).
+"""The time, and new ids: UUIDv7 that rise within a process, also within one millisecond (RFC 9562 section 6.2, method
+1).
 
 What one request made many of is listed in the order in which it was told.
 """

@@ -1,4 +1,6 @@
-"""A hub at an operator's desk: it accepts by the active configuration, over the same store, and neither serves, delivers nor proves anybody."""
+"""A hub at an operator's desk: it accepts by the active configuration, over the same store, and neither serves,
+delivers nor proves anybody.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ from hub.vault import Vault
 
 @contextmanager
 def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
-    """No secret is asked for: the keys of callers are not opened here, and the vault's own key is a throwaway. Raises NoRevision, BadWorkspace.
+    """No secret is asked for: the keys of callers are not opened here, and the vault's own key is a throwaway. Raises
+    NoRevision, BadWorkspace.
 
-    Workers behind a broker hear its bell; without one nobody does, and a running hub finds what was done within a sweep.
+    Workers behind a broker hear its bell; without one nobody does, and a running hub finds what was done within a
+    sweep.
     """
     counts = Counts()
     far = far_bell(settings, counts)
@@ -32,7 +36,17 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
     commit = GroupCommit(store, bell.ring)
     try:
         callers, worker = Callers(store, Vault(os.urandom(32))), f"desk-{socket.gethostname()}-{os.getpid()}"
-        hub = wire(settings, store, catalogs=Revisions(store), callers=callers, commit=commit, bell=bell, counts=counts, worker=worker, role="desk")
+        hub = wire(
+            settings,
+            store,
+            catalogs=Revisions(store),
+            callers=callers,
+            commit=commit,
+            bell=bell,
+            counts=counts,
+            worker=worker,
+            role="desk",
+        )
         yield hub
         hub.noting.drain(settings.grace)
         hub.refusals.drain(settings.grace)

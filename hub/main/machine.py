@@ -1,4 +1,6 @@
-"""What a configuration wants of the machine that runs it: its secrets, and a lease that outlasts the longest call. Found at the lines that want it."""
+"""What a configuration wants of the machine that runs it: its secrets, and a lease that outlasts the longest call.
+Found at the lines that want it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ from hub.settings import Settings
 
 
 def unmet(catalog: Catalog, settings: Settings) -> list[Finding]:
-    """What keeps the configuration from running here: secrets that are not set. Calls without them are refused, theirs and ours."""
+    """What keeps the configuration from running here: secrets that are not set. Calls without them are refused, theirs
+    and ours.
+    """
     return _secrets(catalog, settings, is_served=True)
 
 
 def foreseen(catalog: Catalog, settings: Settings) -> list[Finding]:
-    """The same for whoever only checks: that calls out cannot be signed on this machine is a warning; and so is a lease that a call may outlast."""
+    """The same for whoever only checks: that calls out cannot be signed on this machine is a warning; and so is a lease
+    that a call may outlast.
+    """
     return sorted([*_secrets(catalog, settings, is_served=False), *_leases(catalog, settings)])
 
 
@@ -30,7 +36,11 @@ def _secrets(catalog: Catalog, settings: Settings, *, is_served: bool) -> list[F
         place = read_yaml(one.file, catalog.files.get(one.file, "")).place(one.at)
         code = Check.NOT_SET if one.is_inbound or is_served else Check.NOT_SET_HERE
         fix = "set it where the hub runs; on a machine that has no secrets: --elsewhere"
-        findings.append(Finding(one.file, *place, code.value, one.text.rstrip("."), fix, "error" if code is Check.NOT_SET else "warning"))
+        findings.append(
+            Finding(
+                one.file, *place, code.value, one.text.rstrip("."), fix, "error" if code is Check.NOT_SET else "warning"
+            )
+        )
     return sorted(set(findings))
 
 

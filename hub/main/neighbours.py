@@ -29,7 +29,9 @@ Made = TypeVar("Made")
 
 
 class Neighbours:
-    """Each system as the hub meets it, by the active revision and the settings: as a target, as a source, and by its settings. Made once per revision."""
+    """Each system as the hub meets it, by the active revision and the settings: as a target, as a source, and by its
+    settings. Made once per revision.
+    """
 
     def __init__(self, settings: Settings, catalogs: Callable[[], Catalog]) -> None:
         self._settings = settings
@@ -67,15 +69,21 @@ class Neighbours:
 
 
 def _kept(known: dict[tuple[str, str], Made], revision: str) -> dict[tuple[str, str], Made]:
-    """Only the active revision's are wanted: the others would pile up with each change. A new table, as other threads read the old one."""
+    """Only the active revision's are wanted: the others would pile up with each change. A new table, as other threads
+    read the old one.
+    """
     return {key: made for key, made in known.items() if key[0] == revision}
 
 
 def values_of(system: System, settings: Settings) -> dict[str, str]:
-    """A system's settings by name: what the environment says, else the default. A secret is a reference, and is resolved. Raises VaultError."""
+    """A system's settings by name: what the environment says, else the default. A secret is a reference, and is
+    resolved. Raises VaultError.
+    """
     given = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items()}
     return {
-        name: resolve(text, settings.environment) if system.settings[name].secret and text.startswith(("env:", "file:")) else text
+        name: resolve(text, settings.environment)
+        if system.settings[name].secret and text.startswith(("env:", "file:"))
+        else text
         for name, text in given.items()
     }
 
@@ -91,7 +99,9 @@ def make_target(system: System, settings: Settings) -> LaneTarget | BatchTarget:
         made = getattr(load_module(_adapter(system, settings)), "TARGET", None)
         if made is not None:
             target = made(values)
-            return BatchTarget(target, values.get("url", system.name)) if hasattr(target, "send") else PythonTarget(target)
+            return (
+                BatchTarget(target, values.get("url", system.name)) if hasattr(target, "send") else PythonTarget(target)
+            )
     published = {accept.publish for accept in system.accepts.values() if accept.publish is not None}
     if published:
         [publish] = published  # one exchange or queue per system, as the check holds
@@ -104,7 +114,9 @@ def make_source(system: System, hook: str, settings: Settings) -> Source:
     """What reads the requests of a hook with `source: adapter`. Raises ValueError where its adapter.py has none."""
     sources = getattr(load_module(_adapter(system, settings)), "SOURCES", {})
     if hook not in sources:
-        raise ValueError(f"adapters/{system.name}/adapter.py has no SOURCES[{hook!r}], which its hook {hook} reads requests with.")
+        raise ValueError(
+            f"adapters/{system.name}/adapter.py has no SOURCES[{hook!r}], which its hook {hook} reads requests with."
+        )
     source: Source = sources[hook](values_of(system, settings))
     return source
 
@@ -119,7 +131,9 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
         case "hub-signature":
             return HubSignature(key, secret, legacy=out.form == "legacy", tls=tls)
         case "hmac":
-            return SchemeSigner(HMAC, {"secret": secret}, tls, headers=(("authorization", f"ApiKey {key}"),) if key else ())
+            return SchemeSigner(
+                HMAC, {"secret": secret}, tls, headers=(("authorization", f"ApiKey {key}"),) if key else ()
+            )
         case "api-key":
             return ApiKey(key, out.at, out.prefix, tls)
         case "oauth2":
@@ -132,7 +146,12 @@ def _signer(system: System, values: Mapping[str, str], settings: Settings) -> Si
                 made: Sender = local.sender
                 return made
 
-            return OAuth2(AccessTokens(out.token_url, key, secret, scope=out.scope, audience=out.audience, sender=sender, tls=tls), tls)
+            return OAuth2(
+                AccessTokens(
+                    out.token_url, key, secret, scope=out.scope, audience=out.audience, sender=sender, tls=tls
+                ),
+                tls,
+            )
         case "declared" if out.declared is not None:
             return SchemeSigner(out.declared, {**values, "secret": secret, "key": key}, tls)
         case _:
@@ -147,7 +166,9 @@ def _path_of_key(reference: str, settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MissingSecret:
-    """A secret that a system wants of this machine and that is not there. `at`: the line of its system.yaml that wants it."""
+    """A secret that a system wants of this machine and that is not there. `at`: the line of its system.yaml that wants
+    it.
+    """
 
     system: str
     at: tuple[str, ...]
@@ -176,7 +197,11 @@ def check_secrets(catalog: Catalog, settings: Settings) -> None:
 
 def _of_system(system: System, settings: Settings) -> Iterator[MissingSecret]:
     outbound = {name: getattr(system.outbound, name) for name in ("key", "secret", "certificate", "ca")}
-    settings_ = {name: settings.system(system.name, name) or setting.default for name, setting in system.settings.items() if setting.secret}
+    settings_ = {
+        name: settings.system(system.name, name) or setting.default
+        for name, setting in system.settings.items()
+        if setting.secret
+    }
     said = False
     for at, name, reference in [
         *((("auth", "outbound", name), name, text) for name, text in outbound.items()),
@@ -207,8 +232,15 @@ def _of_system(system: System, settings: Settings) -> Iterator[MissingSecret]:
         yield MissingSecret(system.name, where, str(error), is_inbound=False)
 
 
-def _unset(system: System, scheme: Scheme | None, values: Mapping[str, str], at: tuple[str, ...], why: str) -> Iterator[MissingSecret]:
+def _unset(
+    system: System, scheme: Scheme | None, values: Mapping[str, str], at: tuple[str, ...], why: str
+) -> Iterator[MissingSecret]:
     """What a scheme is judged by and has no value: an empty secret would let everybody in who knows the scheme."""
     missing = sorted(name for name in scheme.settings if not values.get(name)) if scheme is not None else ()
     for name in missing:
-        yield MissingSecret(system.name, at, f"{f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}.", is_inbound=True)
+        yield MissingSecret(
+            system.name,
+            at,
+            f"{f'HUB_{system.name}_{name}'.upper().replace('-', '_')} is not set; {why}.",
+            is_inbound=True,
+        )

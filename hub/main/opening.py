@@ -50,15 +50,20 @@ def open_serving(settings: Settings, *, writer: bool) -> Iterator[Store]:
 
 
 def open_vault(settings: Settings) -> Vault:
-    """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on first use.
+    """The vault under the master key of the settings; without one, under a key file beside the embedded store, made on
+    first use.
 
     Raises VaultError. On PostgreSQL and MariaDB there is no file that all processes share, so the key must be set.
     """
     if settings.master_key:
         text = settings.master_key
-        return Vault(read_master_key(resolve(text, settings.environment) if text.startswith(("env:", "file:")) else text))
+        return Vault(
+            read_master_key(resolve(text, settings.environment) if text.startswith(("env:", "file:")) else text)
+        )
     if not settings.store.startswith("sqlite"):
-        raise VaultError("HUB_MASTER_KEY is not set. All processes of one store need the same key. Print a new key: hub key master")
+        raise VaultError(
+            "HUB_MASTER_KEY is not set. All processes of one store need the same key. Print a new key: hub key master"
+        )
     path = Path(settings.store.split("///", 1)[-1]).absolute().parent / KEY_FILE
     private_files.folder(path.parent)
     try:
@@ -116,9 +121,21 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     counted = CountedBell(bell, counts)
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     spans = open_spans(settings, role, worker)
-    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)  # it adds, and asks for nothing else
+    # it adds, and asks for nothing else
+    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)
     callers = Callers(store, open_vault(settings))
-    hub = wire(settings, store, catalogs=catalogs, callers=callers, commit=commit, bell=counted, counts=counts, worker=worker, role=role, spans=spans)
+    hub = wire(
+        settings,
+        store,
+        catalogs=catalogs,
+        callers=callers,
+        commit=commit,
+        bell=counted,
+        counts=counts,
+        worker=worker,
+        role=role,
+        spans=spans,
+    )
     try:
         yield RunningHub(hub, near)
     finally:

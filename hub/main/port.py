@@ -1,4 +1,6 @@
-"""One process per port. The server shares its port with whoever asks (SO_REUSEPORT), so that two hubs would both say that they are ready."""
+"""One process per port. The server shares its port with whoever asks (SO_REUSEPORT), so that two hubs would both say
+that they are ready.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ def check(host: str, port: int, setting: str = "HUB_PORT") -> None:
     if not port:
         return
     with socket.socket(_family(host)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a process left behind that has ended is no hindrance; a listener is
+        # what a process left behind that has ended is no hindrance; a listener is
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -28,9 +31,11 @@ def check(host: str, port: int, setting: str = "HUB_PORT") -> None:
 
 @contextmanager
 def reserved(host: str, port: int) -> Iterator[None]:
-    """Keeps the port for this process, from before its server listens: of two that start at the same moment one is refused. Raises PortTaken.
+    """Keeps the port for this process, from before its server listens: of two that start at the same moment one is
+    refused. Raises PortTaken.
 
-    A name in the kernel (Linux), which goes with the process however it ends; where there are none, the look alone must do.
+    A name in the kernel (Linux), which goes with the process however it ends; where there are none, the look alone must
+    do.
     """
     check(host, port)
     with socket.socket(socket.AF_UNIX) as name:

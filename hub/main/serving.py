@@ -1,4 +1,6 @@
-"""A hub that serves: one process's parts, started in order and stopped in order. Third party that lives here: granian."""
+"""A hub that serves: one process's parts, started in order and stopped in order. Third party that lives here:
+granian.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,19 @@ from hub.worker.ticker import Ticker
 MAX_CONNECTIONS = 1_024
 
 
-def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule: bool = False, ready: Callable[[RunningHub], None]) -> None:
-    """Runs a web process, a worker, a scheduler, or all in one (`hub up`), until SIGTERM or SIGINT. `ready` is called once it takes work.
+def serve(
+    settings: Settings,
+    *,
+    web: bool = False,
+    work: bool = False,
+    schedule: bool = False,
+    ready: Callable[[RunningHub], None],
+) -> None:
+    """Runs a web process, a worker, a scheduler, or all in one (`hub up`), until SIGTERM or SIGINT. `ready` is called
+    once it takes work.
 
-    Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is drained.
+    Stopping: no new request and no new claim; what is under way is finished within the grace, the group commit is
+    drained.
     """
     with (
         reserved(settings.host, settings.port) if web else nullcontext(),
@@ -46,7 +57,11 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
     ):
         about(role=made.hub.role, process=made.hub.worker)
         loop = Loop(made.hub, made.bell, made.sender) if work else None
-        ears = NotificationListener(settings.broker, made.bell.ring, lambda: _heard(made.hub)) if work and settings.broker else None
+        ears = (
+            NotificationListener(settings.broker, made.bell.ring, lambda: _heard(made.hub))
+            if work and settings.broker
+            else None
+        )
         ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
         queues = Queues(made.hub, made.source) if work else None
         scheduler = Scheduler(made.hub) if schedule else None
@@ -77,7 +92,8 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
                 ended = (loop is None or loop.stop(max(0.0, settings.grace - time.monotonic() + began))) and drained
                 ticker.stop(settings.grace)
                 if keeper is not None:
-                    keeper.stop(1.0)  # it ended while the others did; a block that is still under way is whole, or undone
+                    # it ended while the others did; a block that is still under way is whole, or undone
+                    keeper.stop(1.0)
                 if not ended:
                     event("stop.unfinished", "what was under way comes back when its lease ends", level="warning")
                 elif work:
@@ -85,7 +101,9 @@ def serve(settings: Settings, *, web: bool = False, work: bool = False, schedule
 
 
 def _freeze() -> None:
-    """What was made by now stays until the end: the collector need not walk through it again and again, with all threads waiting (some 80 ms each time)."""
+    """What was made by now stays until the end: the collector need not walk through it again and again, with all
+    threads waiting (some 80 ms each time).
+    """
     gc.collect()
     gc.freeze()
 
@@ -109,7 +127,9 @@ def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
     try:
         listener = Listener(hub, hub.settings.host, hub.settings.metrics_port, ticked_at)
     except OSError as error:
-        raise taken(hub.settings.host, hub.settings.metrics_port, error.strerror or str(error), "HUB_METRICS_PORT") from error
+        raise taken(
+            hub.settings.host, hub.settings.metrics_port, error.strerror or str(error), "HUB_METRICS_PORT"
+        ) from error
     listener.start()
     try:
         yield
@@ -119,7 +139,9 @@ def _watched(hub: Hub, ticked_at: Callable[[], float]) -> Iterator[None]:
 
 @contextmanager
 def _own_socket(hub: Hub, app: Any) -> Iterator[None]:
-    """The socket for operators on this machine, where no token is set. The one beside the store is a convenience: posts are taken without it."""
+    """The socket for operators on this machine, where no token is set. The one beside the store is a convenience: posts
+    are taken without it.
+    """
     path = hub.settings.own_socket
     if path is None:
         yield
@@ -129,7 +151,11 @@ def _own_socket(hub: Hub, app: Any) -> Iterator[None]:
     except OSError as error:
         if hub.settings.ops_socket:
             raise BadSetting(f"The hub cannot listen on HUB_OPS_SOCKET={path}: {error}") from error
-        event("ops.closed", f"no operators' socket at {path}: {error}. Set HUB_OPS_SOCKET to another path, or HUB_OPS_TOKEN.", level="warning")
+        event(
+            "ops.closed",
+            f"no operators' socket at {path}: {error}. Set HUB_OPS_SOCKET to another path, or HUB_OPS_TOKEN.",
+            level="warning",
+        )
         yield
         return
     own.start()

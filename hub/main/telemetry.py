@@ -1,7 +1,9 @@
-"""Spans to an OpenTelemetry collector, by OTLP over HTTP: the extra `crossdock[otel]`. Only what is sampled is made; nobody waits for it.
+"""Spans to an OpenTelemetry collector, by OTLP over HTTP: the extra `crossdock[otel]`. Only what is sampled is made;
+nobody waits for it.
 
-The caller's own choice counts (`traceparent`); without one HUB_TRACES of all traces are recorded, chosen by their id, so that the process
-that accepts and the one that delivers choose alike. A caller's choice is remembered in the process that took its post.
+The caller's own choice counts (`traceparent`); without one HUB_TRACES of all traces are recorded, chosen by their id,
+so that the process that accepts and the one that delivers choose alike. A caller's choice is remembered in the process
+that took its post.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def open_spans(settings: Settings, role: str, process: str) -> Telemetry | None:
     try:
         return Telemetry(settings.traces, settings.traces_to, role, process)
     except ImportError as error:
-        raise BadSetting(f"HUB_TRACES={settings.traces:g} needs an extra package: pip install 'crossdock[otel]' ({error}).") from error
+        raise BadSetting(
+            f"HUB_TRACES={settings.traces:g} needs an extra package: pip install 'crossdock[otel]' ({error})."
+        ) from error
 
 
 class Telemetry:
@@ -58,7 +62,12 @@ class Telemetry:
         self._commits: OrderedDict[str, tuple[float, float, int]] = OrderedDict()
         self._lock = threading.Lock()
         self._ids = _Ids()
-        about = {"service.name": "crossdock", "service.version": __version__, "service.instance.id": process, "crossdock.role": role}
+        about = {
+            "service.name": "crossdock",
+            "service.version": __version__,
+            "service.instance.id": process,
+            "crossdock.role": role,
+        }
         by_shape: Any = self._ids  # its base class is of an extra that may be missing
         self._provider: TracerProvider = TracerProvider(
             sampler=ALWAYS_ON,  # what is not sampled does not come so far
@@ -67,7 +76,9 @@ class Telemetry:
             id_generator=by_shape,
         )
         exporter = OTLPSpanExporter(endpoint=endpoint, timeout=SECONDS)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=1_000))
+        self._provider.add_span_processor(
+            BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=1_000)
+        )
         self._tracer = self._provider.get_tracer("crossdock", __version__)
         _into_our_log()
 
@@ -136,14 +147,27 @@ class Telemetry:
         }
         if exchange.url:
             # The host alone: a path may hold a customer's number.
-            attributes |= {"server.address": urlsplit(exchange.url).hostname or "", "http.request.method": exchange.method}
+            attributes |= {
+                "server.address": urlsplit(exchange.url).hostname or "",
+                "http.request.method": exchange.method,
+            }
         if exchange.status is not None:
             attributes["http.response.status_code"] = exchange.status
         why = getattr(settled.outcome, "why", None)
         wrong = why.reason.value if why is not None and not isinstance(settled.outcome, Delivered) else ""
         span, settled_from = attempt_span(claim.id, claim.attempt), ended_at - settle_ms / 1000
         message, parent, began = claim.message, accept_span(claim.message.id), settled_from - exchange.ms / 1000
-        self._record(f"send {claim.ref}", message, span, parent, began, settled_from, attributes, kind=self._api.SpanKind.CLIENT, wrong=wrong)
+        self._record(
+            f"send {claim.ref}",
+            message,
+            span,
+            parent,
+            began,
+            settled_from,
+            attributes,
+            kind=self._api.SpanKind.CLIENT,
+            wrong=wrong,
+        )
         self._record("settle", message, "", span, settled_from, ended_at, {"crossdock.delivery.id": claim.id})
 
     def _wants(self, trace_id: str) -> bool:
@@ -171,11 +195,15 @@ class Telemetry:
         context = None
         if parent:
             told = api.TraceState.from_header([state]) if state else None
-            above = api.SpanContext(trace_id, int(parent, 16), is_remote=True, trace_flags=api.TraceFlags(1), trace_state=told)
+            above = api.SpanContext(
+                trace_id, int(parent, 16), is_remote=True, trace_flags=api.TraceFlags(1), trace_state=told
+            )
             context = api.set_span_in_context(api.NonRecordingSpan(above))
         with self._ids.giving(trace_id, int(span_id, 16) if span_id else None):
             start, end = int(began * 1e9), int(max(ended, began) * 1e9)
-            span: Span = self._tracer.start_span(name, context, kind or api.SpanKind.INTERNAL, attributes, start_time=start)
+            span: Span = self._tracer.start_span(
+                name, context, kind or api.SpanKind.INTERNAL, attributes, start_time=start
+            )
         if wrong:
             span.set_status(api.Status(api.StatusCode.ERROR, wrong))
         span.end(end)

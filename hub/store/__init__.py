@@ -1,6 +1,7 @@
 """The truth: messages, deliveries, attempts. The only SQL in the house.
 
-Imports hub.core and hub.settings. No connection and no row object leaves this package; verbs take batches. Third parties that live
+Imports hub.core and hub.settings. No connection and no row object leaves this package; verbs take batches. Third
+parties that live
 here: sqlalchemy, alembic (psycopg and pymysql by way of sqlalchemy).
 """
 

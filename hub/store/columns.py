@@ -1,4 +1,6 @@
-"""What columns are made of: instants to the microsecond, texts that compare by their bytes, on all three databases alike."""
+"""What columns are made of: instants to the microsecond, texts that compare by their bytes, on all three databases
+alike.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ def from_micros(micros: int) -> datetime:
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware instant in UTC, to the microsecond, in the same order on all databases: timestamptz on PostgreSQL, elsewhere a count of microseconds.
+    """An aware instant in UTC, to the microsecond, in the same order on all databases: timestamptz on PostgreSQL,
+    elsewhere a count of microseconds.
 
-    Refuses naive values: SQLite would keep them as text without an offset, and the others would read them in the session's zone.
+    Refuses naive values: SQLite would keep them as text without an offset, and the others would read them in the
+    session's zone.
     """
 
     impl = sa.BigInteger
@@ -49,26 +53,35 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if dialect.name == "postgresql" else from_micros(value)
 
 
-# Bytes decide, on all databases: PostgreSQL would otherwise sort by the language of the cluster, and compare more slowly; MariaDB would take
-# "SO-1", "so-1" and "SO-1 " for one key. Ids are text too: a uuid column would save 20 bytes, and cost a conversion per id and direction on
-# the hot path. What MariaDB keeps in an index has a length there, all parts of one index 768 characters together; longer is refused.
+# Bytes decide, on all databases: PostgreSQL would otherwise sort by the language of the cluster, and compare more
+# slowly; MariaDB would take "SO-1", "so-1" and "SO-1 " for one key. Ids are text too: a uuid column would save 20
+# bytes, and cost a conversion per id and direction on the hot path. What MariaDB keeps in an index has a length there,
+# all parts of one index 768 characters together; longer is refused.
 BYTES = "utf8mb4_nopad_bin"
 _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 Text = _text.with_variant(mysql.LONGTEXT(collation=BYTES), "mariadb")
 Word = _text.with_variant(mysql.VARCHAR(64, collation=BYTES), "mariadb")  # ours: an id, a hash, a state
-Name = _text.with_variant(mysql.VARCHAR(191, collation=BYTES), "mariadb")  # an engineer's: a system, a message's type, a route
-Key = _text.with_variant(mysql.VARCHAR(255, collation=BYTES), "mariadb")  # a stranger's: flow.accept takes up to 255 characters
+# an engineer's: a system, a message's type, a route
+Name = _text.with_variant(mysql.VARCHAR(191, collation=BYTES), "mariadb")
+# a stranger's: flow.accept takes up to 255 characters
+Key = _text.with_variant(mysql.VARCHAR(255, collation=BYTES), "mariadb")
 Blob = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mariadb")  # its BLOB ends at 64 kB
-# Small documents that nobody searches in: JSON, all ASCII, as escapes. So NUL and odd surrogates, which PostgreSQL refuses, can be kept.
+# Small documents that nobody searches in: JSON, all ASCII, as escapes. So NUL and odd surrogates, which PostgreSQL
+# refuses, can be kept.
 Document = Text
 
 metadata = sa.MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s"},
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    },
 )
 
 
 def one_of(column: str, *words: str) -> str:
-    """`column` is one of `words`, as a chain of comparisons: SQLite builds a small index anew for an IN list, for each row that is written.
+    """`column` is one of `words`, as a chain of comparisons: SQLite builds a small index anew for an IN list, for each
+    row that is written.
 
     The two lists on `delivery` cost 7 µs per insert and 10 µs per update that way, more than the rows themselves.
     """

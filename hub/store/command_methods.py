@@ -1,4 +1,6 @@
-"""What people do through a store: repairs, refused arrivals, revisions, keys, accounts, pauses, and the record of it all. Each verb is one line."""
+"""What people do through a store: repairs, refused arrivals, revisions, keys, accounts, pauses, and the record of it
+all. Each verb is one line.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Commands:
     def replace(self, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool = False) -> Receipt:
         return replace.replace(self._database, id_, laid, by=by, why=why, force=force)
 
-    def create_repair(self, id_: str, order: Order, *, request_key: str | None = None, fingerprint: str = "") -> tuple[str, bool]:
+    def create_repair(
+        self, id_: str, order: Order, *, request_key: str | None = None, fingerprint: str = ""
+    ) -> tuple[str, bool]:
         return select.create(self._database, id_, order, request_key=request_key, fingerprint=fingerprint)
 
     def start_repair(self, id_: str, *, by: str) -> RepairChange:
@@ -58,7 +62,9 @@ class Commands:
     def repair(self, id_: str) -> RepairRow | None:
         return repairs.find(self._database, id_)
 
-    def repairs(self, *, state: State | None = None, delivery_id: str | None = None, limit: int = 50, before: str | None = None) -> list[RepairRow]:
+    def repairs(
+        self, *, state: State | None = None, delivery_id: str | None = None, limit: int = 50, before: str | None = None
+    ) -> list[RepairRow]:
         return repairs.repairs(self._database, state=state, delivery_id=delivery_id, limit=limit, before=before)
 
     def repaired(self, id_: str, *, result: Result | None = None, limit: int = 50, after: int = 0) -> list[RepairedRow]:
@@ -71,18 +77,34 @@ class Commands:
         return repairs.live(self._database)
 
     def reroute(
-        self, batch: Sequence[AcceptedMessage], *, stays: Mapping[str, str], by: str, revision: str, force: bool = False, wish: str | None = None, why: str = ""
+        self,
+        batch: Sequence[AcceptedMessage],
+        *,
+        stays: Mapping[str, str],
+        by: str,
+        revision: str,
+        force: bool = False,
+        wish: str | None = None,
+        why: str = "",
     ) -> dict[str, str]:
-        return rerouting.reroute(self._database, batch, stays=stays, by=by, revision=revision, force=force, wish=wish, why=why)
+        return rerouting.reroute(
+            self._database, batch, stays=stays, by=by, revision=revision, force=force, wish=wish, why=why
+        )
 
     def later_of(self, batch: Sequence[AcceptedMessage]) -> dict[str, str]:
         return rerouting.later_of(self._database, batch)
 
-    def let_go(self, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str) -> dict[str, str]:
+    def let_go(
+        self, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str
+    ) -> dict[str, str]:
         return rerouting.let_go(self._database, ids, whys=whys, by=by, why=why)
 
-    def wish_unrouted(self, cause: str, *, id_: str, wish: Wish, by: str, why: str, revision: str = "", is_forced: bool = False) -> int:
-        return unrouted.wish(self._database, cause, id_=id_, wish=wish, by=by, why=why, revision=revision, is_forced=is_forced)
+    def wish_unrouted(
+        self, cause: str, *, id_: str, wish: Wish, by: str, why: str, revision: str = "", is_forced: bool = False
+    ) -> int:
+        return unrouted.wish(
+            self._database, cause, id_=id_, wish=wish, by=by, why=why, revision=revision, is_forced=is_forced
+        )
 
     def wished_unrouted(self) -> list[str]:
         return unrouted.wished(self._database)
@@ -100,7 +122,12 @@ class Commands:
         return self._database.write(lambda connection: make_room(connection, room, None))
 
     def refused(
-        self, *, state: str | None = arrivals.WAITING, limit: int = 50, before: str | None = None, wanted: ArrivalFilter | None = None
+        self,
+        *,
+        state: str | None = arrivals.WAITING,
+        limit: int = 50,
+        before: str | None = None,
+        wanted: ArrivalFilter | None = None,
     ) -> list[RefusedRow]:
         return arrivals.refused(self._database, wanted or ArrivalFilter(state), limit=limit, before=before)
 
@@ -125,7 +152,9 @@ class Commands:
     def revision(self, hash_: str) -> dict[str, str] | None:
         return revisions.load_revision(self._database, hash_)
 
-    def activate(self, hash_: str, *, by: str = "", why: str = "", despite: Sequence[str] = (), onto: str | None = None) -> None:
+    def activate(
+        self, hash_: str, *, by: str = "", why: str = "", despite: Sequence[str] = (), onto: str | None = None
+    ) -> None:
         revisions.activate(self._database, hash_, by=by, why=why, despite=despite, onto=onto)
 
     def activations(self, limit: int = 50) -> list[Activation]:
@@ -150,10 +179,22 @@ class Commands:
         return keys.revoke_key(self._database, id_, at, by)
 
     def note_act(self, *, by: str, what: str, object_: str = "", details: Mapping[str, Json] | None = None) -> int:
-        """An act that changes nothing else, such as revealing a personal value: noted before it is done, so that none is done unnoted."""
-        return self._database.write(lambda connection: acts.record(self._database, connection, by, what, object_, details or {}))
+        """An act that changes nothing else, such as revealing a personal value: noted before it is done, so that none
+        is done unnoted.
+        """
+        return self._database.write(
+            lambda connection: acts.record(self._database, connection, by, what, object_, details or {})
+        )
 
-    def acts(self, *, limit: int = 50, before: int | None = None, by: str | None = None, what: str | None = None, object_: str | None = None) -> list[Act]:
+    def acts(
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        by: str | None = None,
+        what: str | None = None,
+        object_: str | None = None,
+    ) -> list[Act]:
         return acts.acts(self._database, limit=limit, before=before, by=by, what=what, object_=object_)
 
     def verify_acts(self, *, anchor: str | None = None) -> Verdict:
@@ -168,8 +209,18 @@ class Commands:
     def user(self, name: str) -> User | None:
         return people.find_user(self._database, name)
 
-    def change_user(self, name: str, *, by: str, password_hash: str | None = None, role: str | None = None, is_disabled: bool | None = None) -> bool:
-        return people.change_user(self._database, name, by, password_hash=password_hash, role=role, is_disabled=is_disabled)
+    def change_user(
+        self,
+        name: str,
+        *,
+        by: str,
+        password_hash: str | None = None,
+        role: str | None = None,
+        is_disabled: bool | None = None,
+    ) -> bool:
+        return people.change_user(
+            self._database, name, by, password_hash=password_hash, role=role, is_disabled=is_disabled
+        )
 
     def renew_hash(self, name: str, before: str, after: str) -> None:
         people.renew_hash(self._database, name, before, after)

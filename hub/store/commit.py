@@ -1,4 +1,6 @@
-"""Group commit: whatever waits when the last commit returns goes into the next one. One fsync for many posts (docs/design/performance.md)."""
+"""Group commit: whatever waits when the last commit returns goes into the next one. One fsync for many posts
+(docs/design/performance.md).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Answer: TypeAlias = "Receipt | Refused"
 
 
 class GroupCommit:
-    """A thread that commits groups. `on_batch` is called after each commit, with the lanes that have work now: once per group, never before it."""
+    """A thread that commits groups. `on_batch` is called after each commit, with the lanes that have work now: once per
+    group, never before it.
+    """
 
     def __init__(self, store: Store, on_batch: Callable[[set[str]], None]) -> None:
         self._store = store
@@ -45,7 +49,11 @@ class GroupCommit:
         pairs = [(laid, Future[Answer]()) for laid in batch]
         with self._changed:
             if self._is_closing or len(self._waiting) + len(pairs) > MAX_WAITING:
-                raise StoreBusy("The hub is stopping." if self._is_closing else f"{len(self._waiting)} posts wait for the store already.")
+                raise StoreBusy(
+                    "The hub is stopping."
+                    if self._is_closing
+                    else f"{len(self._waiting)} posts wait for the store already."
+                )
             self._waiting.extend(pairs)
             self._changed.notify()
         return [future for _, future in pairs]
@@ -69,8 +77,8 @@ class GroupCommit:
             self._commit(group)
 
     def _commit(self, waited: Sequence[tuple[AcceptedMessage, Future[Answer]]]) -> None:
-        # A sender that went away before its commit began was told nothing, and is not stored; from here on its future cannot be cancelled
-        # any more, or its answer would find it gone and end this thread.
+        # A sender that went away before its commit began was told nothing, and is not stored; from here on its future
+        # cannot be cancelled any more, or its answer would find it gone and end this thread.
         group = [(laid, future) for laid, future in waited if future.set_running_or_notify_cancel()]
         try:
             answers = self._store.add([laid for laid, _ in group])
@@ -81,8 +89,9 @@ class GroupCommit:
             return
         for (_, future), answer in zip(group, answers, strict=True):
             future.set_result(answer)
-        # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep. After the
-        # answers, so that the lane's work does not come before them; if we die in between, the sweep rings.
+        # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait
+        # for the sweep. After the answers, so that the lane's work does not come before them; if we die in between, the
+        # sweep rings.
         lanes = {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}
         # A bell that breaks costs one sweep, not this thread, and not the answer to those whose messages are stored.
         with suppress(Exception):

@@ -1,9 +1,11 @@
 """Migrations: from whatever schema a store has to the one that this hub knows.
 
-On SQLite and PostgreSQL one transaction: all or nothing. MariaDB commits each change of a table by itself; the schema's number is written
-last, so a migration that died is run again from its beginning, and what it had done already stays as it is.
+On SQLite and PostgreSQL one transaction: all or nothing. MariaDB commits each change of a table by itself; the schema's
+number is written last, so a migration that died is run again from its beginning, and what it had done already stays as
+it is.
 
-Third party that lives here: alembic, loaded only where something is missing: each command of the command line passes by here.
+Third party that lives here: alembic, loaded only where something is missing: each command of the command line passes by
+here.
 """
 
 from __future__ import annotations
@@ -30,10 +32,11 @@ _LOCK = 0x6372_6F73  # any number of our own: two processes that migrate at once
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Runs what is missing, and looks whether the tables are those of their number. If we die in the midst, nothing of it happened, or on
-    MariaDB the next one goes on.
+    """Runs what is missing, and looks whether the tables are those of their number. If we die in the midst, nothing of
+    it happened, or on MariaDB the next one goes on.
 
-    Raises StoreUnusable for a store that a newer hub made, and for one whose tables do not fit: nothing of it was changed then, but on MariaDB.
+    Raises StoreUnusable for a store that a newer hub made, and for one whose tables do not fit: nothing of it was
+    changed then, but on MariaDB.
     """
     number = current(database)
     if to == "head" and number == head():
@@ -54,7 +57,9 @@ def upgrade(database: Database, to: str = "head") -> None:
                 if is_transient(error):
                     raise
                 # A change that meets other tables than the ones before it made.
-                raise schema_check.unfit(f"the migration from {number or 'nothing'} to {to} fails: {store_faults.brief(error)}", database.url) from error
+                raise schema_check.unfit(
+                    f"the migration from {number or 'nothing'} to {to} fails: {store_faults.brief(error)}", database.url
+                ) from error
             if to == "head":
                 schema_check.check(connection, database.url, head())
 
@@ -68,7 +73,8 @@ def _alone(database: Database, connection: sa.Connection) -> Iterator[None]:
     if database.kind != "mariadb":
         yield
         return
-    # Of the connection, not of the transaction, which ends with each step. If we die, the server lets go of it with the connection.
+    # Of the connection, not of the transaction, which ends with each step. If we die, the server lets go of it with the
+    # connection.
     name = {"name": f"crossdock {database.url.database}"[:64]}
     if connection.execute(sa.text("SELECT GET_LOCK(:name, 20)"), name).scalar() != 1:
         raise StoreBusy("Another process is migrating the store.")

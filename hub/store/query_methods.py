@@ -1,4 +1,6 @@
-"""What people and pages ask of a store: messages, what waits and why, what flowed. Each verb is one line; its module says what it does."""
+"""What people and pages ask of a store: messages, what waits and why, what flowed. Each verb is one line; its module
+says what it does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,18 @@ from hub.store.engine import sizes
 from hub.store.engine.database import Database
 from hub.store.engine.sizes import Size
 from hub.store.messages import pauses
-from hub.store.queries import backlog, clusters, details, followers, numbers, search, throughput, unrouted, upcoming, views
+from hub.store.queries import (
+    backlog,
+    clusters,
+    details,
+    followers,
+    numbers,
+    search,
+    throughput,
+    unrouted,
+    upcoming,
+    views,
+)
 from hub.store.queries.backlog import Arrivals, BlockedLane, Lane, OpenBreaker, ParkedKey
 from hub.store.queries.clusters import BLOCK, ClusterBacklog
 from hub.store.queries.details import AttemptRow, DeliveryRow, MessageRow, OriginRow
@@ -49,7 +62,9 @@ class Queries:
     def search(self, **given: Unpack[Search]) -> list[MessageRow]:
         return details.search(self._database, **given)
 
-    def find(self, filters: Filters, *, limit: int = 50, place: FoundAt | None = None, is_older: bool = True) -> SearchPage:
+    def find(
+        self, filters: Filters, *, limit: int = 50, place: FoundAt | None = None, is_older: bool = True
+    ) -> SearchPage:
         return search.search(self._database, filters, limit=limit, place=place, is_older=is_older)
 
     def count_found(self, filters: Filters, *, most: int = MOST_COUNTED) -> SearchCount:
@@ -113,7 +128,13 @@ class Queries:
         return clusters.since(self._database, lane, at, until)
 
     def cluster_members(
-        self, id_: str, status: Status, *, limit: int = 50, before: tuple[datetime, str] | None = None, oldest: bool = False
+        self,
+        id_: str,
+        status: Status,
+        *,
+        limit: int = 50,
+        before: tuple[datetime, str] | None = None,
+        oldest: bool = False,
     ) -> list[DeliveryRow]:
         return clusters.members(self._database, id_, status, limit=limit, before=before, oldest=oldest)
 
@@ -129,7 +150,9 @@ class Queries:
     def unrouted_causes(self) -> list[UnroutedLine]:
         return unrouted.count(self._database)
 
-    def unrouted(self, *, cause: str | None = None, ids: Sequence[str] | None = None, limit: int = 50, before: str | None = None) -> list[UnroutedRow]:
+    def unrouted(
+        self, *, cause: str | None = None, ids: Sequence[str] | None = None, limit: int = 50, before: str | None = None
+    ) -> list[UnroutedRow]:
         return unrouted.rows(self._database, cause=cause, ids=ids, limit=limit, before=before)
 
     def lanes(self, names: Sequence[str]) -> list[Lane]:

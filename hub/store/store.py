@@ -51,10 +51,11 @@ from hub.store.retention.prune import Gone, Page, Place
 
 
 def open_store(url: str, *, writer: bool = False) -> Store:
-    """Opens a store; does not migrate it. `writer`: this process keeps writing (`hub up`, a worker); on SQLite there can be one.
+    """Opens a store; does not migrate it. `writer`: this process keeps writing (`hub up`, a worker); on SQLite there
+    can be one.
 
-    Raises ValueError for an address that is none, StoreBusy where another process is the SQLite file's writer, StoreUnusable where the file
-    cannot be opened. An empty file is made, so that no umask opens it to others.
+    Raises ValueError for an address that is none, StoreBusy where another process is the SQLite file's writer,
+    StoreUnusable where the file cannot be opened. An empty file is made, so that no umask opens it to others.
     """
     try:
         return Store(Database(url, writer=writer))
@@ -90,9 +91,27 @@ class Store(Queries, Commands):
     def add(self, batch: Sequence[AcceptedMessage]) -> list[Receipt | Refused]:
         return add.add(self._database, batch)
 
-    def claim(self, lane: str, *, size: int, lease_s: float, worker: str, bundles: Mapping[str, Bundle] | None = None, holds: bool = False) -> list[Claim]:
+    def claim(
+        self,
+        lane: str,
+        *,
+        size: int,
+        lease_s: float,
+        worker: str,
+        bundles: Mapping[str, Bundle] | None = None,
+        holds: bool = False,
+    ) -> list[Claim]:
         is_crowded = lane in self._crowded
-        claims = claim.claim(self._database, lane, size=size, lease_s=lease_s, worker=worker, bundles=bundles or {}, holds=holds, is_crowded=is_crowded)
+        claims = claim.claim(
+            self._database,
+            lane,
+            size=size,
+            lease_s=lease_s,
+            worker=worker,
+            bundles=bundles or {},
+            holds=holds,
+            is_crowded=is_crowded,
+        )
         # A claim that was filled left others waiting, perhaps: the next one deals out.
         (self._crowded.add if len(claims) >= size - size // claim.KEPT_OF else self._crowded.discard)(lane)
         return claims
@@ -136,7 +155,9 @@ class Store(Queries, Commands):
     def add_usage(self, batch: Sequence[UsageCount]) -> None:
         usage.add_usage(self._database, batch)
 
-    def tag_deliveries(self, source: str, batch: Sequence[InFlightDelivery], *, keep: timedelta, is_shared: bool) -> list[str]:
+    def tag_deliveries(
+        self, source: str, batch: Sequence[InFlightDelivery], *, keep: timedelta, is_shared: bool
+    ) -> list[str]:
         return in_hand.tag(self._database, source, batch, keep=keep, is_shared=is_shared)
 
     def forget_deliveries(self, source: str, tags: Sequence[str]) -> None:
@@ -151,7 +172,9 @@ class Store(Queries, Commands):
     def version_pins(self, types: Sequence[str]) -> list[Pin]:
         return pins.of_types(self._database, types)
 
-    def usage(self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[UsageCount]:
+    def usage(
+        self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False
+    ) -> list[UsageCount]:
         return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)
 
     def count_open(self) -> dict[Ref, int]:
@@ -207,7 +230,9 @@ class Store(Queries, Commands):
     def prune(self, ids: Sequence[str], *, before: datetime, held: Lead | None = None) -> Gone:
         return prune.prune(self._database, ids, before=before, held=held)
 
-    def forget_names(self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None) -> tuple[int, tuple[str, str, str] | None]:
+    def forget_names(
+        self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None
+    ) -> tuple[int, tuple[str, str, str] | None]:
         return prune.forget_names(self._database, after=after, held=held)
 
     def forget_refused(self, before: datetime, *, held: Lead | None = None) -> int:

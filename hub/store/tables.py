@@ -1,8 +1,10 @@
-"""The tables of the flow. Migrations make them; a test proves on all databases that what the migrations make is what stands here.
+"""The tables of the flow. Migrations make them; a test proves on all databases that what the migrations make is what
+stands here.
 
-There are no foreign keys between message, body, delivery and attempt: they are written whole in one transaction by one module each,
-a check per row would cost more than the row (PostgreSQL), and parts of tables that are cut by day cannot be dropped under them. That no row
-is lost is shown by `conservation`, which counts against the number written on the message.
+There are no foreign keys between message, body, delivery and attempt: they are written whole in one transaction by one
+module each, a check per row would cost more than the row (PostgreSQL), and parts of tables that are cut by day cannot
+be dropped under them. That no row is lost is shown by `conservation`, which counts against the number written on the
+message.
 """
 
 from __future__ import annotations
@@ -45,12 +47,18 @@ sa.Index("ix_message_cause", message.c.cause_id, sqlite_where=_caused, postgresq
 _hooked = sa.text("source = 'hook'")
 sa.Index("ix_message_origin", message.c.trace_id, sqlite_where=_hooked, postgresql_where=_hooked)
 
-# A trace that we began is a UUIDv7: its messages are found by its time. Only those that a caller brought have a place in this index.
+_PARTIAL = ("sqlite", "postgresql")  # those that have partial indexes
+# A trace that we began is a UUIDv7: its messages are found by its time. Only those that a caller brought have a place
+# in this index.
 BROUGHT_TRACE = "(substr(trace_id, 1, 2) <> '01' OR substr(trace_id, 13, 1) <> '7')"
 _brought = sa.text(BROUGHT_TRACE)
-sa.Index("ix_message_trace", message.c.trace_id, sqlite_where=_brought, postgresql_where=_brought).ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]  # MariaDB has all of them in ix_message_origin
+_trace_index = sa.Index("ix_message_trace", message.c.trace_id, sqlite_where=_brought, postgresql_where=_brought)
+_trace_index.ddl_if(dialect=_PARTIAL)  # type: ignore[arg-type]  # MariaDB has all of them in ix_message_origin
 _apart = sa.text("disposition <> 'routed'")
-sa.Index("ix_message_apart", message.c.received_at, message.c.id, sqlite_where=_apart, postgresql_where=_apart).ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]
+_apart_index = sa.Index(
+    "ix_message_apart", message.c.received_at, message.c.id, sqlite_where=_apart, postgresql_where=_apart
+)
+_apart_index.ddl_if(dialect=_PARTIAL)  # type: ignore[arg-type]
 
 # Apart from the message: lists and counts do not read past the payloads.
 body = sa.Table(
@@ -61,7 +69,8 @@ body = sa.Table(
     postgresql_partition_by="RANGE (message_id)",
 )
 
-# What a foreign system sent, as it came: the messages that were made of it have its trace id. Only where a message is not its own original.
+# What a foreign system sent, as it came: the messages that were made of it have its trace id. Only where a message is
+# not its own original.
 origin = sa.Table(
     "origin",
     metadata,
@@ -75,7 +84,8 @@ origin = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# What came and could not be accepted, as it came, whichever way: to be found, and read again once its cause is mended. One row per content.
+# What came and could not be accepted, as it came, whichever way: to be found, and read again once its cause is mended.
+# One row per content.
 refused = sa.Table(
     "refused",
     metadata,
@@ -98,7 +108,8 @@ refused = sa.Table(
     sa.Column("revision", Word, nullable=False),  # of the configuration that refused it
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("changed_by", Text),
-    sa.Column("door", Word),  # core.config.identified_request has them; null: a queue, written by a hub that knew no other
+    # core.config.identified_request has them; null: a queue, written by a hub that knew no other
+    sa.Column("door", Word),
     sa.Column("caller", Name),  # whose room it fills
     sa.Column("trace_ids", Text),  # of the last twenty refusals of this content, the newest first
     sa.Column("size", sa.Integer),  # bytes of the body
@@ -113,11 +124,15 @@ sa.Index("ix_refused_caller", refused.c.caller, refused.c.state, refused.c.id, r
 # All that the list of causes is made of: it is asked for each second, and must not read past the bodies.
 sa.Index(
     "ix_refused_cause",
-    *(refused.c[name] for name in ("state", "source", "caller", "door", "code", "received_at", "last_at", "times", "id")),
+    *(
+        refused.c[name]
+        for name in ("state", "source", "caller", "door", "code", "received_at", "last_at", "times", "id")
+    ),
 )
 
-# The messages that no route took, until a person has them routed again or lets them go; what they are stands in `message`. A table of its own:
-# they are few, and counted often. Written with the message; whoever leads names the cause behind it, as it does with what waits of deliveries.
+# The messages that no route took, until a person has them routed again or lets them go; what they are stands in
+# `message`. A table of its own: they are few, and counted often. Written with the message; whoever leads names the
+# cause behind it, as it does with what waits of deliveries.
 unrouted = sa.Table(
     "unrouted",
     metadata,
@@ -175,9 +190,11 @@ delivery = sa.Table(
     sa.Column("bundle", Key),  # what may travel together in one call
     sa.Column("fresh", Text),  # how new its content is: sorts as it is meant
     sa.Column("caller", Name, nullable=False),  # its message's: who waits with much does not keep the others waiting
-    sa.Column("cluster", Word),  # of what waits for a person: which cause it shares with others; NULL until somebody has looked
+    # of what waits for a person: which cause it shares with others; NULL until somebody has looked
+    sa.Column("cluster", Word),
     sa.Column("made_with", Word),  # the revision that makes its content since a repair said so; NULL: the message's
-    sa.Column("undecided", sa.Boolean),  # its route could not say whether it takes the message: the claim decides it again; NULL: decided
+    # its route could not say whether it takes the message: the claim decides it again; NULL: decided
+    sa.Column("undecided", sa.Boolean),
     sa.CheckConstraint(one_of("status", *Status), name="status"),
     sa.CheckConstraint("(status = 'leased') = (lease IS NOT NULL)", name="lease"),
     sa.CheckConstraint("(order_key IS NULL) = (seq IS NULL)", name="seq"),
@@ -190,18 +207,26 @@ delivery = sa.Table(
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> None:
     """An index with a condition, which MariaDB has otherwise (MARIADB_DELIVERY)."""
     condition = sa.text(where)
-    index = sa.Index(name, *(delivery.c[column] for column in columns), unique=unique, sqlite_where=condition, postgresql_where=condition)
+    index = sa.Index(
+        name,
+        *(delivery.c[column] for column in columns),
+        unique=unique,
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
     index.ddl_if(dialect=("sqlite", "postgresql"))  # type: ignore[arg-type]  # its documentation has several
 
 
 WAITS_FOR_A_PERSON = f"({one_of('status', 'dead', 'held', 'unknown')}) AND release_at IS NULL"
 
-# Work is found by state, never by a cursor over ids (promise P2). Literals, not parameters: planners take a partial index only where they
-# can read its condition in the statement.
+# Work is found by state, never by a cursor over ids (promise P2). Literals, not parameters: planners take a partial
+# index only where they can read its condition in the statement.
 _partial("ix_delivery_due", "lane", "rank", "due_at", "id", where="status = 'pending'")
 _partial("ix_delivery_caller", "lane", "rank", "caller", "due_at", "id", where="status = 'pending'")
 _partial("ix_delivery_bundle", "lane", "bundle", "due_at", where="status = 'pending' AND bundle IS NOT NULL")
-_partial("ix_delivery_expires", "expires_at", where="expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')")
+_partial(
+    "ix_delivery_expires", "expires_at", where="expires_at IS NOT NULL AND (status = 'pending' OR status = 'held')"
+)
 _partial("ix_delivery_lease", "lease_until", where="status = 'leased'")
 _partial("ix_delivery_block", "lane", where="status = 'dead' AND when_dead = 'block'")
 # Only what waits for a person has a place in it, so that a delivery that goes well never meets it.
@@ -223,8 +248,9 @@ sa.Index(
     postgresql_where=_ordered,
 )
 sa.Index("ix_delivery_message", delivery.c.message_id)
-# MariaDB has no partial indexes: the state stands first in those that would otherwise hold what is over for ever, and one lease per key is
-# kept by a column that is NULL, and so equal to nothing, unless the delivery is leased and has a key. IF NOT EXISTS: see hub.store.migrate.
+# MariaDB has no partial indexes: the state stands first in those that would otherwise hold what is over for ever, and
+# one lease per key is kept by a column that is NULL, and so equal to nothing, unless the delivery is leased and has a
+# key. IF NOT EXISTS: see hub.store.migrate.
 MARIADB_DELIVERY = sa.DDL(  # type: ignore[no-untyped-call]
     f"ALTER TABLE delivery ADD COLUMN IF NOT EXISTS leased_key VARCHAR(255) COLLATE {BYTES} "
     "GENERATED ALWAYS AS (CASE WHEN status = 'leased' THEN order_key END) STORED, "
@@ -260,7 +286,10 @@ attempt = sa.Table(
     sa.Column("worker", Name, nullable=False),
     sa.Column("lease", Word, nullable=False),
     sa.Column("made_with", Word),  # the revision that made its content; NULL: the message's
-    sa.CheckConstraint(one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"), name="outcome"),
+    sa.CheckConstraint(
+        one_of("outcome", "delivered", "retry", "dead", "in_doubt", "hold", "ended", "superseded", "outcome_not_seen"),
+        name="outcome",
+    ),
     sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (delivery_id)",
 )
@@ -285,7 +314,8 @@ order_key = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# What a route looked up for a message, as it was found: once written never changed, so that a step can be computed again.
+# What a route looked up for a message, as it was found: once written never changed, so that a step can be computed
+# again.
 lookup = sa.Table(
     "lookup",
     metadata,
@@ -298,9 +328,10 @@ lookup = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# The large tables, which PostgreSQL cuts by day: which column's day it is. Ids begin with their time, so a day is a range of ids, the
-# primary key stays what it is, and a look-up by id goes to one part. What has no part of its own goes to the default one, and is reported.
-# `delivery` is whole: one key of a lane has one lease, and no index over parts could say so.
+# The large tables, which PostgreSQL cuts by day: which column's day it is. Ids begin with their time, so a day is a
+# range of ids, the primary key stays what it is, and a look-up by id goes to one part. What has no part of its own goes
+# to the default one, and is reported. `delivery` is whole: one key of a lane has one lease, and no index over parts
+# could say so.
 BY_DAY = {"message": "id", "body": "message_id", "attempt": "delivery_id"}
 for _name in BY_DAY:
     _default = sa.DDL(f"CREATE TABLE {_name}_default PARTITION OF {_name} DEFAULT")  # type: ignore[no-untyped-call]

@@ -1,4 +1,5 @@
-"""The bell: notifications with lane names, within a process or over a message broker. A lost ring costs time, never a message.
+"""The bell: notifications with lane names, within a process or over a message broker. A lost ring costs time, never a
+message.
 
 Imports hub.core and hub.settings.
 """

@@ -27,7 +27,9 @@ class Both:
 
 
 class EmbeddedBell:
-    """A bell inside one process: collects lane names in a set until the worker loop takes them. `only`: ignores all other lanes; empty: accepts all."""
+    """A bell inside one process: collects lane names in a set until the worker loop takes them. `only`: ignores all
+    other lanes; empty: accepts all.
+    """
 
     def __init__(self, only: frozenset[str] = frozenset()) -> None:
         self._only = only

@@ -1,6 +1,8 @@
-"""The bell over a message broker: each ring is a Celery task with lane names only. A background thread publishes; the caller never waits.
+"""The bell over a message broker: each ring is a Celery task with lane names only. A background thread publishes; the
+caller never waits.
 
-A broker that is unavailable, blocked or full costs only time: a ring that cannot be published is dropped, and the next poll finds the lane.
+A broker that is unavailable, blocked or full costs only time: a ring that cannot be published is dropped, and the next
+poll finds the lane.
 """
 
 from __future__ import annotations
@@ -35,15 +37,19 @@ def make_app(broker: str, *, rings: bool) -> Celery:
     app = Celery("crossdock", broker=broker, set_as_current=False)
     is_redis = broker.startswith(("redis", "rediss"))
     limits: dict[str, Any] = {"max_retries": 0}
-    limits |= {"socket_timeout": SILENT_S, "socket_connect_timeout": 1} if is_redis else {"read_timeout": SILENT_S, "write_timeout": SILENT_S}
+    limits |= (
+        {"socket_timeout": SILENT_S, "socket_connect_timeout": 1}
+        if is_redis
+        else {"read_timeout": SILENT_S, "write_timeout": SILENT_S}
+    )
     app.conf.update(
         task_ignore_result=True,
         result_backend=None,
         task_serializer="json",
         accept_content=["json"],
         task_acks_late=False,  # late acknowledgements would turn a crash into a loop; leases recover claimed work
-        # The broker sends the next ring only after the acknowledgement of the last: without prefetch a worker receives about twenty a second.
-        # Polling finds the rings that a stopped worker had prefetched.
+        # The broker sends the next ring only after the acknowledgement of the last: without prefetch a worker receives
+        # about twenty a second. Polling finds the rings that a stopped worker had prefetched.
         worker_prefetch_multiplier=PREFETCH,
         task_default_delivery_mode="transient",  # rings are not written to disk
         task_publish_retry=False,
@@ -69,20 +75,34 @@ def queue_of(lane: str, broker: str) -> Any:
 
     Bounded, so that rings without a worker cannot pile up.
     """
-    limits = None if broker.startswith("redis") else {"x-max-length": 10_000, "x-overflow": "drop-head", "x-message-ttl": 60_000}
+    limits = (
+        None
+        if broker.startswith("redis")
+        else {"x-max-length": 10_000, "x-overflow": "drop-head", "x-message-ttl": 60_000}
+    )
     name = f"{EXCHANGE}.{lane}"
-    return kombu.Queue(name, kombu.Exchange(EXCHANGE, type="direct", durable=True), routing_key=lane, durable=True, queue_arguments=limits)
+    return kombu.Queue(
+        name,
+        kombu.Exchange(EXCHANGE, type="direct", durable=True),
+        routing_key=lane,
+        durable=True,
+        queue_arguments=limits,
+    )
 
 
 def read_ring(lanes: object, form: object) -> list[str]:
-    """The lanes of a ring. Invalid names are dropped, because the broker's content is not trusted (promise P17, threat S30)."""
+    """The lanes of a ring. Invalid names are dropped, because the broker's content is not trusted (promise P17, threat
+    S30).
+    """
     if form != FORM or not isinstance(lanes, list):
         return []
     return [lane for lane in lanes[:1_000] if isinstance(lane, str) and _LANE.fullmatch(lane)]
 
 
 class CeleryBell:
-    """Collects lanes in a set, and publishes them in a background thread. `ring` never blocks and never raises; `failed` gets the number of lost rings."""
+    """Collects lanes in a set, and publishes them in a background thread. `ring` never blocks and never raises;
+    `failed` gets the number of lost rings.
+    """
 
     def __init__(self, broker: str, failed: Callable[[int], None] = lambda _: None) -> None:
         self._broker = broker
@@ -120,7 +140,12 @@ class CeleryBell:
                 pause = PAUSE_S
             except Exception as error:  # noqa: BLE001  a broker client may raise anything; a lost ring is only logged
                 self._tell(len(lanes))
-                event("bell.failed", f"{type(error).__name__}: {_masked(str(error))[:200]}; the sweep rings instead", level="warning", lanes=lanes[:20])
+                event(
+                    "bell.failed",
+                    f"{type(error).__name__}: {_masked(str(error))[:200]}; the sweep rings instead",
+                    level="warning",
+                    lanes=lanes[:20],
+                )
                 self._forget()
                 if self._is_closing:
                     return
@@ -132,7 +157,15 @@ class CeleryBell:
         with self._app.producer_or_acquire() as producer:
             for lane in lanes:
                 queue = queue_of(lane, self._broker)
-                self._app.send_task(RING, args=[[lane], FORM], queue=queue, producer=producer, expires=EXPIRES_S, ignore_result=True, retry=False)
+                self._app.send_task(
+                    RING,
+                    args=[[lane], FORM],
+                    queue=queue,
+                    producer=producer,
+                    expires=EXPIRES_S,
+                    ignore_result=True,
+                    retry=False,
+                )
 
     def _forget(self) -> None:
         """Closes all connections: a broken one must not be used again."""

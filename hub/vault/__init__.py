@@ -1,7 +1,7 @@
 """Keys and sealed texts: the only place that knows the master key.
 
-Imports hub.core only. Secrets at rest are AES-256-GCM, `v1.<kid>.<base64(nonce|sealed)>`, bound to the row that they stand in.
-Callers' keys are random, so their hash is SHA-256 with a pepper, not a slow one.
+Imports hub.core only. Secrets at rest are AES-256-GCM, `v1.<kid>.<base64(nonce|sealed)>`, bound to the row that they
+stand in. Callers' keys are random, so their hash is SHA-256 with a pepper, not a slow one.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def read_master_key(text: str) -> bytes:
 
 
 class Secret(str):
-    """A secret that was resolved. Usable as text; printed, formatted with `!r` or logged it shows `***`, so that a careless line gives nothing away."""
+    """A secret that was resolved. Usable as text; printed, formatted with `!r` or logged it shows `***`, so that a
+    careless line gives nothing away.
+    """
 
     __slots__ = ()
 
@@ -94,9 +96,11 @@ class Secret(str):
 
 
 def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
-    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file that only this process and who runs the machine can read; see `exposed`).
+    """A secret by its reference: `env:NAME` or `file:PATH` (a regular file that only this process and who runs the
+    machine can read; see `exposed`).
 
-    Raises VaultError; it names a variable or a path, and never repeats what is no reference: that may be the secret itself.
+    Raises VaultError; it names a variable or a path, and never repeats what is no reference: that may be the secret
+    itself.
     """
     scheme, _, name = reference.partition(":")
     if scheme == "env" and _VARIABLE.fullmatch(name):
@@ -105,11 +109,14 @@ def resolve(reference: str, environment: Mapping[str, str]) -> Secret:
         return Secret(environment[name])
     if scheme == "file" and name:
         return Secret(_from_file(Path(name)))
-    raise VaultError(f"A text of {len(reference)} characters is not a reference to a secret. Write env:NAME or file:PATH.")
+    raise VaultError(
+        f"A text of {len(reference)} characters is not a reference to a secret. Write env:NAME or file:PATH."
+    )
 
 
 def public_file(reference: str) -> str:
-    """The path of a certificate or of authorities, by `file:PATH`: no secret, of any size, readable by anybody. Raises VaultError where it cannot be used.
+    """The path of a certificate or of authorities, by `file:PATH`: no secret, of any size, readable by anybody. Raises
+    VaultError where it cannot be used.
 
     Whoever may write it says whom the hub believes: a file that everybody may write is refused.
     """
@@ -138,7 +145,8 @@ def _from_file(path: Path) -> str:
 
 def _opened(path: Path, kind: str) -> IO[bytes]:
     try:
-        # Opened without blocking: a pipe would wait for ever. Judged by what was opened, not by a name that may be swapped.
+        # Opened without blocking: a pipe would wait for ever. Judged by what was opened, not by a name that may be
+        # swapped.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise VaultError(f"The {kind} {path} cannot be read: {error.strerror}.") from error
@@ -151,8 +159,9 @@ def _opened(path: Path, kind: str) -> IO[bytes]:
 def exposed(mode: int, *, is_ours: bool, is_read_only: bool) -> str:
     """`read` or `written` where a secret's file is left open to others by mistake; empty where it is not.
 
-    Docker mounts secrets as 0444, Kubernetes as 0644 or, with fsGroup, 0440, all of them root's; systemd as 0400 or 0440. So it is no
-    mistake where the mount is read-only, where nobody at all may write the file, or where another user owns it and hands it to our group.
+    Docker mounts secrets as 0444, Kubernetes as 0644 or, with fsGroup, 0440, all of them root's; systemd as 0400 or
+    0440. So it is no mistake where the mount is read-only, where nobody at all may write the file, or where another
+    user owns it and hands it to our group.
     """
     if is_read_only:
         return ""

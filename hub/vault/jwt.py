@@ -76,7 +76,9 @@ class Authorities:
         return found.claims
 
     def look(self, places: set[str]) -> None:
-        """Fetches what is due of `places`, in a thread of its own; called by the tick. A fetch that fails leaves the keys that were there."""
+        """Fetches what is due of `places`, in a thread of its own; called by the tick. A fetch that fails leaves the
+        keys that were there.
+        """
         with self._lock:
             due = {where for where in places if self._is_due(where)}
             if not due or (self._thread is not None and self._thread.is_alive()):

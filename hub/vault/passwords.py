@@ -1,4 +1,6 @@
-"""Passwords of people: argon2id, at its library's cost (some 64 MiB and a tenth of a second), so that a stolen hash is dear to guess."""
+"""Passwords of people: argon2id, at its library's cost (some 64 MiB and a tenth of a second), so that a stolen hash is
+dear to guess.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,18 @@ def hash_password(password: str) -> str:
     """Raises ValueError, which says what is wrong with it and never shows it."""
     text = _normal(password)
     if len(text) < SHORTEST:
-        raise ValueError(f"A password must have at least {SHORTEST} characters. This one has {len(text)}. A good password has several words.")
+        raise ValueError(
+            f"A password must have at least {SHORTEST} characters. This one has {len(text)}. A good password has several words."
+        )
     if not is_sound(text):
         raise ValueError(f"A password must have at most {LONGEST} characters, and no control characters.")
     return _HASHER.hash(text)
 
 
 def fits(password: str, hashed: str | None) -> bool:
-    """Whether the password is the one that was hashed. `None`, a name that nobody has, costs what a wrong password costs."""
+    """Whether the password is the one that was hashed. `None`, a name that nobody has, costs what a wrong password
+    costs.
+    """
     text = _normal(password[: LONGEST + 1])
     if not is_sound(text):
         text, hashed = "", None

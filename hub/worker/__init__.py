@@ -1,4 +1,5 @@
-"""The worker processes: lane threads that deliver, queue consumers, the tick (polling for due work), the scheduler, the retention round.
+"""The worker processes: lane threads that deliver, queue consumers, the tick (polling for due work), the scheduler, the
+retention round.
 
 Imports hub.flow and what lies below. Knows nothing of HTTP.
 """

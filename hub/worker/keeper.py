@@ -1,4 +1,6 @@
-"""Runs the retention round (archive, prune) once an hour in one process, in a separate thread because it may take long (hub.flow.maintenance.retention)."""
+"""Runs the retention round (archive, prune) once an hour in one process, in a separate thread because it may take long
+(hub.flow.maintenance.retention).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ LOOK_S = 30.0  # polling interval for a due round
 
 
 class Keeper:
-    """A thread that takes the lead for the duration of a round. The store records the last round; the first process that polls an hour later runs the next."""
+    """A thread that takes the lead for the duration of a round. The store records the last round; the first process
+    that polls an hour later runs the next.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -75,9 +79,25 @@ class Keeper:
     def _tell(self, report: retention.RetentionReport) -> None:
         if report.gone.messages or report.files:
             text = f"{report.gone.messages} messages pruned, {report.stay} as old stay"
-            event("messages.pruned", text, messages=report.gone.messages, deliveries=report.gone.deliveries, files=[file.path.name for file in report.files])
+            event(
+                "messages.pruned",
+                text,
+                messages=report.gone.messages,
+                deliveries=report.gone.deliveries,
+                files=[file.path.name for file in report.files],
+            )
         if report.made or report.dropped:
-            event("parts.changed", f"{len(report.made)} made, {len(report.dropped)} dropped", made=report.made, dropped=report.dropped)
+            event(
+                "parts.changed",
+                f"{len(report.made)} made, {len(report.dropped)} dropped",
+                made=report.made,
+                dropped=report.dropped,
+            )
         astray = {part.name: part.rows for part in self._hub.store.parts() if part.day is None and part.rows}
         if astray:
-            event("parts.astray", "rows have no part of their own day; hub store partitions tells more", level="warning", rows=astray)
+            event(
+                "parts.astray",
+                "rows have no part of their own day; hub store partitions tells more",
+                level="warning",
+                rows=astray,
+            )

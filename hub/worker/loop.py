@@ -1,4 +1,6 @@
-"""The worker loop: a thread per lane that delivers when rung, and one thread that receives the rings. Stops within its grace period without loss."""
+"""The worker loop: a thread per lane that delivers when rung, and one thread that receives the rings. Stops within its
+grace period without loss.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ PAUSE_S = 0.5  # pause after an internal error (the store is unavailable, a bug)
 
 
 class Lane(threading.Thread):
-    """Delivers the due work of one lane whenever it is rung. Has its own HTTP sender with its own keep-alive connections."""
+    """Delivers the due work of one lane whenever it is rung. Has its own HTTP sender with its own keep-alive
+    connections.
+    """
 
     def __init__(self, hub: Hub, name: str, sender: Callable[[], Sender]) -> None:
         super().__init__(name=f"lane-{name}", daemon=True)
@@ -59,7 +63,8 @@ class Lane(threading.Thread):
             try:
                 done = deliver(self._hub, self._lane, sender)
                 if done.claimed and has_more(self._hub, self._lane, done.claimed):
-                    self._hub.bell.ring([self._lane])  # more than one round is due: other workers that hear the ring may help
+                    # more than one round is due: other workers that hear the ring may help
+                    self._hub.bell.ring([self._lane])
                 if done.is_over:
                     return True
             except StoreBusy as error:
@@ -82,7 +87,9 @@ class Lane(threading.Thread):
 
 
 class Loop:
-    """Receives rings and starts lane threads. `start` returns at once; `stop` waits for deliveries under way, up to `grace` seconds."""
+    """Receives rings and starts lane threads. `start` returns at once; `stop` waits for deliveries under way, up to
+    `grace` seconds.
+    """
 
     def __init__(self, hub: Hub, bell: EmbeddedBell, sender: Callable[[], Sender]) -> None:
         self._hub = hub
@@ -113,8 +120,8 @@ class Loop:
             try:
                 self._hear()
             except Exception as error:  # noqa: BLE001
-                # For example no thread could be started. If this thread ended, the process would look healthy and deliver nothing. The rung lanes are
-                # still due, and the next poll rings them again.
+                # For example no thread could be started. If this thread ended, the process would look healthy and
+                # deliver nothing. The rung lanes are still due, and the next poll rings them again.
                 event("loop.failed", told(error), level="error")
                 self._stopping.wait(PAUSE_S)
 

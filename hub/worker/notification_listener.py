@@ -1,4 +1,6 @@
-"""Receives rings from a message broker through a Celery worker, and passes the lane names to the worker loop. The only task is one line."""
+"""Receives rings from a message broker through a Celery worker, and passes the lane names to the worker loop. The only
+task is one line.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ AGAIN_S = 5.0  # pause before a Celery worker that ended is restarted
 
 
 class NotificationListener:
-    """Receives rings in its own thread. If the broker is unavailable, it waits; the process still polls for due work."""
+    """Receives rings in its own thread. If the broker is unavailable, it waits; the process still polls for due
+    work.
+    """
 
     def __init__(self, broker: str, heard: Callable[[Iterable[str]], None], lanes: Callable[[], set[str]]) -> None:
         self._broker = broker
@@ -27,7 +31,10 @@ class NotificationListener:
         self._hears: set[str] = set()
         self._worker: Any = None
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in (("ears", self._run), ("ears-lanes", self._follow))]
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("ears", self._run), ("ears-lanes", self._follow))
+        ]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -59,7 +66,15 @@ class NotificationListener:
 
         self._hears = set(lanes_at_start)
         app.conf.task_queues = [queue_of(lane, self._broker) for lane in sorted(lanes_at_start)]
-        self._worker = app.Worker(pool="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True, loglevel="ERROR", quiet=True)
+        self._worker = app.Worker(
+            pool="solo",
+            concurrency=1,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            loglevel="ERROR",
+            quiet=True,
+        )
         self._worker.start()
 
     def _follow(self) -> None:

@@ -1,7 +1,9 @@
-"""Queue consumers: a thread per queue of the active configuration takes batches, has them accepted, and acknowledges them.
+"""Queue consumers: a thread per queue of the active configuration takes batches, has them accepted, and acknowledges
+them.
 
-If the broker is unavailable, it is tried again for ever with exponential backoff. If the store is busy, the batch stays unacknowledged and is
-tried again. It is not returned to the broker: it would lose its place, and a quorum queue drops messages that are returned too often.
+If the broker is unavailable, it is tried again for ever with exponential backoff. If the store is busy, the batch stays
+unacknowledged and is tried again. It is not returned to the broker: it would lose its place, and a quorum queue drops
+messages that are returned too often.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ class Consumer(threading.Thread):
                 self._stopping.wait(TAKEN_S * (0.5 + self._hub.random() / 2))
             except Exception as error:  # noqa: BLE001  a broker client may raise anything
                 is_known = isinstance(error, BrokerUnavailable)
-                self._unwell("queue.broken", str(error) if is_known else told(error), "warning" if is_known else "error")
+                self._unwell(
+                    "queue.broken", str(error) if is_known else told(error), "warning" if is_known else "error"
+                )
                 pause = FIRST_S if time.monotonic() - opened_at > WELL_S else pause
                 # With jitter, so that not all workers reconnect at once.
                 self._stopping.wait(pause * (0.5 + self._hub.random() / 2))
@@ -77,17 +81,21 @@ class Consumer(threading.Thread):
                 continue
             if not self._accept(source, batch):
                 return
-            # Committed. If we die here, the broker redelivers the batch, and each arrival is recognised by its id or tag.
+            # Committed. If we die here, the broker redelivers the batch, and each arrival is recognised by its id or
+            # tag.
             source.ack(len(batch))
             self._forget()
 
     def _accept(self, source: QueueSource, batch: Sequence[Arrival]) -> bool:
-        """Tries until the store accepts the batch. False: stopped before that; then the batch goes back to the broker."""
+        """Tries until the store accepts the batch. False: stopped before that; then the batch goes back to the
+        broker.
+        """
         pause = FIRST_S
         while True:
             queue = self._now()
             if queue is None:
-                self._stopping.wait(LOOK_S)  # removed from the active configuration: the batch goes back, and this consumer will be stopped
+                # removed from the active configuration: the batch goes back, and this consumer will be stopped
+                self._stopping.wait(LOOK_S)
                 return False
             try:
                 self._tags = take_in(self._hub, queue, batch).tags
@@ -164,7 +172,9 @@ class Queues:
         catalog = self._hub.catalogs.active()
         if catalog.revision == self._revision and all(consumer.is_alive() for consumer in self._consumers.values()):
             return
-        queues = {(system.name, name): queue for system in catalog.systems.values() for name, queue in system.queues.items()}
+        queues = {
+            (system.name, name): queue for system in catalog.systems.values() for name, queue in system.queues.items()
+        }
         addresses = {key: self._address(queue) for key, queue in queues.items()}
         for key, consumer in list(self._consumers.items()):
             # Compared without `read`, which is read for each batch: a changed condition needs no new connection.
@@ -173,7 +183,8 @@ class Queues:
                 self._ending.append(self._consumers.pop(key))
         for key, queue in queues.items():
             if key not in self._consumers:
-                # The previous consumer may still be finishing its batch: until then the broker reports that the queue is in use.
+                # The previous consumer may still be finishing its batch: until then the broker reports that the queue
+                # is in use.
                 consumer = self._consumers[key] = Consumer(self._hub, queue, addresses[key], self._make)
                 consumer.start()
         self._revision = catalog.revision

@@ -19,13 +19,16 @@ RENEW_S = TERM_S / 3
 
 
 class Scheduler:
-    """A thread that tries to lead, and runs the rounds while it leads. A round that runs twice, after the term, changes nothing (promise P5)."""
+    """A thread that tries to lead, and runs the rounds while it leads. A round that runs twice, after the term, changes
+    nothing (promise P5).
+    """
 
     def __init__(self, hub: Hub, rounds: tuple[Callable[[Hub, Lead], None], ...] = ()) -> None:
         self._hub = hub
         self._rounds = rounds
         self._stopping = threading.Event()
-        # On SQLite only one process runs at a time, so a new one is the former leader and need not wait for the end of the term.
+        # On SQLite only one process runs at a time, so a new one is the former leader and need not wait for the end of
+        # the term.
         self._holder = ONE_WRITER if hub.settings.store.startswith("sqlite") else hub.worker
         self._held: Lead | None = None
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
@@ -66,7 +69,9 @@ class Scheduler:
         self._held = self._hub.store.lead(LEAD, self._holder, term_s=TERM_S)
         after = self._held.token if self._held is not None else None
         if before != after:
-            event("lead.taken" if after is not None else "lead.lost", f"token {after or before}", worker=self._hub.worker)
+            event(
+                "lead.taken" if after is not None else "lead.lost", f"token {after or before}", worker=self._hub.worker
+            )
 
     def _round(self, held: Lead) -> None:
         rescue(self._hub)
@@ -76,6 +81,8 @@ class Scheduler:
 
 
 def somebody_leads(hub: Hub) -> bool:
-    """Whether a scheduler leads. If none does, each worker runs the rounds itself: the changes are guarded, so nothing is done twice."""
+    """Whether a scheduler leads. If none does, each worker runs the rounds itself: the changes are guarded, so nothing
+    is done twice.
+    """
     row = hub.store.leader(LEAD)
     return row is not None and row.until > hub.store.now()

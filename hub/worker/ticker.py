@@ -1,4 +1,6 @@
-"""The tick: the polling loop of every process. Each polling interval it looks for due work, refreshes the configuration and caches, and writes counters."""
+"""The tick: the polling loop of every process. Each polling interval it looks for due work, refreshes the configuration
+and caches, and writes counters.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,15 @@ from hub.flow.maintenance.recover import look, rescue
 from hub.logs import event, told
 from hub.worker.scheduler import somebody_leads
 
-SIGN_S = 10.0  # heartbeat interval; a worker without a heartbeat for three intervals counts as lost, before its leases end
+# heartbeat interval; a worker without a heartbeat for three intervals counts as lost, before its leases end
+SIGN_S = 10.0
 COUNT_S = 5.0  # write interval of the throughput counters
 
 
 class Ticker:
-    """A thread that ticks until it is stopped. `rings`: set if this process claims deliveries; then it also polls for due work and sends heartbeats."""
+    """A thread that ticks until it is stopped. `rings`: set if this process claims deliveries; then it also polls for
+    due work and sends heartbeats.
+    """
 
     def __init__(self, hub: Hub, *, rings: Callable[[Iterable[str]], None] | None = None) -> None:
         self._hub = hub
@@ -43,7 +48,9 @@ class Ticker:
         self._attempt("minutes.unwritten", lambda: self._hub.minutes.flush(self._hub.store))
 
     def sign_off(self) -> None:
-        """Removes the worker's heartbeat after an orderly stop, so that it does not count as lost. A failure does no harm: the worker holds no lease."""
+        """Removes the worker's heartbeat after an orderly stop, so that it does not count as lost. A failure does no
+        harm: the worker holds no lease.
+        """
         self._attempt("worker.unsigned", lambda: self._hub.store.sign_off(self._hub.worker))
 
     def _run(self) -> None:
@@ -63,7 +70,8 @@ class Ticker:
                 self._hub.authorities.look({system.inbound.jwks for system in systems if system.inbound.jwks})
                 self.ticked_at = time.monotonic()
                 self._hub.pins.flush(self._hub.store)
-                self._hub.usage.flush(self._hub.store)  # after `ticked_at`: a failed write of counters must not make the process unready
+                # after `ticked_at`: a failed write of counters must not make the process unready
+                self._hub.usage.flush(self._hub.store)
                 if time.monotonic() - counted_at >= COUNT_S:
                     self._hub.minutes.flush(self._hub.store)
                     counted_at = time.monotonic()

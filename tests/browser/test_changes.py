@@ -1,4 +1,6 @@
-"""Changes in a real browser: what the files on the hub's machine would change, applied with a reason; and the way back."""
+"""Changes in a real browser: what the files on the hub's machine would change, applied with a reason; and the way
+back.
+"""
 
 import pytest
 
@@ -54,7 +56,10 @@ def test_a_change_is_planned_applied_with_a_reason_and_taken_back(visitor, chain
     edit(chain, 12 if visitor.language == "en" else 13)
     mapping = chain.workspace / "mappings/oms.outbound.requested.v1--wms.outbound.create.v1.yaml"
     text = mapping.read_text("utf-8")
-    mapping.write_text(text.replace("STANDARD: NORMAL}", "STANDARD: HIGH}").replace("priority: NORMAL, time", "priority: HIGH, time"), "utf-8")
+    mapping.write_text(
+        text.replace("STANDARD: NORMAL}", "STANDARD: HIGH}").replace("priority: NORMAL, time", "priority: HIGH, time"),
+        "utf-8",
+    )
     # When an operator looks at what the files would change
     page = visitor.open("/console/changes")
     click(page, "a.button.is-strong")

@@ -1,4 +1,6 @@
-"""Contracts in a real browser: from the front page to who still uses an old version, each click counted; and one contract field by field."""
+"""Contracts in a real browser: from the front page to who still uses an old version, each click counted; and one
+contract field by field.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,14 +21,19 @@ def hub(tmp_path_factory):
     sink = Sink()
     sunset = (datetime.now(UTC) + timedelta(days=20)).date()
     states = f"{{1: {{state: deprecated, since: 2026-06-01, sunset: {sunset}}}, 2: {{state: current}}}}"
-    made = HubProcess(versioned(folder / "workspace", sink.url, states=states), f"sqlite:///{folder}/hub.sqlite3").start()
+    made = HubProcess(
+        versioned(folder / "workspace", sink.url, states=states), f"sqlite:///{folder}/hub.sqlite3"
+    ).start()
     for name, role in PEOPLE.items():
         add_user(made, name, role)
     for name, version, order in (("old till", 1, old_order), ("new till", 2, new_order)):
         key = made.json("key", "create", name, "--system", "shop")
         caller = Caller(made.url, key["key"], key["secret"])
         for number in range(3):
-            assert caller.post(f"/api/v{version}/shop/order.placed", order(number), f"{version}-{number}").status_code == 202
+            assert (
+                caller.post(f"/api/v{version}/shop/order.placed", order(number), f"{version}-{number}").status_code
+                == 202
+            )
     wait_until(lambda: len(made.ops("/contracts")["old"]) == 1, seconds=60, what="the counts")
     yield made
     made.stop()

@@ -1,4 +1,6 @@
-"""The workbench in a real browser: a cause of 500 dead letters is mended and repaired, one is edited, one discarded; what hostile senders wrote stays text."""
+"""The workbench in a real browser: a cause of 500 dead letters is mended and repaired, one is edited, one discarded;
+what hostile senders wrote stays text.
+"""
 
 import json
 from dataclasses import replace
@@ -34,7 +36,11 @@ class Answers:
     no: str | None = None
 
     def __call__(self, number, key):
-        return (200, {}, b"{}") if self.no is None else (422, {"content-type": "application/json"}, json.dumps({"message": self.no}).encode())
+        return (
+            (200, {}, b"{}")
+            if self.no is None
+            else (422, {"content-type": "application/json"}, json.dumps({"message": self.no}).encode())
+        )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,9 @@ def console(tmp_path_factory, answers):
     """`hub up` on a mapping that is broken for a quantity of one, with olga and vera."""
     folder = tmp_path_factory.mktemp("dead")
     sink = Sink(answers)
-    made = HubProcess(small_workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error").start()
+    made = HubProcess(
+        small_workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error"
+    ).start()
     made.folder, made.sink = folder / "workspace", sink
     for name, role in PEOPLE.items():
         add_user(made, name, role)
@@ -78,7 +86,9 @@ def dead_orders(hub, number, prefix):
     answer = hub.caller("shop").post("/api/v1/shop/order.placed/batch", json.dumps(orders).encode(), new_id())
     assert answer.status_code == 202, answer.text
     wait_until(lambda: books(hub).get("dead", 0) == before + number, seconds=120, what="the dead ones")
-    wait_until(lambda: all(one["id"] for one in hub.ops("/clusters")["items"]), seconds=30, what="the names of their causes")
+    wait_until(
+        lambda: all(one["id"] for one in hub.ops("/clusters")["items"]), seconds=30, what="the names of their causes"
+    )
     change(hub, BROKEN, SOUND)
 
 
@@ -98,10 +108,16 @@ def repair_of(page):
 
 
 def settled_(hub, id_, state):
-    return wait_until(lambda: next((one for one in [hub.ops(f"/repairs/{id_}")] if one["state"] == state), None), seconds=120, what=state)
+    return wait_until(
+        lambda: next((one for one in [hub.ops(f"/repairs/{id_}")] if one["state"] == state), None),
+        seconds=120,
+        what=state,
+    )
 
 
-def test_500_dead_letters_of_one_cause_are_repaired_after_a_mend_with_preview_and_canary_in_eight_clicks(operator, console, language):
+def test_500_dead_letters_of_one_cause_are_repaired_after_a_mend_with_preview_and_canary_in_eight_clicks(
+    operator, console, language
+):
     # Given 500 dead letters of one cause, whose mapping is mended since
     dead_orders(console, 500, f"T-{language}")
     sent = len(console.sink.keys)
@@ -229,22 +245,42 @@ def hostile(console, answers):
         answers.no = text
         batch = []
         for place in range(2):
-            one = laid(order_key=text, keys=(("orderNo", text),), raw=json.dumps({"orderNo": f"H-{place}", "items": [{"sku": "S", "quantity": 2}]}).encode())
+            one = laid(
+                order_key=text,
+                keys=(("orderNo", text),),
+                raw=json.dumps({"orderNo": f"H-{place}", "items": [{"sku": "S", "quantity": 2}]}).encode(),
+            )
             batch.append(replace(one, message=replace(one.message, revision=revision)))
         store.add(batch)
         before += 1
-        wait_until(lambda wanted=before: books(console).get("dead", 0) == wanted, seconds=60, what="a refusal by the target")
+        wait_until(
+            lambda wanted=before: books(console).get("dead", 0) == wanted, seconds=60, what="a refusal by the target"
+        )
         why = Refused(Code.CONTRACT_VIOLATION, text, [Fault(f"/{text}", text, text, text)])
         arrival = Arrival(text.encode(), text, {text: text}, text, "text/html")
         store.refuse([Refusal(new_id(), "queue:stock/orders", arrival, why, revision, datetime.now(UTC))])
     store.close()
     answers.no = None
-    wait_until(lambda: all(one["id"] for one in console.ops("/clusters")["items"]), seconds=30, what="the names of their causes")
+    wait_until(
+        lambda: all(one["id"] for one in console.ops("/clusters")["items"]),
+        seconds=30,
+        what="the names of their causes",
+    )
     return console
 
 
 @pytest.mark.parametrize(
-    "place", ["dead", "dead?status=held", "dead?status=unknown", "dead?words=%3Cscript", "dead/parked", "repairs", "refused", "refused?state=dropped"]
+    "place",
+    [
+        "dead",
+        "dead?status=held",
+        "dead?status=unknown",
+        "dead?words=%3Cscript",
+        "dead/parked",
+        "repairs",
+        "refused",
+        "refused?state=dropped",
+    ],
 )
 def test_a_list_stands_whatever_senders_wrote(operator, hostile, place):
     page = operator.open(f"/console/{place}")

@@ -1,4 +1,6 @@
-"""`hub up --demo` as a person meets it: orders flow, a few things fail, and one cause of dead letters waits for them. The pictures of docs/console.md are of it."""
+"""`hub up --demo` as a person meets it: orders flow, a few things fail, and one cause of dead letters waits for them.
+The pictures of docs/console.md are of it.
+"""
 
 import base64
 import json
@@ -27,11 +29,22 @@ class Demo:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.began = time.monotonic()
         self._folder, self._said = folder, folder / "said"
-        given = {**os.environ, "PYTHONPATH": str(ROOT), "HUB_WORKSPACE": str(ROOT), "HUB_STORE": f"sqlite:///{folder}/hub.sqlite3", "HUB_ZONE": "Asia/Shanghai"}
+        given = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "HUB_WORKSPACE": str(ROOT),
+            "HUB_STORE": f"sqlite:///{folder}/hub.sqlite3",
+            "HUB_ZONE": "Asia/Shanghai",
+        }
         with self._said.open("w") as said:
             command = [sys.executable, "-m", "hub", "up", "--demo"]
             self._process = subprocess.Popen(
-                command, env={**given, "HUB_PORT": self.url.rpartition(":")[2]}, stdout=said, stderr=said, cwd=folder, start_new_session=True
+                command,
+                env={**given, "HUB_PORT": self.url.rpartition(":")[2]},
+                stdout=said,
+                stderr=said,
+                cwd=folder,
+                start_new_session=True,
             )
 
     def sign_in(self):
@@ -116,7 +129,9 @@ def test_it_opens_on_a_console_full_of_life_with_one_cause_that_waits(visitor, d
 def take_all(page, demo, cause):
     """The pictures of docs/console.md, of a demo that has run for a while."""
     wait_until(lambda: time.monotonic() - demo.began > LIVELY_S, seconds=LIVELY_S + 30, what="a lively demo")
-    delivered = next(one for one in demo.ops("/messages?type=wms/outbound.confirmed&limit=50")["items"] if len(one["deliveries"]) > 1)
+    delivered = next(
+        one for one in demo.ops("/messages?type=wms/outbound.confirmed&limit=50")["items"] if len(one["deliveries"]) > 1
+    )
     [requested, *_] = demo.ops("/messages?type=oms/outbound.requested&limit=50")["items"]
     dead = demo.ops(f"/clusters/{cause['id']}/deliveries")["items"][0]
     paths = {

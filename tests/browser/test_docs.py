@@ -1,4 +1,6 @@
-"""The interface page in a real browser: what a partner sees who opens it, what leaves the browser, and what the policy stops."""
+"""The interface page in a real browser: what a partner sees who opens it, what leaves the browser, and what the policy
+stops.
+"""
 
 import json
 
@@ -24,7 +26,9 @@ def hub(tmp_path_factory):
 
 @pytest.fixture
 def page(browser):
-    """A browser that nobody used before. `said`: what its log tells; `asked`: what it asked for, with all that went along."""
+    """A browser that nobody used before. `said`: what its log tells; `asked`: what it asked for, with all that went
+    along.
+    """
     context = browser.new_context(extra_http_headers=PROXY)
     made = context.new_page()
     made.said, made.asked = [], []
@@ -66,8 +70,15 @@ def test_a_partner_opens_the_page_signs_and_tries_a_post(hub, page, form):
     bad = {"orderNo": "SO-1", "items": [{"sku": "<img src=x onerror=alert(1)>", "quantity": "2"}], "<b>": 1}
     post(page, bad)
     page.wait_for_selector(".answer tbody tr", state="attached")
-    rows = page.eval_on_selector_all(".answer tbody tr", "(rows) => rows.map((row) => Array.from(row.cells, (cell) => cell.textContent))")
-    assert ["/items/0/quantity", "string, 1 character", "integer, at least 1, at most 1000000", "send 2, without quotes"] in rows
+    rows = page.eval_on_selector_all(
+        ".answer tbody tr", "(rows) => rows.map((row) => Array.from(row.cells, (cell) => cell.textContent))"
+    )
+    assert [
+        "/items/0/quantity",
+        "string, 1 character",
+        "integer, at least 1, at most 1000000",
+        "send 2, without quotes",
+    ] in rows
     assert ["/<b>", "a field that the contract does not have", "only fields of the contract", "leave it out"] in rows
     assert page.locator(".answer img, .answer b").count() == 0
     # And a good one is stored
@@ -115,9 +126,20 @@ def test_an_operator_sees_all_at_once_and_the_policy_holds(hub, page):
     page.goto(f"{hub.url}/docs")
     assert "warehouse" in page.text_content("#shown")
     assert page.locator("form.try").first.evaluate("(form) => getComputedStyle(form).display") != "none"
-    assert page.locator("table").first.evaluate("(table) => getComputedStyle(table).borderCollapse") == "collapse"  # the style that is named by its hash
+    # the style that is named by its hash
+    assert page.locator("table").first.evaluate("(table) => getComputedStyle(table).borderCollapse") == "collapse"
     # Nothing that is no fragment of the hub's becomes markup, not even by the page's own script
-    assert page.evaluate("(() => { try { document.body.innerHTML = '<p>x</p>'; return 'taken'; } catch (error) { return error.name; } })()") == "TypeError"
-    assert page.evaluate("(() => { try { trustedTypes.createPolicy('other', {}); return 'taken'; } catch (error) { return error.name; } })()") == "TypeError"
+    assert (
+        page.evaluate(
+            "(() => { try { document.body.innerHTML = '<p>x</p>'; return 'taken'; } catch (error) { return error.name; } })()"
+        )
+        == "TypeError"
+    )
+    assert (
+        page.evaluate(
+            "(() => { try { trustedTypes.createPolicy('other', {}); return 'taken'; } catch (error) { return error.name; } })()"
+        )
+        == "TypeError"
+    )
     # What the policy stops is told in the log: that it stood empty elsewhere means something
     wait_until(lambda: page.evaluate("1") and violations(page), what="a line about what was stopped")

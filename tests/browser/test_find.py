@@ -1,4 +1,6 @@
-"""Find, one message and one business object in a real browser: what an operator does from the front page, each click counted."""
+"""Find, one message and one business object in a real browser: what an operator does from the front page, each click
+counted.
+"""
 
 import json
 import re
@@ -57,7 +59,10 @@ def chain(tmp_path_factory):
         add_user(made.hub, name, role)
     # An order that was shipped, one that its warehouse refused, and one that somebody hostile made
     made.shipped = made.order("202606010001", waybill="SF6001")
-    made.answers["/outbound/create"] = (422, ('{"code": 42201, "message": "no such warehouse: ' + HOSTILE[0].replace('"', "'") + '"}').encode())
+    made.answers["/outbound/create"] = (
+        422,
+        ('{"code": 42201, "message": "no such warehouse: ' + HOSTILE[0].replace('"', "'") + '"}').encode(),
+    )
     made.dead = made.order("202606010002")
     made.in_state(made.dead, "dead")
     made.answers.clear()
@@ -142,7 +147,9 @@ def test_a_field_says_where_it_came_from_and_where_it_went(visitor, chain):
     page.locator(".document a", has_text="waybillNo").first.click()
     page.locator(".lineage li").first.wait_for()
     visitor.look("message-lineage")
-    page.locator(".stage", has_text="oms/outbound.callback@1").locator(".document a", has_text="waybillNo").first.click()
+    page.locator(".stage", has_text="oms/outbound.callback@1").locator(
+        ".document a", has_text="waybillNo"
+    ).first.click()
     assert "/waybillNo" in page.locator(".lineage").inner_text()
     assert page.locator(".document tr.is-here").count() > 0
 
@@ -269,9 +276,12 @@ def test_what_is_hostile_stays_text(browser, open_hub):
         for path in pages:
             page = made.open(path)
             counted(page)
-            assert page.evaluate("document.querySelectorAll('main script, main img, main [onload], main [onerror], main a[href^=javascript]').length") == 0, (
-                path
-            )
+            assert (
+                page.evaluate(
+                    "document.querySelectorAll('main script, main img, main [onload], main [onerror], main a[href^=javascript]').length"
+                )
+                == 0
+            ), path
         page = made.open(pages[1])
         assert text in page.locator(".document").first.inner_text()
     assert dialogs == []

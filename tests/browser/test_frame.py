@@ -101,7 +101,10 @@ def test_the_keyboard_reaches_the_content_first(operator):
 def test_a_poll_swaps_nothing_where_nothing_changed_and_something_where_it_did(operator, console):
     # Given the record, which polls
     page = operator.open("/console/record")
-    with page.expect_response(lambda answer: answer.url.endswith("/console/record") and answer.request.headers.get("if-none-match"), timeout=60_000):
+    with page.expect_response(
+        lambda answer: answer.url.endswith("/console/record") and answer.request.headers.get("if-none-match"),
+        timeout=60_000,
+    ):
         pass
     # When somebody else does something, then it is there without a reload
     console.run("key", "create", f"polled {operator.language}", "--system", "shop", "--by", f"cli-{operator.language}")

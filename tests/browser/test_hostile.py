@@ -1,4 +1,6 @@
-"""Whatever strangers, targets, queues and colleagues wrote: each page of the console shows it as text, and nothing of it runs, asks elsewhere, or breaks the page."""
+"""Whatever strangers, targets, queues and colleagues wrote: each page of the console shows it as text, and nothing of
+it runs, asks elsewhere, or breaks the page.
+"""
 
 import json
 from urllib.parse import quote, urlsplit
@@ -32,7 +34,9 @@ MADE = """() => {
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 WIDEST = """Array.from(document.querySelectorAll("main *")).filter((one) => one.getBoundingClientRect().right > innerWidth + 1
   && !one.closest(".table *, .document *, .scene *, pre")).slice(0, 3).map((one) => one.outerHTML.slice(0, 120)).join(" | ")"""
-SHOWN = "document.body.textContent + Array.from(document.querySelectorAll('input, textarea'), (one) => one.value).join(' ')"
+SHOWN = (
+    "document.body.textContent + Array.from(document.querySelectorAll('input, textarea'), (one) => one.value).join(' ')"
+)
 PARAMETERS = (
     "q status words state result by what object type target route system version since caller reason cluster tab delivery field side span good of ended next "
     "message revision with from to name key days window number"
@@ -56,7 +60,11 @@ def visitor(browser, written):
     made.context.add_init_script(PLANTED)
     made.page.on("dialog", lambda dialog: (made.seen.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     made.context.on(
-        "request", lambda request: urlsplit(request.url).netloc in (urlsplit(written.url).netloc, "") or made.seen.wrong.append(f"asked: {request.url}")
+        "request",
+        lambda request: (
+            urlsplit(request.url).netloc in (urlsplit(written.url).netloc, "")
+            or made.seen.wrong.append(f"asked: {request.url}")
+        ),
     )
     made.sign_in(*OPERATOR)
     yield made
@@ -105,7 +113,9 @@ def opened(visitor, path, *texts, status=(200,)):
 
 
 def faults(visitor, name, *texts):
-    """What does not hold of the page as it stands: something ran, was asked for, became markup, is too wide, or is not what was written."""
+    """What does not hold of the page as it stands: something ran, was asked for, became markup, is too wide, or is not
+    what was written.
+    """
     page, said = visitor.page, visitor.seen.wrong
     found = [f"ran: {hurt}"] if (hurt := page.evaluate("window.__hurt")) != 0 else []
     found += [f"markup: {one}" for one in page.evaluate(MADE)]
@@ -114,7 +124,11 @@ def faults(visitor, name, *texts):
     found += [text for text in said if "the server responded with a status of 4" not in text]
     said.clear()
     shown = squeezed(page.evaluate(SHOWN)) if texts else ""
-    found += [f"not shown: {text}" for text in texts if squeezed(text) not in shown and squeezed(json.dumps(text, ensure_ascii=False)[1:-1]) not in shown]
+    found += [
+        f"not shown: {text}"
+        for text in texts
+        if squeezed(text) not in shown and squeezed(json.dumps(text, ensure_ascii=False)[1:-1]) not in shown
+    ]
     return [f"{name}: {one}" for one in found]
 
 
@@ -134,7 +148,9 @@ def test_each_page_shows_as_text_what_strangers_wrote(visitor, written):
 
 
 def test_each_page_stands_whatever_its_address_asks(visitor, written):
-    asked = "&".join(f"{name}={quote(TEXTS['attribute'] + TEXTS['script'] + TEXTS['long'][:50])}" for name in PARAMETERS)
+    asked = "&".join(
+        f"{name}={quote(TEXTS['attribute'] + TEXTS['script'] + TEXTS['long'][:50])}" for name in PARAMETERS
+    )
     found = []
     for rule, needs in written.views.values():
         if not needs:
@@ -205,9 +221,13 @@ def test_the_way_in_shows_as_text_what_was_typed(browser, written):
 def test_what_is_let_through_is_seen(visitor, written):
     # Given a page that takes texts over as they are, in three kinds of places, and without a policy
     said = "<!doctype html><main>{0}<a href='{0}'>x</a><textarea>{0}</textarea></main>"
-    visitor.page.route("**/console/planted*", lambda route: route.fulfill(content_type="text/html", body=said.format(TEXTS[route.request.url.split("?")[1]])))
+    visitor.page.route(
+        "**/console/planted*",
+        lambda route: route.fulfill(content_type="text/html", body=said.format(TEXTS[route.request.url.split("?")[1]])),
+    )
     visitor.page.route("**/evil.example/**", lambda route: route.abort())
     # Then each text that can do something is found doing it
-    harmless = {"bidi", "unicode", "control", "template", "refresh"}  # the last leaves the page: then there is nothing left to look at
+    # the last leaves the page: then there is nothing left to look at
+    harmless = {"bidi", "unicode", "control", "template", "refresh"}
     silent = [name for name in TEXTS.keys() - harmless if not opened(visitor, f"/planted?{name}")]
     assert silent == []

@@ -1,4 +1,6 @@
-"""Mappings in a real browser: the picture by mouse, by keyboard, on a phone and without scripts; and a trial of which nothing is sent."""
+"""Mappings in a real browser: the picture by mouse, by keyboard, on a phone and without scripts; and a trial of which
+nothing is sent.
+"""
 
 import json
 
@@ -71,7 +73,9 @@ def test_on_a_phone_and_without_scripts_it_is_a_list(browser, visitor, chain):
     assert not page.locator("svg.mapping").is_visible()
     assert "/amount" in page.locator("ul.made").inner_text()
     state = visitor.context.storage_state()
-    context = browser.new_context(base_url=chain.url, java_script_enabled=False, storage_state=state, locale=visitor.language)
+    context = browser.new_context(
+        base_url=chain.url, java_script_enabled=False, storage_state=state, locale=visitor.language
+    )
     plain = context.new_page()
     plain.goto(f"/console/mappings/{NAME}")
     plain.locator("svg.mapping a.node", has_text="amount").last.click()
@@ -89,7 +93,10 @@ def test_it_is_tried_on_a_sample_on_what_is_pasted_and_on_a_stored_message(visit
     visitor.look("mapping-tried")
     # What is pasted is the person's own: nothing of it is hidden, faults stand with their place, and markup is text
     page.locator("details.own summary").click()
-    page.fill("textarea[name=pasted]", json.dumps({"orderNo": EVIL, "totalAmount": "much", "consignee": {"name": "Zhang San"}}))
+    page.fill(
+        "textarea[name=pasted]",
+        json.dumps({"orderNo": EVIL, "totalAmount": "much", "consignee": {"name": "Zhang San"}}),
+    )
     page.locator("details.own button").click()
     expect(page.locator("#tried .document")).to_have_count(2)
     assert "/totalAmount" in page.locator("#tried .error").first.inner_text()

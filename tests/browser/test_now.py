@@ -1,4 +1,6 @@
-"""The front page in a real browser: what needs a person, the landscape, and stopping a target to see what waits, each click counted."""
+"""The front page in a real browser: what needs a person, the landscape, and stopping a target to see what waits, each
+click counted.
+"""
 
 import pytest
 
@@ -64,7 +66,10 @@ def test_the_front_page_says_what_needs_a_person_and_draws_the_landscape(visitor
     # And graphs are drawn, which a poll leaves where they are
     until(page, ".plot canvas")
     before = page.locator("#targets").bounding_box()["y"]
-    with page.expect_response(lambda answer: "/console/now" in answer.url and answer.request.headers.get("hx-request") == "true", timeout=60_000):
+    with page.expect_response(
+        lambda answer: "/console/now" in answer.url and answer.request.headers.get("hx-request") == "true",
+        timeout=60_000,
+    ):
         pass
     assert abs(page.locator("#targets").bounding_box()["y"] - before) < 2
     visitor.look("now")
@@ -104,7 +109,10 @@ def test_a_target_is_paused_and_what_waits_is_seen(visitor, chain):
     visitor.look("now-paused")
     # A poll that is answered while its question is open leaves it open, and is not counted as seen
     held = []
-    page.route("**/console/now*", lambda route: held.append(route) if route.request.headers.get("hx-request") == "true" else route.continue_())
+    page.route(
+        "**/console/now*",
+        lambda route: held.append(route) if route.request.headers.get("hx-request") == "true" else route.continue_(),
+    )
     wait_for(page, held, 1)
     page.locator(".need .act summary").click()
     with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true"):

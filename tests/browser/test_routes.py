@@ -1,4 +1,6 @@
-"""Routes in a real browser: all of them, one step by step with its tests and its text, paused and let go on; on a workspace of the test's own."""
+"""Routes in a real browser: all of them, one step by step with its tests and its text, paused and let go on; on a
+workspace of the test's own.
+"""
 
 import pytest
 
@@ -31,7 +33,10 @@ def chain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("routes")
     workspace = copied(folder / "workspace")
     text = (workspace / "routes.yaml").read_text("utf-8")
-    text = text.replace("      - wms/outbound.create@1: {retry: {attempts: 24}}\n", "      - wms/outbound.create@1: {retry: {attempts: 24}}\n" + TESTS)
+    text = text.replace(
+        "      - wms/outbound.create@1: {retry: {attempts: 24}}\n",
+        "      - wms/outbound.create@1: {retry: {attempts: 24}}\n" + TESTS,
+    )
     (workspace / "routes.yaml").write_text(text + SPLIT, "utf-8")
     made = Chain(folder, workspace)
     for name, role in PEOPLE.items():

@@ -1,4 +1,6 @@
-"""Systems in a real browser: how each stands, one with its settings and no secret, and the check that it can be reached."""
+"""Systems in a real browser: how each stands, one with its settings and no secret, and the check that it can be
+reached.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""What nobody took and what nobody could take, in a real browser and both languages: unrouted messages by cause, refused posts and hooks, a target's own words."""
+"""What nobody took and what nobody could take, in a real browser and both languages: unrouted messages by cause,
+refused posts and hooks, a target's own words.
+"""
 
 import json
 
@@ -10,7 +12,9 @@ from tests.support.hubs import HubProcess, Sink, small_workspace
 from tests.support.waiting import wait_until
 
 SOUND = "    from: shop/order.placed\n"
-CONDITION = "items[0].quantity > 1 and $contains(orderNo, 'an order whose number is long enough to fill a line of the page')"
+CONDITION = (
+    "items[0].quantity > 1 and $contains(orderNo, 'an order whose number is long enough to fill a line of the page')"
+)
 AIMED = f"{SOUND}    alert: P1\n    when: \"orderNo = 'SO.7' or {CONDITION}\"\n"
 EMPTY = """  parcels:
     from: shop/order.placed
@@ -40,7 +44,9 @@ def order(number):
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """Three orders that no route takes, one that the warehouse refuses in its own words, a post and a hook that are refused."""
+    """Three orders that no route takes, one that the warehouse refuses in its own words, a post and a hook that are
+    refused.
+    """
     folder = tmp_path_factory.mktemp("unrouted")
     sink = Sink(lambda number, key: (422, {"content-type": "application/json"}, json.dumps({"errmsg": WORDS}).encode()))
     workspace = small_workspace(folder / "workspace", sink.url)
@@ -48,7 +54,9 @@ def hub(tmp_path_factory):
     routes.write_text(routes.read_text("utf-8").replace(SOUND, AIMED) + EMPTY, "utf-8")
     shop, warehouse = (workspace / "adapters" / name / "system.yaml" for name in ("shop", "warehouse"))
     shop.write_text(shop.read_text("utf-8") + HOOKED, "utf-8")
-    text = warehouse.read_text("utf-8").replace("POST /orders\n", "POST /orders/{orderNo}?lines={$count(items)}\n    refused: {message: body.errmsg}\n")
+    text = warehouse.read_text("utf-8").replace(
+        "POST /orders\n", "POST /orders/{orderNo}?lines={$count(items)}\n    refused: {message: body.errmsg}\n"
+    )
     warehouse.write_text(text, "utf-8")
     made = HubProcess(workspace, f"sqlite:///{folder}/hub.sqlite3").start()
     for name, role in PEOPLE.items():
@@ -62,7 +70,10 @@ def hub(tmp_path_factory):
     assert line["status"] == "dead"
     assert caller.post("/api/v1/shop/order.placed", b'{"orderNo": "SO-8"}', "m-8").status_code in (400, 422)
     assert caller.post("/in/shop/push", b'{"orderNo": "SO-9"}', "m-9").status_code >= 400
-    wait_until(lambda: [line for line in made.ops("/unrouted/causes")["items"] if line["id"]] or None, what="the cause to be named")
+    wait_until(
+        lambda: [line for line in made.ops("/unrouted/causes")["items"] if line["id"]] or None,
+        what="the cause to be named",
+    )
     yield made
     made.stop()
     sink.shutdown()
@@ -104,7 +115,9 @@ def test_what_no_route_took_is_read_by_cause(visitor, hub):
     page.locator("details.act summary").first.click()
     page.locator("details.act form button").first.click()
     page.wait_for_url("**done=*")
-    looked_at(visitor, page.url, "unrouted-tried", in_words(visitor, "Still: No route took it.", "仍然：没有路由接收。"))
+    looked_at(
+        visitor, page.url, "unrouted-tried", in_words(visitor, "Still: No route took it.", "仍然：没有路由接收。")
+    )
     message = page.locator("tbody a").first.get_attribute("href")
     looked_at(visitor, message, "message-unrouted", in_words(visitor, "No route took it.", "没有路由接收。"))
     looked_at(visitor, f"{message}?tab=routing", "message-unrouted-routing", CONDITION[:20])
@@ -117,7 +130,12 @@ def test_a_filled_address_a_target_s_own_words_and_a_level_that_nobody_hears_are
     page.get_by_text(WORDS).first.click()
     page.wait_for_url("**/console/dead/causes/*")
     looked_at(visitor, page.url, "cause-words")
-    looked_at(visitor, "/console/flow/route/orders", "route-alert", in_words(visitor, "but nobody is told in this version", "本版本不会通知任何人"))
+    looked_at(
+        visitor,
+        "/console/flow/route/orders",
+        "route-alert",
+        in_words(visitor, "but nobody is told in this version", "本版本不会通知任何人"),
+    )
 
 
 def test_what_was_refused_at_each_door_is_read(visitor, hub):

@@ -1,4 +1,6 @@
-"""What `hub check` says of the expressions over a target's answer: `success`, `already`, `again`, `refused`, `reply` and `probe`."""
+"""What `hub check` says of the expressions over a target's answer: `success`, `already`, `again`, `refused`, `reply`
+and `probe`.
+"""
 
 import pytest
 

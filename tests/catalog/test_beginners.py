@@ -8,10 +8,16 @@ from hub.catalog.scaffold.new_workspace import init
 
 ROUTES, WAREHOUSE = "routes.yaml", "adapters/warehouse/system.yaml"
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
-OWNER, TO, CALL, NO = "    owner: fulfilment\n", "to: [warehouse/order.create@1]", "    call: POST /orders\n", "  orderNo: orderNo\n"
+OWNER, TO, CALL, NO = (
+    "    owner: fulfilment\n",
+    "to: [warehouse/order.create@1]",
+    "    call: POST /orders\n",
+    "  orderNo: orderNo\n",
+)
 VERSIONS = "{1: {state: current}}"
 
-# what it is; the file; what stands there; what is written; (lines below what is written, column, code); a part of what is to be written
+# what it is; the file; what stands there; what is written; (lines below what is written, column, code); a part of what
+# is to be written
 CASES = [
     ("one blank too many", ROUTES, OWNER, "     owner: fulfilment\n", (0, 6, "E105"), "write 4 blanks"),
     ("two blanks too many", ROUTES, OWNER, "      owner: fulfilment\n", (0, 7, "E105"), "write 4 blanks"),
@@ -78,5 +84,7 @@ def test_each_is_one_finding_at_its_place_and_says_what_to_write(files, case):
 
 
 def test_what_another_file_cannot_be_read_for_is_not_told_of_those_that_name_it(files):
-    _, findings = judge(WorkspaceFiles({**files, WAREHOUSE: files[WAREHOUSE].replace(VERSIONS, "{1: {state: current}")}))
+    _, findings = judge(
+        WorkspaceFiles({**files, WAREHOUSE: files[WAREHOUSE].replace(VERSIONS, "{1: {state: current}")})
+    )
     assert {one.file for one in findings} == {WAREHOUSE}

@@ -14,7 +14,11 @@ CONTRACT = {
     "required": ["orderNo", "items", "depot", "rank", "urgent", "lines"],
     "properties": {
         "orderNo": {"type": "string", "minLength": 1, "maxLength": 64},
-        "items": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string"}}}},
+        "items": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string"}}},
+        },
         "depot": {
             "type": "object",
             "additionalProperties": False,
@@ -33,7 +37,9 @@ def workspace(tmp_path, call, more="", closed=True):
     folder = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9001")
     adapter = folder / "adapters" / "warehouse"
     system = adapter / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", f"    call: {call}\n{more}"), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace("    call: POST /orders\n", f"    call: {call}\n{more}"), "utf-8"
+    )
     contract = CONTRACT if closed else {**CONTRACT, "additionalProperties": True}
     (adapter / "contracts" / "order.create.v1.json").write_text(json.dumps(contract))
     return folder
@@ -43,7 +49,11 @@ def findings(folder):
     """Only those of the addresses: the mapping does not make all that this contract wants."""
     text = (folder / "adapters" / "warehouse" / "system.yaml").read_text("utf-8")
     at = text[: text.index("    call:")].count("\n") + 1
-    return [(one.line - at, one.code, one.text, one.fix) for one in check(folder) if one.file.endswith("warehouse/system.yaml") and one.level == "error"]
+    return [
+        (one.line - at, one.code, one.text, one.fix)
+        for one in check(folder)
+        if one.file.endswith("warehouse/system.yaml") and one.level == "error"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +120,9 @@ def test_a_batch_does_not_share_an_address_with_holes(tmp_path):
     target = "warehouse/order.create@1"
     assert target in text
     routes.write_text(
-        text.replace(target, f"{target}: {{batch: {{size: 10, within: 1s}}}}").replace("to: [warehouse", "to:\n      - warehouse").replace("}}]", "}}")
+        text.replace(target, f"{target}: {{batch: {{size: 10, within: 1s}}}}")
+        .replace("to: [warehouse", "to:\n      - warehouse")
+        .replace("}}]", "}}")
     )
     [found] = [one for one in check(folder) if one.code == "E208"]
     assert "holes in its address" in found.text
@@ -120,7 +132,12 @@ def test_a_batch_does_not_share_an_address_with_holes(tmp_path):
 def test_a_route_s_test_finds_what_would_have_no_address(tmp_path):
     folder = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9001")
     system = folder / "adapters" / "warehouse" / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", "    call: PUT /orders/{$substring(orderNo, 3)}\n"), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace(
+            "    call: POST /orders\n", "    call: PUT /orders/{$substring(orderNo, 3)}\n"
+        ),
+        "utf-8",
+    )
     routes = folder / "routes.yaml"
     order = "{orderNo: SO-, items: [{sku: A, quantity: 1}]}"
     test = f"    tests:\n      - {{about: x, given: {order}, expect: {{warehouse/order.create@1: {{orderNo: SO-}}}}}}\n"

@@ -39,7 +39,12 @@ def test_the_scaffold_costs_little(folder):
     ],
 )
 def test_a_condition_is_found_at_its_line(folder, text):
-    edited(folder, "routes.yaml", "    from: shop/order.placed\n", f"    from: shop/order.placed\n    when: {json.dumps(text)}\n")
+    edited(
+        folder,
+        "routes.yaml",
+        "    from: shop/order.placed\n",
+        f"    from: shop/order.placed\n    when: {json.dumps(text)}\n",
+    )
     [finding] = [finding for finding in check(folder) if finding.code == "W812"]
     assert finding.file == "routes.yaml"
     assert text[:12] in (folder / "routes.yaml").read_text("utf-8").splitlines()[finding.line - 1].replace('\\"', '"')
@@ -47,18 +52,28 @@ def test_a_condition_is_found_at_its_line(folder, text):
 
 
 @pytest.mark.parametrize(
-    "leaf", ["orderNo: $pad(orderNo, $length(orderNo) * 1000)", "orderNo: {when: '$count(items[sku in $$.items.sku]) > 3', value: orderNo}"]
+    "leaf",
+    [
+        "orderNo: $pad(orderNo, $length(orderNo) * 1000)",
+        "orderNo: {when: '$count(items[sku in $$.items.sku]) > 3', value: orderNo}",
+    ],
 )
 def test_a_leaf_of_a_mapping_is_found(folder, leaf):
-    edited(folder, "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml", "  orderNo: orderNo\n", f"  {leaf}\n")
+    edited(
+        folder, "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml", "  orderNo: orderNo\n", f"  {leaf}\n"
+    )
     assert costly(folder) == [("mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml", "warning", True)]
 
 
 def test_a_contract_that_multiplies_is_refused_at_once(folder):
     path = folder / "adapters" / "shop" / "contracts" / "order.placed.v1.json"
     schema = json.loads(path.read_text("utf-8"))
-    schema["$defs"] = {f"l{level}": {"allOf": [{"$ref": f"#/$defs/l{level + 1}"}] * 9} for level in range(12)} | {"l12": {"type": "string"}}
+    schema["$defs"] = {f"l{level}": {"allOf": [{"$ref": f"#/$defs/l{level + 1}"}] * 9} for level in range(12)} | {
+        "l12": {"type": "string"}
+    }
     schema["properties"]["note"] = {"$ref": "#/$defs/l0"}
     path.write_text(json.dumps(schema, indent=2), "utf-8")
     found = [finding for finding in check(folder) if finding.code == "E401"]
-    assert [(finding.file, "more than a billion parts" in finding.text) for finding in found] == [("adapters/shop/contracts/order.placed.v1.json", True)]
+    assert [(finding.file, "more than a billion parts" in finding.text) for finding in found] == [
+        ("adapters/shop/contracts/order.placed.v1.json", True)
+    ]

@@ -6,7 +6,9 @@ from hub.catalog.yaml import yaml_documents
 from hub.catalog.yaml.yaml_documents import read_yaml
 from tests.support.hubs import ROOT
 
-FILES = sorted(path for path in ROOT.rglob("*.yaml") if not {".venv", "var", "deploy"} & set(path.relative_to(ROOT).parts))
+FILES = sorted(
+    path for path in ROOT.rglob("*.yaml") if not {".venv", "var", "deploy"} & set(path.relative_to(ROOT).parts)
+)
 TEXTS = [
     "a: {b: [1, 2, 'x'], c: \"y\\u0041\"}\n",
     "a: &x {b: 1}\nc: *x\n",

@@ -26,7 +26,10 @@ def thing(required=(), **properties):
 
 
 def of(source, target):
-    return draft(compile_contract(Ref("shop", "order.placed", 1), source), compile_contract(Ref("warehouse", "order.create", 1), target))
+    return draft(
+        compile_contract(Ref("shop", "order.placed", 1), source),
+        compile_contract(Ref("warehouse", "order.create", 1), target),
+    )
 
 
 def judged(folder, source, target):
@@ -66,7 +69,12 @@ def test_what_is_open_is_said_and_the_check_agrees(tmp_path, shows, source, targ
 
 
 def test_a_block_in_which_nothing_matches_is_a_comment_and_open(tmp_path):
-    source = thing(["no", "receiver", "lines"], no=TEXT, receiver=thing(["alias"], alias=TEXT), lines={"type": "array", "items": thing(["line"], line=WHOLE)})
+    source = thing(
+        ["no", "receiver", "lines"],
+        no=TEXT,
+        receiver=thing(["alias"], alias=TEXT),
+        lines={"type": "array", "items": thing(["line"], line=WHOLE)},
+    )
     target = thing(
         ["no", "items"],
         no=TEXT,
@@ -87,7 +95,10 @@ def test_a_block_in_which_nothing_matches_is_a_comment_and_open(tmp_path):
 
 def test_a_contract_that_refers_to_itself_is_drafted_to_an_end():
     node = {"$ref": "#/$defs/node"}
-    schema = {**thing(["tree"], tree=node), "$defs": {"node": thing(["name"], name=TEXT, children={"type": "array", "items": node})}}
+    schema = {
+        **thing(["tree"], tree=node),
+        "$defs": {"node": thing(["name"], name=TEXT, children={"type": "array", "items": node})},
+    }
     assert of(schema, schema).text.count("each:") > 1
 
 
@@ -102,14 +113,22 @@ def test_names_and_codes_that_yaml_takes_for_its_own_are_quoted(tmp_path):
 
 def test_what_the_routes_condition_proves_is_not_open():
     source, target = thing(no=TEXT, remark=TEXT), thing(["no", "remark"], no=TEXT, remark=TEXT)
-    ends = compile_contract(Ref("shop", "order.placed", 1), source), compile_contract(Ref("warehouse", "order.create", 1), target)
+    ends = (
+        compile_contract(Ref("shop", "order.placed", 1), source),
+        compile_contract(Ref("warehouse", "order.create", 1), target),
+    )
     assert [one.field for one in draft(*ends, conditions=[("$exists(no)", True)]).open] == ["/remark"]
 
 
 def test_between_any_two_messages_of_the_reference_workspace_what_the_check_finds_is_open():
     reference = load(ROOT)
     ends = [
-        [Ref(system.name, name, number) for system in reference.systems.values() for name, one in side(system).items() for number in one.versions]
+        [
+            Ref(system.name, name, number)
+            for system in reference.systems.values()
+            for name, one in side(system).items()
+            for number in one.versions
+        ]
         for side in (attrgetter("emits"), attrgetter("accepts"))
     ]
     judged = 0
@@ -119,7 +138,17 @@ def test_between_any_two_messages_of_the_reference_workspace_what_the_check_find
             document, findings = read_yaml(file, drafted.text), Findings()
             mapping = read(document, {}, findings)
             assert (document.faults, findings.found) == ((), []), drafted.text
-            types(replace(reference, files={**reference.files, file: drafted.text}, mappings={(one, other): mapping.mapping}, routes=()), findings)
-            assert {finding.text.partition(":")[0] for finding in findings.found} <= {still.field for still in drafted.open}
+            types(
+                replace(
+                    reference,
+                    files={**reference.files, file: drafted.text},
+                    mappings={(one, other): mapping.mapping},
+                    routes=(),
+                ),
+                findings,
+            )
+            assert {finding.text.partition(":")[0] for finding in findings.found} <= {
+                still.field for still in drafted.open
+            }
             judged += 1
     assert judged > 200

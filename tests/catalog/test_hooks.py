@@ -1,4 +1,6 @@
-"""Hooks and proofs as they are written: the partners' schemes load as they stand, and each slip is found at its line."""
+"""Hooks and proofs as they are written: the partners' schemes load as they stand, and each slip is found at its
+line.
+"""
 
 import io
 import re
@@ -52,18 +54,43 @@ SLIPS = [
     ("each: body.lastResult.data", "each: 'body.lastResult.('", "E", "does not compile"),
     ("peers: [198.51.100.0/24]", "peers: [198.51.100.7/24]", "E206", "is no address range"),
     ("peers: [198.51.100.0/24]", "peers: [127.0.0.1]", "W807", "holds the hub's own machine"),
-    ("peers: [198.51.100.0/24]", "peers: [198.51.100.0/24, 0.0.0.0/0]", "W807", "0.0.0.0/0 holds the hub's own machine"),
+    (
+        "peers: [198.51.100.0/24]",
+        "peers: [198.51.100.0/24, 0.0.0.0/0]",
+        "W807",
+        "0.0.0.0/0 holds the hub's own machine",
+    ),
     ("peers: [198.51.100.0/24]", "peers: ['::/0']", "W807", "::/0 holds the hub's own machine"),
-    ("    read: {emit: carrier/track.event@1}\n    ack: {body: success}", "    ack: {body: success}", "E", "has no read"),
+    (
+        "    read: {emit: carrier/track.event@1}\n    ack: {body: success}",
+        "    ack: {body: success}",
+        "E",
+        "has no read",
+    ),
     ("skip: nobody wants a shop's address", "skp: x", "E201", "skp is not a key"),
     ("source: adapter", "source: adapter\n    read: {skip: x}", "E", "source and read stand together"),
-    ("  token: {help: What the carrier signs its messages with, secret: true}\n", "", "E", "the scheme wants the setting token"),
-    ("    verify: {alg: none}\n    peers: [198.51.100.0/24]", "    verify: {alg: none}", "W807", "anybody who knows the address"),
+    (
+        "  token: {help: What the carrier signs its messages with, secret: true}\n",
+        "",
+        "E",
+        "the scheme wants the setting token",
+    ),
+    (
+        "    verify: {alg: none}\n    peers: [198.51.100.0/24]",
+        "    verify: {alg: none}",
+        "W807",
+        "anybody who knows the address",
+    ),
     ("{scheme: hub-signature}", "{scheme: hub-signature, form: legacy}", "W807", "the legacy form has no HMAC"),
     ("{scheme: hub-signature}", "{scheme: none}", "E", "inbound has no peers"),
     ("{scheme: hub-signature}", "{scheme: oauth2, issuer: https://id.example}", "E", "inbound has no audience"),
     ("{scheme: hub-signature}", "{scheme: mtls, certificates: [abc]}", "E", "is not the SHA-256 of a certificate"),
-    ("{scheme: hub-signature}", '{scheme: {alg: md5, encode: hex, over: "{secret}", at: header:X}}', "E206", "leaves the body out"),
+    (
+        "{scheme: hub-signature}",
+        '{scheme: {alg: md5, encode: hex, over: "{secret}", at: header:X}}',
+        "E206",
+        "leaves the body out",
+    ),
 ]
 
 
@@ -73,7 +100,9 @@ def test_a_slip_is_found_at_its_line(tmp_path, old, new, code, told):
     hits = [finding for finding in findings if told in finding.text and finding.code.startswith(code)]
     assert hits, [f"{finding.line} {finding.code} {finding.text}" for finding in findings]
     assert abs(hits[0].line - line) <= 1 or not new.strip() or "has no read" in told or "W807" in code
-    assert len([finding for finding in findings if not finding.code.startswith("W")]) <= 2, [finding.text for finding in findings]
+    assert len([finding for finding in findings if not finding.code.startswith("W")]) <= 2, [
+        finding.text for finding in findings
+    ]
 
 
 def test_a_foreign_mapping_is_held_to_its_target(tmp_path):
@@ -81,6 +110,8 @@ def test_a_foreign_mapping_is_held_to_its_target(tmp_path):
     findings, _ = found(tmp_path / "one", "  time: time\n", "", name)
     assert any("/time: the target requires it" in finding.text for finding in findings)
     findings, _ = found(tmp_path / "two", '"3": SIGNED', '"3": SINGED', name)
-    assert {finding.code for finding in findings} >= {"E504"} or any(re.search("SINGED|does not fit", finding.text) for finding in findings)
+    assert {finding.code for finding in findings} >= {"E504"} or any(
+        re.search("SINGED|does not fit", finding.text) for finding in findings
+    )
     findings, _ = found(tmp_path / "three", "from: pushed", "from: pusht", name)
     assert any("the file's name says pushed" in finding.text for finding in findings)

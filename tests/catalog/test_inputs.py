@@ -1,4 +1,6 @@
-"""What bad workspace files get (docs/design/inputs.md#workspace): refused whole, at file:line:column, with what to write instead. Named by row."""
+"""What bad workspace files get (docs/design/inputs.md#workspace): refused whole, at file:line:column, with what to
+write instead. Named by row.
+"""
 
 import pytest
 
@@ -36,7 +38,9 @@ CASES = [
         "B57-anchors-that-explode",
         ROUTES,
         "version: 1\n",
-        "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(7)) + "version: 1\n",
+        "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(7))
+        + "version: 1\n",
         "E",
     ),
     ("B58-misspelt-key", ROUTES, "    about:", "    abuot:", "E201"),
@@ -47,19 +51,85 @@ CASES = [
     ("B58-first-negative", ROUTES, "first: 10s", "first: -1s", "E2"),
     ("B58-concurrency", ROUTES, "routes:\n", "targets:\n  warehouse: {concurrency: 100000}\nroutes:\n", "E206"),
     ("B58-not-in-this-version", ROUTES, "version: 1\n", "version: 1\nsagas: {}\n", "E202"),
-    ("route-priority", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    priority: high\n", "E206"),
-    ("route-expires", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    expires: 2 days\n", "E206"),
-    ("route-hold-without-until", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    hold: {zone: Asia/Shanghai}\n", "E203"),
-    ("route-hold-zone", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    hold: {until: orderNo, zone: Asia/Shangai}\n", "E206"),
-    ("route-capacity", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    capacity: {limit: 5000}\n", "E206"),
+    (
+        "route-priority",
+        ROUTES,
+        "    from: shop/order.placed\n",
+        "    from: shop/order.placed\n    priority: high\n",
+        "E206",
+    ),
+    (
+        "route-expires",
+        ROUTES,
+        "    from: shop/order.placed\n",
+        "    from: shop/order.placed\n    expires: 2 days\n",
+        "E206",
+    ),
+    (
+        "route-hold-without-until",
+        ROUTES,
+        "    from: shop/order.placed\n",
+        "    from: shop/order.placed\n    hold: {zone: Asia/Shanghai}\n",
+        "E203",
+    ),
+    (
+        "route-hold-zone",
+        ROUTES,
+        "    from: shop/order.placed\n",
+        "    from: shop/order.placed\n    hold: {until: orderNo, zone: Asia/Shangai}\n",
+        "E206",
+    ),
+    (
+        "route-capacity",
+        ROUTES,
+        "    from: shop/order.placed\n",
+        "    from: shop/order.placed\n    capacity: {limit: 5000}\n",
+        "E206",
+    ),
     ("route-alert", ROUTES, "    from: shop/order.placed\n", "    from: shop/order.placed\n    alert: P9\n", "E206"),
-    ("batch-without-within", ROUTES, "[warehouse/order.create@1]", "[warehouse/order.create@1: {batch: {size: 100}}]", "E203"),
-    ("batch-too-large", ROUTES, "[warehouse/order.create@1]", "[warehouse/order.create@1: {batch: {size: 5000, within: 1s}}]", "E206"),
-    ("canary-without-else", ROUTES, "[warehouse/order.create@1]", "[{canary: {percent: 10, by: orderNo, then: warehouse/order.create@1}}]", "E203"),
+    (
+        "batch-without-within",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        "[warehouse/order.create@1: {batch: {size: 100}}]",
+        "E203",
+    ),
+    (
+        "batch-too-large",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        "[warehouse/order.create@1: {batch: {size: 5000, within: 1s}}]",
+        "E206",
+    ),
+    (
+        "canary-without-else",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        "[{canary: {percent: 10, by: orderNo, then: warehouse/order.create@1}}]",
+        "E203",
+    ),
     ("canary-without-who", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 10, {SIDES}}}}}]", "E203"),
-    ("canary-share-and-condition", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 10, by: orderNo, when: a, {SIDES}}}}}]", "E208"),
-    ("canary-percent", ROUTES, "[warehouse/order.create@1]", f"[{{canary: {{percent: 101, by: orderNo, {SIDES}}}}}]", "E206"),
-    ("canary-of-two-systems", ROUTES, "[warehouse/order.create@1]", "[{canary: {when: a, then: shop/order.placed@1, else: warehouse/order.create@1}}]", "E208"),
+    (
+        "canary-share-and-condition",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        f"[{{canary: {{percent: 10, by: orderNo, when: a, {SIDES}}}}}]",
+        "E208",
+    ),
+    (
+        "canary-percent",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        f"[{{canary: {{percent: 101, by: orderNo, {SIDES}}}}}]",
+        "E206",
+    ),
+    (
+        "canary-of-two-systems",
+        ROUTES,
+        "[warehouse/order.create@1]",
+        "[{canary: {when: a, then: shop/order.placed@1, else: warehouse/order.create@1}}]",
+        "E208",
+    ),
     ("B59-unknown-target", ROUTES, "warehouse/order.create@1", "warehous/order.create@1", "E303"),
     ("B59-unknown-message", ROUTES, "warehouse/order.create@1", "warehouse/order.creat@1", "E304"),
     ("B59-unknown-version", ROUTES, "warehouse/order.create@1", "warehouse/order.create@9", "E305"),
@@ -67,7 +137,13 @@ CASES = [
     ("B59-slash-in-a-name", ROUTES, "  orders:\n", "  or/ders:\n", "E2"),
     ("B59-dots-in-a-name", ROUTES, "  orders:\n", "  '..':\n", "E2"),
     ("B59-long-name", ROUTES, "  orders:\n", "  " + "a" * 300 + ":\n", "E2"),
-    ("B61-secret-in-the-file", WAREHOUSE, "outbound: {scheme: none}", "outbound: {scheme: hub-signature, key: env:K, secret: whsec_c2tfZGVtbw==}", "E"),
+    (
+        "B61-secret-in-the-file",
+        WAREHOUSE,
+        "outbound: {scheme: none}",
+        "outbound: {scheme: hub-signature, key: env:K, secret: whsec_c2tfZGVtbw==}",
+        "E",
+    ),
     ("B62-file-url", WAREHOUSE, "http://127.0.0.1:9001", "file:///etc/passwd", "E702"),
     ("B62-userinfo", WAREHOUSE, "http://127.0.0.1:9001", "http://user:word@host/", "E702"),
     ("B62-number-host", WAREHOUSE, "http://127.0.0.1:9001", "http://2130706433/", "E702"),
@@ -92,12 +168,26 @@ CASES = [
     ("B64-cron", ROUTES, "routes:\n", "polls:\n  shop-orders: {system: shop, every: '60 * * * *'}\nroutes:\n", "E202"),
     ("B65-retention", ROUTES, "routes:\n", "retention: 0\nroutes:\n", "E201"),
     ("B66-no-schema", "adapters/shop/contracts/order.placed.v1.json", '"type": "object"', '"type": "strnig"', "E401"),
-    ("B67-back-reference", "adapters/shop/contracts/order.placed.v1.json", "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", "(a)\\\\1", "E401"),
-    ("B70-multiple-of-0", "adapters/shop/contracts/order.placed.v1.json", '"minItems": 1', '"minItems": 1, "multipleOf": 0', "E401"),
+    (
+        "B67-back-reference",
+        "adapters/shop/contracts/order.placed.v1.json",
+        "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        "(a)\\\\1",
+        "E401",
+    ),
+    (
+        "B70-multiple-of-0",
+        "adapters/shop/contracts/order.placed.v1.json",
+        '"minItems": 1',
+        '"minItems": 1, "multipleOf": 0',
+        "E401",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("file", "sound", "broken", "code"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("file", "sound", "broken", "code"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_a_wrong_file_refuses_the_workspace(tmp_path, file, sound, broken, code):
     init(tmp_path)
     path = tmp_path / file
@@ -119,11 +209,18 @@ def test_a_wrong_file_refuses_the_workspace(tmp_path, file, sound, broken, code)
 def test_a_secret_is_never_shown_in_a_finding(tmp_path):
     init(tmp_path)
     path = tmp_path / WAREHOUSE
-    path.write_text(path.read_text("utf-8").replace("{scheme: none}", "{scheme: hub-signature, key: env:K, secret: whsec_c2VjcmV0LW1hcms=}"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace(
+            "{scheme: none}", "{scheme: hub-signature, key: env:K, secret: whsec_c2VjcmV0LW1hcms=}"
+        ),
+        "utf-8",
+    )
     assert "c2VjcmV0" not in " ".join(one.text + one.fix for one in check(tmp_path))
 
 
-@pytest.mark.parametrize("raw", [b"version: 1\r\nroutes: {}\r\n", "version: 1".encode("utf-16")], ids=["B57-crlf", "B57-utf-16"])
+@pytest.mark.parametrize(
+    "raw", [b"version: 1\r\nroutes: {}\r\n", "version: 1".encode("utf-16")], ids=["B57-crlf", "B57-utf-16"]
+)
 def test_other_line_ends_are_read_and_other_encodings_refused(tmp_path, raw):
     init(tmp_path)
     (tmp_path / ROUTES).write_bytes(raw)

@@ -1,4 +1,6 @@
-"""A route added as text: the rest of the file stays byte for byte, whatever its form; or nothing is written, and the file says why."""
+"""A route added as text: the rest of the file stays byte for byte, whatever its form; or nothing is written, and the
+file says why.
+"""
 
 import pytest
 
@@ -25,7 +27,11 @@ BLOCK = "  told:\n    about: What the shop says.\n    owner: fulfilment\n    fro
         (OLD, "\n# how targets are treated\ntargets:\n  warehouse: {concurrency: 4}\n"),
         (OLD, "targets: {warehouse: {concurrency: 4}}\n"),
         (OLD + "    # tests: later\n", "\ntargets: {warehouse: {concurrency: 4}}\n"),
-        (OLD + "    tests:\n      - about: |\n          # not a comment\n\n          more\n        given: x\n        expect: unrouted\n", ""),
+        (
+            OLD
+            + "    tests:\n      - about: |\n          # not a comment\n\n          more\n        given: x\n        expect: unrouted\n",
+            "",
+        ),
         ("version: 1\nroutes:\n", "targets: {}\n"),
     ],
 )

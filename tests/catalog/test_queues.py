@@ -19,7 +19,14 @@ def test_the_workspace_of_queues_is_sound(tmp_path):
     folder = queue_workspace(tmp_path, AMQP)
     assert [finding.text for finding in findings_of(folder)] == []
     queue = load(folder).systems["stock"].queues["orders"]
-    assert (queue.queue, queue.exchange, queue.kind, queue.topics, queue.prefetch, queue.shared) == ("hub.orders", "topics", "topic", ("order.*",), 500, False)
+    assert (queue.queue, queue.exchange, queue.kind, queue.topics, queue.prefetch, queue.shared) == (
+        "hub.orders",
+        "topics",
+        "topic",
+        ("order.*",),
+        500,
+        False,
+    )
 
 
 SLIPS = [
@@ -93,7 +100,9 @@ def test_a_topic_means_nothing_to_one_queue(tmp_path):
     path = folder / "adapters" / "warehouse" / "system.yaml"
     path.write_text(path.read_text("utf-8").replace("call: POST /notes", "publish: {queue: out}"), "utf-8")
     routes = folder / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("[warehouse/order.note]", "[{warehouse/order.note: {topic: a.b}}]"), "utf-8")
+    routes.write_text(
+        routes.read_text("utf-8").replace("[warehouse/order.note]", "[{warehouse/order.note: {topic: a.b}}]"), "utf-8"
+    )
     assert any("is put into one queue: a topic has no meaning" in finding.text for finding in findings_of(folder))
 
 

@@ -19,7 +19,11 @@ KINDS = [
     (re.compile(r"mappings/[^/]+\.yaml"), schemas.MAPPING),
     (re.compile(r"mappings/tables/[^/]+\.yaml"), schemas.TABLE),
 ]
-FILES = sorted(path.relative_to(ROOT).as_posix() for pattern in ("routes.yaml", "adapters/*/system.yaml", "mappings/**/*.yaml") for path in ROOT.glob(pattern))
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("routes.yaml", "adapters/*/system.yaml", "mappings/**/*.yaml")
+    for path in ROOT.glob(pattern)
+)
 
 
 def as_an_editor_reads(path):
@@ -31,7 +35,10 @@ def schema_of(file):
 
 
 def faults(schema, document):
-    return [f"{list(error.absolute_path)}: {error.message}" for error in jsonschema.Draft202012Validator(schemas.schemas()[schema]).iter_errors(document)]
+    return [
+        f"{list(error.absolute_path)}: {error.message}"
+        for error in jsonschema.Draft202012Validator(schemas.schemas()[schema]).iter_errors(document)
+    ]
 
 
 @pytest.mark.parametrize("name", list(schemas.schemas()))
@@ -53,7 +60,14 @@ def test_each_template_names_its_schema_by_a_path_that_leads_there(tmp_path):
         assert found, first
         schema = (path.parent / found[1]).resolve()
         assert schema.name == schema_of(path.relative_to(tmp_path).as_posix())
-        assert list(jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8"))).iter_errors(as_an_editor_reads(path))) == []
+        assert (
+            list(
+                jsonschema.Draft202012Validator(json.loads(schema.read_text("utf-8"))).iter_errors(
+                    as_an_editor_reads(path)
+                )
+            )
+            == []
+        )
 
 
 HEAD = {"from": "shop/order.placed@1", "to": "warehouse/order.create@1"}
@@ -97,7 +111,11 @@ def test_a_slip_in_a_mapping_does_not_fit(leaf):
 def test_the_forms_are_told_from_fields_as_the_reader_tells_them():
     definitions = schemas.schemas()[schemas.MAPPING]["$defs"]
     for leaf in [leaf for leaf in LEAVES if isinstance(leaf, dict)]:
-        fits = [word for word in FORMS if jsonschema.Draft202012Validator({"$defs": definitions, "$ref": f"#/$defs/{word}"}).is_valid(leaf)]
+        fits = [
+            word
+            for word in FORMS
+            if jsonschema.Draft202012Validator({"$defs": definitions, "$ref": f"#/$defs/{word}"}).is_valid(leaf)
+        ]
         assert fits == ([form_of(leaf)] if form_of(leaf) else [])
 
 

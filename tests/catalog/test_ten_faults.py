@@ -11,18 +11,47 @@ from hub.catalog.scaffold.new_workspace import init
 
 MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 
-# Each: the file, what stands there, what is written instead, and what must be reported: where (the text whose place it is), code, a word of the reason.
+# Each: the file, what stands there, what is written instead, and what must be reported: where (the text whose place it
+# is), code, a word of the reason.
 FAULTS = [
     ("routes.yaml", "    owner: fulfilment\n", "    ownr: fulfilment\n", "ownr", "E201", "ownr"),
     ("routes.yaml", "  timeout: 5s\n", "  timeout: 0s\n", "timeout: 0s", "E206", "0s"),
     ("routes.yaml", "attempts: 16", "attempts: 1000000000", "1000000000", "E206", "1000000000"),
-    ("routes.yaml", "from: shop/order.placed", "from: shop/order.place", "from: shop/order.place\n", "E304", "order.place"),
+    (
+        "routes.yaml",
+        "from: shop/order.placed",
+        "from: shop/order.place",
+        "from: shop/order.place\n",
+        "E304",
+        "order.place",
+    ),
     ("routes.yaml", "{when_dead: park}", "{when_dead: parc}", "parc", "E206", "parc"),
     (MAPPING, "  orderNo: orderNo\n", "  orderNo: orderNo +\n", "orderNo: orderNo +", "E501", "expression"),
-    ("adapters/shop/system.yaml", "    versions: {1: {state: current}}", "    versions: {1: {state: curent}}", "curent", "E206", "curent"),
-    ("adapters/shop/system.yaml", "owner: shop-team\n", "owner: shop-team\nowner: others\n", "owner: others", "E108", "owner"),
+    (
+        "adapters/shop/system.yaml",
+        "    versions: {1: {state: current}}",
+        "    versions: {1: {state: curent}}",
+        "curent",
+        "E206",
+        "curent",
+    ),
+    (
+        "adapters/shop/system.yaml",
+        "owner: shop-team\n",
+        "owner: shop-team\nowner: others\n",
+        "owner: others",
+        "E108",
+        "owner",
+    ),
     ("adapters/warehouse/system.yaml", "call: POST /orders", "call: SEND /orders", "SEND /orders", "E2", "SEND"),
-    ("adapters/warehouse/contracts/order.create.v1.json", '"minItems": 1', '"minItem": 1', '"minItem"', "E401", "minItem"),
+    (
+        "adapters/warehouse/contracts/order.create.v1.json",
+        '"minItems": 1',
+        '"minItem": 1',
+        '"minItem"',
+        "E401",
+        "minItem",
+    ),
 ]
 
 
@@ -52,7 +81,11 @@ def test_ten_planted_faults_are_reported_and_nothing_else(tmp_path):
     found = [finding for finding in check(tmp_path / "w") if finding.level == "error"]
     report = "\n".join(f"{one.place}: {one.code} {one.text} | {one.fix}" for one in found)
     for (file, line, _), (*_, code, word) in zip(places, FAULTS, strict=True):
-        hits = [one for one in found if (one.file, one.line) == (file, line) and one.code.startswith(code) and word in one.text + one.fix]
+        hits = [
+            one
+            for one in found
+            if (one.file, one.line) == (file, line) and one.code.startswith(code) and word in one.text + one.fix
+        ]
         assert len(hits) == 1, f"wanted {file}:{line} {code} {word!r}; found\n{report}"
     assert len(found) == len(FAULTS), report
 
@@ -68,6 +101,12 @@ def test_each_of_them_alone_is_one_finding_at_its_column(tmp_path, number):
 
 def test_the_command_says_the_same_and_exits_with_1(tmp_path):
     plant(tmp_path / "w", FAULTS)
-    done = subprocess.run([sys.executable, "-m", "hub", "-w", str(tmp_path / "w"), "check", "--json"], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "hub", "-w", str(tmp_path / "w"), "check", "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"] == len(FAULTS)

@@ -31,7 +31,11 @@ def test_a_test_that_holds_says_nothing(tmp_path):
     [
         ("", f"given: {SAMPLE}, expect: {{warehouse/order.create@1: {{orderNo: SO-2}}}}", "/orderNo"),
         ("", f"given: {SAMPLE}, expect: {{}}", "the test does not say so"),
-        ("", f"given: {SAMPLE}, expect: {{warehouse/order.create@1: {{}}, shop/order.placed@1: {{}}}}", "no delivery goes to shop/order.placed@1"),
+        (
+            "",
+            f"given: {SAMPLE}, expect: {{warehouse/order.create@1: {{}}, shop/order.placed@1: {{}}}}",
+            "no delivery goes to shop/order.placed@1",
+        ),
         ("", f"given: {SAMPLE}, expect: unrouted", "it is routed, not unrouted"),
         ('    when: orderNo = "X"\n', f"given: {SAMPLE}, expect: {{warehouse/order.create@1: {{}}}}", 'orderNo = "X"'),
         ("    drop: {when: true, why: Not today.}\n", f"given: {SAMPLE}, expect: unrouted", "Not today."),
@@ -67,10 +71,15 @@ def test_split_filter_and_condition_hold_too(tmp_path):
 
 
 def test_a_payload_that_the_target_would_never_get_fails_whatever_the_test_expects(tmp_path):
-    workspace(tmp_path, tests="      - {given: {orderNo: SO-1, items: [{sku: A, quantity: 1}]}, expect: {warehouse/order.create@1: {}}}\n")
+    workspace(
+        tmp_path,
+        tests="      - {given: {orderNo: SO-1, items: [{sku: A, quantity: 1}]}, expect: {warehouse/order.create@1: {}}}\n",
+    )
     assert failed(tmp_path) == []
     # Given a mapping that makes no lines of this order, which the contract of the warehouse refuses
     mapping = tmp_path / "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
-    mapping.write_text(mapping.read_text("utf-8").replace("items:\n    each: items", "items:\n    each: items[sku != 'A']"), "utf-8")
+    mapping.write_text(
+        mapping.read_text("utf-8").replace("items:\n    each: items", "items:\n    each: items[sku != 'A']"), "utf-8"
+    )
     said = "what is made does not fit warehouse/order.create@1: /items is nothing, wanted array, at least 1 item, at most 500 items"
     assert ("E505", said) in failed(tmp_path)

@@ -1,4 +1,6 @@
-"""Two live versions that do not fit each other need a way between them; whoever has one, or needs none, hears nothing."""
+"""Two live versions that do not fit each other need a way between them; whoever has one, or needs none, hears
+nothing.
+"""
 
 import pytest
 
@@ -31,7 +33,12 @@ def test_an_emitted_version_that_breaks_the_one_before_needs_an_upgrade(tmp_path
 
 
 @pytest.mark.parametrize(
-    "states", ["{1: {state: retired}, 2: {state: current}}", "{1: {state: current}, 2: {state: shadow}}", "{1: {state: current}, 2: {state: draft}}"]
+    "states",
+    [
+        "{1: {state: retired}, 2: {state: current}}",
+        "{1: {state: current}, 2: {state: shadow}}",
+        "{1: {state: current}, 2: {state: draft}}",
+    ],
 )
 def test_only_versions_that_may_be_posted_count(tmp_path, states):
     versioned(tmp_path, "http://127.0.0.1:9001", states=states)
@@ -53,7 +60,9 @@ def test_a_version_that_takes_all_that_was_taken_needs_none(tmp_path):
 def test_of_what_a_system_accepts_a_way_either_way_will_do(tmp_path):
     versioned(tmp_path, "http://127.0.0.1:9001")
     system = tmp_path / "adapters/warehouse/system.yaml"
-    system.write_text(system.read_text("utf-8").replace("versions: {1: {state: current}}", f"versions: {CURRENT}"), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace("versions: {1: {state: current}}", f"versions: {CURRENT}"), "utf-8"
+    )
     contracts = tmp_path / "adapters/warehouse/contracts"
     (contracts / "order.create.v2.json").write_text(V2, "utf-8")
     [finding] = told(tmp_path)

@@ -11,7 +11,9 @@ from tests.support.servers import small_hub
 
 @pytest.fixture
 def hub(tmp_path):
-    with small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made:
+    with small_hub(
+        small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3"
+    ) as made:
         yield made
 
 
@@ -49,4 +51,7 @@ def test_a_change_is_made_for_a_reason_shown_and_taken_back(hub):
     assert json.loads(run(hub, "revisions", active, "--json")[1])["before"] == before
     assert f"hub rollback {before[:12]}" in run(hub, "plan", "--to", before[:12])[1]
     assert run(hub, "rollback", before[:12], "--why", "no better", "--by", "ann")[0] == 0
-    assert [act.details["why"] for act in hub.store.acts(what="configuration.activated", by="ann")] == ["no better", "they are slow"]
+    assert [act.details["why"] for act in hub.store.acts(what="configuration.activated", by="ann")] == [
+        "no better",
+        "they are slow",
+    ]

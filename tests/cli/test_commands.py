@@ -1,4 +1,6 @@
-"""The command line as its users meet it: every answer as text and as one JSON value, every mistake with a line and an exit code."""
+"""The command line as its users meet it: every answer as text and as one JSON value, every mistake with a line and an
+exit code.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -70,8 +72,15 @@ def test_init_check_test_apply_and_migrate_speak_json(hub, tmp_path):
     assert len(hub.json("init", str(tmp_path / "new"))["files"]) == 15
     assert hub.json("-w", str(tmp_path / "new"), "check") == {"findings": [], "errors": 0}
     tried = hub.json("-w", str(tmp_path / "new"), "test")
-    assert {name: tried[name] for name in ("failed", "findings", "examples", "tests")} == {"failed": [], "findings": [], "examples": 1, "tests": 0}
-    assert hub.json("migrate") == {"schema": max(path.name[:4] for path in (ROOT / "hub/store/migrations/versions").glob("0*.py"))}
+    assert {name: tried[name] for name in ("failed", "findings", "examples", "tests")} == {
+        "failed": [],
+        "findings": [],
+        "examples": 1,
+        "tests": 0,
+    }
+    assert hub.json("migrate") == {
+        "schema": max(path.name[:4] for path in (ROOT / "hub/store/migrations/versions").glob("0*.py"))
+    }
     assert len(hub.json("apply")["revision"]) == 64
     assert hub.run("init", str(tmp_path / "new"))[0] == 2  # nothing is overwritten
 
@@ -79,12 +88,20 @@ def test_init_check_test_apply_and_migrate_speak_json(hub, tmp_path):
 def test_a_key_of_the_legacy_form_signs_as_the_seeds_do(hub):
     made = hub.json("key", "create", "old partner", "--system", "shop", "--form", "legacy")
     body = b'{"orderNo":"LEG-1","items":[{"sku":"S","quantity":1}]}'
-    headers = {**dict(sign_legacy(made["key"], made["secret"], body, datetime.now(UTC))), "content-type": "application/json"}
-    first, again = (requests.post(hub.url + PATH, data=body, headers=headers, timeout=30).json()["data"] for _ in range(2))
+    headers = {
+        **dict(sign_legacy(made["key"], made["secret"], body, datetime.now(UTC))),
+        "content-type": "application/json",
+    }
+    first, again = (
+        requests.post(hub.url + PATH, data=body, headers=headers, timeout=30).json()["data"] for _ in range(2)
+    )
     assert again == {"messageId": first["messageId"], "duplicate": True}
     # Another order of the same caller is another message: a request is named by its own signature
     other = body.replace(b"LEG-1", b"LEG-2")
-    signed = {**dict(sign_legacy(made["key"], made["secret"], other, datetime.now(UTC))), "content-type": "application/json"}
+    signed = {
+        **dict(sign_legacy(made["key"], made["secret"], other, datetime.now(UTC))),
+        "content-type": "application/json",
+    }
     second = requests.post(hub.url + PATH, data=other, headers=signed, timeout=30)
     assert (second.status_code, second.json()["data"]["duplicate"]) == (202, False)
     listed = hub.json("key", "list")

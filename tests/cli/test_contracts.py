@@ -24,7 +24,11 @@ def hub(tmp_path):
 def candidate(tmp_path):
     folder = tmp_path / "shop" / "contracts"
     folder.mkdir(parents=True)
-    text = (tmp_path / "workspace" / CONTRACT).read_text("utf-8").replace('"maximum": 1000000', '"maximum": 5') if (tmp_path / "workspace").exists() else ""
+    text = (
+        (tmp_path / "workspace" / CONTRACT).read_text("utf-8").replace('"maximum": 1000000', '"maximum": 5')
+        if (tmp_path / "workspace").exists()
+        else ""
+    )
     path = folder / "order.placed.v1.json"
     path.write_text(text, "utf-8")
     return path
@@ -32,7 +36,12 @@ def candidate(tmp_path):
 
 def test_diff_tells_what_changes_with_a_document_that_shows_it(hub, candidate):
     found = hub.json("contracts", "diff", "shop/order.placed@1", str(candidate))
-    assert (found["compatibility"], found["mayBe"], found["safeForSenders"], found["safeForReceivers"]) == ("forward", ["forward"], False, True)
+    assert (found["compatibility"], found["mayBe"], found["safeForSenders"], found["safeForReceivers"]) == (
+        "forward",
+        ["forward"],
+        False,
+        True,
+    )
     [change] = found["changes"]
     assert (change["pointer"], change["effect"]) == ("/items/*/quantity", "narrows")
     assert change["example"]["items"][0]["quantity"] == 6
@@ -48,7 +57,9 @@ def test_diff_tells_what_changes_with_a_document_that_shows_it(hub, candidate):
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_try_says_what_real_messages_would_have_been_refused(hub, candidate, store, store_url):
     # Given ten stored orders, of which four have more than the candidate takes
-    orders = [{"orderNo": f"SO-{number}", "items": [{"sku": "A", "quantity": 9 if number < 4 else 1}]} for number in range(10)]
+    orders = [
+        {"orderNo": f"SO-{number}", "items": [{"sku": "A", "quantity": 9 if number < 4 else 1}]} for number in range(10)
+    ]
     added = [laid(raw=json.dumps(order).encode()) for order in orders]
     store.add(added)
     hub.environment["HUB_STORE"] = store_url
@@ -67,8 +78,12 @@ def test_try_looks_at_the_version_meant_alone(hub, candidate, store, store_url):
     # Given messages of two versions, each in turn, and many more than a page
     both = []
     for number in range(600):
-        one = laid(raw=json.dumps({"orderNo": f"SO-{number}", "items": [{"sku": "A", "quantity": 9}]}).encode(), targets=())
-        message = replace(one.message, disposition=Disposition.UNROUTED, ref=Ref("shop", "order.placed", 1 + number % 2))
+        one = laid(
+            raw=json.dumps({"orderNo": f"SO-{number}", "items": [{"sku": "A", "quantity": 9}]}).encode(), targets=()
+        )
+        message = replace(
+            one.message, disposition=Disposition.UNROUTED, ref=Ref("shop", "order.placed", 1 + number % 2)
+        )
         both.append(replace(one, message=message))
     store.add(both)
     assert {row.version for row in store.search(type_="shop/order.placed", version=2, limit=500)} == {2}
@@ -81,19 +96,37 @@ def test_try_looks_at_the_version_meant_alone(hub, candidate, store, store_url):
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_try_shows_examples_without_what_is_personal(hub, candidate, store, store_url, tmp_path):
-    # Given a published contract with a personal field, a candidate that forgot to say so of it, and messages with fields that neither has
+    # Given a published contract with a personal field, a candidate that forgot to say so of it, and messages with
+    # fields that neither has
     published = tmp_path / "workspace" / CONTRACT
-    text = published.read_text("utf-8").replace('"orderNo": {', '"phone": {"type": "string", "x-pii": "phone"}, "orderNo": {')
+    text = published.read_text("utf-8").replace(
+        '"orderNo": {', '"phone": {"type": "string", "x-pii": "phone"}, "orderNo": {'
+    )
     text = text.replace('"additionalProperties": false,', "", 1)
     published.write_text(text, "utf-8")
-    candidate.write_text(text.replace('"x-pii": "phone"', '"x-money": "CNY"').replace('"maximum": 1000000', '"maximum": 5'), "utf-8")
+    candidate.write_text(
+        text.replace('"x-pii": "phone"', '"x-money": "CNY"').replace('"maximum": 1000000', '"maximum": 5'), "utf-8"
+    )
     hub.environment["HUB_STORE"] = store_url
     assert hub.json("apply")["revision"]
-    orders = [{"orderNo": f"SO-{number}", "phone": "13800000000", "whoever": {"name": "ANN"}, "items": [{"sku": "A", "quantity": 9}]} for number in range(4)]
+    orders = [
+        {
+            "orderNo": f"SO-{number}",
+            "phone": "13800000000",
+            "whoever": {"name": "ANN"},
+            "items": [{"sku": "A", "quantity": 9}],
+        }
+        for number in range(4)
+    ]
     store.add([laid(raw=json.dumps(order).encode()) for order in orders])
     [group] = hub.json("contracts", "try", str(candidate), "--examples", "2")["groups"]
     assert (group["number"], len(group["examples"])) == (4, 2)
-    assert group["examples"][0] == {"orderNo": "SO-3", "phone": "***", "whoever": "***", "items": [{"sku": "A", "quantity": 9}]}
+    assert group["examples"][0] == {
+        "orderNo": "SO-3",
+        "phone": "***",
+        "whoever": "***",
+        "items": [{"sku": "A", "quantity": 9}],
+    }
     _, out, _ = hub.run("contracts", "try", str(candidate), "--examples", "1")
     assert out.count("SO-") == 1
     assert "13800000000" not in out

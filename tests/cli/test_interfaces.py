@@ -12,7 +12,12 @@ def test_openapi_asyncapi_schema_and_pages(tmp_path):
     hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
     document = json.loads(hub.run("openapi", "--system", "shop")[1])
     assert document["paths"]["/api/v1/shop/order.placed"]["post"]["deprecated"]
-    assert "one-line" in document["paths"]["/api/v1/shop/order.placed"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    assert (
+        "one-line"
+        in document["paths"]["/api/v1/shop/order.placed"]["post"]["requestBody"]["content"]["application/json"][
+            "examples"
+        ]
+    )
     assert hub.run("asyncapi", "--out", str(tmp_path / "a.json"))[0] == 0
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["asyncapi"] == "3.0.0"
     assert hub.run("openapi", "--system", "shopp")[0] == 2

@@ -1,4 +1,6 @@
-"""`hub now`, `hub find`, `hub object` and `hub dead clusters`: the same answers as /ops/v1 gives, for a person and as JSON."""
+"""`hub now`, `hub find`, `hub object` and `hub dead clusters`: the same answers as /ops/v1 gives, for a person and as
+JSON.
+"""
 
 import json
 
@@ -18,25 +20,36 @@ NO = Cause(Reason.REFUSED, "The target refused it with 400: [red]no such product
 
 @pytest.fixture
 def hub(tmp_path):
-    with small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made:
+    with small_hub(
+        small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3"
+    ) as made:
         yield made
 
 
 def add(hub, number):
     order = {"orderNo": number, "items": [{"sku": "A", "quantity": 1}]}
-    laid = lay(hub, Incoming(Ref("shop", "order.placed", 1), order, json.dumps(order).encode(), "test", None, "b" * 32), source="http", now=hub.clock())
+    laid = lay(
+        hub,
+        Incoming(Ref("shop", "order.placed", 1), order, json.dumps(order).encode(), "test", None, "b" * 32),
+        source="http",
+        now=hub.clock(),
+    )
     hub.store.add([laid])
     return laid.message.id
 
 
 def fail(hub):
     claims = hub.store.claim("warehouse", size=10, lease_s=30, worker="test")
-    hub.store.settle([Settlement(one, Dead(NO), Exchange(status=400, sent=True), one.message.revision) for one in claims])
+    hub.store.settle(
+        [Settlement(one, Dead(NO), Exchange(status=400, sent=True), one.message.revision) for one in claims]
+    )
 
 
 def run(hub, *words):
     environment = {"HUB_MASTER_KEY": hub.settings.master_key}
-    done = CliRunner().invoke(main, ["--store", hub.settings.store, "--workspace", str(hub.settings.workspace), *words], env=environment)
+    done = CliRunner().invoke(
+        main, ["--store", hub.settings.store, "--workspace", str(hub.settings.workspace), *words], env=environment
+    )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.stdout
 
@@ -72,7 +85,23 @@ def test_messages_are_found_by_number_words_and_filters(hub):
     first, second = add(hub, "SO-1"), add(hub, "SO-2")
     assert [item["id"] for item in json.loads(run(hub, "find", "SO-1", "--json")[1])["items"]] == [first]
     assert "warehouse pending" in run(hub, "find", "SO-1")[1]
-    assert json.loads(run(hub, "find", "--type", "shop/order.placed", "--target", "warehouse", "--since", "2020-01-01", "--count", "--json")[1])["number"] == 2
+    assert (
+        json.loads(
+            run(
+                hub,
+                "find",
+                "--type",
+                "shop/order.placed",
+                "--target",
+                "warehouse",
+                "--since",
+                "2020-01-01",
+                "--count",
+                "--json",
+            )[1]
+        )["number"]
+        == 2
+    )
     assert run(hub, "find", "--status", "dead")[0] == 1
     fail(hub)
     code, out = run(hub, "find", "such", "product", "--json")

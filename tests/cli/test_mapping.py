@@ -69,7 +69,10 @@ def test_names_meanings_types_and_lists_are_matched_and_the_rest_is_marked(works
     ):
         assert wanted in drafted
     # And what is left is what the check says
-    assert {finding.code for finding in check(workspace) if finding.file == MAPPING and finding.level == "error"} == {"E511", "E525"}
+    assert {finding.code for finding in check(workspace) if finding.file == MAPPING and finding.level == "error"} == {
+        "E511",
+        "E525",
+    }
 
 
 def test_trying_shows_the_result_and_where_it_came_from(workspace, hub, tmp_path):
@@ -83,7 +86,11 @@ def test_trying_shows_the_result_and_where_it_came_from(workspace, hub, tmp_path
     bad.write_text('{"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 0}]}', "utf-8")
     code, out, _ = hub.run("map", "try", MAPPING, str(bad), "--json")
     told = json.loads(out)
-    assert (code, told["sourceFaults"][0]["pointer"], told["targetFaults"][0]["pointer"]) == (1, "/items/0/quantity", "/items/0/quantity")
+    assert (code, told["sourceFaults"][0]["pointer"], told["targetFaults"][0]["pointer"]) == (
+        1,
+        "/items/0/quantity",
+        "/items/0/quantity",
+    )
 
 
 def test_two_versions_name_the_mapping_between_them(workspace, hub):
@@ -96,7 +103,13 @@ def test_two_versions_name_the_mapping_between_them(workspace, hub):
 def test_an_old_version_goes_the_way_that_its_messages_go(tmp_path):
     folder = versioned(tmp_path / "workspace", "http://127.0.0.1:9001")
     hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
-    words = ["map", "try", "shop/order.placed@1", "warehouse/order.create@1", str(folder / "adapters/shop/samples/order.placed.v1/one-line.json")]
+    words = [
+        "map",
+        "try",
+        "shop/order.placed@1",
+        "warehouse/order.create@1",
+        str(folder / "adapters/shop/samples/order.placed.v1/one-line.json"),
+    ]
     told = hub.json(*words)
     assert told["result"] == {"orderNo": "SO-1", "items": [{"sku": "SKU-1", "quantity": 2}]}
     assert [(step["from"], step["to"]) for step in told["steps"]] == [
@@ -109,7 +122,12 @@ def test_an_old_version_goes_the_way_that_its_messages_go(tmp_path):
     upgrade.write_text(upgrade.read_text("utf-8").replace("orderNumber: orderNo", "orderNumber: {const: 5}"), "utf-8")
     code, out, _ = hub.run(*words, "--json")
     told = json.loads(out)
-    assert (code, told["result"], len(told["steps"]), told["steps"][0]["faults"][0]["pointer"]) == (1, None, 1, "/orderNumber")
+    assert (code, told["result"], len(told["steps"]), told["steps"][0]["faults"][0]["pointer"]) == (
+        1,
+        None,
+        1,
+        "/orderNumber",
+    )
     assert "shop/order.placed@2, an intermediate version: /orderNumber" in hub.run(*words)[2]
 
 
@@ -131,10 +149,22 @@ def test_a_mapping_that_the_check_refuses_can_be_tried_if_it_can_be_run(workspac
         (["map", "try", "shop.order.placd.v1--warehouse.order.create.v1", "x.json"], 2, "There is no mapping"),
         (["map", "try", MAPPING, "none.json"], 2, "cannot be read"),
         (["map", "try", MAPPING], 2, "two versions and a file"),
-        (["map", "try", "shop/order.placed@1", "warehouse/order.creat@1", "x.json"], 2, "did you mean warehouse/order.create@1?"),
-        (["map", "try", "warehouse/order.create@1", "shop/order.placed@1", "x.json"], 2, "Draft it: hub new mapping warehouse/order.create@1"),
+        (
+            ["map", "try", "shop/order.placed@1", "warehouse/order.creat@1", "x.json"],
+            2,
+            "did you mean warehouse/order.create@1?",
+        ),
+        (
+            ["map", "try", "warehouse/order.create@1", "shop/order.placed@1", "x.json"],
+            2,
+            "Draft it: hub new mapping warehouse/order.create@1",
+        ),
         (["map", "try", MAPPING, "/etc/hostname"], 1, "is not a message"),
-        (["new", "mapping", "shop/order.placed@1", "warehouse/order.creat@1"], 2, "There is no contract warehouse/order.creat@1"),
+        (
+            ["new", "mapping", "shop/order.placed@1", "warehouse/order.creat@1"],
+            2,
+            "There is no contract warehouse/order.creat@1",
+        ),
         (["new", "mapping", "shop", "x"], 2, "system/message@version"),
     ],
 )

@@ -27,7 +27,17 @@ def files(folder):
 def test_a_new_system_passes_the_check_and_has_all_that_a_system_has(workspace, hub):
     before = files(workspace)
     made = hub.json(
-        "new", "system", "north-depot", "--emits", "order.packed", "--emits", "stock-count.taken", "--accepts", "order.pack", "--owner", "depot-team"
+        "new",
+        "system",
+        "north-depot",
+        "--emits",
+        "order.packed",
+        "--emits",
+        "stock-count.taken",
+        "--accepts",
+        "order.pack",
+        "--owner",
+        "depot-team",
     )
     # Then nothing else was touched, and there is nothing to find in it
     after = files(workspace)
@@ -48,7 +58,9 @@ def test_a_new_system_passes_the_check_and_has_all_that_a_system_has(workspace, 
     ]
     assert len(made["files"]) == 11
     text = after["adapters/north-depot/system.yaml"].decode()
-    assert text.startswith("# yaml-language-server: $schema=../../.crossdock/schemas/system.schema.json\nname: north-depot\n")
+    assert text.startswith(
+        "# yaml-language-server: $schema=../../.crossdock/schemas/system.schema.json\nname: north-depot\n"
+    )
     # And it is never written over
     assert hub.run("new", "system", "north-depot", "--emits", "order.packed")[0] == 2
     assert files(workspace) == after
@@ -83,7 +95,17 @@ def test_a_new_route_leads_to_the_mapping_that_is_missing(workspace, hub):
     assert hub.run("new", "mapping", *words)[0] == 0
     assert {finding.code for finding in check(workspace)} == {"E511"}
     # What has its mapping already lacks nothing
-    again = hub.json("new", "route", "again", "--from", "shop/order.placed", "--to", "warehouse/order.create@1", "--about", "Once more.")
+    again = hub.json(
+        "new",
+        "route",
+        "again",
+        "--from",
+        "shop/order.placed",
+        "--to",
+        "warehouse/order.create@1",
+        "--about",
+        "Once more.",
+    )
     assert (again["route"], again["missing"]) == ("again", [])
 
 
@@ -94,13 +116,28 @@ def test_a_new_route_leads_to_the_mapping_that_is_missing(workspace, hub):
         (["system", "depot", "--emits", "depot/order.packed@1"], "is not a message name"),
         (["system", "depot", "--emits", "order.packed", "--accepts", "order.packed"], "given twice"),
         (["system", "shop"], "Nothing was overwritten"),
-        (["route", "orders", "--from", "shop/order.placed", "--to", "warehouse/order.create@1"], "There is a route orders already"),
+        (
+            ["route", "orders", "--from", "shop/order.placed", "--to", "warehouse/order.create@1"],
+            "There is a route orders already",
+        ),
         (["route", "x", "--from", "shp/order.placed", "--to", "warehouse/order.create@1"], "did you mean shop?"),
-        (["route", "x", "--from", "shop/order.place", "--to", "warehouse/order.create@1"], "did you mean order.placed?"),
-        (["route", "x", "--from", "shop/order.placed", "--to", "warehouse/order.creat@1"], "did you mean order.create?"),
-        (["route", "x", "--from", "shop/order.placed", "--to", "warehouse/order.create@2"], "live: warehouse/order.create@1"),
+        (
+            ["route", "x", "--from", "shop/order.place", "--to", "warehouse/order.create@1"],
+            "did you mean order.placed?",
+        ),
+        (
+            ["route", "x", "--from", "shop/order.placed", "--to", "warehouse/order.creat@1"],
+            "did you mean order.create?",
+        ),
+        (
+            ["route", "x", "--from", "shop/order.placed", "--to", "warehouse/order.create@2"],
+            "live: warehouse/order.create@1",
+        ),
         (["route", "x", "--from", "shop/order.placed@1", "--to", "warehouse/order.create@1"], "all live versions"),
-        (["route", "x", "--from", "warehouse/order.create", "--to", "warehouse/order.create@1"], "warehouse emits no order.create"),
+        (
+            ["route", "x", "--from", "warehouse/order.create", "--to", "warehouse/order.create@1"],
+            "warehouse emits no order.create",
+        ),
         (["mapping", "shop/order.placed@1", "warehouse/order.creat@1"], "did you mean warehouse/order.create@1?"),
     ],
 )
@@ -126,7 +163,11 @@ def test_the_pages_commands_work_on_the_reference_workspace(tmp_path):
     shutil.copy(ROOT / "routes.yaml", folder / "routes.yaml")
     before = files(folder)
     hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
-    commands = [line.split()[1:] for line in (ROOT / "docs/changes.md").read_text("utf-8").splitlines() if line.startswith("    hub new ")]
+    commands = [
+        line.split()[1:]
+        for line in (ROOT / "docs/changes.md").read_text("utf-8").splitlines()
+        if line.startswith("    hub new ")
+    ]
     assert [words[1] for words in commands] == ["system", "route", "mapping"]
     for words in commands:
         code, _, err = hub.run(*words)

@@ -22,12 +22,18 @@ def hub(tmp_path):
     with small_hub(queue_workspace(tmp_path / "workspace", AMQP), f"sqlite:///{tmp_path}/hub.sqlite3") as made:
         queue = made.catalogs.active().systems["stock"].queues["orders"]
         late = b'{"orderNo":"SO-1","step":1,"extra":1}'
-        take_in(made, queue, [Arrival(late, "order.create", {"n": 1}, "late"), Arrival(b"\xff[red]", "order.create", {}, "poison")])
+        take_in(
+            made,
+            queue,
+            [Arrival(late, "order.create", {"n": 1}, "late"), Arrival(b"\xff[red]", "order.create", {}, "poison")],
+        )
         yield made
 
 
 def run(hub, *words):
-    done = CliRunner().invoke(main, ["--store", hub.settings.store, "--workspace", str(hub.settings.workspace), "refused", *words])
+    done = CliRunner().invoke(
+        main, ["--store", hub.settings.store, "--workspace", str(hub.settings.workspace), "refused", *words]
+    )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.stdout
 
@@ -38,7 +44,9 @@ def ids(hub):
 
 def mended(hub):
     contract = hub.settings.workspace / "adapters" / "stock" / "contracts" / "order.changed.v1.json"
-    contract.write_text(contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8"
+    )
     apply(hub.store, hub.settings.workspace)
     hub.catalogs.refresh()
 
@@ -47,7 +55,10 @@ def test_they_are_listed_shown_retried_and_dropped_at_the_command_line(hub):
     code, out = run(hub, "list", "--json")
     rows = json.loads(out)
     assert code == 0
-    assert {row["messageId"]: (row["code"], row["bytes"], row["times"]) for row in rows} == {"late": (42200, 37, 1), "poison": (40005, 6, 1)}
+    assert {row["messageId"]: (row["code"], row["bytes"], row["times"]) for row in rows} == {
+        "late": (42200, 37, 1),
+        "poison": (40005, 6, 1),
+    }
     assert "hub refused retry" in run(hub, "list")[1]
     poison, late = ids(hub)["poison"], ids(hub)["late"]
     shown = json.loads(run(hub, "show", poison, "--json")[1])

@@ -1,4 +1,6 @@
-"""`hub test`: what does not hold is shown place by place, with what was expected and what came; as text, and as one JSON value."""
+"""`hub test`: what does not hold is shown place by place, with what was expected and what came; as text, and as one
+JSON value.
+"""
 
 import json
 
@@ -49,7 +51,12 @@ def test_what_holds_is_counted_and_timed(hub):
 
 
 def test_each_place_is_shown_with_what_was_expected_and_what_came(workspace, hub):
-    edit(workspace, MAPPING, "expect: {orderNo: SO-1}", "exactly: {orderNo: SO-2, gone: {a: 1}, items: [{sku: SKU-1, quantity: 2}, {sku: X, quantity: 1}]}")
+    edit(
+        workspace,
+        MAPPING,
+        "expect: {orderNo: SO-1}",
+        "exactly: {orderNo: SO-2, gone: {a: 1}, items: [{sku: SKU-1, quantity: 2}, {sku: X, quantity: 1}]}",
+    )
     routes = workspace / "routes.yaml"
     routes.write_text(routes.read_text("utf-8") + TESTS, "utf-8")
     code, out, _ = hub.run("test", "--json")
@@ -70,7 +77,9 @@ def test_each_place_is_shown_with_what_was_expected_and_what_came(workspace, hub
         ("/gone", {"a": 1}, None),
         ("/items", [{"sku": "SKU-1", "quantity": 2}, {"sku": "X", "quantity": 1}], [{"sku": "SKU-1", "quantity": 2}]),
     ]
-    assert [(one["target"], one["pointer"], one["expected"], one["got"]) for one in test["wrong"]] == [("warehouse/order.create@1", "/orderNo", "SO-3", "SO-1")]
+    assert [(one["target"], one["pointer"], one["expected"], one["got"]) for one in test["wrong"]] == [
+        ("warehouse/order.create@1", "/orderNo", "SO-3", "SO-1")
+    ]
     assert (told["examples"], told["tests"], told["findings"]) == (1, 2, [])
     # And people the same, without a sign that a file or a pipe could not take
     code, out, _ = hub.run("test")

@@ -71,7 +71,9 @@ def test_while_another_prunes_the_command_says_who(store, store_url, sink, tmp_p
 def test_a_running_hub_archives_and_prunes_by_itself(store_url, sink, tmp_path):
     with_old(store_url)
     folder = tmp_path / "archive"
-    hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), store_url, hub_keep_messages=7, hub_archive=folder).start()
+    hub = HubProcess(
+        small_workspace(tmp_path / "workspace", sink.url), store_url, hub_keep_messages=7, hub_archive=folder
+    ).start()
     try:
         wait_until(lambda: hub.ops("/conservation")["messages"] == 1, seconds=30, what="the first round")
         books = hub.ops("/conservation")
@@ -91,7 +93,9 @@ def test_a_running_hub_archives_and_prunes_by_itself(store_url, sink, tmp_path):
     ids=["keys", "routes"],
 )
 def test_keeping_for_less_long_than_it_is_needed_is_refused(sink, tmp_path, given, retry, said):
-    hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url, retry=retry), f"sqlite:///{tmp_path}/hub.sqlite3", **given)
+    hub = HubProcess(
+        small_workspace(tmp_path / "workspace", sink.url, retry=retry), f"sqlite:///{tmp_path}/hub.sqlite3", **given
+    )
     code, _, err = hub.run("up")
     assert code == 2
     assert said in " ".join(err.split())
@@ -106,7 +110,11 @@ def test_parts_are_listed_and_what_is_astray_is_an_exit_code(store_url, sink, tm
     with_old(store_url)
     code, out, _ = hub.run("store", "partitions", "--json")
     assert code == 1
-    assert {row["table"]: row["rows"] for row in json.loads(out) if row["day"] is None} == {"message": 4, "body": 4, "attempt": 4}
+    assert {row["table"]: row["rows"] for row in json.loads(out) if row["day"] is None} == {
+        "message": 4,
+        "body": 4,
+        "attempt": 4,
+    }
 
 
 def _client(url):
@@ -125,7 +133,9 @@ def copied(store_url, tmp_path):
         yield (lambda hub: hub.json("store", "backup", str(file))), f"sqlite:///{file}"
         return
     tool, address, word, force = (
-        ("pg_dump", POSTGRES, "test", " WITH (FORCE)") if store_url.startswith("postgresql") else ("mariadb-dump", MARIADB, "mariadb", "")
+        ("pg_dump", POSTGRES, "test", " WITH (FORCE)")
+        if store_url.startswith("postgresql")
+        else ("mariadb-dump", MARIADB, "mariadb", "")
     )
     if shutil.which(tool) is None:
         missing(tool, "it is not on the path")
@@ -139,7 +149,15 @@ def copied(store_url, tmp_path):
     plain = {"DATABASE": _client(store_url), "RESTORED": _client(url), "MYSQL_PWD": sa.make_url(address).password or ""}
 
     def copy(_):
-        subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={**os.environ, **plain}, check=True, capture_output=True, text=True, timeout=90)
+        subprocess.run(
+            ["bash", "-euc", script],
+            cwd=tmp_path,
+            env={**os.environ, **plain},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
 
     yield copy, url
     with server.connect() as connection:
@@ -189,7 +207,9 @@ def test_a_copy_is_whole_and_never_written_over(tmp_path):
     copy.close()
 
 
-@pytest.mark.parametrize(("store_url", "tool"), [("postgresql", "pg_dump"), ("mariadb", "mariadb-dump")], indirect=["store_url"])
+@pytest.mark.parametrize(
+    ("store_url", "tool"), [("postgresql", "pg_dump"), ("mariadb", "mariadb-dump")], indirect=["store_url"]
+)
 def test_a_store_on_a_server_is_copied_by_the_servers_tool(store, tool):
     with pytest.raises(ValueError, match=tool):
         store.backup(Path("x"))

@@ -1,4 +1,6 @@
-"""Every command that opens the store, over every way in which a store can be broken: one line on standard error, exit code 3, nothing of any row."""
+"""Every command that opens the store, over every way in which a store can be broken: one line on standard error, exit
+code 3, nothing of any row.
+"""
 
 import os
 import resource
@@ -120,7 +122,8 @@ FAULTS = {
     "MariaDB that is not there": _refused(MARIADB, port=1, username="hub", password=PASSWORD, database="hub"),
     "MariaDB and a wrong password": _refused(MARIADB, password=PASSWORD, database="crossdock_nowhere"),
 }
-ELSEWHERE = {fault for fault in FAULTS if "SQL" in fault or "MariaDB" in fault}  # each tries for some tenths of a second: a share of the commands
+# each tries for some tenths of a second: a share of the commands
+ELSEWHERE = {fault for fault in FAULTS if "SQL" in fault or "MariaDB" in fault}
 NEEDS = {"PostgreSQL without such a database": POSTGRES, "MariaDB and a wrong password": MARIADB}
 
 
@@ -131,7 +134,8 @@ def called(monkeypatch, words, **environment):
             monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(logs, "set_up", lambda *_: None)  # a thread and a hook for the process, of which this is not one
+    # a thread and a hook for the process, of which this is not one
+    monkeypatch.setattr(logs, "set_up", lambda *_: None)
     done = CliRunner().invoke(commands.main, words, catch_exceptions=True)
     assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
     return done.exit_code, done.stdout, done.stderr
@@ -146,10 +150,24 @@ def test_every_command_answers_with_one_line(tmp_path, monkeypatch, fault):
     wrong = {}
     for name in OPENING if fault not in ELSEWHERE else OPENING[::6]:
         code, out, err = called(
-            monkeypatch, words_of(name, tmp_path), HUB_STORE=address, HUB_WORKSPACE=workspace, HUB_MASTER_KEY=MASTER, HUB_PORT=0, HUB_ALLOW_CIDRS="127.0.0.0/8"
+            monkeypatch,
+            words_of(name, tmp_path),
+            HUB_STORE=address,
+            HUB_WORKSPACE=workspace,
+            HUB_MASTER_KEY=MASTER,
+            HUB_PORT=0,
+            HUB_ALLOW_CIDRS="127.0.0.0/8",
         )
         lines = err.splitlines()
-        if code != 3 or len(lines) != 1 or out or PASSWORD in err or HASH[:6] in err or "SELECT" in err or not lines[0].startswith("The store "):
+        if (
+            code != 3
+            or len(lines) != 1
+            or out
+            or PASSWORD in err
+            or HASH[:6] in err
+            or "SELECT" in err
+            or not lines[0].startswith("The store ")
+        ):
             wrong[name] = (code, out[-200:], err[-600:])
         elif urlsplit(address).scheme.startswith("sqlite") and str(tmp_path) not in err:
             wrong[name] = ("does not say where", err)
@@ -183,7 +201,12 @@ def test_a_full_disk_is_one_line(tmp_path):
     _store_of(tmp_path / "hub.sqlite3")
     size = (tmp_path / "hub.sqlite3").stat().st_size
     workspace = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009")
-    environment = {**os.environ, "HUB_STORE": f"sqlite:///{tmp_path}/hub.sqlite3", "HUB_WORKSPACE": str(workspace), "HUB_MASTER_KEY": MASTER}
+    environment = {
+        **os.environ,
+        "HUB_STORE": f"sqlite:///{tmp_path}/hub.sqlite3",
+        "HUB_WORKSPACE": str(workspace),
+        "HUB_MASTER_KEY": MASTER,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "hub", "apply"],
         check=False,
@@ -201,7 +224,10 @@ def test_a_full_disk_is_one_line(tmp_path):
 def test_no_error_of_a_statement_shows_its_parameters(store):
     # As a fault of the hub's own would be: a statement that the database refuses, with a secret among its parameters
     def work(connection):
-        connection.exec_driver_sql("INSERT INTO nowhere VALUES (?)" if store_kind(store) == "sqlite" else "INSERT INTO nowhere VALUES (%s)", (PASSWORD,))
+        connection.exec_driver_sql(
+            "INSERT INTO nowhere VALUES (?)" if store_kind(store) == "sqlite" else "INSERT INTO nowhere VALUES (%s)",
+            (PASSWORD,),
+        )
 
     with pytest.raises((sa.exc.DBAPIError, StoreBusy)) as raised:
         store._database.write(work)
@@ -241,7 +267,11 @@ def test_what_holds_messages_is_its_owners_alone(tmp_path, umask):
         backup(store._database, tmp_path / "copies.sqlite3")
         writing = Archive(tmp_path / "archive").begin(date(2026, 6, 1))
         writing.finish()
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for place in (folder, tmp_path / "archive") for path in place.iterdir()}
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode)
+            for place in (folder, tmp_path / "archive")
+            for path in place.iterdir()
+        }
         modes["copy"] = stat.S_IMODE((tmp_path / "copies.sqlite3").stat().st_mode)
         folders = {stat.S_IMODE(path.stat().st_mode) for path in (folder, tmp_path / "archive")}
         store.close()
@@ -255,6 +285,12 @@ def test_what_holds_messages_is_its_owners_alone(tmp_path, umask):
 def test_the_key_beside_the_store_is_its_owners_alone(tmp_path):
     workspace = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009")
     environment = {**os.environ, "HUB_STORE": f"sqlite:///{tmp_path}/var/hub.sqlite3", "HUB_WORKSPACE": str(workspace)}
-    subprocess.run([sys.executable, "-m", "hub", "key", "create", "a", "--system", "shop"], check=True, env=environment, capture_output=True, umask=0o000)
+    subprocess.run(
+        [sys.executable, "-m", "hub", "key", "create", "a", "--system", "shop"],
+        check=True,
+        env=environment,
+        capture_output=True,
+        umask=0o000,
+    )
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir()} == {0o600}
     assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700

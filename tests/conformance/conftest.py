@@ -37,7 +37,9 @@ def broker(request, servers):
 
 
 class Hubs:
-    """The hub in the roles that its store allows: one process on SQLite, several on the others. `slow`: nobody looks for work by himself, only rings do."""
+    """The hub in the roles that its store allows: one process on SQLite, several on the others. `slow`: nobody looks
+    for work by himself, only rings do.
+    """
 
     def __init__(self, folder, sink, store_url, broker):
         self.sink, self.broker, self._store = sink, broker, store_url

@@ -1,4 +1,6 @@
-"""What every pairing of store and bell must do alike: accept, deliver, order, retry, replay, rescue, pause, break; and do without its broker."""
+"""What every pairing of store and bell must do alike: accept, deliver, order, retry, replay, rescue, pause, break; and
+do without its broker.
+"""
 
 import contextlib
 import json
@@ -41,7 +43,8 @@ def test_what_is_accepted_is_delivered_at_once(hubs):
     late = LATE if hubs.roles == ["up"] or hubs.broker is not None else {}
     hub = hubs.start(**late)
     caller = hub.caller("shop")
-    time.sleep(1.5 if hubs.broker is not None else 0)  # the ears take a moment to open; what comes before they do waits for a look
+    # the ears take a moment to open; what comes before they do waits for a look
+    time.sleep(1.5 if hubs.broker is not None else 0)
     began = time.monotonic()
     hub.delivered(post(caller, 1))
     assert time.monotonic() - began < 5
@@ -121,7 +124,10 @@ def test_a_breaker_leaves_a_target_alone_and_costs_no_attempt(hubs):
     hubs.sink.script = lambda number, key: (503, {}, b"{}") if is_down[0] else (200, {}, b"{}")
     routes = hubs.workspace / "routes.yaml"
     text = routes.read_text("utf-8").replace("attempts: 3", "attempts: 40")
-    routes.write_text(text.replace("routes:\n", "targets:\n  warehouse: {breaker: {ratio: 50%, of: 4, open: 500ms}}\nroutes:\n", 1), "utf-8")
+    routes.write_text(
+        text.replace("routes:\n", "targets:\n  warehouse: {breaker: {ratio: 50%, of: 4, open: 500ms}}\nroutes:\n", 1),
+        "utf-8",
+    )
     hub = hubs.start()
     caller = hub.caller("shop")
     for number in range(20):
@@ -152,7 +158,13 @@ def test_a_pause_holds_for_all_processes_loses_nothing_and_keeps_the_order(hubs)
             wait_until(lambda: books(hub)["deliveries"].get("held"), seconds=30, what="the first to be set aside")
         assert len(hubs.sink.keys) == before
         # And once it is resumed, all of it goes, in its order, with its first attempt
-        assert hub.json(kind, "resume", name) == {"kind": kind, "name": name, "paused": False, "changed": True, "waiting": 5}
+        assert hub.json(kind, "resume", name) == {
+            "kind": kind,
+            "name": name,
+            "paused": False,
+            "changed": True,
+            "waiting": 5,
+        }
         for message_id in ids:
             [line] = hub.delivered(message_id, seconds=30)
             assert (line["status"], len(line["attempts"])) == ("delivered", 1)
@@ -208,7 +220,8 @@ def forge(url):
 
 
 def test_a_stop_finishes_what_is_under_way(hubs):
-    # The sink takes one after the other: all ten together must stay below the route's timeout, also where one claim has them all
+    # The sink takes one after the other: all ten together must stay below the route's timeout, also where one claim has
+    # them all
     hubs.sink.script = lambda number, key: (time.sleep(0.2), (200, {}, b"{}"))[1]
     hub = hubs.start()
     caller = hub.caller("shop")

@@ -22,7 +22,12 @@ class Browser:
         self.session.trust_env = False
 
     def get(self, path, **headers):
-        return self.session.get(self.url + path, headers={name.replace("_", "-"): value for name, value in headers.items()}, allow_redirects=False, timeout=30)
+        return self.session.get(
+            self.url + path,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            allow_redirects=False,
+            timeout=30,
+        )
 
     def post(self, path, fields=None, *, csrf=True, **headers):
         given = dict(fields or {})
@@ -31,7 +36,11 @@ class Browser:
         elif isinstance(csrf, str):
             given["csrf"] = csrf
         return self.session.post(
-            self.url + path, data=given, headers={name.replace("_", "-"): value for name, value in headers.items()}, allow_redirects=False, timeout=30
+            self.url + path,
+            data=given,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            allow_redirects=False,
+            timeout=30,
         )
 
     @property
@@ -51,7 +60,10 @@ class Browser:
 def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("console")
     workspace = small_workspace(folder / "workspace", "http://127.0.0.1:9009")
-    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as made, served(made, "granian", pages=attach) as behind:
+    with (
+        small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as made,
+        served(made, "granian", pages=attach) as behind,
+    ):
         for name, role in (("olga", people.OPERATOR), ("vera", people.VIEWER)):
             people.add(made.store, name, PASSWORD, role, by="test")
         yield behind

@@ -1,4 +1,6 @@
-"""The graph of one route: what all meet stands in one column, each target in a row of its own, nothing on another, and all text fits its box."""
+"""The graph of one route: what all meet stands in one column, each target in a row of its own, nothing on another, and
+all text fits its box.
+"""
 
 from itertools import combinations
 
@@ -18,10 +20,19 @@ def branch(target, condition=None, mappings=(), **told):
 
 
 def told(*branches, steps=()):
-    return {"messages": 10, "undecided": 0, "branches": list(branches), "steps": [{"kind": "source", "text": "oms/order.created", "out": 10}, *steps]}
+    return {
+        "messages": 10,
+        "undecided": 0,
+        "branches": list(branches),
+        "steps": [{"kind": "source", "text": "oms/order.created", "out": 10}, *steps],
+    }
 
 
-STEPS = [{"kind": "drop", "text": "test = true", "out": 8}, {"kind": "when", "text": LONG, "out": 5}, {"kind": "split", "text": "items", "out": 12}]
+STEPS = [
+    {"kind": "drop", "text": "test = true", "out": 8},
+    {"kind": "when", "text": LONG, "out": 5},
+    {"kind": "split", "text": "items", "out": 12},
+]
 
 
 @pytest.mark.parametrize("steps", [[], STEPS])
@@ -29,9 +40,19 @@ STEPS = [{"kind": "drop", "text": "test = true", "out": 8}, {"kind": "when", "te
 @pytest.mark.parametrize("condition", [None, LONG])
 @pytest.mark.parametrize("draw", [graph, narrow])
 def test_nothing_stands_on_another_or_outside_and_all_text_fits(steps, number, condition, draw):
-    drawn = draw(told(*(branch(f"wms/outbound.create@{place}", condition if place % 2 else None) for place in range(number)), steps=steps))
+    drawn = draw(
+        told(
+            *(branch(f"wms/outbound.create@{place}", condition if place % 2 else None) for place in range(number)),
+            steps=steps,
+        )
+    )
     for one, other in combinations(drawn.boxes, 2):
-        assert one.right <= other.x or other.right <= one.x or one.y + one.height <= other.y or other.y + other.height <= one.y
+        assert (
+            one.right <= other.x
+            or other.right <= one.x
+            or one.y + one.height <= other.y
+            or other.y + other.height <= one.y
+        )
     for box in drawn.boxes:
         assert box.x >= 0
         assert box.y >= 0

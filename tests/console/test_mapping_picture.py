@@ -1,4 +1,6 @@
-"""The picture of a mapping: nothing stands on another, each line leads from a field to what is made of it, and large mappings fall into groups."""
+"""The picture of a mapping: nothing stands on another, each line leads from a field to what is made of it, and large
+mappings fall into groups.
+"""
 
 from itertools import pairwise
 
@@ -17,8 +19,32 @@ FIELDS = {
     "stock": "$stock.quantity",
     "lines": {"each": "items", "fields": {"sku": "sku", "no": "$source.orderNo"}},
 }
-SOURCE = ["/orderNo", "/customer", "/customer/level", "/gift", "/remark", "/consignee", "/consignee/name", "/consignee/idCard", "/items", "/items/*/sku", "/items/*/price"]  # fmt: skip
-TARGET = ["/no", "/level", "/fixed", "/note", "/who", "/who/name", "/stock", "/lines", "/lines/*/sku", "/lines/*/no", "/never"]
+SOURCE = [
+    "/orderNo",
+    "/customer",
+    "/customer/level",
+    "/gift",
+    "/remark",
+    "/consignee",
+    "/consignee/name",
+    "/consignee/idCard",
+    "/items",
+    "/items/*/sku",
+    "/items/*/price",
+]
+TARGET = [
+    "/no",
+    "/level",
+    "/fixed",
+    "/note",
+    "/who",
+    "/who/name",
+    "/stock",
+    "/lines",
+    "/lines/*/sku",
+    "/lines/*/no",
+    "/never",
+]
 
 
 def told(fields=FIELDS, source=SOURCE, target=TARGET):
@@ -67,8 +93,15 @@ def test_each_line_leads_from_a_field_to_what_is_made_of_it():
 @pytest.mark.parametrize("number", [0, 1, 40, 200])
 def test_nothing_stands_on_another_or_outside(number):
     source = [f"/group{index % 4}/field{index}" for index in range(number)]
-    target = [f"/part{index % 5}" for index in range(5 if number else 0)] + [f"/part{index % 5}/made{index}" for index in range(number)]
-    parts = {f"part{group}": {f"made{index}": f"group{index % 4}.field{index}" for index in range(number) if index % 5 == group} for group in range(5)}
+    target = [f"/part{index % 5}" for index in range(5 if number else 0)] + [
+        f"/part{index % 5}/made{index}" for index in range(number)
+    ]
+    parts = {
+        f"part{group}": {
+            f"made{index}": f"group{index % 4}.field{index}" for index in range(number) if index % 5 == group
+        }
+        for group in range(5)
+    }
     drawn = pictures(told(parts if number else {}, source, target))
     ids = [row.id for one in drawn for row in (*one.source, *one.target)]
     assert len(ids) == len(set(ids))
@@ -92,6 +125,19 @@ def test_what_is_taken_and_what_is_filled():
     taken = {place for place in ends(SOURCE) if carrying.takes(place)}
     # A list that is gone through does not carry all that is in it; a copy does, but for what it leaves out
     assert taken == {"/orderNo", "/customer/level", "/gift", "/remark", "/consignee/name", "/items/*/sku"}
-    numbers = carrying.numbers(TARGET, {"/orderNo": 5, "/consignee": 4, "/consignee/name": 4, "/items": 3, "/items/*/sku": 2}, 6)
-    assert numbers == {"/no": 5, "/level": 0, "/fixed": 6, "/note": 6, "/who": 4, "/who/name": 4, "/stock": 6, "/lines": 3, "/lines/*/sku": 2, "/lines/*/no": 5}
+    numbers = carrying.numbers(
+        TARGET, {"/orderNo": 5, "/consignee": 4, "/consignee/name": 4, "/items": 3, "/items/*/sku": 2}, 6
+    )
+    assert numbers == {
+        "/no": 5,
+        "/level": 0,
+        "/fixed": 6,
+        "/note": 6,
+        "/who": 4,
+        "/who/name": 4,
+        "/stock": 6,
+        "/lines": 3,
+        "/lines/*/sku": 2,
+        "/lines/*/no": 5,
+    }
     assert {leaf.way for leaf in carrying.leaves} == set(Way)

@@ -1,4 +1,6 @@
-"""The front page and the pages of one flow over a socket: what they tell, who may stop and let go on, and that what others wrote stays text."""
+"""The front page and the pages of one flow over a socket: what they tell, who may stop and let go on, and that what
+others wrote stays text.
+"""
 
 from dataclasses import replace
 
@@ -51,9 +53,16 @@ def route_of(hub):
 
 def waiting(hub, number=3, text="SO"):
     """So many deliveries that wait for the warehouse."""
-    batch = [laid(order_key=f"{text}-{place}", keys=(("orderNo", f"{text}-{place}"),), targets=(TARGET,)) for place in range(number)]
+    batch = [
+        laid(order_key=f"{text}-{place}", keys=(("orderNo", f"{text}-{place}"),), targets=(TARGET,))
+        for place in range(number)
+    ]
     made = [
-        replace(one, message=replace(one.message, revision=hub.store.active()), deliveries=tuple(replace(line, route=route_of(hub)) for line in one.deliveries))
+        replace(
+            one,
+            message=replace(one.message, revision=hub.store.active()),
+            deliveries=tuple(replace(line, route=route_of(hub)) for line in one.deliveries),
+        )
         for one in batch
     ]
     hub.store.add(made)
@@ -78,11 +87,22 @@ def test_a_quiet_hub_says_so_and_shows_its_landscape(hub, olga):
 def test_what_needs_a_person_has_its_age_its_count_and_the_link_that_helps(hub, olga):
     # Given three of one cause, whose texts somebody hostile wrote, and a key that waits behind one of them
     waiting(hub, 3, EVIL)
-    hub.store.settle([settled(one, Dead(Cause(Reason.REFUSED, EVIL, f"/{EVIL}", fix=EVIL))) for one in claim(hub.store)])
+    hub.store.settle(
+        [settled(one, Dead(Cause(Reason.REFUSED, EVIL, f"/{EVIL}", fix=EVIL))) for one in claim(hub.store)]
+    )
     while hub.store.name_clusters():
         pass
     waiting(hub, 1, EVIL)
-    hub.store.add_minutes([ThroughputRow(hub.store.now().replace(second=0, microsecond=0), route_of(hub), str(TARGET), {"dead": 3, "delivered": 5})])
+    hub.store.add_minutes(
+        [
+            ThroughputRow(
+                hub.store.now().replace(second=0, microsecond=0),
+                route_of(hub),
+                str(TARGET),
+                {"dead": 3, "delivered": 5},
+            )
+        ]
+    )
     page = olga.get("/console/now").text
     [cause] = {one.cluster.id for one in hub.store.clusters()}
     assert f'href="/console/dead/causes/{cause}?status=dead"' in page
@@ -98,7 +118,9 @@ def test_what_needs_a_person_has_its_age_its_count_and_the_link_that_helps(hub, 
 
 def test_what_waits_is_listed_and_what_senders_wrote_in_it_is_text(hub, olga):
     waiting(hub, 2, EVIL)
-    hub.store.settle([settled(one, Retry(Cause(Reason.UNREACHABLE, EVIL), 3_600.0)) for one in claim(hub.store, size=1)])
+    hub.store.settle(
+        [settled(one, Retry(Cause(Reason.UNREACHABLE, EVIL), 3_600.0)) for one in claim(hub.store, size=1)]
+    )
     for path in ("/console/flow/target/warehouse", f"/console/flow/route/{route_of(hub)}"):
         page = olga.get(path).text
         assert page.count("&lt;script&gt;alert(1)") >= 3  # two keys, one answer

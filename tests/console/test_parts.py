@@ -37,7 +37,11 @@ def test_each_text_is_in_both_languages_with_the_same_places():
 
 
 def test_each_sentence_that_is_read_again_is_one_that_the_flow_writes():
-    written = "".join(path.read_text("utf-8") for name in ("core", "flow", "store", "http") for path in (ROOT / "hub" / name).rglob("*.py"))
+    written = "".join(
+        path.read_text("utf-8")
+        for name in ("core", "flow", "store", "http")
+        for path in (ROOT / "hub" / name).rglob("*.py")
+    )
     for key, (template, _) in read_words().items():
         if key.startswith(SENTENCES):
             for piece in re.split(r"\{\w+\}", template):
@@ -79,7 +83,9 @@ def test_each_text_that_a_template_asks_for_is_there():
 def test_no_template_has_a_script_a_style_or_a_handler_of_its_own():
     for path in PAGES.glob("*.html"):
         text = path.read_text("utf-8")
-        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe", text), path.name
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe", text), (
+            path.name
+        )
 
 
 def test_vendored_files_are_what_their_makers_published():
@@ -98,7 +104,14 @@ def test_an_asset_s_name_changes_with_its_content():
 
 @pytest.mark.parametrize(
     ("wanted", "accepted", "language"),
-    [("", "", "en"), ("", "zh-TW,en;q=0.5", "zh-CN"), ("", "fr,de", "en"), ("zh-CN", "en", "zh-CN"), ("xx", "zh", "zh-CN"), ("", "fr, en-GB, zh", "en")],
+    [
+        ("", "", "en"),
+        ("", "zh-TW,en;q=0.5", "zh-CN"),
+        ("", "fr,de", "en"),
+        ("zh-CN", "en", "zh-CN"),
+        ("xx", "zh", "zh-CN"),
+        ("", "fr, en-GB, zh", "en"),
+    ],
 )
 def test_the_language_is_the_chosen_one_then_the_browser_s(wanted, accepted, language):
     assert choose(wanted, accepted) == language

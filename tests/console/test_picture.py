@@ -1,4 +1,6 @@
-"""The picture of the landscape: flow always runs to the right, nothing stands on another, and the same configuration is the same picture."""
+"""The picture of the landscape: flow always runs to the right, nothing stands on another, and the same configuration is
+the same picture.
+"""
 
 from itertools import pairwise
 
@@ -11,12 +13,31 @@ def told(*routes, rate=0.0):
     """(sender, route, targets, …) as flow.overview.landscape tells them."""
     nodes, edges = {}, []
     for sender, name, targets in routes:
-        for id_, kind in ((f"system:{sender}", "system"), (f"route:{name}", "route"), *((f"system:{to}", "system") for to in targets)):
+        for id_, kind in (
+            (f"system:{sender}", "system"),
+            (f"route:{name}", "route"),
+            *((f"system:{to}", "system") for to in targets),
+        ):
             nodes[id_] = {"id": id_, "kind": kind, "name": id_.split(":")[1], "title": ""}
         flow = {"perSecond": rate, "failing": None, "backlog": None, "waiting": 0, "isFaulty": False}
-        edges.append({"from": f"system:{sender}", "to": f"route:{name}", "kind": "in", "message": f"{sender}/m", **flow})
-        edges += [{"from": f"route:{name}", "to": f"system:{to}", "kind": "out", "message": f"{to}/n@1", **flow, "backlog": 2, "waiting": 1} for to in targets]
-        edges.append({"from": f"system:{targets[0]}", "to": f"system:{sender}", "kind": "reply", "message": "x", **flow})
+        edges.append(
+            {"from": f"system:{sender}", "to": f"route:{name}", "kind": "in", "message": f"{sender}/m", **flow}
+        )
+        edges += [
+            {
+                "from": f"route:{name}",
+                "to": f"system:{to}",
+                "kind": "out",
+                "message": f"{to}/n@1",
+                **flow,
+                "backlog": 2,
+                "waiting": 1,
+            }
+            for to in targets
+        ]
+        edges.append(
+            {"from": f"system:{targets[0]}", "to": f"system:{sender}", "kind": "reply", "message": "x", **flow}
+        )
     return {"nodes": list(nodes.values()), "edges": edges}
 
 
@@ -42,7 +63,14 @@ def test_a_system_that_sends_and_receives_stands_on_both_sides():
 @pytest.mark.parametrize("routes", [1, 3, 40])
 @pytest.mark.parametrize("systems", [1, 7, 25])
 def test_nothing_stands_on_another_or_outside(routes, systems):
-    drawn = picture(told(*((f"s{number % systems}", f"r{number}", (f"t{number % systems}", f"t{(number * 3) % systems}")) for number in range(routes))))
+    drawn = picture(
+        told(
+            *(
+                (f"s{number % systems}", f"r{number}", (f"t{number % systems}", f"t{(number * 3) % systems}"))
+                for number in range(routes)
+            )
+        )
+    )
     for side in ("sends", "route", "takes"):
         boxes = sorted((box for box in drawn.boxes if box.side == side), key=lambda box: box.y)
         for above, below in pairwise(boxes):

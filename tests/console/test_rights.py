@@ -1,4 +1,6 @@
-"""Who may change what: every action and every call that changes something, as the app itself lists them, so that none that is new is left out."""
+"""Who may change what: every action and every call that changes something, as the app itself lists them, so that none
+that is new is left out.
+"""
 
 import json
 import uuid
@@ -29,12 +31,20 @@ class App:
         found = []
         for rule in self.map.iter_rules():
             if rule.endpoint.startswith(under):
-                found += [(rule.endpoint, method, address) for method in sorted(rule.methods - SAFE) for address in addresses(self.map, rule)]
+                found += [
+                    (rule.endpoint, method, address)
+                    for method in sorted(rule.methods - SAFE)
+                    for address in addresses(self.map, rule)
+                ]
         return sorted(found)
 
     def pages(self):
         """Addresses of the console's pages that need no name in them."""
-        return sorted(rule.rule for rule in self.map.iter_rules() if rule.endpoint.startswith("console.") and "GET" in rule.methods and not rule.arguments)
+        return sorted(
+            rule.rule
+            for rule in self.map.iter_rules()
+            if rule.endpoint.startswith("console.") and "GET" in rule.methods and not rule.arguments
+        )
 
 
 def addresses(url_map, rule):
@@ -69,17 +79,25 @@ def calls(app):
 @pytest.fixture
 def record(running):
     """What stands on record of what people did, but for their signing in."""
-    return lambda: [(act.sequence, act.what) for act in running.hub.store.acts(limit=200) if not act.what.startswith("user.sign")]
+    return lambda: [
+        (act.sequence, act.what) for act in running.hub.store.acts(limit=200) if not act.what.startswith("user.sign")
+    ]
 
 
 def form(browser, address, token, **headers):
-    fields = {"name": "x", "why": "x", "ids": "x", "what": "operator", "role": "operator", "password": "x" * 20} | ({"csrf": token} if token else {})
-    return browser.session.post(browser.url + address, data=fields, headers=headers, allow_redirects=False, timeout=30).status_code
+    fields = {"name": "x", "why": "x", "ids": "x", "what": "operator", "role": "operator", "password": "x" * 20} | (
+        {"csrf": token} if token else {}
+    )
+    return browser.session.post(
+        browser.url + address, data=fields, headers=headers, allow_redirects=False, timeout=30
+    ).status_code
 
 
 def call(browser, method, address, token="", **headers):
     given = headers | ({"X-CSRF-Token": token} if token else {})
-    return browser.session.request(method, browser.url + address, json={"by": "x", "why": "x"}, headers=given, timeout=30).status_code
+    return browser.session.request(
+        method, browser.url + address, json={"by": "x", "why": "x"}, headers=given, timeout=30
+    ).status_code
 
 
 def test_a_viewer_reaches_no_action_and_no_call_by_its_address(viewer, actions, calls, record):
@@ -97,7 +115,9 @@ def test_nobody_changes_anything_without_signing_in(nobody, actions, record):
     assert record() == before
 
 
-@pytest.mark.parametrize("kind", ["missing", "somebody else's", "of a session before", "made up", "JSON", "another origin"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "somebody else's", "of a session before", "made up", "JSON", "another origin"]
+)
 def test_a_change_that_was_not_asked_for_here_is_refused(running, operator, actions, calls, record, kind):
     token, headers = operator.csrf(), {}
     match kind:
@@ -123,15 +143,24 @@ def test_a_change_that_was_not_asked_for_here_is_refused(running, operator, acti
             ).status_code
         else:
             answers[address] = form(operator, address, token, **headers)
-    answers |= {(method, address): call(operator, method, address, token, **headers) for _, method, address in calls if kind != "JSON"}
-    assert {one: status for one, status in answers.items() if status not in ((415,) if kind == "JSON" else (403,))} == {}
+    answers |= {
+        (method, address): call(operator, method, address, token, **headers)
+        for _, method, address in calls
+        if kind != "JSON"
+    }
+    assert {
+        one: status for one, status in answers.items() if status not in ((415,) if kind == "JSON" else (403,))
+    } == {}
     assert record() == before
 
 
 def test_a_page_of_another_origin_calls_nothing_on_this_machine(running, calls, record):
     # Given a browser on the hub's own machine, where calls need no token
     before = record()
-    answers = {address: requests.request(method, running.url + address, json={}, headers=ELSEWHERE, timeout=30).status_code for _, method, address in calls}
+    answers = {
+        address: requests.request(method, running.url + address, json={}, headers=ELSEWHERE, timeout=30).status_code
+        for _, method, address in calls
+    }
     assert {one: status for one, status in answers.items() if status not in (401, 403, 404)} == {}
     assert record() == before
 
@@ -142,7 +171,9 @@ def test_a_viewer_s_pages_have_no_form_that_changes_anything(viewer, app):
         answer = viewer.get(path)
         assert answer.status_code in (200, 303, 403), path
         forms = [part.split(">", 1)[0] for part in answer.text.split("<form")[1:]]
-        assert [one for one in forms if 'method="post"' in one and not any(allowed in one for allowed in own)] == [], path
+        assert [one for one in forms if 'method="post"' in one and not any(allowed in one for allowed in own)] == [], (
+            path
+        )
 
 
 def test_each_picture_is_of_a_page_that_there_is(app):

@@ -1,4 +1,6 @@
-"""Signing in and what it is worth, over real sockets: cookies, sessions, who may do what, and what other pages cannot make a browser do."""
+"""Signing in and what it is worth, over real sockets: cookies, sessions, who may do what, and what other pages cannot
+make a browser do.
+"""
 
 import threading
 import time
@@ -41,9 +43,14 @@ def test_the_cookie_is_for_this_host_its_pages_and_no_script(nobody):
 def test_behind_https_the_cookie_goes_over_tls_alone_and_no_neighbour_can_set_it(tmp_path):
     workspace = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009")
     given = {"HUB_PUBLIC_URL": "https://hub.example"}
-    with small_hub(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", **given) as made, served(made, "wsgi", pages=attach) as behind:
+    with (
+        small_hub(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", **given) as made,
+        served(made, "wsgi", pages=attach) as behind,
+    ):
         people.add(made.store, "olga", PASSWORD, people.OPERATOR, by="test")
-        cookie = Browser(behind.url).post("/console/sign-in", {"name": "olga", "password": PASSWORD}).headers["set-cookie"]
+        cookie = (
+            Browser(behind.url).post("/console/sign-in", {"name": "olga", "password": PASSWORD}).headers["set-cookie"]
+        )
     assert cookie.startswith("__Host-crossdock_session=")
     assert "Secure" in cookie
     assert "Path=/;" in cookie
@@ -74,7 +81,9 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_signing_out(running, operat
 
 
 @pytest.mark.parametrize(
-    "change", [{"role": people.VIEWER}, {"is_disabled": True}, {"password_hash": "x"}], ids=["another role", "disabled", "another password"]
+    "change",
+    [{"role": people.VIEWER}, {"is_disabled": True}, {"password_hash": "x"}],
+    ids=["another role", "disabled", "another password"],
 )
 def test_what_is_taken_away_is_gone_at_once(running, change):
     # Given somebody who is signed in
@@ -94,7 +103,10 @@ def test_a_session_ends_by_idleness_and_by_age(running, monkeypatch):
     assert people.signed_in(running.hub.store, token) is None
     monkeypatch.undo()
     monkeypatch.setattr(people, "LONGEST", people.LONGEST * 0)
-    assert people.signed_in(running.hub.store, people.sign_in(running.hub.store, "olga", PASSWORD, address="192.0.2.1")) is None
+    assert (
+        people.signed_in(running.hub.store, people.sign_in(running.hub.store, "olga", PASSWORD, address="192.0.2.1"))
+        is None
+    )
 
 
 def test_one_answer_for_all_that_is_wrong(running, nobody):
@@ -156,7 +168,11 @@ def test_guessing_shuts_out_the_guesser_and_not_the_person(running):
         people.sign_in(store, "wanda", PASSWORD, address="203.0.113.99")
     assert people.sign_in(store, "wanda", PASSWORD, address="203.0.113.1")
     # And the record has the first and the last of each, not each of them; nobody's name stands as who did it
-    told = [one for one in store.acts(what="user.sign_in_failed", object_="wanda", limit=200) if one.details["address"] == "203.0.113.66"]
+    told = [
+        one
+        for one in store.acts(what="user.sign_in_failed", object_="wanda", limit=200)
+        if one.details["address"] == "203.0.113.66"
+    ]
     assert len(told) == 2
     assert {one.by for one in told} == {""}
 
@@ -178,7 +194,11 @@ def test_a_browser_that_is_known_is_not_shut_out_by_strangers_at_its_address(run
     mine, theirs, wrong = Browser(running.url), Browser(running.url), {"name": "vera", "password": "not this one"}
     mine.sign_in("vera")
     cookie = next(one for one in mine.session.cookies if one.name == "crossdock_device")
-    assert (cookie.has_nonstandard_attr("HttpOnly"), cookie.get_nonstandard_attr("SameSite"), cookie.path) == (True, "Strict", "/")
+    assert (cookie.has_nonstandard_attr("HttpOnly"), cookie.get_nonstandard_attr("SameSite"), cookie.path) == (
+        True,
+        "Strict",
+        "/",
+    )
     mine.post("/console/sign-out")
     # Given a stranger at the same address who knows the name, and tries until it is shut
     for turn in range(people.MOST_PAIR + 1):
@@ -186,13 +206,18 @@ def test_a_browser_that_is_known_is_not_shut_out_by_strangers_at_its_address(run
     assert theirs.post("/console/sign-in", {"name": "vera", "password": PASSWORD}).status_code == 429
     # Then vera's browser signs in as ever; another name's is no help, nor is one that is made up
     mine.sign_in("vera")
-    for device in (people.device_of("x" * 43), Browser(running.url).sign_in("olga").session.cookies["crossdock_device"]):
+    for device in (
+        people.device_of("x" * 43),
+        Browser(running.url).sign_in("olga").session.cookies["crossdock_device"],
+    ):
         theirs.session.cookies.set("crossdock_device", device)
         assert theirs.post("/console/sign-in", {"name": "vera", "password": PASSWORD}, csrf=False).status_code == 429
     # And it has tries of its own, not endless ones: who stole it guesses no longer than others
     stolen = Browser(running.url)
     stolen.session.cookies.set("crossdock_device", mine.session.cookies["crossdock_device"])
-    assert [stolen.post("/console/sign-in", wrong).status_code for _ in range(people.MOST_PAIR + 1)] == [401] * people.MOST_PAIR + [429]
+    assert [stolen.post("/console/sign-in", wrong).status_code for _ in range(people.MOST_PAIR + 1)] == [
+        401
+    ] * people.MOST_PAIR + [429]
     # And a new password begins anew
     people.change_password(running.hub.store, "vera", PASSWORD, by="test")
     theirs.session.cookies.clear()
@@ -213,7 +238,11 @@ def test_sixty_guesses_at_once_are_no_more_than_one_after_the_other(running, mon
 
     with ThreadPoolExecutor(60) as threads:
         codes = list(threads.map(guess, range(60)))
-    assert (len(looked), codes.count(Code.UNAUTHENTICATED), codes.count(Code.TOO_MANY_REQUESTS)) == (people.MOST_PAIR, people.MOST_PAIR, 60 - people.MOST_PAIR)
+    assert (len(looked), codes.count(Code.UNAUTHENTICATED), codes.count(Code.TOO_MANY_REQUESTS)) == (
+        people.MOST_PAIR,
+        people.MOST_PAIR,
+        60 - people.MOST_PAIR,
+    )
 
 
 def test_many_who_sign_in_at_once_hold_up_nobody_else(running, monkeypatch):
@@ -230,12 +259,19 @@ def test_many_who_sign_in_at_once_hold_up_nobody_else(running, monkeypatch):
     monkeypatch.setattr(people, "fits", fits)
     monkeypatch.setattr(people, "PLACES", Places(strangers=2, known=1, waiting=2, patience_s=30))
     with ThreadPoolExecutor(20) as threads:
-        guesses = [threads.submit(people.sign_in, running.hub.store, f"made-up-{number}", "guess", address=f"203.0.113.{number}") for number in range(12)]
+        guesses = [
+            threads.submit(
+                people.sign_in, running.hub.store, f"made-up-{number}", "guess", address=f"203.0.113.{number}"
+            )
+            for number in range(12)
+        ]
         # Given two that are looked at and two that wait, the others are sent away at once
         wait_until(lambda: sum(one.done() for one in guesses) == 8, what="eight that are sent away")
         assert {type(one.exception()) for one in guesses if one.done()} == {people.Busy}
         # Then a browser that is known stands behind none of them
-        mine = threads.submit(people.sign_in, running.hub.store, "olga", PASSWORD, address="203.0.113.203", device=people.device_of(known))
+        mine = threads.submit(
+            people.sign_in, running.hub.store, "olga", PASSWORD, address="203.0.113.203", device=people.device_of(known)
+        )
         wait_until(lambda: PASSWORD in seen, what="the known one's turn")
         slow.set()
         assert mine.result(10)
@@ -254,7 +290,18 @@ def test_a_viewer_sees_the_pages_and_no_button_that_acts(viewer, path):
     assert '<details class="act' not in answer.text
 
 
-@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "javascript:alert(1)", "/console//evil", "/\\evil", "/consolevil", "/ops/v1/keys"])
+@pytest.mark.parametrize(
+    "to",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "/console//evil",
+        "/\\evil",
+        "/consolevil",
+        "/ops/v1/keys",
+    ],
+)
 def test_signing_in_leads_to_own_pages_alone(running, to):
     answer = Browser(running.url).post("/console/sign-in", {"name": "olga", "password": PASSWORD, "next": to})
     assert answer.headers["location"] == "/console"

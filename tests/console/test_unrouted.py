@@ -1,4 +1,6 @@
-"""The pages of messages that no route took: what needs a person, what it would become, routed and let go, in both languages."""
+"""The pages of messages that no route took: what needs a person, what it would become, routed and let go, in both
+languages.
+"""
 
 import json
 
@@ -64,7 +66,9 @@ def path_of(hub):
 
 
 def test_the_front_page_names_it_and_leads_to_its_cause(hub, olga):
-    page = wait_until(lambda: text if path_of(hub) in (text := olga.get("/console/now").text) else None, what="the need")
+    page = wait_until(
+        lambda: text if path_of(hub) in (text := olga.get("/console/now").text) else None, what="the need"
+    )
     assert "shop/order.placed@1 was accepted, and no route took it" in page
     assert "<script>alert" not in page
     for path in ("/console/unrouted", path_of(hub), f"{path_of(hub)}?preview=1"):
@@ -83,7 +87,11 @@ def test_it_speaks_chinese_too(hub, olga):
     answer = olga.post(f"{where}/route")
     assert "已处理：仍无路由: 3" in olga.get(answer.headers["location"].removeprefix(olga.url)).text
     [first, *_] = [row.message.id for row in hub.store.unrouted()]
-    for path, text in ((where, "仍然：没有路由接收。"), (f"{where}?preview=1", "仍然：没有路由接收。"), (f"/console/messages/{first}", "没有路由接收。")):
+    for path, text in (
+        (where, "仍然：没有路由接收。"),
+        (f"{where}?preview=1", "仍然：没有路由接收。"),
+        (f"/console/messages/{first}", "没有路由接收。"),
+    ):
         page = olga.get(path).text
         assert text in page
         assert "No route" not in page
@@ -111,13 +119,20 @@ def test_an_operator_routes_a_cause_and_one_message_and_lets_one_go(hub, workspa
     assert (books.unaccounted, books.routed, books.filtered, books.unrouted) == (0, 2, 1, 0)
     assert {act.by for act in hub.store.acts(what="message.")} == {"olga"}
     assert olga.post(f"{where}/drop", {"why": "x"}).status_code == 404
-    assert "has gone somewhere" in wait_until(lambda: text if "has gone somewhere" in (text := olga.get("/console/unrouted").text) else None, what="none")
+    assert "has gone somewhere" in wait_until(
+        lambda: text if "has gone somewhere" in (text := olga.get("/console/unrouted").text) else None, what="none"
+    )
 
 
 def test_a_viewer_looks_and_changes_nothing(hub, url):
     vera = Browser(url).sign_in("vera")
     assert "Let go" not in vera.get(path_of(hub)).text
     [id_, *_] = [row.message.id for row in hub.store.unrouted()]
-    for path in (f"{path_of(hub)}/route", f"{path_of(hub)}/drop", f"/console/messages/{id_}/route", f"/console/messages/{id_}/drop"):
+    for path in (
+        f"{path_of(hub)}/route",
+        f"{path_of(hub)}/drop",
+        f"/console/messages/{id_}/route",
+        f"/console/messages/{id_}/drop",
+    ):
         assert vera.post(path, {"why": "x"}).status_code == 403
     assert hub.store.message(id_).disposition is Disposition.UNROUTED

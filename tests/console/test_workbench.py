@@ -1,4 +1,6 @@
-"""The workbench over a socket: what an operator's forms do, once; what a viewer, a strange form and a hostile text cannot."""
+"""The workbench over a socket: what an operator's forms do, once; what a viewer, a strange form and a hostile text
+cannot.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -58,9 +60,13 @@ def vera(url):
 
 def dead(hub, number=3, text=EVIL):
     """So many dead letters of one cause; the ids of their deliveries."""
-    batch = [laid(order_key=f"{text}{place}", keys=(("orderNo", f"{text}{place}"),), raw=ORDER) for place in range(number)]
+    batch = [
+        laid(order_key=f"{text}{place}", keys=(("orderNo", f"{text}{place}"),), raw=ORDER) for place in range(number)
+    ]
     hub.store.add([replace(one, message=replace(one.message, revision=hub.store.active())) for one in batch])
-    hub.store.settle([settled(one, Dead(Cause(Reason.REFUSED, text, f"/{text}", fix=text))) for one in claim(hub.store)])
+    hub.store.settle(
+        [settled(one, Dead(Cause(Reason.REFUSED, text, f"/{text}", fix=text))) for one in claim(hub.store)]
+    )
     while hub.store.name_clusters():
         pass
     return [one.deliveries[0].id for one in batch]
@@ -79,7 +85,16 @@ def cause(hub):
 
 
 def order(hub, **more):
-    given = {"cluster": cause(hub), "status": "dead", "with": "pinned", "canary": "1", "go_on": "", "rate": "50", "why": "mended", "act": "replay"}
+    given = {
+        "cluster": cause(hub),
+        "status": "dead",
+        "with": "pinned",
+        "canary": "1",
+        "go_on": "",
+        "rate": "50",
+        "why": "mended",
+        "act": "replay",
+    }
     return {**given, "key": "one-press", **more}
 
 
@@ -126,9 +141,16 @@ def test_a_viewer_and_a_strange_form_change_nothing_by_any_address(hub, olga, ve
     [id_, *_] = dead(hub)
     arrival = refused(hub)
     where = olga.send("/console/repairs", **order(hub)).headers["location"]
-    calls = [("/console/repairs", order(hub, key="other")), *((f"{where}/{step}", {}) for step in ("start", "continue", "stop"))]
+    calls = [
+        ("/console/repairs", order(hub, key="other")),
+        *((f"{where}/{step}", {}) for step in ("start", "continue", "stop")),
+    ]
     calls += [(f"/console/dead/deliveries/{id_}/{step}", {"why": "x", "body": "{}"}) for step in ("open", "edit")]
-    calls += [("/console/refused/retry", {"ids": arrival}), ("/console/refused/drop", {"ids": arrival}), (f"/console/refused/{arrival}/show", {"why": "x"})]
+    calls += [
+        ("/console/refused/retry", {"ids": arrival}),
+        ("/console/refused/drop", {"ids": arrival}),
+        (f"/console/refused/{arrival}/show", {"why": "x"}),
+    ]
     before = [act.sequence for act in hub.store.acts(limit=1)]
     for path, form in calls:
         assert vera.send(path, **form).status_code == 403, path
@@ -143,8 +165,21 @@ def test_what_others_wrote_is_text_everywhere(hub, olga):
     [id_, *_] = dead(hub)
     arrival = refused(hub)
     where = olga.send("/console/repairs", **order(hub, why=EVIL)).headers["location"]
-    pages = ["/console/dead", "/console/dead?words=" + EVIL, f"/console/dead/causes/{cause(hub)}", f"/console/dead/deliveries/{id_}", "/console/dead/parked"]
-    pages += [where, f"{where}?preview=10", f"{where}?result=waiting", "/console/repairs", "/console/refused", f"/console/refused/{arrival}"]
+    pages = [
+        "/console/dead",
+        "/console/dead?words=" + EVIL,
+        f"/console/dead/causes/{cause(hub)}",
+        f"/console/dead/deliveries/{id_}",
+        "/console/dead/parked",
+    ]
+    pages += [
+        where,
+        f"{where}?preview=10",
+        f"{where}?result=waiting",
+        "/console/repairs",
+        "/console/refused",
+        f"/console/refused/{arrival}",
+    ]
     texts = [(path, olga.get(path)) for path in pages]
     texts += [
         ("show", olga.send(f"/console/refused/{arrival}/show", why=EVIL)),
@@ -176,7 +211,9 @@ def test_an_edited_body_is_checked_with_faults_at_their_lines_and_goes_once(hub,
     assert "/items/0/quantity" in wrong.text
     assert "line 3" in wrong.text
     assert hub.store.delivery(id_).status == "dead"
-    good = [olga.send(path, why="x", body='{"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 1}]}') for _ in range(2)]
+    good = [
+        olga.send(path, why="x", body='{"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 1}]}') for _ in range(2)
+    ]
     assert [one.status_code for one in good] == [303, 303]
     assert "known=1" not in good[0].headers["location"]
     assert "known=1" in good[1].headers["location"]
@@ -187,7 +224,12 @@ def test_an_edited_body_is_checked_with_faults_at_their_lines_and_goes_once(hub,
 def test_a_cause_that_came_up_where_all_went_well_before_says_what_changed_then(hub, olga):
     # Given a way that delivered until now, and a target that begins to say no in two ways
     now = datetime.now(UTC).replace(second=0, microsecond=0)
-    hub.store.add_minutes([ThroughputRow(now - timedelta(minutes=ago), "orders", "warehouse/order.create@1", {"delivered": 1}) for ago in (3, 2)])
+    hub.store.add_minutes(
+        [
+            ThroughputRow(now - timedelta(minutes=ago), "orders", "warehouse/order.create@1", {"delivered": 1})
+            for ago in (3, 2)
+        ]
+    )
     dead(hub, text="no")
     dead(hub, text="never")
     for one in hub.store.clusters():
@@ -238,7 +280,9 @@ def test_what_is_not_there_says_so(olga, path):
     assert olga.get(path).status_code == 404
 
 
-@pytest.mark.parametrize(("pointer", "line"), [("", 1), ("/a", 2), ("/a/0", 2), ("/a/1/b~1c", 4), ("/d", 6), ("/none", 1)])
+@pytest.mark.parametrize(
+    ("pointer", "line"), [("", 1), ("/a", 2), ("/a/0", 2), ("/a/1/b~1c", 4), ("/d", 6), ("/none", 1)]
+)
 def test_a_pointer_has_a_line(pointer, line):
     assert line_of('{\n "a": [1,\n  {"x": "}",\n   "b/c": {}}\n ],\n "d": null\n}', pointer) == line
 
@@ -251,7 +295,12 @@ def test_a_text_that_is_no_json_has_no_such_lines(text):
 def test_a_batchs_trace_finds_what_was_accepted_and_what_was_refused(hub, url, olga):
     one = b'{"orderNo":"SO-%d","items":[{"sku":"SKU-1","quantity":2}]%b}'
     raw = b"[%b,%b]" % (one % (21, b""), one % (22, b',"gift":"x"'))
-    told = Served(hub, int(url.rpartition(":")[2])).caller("shop").post("/api/v1/shop/order.placed/batch", raw, "b-1").json()
+    told = (
+        Served(hub, int(url.rpartition(":")[2]))
+        .caller("shop")
+        .post("/api/v1/shop/order.placed/batch", raw, "b-1")
+        .json()
+    )
     assert hub.refusals.drain(10)
     [row] = hub.store.refused(wanted=ArrivalFilter(trace_id=told["traceId"]))
     page = olga.get(f"/console/find?q={told['traceId']}").text
@@ -265,7 +314,13 @@ def test_a_refused_post_is_found_by_its_trace_shown_for_a_reason_and_retried(hub
     assert hub.refusals.drain(10)
     [row] = hub.store.refused()
     assert row.id in olga.get(f"/console/find?q={trace_id}").text
-    for question in ("source=post:shop/order.placed", "code=42200", f"trace={trace_id}", "q=does not fit", f"caller={row.caller}"):
+    for question in (
+        "source=post:shop/order.placed",
+        "code=42200",
+        f"trace={trace_id}",
+        "q=does not fit",
+        f"caller={row.caller}",
+    ):
         assert row.id in olga.get(f"/console/refused?{question}").text
     assert row.id not in olga.get("/console/refused?source=hook:shop/push").text
     for language in ("en", "zh"):

@@ -46,7 +46,8 @@ def test_an_address_without_its_port(text, address):
         ([], ['For="[2001:db8::7]:4711";proto=https;by=10.0.0.1'], "2001:db8::7"),
         ([], ['for=6.6.6.6, for="203.0.113.7:80";host="a, for=9.9.9.9"', "proto=http;for=10.1.1.1"], "203.0.113.7"),
         ([], ["proto=https"], "10.0.0.1"),
-        (["203.0.113.7"], ["for=6.6.6.6"], "203.0.113.7"),  # a proxy that writes X-Forwarded-For may hand on a stranger's Forwarded
+        # a proxy that writes X-Forwarded-For may hand on a stranger's Forwarded
+        (["203.0.113.7"], ["for=6.6.6.6"], "203.0.113.7"),
     ],
 )
 def test_the_client_behind_proxies(forwarded_for, forwarded, address):
@@ -60,4 +61,9 @@ def test_nobody_who_is_no_proxy_is_believed():
 
 
 def test_a_host_in_a_url():
-    assert [in_url(host) for host in ("127.0.0.1", "::1", "[::1]", "hub.example")] == ["127.0.0.1", "[::1]", "[::1]", "hub.example"]
+    assert [in_url(host) for host in ("127.0.0.1", "::1", "[::1]", "hub.example")] == [
+        "127.0.0.1",
+        "[::1]",
+        "[::1]",
+        "hub.example",
+    ]

@@ -15,15 +15,31 @@ CASES = {
     "bom": (b'\xef\xbb\xbf{"code":0}', "", {"code": 0}),
     "utf-16 with a mark": ('{"code":0,"msg":"成功"}'.encode("utf-16"), "", {"code": 0, "msg": "成功"}),
     "utf-16 without": ('{"code":0,"msg":"成功"}'.encode("utf-16-le"), "application/json", {"code": 0, "msg": "成功"}),
-    "gbk, declared": ('{"code":0,"msg":"成功"}'.encode("gbk"), "application/json;charset=GBK", {"code": 0, "msg": "成功"}),
+    "gbk, declared": (
+        '{"code":0,"msg":"成功"}'.encode("gbk"),
+        "application/json;charset=GBK",
+        {"code": 0, "msg": "成功"},
+    ),
     "gbk, not declared": ('{"code":0,"msg":"成功"}'.encode("gbk"), "application/json", {"code": 0, "msg": "成功"}),
-    "gbk whose bytes hold a backslash": ('{"code":0,"msg":"歕"}'.encode("gbk"), "application/json; charset=gb2312", {"code": 0, "msg": "歕"}),
+    "gbk whose bytes hold a backslash": (
+        '{"code":0,"msg":"歕"}'.encode("gbk"),
+        "application/json; charset=gb2312",
+        {"code": 0, "msg": "歕"},
+    ),
     "utf-8 that says gbk": (b'{"code":0,"msg":"\xff"}', "application/json; charset=GBK", {"code": 0, "msg": "\ufffd"}),
-    "latin-1": ('{"code":0,"msg":"Größe"}'.encode("latin-1"), 'application/json; charset="ISO-8859-1"', {"code": 0, "msg": "Größe"}),
+    "latin-1": (
+        '{"code":0,"msg":"Größe"}'.encode("latin-1"),
+        'application/json; charset="ISO-8859-1"',
+        {"code": 0, "msg": "Größe"},
+    ),
     "latin-1, not declared": ('{"code":0,"msg":"é"}'.encode("latin-1"), "", {"code": 0, "msg": "\ufffd"}),
     "a codec that nobody has": (b'{"code":0}', "application/json; charset=zip", {"code": 0}),
     "uint64": (b'{"id":18446744073709551615}', "", {"id": 18446744073709551615}),
-    "beyond uint64": (b'{"id":340282366920938463463374607431768211456}', "", {"id": 340282366920938463463374607431768211456}),
+    "beyond uint64": (
+        b'{"id":340282366920938463463374607431768211456}',
+        "",
+        {"id": 340282366920938463463374607431768211456},
+    ),
     "a name twice: the last one": (b'{"code":1,"code":0}', "", {"code": 0}),
     "a name twice, deep": (b'{"a":{"b":1,"b":2}}', "", {"a": {"b": 2}}),
     "nan": (b'{"code":0,"rate":NaN,"a":[Infinity,-Infinity]}', "", {"code": 0, "rate": None, "a": [None, None]}),
@@ -46,7 +62,18 @@ def test_what_says_the_same_is_read(name):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"<html>", b'{"code":', b"\xff", b"code=0", b'{"code":0} x', b"[" * 100_000, b'{"a":' * 900 + b"0" + b"}" * 900, b"9" * 5_000, b"1e999999999999"]
+    "raw",
+    [
+        b"<html>",
+        b'{"code":',
+        b"\xff",
+        b"code=0",
+        b'{"code":0} x',
+        b"[" * 100_000,
+        b'{"a":' * 900 + b"0" + b"}" * 900,
+        b"9" * 5_000,
+        b"1e999999999999",
+    ],
 )
 def test_what_cannot_be_read_says_why(raw):
     body = read(raw)
@@ -87,7 +114,13 @@ def test_codings_are_taken_off(raw, coding):
 
 @pytest.mark.parametrize(
     ("raw", "coding"),
-    [(gzip.compress(PLAIN, mtime=0)[:-9], "gzip"), (b"\x1f\x8bxx", "gzip"), (b"\x00\x01", "deflate"), (PLAIN, "br"), (PLAIN, "gzip, gzip, gzip")],
+    [
+        (gzip.compress(PLAIN, mtime=0)[:-9], "gzip"),
+        (b"\x1f\x8bxx", "gzip"),
+        (b"\x00\x01", "deflate"),
+        (PLAIN, "br"),
+        (PLAIN, "gzip, gzip, gzip"),
+    ],
 )
 def test_what_cannot_be_unpacked_is_said_so(raw, coding):
     assert inflated(raw, coding) is None

@@ -36,7 +36,13 @@ def test_what_was_seen_before_it_opened_does_not_open_it_again():
 
 def test_it_stays_open_longer_each_time_up_to_a_limit():
     policy = BreakerPolicy(open=timedelta(seconds=30))
-    assert [policy.span(trips).total_seconds() for trips in (1, 2, 3, 10, 1000)] == [30, 60, 120, LONGEST.total_seconds(), LONGEST.total_seconds()]
+    assert [policy.span(trips).total_seconds() for trips in (1, 2, 3, 10, 1000)] == [
+        30,
+        60,
+        120,
+        LONGEST.total_seconds(),
+        LONGEST.total_seconds(),
+    ]
     assert BreakerPolicy(open=timedelta(hours=1)).span(5) == timedelta(hours=1)
 
 

@@ -1,4 +1,6 @@
-"""The retry budget: retries stay a fifth of a target's traffic, few of them are never kept waiting, and each has an end."""
+"""The retry budget: retries stay a fifth of a target's traffic, few of them are never kept waiting, and each has an
+end.
+"""
 
 from collections import Counter
 from random import Random
@@ -55,7 +57,8 @@ def test_of_a_steady_load_that_partly_fails_a_fifth_is_retries(processes, fails)
             if random.random() < fails:
                 at = budget.book(now, now + random.random() * 2, latest=1e9, floor_per_second=least)
                 due[max(tick + 1, int(at * 10))] += 1
-    # Then retries are a quarter of the first attempts, or as many as there were failures, beside the few that always may
+    # Then retries are a quarter of the first attempts, or as many as there were failures, beside the few that always
+    # may
     assert retries <= firsts / 4 + FLOOR_PER_SECOND * 120
     assert fails > 0.2 or retries >= firsts * 0.2
     # And when the load is over, each that waits has its hour
@@ -74,5 +77,6 @@ def test_a_calendar_of_hours_is_booked_as_fast_as_one_of_seconds():
     budget = RetryBudget()
     for number in range(100_000):
         at = budget.book(number / 1_000, number / 1_000, latest=1e9, floor_per_second=10.0)
-    # Then it stands at the end of the queue, and its place was found in one step (a walk over all full cells takes minutes)
+    # Then it stands at the end of the queue, and its place was found in one step (a walk over all full cells takes
+    # minutes)
     assert at == pytest.approx(10_000, rel=0.01)

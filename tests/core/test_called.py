@@ -8,18 +8,30 @@ from hub.core.expressions.expression import compile_expression
 from hub.core.message import Ref
 from hub.core.schemas.contract import compile_contract
 
-CONTRACT = compile_contract(Ref("wms", "order.change", 1), {"type": "object", "required": ["orderNo"], "properties": {"orderNo": {"type": "string"}}})
+CONTRACT = compile_contract(
+    Ref("wms", "order.change", 1),
+    {"type": "object", "required": ["orderNo"], "properties": {"orderNo": {"type": "string"}}},
+)
 
 
 def system(method, path):
     accept = Accept(
-        "wms/order.change", "", {1: Version(VersionState.CURRENT)}, {1: CONTRACT}, method, path, again=compile_expression("body.code = -1"), success=None
+        "wms/order.change",
+        "",
+        {1: Version(VersionState.CURRENT)},
+        {1: CONTRACT},
+        method,
+        path,
+        again=compile_expression("body.code = -1"),
+        success=None,
     )
     return System("wms", "Warehouse", "", accepts={"order.change": accept})
 
 
 def test_asyncapi_names_each_hole_and_where_it_is_filled_from():
-    [channel] = asyncapi([system("PUT", "/orders/{orderNo}/{$uppercase(orderNo)}?key={key}")], title="x", version="1")["channels"].values()
+    [channel] = asyncapi([system("PUT", "/orders/{orderNo}/{$uppercase(orderNo)}?key={key}")], title="x", version="1")[
+        "channels"
+    ].values()
     assert channel["address"] == "/orders/{orderNo}/{uppercase_orderNo}?key={key}"
     assert set(channel["parameters"]) == {"orderNo", "uppercase_orderNo", "key"}
     assert channel["parameters"]["orderNo"]["location"] == "$message.payload#/orderNo"

@@ -10,7 +10,9 @@ from hub.core.model.remedies import MENDS
 SOURCE, TARGET = Ref("oms", "order.created", 1), Ref("wms", "outbound.create", 1)
 
 
-def cause(text="The target refused it with 400: no stock.", *, field="", code=400, reason=Reason.REFUSED, route="orders"):
+def cause(
+    text="The target refused it with 400: no stock.", *, field="", code=400, reason=Reason.REFUSED, route="orders"
+):
     return cause_of(route, TARGET, SOURCE, Cause(reason, text, field), code)
 
 
@@ -33,7 +35,9 @@ def test_what_differs_from_message_to_message_does_not_count(one, other):
 def test_another_sentence_code_field_class_route_or_version_is_another_cause():
     others = [cause("no"), cause(code=422), cause(field="/a"), cause(reason=Reason.UNSUCCESSFUL), cause(route="b")]
     assert len({cause().id, *(one.id for one in others)}) == 6
-    assert cause_of("orders", TARGET, Ref("oms", "order.created", 2), Cause(Reason.REFUSED, "x"), 400).id != cause("x").id
+    assert (
+        cause_of("orders", TARGET, Ref("oms", "order.created", 2), Cause(Reason.REFUSED, "x"), 400).id != cause("x").id
+    )
 
 
 def test_whichever_element_of_a_list_it_is():

@@ -1,4 +1,6 @@
-"""Two contracts compared: each change with its effect, and a document that proves it; a verdict of safe is never wrong."""
+"""Two contracts compared: each change with its effect, and a document that proves it; a verdict of safe is never
+wrong.
+"""
 
 import copy
 from decimal import Decimal
@@ -74,7 +76,11 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("new", "pointer", "effect"), CHANGES, ids=[f"{case[1]}-{case[2].value}-{number}" for number, case in enumerate(CHANGES)])
+@pytest.mark.parametrize(
+    ("new", "pointer", "effect"),
+    CHANGES,
+    ids=[f"{case[1]}-{case[2].value}-{number}" for number, case in enumerate(CHANGES)],
+)
 def test_each_kind_of_change(new, pointer, effect):
     [change] = compared(new).changes
     assert (change.pointer, change.effect) == (pointer, effect), change
@@ -143,18 +149,25 @@ CHOICES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "verdict", "effects"), [case[1:] for case in CHOICES], ids=[case[0] for case in CHOICES])
+@pytest.mark.parametrize(
+    ("old", "new", "verdict", "effects"), [case[1:] for case in CHOICES], ids=[case[0] for case in CHOICES]
+)
 @pytest.mark.parametrize("under", ["a field", "elements"])
 def test_branches_ranges_and_patterns(old, new, verdict, effects, under):
     def within(node):
-        return {"type": "object", "properties": {"it": node if under == "a field" else {"type": "array", "items": node}}}
+        return {
+            "type": "object",
+            "properties": {"it": node if under == "a field" else {"type": "array", "items": node}},
+        }
 
     one, other = compile_contract(REF, within(old)), compile_contract(REF, within(new))
     found = compare(one, other)
     assert found.verdict is verdict, found
     if effects is not None:
         at = "/it" if under == "a field" else "/it/*"
-        assert sorted((change.pointer, change.effect) for change in found.changes) == sorted((at + place, effect) for place, effect in effects)
+        assert sorted((change.pointer, change.effect) for change in found.changes) == sorted(
+            (at + place, effect) for place, effect in effects
+        )
     for change in found.changes:
         if change.effect in (A, B):
             takes, refuses = (one, other) if change.effect is A else (other, one)
@@ -199,7 +212,14 @@ def test_a_rule_that_goes_takes_nothing_from_senders():
 
 
 def test_what_stands_beside_a_reference_hides_nothing_of_it():
-    before, after = ({"type": "object", "properties": {"x": {"$ref": "#/$defs/x", "minimum": 1}}, "$defs": {"x": {**WHOLE_, "minimum": low}}} for low in (5, 9))
+    before, after = (
+        {
+            "type": "object",
+            "properties": {"x": {"$ref": "#/$defs/x", "minimum": 1}},
+            "$defs": {"x": {**WHOLE_, "minimum": low}},
+        }
+        for low in (5, 9)
+    )
     assert compared(after, before).safe_for_senders is False
 
 
@@ -223,13 +243,20 @@ def test_what_others_leave_over_is_never_called_safe_where_they_changed(old, new
         assert found.safe_for_senders is not True
         assert found.safe_for_receivers is not True
     # What is below a field that both have stays decided
-    before, after = ({"properties": {"a": kind}, "unevaluatedProperties": False} for kind in ({**TEXT_, "maxLength": 9}, TEXT_))
+    before, after = (
+        {"properties": {"a": kind}, "unevaluatedProperties": False} for kind in ({**TEXT_, "maxLength": 9}, TEXT_)
+    )
     assert compared(after, before).verdict is Verdict.BACKWARD
 
 
 def test_schemas_within_themselves_end():
     def tree(most):
-        node = {"oneOf": [event("leaf", size={**WHOLE_, "maximum": most}), event("both", left={"$ref": "#/$defs/t"}, right={"$ref": "#/$defs/t"})]}
+        node = {
+            "oneOf": [
+                event("leaf", size={**WHOLE_, "maximum": most}),
+                event("both", left={"$ref": "#/$defs/t"}, right={"$ref": "#/$defs/t"}),
+            ]
+        }
         return {"type": "object", "properties": {"t": {"$ref": "#/$defs/t"}}, "$defs": {"t": node}}
 
     found = compared(tree(3), tree(9))
@@ -251,12 +278,19 @@ _PLAIN = st.one_of(
 _COMPOSED = st.recursive(
     st.one_of(_PLAIN, st.builds(lambda node: {"$ref": "#/$defs/x", **node}, _PLAIN)),
     lambda inner: st.one_of(
-        st.builds(lambda word, branches: {word: branches}, st.sampled_from(["oneOf", "anyOf", "allOf"]), st.lists(inner, min_size=1, max_size=3)),
+        st.builds(
+            lambda word, branches: {word: branches},
+            st.sampled_from(["oneOf", "anyOf", "allOf"]),
+            st.lists(inner, min_size=1, max_size=3),
+        ),
         st.builds(lambda node, branches: {**node, "anyOf": branches}, inner, st.lists(inner, min_size=1, max_size=2)),
         st.builds(lambda item: {"type": "array", "items": item}, inner),
         st.builds(
             lambda one, other, closed: {
-                "allOf": [{"properties": {"a": one}, **({"additionalProperties": False} if closed else {})}, {"properties": {"b": other}}]
+                "allOf": [
+                    {"properties": {"a": one}, **({"additionalProperties": False} if closed else {})},
+                    {"properties": {"b": other}},
+                ]
             },
             inner,
             inner,
@@ -272,13 +306,25 @@ _SMALL = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
 @given(_COMPOSED, _COMPOSED, _PLAIN, _PLAIN, st.lists(_SMALL, min_size=10, max_size=20), st.booleans())
 def test_a_verdict_of_safe_is_never_wrong_of_composed_schemas_either(old, new, x, y, documents, is_alike):
     # Half of them differ in what they refer to alone
-    one, other = (compile_contract(REF, {"properties": {"p": node}, "$defs": {"x": ref}}) for node, ref in ((old, x), (old if is_alike else new, y)))
+    one, other = (
+        compile_contract(REF, {"properties": {"p": node}, "$defs": {"x": ref}})
+        for node, ref in ((old, x), (old if is_alike else new, y))
+    )
     found = compare(one, other)
-    for document in [*({"p": one_} for one_ in documents), specimen(one.schema), specimen(other.schema), *(change.example for change in found.changes)]:
+    for document in [
+        *({"p": one_} for one_ in documents),
+        specimen(one.schema),
+        specimen(other.schema),
+        *(change.example for change in found.changes),
+    ]:
         before, after = not one.check(document), not other.check(document)
         assert not (found.safe_for_senders and before and not after), document
         assert not (found.safe_for_receivers and after and not before), document
@@ -287,9 +333,13 @@ def test_a_verdict_of_safe_is_never_wrong_of_composed_schemas_either(old, new, x
 _NODES = st.recursive(
     st.one_of(
         st.fixed_dictionaries(
-            {"type": st.just("string")}, optional={"minLength": st.integers(0, 2), "maxLength": st.integers(3, 6), "enum": st.just(["a", "ab"])}
+            {"type": st.just("string")},
+            optional={"minLength": st.integers(0, 2), "maxLength": st.integers(3, 6), "enum": st.just(["a", "ab"])},
         ),
-        st.fixed_dictionaries({"type": st.sampled_from(["integer", "number"])}, optional={"minimum": st.integers(-3, 0), "maximum": st.integers(0, 4)}),
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["integer", "number"])},
+            optional={"minimum": st.integers(-3, 0), "maximum": st.integers(0, 4)},
+        ),
         st.fixed_dictionaries({"type": st.sampled_from(["boolean", ["string", "null"]])}),
     ),
     lambda inner: st.one_of(
@@ -310,7 +360,11 @@ _NODES = st.recursive(
 )
 _DOCUMENTS = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(-5, 6), st.sampled_from([Decimal("0.5"), Decimal("-1.5")]), st.sampled_from(["", "a", "ab", "abc", "abcdefg"])
+        st.none(),
+        st.booleans(),
+        st.integers(-5, 6),
+        st.sampled_from([Decimal("0.5"), Decimal("-1.5")]),
+        st.sampled_from(["", "a", "ab", "abc", "abcdefg"]),
     ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
     max_leaves=8,
@@ -354,7 +408,8 @@ def test_what_changed_behind_a_reference_is_never_called_safe(word):
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [({"enum": [1]}, {"enum": [True]}), ({"const": 0}, {"const": False}), ({"enum": [0, 1]}, {"enum": [False, True]})]
+    ("before", "after"),
+    [({"enum": [1]}, {"enum": [True]}), ({"const": 0}, {"const": False}), ({"enum": [0, 1]}, {"enum": [False, True]})],
 )
 def test_a_number_is_not_true_or_false(before, after):
     found = compared({"type": "object", "properties": {"x": after}}, {"type": "object", "properties": {"x": before}})
@@ -363,5 +418,8 @@ def test_a_number_is_not_true_or_false(before, after):
 
 
 def test_a_rule_of_the_same_words_and_another_expression_is_a_change():
-    before, after = ({"type": "object", "properties": {"a": WHOLE}, "x-consistent": {"a is right": rule}} for rule in ("a > 0", "a > 100"))
+    before, after = (
+        {"type": "object", "properties": {"a": WHOLE}, "x-consistent": {"a is right": rule}}
+        for rule in ("a > 0", "a > 100")
+    )
     assert compared(after, before).safe_for_senders is None

@@ -19,7 +19,13 @@ SCHEMA = {
     "required": ["orderNo", "actualItems"],
     "additionalProperties": False,
     "properties": {
-        "orderNo": {"type": "string", "pattern": "^[A-Z0-9]+$", "minLength": 3, "maxLength": 20, "x-example": "OMS202511220001"},
+        "orderNo": {
+            "type": "string",
+            "pattern": "^[A-Z0-9]+$",
+            "minLength": 3,
+            "maxLength": 20,
+            "x-example": "OMS202511220001",
+        },
         "shippedTime": {"type": "string", "format": "local-date-time", "x-zone": "Asia/Shanghai"},
         "at": {"type": "string", "format": "date-time"},
         "express": {"type": "boolean"},
@@ -64,11 +70,26 @@ def item(**more):
 
 def test_what_fits_has_no_faults():
     assert CONTRACT.check(GOOD) == []
-    assert check(shippedTime="2025-11-22T10:00:00", at="2025-11-22T10:00:00.123+08:00", weight=Decimal("5.0"), tags=["a", "b"]) == []
+    assert (
+        check(
+            shippedTime="2025-11-22T10:00:00",
+            at="2025-11-22T10:00:00.123+08:00",
+            weight=Decimal("5.0"),
+            tags=["a", "b"],
+        )
+        == []
+    )
 
 
 def test_a_fault_says_where_what_what_is_wanted_and_what_to_write():
-    assert item(quantity="2") == [Fault("/actualItems/0/quantity", "string, 1 character", "integer, at least 1, at most 1000000", "send 2, without quotes")]
+    assert item(quantity="2") == [
+        Fault(
+            "/actualItems/0/quantity",
+            "string, 1 character",
+            "integer, at least 1, at most 1000000",
+            "send 2, without quotes",
+        )
+    ]
 
 
 TAKEN = [
@@ -190,18 +211,27 @@ def test_personal_values_are_not_repeated():
         *item(phone=13800138000),
     ]
     assert len(faults) == 5
-    assert all("Mallory" not in str(fault) and "138001" not in str(fault) and "Atlantis" not in str(fault) for fault in faults)
+    assert all(
+        "Mallory" not in str(fault) and "138001" not in str(fault) and "Atlantis" not in str(fault) for fault in faults
+    )
     assert faults[0].got == "string, 23 characters"
 
 
 def test_personal_names_are_not_repeated_where_the_object_is_personal():
-    contract = compile_contract(REF, {"type": "object", "x-pii": "name", "additionalProperties": False, "maxProperties": 3, "properties": {}})
+    contract = compile_contract(
+        REF, {"type": "object", "x-pii": "name", "additionalProperties": False, "maxProperties": 3, "properties": {}}
+    )
     [fault] = contract.check({"x": 1})
     assert fault.got == "a field that the contract does not have"
 
 
 def test_all_faults_are_listed_up_to_fifty():
-    assert {fault.pointer for fault in CONTRACT.check({"orderNo": 1, "zz": 1, "express": 2})} == {"/actualItems", "/zz", "/express", "/orderNo"}
+    assert {fault.pointer for fault in CONTRACT.check({"orderNo": 1, "zz": 1, "express": 2})} == {
+        "/actualItems",
+        "/zz",
+        "/express",
+        "/orderNo",
+    }
     assert len(check(actualItems=[{"sku": 1, "quantity": 0}] * 60)) == 50
     assert len(check(actualItems=[{"sku": 1, "quantity": 0}] * 50_000)) == 50
 
@@ -225,12 +255,21 @@ def test_pii_places_are_known_through_references_and_choices():
             "x": {"anyOf": [{"type": "string", "x-pii": "id"}]},
         },
         "$defs": {
-            "person": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 5, "x-pii": "name"}, "boss": {"$ref": "#/$defs/person"}}}
+            "person": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "maxLength": 5, "x-pii": "name"},
+                    "boss": {"$ref": "#/$defs/person"},
+                },
+            }
         },
     }
     contract = compile_contract(REF, schema)
     assert {("to", "name"), ("l", "*", "name"), ("x",)} <= contract.pii
-    assert "Atlantis" not in str(contract.check({"to": {"name": "Atlantis"}}) + contract.check({"to": {"boss": {"boss": {"boss": {"name": "Atlantis"}}}}}))
+    assert "Atlantis" not in str(
+        contract.check({"to": {"name": "Atlantis"}})
+        + contract.check({"to": {"boss": {"boss": {"boss": {"name": "Atlantis"}}}}})
+    )
     [fault] = contract.check({"to": {"name": "Atlantis"}})
     assert fault.want == "string, at most 5 characters"
 
@@ -239,7 +278,8 @@ def test_of_a_choice_the_branch_that_is_meant_is_spoken_of():
     assert [fault.pointer for fault in check(party={})] == ["/party/code"]
     tagged = {
         "oneOf": [
-            {"properties": {"kind": {"const": kind}, field: {"type": "integer"}}, "required": ["kind", field]} for kind, field in (("A", "a"), ("B", "b"))
+            {"properties": {"kind": {"const": kind}, field: {"type": "integer"}}, "required": ["kind", field]}
+            for kind, field in (("A", "a"), ("B", "b"))
         ]
     }
     contract = compile_contract(REF, {"type": "object", **tagged})
@@ -274,7 +314,11 @@ BAD_SCHEMAS = [
     ("B66 a type that is none", {"type": "strnig"}, "strnig"),
     ("B66 no schema at all", [], "JSON object"),
     ("B66 another draft", {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}, "2020-12"),
-    ("a keyword that nobody knows", {"type": "object", "properties": {"a": {"type": "string", "maxlength": 5}}}, "did you mean maxLength"),
+    (
+        "a keyword that nobody knows",
+        {"type": "object", "properties": {"a": {"type": "string", "maxlength": 5}}},
+        "did you mean maxLength",
+    ),
     ("a keyword of an older draft", {"definitions": {}}, "unknown keyword"),
     ("B70 multipleOf a fraction", {"multipleOf": Decimal("0.01")}, "smallest unit"),
     ("B70 multipleOf a float", {"multipleOf": 0.01}, "smallest unit"),
@@ -303,7 +347,14 @@ def test_a_wrong_schema_is_refused_when_it_is_read(schema, text):
 
 def test_data_in_a_schema_is_not_read_as_keywords():
     compile_contract(
-        REF, {"const": {"maxlength": 1}, "enum": [{"pattren": 1}], "default": {"zz": 1}, "examples": [{"zz": 1}], "properties": {"zz": {}, "type": {}}}
+        REF,
+        {
+            "const": {"maxlength": 1},
+            "enum": [{"pattren": 1}],
+            "default": {"zz": 1},
+            "examples": [{"zz": 1}],
+            "properties": {"zz": {}, "type": {}},
+        },
     )
 
 
@@ -341,7 +392,9 @@ def test_the_oracle_agrees(value):
 
 def test_fields_that_contradict_each_other_are_told_apart_from_a_wrong_shape():  # B38
     rule = "$round($sum(items.(price * quantity)), 2) = totalAmount"
-    contract = compile_contract(Ref("a", "b", 1), {"type": "object", "x-consistent": {"totalAmount is the sum of the lines": rule}})
+    contract = compile_contract(
+        Ref("a", "b", 1), {"type": "object", "x-consistent": {"totalAmount is the sum of the lines": rule}}
+    )
     lines = [{"price": Decimal("99.00"), "quantity": 2}, {"price": Decimal("0.10"), "quantity": 3}]
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert contract.contradictions({"items": lines, "totalAmount": Decimal("198.30")}, now=now) == []

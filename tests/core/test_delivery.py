@@ -7,7 +7,20 @@ import pytest
 from hub.core.adapter import Reply
 from hub.core.errors import Cause, GiveUp, Reason, TryLater, Unknown
 from hub.core.message import Disposition, Message, Ref
-from hub.core.model.delivery import ENDED, TRANSITIONS, Claim, Dead, Delivered, InDoubt, InDoubtPolicy, NewDelivery, Retry, Status, WhenDead, judge
+from hub.core.model.delivery import (
+    ENDED,
+    TRANSITIONS,
+    Claim,
+    Dead,
+    Delivered,
+    InDoubt,
+    InDoubtPolicy,
+    NewDelivery,
+    Retry,
+    Status,
+    WhenDead,
+    judge,
+)
 from hub.core.model.retry import RetryPolicy
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
@@ -18,7 +31,21 @@ WHY = Cause(Reason.SERVER_ERROR, "The target answered 500.")
 
 
 def claim(spent=1, age=timedelta(0)):
-    return Claim("d1", MESSAGE, "outbound", REF, None, "K", 1, spent + 5, spent, NOW - age, NOW, "token", NOW + timedelta(seconds=60))
+    return Claim(
+        "d1",
+        MESSAGE,
+        "outbound",
+        REF,
+        None,
+        "K",
+        1,
+        spent + 5,
+        spent,
+        NOW - age,
+        NOW,
+        "token",
+        NOW + timedelta(seconds=60),
+    )
 
 
 def judged(answer, in_doubt=InDoubtPolicy.RESEND, **more):
@@ -87,7 +114,10 @@ def test_every_state_can_be_reached_and_every_open_one_can_end():
 
 
 def test_only_a_claim_leads_to_delivery_but_for_a_person_who_knows():
-    assert {state for state, after in TRANSITIONS.items() if Status.DELIVERED in after} == {Status.LEASED, Status.UNKNOWN}
+    assert {state for state, after in TRANSITIONS.items() if Status.DELIVERED in after} == {
+        Status.LEASED,
+        Status.UNKNOWN,
+    }
     assert {state for state, after in TRANSITIONS.items() if Status.LEASED in after} == {Status.PENDING}
 
 

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 from hub.core.documents.difference import Change, Kind, difference
 from hub.core.json import canonical
 
-SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b", "SO-1", Decimal("1.0"), Decimal("1.5")])
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from(["", "a", "b", "SO-1", Decimal("1.0"), Decimal("1.5")])
+)
 DOCUMENTS = st.recursive(
-    SCALARS, lambda below: st.lists(below, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "c/d", "~"]), below, max_size=4), max_leaves=14
+    SCALARS,
+    lambda below: (
+        st.lists(below, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "c/d", "~"]), below, max_size=4)
+    ),
+    max_leaves=14,
 )
 
 
@@ -47,7 +56,9 @@ def leaves(value, pointer=""):
         yield pointer, value
 
 
-PLAIN = st.recursive(SCALARS, lambda below: st.dictionaries(st.sampled_from(["a", "b", "c"]), below, max_size=3), max_leaves=10)
+PLAIN = st.recursive(
+    SCALARS, lambda below: st.dictionaries(st.sampled_from(["a", "b", "c"]), below, max_size=3), max_leaves=10
+)
 
 
 @given(PLAIN, PLAIN)
@@ -55,7 +66,9 @@ def test_every_leaf_that_is_new_is_told(old, new):
     before = {(pointer, canonical(leaf)) for pointer, leaf in leaves(old)}
     told = [change.pointer for change in difference(old, new) if change.kind is not Kind.REMOVED]
     for pointer, leaf in leaves(new):
-        known = (pointer, canonical(leaf)) in before or (leaf == {} and any(place.startswith(f"{pointer}/") or not pointer for place, _ in before))
+        known = (pointer, canonical(leaf)) in before or (
+            leaf == {} and any(place.startswith(f"{pointer}/") or not pointer for place, _ in before)
+        )
         assert known or any(pointer == one or pointer.startswith(f"{one}/") for one in told), (pointer, told)
 
 
@@ -78,8 +91,13 @@ def test_the_same_is_the_same(document):
             {"consignee": "Li", "phone": "138"},
             [("moved", "/consignee", "/receiver/name"), ("moved", "/phone", "/receiver/phone")],
         ),
-        # Two fields may say the same word of a code list, or the same small number, and have nothing to do with each other
-        ({"orderType": "NORMAL"}, {"priority": "NORMAL"}, [("removed", "/orderType", None), ("added", "/priority", None)]),
+        # Two fields may say the same word of a code list, or the same small number, and have nothing to do with each
+        # other
+        (
+            {"orderType": "NORMAL"},
+            {"priority": "NORMAL"},
+            [("removed", "/orderType", None), ("added", "/priority", None)],
+        ),
         ({"lines": 12}, {"days": 12}, [("removed", "/lines", None), ("added", "/days", None)]),
         ({"total": 19_990}, {"amount": 19_990}, [("moved", "/amount", "/total")]),
         ({"orderType": "NORMAL"}, {"head": {"orderType": "NORMAL"}}, [("moved", "/head/orderType", "/orderType")]),
@@ -104,7 +122,13 @@ def test_it_is_told_as_a_person_would(old, new, changes):
 def test_a_change_as_json_has_what_belongs_to_its_kind():
     assert Change(Kind.ADDED, "/a", new=1).as_json() == {"kind": "added", "pointer": "/a", "new": 1}
     assert Change(Kind.REMOVED, "/a", old=None).as_json() == {"kind": "removed", "pointer": "/a", "old": None}
-    assert Change(Kind.MOVED, "/b", 1, 1, "/a").as_json() == {"kind": "moved", "pointer": "/b", "old": 1, "new": 1, "from": "/a"}
+    assert Change(Kind.MOVED, "/b", 1, 1, "/a").as_json() == {
+        "kind": "moved",
+        "pointer": "/b",
+        "old": 1,
+        "new": 1,
+        "from": "/a",
+    }
 
 
 def test_large_lists_are_compared_by_place():

@@ -1,4 +1,6 @@
-"""Generated expressions over generated orders: our layer and the pure-Python implementation of JSONata give the same, or both an error."""
+"""Generated expressions over generated orders: our layer and the pure-Python implementation of JSONata give the same,
+or both an error.
+"""
 
 import jsonata
 from hypothesis import HealthCheck, given, settings
@@ -11,9 +13,20 @@ from tests.core.test_expression import NOW
 
 _TEXT = st.sampled_from(["customer.name", "customer.level", "orderNo", "items[0].sku", "'x'", "note"])
 _NUMBER = st.sampled_from(
-    ["total", "count", "items[0].quantity", "$sum(items.quantity)", "$count(items)", "$max(items.quantity)", "2", "0.5", "$sum(items.(price * quantity))"]
+    [
+        "total",
+        "count",
+        "items[0].quantity",
+        "$sum(items.quantity)",
+        "$count(items)",
+        "$max(items.quantity)",
+        "2",
+        "0.5",
+        "$sum(items.(price * quantity))",
+    ]
 )
-# Sorting is left out: of one element the engine gives the element, the pure one a list; where it matters, [] behind the path says which.
+# Sorting is left out: of one element the engine gives the element, the pure one a list; where it matters, [] behind the
+# path says which.
 _MANY = st.sampled_from(
     [
         "items.sku",
@@ -60,10 +73,17 @@ _EXPRESSIONS = st.recursive(
 )
 _ITEM = st.fixed_dictionaries(
     {"sku": st.sampled_from(["S1", "S2", "s3"]), "quantity": st.integers(1, 5)},
-    optional={"price": st.sampled_from([1.5, 2, 19.99]), "tags": st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2)},
+    optional={
+        "price": st.sampled_from([1.5, 2, 19.99]),
+        "tags": st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2),
+    },
 )
 _ORDERS = st.fixed_dictionaries(
-    {"orderNo": st.sampled_from(["SO-1", "上海-2"]), "items": st.lists(_ITEM, min_size=1, max_size=3), "total": st.sampled_from([0, 19.5, 100])},
+    {
+        "orderNo": st.sampled_from(["SO-1", "上海-2"]),
+        "items": st.lists(_ITEM, min_size=1, max_size=3),
+        "total": st.sampled_from([0, 19.5, 100]),
+    },
     optional={
         "count": st.integers(0, 3),
         "note": st.sampled_from(["", "gift"]),

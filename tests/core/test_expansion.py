@@ -42,17 +42,35 @@ def test_a_contract_that_multiplies_is_refused_at_once_at_its_place(schema):
 @pytest.mark.parametrize(
     ("schema", "fits"),
     [
-        ({"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}}, {"kids": [{"kids": []}]}),
+        (
+            {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}},
+            {"kids": [{"kids": []}]},
+        ),
         (
             {
                 "$defs": {
-                    "e": {"oneOf": [{"type": "object", "required": ["and"], "properties": {"and": {"items": {"$ref": "#/$defs/e"}}}}, {"type": "string"}]}
+                    "e": {
+                        "oneOf": [
+                            {
+                                "type": "object",
+                                "required": ["and"],
+                                "properties": {"and": {"items": {"$ref": "#/$defs/e"}}},
+                            },
+                            {"type": "string"},
+                        ]
+                    }
                 },
                 "$ref": "#/$defs/e",
             },
             {"and": ["a", {"and": ["b"]}]},
         ),
-        ({"properties": {f"f{number}": {"$ref": "#/$defs/text"} for number in range(2_000)}, "$defs": {"text": {"type": "string"}}}, {"f7": "x"}),
+        (
+            {
+                "properties": {f"f{number}": {"$ref": "#/$defs/text"} for number in range(2_000)},
+                "$defs": {"text": {"type": "string"}},
+            },
+            {"f7": "x"},
+        ),
         ({"anyOf": [{"const": number} for number in range(300)]}, 7),
         ({"$defs": {"a": {"type": "object"}}, "allOf": [{"$ref": "#/$defs/a"}] * 20}, {}),
     ],

@@ -116,7 +116,10 @@ def test_a_plain_path_never_reaches_the_engine():
 
 def test_a_path_may_begin_at_a_binding():
     assert evaluate("$source.id", {"a": 1}, bindings={"source": ORDER}) == 1234567890123456789
-    assert evaluate("$source.orderNo & '/' & sku", ORDER["items"][0], bindings={"source": ORDER}) == "OMS202511220001/SKU001"
+    assert (
+        evaluate("$source.orderNo & '/' & sku", ORDER["items"][0], bindings={"source": ORDER})
+        == "OMS202511220001/SKU001"
+    )
 
 
 _SHAPES = st.recursive(
@@ -132,7 +135,10 @@ _SHAPES = st.recursive(
 @example({"c": [{"b": 1}, {"a": [1]}]}, ["c", "a"])
 @example({"c": [{"a": [1]}, {"a": []}]}, ["c", "a"])
 @example({"c": [[{"a": [1]}]]}, ["c", "a"])
-@given(st.dictionaries(st.sampled_from("abc"), _SHAPES, max_size=3), st.lists(st.sampled_from("abc"), min_size=1, max_size=3))
+@given(
+    st.dictionaries(st.sampled_from("abc"), _SHAPES, max_size=3),
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
+)
 def test_a_plain_path_finds_what_the_engine_finds(value, names):
     found = evaluate(".".join(names), value)
     engine = _compiled(".".join(names) + " ~> function($v){$v}", MAPPING_MS).evaluate(value)
@@ -243,7 +249,8 @@ def test_trap_thread_an_expression_works_in_every_thread():
         thread.start()
     for thread in threads:
         thread.join()
-    # When the threads and their caches are gone, then nothing was dropped in the wrong thread: a warning would be an error here
+    # When the threads and their caches are gone, then nothing was dropped in the wrong thread: a warning would be an
+    # error here
     gc.collect()
     assert results == ["3/OMS202511220001"] * 4
 
@@ -283,7 +290,17 @@ def test_trap_determinism_now_is_when_the_message_came():
     assert evaluate("$map([1], function($i){$millis()})") in (1780306200250, [1780306200250])
 
 
-@pytest.mark.parametrize("text", ["$random()", "$shuffle([1,2])", "($r := $random; $r())", "$map([1], $random)", "[1,2] ~> $shuffle()", "$now('[Y]')"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$random()",
+        "$shuffle([1,2])",
+        "($r := $random; $r())",
+        "$map([1], $random)",
+        "[1,2] ~> $shuffle()",
+        "$now('[Y]')",
+    ],
+)
 def test_trap_determinism_chance_is_refused(text):
     assert fails(text).reason is Reason.TRANSFORM_ERROR
 
@@ -342,7 +359,13 @@ def test_trap_a_compiled_engine_is_dropped_with_its_cache_when_it_is_full(monkey
 
 
 def test_trap_errors_do_not_repeat_values():
-    for text in ("$number(phone)", "phone - 1", "$dec_add(phone, 1)", "$date(phone, 'rfc3339', 'rfc3339')", "$toMillis(phone)"):
+    for text in (
+        "$number(phone)",
+        "phone - 1",
+        "$dec_add(phone, 1)",
+        "$date(phone, 'rfc3339', 'rfc3339')",
+        "$toMillis(phone)",
+    ):
         why = fails(text, {"phone": "+86 138-0013"})
         assert "138" not in why.text + why.fix
         assert why.reason is Reason.TRANSFORM_ERROR
@@ -354,7 +377,12 @@ def test_trap_null_in_a_comparison_cannot_be_decided():
 
 @pytest.mark.parametrize("depth", [200, 900, 5_000])
 def test_b74_deep_texts_do_not_exhaust_the_stack(depth):
-    for text in ("(" * depth + "1" + ")" * depth, "1" + "+1" * depth, "-" * depth + "1", "a" + "[a" * depth + "]" * depth):
+    for text in (
+        "(" * depth + "1" + ")" * depth,
+        "1" + "+1" * depth,
+        "-" * depth + "1",
+        "a" + "[a" * depth + "]" * depth,
+    ):
         try:
             compile_expression(text)
         except ValueError:
@@ -412,7 +440,10 @@ def test_what_looks_like_an_unknown_function_but_is_none():
         ("$mask(nothing)", MISSING),
         ("$uuid5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'www.example.com')", "2ed6657d-e927-568b-95e1-2665a8aea6a2"),
         ("$uuid5('order', orderNo) = $uuid5('order', orderNo)", True),
-        ("$date('2025-11-22 10:00:00', 'yyyy-MM-dd HH:mm:ss', 'rfc3339', 'Asia/Shanghai')", "2025-11-22T10:00:00+08:00"),
+        (
+            "$date('2025-11-22 10:00:00', 'yyyy-MM-dd HH:mm:ss', 'rfc3339', 'Asia/Shanghai')",
+            "2025-11-22T10:00:00+08:00",
+        ),
         ("$date('2025-11-22T10:00:00', 'yyyy-MM-ddTHH:mm:ss', 'epoch_ms', 'Asia/Shanghai')", 1763776800000),
         ("$date('2025-11-22T10:00:00+08:00', 'rfc3339', 'yyyyMMdd', 'UTC')", "20251122"),
         ("$date('2025-11-22T10:00:00.5Z', 'rfc3339', 'HH:mm:ss.SSSXXX', 'Asia/Shanghai')", "18:00:00.500+08:00"),
@@ -457,7 +488,10 @@ def test_what_a_picture_leaves_out_is_taken_from_the_message_not_from_today():
         assert evaluate(f"$fromMillis($toMillis('{value}', '{picture}'))").startswith(day)
         assert evaluate(f"($picture := '{picture}'; $fromMillis($toMillis('{value}', $picture)))").startswith(day)
     # Without a picture, and with the text from the context, it stays the engine's
-    assert evaluate("times.$toMillis()", {"times": ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]}) == [1577836800000, 1577923200000]
+    assert evaluate("times.$toMillis()", {"times": ["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"]}) == [
+        1577836800000,
+        1577923200000,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -537,7 +571,11 @@ ORACLE = [
 
 @pytest.mark.parametrize("text", ORACLE)
 def test_the_engine_agrees_with_a_second_one(text):
-    value = {"orderNo": "OMS2025", "consignee": {"name": "zhang", "phone": "138"}, "items": [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 1}]}
+    value = {
+        "orderNo": "OMS2025",
+        "consignee": {"name": "zhang", "phone": "138"},
+        "items": [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 1}],
+    }
     oracle = jsonata.Jsonata(text).evaluate(value)
     found = evaluate(text, value)
     assert (None if found is MISSING else found) == oracle

@@ -20,18 +20,31 @@ V1 = {
         "count": {"type": "integer"},
     },
 }
-V2 = {**V1, "required": ["orderNo", "count"], "x-consistent": {"weigh something | count something": "count > 0 or weight > 0"}}
+V2 = {
+    **V1,
+    "required": ["orderNo", "count"],
+    "x-consistent": {"weigh something | count something": "count > 0 or weight > 0"},
+}
 REF = Ref("shop", "order.placed", 1)
 
 
 @pytest.fixture(scope="module")
 def made():
-    contracts = {number: compile_contract(Ref("shop", "order.placed", number), schema) for number, schema in ((1, V1), (2, V2))}
-    versions = {1: Version(VersionState.DEPRECATED, "2026-06-01", "2026-12-01"), 2: Version(VersionState.CURRENT, "2026-06-01")}
+    contracts = {
+        number: compile_contract(Ref("shop", "order.placed", number), schema) for number, schema in ((1, V1), (2, V2))
+    }
+    versions = {
+        1: Version(VersionState.DEPRECATED, "2026-06-01", "2026-12-01"),
+        2: Version(VersionState.CURRENT, "2026-06-01"),
+    }
     emit = Emit("shop/order.placed", "An order | of a shop", versions, contracts)
-    accept = Accept("shop/order.status", "", {1: Version(VersionState.CURRENT)}, {1: contracts[1]}, "PUT", "/orders|all")
+    accept = Accept(
+        "shop/order.status", "", {1: Version(VersionState.CURRENT)}, {1: contracts[1]}, "PUT", "/orders|all"
+    )
     system = System("shop", "Web | shop", "team", emits={"order.placed": emit}, accepts={"order.status": accept})
-    good = {REF: {"one-line": {"orderNo": "A`1"}, "two_lines": {"orderNo": "B`2", "count": 2}, "third": {"orderNo": "A`3"}}}
+    good = {
+        REF: {"one-line": {"orderNo": "A`1"}, "two_lines": {"orderNo": "B`2", "count": 2}, "third": {"orderNo": "A`3"}}
+    }
     bad = {REF: {"no-number": {"count": 1}, "too-light": {"orderNo": "A`1", "weight": 0.1}}}
     return pages(system, good, bad)
 
@@ -46,7 +59,12 @@ def tables(page):
             row = []
             found[-1].append(row)
         elif token.type == "inline" and found and token.level >= 4:
-            assert not [one for one in token.children if one.type in ("html_inline", "link_open", "em_open", "strong_open")] or "md" in token.content
+            assert (
+                not [
+                    one for one in token.children if one.type in ("html_inline", "link_open", "em_open", "strong_open")
+                ]
+                or "md" in token.content
+            )
             row.append("".join(one.content for one in token.children))
     return found
 
@@ -58,7 +76,8 @@ def test_every_row_has_the_cells_of_its_head(made):
 
 
 def test_fields_say_all_that_the_contract_says(made):
-    _, fields = [table for table in tables(made["shop.order.placed.md"]) if table[0][0] == "field"]  # of version 2, then of version 1
+    # of version 2, then of version 1
+    _, fields = [table for table in tables(made["shop.order.placed.md"]) if table[0][0] == "field"]
     assert fields[0] == ["field", "kind", "required", "values and limits", "meaning"]
     told = {row[0]: row[1:] for row in fields[1:]}
     assert told == {

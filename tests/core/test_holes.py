@@ -1,4 +1,6 @@
-"""Holes of an address: filled from what is sent, escaped whole, and never another path (RFC 3986 sections 2.1 and 5.2.4)."""
+"""Holes of an address: filled from what is sent, escaped whole, and never another path (RFC 3986 sections 2.1 and
+5.2.4).
+"""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -88,7 +90,20 @@ def test_two_holes_do_not_make_a_dot_segment_together():
 
 
 @pytest.mark.parametrize(
-    "text", ["orders", "/orders/{a", "/orders/a}", "/orders/{a{b}}", "/orders/{}", "/orders/{a +}", "/a/../b", "/a/./{b}", "/a/%2e%2e/b", "/o/{$now()}", "/a b"]
+    "text",
+    [
+        "orders",
+        "/orders/{a",
+        "/orders/a}",
+        "/orders/{a{b}}",
+        "/orders/{}",
+        "/orders/{a +}",
+        "/a/../b",
+        "/a/./{b}",
+        "/a/%2e%2e/b",
+        "/o/{$now()}",
+        "/a b",
+    ],
 )
 def test_an_address_that_cannot_be_meant_is_refused_where_it_is_written(text):
     with pytest.raises(ValueError, match=r"\S"):

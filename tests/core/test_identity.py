@@ -8,7 +8,14 @@ from hub.core.errors import GiveUp
 from hub.core.expressions.expression import compile_expression
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-WHOLE = {"a": "A", "b": "B", "n": 7, "o": {"c": "C", "d e": "D"}, "l": [{"x": "1", "y": "2"}, {"x": "3", "y": "4"}], "t": "long"}
+WHOLE = {
+    "a": "A",
+    "b": "B",
+    "n": 7,
+    "o": {"c": "C", "d e": "D"},
+    "l": [{"x": "1", "y": "2"}, {"x": "3", "y": "4"}],
+    "t": "long",
+}
 
 
 def of(text, value):
@@ -45,7 +52,16 @@ def test_what_is_whole_is_as_it_was(text, made):
 
 @pytest.mark.parametrize("missing", [{}, {"b": None}, {"b": ""}])
 @pytest.mark.parametrize(
-    "text", ["a & '/' & b", "b & '/' & a", "(a & '/') & b", "$lowercase(a & b)", "$uuid5('x', a & '/' & b)", "a & (true ? b & 'x' : a)", "$join([a, b], '/')"]
+    "text",
+    [
+        "a & '/' & b",
+        "b & '/' & a",
+        "(a & '/') & b",
+        "$lowercase(a & b)",
+        "$uuid5('x', a & '/' & b)",
+        "a & (true ? b & 'x' : a)",
+        "$join([a, b], '/')",
+    ],
 )
 def test_a_part_that_is_missing_null_or_empty_is_a_fault(text, missing):
     with pytest.raises(GiveUp) as error:
@@ -54,7 +70,16 @@ def test_a_part_that_is_missing_null_or_empty_is_a_fault(text, missing):
     assert error.value.why.field == "/b"
 
 
-@pytest.mark.parametrize("text", ["$join(l.(x & ':' & y), ',')", "a & '/' & $string(zz)", "a & '/' & l[5].x", "o.c & o.zz", "a & (t = 'long' ? zz : b)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$join(l.(x & ':' & y), ',')",
+        "a & '/' & $string(zz)",
+        "a & '/' & l[5].x",
+        "o.c & o.zz",
+        "a & (t = 'long' ? zz : b)",
+    ],
+)
 def test_so_is_one_in_the_depth(text):
     value = {**WHOLE, "l": [{"x": "1", "y": "2"}, {"x": "3"}]}
     with pytest.raises(GiveUp):

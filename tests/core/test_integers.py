@@ -1,4 +1,6 @@
-"""`1.0`, `100.00` and `1E+2` where a contract wants an integer: they leave as one, with every digit; numbers keep the digits that they have."""
+"""`1.0`, `100.00` and `1E+2` where a contract wants an integer: they leave as one, with every digit; numbers keep the
+digits that they have.
+"""
 
 from decimal import Decimal
 
@@ -24,14 +26,23 @@ SCHEMA = {
         "price": {"type": "number"},
         "open": {"type": ["number", "string"]},
         "free": {},
-        "items": {"type": "array", "items": {"type": "object", "properties": {"quantity": WHOLE, "weight": {"type": "number"}}}},
+        "items": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"quantity": WHOLE, "weight": {"type": "number"}}},
+        },
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
         "coded": {"type": "object", "patternProperties": {"^q_": {"type": "integer"}}, "additionalProperties": False},
         "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False},
         "list": {"type": "array", "items": WHOLE},
         "deep": {"$ref": "#/$defs/tree"},
     },
-    "$defs": {"whole": WHOLE, "tree": {"type": "object", "properties": {"n": WHOLE, "below": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}},
+    "$defs": {
+        "whole": WHOLE,
+        "tree": {
+            "type": "object",
+            "properties": {"n": WHOLE, "below": {"type": "array", "items": {"$ref": "#/$defs/tree"}}},
+        },
+    },
 }
 CONTRACT = compile_contract(Ref("wms", "order", 1), SCHEMA)
 
@@ -58,12 +69,18 @@ CONTRACT = compile_contract(Ref("wms", "order", 1), SCHEMA)
         ('{"price":1E+2}', '{"price":1E+2}'),
         ('{"open":10.0}', '{"open":10.0}'),
         ('{"free":10.0}', '{"free":10.0}'),
-        ('{"items":[{"quantity":1.0,"weight":1.0},{"quantity":2}]}', '{"items":[{"quantity":1,"weight":1.0},{"quantity":2}]}'),
+        (
+            '{"items":[{"quantity":1.0,"weight":1.0},{"quantity":2}]}',
+            '{"items":[{"quantity":1,"weight":1.0},{"quantity":2}]}',
+        ),
         ('{"counts":{"SKU-1":1.0,"*":2.0}}', '{"counts":{"SKU-1":1,"*":2}}'),
         ('{"coded":{"q_1":1.0}}', '{"coded":{"q_1":1}}'),
         ('{"pair":["1.0",1.0]}', '{"pair":["1.0",1]}'),
         ('{"list":[1.0,2,3e0]}', '{"list":[1,2,3]}'),
-        ('{"deep":{"n":1.0,"below":[{"n":2.0,"below":[{"n":3.0}]}]}}', '{"deep":{"n":1,"below":[{"n":2,"below":[{"n":3}]}]}}'),
+        (
+            '{"deep":{"n":1.0,"below":[{"n":2.0,"below":[{"n":3.0}]}]}}',
+            '{"deep":{"n":1,"below":[{"n":2,"below":[{"n":3}]}]}}',
+        ),
         ('{"other":1.0}', '{"other":1.0}'),
     ],
 )
@@ -87,7 +104,12 @@ def test_names_that_strangers_choose_do_not_fill_the_memory():
 
 
 @pytest.mark.parametrize(
-    ("same", "text"), [(["1", "1.0", "1E+0", "1.00", "10e-1"], "1"), (["1.5", "1.50", "15E-1"], "1.5"), (["1E+30", "1" + "0" * 30], "1" + "0" * 30)]
+    ("same", "text"),
+    [
+        (["1", "1.0", "1E+0", "1.00", "10e-1"], "1"),
+        (["1.5", "1.50", "15E-1"], "1.5"),
+        (["1E+30", "1" + "0" * 30], "1" + "0" * 30),
+    ],
 )
 def test_equal_numbers_have_one_text(same, text):
     assert {text_of(Decimal(one)) for one in same} == {text}

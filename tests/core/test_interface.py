@@ -1,4 +1,6 @@
-"""Interface documents of the reference supply chain: valid by their own validator, and whatever they show as an example fits its schema."""
+"""Interface documents of the reference supply chain: valid by their own validator, and whatever they show as an example
+fits its schema.
+"""
 
 import json
 
@@ -29,7 +31,9 @@ def document(systems):
 
 @pytest.fixture(scope="module")
 def two_versions(tmp_path_factory):
-    """A message whose version 1 is deprecated, and whose version 2 is current; the warehouse takes calls in the legacy form."""
+    """A message whose version 1 is deprecated, and whose version 2 is current; the warehouse takes calls in the legacy
+    form.
+    """
     folder = versioned(tmp_path_factory.mktemp("interface") / "workspace", "http://127.0.0.1:9001")
     return list(load(folder).systems.values())
 
@@ -78,14 +82,23 @@ def test_nothing_is_referred_to_that_is_not_there_and_nothing_shared_is_left_ove
 
 def test_every_version_that_may_be_posted_is_there_with_examples(document, systems):
     posts = {path for path in document["paths"] if path.startswith("/api/v") and not path.endswith("/batch")}
-    assert posts == {f"/api/v{number}/{system.name}/{name}" for system in systems for name, emit in system.emits.items() for number in emit.live}
+    assert posts == {
+        f"/api/v{number}/{system.name}/{name}"
+        for system in systems
+        for name, emit in system.emits.items()
+        for number in emit.live
+    }
     assert len(document["webhooks"]) == sum(len(system.accepts) for system in systems)
     for path in posts:
         assert document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["examples"], path
 
 
 def test_every_message_may_be_posted_without_a_version_in_the_path(document, systems, old_and_new):
-    posts = {path for path in document["paths"] if not path.startswith(("/api/v", "/api/messages/")) and not path.endswith("/batch")}
+    posts = {
+        path
+        for path in document["paths"]
+        if not path.startswith(("/api/v", "/api/messages/")) and not path.endswith("/batch")
+    }
     assert posts == {f"/api/{system.name}/{name}" for system in systems for name in system.emits}
     # Given two versions, when the path names none, then header and media type are explained and either body fits
     operation = old_and_new["paths"]["/api/shop/order.placed"]["post"]
@@ -94,7 +107,9 @@ def test_every_message_may_be_posted_without_a_version_in_the_path(document, sys
     assert "application/vnd.crossdock.v{N}+json" in operation["description"]
     assert "application/vnd.crossdock.v1+json" in old_and_new["info"]["description"]
     content = operation["requestBody"]["content"]["application/json"]
-    assert content["schema"]["anyOf"] == [{"$ref": f"#/components/schemas/shop.order.placed.v{number}"} for number in (1, 2)]
+    assert content["schema"]["anyOf"] == [
+        {"$ref": f"#/components/schemas/shop.order.placed.v{number}"} for number in (1, 2)
+    ]
     assert set(content["examples"]) == {"v1-smallest", "v2-smallest"}
     assert not operation["deprecated"]
 
@@ -126,7 +141,9 @@ def test_every_line_of_a_batch_is_a_message(document):
     lines = content["application/x-ndjson"]["example"].split("\n")
     assert len(lines) == len(content["application/json"]["example"]) > 1
     for line in lines:
-        assert validator(document, {"$ref": "#/components/schemas/oms.outbound.requested.v1"}).is_valid(json.loads(line))
+        assert validator(document, {"$ref": "#/components/schemas/oms.outbound.requested.v1"}).is_valid(
+            json.loads(line)
+        )
 
 
 def test_a_batch_is_told_what_became_of_each_item(document):
@@ -180,15 +197,25 @@ def test_a_version_that_ends_says_so_in_its_answers(old_and_new):
         assert set(paths[path]["post"]["responses"]["202"]["headers"]) == {"Deprecation", "Sunset", "Link"}
         assert "until 2099-12-01; version 2 comes after it" in paths[path]["post"]["description"]
     assert "headers" not in paths["/api/v2/shop/order.placed"]["post"]["responses"]["202"]
-    assert set(paths["/api/v1/shop/order.placed"]["post"]["responses"]["200"]["headers"]) > {"Deprecation", "Sunset", "Link"}
+    assert set(paths["/api/v1/shop/order.placed"]["post"]["responses"]["200"]["headers"]) > {
+        "Deprecation",
+        "Sunset",
+        "Link",
+    }
     # On the path without a version the answer may be of either
-    assert set(paths["/api/shop/order.placed"]["post"]["responses"]["202"]["headers"]) == {"Deprecation", "Sunset", "Link"}
+    assert set(paths["/api/shop/order.placed"]["post"]["responses"]["202"]["headers"]) == {
+        "Deprecation",
+        "Sunset",
+        "Link",
+    }
 
 
 def test_a_caller_sees_its_own_systems_alone(systems):
     mine = openapi([one for one in systems if one.name == "wms"], title="Crossdock", version="1")
     assert {path.split("/")[3] for path in mine["paths"] if path.startswith("/api/v")} == {"wms"}
-    assert "oms" not in json.dumps([list(mine["paths"]), mine["tags"], list(mine["components"]["schemas"])], default=float)
+    assert "oms" not in json.dumps(
+        [list(mine["paths"]), mine["tags"], list(mine["components"]["schemas"])], default=float
+    )
 
 
 def test_asyncapi_has_a_channel_an_operation_and_a_message_for_each(systems):
@@ -237,7 +264,10 @@ OUTBOUND = {
 
 def with_proofs(folder, inbound, outbound):
     init(folder)
-    for name, old, new in (("shop", "inbound:  {scheme: hub-signature}", inbound), ("warehouse", "outbound: {scheme: none}", outbound)):
+    for name, old, new in (
+        ("shop", "inbound:  {scheme: hub-signature}", inbound),
+        ("warehouse", "outbound: {scheme: none}", outbound),
+    ):
         system = folder / "adapters" / name / "system.yaml"
         text = system.read_text("utf-8").replace(old, new).replace("inbound: {scheme: hub-signature}", inbound)
         if name == "shop":
@@ -245,13 +275,17 @@ def with_proofs(folder, inbound, outbound):
             text += "settings:\n  secret: {help: What it signs with, secret: true}\n"
         system.write_text(text, "utf-8")
     routes = folder / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("    from: shop", "    mode: sync\n    deadline: 1s\n    from: shop"), "utf-8")
+    routes.write_text(
+        routes.read_text("utf-8").replace("    from: shop", "    mode: sync\n    deadline: 1s\n    from: shop"), "utf-8"
+    )
     return list(load(folder).systems.values())
 
 
 @pytest.mark.parametrize("way", INBOUND)
 def test_however_a_system_is_proven_its_documents_are_valid_and_say_so(tmp_path, way):
-    systems = with_proofs(tmp_path / "workspace", f"inbound: {INBOUND[way]}", f"outbound: {OUTBOUND.get(way, OUTBOUND['none'])}")
+    systems = with_proofs(
+        tmp_path / "workspace", f"inbound: {INBOUND[way]}", f"outbound: {OUTBOUND.get(way, OUTBOUND['none'])}"
+    )
     document = plain(openapi(systems, title="Crossdock", version="1"))
     OpenAPIV31SpecValidator(document).validate()
     post, get = (document["paths"]["/api/v1/shop/order.placed"][method] for method in ("post", "get"))

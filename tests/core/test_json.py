@@ -1,4 +1,6 @@
-"""The strict decoder: rows B1 and B19 to B30 of the catalogue of bad input, and that nothing is lost on the way through."""
+"""The strict decoder: rows B1 and B19 to B30 of the catalogue of bad input, and that nothing is lost on the way
+through.
+"""
 
 import json
 from contextlib import suppress
@@ -101,7 +103,11 @@ GOOD = [
     ("not NUL, but a backslash and six letters", b'"\\\\u0000"', "\\u0000"),
     ("B33 names that other languages look up", b'{"__proto__":1,"$ref":2}', {"__proto__": 1, "$ref": 2}),
     ("a quote and a colon in text", b'{"a":"\\":\\":"}', {"a": '":":'}),
-    ("the same name in two objects", b'{"a":{"a":1},"b":[{"a":2},{"a":3}]}', {"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]}),
+    (
+        "the same name in two objects",
+        b'{"a":{"a":1},"b":[{"a":2},{"a":3}]}',
+        {"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]},
+    ),
 ]
 
 
@@ -152,12 +158,26 @@ def test_b39_ten_thousand_names_cost_no_more_than_others():
     assert decode(json.dumps(names).encode()) == names
 
 
-@pytest.mark.parametrize("text", ["1.10", "198.00", "0.1", "9007199254740993", "-9223372036854775808", "1234567890.123456789012", "1.0", "-0.00"])
+@pytest.mark.parametrize(
+    "text",
+    ["1.10", "198.00", "0.1", "9007199254740993", "-9223372036854775808", "1234567890.123456789012", "1.0", "-0.00"],
+)
 def test_numbers_leave_as_they_came(text):
     assert encode(decode(text.encode())) == text.encode()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"), {"a": [1, float("nan")]}, "\ud800"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        Decimal("NaN"),
+        Decimal("sNaN"),
+        Decimal("-Infinity"),
+        {"a": [1, float("nan")]},
+        "\ud800",
+    ],
+)
 def test_what_json_cannot_say_is_not_written(value):
     with pytest.raises(ValueError):
         encode(value)
@@ -174,9 +194,13 @@ def test_canonical_bytes_do_not_depend_on_the_order_of_names():
 
 
 _TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
-_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=6)
+_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.decimals(
+    allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=6
+)
 _VALUES = st.recursive(
-    st.none() | st.booleans() | _NUMBERS | _TEXT, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(_TEXT, inner, max_size=5), max_leaves=20
+    st.none() | st.booleans() | _NUMBERS | _TEXT,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(_TEXT, inner, max_size=5),
+    max_leaves=20,
 )
 
 

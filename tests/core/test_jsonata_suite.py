@@ -1,6 +1,7 @@
 """JSONata's official suite through our expression layer. What differs is listed by name, with why.
 
-The suite is data that its authors keep (MIT). It lies beside the repository, and is not copied into it: HUB_JSONATA_SUITE names its folder.
+The suite is data that its authors keep (MIT). It lies beside the repository, and is not copied into it:
+HUB_JSONATA_SUITE names its folder.
 """
 
 import json
@@ -22,7 +23,8 @@ SUITE = Path(os.environ.get("HUB_JSONATA_SUITE", ROOT.parent / "shared" / "suite
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_DIFFER = 21
 
-# Each case that differs, by name or by the group that it is in, with why. docs/mappings.md shows the same table to engineers.
+# Each case that differs, by name or by the group that it is in, with why. docs/mappings.md shows the same table to
+# engineers.
 DIFFERS = {
     "function-eval": "$eval is refused: data is never run",
     "function-shuffle": "$shuffle is refused: the same message must always give the same result",
@@ -71,8 +73,14 @@ def same(wanted, value):
     if isinstance(wanted, list):
         return isinstance(value, list) and len(wanted) == len(value) and all(map(same, wanted, value))
     if isinstance(wanted, dict):
-        return isinstance(value, dict) and wanted.keys() == value.keys() and all(same(member, value[name]) for name, member in wanted.items())
-    return isinstance(value, int | Decimal) and abs(Decimal(wanted) - Decimal(value)) <= Decimal("5e-15") * abs(Decimal(wanted))
+        return (
+            isinstance(value, dict)
+            and wanted.keys() == value.keys()
+            and all(same(member, value[name]) for name, member in wanted.items())
+        )
+    return isinstance(value, int | Decimal) and abs(Decimal(wanted) - Decimal(value)) <= Decimal("5e-15") * abs(
+        Decimal(wanted)
+    )
 
 
 def agrees(case, outcome):
@@ -81,7 +89,10 @@ def agrees(case, outcome):
             return False
         wanted, value = case["result"], outcome[1]
         if case.get("unordered") and isinstance(wanted, list) and isinstance(value, list):
-            wanted, value = (sorted(items, key=lambda item: json.dumps(item, default=float, sort_keys=True)) for items in (wanted, value))
+            wanted, value = (
+                sorted(items, key=lambda item: json.dumps(item, default=float, sort_keys=True))
+                for items in (wanted, value)
+            )
         return same(wanted, value)
     return outcome[0] == ("nothing" if case.get("undefinedResult") else "refused")
 
@@ -104,7 +115,9 @@ def test_the_official_suite_agrees_but_for_what_is_listed(monkeypatch):
             counts["same code"] += "code" in case and case["code"] in outcome[1]
         else:
             differing[name] = f"{case['expr'][:80]} gives {outcome}"
-    unlisted = {name: text for name, text in differing.items() if name not in DIFFERS and name.split("/")[0] not in DIFFERS}
+    unlisted = {
+        name: text for name, text in differing.items() if name not in DIFFERS and name.split("/")[0] not in DIFFERS
+    }
     agreeing = [name for name in DIFFERS if not any(case == name or case.split("/")[0] == name for case in differing)]
     print(
         f"\nJSONata's official suite: {counts['agree']} of {counts['cases']} agree, {len(differing)} are listed; of the refusals {counts['same code']} bear the same code"

@@ -1,4 +1,6 @@
-"""A graph as a picture: edges run from left to right, except where they close a circle; every edge arrives; the same graph is the same picture."""
+"""A graph as a picture: edges run from left to right, except where they close a circle; every edge arrives; the same
+graph is the same picture.
+"""
 
 from itertools import pairwise
 

@@ -39,7 +39,10 @@ MAPPING = {
         "fixed": {"const": "CROSSDOCK"},
         "note": {"when": "gift", "value": "'Gift: ' & gift", "otherwise": {"const": ""}},
         "who": {"copy": "consignee", "except": ["idCard"]},
-        "lines": {"each": "items", "fields": {"sku": "sku", "no": "$source.orderNo", "tags": {"each": "tags", "value": "$"}}},
+        "lines": {
+            "each": "items",
+            "fields": {"sku": "sku", "no": "$source.orderNo", "tags": {"each": "tags", "value": "$"}},
+        },
         "sum": "$dec_round($sum(items.price), 2)",
         "code": "$table('codes', kind)",
         "nested": {"a": {"b": "x.y"}},

@@ -1,4 +1,6 @@
-"""Numbers arrive as they were sent: from the bytes of a post to the bytes of a delivery, by plain paths unchanged, by `$dec_*` exact."""
+"""Numbers arrive as they were sent: from the bytes of a post to the bytes of a delivery, by plain paths unchanged, by
+`$dec_*` exact.
+"""
 
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -58,14 +60,26 @@ def test_a_number_arrives_as_it_was_sent(number):
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.integers(-(2**63), 2**63 - 1) | st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=Decimal(-(10**17)), max_value=Decimal(10**17)))
+@given(
+    st.integers(-(2**63), 2**63 - 1)
+    | st.decimals(
+        allow_nan=False, allow_infinity=False, places=2, min_value=Decimal(-(10**17)), max_value=Decimal(10**17)
+    )
+)
 def test_whatever_number_it_is(number):
     text = f"{number:f}".encode() if isinstance(number, Decimal) else str(number).encode()
     assert arrived(sent(text)) == expected(text)
 
 
 @settings(max_examples=500, deadline=None)
-@given(*[st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=Decimal(-(10**15)), max_value=Decimal(10**15))] * 2)
+@given(
+    *[
+        st.decimals(
+            allow_nan=False, allow_infinity=False, places=2, min_value=Decimal(-(10**15)), max_value=Decimal(10**15)
+        )
+    ]
+    * 2
+)
 def test_money_is_exact(price, other):
     sums = compile_mapping(
         {

@@ -1,4 +1,6 @@
-"""Mappings: every key of the language, what is left out, what is refused, and that nothing is lost or changed on the way."""
+"""Mappings: every key of the language, what is left out, what is refused, and that nothing is lost or changed on the
+way.
+"""
 
 import copy
 from datetime import UTC, datetime
@@ -20,14 +22,19 @@ SOURCE = {
     "giftMessage": "hi",
     "totalAmount": Decimal("198.00"),
     "customerId": 1234567890123456789,
-    "items": [{"sku": "SKU001", "quantity": 2, "price": Decimal("99.00"), "lot": 9007199254740993}, {"sku": "SKU002", "quantity": 1, "price": Decimal("0.10")}],
+    "items": [
+        {"sku": "SKU001", "quantity": 2, "price": Decimal("99.00"), "lot": 9007199254740993},
+        {"sku": "SKU002", "quantity": 1, "price": Decimal("0.10")},
+    ],
     "consignee": {"name": "张三", "phone": "13800138000", "idCard": "110101190001011234"},
     "remark": None,
 }
 
 
 def mapping(fields, **more):
-    return compile_mapping({"from": "oms/outbound.requested@1", "to": "wms/outbound.create@1", "fields": fields, **more})
+    return compile_mapping(
+        {"from": "oms/outbound.requested@1", "to": "wms/outbound.create@1", "fields": fields, **more}
+    )
 
 
 def apply(fields, source=SOURCE, **more):
@@ -72,19 +79,38 @@ def test_the_example_of_the_language_works_as_shown():
 
 def test_ids_of_19_digits_and_amounts_arrive_as_they_were_sent():
     raw = b'{"id":1234567890123456789,"amount":198.00,"exact":12345678901234.567890,"lines":[{"lot":9007199254740993,"price":0.10}]}'
-    fields = {"id": "id", "amount": "amount", "exact": "exact", "lines": {"each": "lines", "fields": {"lot": "lot", "price": "price"}}}
+    fields = {
+        "id": "id",
+        "amount": "amount",
+        "exact": "exact",
+        "lines": {"each": "lines", "fields": {"lot": "lot", "price": "price"}},
+    }
     assert encode(apply(fields, decode(raw))) == raw
 
 
 def test_a_source_is_never_changed():
     before = copy.deepcopy(SOURCE)
-    fields = {"c": {"copy": "consignee", "except": ["phone"]}, "i": {"each": "items", "fields": {"q": "quantity * 2"}}, "s": "$sort(items.sku)", "all": "$"}
+    fields = {
+        "c": {"copy": "consignee", "except": ["phone"]},
+        "i": {"each": "items", "fields": {"q": "quantity * 2"}},
+        "s": "$sort(items.sku)",
+        "all": "$",
+    }
     apply(fields)
     assert before == SOURCE
 
 
 def test_a_leaf_that_gives_nothing_is_left_out_and_null_is_kept():
-    made = apply({"a": "nothing", "b": "remark", "c": "nothing & ''", "d": {"e": "nothing"}, "f": {"e": "orderNo", "g": "nothing"}, "h": "nothing + 1"})
+    made = apply(
+        {
+            "a": "nothing",
+            "b": "remark",
+            "c": "nothing & ''",
+            "d": {"e": "nothing"},
+            "f": {"e": "orderNo", "g": "nothing"},
+            "h": "nothing + 1",
+        }
+    )
     assert made == {"b": None, "c": "", "f": {"e": "OMS202511220001"}}
 
 
@@ -93,7 +119,9 @@ def test_a_mapping_that_makes_nothing_makes_an_empty_object():
 
 
 def test_nested_fields_are_the_shape_of_the_target():
-    assert apply({"head": {"ids": {"order": "orderNo"}, "x": {"const": None}}}) == {"head": {"ids": {"order": "OMS202511220001"}, "x": None}}
+    assert apply({"head": {"ids": {"order": "orderNo"}, "x": {"const": None}}}) == {
+        "head": {"ids": {"order": "OMS202511220001"}, "x": None}
+    }
 
 
 @pytest.mark.parametrize(
@@ -129,7 +157,12 @@ def test_inside_each_the_whole_source_is_a_binding_and_the_path_through_it_is_lo
     }
     made = apply(fields)
     assert made["order"] == "OMS202511220001"
-    assert made["items"][1] == {"key": "OMS202511220001/SKU002", "customer": 1234567890123456789, "self": "SKU002", "parts": ["SKU001", "SKU002"]}
+    assert made["items"][1] == {
+        "key": "OMS202511220001/SKU002",
+        "customer": 1234567890123456789,
+        "self": "SKU002",
+        "parts": ["SKU001", "SKU002"],
+    }
 
 
 def test_each_may_make_plain_values():
@@ -141,7 +174,10 @@ def test_each_may_make_plain_values():
 
 def test_copy_takes_an_object_or_an_array_of_objects_without_the_named_fields():
     assert apply({"c": {"copy": "consignee"}}) == {"c": SOURCE["consignee"]}
-    assert apply({"i": {"copy": "items", "except": ["price", "lot"]}})["i"] == [{"sku": "SKU001", "quantity": 2}, {"sku": "SKU002", "quantity": 1}]
+    assert apply({"i": {"copy": "items", "except": ["price", "lot"]}})["i"] == [
+        {"sku": "SKU001", "quantity": 2},
+        {"sku": "SKU002", "quantity": 1},
+    ]
     assert apply({"c": {"copy": "nothing", "except": ["x"]}}) == {}
 
 
@@ -176,7 +212,9 @@ def test_a_table_asked_for_nothing_gives_nothing():
 
 def test_the_function_table_works_within_an_expression_and_names_the_field_it_fails_at():
     assert apply({"x": "'<' & $table('t', v) & '>'"}, {"v": "A"}, tables=TABLES) == {"x": "<first>"}
-    reason = why({"l": {"each": "l", "fields": {"x": "$table('t', v)"}}}, {"l": [{"v": "A"}, {"v": "B"}]}, tables=TABLES)
+    reason = why(
+        {"l": {"each": "l", "fields": {"x": "$table('t', v)"}}}, {"l": [{"v": "A"}, {"v": "B"}]}, tables=TABLES
+    )
     assert (reason.reason, reason.field) == (Reason.CODELIST_MISS, "/l/1/x")
 
 
@@ -233,7 +271,11 @@ def test_now_is_when_the_message_was_received():
         ({"fields": {"a": 5}}, ("fields", "a"), "no expression"),
         ({"fields": {"a": ["b"]}}, ("fields", "a"), "no expression"),
         ({"fields": {"a": None}}, ("fields", "a"), "no expression"),
-        ({"fields": {"a": {"table": "prio", "of": "b"}}, "tables": {"priority": {}}}, ("fields", "a", "table"), "no table"),
+        (
+            {"fields": {"a": {"table": "prio", "of": "b"}}, "tables": {"priority": {}}},
+            ("fields", "a", "table"),
+            "no table",
+        ),
         ({"fields": {"a": "$table('prio', b)"}, "tables": {"priority": {}}}, ("fields", "a"), "no table"),
         ({"fields": {"a": {"each": "b", "fields": {"c": "("}}}}, ("fields", "a", "fields", "c"), "ends too early"),
         ({"fields": {"a": {"copy": "b", "except": "c"}}}, ("fields", "a", "except"), "list of names"),
@@ -285,5 +327,14 @@ def test_an_example_is_a_subset_or_the_whole_and_says_what_differs(example, made
 
 
 def test_examples_are_read_with_the_mapping():
-    made = mapping({"a": "orderNo"}, examples=[{"given": {"orderNo": "A"}, "expect": {"a": "A"}}, {"given": "adapters/x.json", "exactly": {"a": "B"}}])
-    assert made.examples == (Example({"orderNo": "A"}, expect={"a": "A"}), Example("adapters/x.json", exactly={"a": "B"}))
+    made = mapping(
+        {"a": "orderNo"},
+        examples=[
+            {"given": {"orderNo": "A"}, "expect": {"a": "A"}},
+            {"given": "adapters/x.json", "exactly": {"a": "B"}},
+        ],
+    )
+    assert made.examples == (
+        Example({"orderNo": "A"}, expect={"a": "A"}),
+        Example("adapters/x.json", exactly={"a": "B"}),
+    )

@@ -12,7 +12,9 @@ from hub.core.schemas.patterns import atoms, beyond, is_within
 
 _CLASSES = st.sampled_from(["[ab]", "[a-c]", "[abc-]", "a", "b", "\\d", "[0-2]", "[a0]", "[\\da]"])
 _TIMES = st.sampled_from(["", "?", "*", "+", "{2}", "{1,2}", "{0,3}", "{2,}"])
-_PATTERNS = st.lists(st.tuples(_CLASSES, _TIMES), max_size=3).map(lambda parts: "^" + "".join(a + b for a, b in parts) + "$")
+_PATTERNS = st.lists(st.tuples(_CLASSES, _TIMES), max_size=3).map(
+    lambda parts: "^" + "".join(a + b for a, b in parts) + "$"
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,9 @@ def test_which_takes_all_that_another_takes(one, other, within):
     assert is_within(one, other) is within
 
 
-@pytest.mark.parametrize("pattern", ["^[z-a]$", "^\\w$", "^[a\\w]$", "^a|b$", "^a+?$", "^a{1}{2}$", "^$a$", "^[A-\\d]$", "^é$", "^a\\$"])
+@pytest.mark.parametrize(
+    "pattern", ["^[z-a]$", "^\\w$", "^[a\\w]$", "^a|b$", "^a+?$", "^a{1}{2}$", "^$a$", "^[A-\\d]$", "^é$", "^a\\$"]
+)
 def test_what_readers_may_differ_on_is_not_decided(pattern):
     assert atoms(pattern) is None
 
@@ -42,7 +46,12 @@ def test_what_readers_may_differ_on_is_not_decided(pattern):
 @settings(max_examples=300, deadline=None)
 @given(_PATTERNS, _PATTERNS, st.lists(st.text("abc012-", max_size=7), min_size=20, max_size=40))
 def test_what_is_decided_is_so(one, other, texts):
-    takes = [compile_contract(Ref("a", "b", 1), {"type": "object", "properties": {"x": {"type": "string", "pattern": pattern}}}) for pattern in (one, other)]
+    takes = [
+        compile_contract(
+            Ref("a", "b", 1), {"type": "object", "properties": {"x": {"type": "string", "pattern": pattern}}}
+        )
+        for pattern in (one, other)
+    ]
     for text in [*texts, *beyond(one, other), *beyond(other, one)]:
         is_one, is_other = (not contract.check({"x": text}) for contract in takes)
         assert is_one is (re.fullmatch(one[1:-1], text, re.ASCII) is not None)

@@ -51,7 +51,9 @@ def test_fields_are_read_as_the_contract_wants_them(fields, made):
     assert message_of(fields, SCHEMA) == made
 
 
-@pytest.mark.parametrize("fields", [{"sku": "1", "sku.x": "2"}, {"near.city": "1", "near": "2"}, {".".join("abcdefghij"): "1"}])
+@pytest.mark.parametrize(
+    "fields", [{"sku": "1", "sku.x": "2"}, {"near.city": "1", "near": "2"}, {".".join("abcdefghij"): "1"}]
+)
 def test_names_that_exclude_each_other_are_refused(fields):
     with pytest.raises(Refused):
         message_of(fields, SCHEMA)

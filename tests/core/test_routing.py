@@ -31,7 +31,11 @@ from hub.core.model.delivery import Bundle, InDoubtPolicy, Priority, WhenDead
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 WMS = Destination(Ref("wms", "outbound.create", 1))
 TMS = Destination(Ref("tms", "shipment.create", 1))
-ORDER = {"orderType": "NORMAL", "total": Decimal("9.5"), "items": [{"sku": "A", "wh": "W1"}, {"sku": "B", "wh": "W2"}, {"sku": "C", "wh": "W1"}]}
+ORDER = {
+    "orderType": "NORMAL",
+    "total": Decimal("9.5"),
+    "items": [{"sku": "A", "wh": "W1"}, {"sku": "B", "wh": "W2"}, {"sku": "C", "wh": "W1"}],
+}
 
 
 def when(text):
@@ -44,7 +48,9 @@ def route(*to, name="outbound", **more):
 
 def matched(*routes, payload=ORDER, hops=0, targets=None, order_key="K"):
     ids = count(1)
-    return match(routes, payload, targets=targets or {}, order_key=order_key, hops=hops, now=NOW, new_id=lambda: f"d{next(ids)}")
+    return match(
+        routes, payload, targets=targets or {}, order_key=order_key, hops=hops, now=NOW, new_id=lambda: f"d{next(ids)}"
+    )
 
 
 def test_each_destination_of_each_matching_route_gets_a_delivery():
@@ -89,10 +95,19 @@ def test_a_drop_ends_its_own_route_only():
 @pytest.mark.parametrize("where", ["when", "drop", "destination"])
 def test_a_condition_that_cannot_be_decided_is_the_fault_of_its_route_alone(where):
     undecided = when("total > 5")
-    routes = {"when": route(when=undecided), "drop": route(drop=Drop(undecided, "x")), "destination": route(Destination(WMS.ref, when=undecided))}
+    routes = {
+        "when": route(when=undecided),
+        "drop": route(drop=Drop(undecided, "x")),
+        "destination": route(Destination(WMS.ref, when=undecided)),
+    }
     found = matched(routes[where], route(TMS, name="second"), payload={"total": None})
     first, second = found.planned
-    assert (found.disposition, first.route, first.part, first.undecided.reason) == (Disposition.ROUTED, "outbound", None, Reason.TRANSFORM_ERROR)
+    assert (found.disposition, first.route, first.part, first.undecided.reason) == (
+        Disposition.ROUTED,
+        "outbound",
+        None,
+        Reason.TRANSFORM_ERROR,
+    )
     assert "outbound" in first.undecided.text
     assert (second.route, second.undecided) == ("second", None)
     assert [line["result"] for line in found.considered] == ["undecided", "matched"]
@@ -105,12 +120,17 @@ def test_a_condition_that_cannot_be_decided_is_the_fault_of_its_route_alone(wher
         ({"split": Split("items")}, {"items": {"sku": "A"}}),
         ({"hold": HoldUntil(when("effectiveTime"))}, {"effectiveTime": "tomorrow"}),
         ({"capacity": Capacity(quota("5/day"), when("sku - 1"))}, {"sku": "A"}),
-        ({"split": Split("items"), "capacity": Capacity(quota("5/day"), when("items[0].wh * 2"))}, {"items": [{"wh": 1}, {"wh": "x"}]}),
+        (
+            {"split": Split("items"), "capacity": Capacity(quota("5/day"), when("items[0].wh * 2"))},
+            {"items": [{"wh": 1}, {"wh": "x"}]},
+        ),
     ],
 )
 def test_a_value_that_cannot_be_computed_keeps_one_place_per_target(more, payload):
     found = matched(route(WMS, TMS, **more), route(TMS, name="second"), payload=payload)
-    assert [(one.route, one.lane, one.part, one.slot, one.hold_until, one.undecided is None) for one in found.planned] == [
+    assert [
+        (one.route, one.lane, one.part, one.slot, one.hold_until, one.undecided is None) for one in found.planned
+    ] == [
         ("outbound", "wms", None, None, None, False),
         ("outbound", "tms", None, None, None, False),
         ("second", "tms", None, None, None, True),
@@ -147,7 +167,12 @@ def test_order_and_doubt_go_as_the_route_and_the_target_say():
 
 def test_a_split_makes_a_delivery_for_each_group():
     found = matched(route(WMS, TMS, split=Split("items", when("wh"))))
-    assert [(delivery.lane, delivery.part) for delivery in found.planned] == [("wms", 0), ("wms", 1), ("tms", 0), ("tms", 1)]
+    assert [(delivery.lane, delivery.part) for delivery in found.planned] == [
+        ("wms", 0),
+        ("wms", 1),
+        ("tms", 0),
+        ("tms", 1),
+    ]
 
 
 def test_parts_are_the_whole_message_with_the_list_cut_down_in_order_of_appearance():
@@ -163,7 +188,10 @@ def test_without_by_each_element_is_a_part_even_if_two_are_equal():
 
 
 def test_the_list_may_lie_deeper():
-    assert parts({"a": {"b": [1, 2], "c": 3}}, Split("a.b"), NOW) == [{"a": {"b": [1], "c": 3}}, {"a": {"b": [2], "c": 3}}]
+    assert parts({"a": {"b": [1, 2], "c": 3}}, Split("a.b"), NOW) == [
+        {"a": {"b": [1], "c": 3}},
+        {"a": {"b": [2], "c": 3}},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -198,13 +226,22 @@ def test_a_split_over_what_is_no_array_cannot_be_decided(payload):
 def test_a_split_over_an_array_that_is_empty_or_absent_makes_nothing_and_says_so(payload):
     found = matched(route(split=Split("items")), route(TMS, name="second"), payload=payload)
     assert [one.route for one in found.planned] == ["second"]
-    assert found.considered[0] == {"route": "outbound", "result": "missed", "why": "the list that it splits is empty or absent: items"}
+    assert found.considered[0] == {
+        "route": "outbound",
+        "result": "missed",
+        "why": "the list that it splits is empty or absent: items",
+    }
     # The route takes it, and there is nothing to send: nobody need look at it
     assert matched(route(split=Split("items")), payload=payload).disposition is Disposition.FILTERED
 
 
 def test_a_route_whose_destinations_all_miss_is_not_split():
-    assert matched(route(Destination(WMS.ref, when=when("false")), split=Split("items")), payload={"items": [1]}).disposition is Disposition.UNROUTED
+    assert (
+        matched(
+            route(Destination(WMS.ref, when=when("false")), split=Split("items")), payload={"items": [1]}
+        ).disposition
+        is Disposition.UNROUTED
+    )
 
 
 def test_a_destination_says_how_urgent_it_is_and_until_when_it_is_of_use():
@@ -230,7 +267,10 @@ def test_a_time_that_is_none_is_not_sent_at_once(value):
 def test_a_capacity_is_counted_per_value_of_each_part():
     split = Split("items", by=when("wh"))
     found = matched(route(split=split, capacity=Capacity(quota("5/day"), when("items[0].wh"))))
-    assert [(one.part, one.slot.route, one.slot.key) for one in found.planned] == [(0, "outbound", "str:W1"), (1, "outbound", "str:W2")]
+    assert [(one.part, one.slot.route, one.slot.key) for one in found.planned] == [
+        (0, "outbound", "str:W1"),
+        (1, "outbound", "str:W2"),
+    ]
 
 
 def test_a_bundle_is_named_after_its_route_and_target():
@@ -264,13 +304,19 @@ def test_a_canary_by_share_keeps_each_value_on_one_side_and_the_share():
     assert 0.085 < sum(version == 2 for version in sides.values()) / len(sides) < 0.115
     # Raising the share moves nobody back: who took part goes on taking part
     more = canary(percent=Decimal(30), by=when("orderNo"))
-    assert all(matched(more, payload={"orderNo": f"SO-{number}"}).planned[0].ref.version == 2 for number, side in sides.items() if side == 2)
+    assert all(
+        matched(more, payload={"orderNo": f"SO-{number}"}).planned[0].ref.version == 2
+        for number, side in sides.items()
+        if side == 2
+    )
 
 
 @pytest.mark.parametrize(("percent", "version"), [(Decimal(0), 1), (Decimal(100), 2)])
 def test_nobody_and_everybody(percent, version):
     trial = canary(percent=percent, by=when("orderNo"))
-    assert {matched(trial, payload={"orderNo": str(number)}).planned[0].ref.version for number in range(200)} == {version}
+    assert {matched(trial, payload={"orderNo": str(number)}).planned[0].ref.version for number in range(200)} == {
+        version
+    }
 
 
 def test_a_bucket_is_the_same_for_ever():

@@ -8,7 +8,11 @@ from hub.core.model.sharing import at_once, fair
 NAMES = [f"w{number}" for number in range(6)]
 
 
-@given(st.integers(1, 64), st.none() | st.integers(1, 6), st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=60))
+@given(
+    st.integers(1, 64),
+    st.none() | st.integers(1, 6),
+    st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=60),
+)
 def test_all_parts_together_never_exceed_the_cap(most, holders, turns):
     # Given processes that take their part and leave in any order
     held = {}
@@ -16,7 +20,9 @@ def test_all_parts_together_never_exceed_the_cap(most, holders, turns):
         if not comes:
             held.pop(name, None)
             continue
-        held[name] = fair(most, {other: number for other, number in held.items() if other != name}, name, holders=holders)
+        held[name] = fair(
+            most, {other: number for other, number in held.items() if other != name}, name, holders=holders
+        )
         # Then at no moment is more held than there is, or by more than may
         assert sum(held.values()) <= most
         assert holders is None or sum(number > 0 for number in held.values()) <= holders

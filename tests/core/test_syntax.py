@@ -7,7 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.expressions.syntax import read
-from hub.core.expressions.tree import Array, Binary, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Object, Step, Variable, walk
+from hub.core.expressions.tree import (
+    Array,
+    Binary,
+    Block,
+    Call,
+    Chain,
+    Condition,
+    Filter,
+    Lambda,
+    Literal,
+    Name,
+    Negate,
+    Object,
+    Step,
+    Variable,
+    walk,
+)
 
 GOOD = [
     "orderNo", "consignee.name", "items[0].sku", "items[quantity > 5].sku", "items.sku[]", "$sum(items.(price * quantity))", "'Gift: ' & note",
@@ -17,7 +33,27 @@ GOOD = [
     "$$.a", "$source.a", "$", "/* note */ a /* more */ . b", "a.(b; c)", 'a[b="x"][0]', "$f(1)(2)", "and.or.in", "a ?: b", "a ?? b", "1.5e3 * 2", "'A\\u0041'",
     "function($x)<n:n>{$x}(5)", "$a.b.$c(d)", "{}", "[]", "()", "a < b", "a<=b", "$x.y[z].(w)",
 ]  # fmt: skip
-BAD = ["", "a +", "(a", "[a", "{a}", "a..b..c)", "a ? ", "a b", "'open", "$x := ", "1 := 2", "a.", "@", "a[", "function(x){1}", "|a|", "a,b", "#", "a ^ b"]
+BAD = [
+    "",
+    "a +",
+    "(a",
+    "[a",
+    "{a}",
+    "a..b..c)",
+    "a ? ",
+    "a b",
+    "'open",
+    "$x := ",
+    "1 := 2",
+    "a.",
+    "@",
+    "a[",
+    "function(x){1}",
+    "|a|",
+    "a,b",
+    "#",
+    "a ^ b",
+]
 
 
 @pytest.mark.parametrize("text", GOOD)
@@ -49,15 +85,23 @@ def test_trees_have_the_shape_that_the_language_says():
 
 
 def test_walking_meets_every_name():
-    names = {node.text for node in walk(read("$sum(items[price > 1].(price * quantity)) & a{b: c}")) if isinstance(node, Name)}
+    names = {
+        node.text
+        for node in walk(read("$sum(items[price > 1].(price * quantity)) & a{b: c}"))
+        if isinstance(node, Name)
+    }
     assert names == {"items", "price", "quantity", "a", "b", "c"}
 
 
-_ATOM = st.sampled_from(["a", "b.c", "1", "'x'", "$y", "$", "true", "`odd`", "*", "[1,2]", "{'k': a}", "items[0]", "-1"])
+_ATOM = st.sampled_from(
+    ["a", "b.c", "1", "'x'", "$y", "$", "true", "`odd`", "*", "[1,2]", "{'k': a}", "items[0]", "-1"]
+)
 _EXPRESSIONS = st.recursive(
     _ATOM,
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["+", "*", "&", "=", "<", " and ", " or ", " in ", ".", "~>", "!=", "-", "/"]), inner).map("".join),
+        st.tuples(
+            inner, st.sampled_from(["+", "*", "&", "=", "<", " and ", " or ", " in ", ".", "~>", "!=", "-", "/"]), inner
+        ).map("".join),
         st.tuples(inner, inner, inner).map(lambda parts: f"{parts[0]} ? {parts[1]} : {parts[2]}"),
         inner.map(lambda one: f"({one})"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]}; {two[1]})"),

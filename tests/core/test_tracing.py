@@ -2,7 +2,15 @@
 
 import pytest
 
-from hub.core.model.tracing import accept_span, attempt_span, is_sampled, parent_of, trace_id_of, traceparent, tracestate_of
+from hub.core.model.tracing import (
+    accept_span,
+    attempt_span,
+    is_sampled,
+    parent_of,
+    trace_id_of,
+    traceparent,
+    tracestate_of,
+)
 
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

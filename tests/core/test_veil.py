@@ -7,7 +7,11 @@ from hub.core.schemas.masking import Masker
 
 SCHEMA = {
     "type": "object",
-    "properties": {"phone": {"type": "string", "x-pii": "phone"}, "lines": {"type": "array", "items": {"properties": {"to": {"x-pii": "name"}}}}, "no": {}},
+    "properties": {
+        "phone": {"type": "string", "x-pii": "phone"},
+        "lines": {"type": "array", "items": {"properties": {"to": {"x-pii": "name"}}}},
+        "no": {},
+    },
 }
 PLAIN = {"type": "object"}
 ORDER = {"phone": "13812345678", "lines": [{"to": "Li Lei"}], "no": 7}
@@ -29,7 +33,9 @@ def test_what_no_contract_describes_is_masked_by_what_is_known():
     veil = Masker()
     veil.learn(contract(SCHEMA), ORDER)
     assert veil.over_text("Li Lei (13812345678) was not found") == f"{MASK} ({MASK}) was not found"
-    assert veil.over(None, {"said": ["to Li Lei", 13812345678, True, None, 7]}) == {"said": [f"to {MASK}", MASK, True, None, 7]}
+    assert veil.over(None, {"said": ["to Li Lei", 13812345678, True, None, 7]}) == {
+        "said": [f"to {MASK}", MASK, True, None, 7]
+    }
 
 
 def test_a_change_shows_neither_side_of_what_is_personal_on_one():

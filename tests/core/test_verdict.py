@@ -1,4 +1,6 @@
-"""What an answer means (faults F45–F52): the order of judgement, what is still under way, what is busy, and whose words are repeated."""
+"""What an answer means (faults F45–F52): the order of judgement, what is still under way, what is busy, and whose words
+are repeated.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -51,7 +53,10 @@ def test_a_retry_after_is_honoured_wherever_it_has_a_meaning(status):
     assert found.after_s == 7
 
 
-@pytest.mark.parametrize("again", ["body.errcode in [-1, 45009]", "body.errcode = -1", "$contains(body.errmsg, 'busy')", "headers.`x-busy` = '1'"])
+@pytest.mark.parametrize(
+    "again",
+    ["body.errcode in [-1, 45009]", "body.errcode = -1", "$contains(body.errmsg, 'busy')", "headers.`x-busy` = '1'"],
+)
 def test_a_200_that_says_busy_is_tried_again(again):
     body = {"errcode": -1, "errmsg": "system busy, try again"}
     found = judged(200, body, [("x-busy", "1"), ("retry-after", "3")], success="body.errcode = 0", again=again)
@@ -74,7 +79,14 @@ def test_the_order_of_judgement():
     assert isinstance(judged(422, {"code": 8}, success="body.code = 0", again="body.code = 7"), GiveUp)
 
 
-@pytest.mark.parametrize("given", [{"success": "body.code = 0"}, {"success": "status = 201", "already": "body.code = 7"}, {"again": "body.code = -1"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"success": "body.code = 0"},
+        {"success": "status = 201", "already": "body.code = 7"},
+        {"again": "body.code = -1"},
+    ],
+)
 @pytest.mark.parametrize("body", [b"<html>", b'{"code":', b"\x00\xff"])
 def test_a_2xx_whose_body_decides_and_cannot_be_read_is_unknown(given, body):
     found = judged(200, body, **given)
@@ -82,7 +94,15 @@ def test_a_2xx_whose_body_decides_and_cannot_be_read_is_unknown(given, body):
     assert found.why.reason is Reason.BAD_ANSWER
 
 
-@pytest.mark.parametrize("given", [{}, {"success": "status < 300"}, {"success": "status < 300", "already": "body.code = 7"}, {"already": "body.code = 7"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"success": "status < 300"},
+        {"success": "status < 300", "already": "body.code = 7"},
+        {"already": "body.code = 7"},
+    ],
+)
 def test_a_2xx_that_needs_no_body_is_success(given):
     assert isinstance(judged(200, b"<html>", **given), Reply)
     assert isinstance(judged(204, b"", **given), Reply)

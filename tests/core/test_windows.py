@@ -27,8 +27,12 @@ def test_every_instant_lies_in_exactly_one_window(at, unit, zone):
 
 
 def test_a_day_is_the_zones_day():
-    assert quota("5000/day", "Asia/Shanghai").window(instant("2025-11-22T00:30:00+08:00")) == instant("2025-11-21T16:00:00Z")
-    assert quota("20/week", "Asia/Shanghai").window(instant("2025-11-22T12:00:00+08:00")) == instant("2025-11-17T00:00:00+08:00")
+    assert quota("5000/day", "Asia/Shanghai").window(instant("2025-11-22T00:30:00+08:00")) == instant(
+        "2025-11-21T16:00:00Z"
+    )
+    assert quota("20/week", "Asia/Shanghai").window(instant("2025-11-22T12:00:00+08:00")) == instant(
+        "2025-11-17T00:00:00+08:00"
+    )
     # The day on which Berlin's clocks go forward has 23 hours
     rule = quota("1/d", "Europe/Berlin")
     start = instant("2026-03-29T00:00:00+01:00")

@@ -18,7 +18,9 @@ def documents(path: Path) -> list:
 
 
 def tool(name: str) -> str:
-    """The path of a program that is not of ours; the test is skipped where it is not, and fails where the run promised to have it."""
+    """The path of a program that is not of ours; the test is skipped where it is not, and fails where the run promised
+    to have it.
+    """
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
     if found is None:
         missing(name, "it judges a file under deploy/; apt-get install nginx haproxy prometheus")

@@ -22,10 +22,19 @@ KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 
 def settings_in(text):
     """All settings that a text names; an example of a system's own is no setting of the hub's."""
-    return set(re.findall(r"\bHUB_[A-Z0-9_]+\b", "\n".join(line for line in text.splitlines() if "HUB_WMS_" not in line and "<SYSTEM>" not in line)))
+    return set(
+        re.findall(
+            r"\bHUB_[A-Z0-9_]+\b",
+            "\n".join(line for line in text.splitlines() if "HUB_WMS_" not in line and "<SYSTEM>" not in line),
+        )
+    )
 
 
-@pytest.mark.parametrize("path", [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()], ids=lambda path: path.relative_to(DEPLOY).as_posix())
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()],
+    ids=lambda path: path.relative_to(DEPLOY).as_posix(),
+)
 def test_a_file_names_only_settings_that_there_are(path):
     assert settings_in(path.read_text("utf-8")) - SETTINGS == set()
 
@@ -72,7 +81,9 @@ def test_the_image_is_made_of_what_there_is_and_runs_as_nobody_s_root():
     assert re.search(r"HUB_METRICS_PORT=(\d+)", last)[1] in re.search(r"HEALTHCHECK.*?\n.*", last)[0]
     # What the builder is given is what is copied, and no more: no secrets, no store, no history
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
-    assert allowed == {name for source in re.findall(r"^COPY ((?:(?!--from)\S+ )+)\S+$", text, re.MULTILINE) for name in source.split()}
+    assert allowed == {
+        name for source in re.findall(r"^COPY ((?:(?!--from)\S+ )+)\S+$", text, re.MULTILINE) for name in source.split()
+    }
 
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
@@ -99,7 +110,11 @@ def test_a_deployment_stops_in_good_order_and_is_seen(role):
     # Probes go to ports that there are, on paths that there are
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports["metrics"] == int(settings["data"]["HUB_METRICS_PORT"])
-    for name, path in (("startupProbe", "/health/ready"), ("readinessProbe", "/health/ready"), ("livenessProbe", "/health/live")):
+    for name, path in (
+        ("startupProbe", "/health/ready"),
+        ("readinessProbe", "/health/ready"),
+        ("livenessProbe", "/health/live"),
+    ):
         assert container[name]["httpGet"]["path"] == path
         assert container[name]["httpGet"]["port"] in ports
     # Secrets are references; no manifest holds one
@@ -112,12 +127,19 @@ def test_a_deployment_stops_in_good_order_and_is_seen(role):
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     labels = spec["template"]["metadata"]["labels"]
     assert spec["selector"]["matchLabels"].items() <= labels.items()
-    assert {one["topologyKey"] for one in pod["topologySpreadConstraints"]} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    assert {one["topologyKey"] for one in pod["topologySpreadConstraints"]} == {
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    }
     [budget] = [one for one in manifests("PodDisruptionBudget") if one["metadata"]["name"] == f"crossdock-{role}"]
     assert budget["spec"]["selector"]["matchLabels"] == spec["selector"]["matchLabels"]
     assert 0 < budget["spec"]["minAvailable"] < spec["replicas"]
     assert container["resources"]["limits"]["memory"]
-    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
     assert pod["securityContext"]["runAsNonRoot"]
 
 
@@ -141,7 +163,9 @@ def test_manifests_name_each_other_rightly():
     for pod in pods:
         for source in pod["spec"]["containers"][0]["envFrom"]:
             assert source.get("configMapRef", source.get("secretRef"))["name"] in maps | {"crossdock"}
-    assert {one["metadata"].get("namespace", "crossdock") for path in KUBERNETES for one in documents(path)} == {"crossdock"}
+    assert {one["metadata"].get("namespace", "crossdock") for path in KUBERNETES for one in documents(path)} == {
+        "crossdock"
+    }
 
 
 @pytest.mark.parametrize("name", ["crossdock-web@8080", "crossdock-worker@9101", "crossdock-scheduler@9111"])
@@ -153,8 +177,15 @@ def test_a_unit_is_one_that_systemd_takes(tmp_path, name):
     assert float(re.search(r"TimeoutStopSec=(\d+)", text)[1]) >= GRACE
     # Given the unit with a program that this machine has, and the pages that it names
     unit = tmp_path / f"{name}.service"
-    unit.write_text(text.replace("/opt/crossdock/.venv/bin/hub", sys.executable).replace("file:/opt/crossdock/docs", f"file:{ROOT}/docs"), "utf-8")
+    unit.write_text(
+        text.replace("/opt/crossdock/.venv/bin/hub", sys.executable).replace(
+            "file:/opt/crossdock/docs", f"file:{ROOT}/docs"
+        ),
+        "utf-8",
+    )
     (tmp_path / "crossdock.target").write_text((DEPLOY / "systemd/crossdock.target").read_text("utf-8"), "utf-8")
-    done = subprocess.run([judge, "verify", "--recursive-errors=no", str(unit)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [judge, "verify", "--recursive-errors=no", str(unit)], capture_output=True, text=True, timeout=60, check=False
+    )
     said = [line for line in done.stderr.splitlines() if f"{name}.service" in line or "crossdock.target" in line]
     assert (done.returncode, said) == (0, []), done.stderr

@@ -1,4 +1,6 @@
-"""nginx and HAProxy as deploy/ configures them, running: what a stranger claims ends there, and a post arrives as it was sent."""
+"""nginx and HAProxy as deploy/ configures them, running: what a stranger claims ends there, and a post arrives as it
+was sent.
+"""
 
 import base64
 import contextlib
@@ -63,7 +65,11 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        told = {"path": self.path, "headers": [[name.lower(), value] for name, value in self.headers.items()], "bytes": len(body)}
+        told = {
+            "path": self.path,
+            "headers": [[name.lower(), value] for name, value in self.headers.items()],
+            "bytes": len(body),
+        }
         raw = json.dumps(told).encode()
         self.send_response_only(200)
         self.send_header("content-length", str(len(raw)))
@@ -77,7 +83,9 @@ class _Echo(http.server.BaseHTTPRequestHandler):
 
 
 def certificate(folder, name):
-    """A certificate signed by itself, and its key; gives the path of both in one file, and the certificate's SHA-256."""
+    """A certificate signed by itself, and its key; gives the path of both in one file, and the certificate's
+    SHA-256.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -93,7 +101,9 @@ def certificate(folder, name):
         .sign(key, hashes.SHA256())
     )
     pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path = folder / f"{name}.pem"
     path.write_bytes(pem + private)
     (folder / f"{name}.key").write_bytes(private)
@@ -128,7 +138,9 @@ def configured(name, folder, upstream, *more):
         ):
             assert old in text
             text = text.replace(old, new)
-        temp = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        temp = " ".join(
+            f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         (folder / "crossdock.conf").write_text(text, "utf-8")
         # The folders of a test are closed to others, so that the workers stay who the test is
         user = "user root; " if os.geteuid() == 0 else ""
@@ -138,12 +150,23 @@ def configured(name, folder, upstream, *more):
         return port, [*words, "-t"], words
     text = (DEPLOY / "haproxy/haproxy.cfg").read_text("utf-8")
     shutil.copy(folder / "hub.pem", folder / "partners.pem")
-    changes = (("bind :443", f"bind 127.0.0.1:{port}"), ("web1:8080", f"127.0.0.1:{upstream}"), ("/etc/haproxy/certs", str(folder)))
-    for old, new in (*changes, ("    server web2 web2:8080\n", "".join(f"    server web2 127.0.0.1:{one}\n" for one in more))):
+    changes = (
+        ("bind :443", f"bind 127.0.0.1:{port}"),
+        ("web1:8080", f"127.0.0.1:{upstream}"),
+        ("/etc/haproxy/certs", str(folder)),
+    )
+    for old, new in (
+        *changes,
+        ("    server web2 web2:8080\n", "".join(f"    server web2 127.0.0.1:{one}\n" for one in more)),
+    ):
         assert old in text
         text = text.replace(old, new)
     (folder / "haproxy.cfg").write_text(text, "utf-8")
-    return port, [tool("haproxy"), "-c", "-f", str(folder / "haproxy.cfg")], [tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+    return (
+        port,
+        [tool("haproxy"), "-c", "-f", str(folder / "haproxy.cfg")],
+        [tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")],
+    )
 
 
 @contextlib.contextmanager
@@ -183,7 +206,11 @@ def test_what_a_stranger_claims_ends_at_the_proxy(proxied):
     assert [value for name, value in told if name == "x-forwarded-for"] == ["127.0.0.1"]
     assert [value for name, value in told if name == "x-forwarded-proto"] == ["https"]
     assert "6.6.6.6" not in json.dumps([one for one in told if one[0] != "x_forwarded_for"])
-    assert not {name for name, value in told if name in ("client-cert", "client-cert-chain", "x-ssl-client-cert", "forwarded") and value}
+    assert not {
+        name
+        for name, value in told
+        if name in ("client-cert", "client-cert-chain", "x-ssl-client-cert", "forwarded") and value
+    }
 
 
 def test_a_certificate_that_was_shown_is_handed_on_and_no_other(proxied, tmp_path):
@@ -215,14 +242,18 @@ def test_connections_to_the_hub_are_kept_alive(proxied):
     before = echo.connections
     with requests.Session() as session:
         for number in range(60):
-            assert session.post(proxy.url + f"/api/{number}", data=b"{}", verify=proxy.verify, timeout=10).status_code == 200
+            assert (
+                session.post(proxy.url + f"/api/{number}", data=b"{}", verify=proxy.verify, timeout=10).status_code
+                == 200
+            )
     assert echo.connections - before <= 10
 
 
 def test_a_body_is_as_large_as_the_hub_takes_it(proxied):
     proxy, _ = proxied
     assert proxy.call("POST", "/api/x", data=b"x" * (10 * 1024 * 1024)).json()["bytes"] == 10 * 1024 * 1024
-    # One byte more is refused by what its head says; whoever goes on sending would be cut off before it reads the answer
+    # One byte more is refused by what its head says; whoever goes on sending would be cut off before it reads the
+    # answer
     context = ssl.create_default_context(cafile=proxy.verify)
     connection = http.client.HTTPSConnection("localhost", int(proxy.url.rsplit(":", 1)[1]), context=context, timeout=30)
     connection.putrequest("POST", "/api/x")
@@ -243,15 +274,27 @@ def test_a_post_goes_through_and_the_hub_knows_whom_it_speaks_with(tmp_path, nam
     sink = Sink()
     folder = tmp_path / name
     folder.mkdir()
-    hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), f"sqlite:///{tmp_path}/hub.sqlite3", hub_trusted_proxies="127.0.0.1/32").start()
+    hub = HubProcess(
+        small_workspace(tmp_path / "workspace", sink.url),
+        f"sqlite:///{tmp_path}/hub.sqlite3",
+        hub_trusted_proxies="127.0.0.1/32",
+    ).start()
     try:
         caller = hub.caller("shop")
         with running(name, folder, hub.port) as proxy:
-            answer = proxy.call("POST", "/api/v1/shop/order.placed", data=ORDER, headers={**caller.headers(ORDER, "p-1"), **CLAIMS})
+            answer = proxy.call(
+                "POST", "/api/v1/shop/order.placed", data=ORDER, headers={**caller.headers(ORDER, "p-1"), **CLAIMS}
+            )
             assert answer.status_code == 202, answer.text
             hub.delivered(answer.json()["data"]["messageId"])
-            # The proxy is on this machine, and that stands for nothing: operators' calls through it need the token, if they came at all
-            assert requests.get(f"{hub.url}/ops/v1/routes", headers={"x-forwarded-for": "127.0.0.1"}, timeout=10).status_code == 401
+            # The proxy is on this machine, and that stands for nothing: operators' calls through it need the token, if
+            # they came at all
+            assert (
+                requests.get(
+                    f"{hub.url}/ops/v1/routes", headers={"x-forwarded-for": "127.0.0.1"}, timeout=10
+                ).status_code
+                == 401
+            )
     finally:
         hub.stop()
 
@@ -260,7 +303,9 @@ def test_a_post_goes_through_and_the_hub_knows_whom_it_speaks_with(tmp_path, nam
 @pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("name", ["nginx", "haproxy"])
 def test_a_rollout_one_by_one_is_seen_by_no_partner(tmp_path, store_url, name):
-    """Two web processes behind the proxy, under posts all the while: each is stopped and started anew. Whoever posts sees 202, and each message is there once."""
+    """Two web processes behind the proxy, under posts all the while: each is stopped and started anew. Whoever posts
+    sees 202, and each message is there once.
+    """
     workspace, folder = small_workspace(tmp_path / "workspace", Sink().url), tmp_path / name
     folder.mkdir()
     webs = [HubProcess(workspace, store_url) for _ in range(2)]

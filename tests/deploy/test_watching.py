@@ -1,4 +1,6 @@
-"""The dashboard and the alert rules: every expression is PromQL, every metric and label in it is one that a running hub exports, and alerts go off."""
+"""The dashboard and the alert rules: every expression is PromQL, every metric and label in it is one that a running hub
+exports, and alerts go off.
+"""
 
 import json
 import re
@@ -41,20 +43,39 @@ def names_in(expression):
 
 def labels_in(expression):
     """Labels that are compared, and those that are summed by."""
-    compared = {label for block in re.findall(r"\{([^}]*)\}", expression) for label in re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)", block)}
-    grouped = {label.strip() for block in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expression) for label in block.split(",")}
+    compared = {
+        label
+        for block in re.findall(r"\{([^}]*)\}", expression)
+        for label in re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)", block)
+    }
+    grouped = {
+        label.strip() for block in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expression) for label in block.split(",")
+    }
     return compared | grouped
 
 
 def test_every_expression_is_promql(tmp_path, promtool):
-    rules = {"groups": [{"name": "all", "rules": [{"record": f"checked:{number}", "expr": one} for number, one in enumerate(EXPRESSIONS)]}]}
+    rules = {
+        "groups": [
+            {
+                "name": "all",
+                "rules": [{"record": f"checked:{number}", "expr": one} for number, one in enumerate(EXPRESSIONS)],
+            }
+        ]
+    }
     with (tmp_path / "all.yaml").open("w") as file:
         YAML(typ="safe", pure=True).dump(rules, file)
     for path in (tmp_path / "all.yaml", DEPLOY / "prometheus/alerts.yaml"):
-        done = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [promtool, "check", "rules", str(path)], capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run(
-        [promtool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus/prometheus.yaml")], capture_output=True, text=True, timeout=60, check=False
+        [promtool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus/prometheus.yaml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -63,14 +84,23 @@ def test_the_check_knows_what_is_no_promql(tmp_path, promtool):
     rules = {"groups": [{"name": "all", "rules": [{"record": "checked:0", "expr": "sum by (lane (hub_backlog)"}]}]}
     with (tmp_path / "all.yaml").open("w") as file:
         YAML(typ="safe", pure=True).dump(rules, file)
-    assert subprocess.run([promtool, "check", "rules", str(tmp_path / "all.yaml")], capture_output=True, timeout=60, check=False).returncode != 0
+    assert (
+        subprocess.run(
+            [promtool, "check", "rules", str(tmp_path / "all.yaml")], capture_output=True, timeout=60, check=False
+        ).returncode
+        != 0
+    )
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Metric → its labels, as a hub and a worker that have worked export them."""
     folder = tmp_path_factory.mktemp("watching")
-    hub = HubProcess(small_workspace(folder / "workspace", Sink().url), f"sqlite:///{folder}/hub.sqlite3", hub_metrics_port=free_port()).start()
+    hub = HubProcess(
+        small_workspace(folder / "workspace", Sink().url),
+        f"sqlite:///{folder}/hub.sqlite3",
+        hub_metrics_port=free_port(),
+    ).start()
     try:
         answer = hub.caller("shop").post("/api/v1/shop/order.placed", ORDER, "w-1")
         hub.delivered(answer.json()["data"]["messageId"])
@@ -100,7 +130,11 @@ def test_every_metric_that_is_named_is_exported_by_a_running_hub(exported):
 def test_every_label_that_is_named_is_one_of_the_metric_s():
     labels = {}
     for family in FAMILIES:
-        for name in (family.name, f"{family.name}_total", *(f"{family.name}_{part}" for part in ("bucket", "sum", "count"))):
+        for name in (
+            family.name,
+            f"{family.name}_total",
+            *(f"{family.name}_{part}" for part in ("bucket", "sum", "count")),
+        ):
             labels[name] = set(family.labels)
     for one in EXPRESSIONS:
         known = set().union(*(labels.get(name, set()) for name in names_in(one))) | ADDED
@@ -108,7 +142,9 @@ def test_every_label_that_is_named_is_one_of_the_metric_s():
 
 
 def test_facts_of_the_store_are_never_summed_over_processes():
-    """Each process says the same: within a sum stands a `max by`, or the sum is as many times too large as there are processes."""
+    """Each process says the same: within a sum stands a `max by`, or the sum is as many times too large as there are
+    processes.
+    """
     store = "|".join(family.name for family in FAMILIES if family.whose == "store")
     for one in EXPRESSIONS:
         assert not re.search(rf"\b(?:sum|count|avg)\s*(?:by\s*\([^)]*\)\s*)?\(\s*(?:{store})\b", one), one
@@ -117,7 +153,14 @@ def test_facts_of_the_store_are_never_summed_over_processes():
 def test_the_board_shows_every_metric_of_the_hub():
     shown = {name for one in EXPRESSIONS for name in names_in(one)}
     hidden = {family.name for family in FAMILIES if not any(name.startswith(family.name) for name in shown)}
-    assert hidden <= {"hub_shadow", "hub_start_time_seconds", "hub_books_age_seconds", "hub_lane_state", "hub_deliveries", "hub_messages"}
+    assert hidden <= {
+        "hub_shadow",
+        "hub_start_time_seconds",
+        "hub_books_age_seconds",
+        "hub_lane_state",
+        "hub_deliveries",
+        "hub_messages",
+    }
 
 
 def test_the_board_is_one_that_grafana_reads():
@@ -158,7 +201,10 @@ CASES = {
         'hub_breaker_state{lane="wms",state="open"}': "0x20",
     },
     "CrossdockTargetAway": {'hub_breaker_state{lane="wms",state="open"}': "1x20"},
-    "CrossdockDead": {'hub_backlog{lane="wms",status="dead",instance="a"}': "3x30", 'hub_backlog{lane="wms",status="dead",instance="b"}': "3x30"},
+    "CrossdockDead": {
+        'hub_backlog{lane="wms",status="dead",instance="a"}': "3x30",
+        'hub_backlog{lane="wms",status="dead",instance="b"}': "3x30",
+    },
     "CrossdockParked": {'hub_parked{lane="wms",instance="a"}': "2x30"},
     "CrossdockDying": {
         'hub_attempts_total{lane="wms",route="r",outcome="dead"}': "0+20x30",
@@ -196,7 +242,11 @@ def test_every_alert_goes_off_where_it_should_and_in_no_hub_that_is_well(tmp_pat
                 "interval": "1m",
                 "input_series": [{"series": series, "values": values} for series, values in given.items()],
                 "promql_expr_test": [
-                    {"expr": f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})', "eval_time": at, "exp_samples": [{"labels": "{}", "value": 1}]}
+                    {
+                        "expr": f'count(ALERTS{{alertname="{alert}", alertstate="firing"}})',
+                        "eval_time": at,
+                        "exp_samples": [{"labels": "{}", "value": 1}],
+                    }
                 ],
             }
         )
@@ -208,6 +258,14 @@ def test_every_alert_goes_off_where_it_should_and_in_no_hub_that_is_well(tmp_pat
         }
     )
     with (tmp_path / "tests.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump({"rule_files": [str(DEPLOY / "prometheus/alerts.yaml")], "evaluation_interval": "1m", "tests": tests}, file)
-    done = subprocess.run([promtool, "test", "rules", str(tmp_path / "tests.yaml")], capture_output=True, text=True, timeout=60, check=False)
+        YAML(typ="safe", pure=True).dump(
+            {"rule_files": [str(DEPLOY / "prometheus/alerts.yaml")], "evaluation_interval": "1m", "tests": tests}, file
+        )
+    done = subprocess.run(
+        [promtool, "test", "rules", str(tmp_path / "tests.yaml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

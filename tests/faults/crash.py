@@ -1,4 +1,6 @@
-"""One case of the crash matrix: a hub with one wound, thirty messages through it, healing, the drain, and all checkers."""
+"""One case of the crash matrix: a hub with one wound, thirty messages through it, healing, the drain, and all
+checkers.
+"""
 
 import time
 from contextlib import contextmanager
@@ -94,7 +96,9 @@ class Scene:
         wait_until(lambda: (point, action) in self.roles.fired(), seconds=60, what=f"{point} reached")
 
     def heal(self, name, *, seconds=2 * LEASE_S):
-        """What a supervisor does: one that died is started again; one that was stopped goes on after so long, while another of its kind works."""
+        """What a supervisor does: one that died is started again; one that was stopped goes on after so long, while
+        another of its kind works.
+        """
         if self.case.action == "kill":
             assert self.roles.ended(name) == -9
             self.roles.start(name)
@@ -112,7 +116,9 @@ class Scene:
 
         def is_quiet():
             with self.engine.connect() as connection:
-                return not connection.execute(sa.text("SELECT count(*) FROM delivery WHERE status IN ('pending', 'leased')")).scalar_one()
+                return not connection.execute(
+                    sa.text("SELECT count(*) FROM delivery WHERE status IN ('pending', 'leased')")
+                ).scalar_one()
 
         wait_until(is_quiet, seconds=seconds, what="the drain")
 
@@ -159,7 +165,9 @@ class Scene:
             "disordered": checkers.disordered(effects, deliveries),
             "unaccounted": self.findings_of_books(),
             "untrue": checkers.attempt_truth(self.target.requests, attempts),
-            "late": checkers.late([sample for sample in self.watch.samples if self.healed_at and sample[0] > self.healed_at], limit_s),
+            "late": checkers.late(
+                [sample for sample in self.watch.samples if self.healed_at and sample[0] > self.healed_at], limit_s
+            ),
             "invented": [f"{len(deliveries)} deliveries, {planned} planned"] if len(deliveries) != planned else [],
             "unrecorded": self.findings_of_acts(),
             "undelivered": checkers.undelivered(deliveries),
@@ -170,7 +178,9 @@ class Scene:
         store = open_store(self.url)
         books = store.conservation()
         store.close()
-        return checkers.conserved(books, len({line["message"] for line in self.load.history if line["outcome"] == "ok"}))
+        return checkers.conserved(
+            books, len({line["message"] for line in self.load.history if line["outcome"] == "ok"})
+        )
 
     def records(self, what):
         """How many records there are of such acts."""
@@ -182,7 +192,11 @@ class Scene:
         store.close()
         done = [("configuration.activated", row["hash"]) for row in self.rows("SELECT hash FROM activation")]
         done += [("key.made", row["id"]) for row in self.rows("SELECT id FROM caller_key")]
-        return checkers.audited(verdict, [(one.what, one.object) for one in recorded if one.what in ("configuration.activated", "key.made")], done)
+        return checkers.audited(
+            verdict,
+            [(one.what, one.object) for one in recorded if one.what in ("configuration.activated", "key.made")],
+            done,
+        )
 
     def make_old(self, days):
         """As if all of it had happened so many days ago."""
@@ -190,7 +204,9 @@ class Scene:
         with self.engine.begin() as connection:
             for table, columns in (("message", ("received_at",)), ("delivery", ("changed_at", "first_at", "due_at"))):
                 given = {"at": at if self.engine.dialect.name == "postgresql" else to_micros(at)}
-                connection.execute(sa.text(f"UPDATE {table} SET {', '.join(f'{name} = :at' for name in columns)}"), given)
+                connection.execute(
+                    sa.text(f"UPDATE {table} SET {', '.join(f'{name} = :at' for name in columns)}"), given
+                )
 
     def end_leads(self):
         """The term of whoever led is over: a minute, which no test waits for."""

@@ -1,4 +1,6 @@
-"""What the cases of a crash matrix share: one PostgreSQL, one RabbitMQ, one Redis; and of each kind of store one to copy, with a configuration and a key."""
+"""What the cases of a crash matrix share: one PostgreSQL, one RabbitMQ, one Redis; and of each kind of store one to
+copy, with a configuration and a key.
+"""
 
 import os
 import shutil
@@ -32,7 +34,9 @@ def plain(folder):
     copy = mapping.with_name(mapping.name.replace("warehouse", "billing"))
     copy.write_text(mapping.read_text("utf-8").replace("to: warehouse/", "to: billing/"), "utf-8")
     routes = folder / "routes.yaml"
-    text = routes.read_text("utf-8").replace("[warehouse/order.create@1]", "[warehouse/order.create@1, billing/order.create@1]")
+    text = routes.read_text("utf-8").replace(
+        "[warehouse/order.create@1]", "[warehouse/order.create@1, billing/order.create@1]"
+    )
     routes.write_text(text.replace("timeout: 5s", "timeout: 800ms"), "utf-8")
     return folder
 
@@ -42,7 +46,9 @@ def probed(folder):
     plain(folder)
     for name in ("warehouse", "billing"):
         system = folder / "adapters" / name / "system.yaml"
-        system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + PROBE), "utf-8")
+        system.write_text(
+            system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + PROBE), "utf-8"
+        )
     routes = folder / "routes.yaml"
     policies = "targets:\n  warehouse: {in_doubt: probe}\n  billing: {in_doubt: probe}\n"
     routes.write_text(routes.read_text("utf-8").replace("routes:\n", policies + "routes:\n", 1), "utf-8")
@@ -73,7 +79,11 @@ class Ground:
 
     def server(self, name):
         if name not in self._servers:
-            made = {"postgresql": Postgres, "rabbitmq": brokers.RabbitMQ, "redis": lambda: brokers.Redis(appends=False)}[name]()
+            made = {
+                "postgresql": Postgres,
+                "rabbitmq": brokers.RabbitMQ,
+                "redis": lambda: brokers.Redis(appends=False),
+            }[name]()
             self._servers[name] = made.start()
         return self._servers[name]
 
@@ -86,7 +96,9 @@ class Ground:
         return folder if folder.exists() else WORKSPACES[name](folder)
 
     def store(self, kind, workspace):
-        """(address, key, secret) of a store of the case's own: a copy of one in which the workspace is active already."""
+        """(address, key, secret) of a store of the case's own: a copy of one in which the workspace is active
+        already.
+        """
         key = self._template(kind, workspace)
         self._count += 1
         if kind == "sqlite":

@@ -14,12 +14,15 @@ MESSAGES, KEYS = 30, 10
 
 
 class Load(threading.Thread):
-    """Thirty posts over ten orders, each until it is answered 2xx, under a name of its own; and one that is refused. `history` has a line per post."""
+    """Thirty posts over ten orders, each until it is answered 2xx, under a name of its own; and one that is refused.
+    `history` has a line per post.
+    """
 
     def __init__(self, url, key):
         super().__init__(daemon=True)
         self._url, self._key = url, key
         self.history = []
+        self.is_by_order = False  # whether a sender posts all of one order before it begins the next
 
     def run(self):
         senders = [threading.Thread(target=self._send, args=(first,), daemon=True) for first in range(5)]
@@ -41,15 +44,23 @@ class Load(threading.Thread):
     def _send(self, first):
         caller = Caller(self._url, *self._key)
         if first == 0:
-            self._post(caller, "refused", b'{"orderNo": "SO-refused", "items": [{"sku": "S-refused", "quantity": 1}], "odd": 1}')
+            self._post(
+                caller,
+                "refused",
+                b'{"orderNo": "SO-refused", "items": [{"sku": "S-refused", "quantity": 1}], "odd": 1}',
+            )
         # A sender has its orders to itself, so that they are accepted in the order in which they are posted.
-        for number in sorted(number for number in range(MESSAGES) if number % KEYS % 5 == first):
+        numbers = [number for number in range(MESSAGES) if number % KEYS % 5 == first]
+        for number in sorted(numbers, key=lambda number: (number % KEYS if self.is_by_order else 0, number)):
             while not self._post(caller, number):
                 time.sleep(0.1)
 
     def _post(self, caller, number, body=None):
         name = f"m-{number}"
-        body = body or json.dumps({"orderNo": f"SO-{number % KEYS}", "items": [{"sku": f"S-{number}", "quantity": 1}]}).encode()
+        body = (
+            body
+            or json.dumps({"orderNo": f"SO-{number % KEYS}", "items": [{"sku": f"S-{number}", "quantity": 1}]}).encode()
+        )
         status, message = 0, None
         try:
             answer = caller.post("/api/v1/shop/order.placed", body, name)

@@ -1,9 +1,12 @@
-"""Named points in the hub, and what happens there: laid from outside, so that there is no switch for it in the hub itself.
+"""Named points in the hub, and what happens there: laid from outside, so that there is no switch for it in the hub
+itself.
 
-Grammar of a wound: `point=action[:argument][@nth|@probability]`, several separated by `;`. Actions: `kill` (SIGKILL to itself), `raise[:Error]`
-(default RuntimeError: what nobody foresaw), `hang:seconds`, `stop` (SIGSTOP to itself, what a long pause looks like), `do_then_fail` (at a
-port: its work is done, and its caller is told that it timed out). `@2` is the second time that the point is reached, `@0.1` each time with
-that probability; without either, the first time alone. Each firing is a line in a file, written before anything happens.
+Grammar of a wound: `point=action[:argument][@nth|@probability]`, several separated by `;`. Actions: `kill` (SIGKILL to
+itself), `raise[:Error]` (default RuntimeError: what nobody foresaw), `hang:seconds`, `stop` (SIGSTOP to itself, what a
+long pause looks like), `do_then_fail` (at a
+port: its work is done, and its caller is told that it timed out). `@2` is the second time that the point is reached,
+`@0.1` each time with that probability; without either, the first time alone. Each firing is a line in a file, written
+before anything happens.
 """
 
 import builtins
@@ -55,7 +58,16 @@ POINTS = {
     "reopen.written": "all or none of the batch; each is armed once",
 }
 # Ports whose work can be done and reported as failed.
-PORTS = ("store.add", "store.claim", "store.settle", "store.expire", "bell.ring", "target.send", "target.probe", "source.take")
+PORTS = (
+    "store.add",
+    "store.claim",
+    "store.settle",
+    "store.expire",
+    "bell.ring",
+    "target.send",
+    "target.probe",
+    "source.take",
+)
 # What the design names and this hub does not have yet: the run says that they are left out.
 NOT_YET = {
     "saga.acted": "no sagas",
@@ -84,7 +96,9 @@ class Wound:
 
 
 def parse(text):
-    """The wounds of a text, by point. Raises ValueError for what is no wound, and for a point that is not known: it would never be reached."""
+    """The wounds of a text, by point. Raises ValueError for what is no wound, and for a point that is not known: it
+    would never be reached.
+    """
     found = {}
     for part in filter(None, text.split(";")):
         match = _WOUND.fullmatch(part)
@@ -94,7 +108,9 @@ def parse(text):
         if point not in (PORTS if action == "do_then_fail" else POINTS):
             raise ValueError(f"{point} is no {'port' if action == 'do_then_fail' else 'point'}")
         is_share = "." in when
-        found[point] = Wound(point, action, argument, 0 if is_share else int(when or 1), float(when) if is_share else None)
+        found[point] = Wound(
+            point, action, argument, 0 if is_share else int(when or 1), float(when) if is_share else None
+        )
     return found
 
 
@@ -126,7 +142,8 @@ class Wounds:
         with self._lock:
             if not wound.is_due():
                 return None
-            with self._fired.open("a", encoding="ascii") as file:  # closed, and so with the kernel, before anything happens
+            # closed, and so with the kernel, before anything happens
+            with self._fired.open("a", encoding="ascii") as file:
                 file.write(f"{point} {wound.action} {os.getpid()}\n")
         return wound
 

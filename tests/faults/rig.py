@@ -1,4 +1,6 @@
-"""Many machines on one: two web processes, three workers, two schedulers, on a PostgreSQL and a RabbitMQ that may be hurt. The load and the sink run outside the faults."""
+"""Many machines on one: two web processes, three workers, two schedulers, on a PostgreSQL and a RabbitMQ that may be
+hurt. The load and the sink run outside the faults.
+"""
 
 import http.server
 import json
@@ -25,7 +27,9 @@ RETRY = "{attempts: 200, first: 200ms, factor: 1.5, max: 3s, jitter: full, give_
 
 
 class Journal(http.server.ThreadingHTTPServer):
-    """A target that knows its keys: each is applied once, and every application is written down with when it began and ended."""
+    """A target that knows its keys: each is applied once, and every application is written down with when it began and
+    ended.
+    """
 
     daemon_threads = True
     request_queue_size = 512
@@ -94,7 +98,10 @@ class Rig:
         self.log = (folder / "hub.log").open("ab")
         subprocess.run([sys.executable, "-m", "hub", "apply"], env=self.environment, check=True, capture_output=True)
         made = subprocess.run(
-            [sys.executable, "-m", "hub", "key", "create", "load", "--system", "shop", "--json"], env=self.environment, check=True, capture_output=True
+            [sys.executable, "-m", "hub", "key", "create", "load", "--system", "shop", "--json"],
+            env=self.environment,
+            check=True,
+            capture_output=True,
         )
         told = json.loads(made.stdout)
         self.key = (told["key"], told["secret"])
@@ -129,7 +136,12 @@ class Rig:
     def rows(self):
         engine = sa.create_engine(self.postgres.url("hub"))
         with engine.connect() as connection:
-            deliveries = [dict(row) for row in connection.execute(sa.text("SELECT id, lane, order_key, seq, status FROM delivery")).mappings()]
+            deliveries = [
+                dict(row)
+                for row in connection.execute(
+                    sa.text("SELECT id, lane, order_key, seq, status FROM delivery")
+                ).mappings()
+            ]
             known = list(connection.execute(sa.text("SELECT key FROM idempotency")).scalars())
             planned = connection.execute(sa.text("SELECT coalesce(sum(planned), 0) FROM message")).scalar_one()
         engine.dispose()
@@ -138,7 +150,9 @@ class Rig:
     def waiting(self):
         engine = sa.create_engine(self.postgres.url("hub"))
         with engine.connect() as connection:
-            count = connection.execute(sa.text("SELECT count(*) FROM delivery WHERE status NOT IN ('delivered', 'cancelled', 'superseded')")).scalar_one()
+            count = connection.execute(
+                sa.text("SELECT count(*) FROM delivery WHERE status NOT IN ('delivered', 'cancelled', 'superseded')")
+            ).scalar_one()
         engine.dispose()
         return count
 
@@ -183,7 +197,9 @@ def is_ready(port):
 
 
 class Load(threading.Thread):
-    """So many posts a second over both web processes. Each is sent until it is answered 2xx, under its own name; `accepted` has the names that were."""
+    """So many posts a second over both web processes. Each is sent until it is answered 2xx, under its own name;
+    `accepted` has the names that were.
+    """
 
     def __init__(self, rig, per_second, keys=200, senders=16, ports=None):
         super().__init__(daemon=True)
@@ -212,7 +228,11 @@ class Load(threading.Thread):
         """No new posts; waits until each that was begun is accepted."""
         self._ending.set()
         self.join(10)
-        wait_until(lambda: len(self.accepted) == self.posted, seconds=seconds, what=f"all posts accepted ({len(self.accepted)} of {self.posted})")
+        wait_until(
+            lambda: len(self.accepted) == self.posted,
+            seconds=seconds,
+            what=f"all posts accepted ({len(self.accepted)} of {self.posted})",
+        )
 
     def _send(self):
         callers = [Caller(f"http://127.0.0.1:{port}", *self._rig.key) for port in self._ports]
@@ -220,11 +240,15 @@ class Load(threading.Thread):
         while True:
             self._there.acquire()
             number = self._queue.pop(0)
-            body = json.dumps({"orderNo": f"SO-{number % self._keys}", "items": [{"sku": f"S-{number}", "quantity": 1}]}).encode()
+            body = json.dumps(
+                {"orderNo": f"SO-{number % self._keys}", "items": [{"sku": f"S-{number}", "quantity": 1}]}
+            ).encode()
             while True:
                 turn += 1
                 try:
-                    status = callers[turn % len(callers)].post("/api/v1/shop/order.placed", body, f"n-{number}").status_code
+                    status = (
+                        callers[turn % len(callers)].post("/api/v1/shop/order.placed", body, f"n-{number}").status_code
+                    )
                 except requests.RequestException:
                     status = 0
                 with self._lock:

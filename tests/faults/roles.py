@@ -1,4 +1,6 @@
-"""The hub's roles as processes that can be wounded, killed, stopped and woken. Forked from one that has loaded everything, so that a start is cheap."""
+"""The hub's roles as processes that can be wounded, killed, stopped and woken. Forked from one that has loaded
+everything, so that a start is cheap.
+"""
 
 import contextlib
 import multiprocessing
@@ -17,7 +19,9 @@ _FORKS.set_forkserver_preload(["tests.faults.wounded"])
 
 
 class Roles:
-    """Starts `hub ROLE` in one environment. `hub`: the folder of another hub than this repository's; then each role is a fresh interpreter."""
+    """Starts `hub ROLE` in one environment. `hub`: the folder of another hub than this repository's; then each role is
+    a fresh interpreter.
+    """
 
     def __init__(self, environment, folder, hub=None):
         self.environment = environment
@@ -29,7 +33,9 @@ class Roles:
         self._count = 0
 
     def start(self, role, wounds=""):
-        """`role`: up, web, worker-1 and so on; returns once it says that it is ready. Not so for one that is to be killed before: see `begin`."""
+        """`role`: up, web, worker-1 and so on; returns once it says that it is ready. Not so for one that is to be
+        killed before: see `begin`.
+        """
         output = self.begin([role.partition("-")[0]], role, wounds)
         wait_until(lambda: b"is ready" in _read(output) or not self.is_alive(role), seconds=60, what=f"{role}, ready")
         return self
@@ -48,7 +54,11 @@ class Roles:
             with output.open("ab") as file:
                 given = {**environment, "PYTHONPATH": f"{self._hub}{os.pathsep}{ROOT}"}
                 self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "tests.faults.wounded", *words], env=given, cwd=self._hub, stdout=file, stderr=file
+                    [sys.executable, "-m", "tests.faults.wounded", *words],
+                    env=given,
+                    cwd=self._hub,
+                    stdout=file,
+                    stderr=file,
                 )
         return output
 

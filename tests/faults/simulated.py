@@ -1,7 +1,9 @@
-"""The hub's own entry with a clock that may be put forward: `python -m tests.faults.simulated up`, with the file of `Clock` in HUB_TEST_CLOCK.
+"""The hub's own entry with a clock that may be put forward: `python -m tests.faults.simulated up`, with the file of
+`Clock` in HUB_TEST_CLOCK.
 
-What the hub asks for the time is wrapped from outside: the instants of its flow, and on SQLite those of its store. Elsewhere the store's is
-the database's, which `Clock` puts forward too. What only measures how long something takes goes on as it is.
+What the hub asks for the time is wrapped from outside: the instants of its flow, and on SQLite those of its store.
+Elsewhere the store's is the database's, which `Clock` puts forward too. What only measures how long something takes
+goes on as it is.
 """
 
 import mmap
@@ -25,7 +27,9 @@ SIMULATED = (
 
 
 class Clock:
-    """How far the simulated time is ahead, for all processes that read its file, and for the database of their store."""
+    """How far the simulated time is ahead, for all processes that read its file, and for the database of their
+    store.
+    """
 
     def __init__(self, file: Path, store_url: str) -> None:
         file.write_bytes(bytes(8))
@@ -34,7 +38,10 @@ class Clock:
         self._is_postgresql = self._engine.dialect.name == "postgresql"
         if self._is_postgresql:
             with self._engine.begin() as connection:
-                for statement in (*SIMULATED, f'ALTER DATABASE "{self._engine.url.database}" SET search_path = public, simulated, pg_catalog'):
+                for statement in (
+                    *SIMULATED,
+                    f'ALTER DATABASE "{self._engine.url.database}" SET search_path = public, simulated, pg_catalog',
+                ):
                     connection.execute(sa.text(statement))
             self._engine.dispose()  # those that come now find it
 
@@ -44,7 +51,11 @@ class Clock:
     def put_forward(self, by: timedelta) -> None:
         """In one step. Whoever lives gave signs of life all the time, and held what it holds."""
         with self._engine.begin() as connection:
-            span = f"interval '{by.total_seconds()} seconds'" if self._is_postgresql else str(int(by.total_seconds() * 1_000_000))
+            span = (
+                f"interval '{by.total_seconds()} seconds'"
+                if self._is_postgresql
+                else str(int(by.total_seconds() * 1_000_000))
+            )
             for table, column in (("worker_sign", "seen_at"), ("share", "until"), ("leader", "until")):
                 connection.execute(sa.text(f"UPDATE {table} SET {column} = {column} + {span}"))
             if self._is_postgresql:
@@ -80,7 +91,9 @@ def _wrap(shared: mmap.mmap) -> None:
 
     hub.main.clock.datetime = Ahead
     names = {name: getattr(time, name) for name in dir(time) if not name.startswith("_")}
-    hub.store.database.time = types.SimpleNamespace(**{**names, "time_ns": lambda: time.time_ns() + int(_ahead(shared) * 1e9)})
+    hub.store.engine.database.time = types.SimpleNamespace(
+        **{**names, "time_ns": lambda: time.time_ns() + int(_ahead(shared) * 1e9)}
+    )
 
 
 if __name__ == "__main__":

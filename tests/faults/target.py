@@ -1,4 +1,6 @@
-"""A target that knows its keys, outside the faults: each key is applied once; every request and every effect is written down."""
+"""A target that knows its keys, outside the faults: each key is applied once; every request and every effect is written
+down.
+"""
 
 import http.server
 import json
@@ -7,9 +9,11 @@ import time
 
 
 class Target(http.server.ThreadingHTTPServer):
-    """`requests`: key, span of the attempt, message, path, and the status that was answered (None: nobody was there to hear it).
-    `effects`: key, message, path, and when it began and ended. `hold` lets no request go on until `release`; what is in `refuses` (a sku) is
-    answered 422; of `drops` requests over a connection that was used before, the connection is closed, as if it had been idle for too long.
+    """`requests`: key, span of the attempt, message, path, and the status that was answered (None: nobody was there to
+    hear it).
+    `effects`: key, message, path, and when it began and ended. `hold` lets no request go on until `release`; what is in
+    `refuses` (a sku) is answered 422; of `drops` requests over a connection that was used before, the connection is
+    closed, as if it had been idle for too long.
     """
 
     daemon_threads = True
@@ -77,7 +81,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         span = self.headers.get("traceparent", "--").split("-")[2]
-        request = {"key": self.headers["idempotency-key"], "span": span, "message": self.headers["x-crossdock-message"], "path": self.path, "status": None}
+        request = {
+            "key": self.headers["idempotency-key"],
+            "span": span,
+            "message": self.headers["x-crossdock-message"],
+            "path": self.path,
+            "status": None,
+        }
         is_used, self.is_used = self.is_used, True
         if is_used and self.server.takes_a_drop():
             self.server.requests.append(request)

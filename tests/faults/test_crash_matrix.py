@@ -1,4 +1,5 @@
-"""The crash matrix (docs/faults.md): every named point, killed, failing and stopped for two leases, on each store and bell; then healed, drained, and judged.
+"""The crash matrix (docs/faults.md): every named point, killed, failing and stopped for two leases, on each store and
+bell; then healed, drained, and judged.
 
 A case in which its point was never reached fails. Each has a store of its own; servers are shared.
 """
@@ -39,7 +40,9 @@ def cases(points, wounds=WOUNDS):
 
 
 def over_brokers(points):
-    return [Case(point, wound, store, bell) for point in points for wound in WOUNDS for store in STORES for bell in BROKERS]
+    return [
+        Case(point, wound, store, bell) for point in points for wound in WOUNDS for store in STORES for bell in BROKERS
+    ]
 
 
 def ported(ports):
@@ -64,7 +67,9 @@ def told(request):
         print("".join(f"\nleft out: {point}: {why}" for point, why in NOT_YET.items()))
 
 
-@pytest.mark.parametrize("case", [*cases(FLOW), *over_brokers(RUNG), *ported(port for port in PORTS if port not in OTHER_PORTS)], ids=str)
+@pytest.mark.parametrize(
+    "case", [*cases(FLOW), *over_brokers(RUNG), *ported(port for port in PORTS if port not in OTHER_PORTS)], ids=str
+)
 def test_on_the_way_of_a_message(ground, case, tmp_path):
     with scene(ground, case, tmp_path) as at:
         # Given a hub that is wounded in one place, and thirty messages
@@ -105,7 +110,8 @@ def test_where_leases_end(ground, case, tmp_path):
 def test_where_a_queue_is_read(ground, case, tmp_path):
     url = ground.server("rabbitmq").url
     with scene(ground, case, tmp_path, workspace="queued", hub_stock_url=url) as at:
-        # Given thirty messages in a partner's queue. They come once all is there: who is wounded before it is ready never says that it is
+        # Given thirty messages in a partner's queue. They come once all is there: who is wounded before it is ready
+        # never says that it is
         emptied(url)
         at.start(case.wound, case.owner)
         at.watch.start()
@@ -139,7 +145,14 @@ def publish(url):
         producer = kombu.Producer(connection.channel(), exchange=EXCHANGE)
         for number, name in enumerate(names):
             body = json.dumps({"orderNo": f"SO-{number % KEYS}", "step": number // KEYS}).encode()
-            producer.publish(body, routing_key="order.create", message_id=name, content_type="application/json", content_encoding="utf-8", delivery_mode=2)
+            producer.publish(
+                body,
+                routing_key="order.create",
+                message_id=name,
+                content_type="application/json",
+                content_encoding="utf-8",
+                delivery_mode=2,
+            )
     return names
 
 
@@ -153,7 +166,9 @@ def revised(ground, tmp_path):
     folder = tmp_path / "workspace"
     shutil.copytree(ground.workspace("plain"), folder)
     routes = folder / "routes.yaml"
-    return folder, lambda: routes.write_text(routes.read_text("utf-8").replace("owner: fulfilment", "owner: logistics"), "utf-8")
+    return folder, lambda: routes.write_text(
+        routes.read_text("utf-8").replace("owner: fulfilment", "owner: logistics"), "utf-8"
+    )
 
 
 def active(at):
@@ -281,7 +296,11 @@ def test_where_a_target_is_asked(ground, case, tmp_path):
         at.wait_fired()
         at.watch.start()
         at.heal(at.name("worker"))
-        wait_until(lambda: not at.rows("SELECT id FROM delivery WHERE status = 'unknown'"), seconds=60, what="an answer to each question")
+        wait_until(
+            lambda: not at.rows("SELECT id FROM delivery WHERE status = 'unknown'"),
+            seconds=60,
+            what="an answer to each question",
+        )
         at.all_good()
         # Then it is asked again, and nothing is sent twice
         assert len(at.target.requests) == 2 * MESSAGES

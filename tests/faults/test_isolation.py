@@ -1,4 +1,5 @@
-"""One target hangs, one fails always, twenty are fast: the fast ones do not notice. With and without the bad two, by turns, so that the machine's own moods cancel.
+"""One target hangs, one fails always, twenty are fast: the fast ones do not notice. With and without the bad two, by
+turns, so that the machine's own moods cancel.
 
 HUB_ISOLATION_S: seconds of each turn. HUB_ISOLATION_RATE: posts a second over the twenty together.
 """
@@ -32,17 +33,26 @@ TREATED = "{breaker: {ratio: 50%, of: 20, open: 5s}}"
 
 def landscape(folder, urls):
     """The small workspace with a warehouse at each of `urls`; an order goes to the one that its first line names."""
-    workspace = small_workspace(folder, "http://127.0.0.1:9001", retry="{attempts: 1000, first: 1s, factor: 2, max: 5s, jitter: full, give_up_after: 1d}")
+    workspace = small_workspace(
+        folder,
+        "http://127.0.0.1:9001",
+        retry="{attempts: 1000, first: 1s, factor: 2, max: 5s, jitter: full, give_up_after: 1d}",
+    )
     mapping = workspace / "mappings" / "shop.order.placed.v1--warehouse.order.create.v1.yaml"
     routes = []
     for number, url in enumerate(urls):
         name = f"warehouse-{number:02d}"
         shutil.copytree(workspace / "adapters" / "warehouse", workspace / "adapters" / name)
         system = workspace / "adapters" / name / "system.yaml"
-        system.write_text(system.read_text("utf-8").replace("name: warehouse", f"name: {name}").replace("http://127.0.0.1:9001", url), "utf-8")
+        system.write_text(
+            system.read_text("utf-8").replace("name: warehouse", f"name: {name}").replace("http://127.0.0.1:9001", url),
+            "utf-8",
+        )
         copy = mapping.with_name(mapping.name.replace("warehouse", name))
         copy.write_text(mapping.read_text("utf-8").replace("warehouse/", f"{name}/"), "utf-8")
-        routes.append(f"  to-{name}:\n    owner: fulfilment\n    from: shop/order.placed\n    when: items[0].sku = '{name}'\n    to: [{name}/order.create@1]\n")
+        routes.append(
+            f"  to-{name}:\n    owner: fulfilment\n    from: shop/order.placed\n    when: items[0].sku = '{name}'\n    to: [{name}/order.create@1]\n"
+        )
     mapping.unlink()
     shutil.rmtree(workspace / "adapters" / "warehouse")
     file = workspace / "routes.yaml"
@@ -78,7 +88,10 @@ def postgres_url():
 @pytest.fixture(params=["one process on SQLite", "web, two workers and a scheduler on PostgreSQL and RabbitMQ"])
 def hub(request, tmp_path, targets):
     if request.param.startswith("one"):
-        made, roles = HubProcess(landscape(tmp_path / "workspace", targets.urls), f"sqlite:///{tmp_path}/hub.sqlite3"), [("up", 1)]
+        made, roles = (
+            HubProcess(landscape(tmp_path / "workspace", targets.urls), f"sqlite:///{tmp_path}/hub.sqlite3"),
+            [("up", 1)],
+        )
     else:
         if brokers.SERVER is None or postgres.BIN is None:
             missing("RabbitMQ or PostgreSQL", "not both are installed")
@@ -94,7 +107,9 @@ def hub(request, tmp_path, targets):
 
 
 class Posts:
-    """Posts at an even rate, each to the next of `numbers`; gives when each was begun, by its order's number, once all are accepted."""
+    """Posts at an even rate, each to the next of `numbers`; gives when each was begun, by its order's number, once all
+    are accepted.
+    """
 
     def __init__(self, hub):
         made = hub.caller("shop")
@@ -116,7 +131,9 @@ class Posts:
                 order = f"SO-{self._turn}-{number}"
                 line = {"sku": f"warehouse-{numbers[number % len(numbers)]:02d}", "quantity": 1}
                 began[order] = time.monotonic_ns()
-                answer = caller.post("/api/v1/shop/order.placed", json.dumps({"orderNo": order, "items": [line]}).encode(), order)
+                answer = caller.post(
+                    "/api/v1/shop/order.placed", json.dumps({"orderNo": order, "items": [line]}).encode(), order
+                )
                 if answer.status_code != 202:
                     failed.append(answer.status_code)
 
@@ -130,7 +147,9 @@ class Posts:
 
 
 def turn(hub, targets, posts, *, bad, seconds):
-    """One turn; latencies in ms from the post to the effect, per fast target. With `bad`, two more get posts: the one that hangs and the one that fails."""
+    """One turn; latencies in ms from the post to the effect, per fast target. With `bad`, two more get posts: the one
+    that hangs and the one that fails.
+    """
     targets.forget()
     targets.set(HANGS, seconds=HANG_S)
     targets.set(FAILS, status=503)
@@ -138,7 +157,11 @@ def turn(hub, targets, posts, *, bad, seconds):
     numbers = list(range(FAST + 2 * bad))
     began = posts.run(numbers, each * len(numbers), seconds)
     fast = len([order for order in began if int(order.rsplit("-", 1)[1]) % len(numbers) < FAST])
-    wait_until(lambda: len({line["order"] for line in targets.requests() if line["target"] < FAST}) >= fast, seconds=300, what="all fast effects")
+    wait_until(
+        lambda: len({line["order"] for line in targets.requests() if line["target"] < FAST}) >= fast,
+        seconds=300,
+        what="all fast effects",
+    )
     latencies = {}
     for line in targets.requests():
         if line["target"] < FAST:
@@ -148,7 +171,10 @@ def turn(hub, targets, posts, *, bad, seconds):
     targets.set(HANGS)
     targets.set(FAILS)
     wait_until(
-        lambda: not hub.ops("/conservation")["deliveries"].get("pending", 0) + hub.ops("/conservation")["deliveries"].get("leased", 0),
+        lambda: (
+            not hub.ops("/conservation")["deliveries"].get("pending", 0)
+            + hub.ops("/conservation")["deliveries"].get("leased", 0)
+        ),
         seconds=300,
         what="a drained hub",
     )
@@ -174,7 +200,10 @@ def compared(hub, targets, seconds, turns):
     for name, run in (("without", alone), ("beside the bad two", beside)):
         pooled = [one for latencies in run.values() for one in latencies]
         worst = max(p99(latencies) for latencies in run.values())
-        print(f"\n{name}: {len(pooled)} effects, p50 {statistics.median(pooled):.1f} ms, p99 {p99(pooled):.1f} ms, worst target's p99 {worst:.1f} ms", end="")
+        print(
+            f"\n{name}: {len(pooled)} effects, p50 {statistics.median(pooled):.1f} ms, p99 {p99(pooled):.1f} ms, worst target's p99 {worst:.1f} ms",
+            end="",
+        )
     both = [p99([one for latencies in run.values() for one in latencies]) for run in (beside, alone)]
     print(f"\nratio of the p99s: {both[0] / both[1]:.2f}")
     return alone, beside
@@ -192,7 +221,10 @@ def test_a_hub_with_one_limit_for_all_targets_is_found_out(tmp_path, targets):
     shutil.copytree(ROOT / "hub", tmp_path / "copy" / "hub", ignore=shutil.ignore_patterns("__pycache__"))
     loop = tmp_path / "copy" / "hub" / "worker" / "loop.py"
     text = loop.read_text("utf-8")
-    planted = text.replace("done = deliver(self._hub, self._lane, sender)", "with ALL:\n                    done = deliver(self._hub, self._lane, sender)")
+    planted = text.replace(
+        "done = deliver(self._hub, self._lane, sender)",
+        "with ALL:\n                    done = deliver(self._hub, self._lane, sender)",
+    )
     assert planted != text
     loop.write_text(planted + "\nALL = threading.Lock()\n", "utf-8")
     copy = HubProcess(landscape(tmp_path / "workspace", targets.urls), f"sqlite:///{tmp_path}/hub.sqlite3")

@@ -1,6 +1,8 @@
-"""Many machines under random faults: nothing lost, nothing invented, no effect twice, order held, nothing stuck, the books right.
+"""Many machines under random faults: nothing lost, nothing invented, no effect twice, order held, nothing stuck, the
+books right.
 
-HUB_NEMESIS_S says how long (600 by `make nemesis`), HUB_NEMESIS_SEED repeats a run's faults. Every process is real and really killed.
+HUB_NEMESIS_S says how long (600 by `make nemesis`), HUB_NEMESIS_SEED repeats a run's faults. Every process is real and
+really killed.
 """
 
 import os

@@ -1,7 +1,8 @@
-"""A target that is down for four hours with 100 000 deliveries waiting: nobody is given up, it is left alone, and not overrun when it is back.
+"""A target that is down for four hours with 100 000 deliveries waiting: nobody is given up, it is left alone, and not
+overrun when it is back.
 
-The hours are simulated (see `simulated`); the processes, the stores, the requests and the seconds of the recovery are real. HUB_OUTAGE_WAITING and
-HUB_OUTAGE_HOURS set other sizes, HUB_OUTAGE_RATE another cap.
+The hours are simulated (see `simulated`); the processes, the stores, the requests and the seconds of the recovery are
+real. HUB_OUTAGE_WAITING and HUB_OUTAGE_HOURS set other sizes, HUB_OUTAGE_RATE another cap.
 """
 
 import json
@@ -53,11 +54,17 @@ def target():
 @pytest.fixture
 def hub(store_url, tmp_path, target, request):
     workspace = small_workspace(
-        tmp_path / "workspace", target.urls[0], retry=f"{{attempts: {ATTEMPTS}, first: 10s, max: 10m, jitter: full, give_up_after: 1d}}"
+        tmp_path / "workspace",
+        target.urls[0],
+        retry=f"{{attempts: {ATTEMPTS}, first: 10s, max: 10m, jitter: full, give_up_after: 1d}}",
     )
     routes = workspace / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {TREATED}\nroutes:\n"), "utf-8")
-    made = HubProcess(workspace, store_url, hub_test_clock=tmp_path / "clock", hub_max_batch=BATCH, hub_log_level="error")
+    routes.write_text(
+        routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {TREATED}\nroutes:\n"), "utf-8"
+    )
+    made = HubProcess(
+        workspace, store_url, hub_test_clock=tmp_path / "clock", hub_max_batch=BATCH, hub_log_level="error"
+    )
     made.roles = [("up", 1)]
     if not store_url.startswith("sqlite"):
         made.environment["HUB_BROKER"] = request.getfixturevalue("rabbit").url
@@ -89,13 +96,18 @@ def clock(hub, tmp_path, store_url):
 def accept(hub, count):
     caller = hub.caller("shop")
     for start in range(0, count, BATCH):
-        orders = [{"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]} for number in range(start, min(start + BATCH, count))]
+        orders = [
+            {"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]}
+            for number in range(start, min(start + BATCH, count))
+        ]
         told = caller.post("/api/v1/shop/order.placed/batch", json.dumps(orders).encode(), f"b-{start}").json()["data"]
         assert told["accepted"] == len(orders)
 
 
 def breaker(clock):
-    [(state, until, trips)] = clock.rows("SELECT state, until, trips FROM breaker WHERE lane = 'warehouse'") or [("closed", None, 0)]
+    [(state, until, trips)] = clock.rows("SELECT state, until, trips FROM breaker WHERE lane = 'warehouse'") or [
+        ("closed", None, 0)
+    ]
     return state, from_micros(until) if isinstance(until, int) else until, trips
 
 
@@ -104,13 +116,21 @@ def counts(clock):
 
 
 def is_over(clock):
-    """Nothing waits or is under way. By the indexes over what does: counting all of it every few milliseconds would be a load of its own."""
-    return not any(clock.rows(f"SELECT 1 FROM delivery WHERE status = '{status}' LIMIT 1") for status in ("pending", "leased"))
+    """Nothing waits or is under way. By the indexes over what does: counting all of it every few milliseconds would be
+    a load of its own.
+    """
+    return not any(
+        clock.rows(f"SELECT 1 FROM delivery WHERE status = '{status}' LIMIT 1") for status in ("pending", "leased")
+    )
 
 
 def attempts(clock):
     """How many were made, once each is written: a breaker opens before the answer that opened it is settled."""
-    wait_until(lambda: not clock.rows("SELECT 1 FROM delivery WHERE status = 'leased' LIMIT 1"), seconds=120, what="a lane in which nothing is under way")
+    wait_until(
+        lambda: not clock.rows("SELECT 1 FROM delivery WHERE status = 'leased' LIMIT 1"),
+        seconds=120,
+        what="a lane in which nothing is under way",
+    )
     assert set(counts(clock)) == {"pending"}
     return clock.rows("SELECT count(*) FROM attempt")[0][0]
 
@@ -143,14 +163,20 @@ def test_a_target_that_was_down_for_hours_gets_all_of_it_and_not_all_at_once(hub
         probes += 1
     # Then one was tried at a time, seldom, and nobody has been given up
     tried = attempts(clock)
-    print(f"{clock.now() - began} down with {WAITING} waiting: {first} attempts until it was left alone, then {tried - first} in {probes} probes")
+    print(
+        f"{clock.now() - began} down with {WAITING} waiting: {first} attempts until it was left alone, then {tried - first} in {probes} probes"
+    )
     assert tried - first == probes
     assert probes <= 8 + OUTAGE / timedelta(minutes=9)
     assert first <= 40 * CONCURRENCY
     # When it is back, then everything arrives
     target.set(0, seconds=0.02)
     clock.put_forward(max(breaker(clock)[1] - clock.now(), timedelta()) + timedelta(seconds=0.1))
-    wait_until(lambda: is_over(clock) and counts(clock) == {"delivered": WAITING}, seconds=300 + WAITING / 50, what="all delivered")
+    wait_until(
+        lambda: is_over(clock) and counts(clock) == {"delivered": WAITING},
+        seconds=300 + WAITING / 50,
+        what="all delivered",
+    )
     seen = target.requests()
     starts = sorted(line["start"] for line in seen)
     second = [0] * (int((starts[-1] - starts[0]) / 1e9) + 1)
@@ -159,7 +185,9 @@ def test_a_target_that_was_down_for_hours_gets_all_of_it_and_not_all_at_once(hub
     draw(second)
     # Then no second and no moment had more than the cap, the rate rose step by step, and each was applied once
     highest, beside = peak(starts), max(line["beside"] for line in seen)
-    print(f"{len(seen)} requests in {len(second)} s; at most {highest} in a second (cap {RATE}), {beside} at once (cap {CONCURRENCY})")
+    print(
+        f"{len(seen)} requests in {len(second)} s; at most {highest} in a second (cap {RATE}), {beside} at once (cap {CONCURRENCY})"
+    )
     assert len({line["key"] for line in seen}) == len(seen) == WAITING
     assert highest <= RATE
     assert beside <= CONCURRENCY
@@ -175,6 +203,9 @@ def test_a_target_that_was_down_for_hours_gets_all_of_it_and_not_all_at_once(hub
 def draw(second):
     """A line for each second of the ramp, then one for ten."""
     width = shutil.get_terminal_size((100, 20)).columns - 20
-    for start, step in [*((at, 1) for at in range(min(OPEN_S + 5, len(second)))), *((at, 10) for at in range(OPEN_S + 5, len(second), 10))]:
+    for start, step in [
+        *((at, 1) for at in range(min(OPEN_S + 5, len(second)))),
+        *((at, 10) for at in range(OPEN_S + 5, len(second), 10)),
+    ]:
         mean = sum(second[start : start + step]) / len(second[start : start + step])
         print(f"{start:>5} s {mean:>6.0f} {'#' * round(mean / RATE * width)}")

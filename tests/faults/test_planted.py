@@ -1,4 +1,6 @@
-"""Planted bugs stay armed: each still finds its place in the code, so that a rename or a rewrite cannot disarm what `make crash` proves."""
+"""Planted bugs stay armed: each still finds its place in the code, so that a rename or a rewrite cannot disarm what
+`make crash` proves.
+"""
 
 import pytest
 

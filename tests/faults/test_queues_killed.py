@@ -1,4 +1,6 @@
-"""Queues between real processes and real brokers, which are killed in the midst: each message is accepted exactly once by its id, in its order."""
+"""Queues between real processes and real brokers, which are killed in the midst: each message is accepted exactly once
+by its id, in its order.
+"""
 
 import json
 import os
@@ -33,27 +35,50 @@ def told(number):
     if number % 100 == 99:
         return f"m-{number}", "order.create", b'{"orderNo": "SO-\xff' + b"%d" % number, "refused"
     if number % 77 == 76:
-        return f"m-{number}", "order.update", json.dumps({"orderNo": f"SO-{number % KEYS}", "step": -1 - number}).encode(), "refused"
+        return (
+            f"m-{number}",
+            "order.update",
+            json.dumps({"orderNo": f"SO-{number % KEYS}", "step": -1 - number}).encode(),
+            "refused",
+        )
     if number % 91 == 90:
         return f"m-{number}", "order.ignored", b'{"any": %d}' % number, "skipped"
-    return f"m-{number}", "order.create", json.dumps({"orderNo": f"SO-{number % KEYS}", "step": step}).encode(), "accepted"
+    return (
+        f"m-{number}",
+        "order.create",
+        json.dumps({"orderNo": f"SO-{number % KEYS}", "step": step}).encode(),
+        "accepted",
+    )
 
 
 def publish(url, exchange, tellings):
     """All of them, durable and confirmed; every fiftieth twice, as its sender may."""
     with kombu.Connection(url) as connection:
         channel = connection.channel()
-        kombu.Queue("hub.orders", kombu.Exchange(exchange, type="topic", durable=True), routing_key="order.*", durable=True)(channel).declare()
+        kombu.Queue(
+            "hub.orders", kombu.Exchange(exchange, type="topic", durable=True), routing_key="order.*", durable=True
+        )(channel).declare()
         channel.confirm_select()
         open_ = set()
-        channel.events["basic_ack"].add(lambda tag, multiple: open_.difference_update({one for one in open_ if one == tag or (multiple and one <= tag)}))
+        channel.events["basic_ack"].add(
+            lambda tag, multiple: open_.difference_update(
+                {one for one in open_ if one == tag or (multiple and one <= tag)}
+            )
+        )
         producer = kombu.Producer(channel, exchange=kombu.Exchange(exchange, type="topic", durable=True))
         tag = 0
         for number, (id_, topic, body, _) in enumerate(tellings):
             for _ in range(2 if number % 50 == 49 else 1):
                 tag += 1
                 open_.add(tag)
-                producer.publish(body, routing_key=topic, message_id=id_, content_type="application/json", content_encoding="utf-8", delivery_mode=2)
+                producer.publish(
+                    body,
+                    routing_key=topic,
+                    message_id=id_,
+                    content_type="application/json",
+                    content_encoding="utf-8",
+                    delivery_mode=2,
+                )
         while open_:
             connection.drain_events(timeout=30)
 
@@ -86,7 +111,9 @@ def judged(store_url, tellings):
         refused = connection.execute(sa.text("SELECT message_id, raw FROM refused")).all()
     engine.dispose()
     assert sorted(row[0] for row in rows) == sorted(id_ for id_, _, _, kind in tellings if kind == "accepted")
-    assert {row[0]: bytes(row[1]) for row in refused} == {id_: body for id_, _, body, kind in tellings if kind == "refused"}
+    assert {row[0]: bytes(row[1]) for row in refused} == {
+        id_: body for id_, _, body, kind in tellings if kind == "refused"
+    }
     by_key = {}
     for _, key, raw, seq in rows:
         by_key.setdefault(key, []).append((seq, json.loads(bytes(raw))["step"]))
@@ -100,7 +127,9 @@ def test_ten_thousand_messages_over_killed_workers_and_a_killed_broker(tmp_path,
     many = MANY if are_several else MANY // 4
     tellings = [told(number) for number in range(many)]
     exchange = "orders-" + store_url.split(":")[0].split("+")[0]
-    folder = queue_workspace(tmp_path / "workspace", rabbit.url, system=SYSTEM.replace("exchange: topics", f"exchange: {exchange}"))
+    folder = queue_workspace(
+        tmp_path / "workspace", rabbit.url, system=SYSTEM.replace("exchange: topics", f"exchange: {exchange}")
+    )
     publish(rabbit.url, exchange, tellings)
     hubs = [HubProcess(folder, store_url, hub_lease=5) for _ in range(2 if are_several else 1)]
     role = "worker" if are_several else "up"
@@ -122,7 +151,11 @@ def test_ten_thousand_messages_over_killed_workers_and_a_killed_broker(tmp_path,
                 rabbit.start()
             hub.start(role)
             done += 1
-        wait_until(lambda: counted(store_url) == expected(tellings), seconds=180, what=f"{expected(tellings)}, and it is {counted(store_url)}")
+        wait_until(
+            lambda: counted(store_url) == expected(tellings),
+            seconds=180,
+            what=f"{expected(tellings)}, and it is {counted(store_url)}",
+        )
         wait_until(lambda: left(rabbit.url) == 0, seconds=60, what="an empty queue")
         judged(store_url, tellings)
     finally:
@@ -158,7 +191,10 @@ def test_a_list_of_redis_over_killed_workers_and_a_killed_server(tmp_path, store
         wait_until(lambda: counted(store_url) == expected(tellings), seconds=90, what=f"{expected(tellings)}")
         judged(store_url, tellings)
         with redis.client() as client:
-            wait_until(lambda: not client.llen("hub.orders") and not client.llen("hub.orders:crossdock:taken"), what="empty lists")
+            wait_until(
+                lambda: not client.llen("hub.orders") and not client.llen("hub.orders:crossdock:taken"),
+                what="empty lists",
+            )
     finally:
         hub.stop()
 
@@ -171,8 +207,19 @@ def redis_workspace(folder, redis):
 def enveloped(id_, topic, body):
     import base64
 
-    properties = {"message_id": id_, "body_encoding": "base64", "delivery_info": {"routing_key": topic, "exchange": ""}, "delivery_tag": id_}
-    whole = {"body": base64.b64encode(body).decode(), "headers": {}, "content-type": "application/json", "content-encoding": "binary", "properties": properties}
+    properties = {
+        "message_id": id_,
+        "body_encoding": "base64",
+        "delivery_info": {"routing_key": topic, "exchange": ""},
+        "delivery_tag": id_,
+    }
+    whole = {
+        "body": base64.b64encode(body).decode(),
+        "headers": {},
+        "content-type": "application/json",
+        "content-encoding": "binary",
+        "properties": properties,
+    }
     return json.dumps(whole)
 
 
@@ -225,7 +272,8 @@ def test_a_busy_store_holds_the_batch_and_takes_it_when_it_can(tmp_path, redis):
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as blocking, redis.client() as client:
             blocking.exec_driver_sql("BEGIN IMMEDIATE")
-            client.lpush("hub.orders", *(b'{"orderNo":"SO-9","step":%d}' % number for number in range(20)))  # at once: one batch
+            # at once: one batch
+            client.lpush("hub.orders", *(b'{"orderNo":"SO-9","step":%d}' % number for number in range(20)))
             wait_until(lambda: client.llen("hub.orders:crossdock:taken") == 20, what="twenty in hand")
             time.sleep(7)  # longer than the store waits for its write lock
             assert client.llen("hub.orders:crossdock:taken") == 20

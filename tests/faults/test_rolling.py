@@ -1,4 +1,5 @@
-"""All processes restarted one after another under load, twenty times: whoever posts through the balancer sees no fault, and no effect is doubled.
+"""All processes restarted one after another under load, twenty times: whoever posts through the balancer sees no fault,
+and no effect is doubled.
 
 HUB_ROLLS sets another number of rounds.
 """

@@ -1,4 +1,6 @@
-"""One caller sends the worst posts that can be found; another one's posts, the health and the hub's memory do not show it."""
+"""One caller sends the worst posts that can be found; another one's posts, the health and the hub's memory do not show
+it.
+"""
 
 import json
 import os
@@ -17,7 +19,8 @@ from tests.support.waiting import wait_until
 SECONDS = float(os.environ.get("HUB_WORST_S", "10"))
 RATE = float(os.environ.get("HUB_WORST_RATE", "20"))
 GOOD_RATE = 25.0
-IS_JUDGED = "HUB_WORST_S" in os.environ  # the figures are for a machine that does nothing else; the short run looks at what holds on any
+# the figures are for a machine that does nothing else; the short run looks at what holds on any
+IS_JUDGED = "HUB_WORST_S" in os.environ
 MAX_RSS_MB, MAX_HEALTH_MS, MAX_TIMES = 400, 50.0, 2.0
 
 QUADRATIC = "$count(items[sku in $$.items.sku and quantity in $$.items.quantity]) > 100000"
@@ -50,7 +53,13 @@ CONTRACT = {
         "depth": {"type": "integer"},
         "loop": {"type": "integer"},
         "lines": {
-            "anyOf": [{"type": "array", "items": {"anyOf": [*({"const": str(number)} for number in range(20)), {"type": "string"}]}}, {"type": "object"}]
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {"anyOf": [*({"const": str(number)} for number in range(20)), {"type": "string"}]},
+                },
+                {"type": "object"},
+            ]
         },
         "tree": {"$ref": "#/$defs/tree"},
     },
@@ -96,7 +105,9 @@ def workspace(folder, url):
 
 @pytest.fixture
 def hub(tmp_path, sink):
-    made = HubProcess(workspace(tmp_path / "workspace", sink.url), f"sqlite:///{tmp_path / 'hub.sqlite3'}", hub_log_level="error")
+    made = HubProcess(
+        workspace(tmp_path / "workspace", sink.url), f"sqlite:///{tmp_path / 'hub.sqlite3'}", hub_log_level="error"
+    )
     made.is_cold = True  # its memory is its own
     yield made.start()
     made.stop()
@@ -152,7 +163,9 @@ def quiet_caller(hub, seconds, prefix):
     began = time.monotonic()
     number = 0
     while time.monotonic() < began + seconds:
-        body = json.dumps({"orderNo": f"{prefix}-{number}", "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 2}]}).encode()
+        body = json.dumps(
+            {"orderNo": f"{prefix}-{number}", "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 2}]}
+        ).encode()
         start = time.perf_counter()
         assert caller.post("/api/v1/shop/order.placed", body, f"{prefix}-{number}").status_code == 202
         took.append((time.perf_counter() - start) * 1000)
@@ -175,7 +188,16 @@ def test_one_caller_s_worst_posts_cost_no_other_caller_anything(hub, sink):
     quiet = watch.end()
     # When one sends the worst
     made = hub.json("key", "create", "worst", "--system", "shop")
-    words = [sys.executable, "-m", "tests.faults.worst", hub.url, made["key"], made["secret"], str(SECONDS + 2), str(RATE)]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.faults.worst",
+        hub.url,
+        made["key"],
+        made["secret"],
+        str(SECONDS + 2),
+        str(RATE),
+    ]
     worst = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     time.sleep(1)
     watch = Watch(hub)
@@ -195,7 +217,11 @@ def test_one_caller_s_worst_posts_cost_no_other_caller_anything(hub, sink):
     assert busy.rss < MAX_RSS_MB
     wanted = {f"BESIDE-{number}" for number in range(len(beside))}
     wait_until(
-        lambda: wanted <= {json.loads(body)["orderNo"] for _, path, body, _ in list(sink.requests) if path == "/orders"}, seconds=30, what="all of the other's"
+        lambda: (
+            wanted <= {json.loads(body)["orderNo"] for _, path, body, _ in list(sink.requests) if path == "/orders"}
+        ),
+        seconds=30,
+        what="all of the other's",
     )
     assert hub.ops("/conservation")["unaccounted"] == 0
     if IS_JUDGED:

@@ -1,8 +1,10 @@
-"""The worst caller that could be thought of, as a process of its own: `python -m tests.faults.worst URL KEY SECRET SECONDS RATE`.
+"""The worst caller that could be thought of, as a process of its own:
+`python -m tests.faults.worst URL KEY SECRET SECONDS RATE`.
 
-In turn: a large post under conditions that go through a list for each of its elements; a post whose mapping doubles a text; one whose condition
-calls itself without end; one nested as deeply as it may under a contract that refers to itself; one that is wrong at twelve thousand places, each
-for twenty reasons; and bodies that come a byte at a time. Prints what it was answered, by kind and status, as JSON.
+In turn: a large post under conditions that go through a list for each of its elements; a post whose mapping doubles a
+text; one whose condition calls itself without end; one nested as deeply as it may under a contract that refers to
+itself; one that is wrong at twelve thousand places, each for twenty reasons; and bodies that come a byte at a time.
+Prints what it was answered, by kind and status, as JSON.
 """
 
 import collections
@@ -28,7 +30,10 @@ def bodies():
     return {
         "quadratic": (
             "order.placed",
-            lambda number: {"orderNo": number, "items": [{"sku": f"SKU-{row}-{'x' * 40}", "quantity": row + 1} for row in range(500)]},
+            lambda number: {
+                "orderNo": number,
+                "items": [{"sku": f"SKU-{row}-{'x' * 40}", "quantity": row + 1} for row in range(500)],
+            },
         ),
         "doubling": ("order.heavy", lambda number: {"orderNo": number, "depth": 40}),
         "endless": ("order.heavy", lambda number: {"orderNo": number, "loop": 1}),
@@ -49,7 +54,9 @@ def main(url, key, secret, seconds, rate):
         if not hasattr(local, "caller"):
             local.caller = Caller(url, key, secret)
         try:
-            answer = local.caller.post(f"/api/v1/shop/{name}", json.dumps(body(f"BAD-{number}")).encode(), f"bad-{number}")
+            answer = local.caller.post(
+                f"/api/v1/shop/{name}", json.dumps(body(f"BAD-{number}")).encode(), f"bad-{number}"
+            )
             answers[f"{kind} {answer.status_code}"] += 1
         except OSError as error:
             answers[f"{kind} {type(error).__name__}"] += 1

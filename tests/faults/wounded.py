@@ -1,4 +1,6 @@
-"""The hub, started by its own front door with its ports wrapped: `python -m tests.faults.wounded ROLE…` is `hub ROLE…` with wounds."""
+"""The hub, started by its own front door with its ports wrapped: `python -m tests.faults.wounded ROLE…` is `hub ROLE…`
+with wounds.
+"""
 
 import contextlib
 import io

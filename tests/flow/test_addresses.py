@@ -1,4 +1,6 @@
-"""Addresses with holes, to the wire: deliveries, look-ups, synchronous questions, probes, previews. What would be another path is never sent."""
+"""Addresses with holes, to the wire: deliveries, look-ups, synchronous questions, probes, previews. What would be
+another path is never sent.
+"""
 
 import json
 
@@ -26,12 +28,18 @@ def start(tmp_path, target, store_url):
 
     def started(call, edits=(), more=""):
         folder = small_workspace(
-            tmp_path / "workspace", target.url, retry="{attempts: 3, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}"
+            tmp_path / "workspace",
+            target.url,
+            retry="{attempts: 3, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}",
         )
         system = folder / "adapters" / "warehouse" / "system.yaml"
-        system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", f"    call: {call}\n{more}"), "utf-8")
+        system.write_text(
+            system.read_text("utf-8").replace("    call: POST /orders\n", f"    call: {call}\n{more}"), "utf-8"
+        )
         for contract in folder.glob("adapters/*/contracts/order.*.json"):  # whatever a number may be
-            contract.write_text(contract.read_text("utf-8").replace('"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", ', ""), "utf-8")
+            contract.write_text(
+                contract.read_text("utf-8").replace('"pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", ', ""), "utf-8"
+            )
         for file, old, new in edits:
             path = folder / file
             assert old in path.read_text("utf-8"), (file, old)
@@ -71,7 +79,12 @@ def test_each_order_goes_to_its_own_address_or_nowhere(start, target):
         before = len(target.seen)
         message_id = post(caller, number)
         line = ended(hub, message_id)
-        assert (line["status"], line["why"]["reason"], line["why"]["field"], len(target.seen)) == ("dead", "transform_error", "/orderNo", before), line
+        assert (line["status"], line["why"]["reason"], line["why"]["field"], len(target.seen)) == (
+            "dead",
+            "transform_error",
+            "/orderNo",
+            before,
+        ), line
         [stages] = hub.ops(f"/messages/{message_id}/stages")["deliveries"]
         assert (stages["call"], stages["fault"]["field"]) == ("", "/orderNo")
     # People see the filled address
@@ -93,7 +106,10 @@ def test_a_get_asks_by_its_address_alone(start, target):
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_look_up_asks_by_its_address(start, target):
     enrich = "    enrich:\n      known: {call: warehouse/order.create@1, with: {orderNo: orderNo, items: items}, on_fail: retry}\n"
-    hub = start("PUT /orders/{orderNo}", [("routes.yaml", "    from: shop/order.placed\n", f"    from: shop/order.placed\n{enrich}")])
+    hub = start(
+        "PUT /orders/{orderNo}",
+        [("routes.yaml", "    from: shop/order.placed\n", f"    from: shop/order.placed\n{enrich}")],
+    )
     caller = hub.caller("shop")
     assert ended(hub, post(caller, "SO-1"))["status"] == "delivered"
     assert [one[1] for one in target.seen] == ["/orders/SO-1", "/orders/SO-1"]
@@ -106,7 +122,12 @@ def test_a_caller_that_waits_asks_by_an_address(start, target):
     sync = "    mode: sync\n    deadline: 2s\n    from: shop/order.placed\n"
     hub = start("GET /orders/{orderNo}", [("routes.yaml", "    from: shop/order.placed\n", sync)])
     caller = hub.caller("shop")
-    target.answer = lambda _n, _body: (200, {"content-type": "application/json;charset=GBK"}, '{"state":"已发货","id":18446744073709551615}'.encode("gbk"), 0)
+    target.answer = lambda _n, _body: (
+        200,
+        {"content-type": "application/json;charset=GBK"},
+        '{"state":"已发货","id":18446744073709551615}'.encode("gbk"),
+        0,
+    )
     body = b'{"orderNo":"SO-1","items":[{"sku":"SKU-1","quantity":1}]}'
     answer = caller.post("/api/v1/shop/order.placed", body, "k-1")
     assert (answer.status_code, answer.json()["data"]) == (200, {"state": "已发货", "id": 18446744073709551615})

@@ -69,5 +69,7 @@ def test_a_caller_that_posts_too_much_is_told_to_wait_and_another_is_not(hub):
     assert posted(little, 1).status_code == 202
     # When it has waited, then the same post under the same name goes in, and what was refused was not stored
     number = answers.index(refused[0])
-    answer = wait_until(lambda: (again := posted(much, number)).status_code == 202 and again, seconds=30, what="its turn")
+    answer = wait_until(
+        lambda: (again := posted(much, number)).status_code == 202 and again, seconds=30, what="its turn"
+    )
     assert answer.json()["data"]["duplicate"] is False

@@ -1,4 +1,6 @@
-"""Synchronous routes, between a real hub and a real target: the caller waits, and the exchange is recorded all the same."""
+"""Synchronous routes, between a real hub and a real target: the caller waits, and the exchange is recorded all the
+same.
+"""
 
 import contextlib
 import json
@@ -47,7 +49,8 @@ def workspace(tmp_path, sink, *, route=ROUTE, targets=""):
     text = routes.read_text("utf-8")
     routes.write_text(text[: text.index("routes:\n")] + targets + "routes:\n" + route, "utf-8")
     system = folder / "adapters" / "shop" / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")  # a question may be asked again
+    # a question may be asked again
+    system.write_text(system.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")
     return folder
 
 
@@ -91,7 +94,12 @@ def test_the_caller_gets_the_targets_answer_with_all_its_digits_and_it_is_record
 def test_what_one_caller_asked_is_not_told_to_another(start, sink, tmp_path):
     hub = start()
     system = tmp_path / "workspace" / "adapters" / "shop" / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("emits:\n  order.placed:\n", "emits:\n  order.placed:\n    dedupe_by: [orderNo]\n"), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace(
+            "emits:\n  order.placed:\n", "emits:\n  order.placed:\n    dedupe_by: [orderNo]\n"
+        ),
+        "utf-8",
+    )
     assert "dedupe_by" in system.read_text("utf-8")
     hub.apply()
     first, second = hub.caller("shop"), hub.caller("shop")
@@ -107,7 +115,12 @@ def test_what_the_caller_s_trace_carries_goes_on_to_the_target(start, sink):
     caller, body, trace = start().caller("shop"), order(), "4bf92f3577b34da6a3ce929d0e0e4736"
     parent = f"00-{trace}-00f067aa0ba902b7-01"
     for number, (given, told) in enumerate([("rojo=1,congo=t61", "rojo=1,congo=t61"), ("Not=ok", None), (None, None)]):
-        assert caller.post("/api/v1/shop/order.placed", body, f"m{number}", traceparent=parent, tracestate=given).status_code == 200
+        assert (
+            caller.post(
+                "/api/v1/shop/order.placed", body, f"m{number}", traceparent=parent, tracestate=given
+            ).status_code
+            == 200
+        )
         headers = sink.requests[-1][3]
         assert (headers["traceparent"].split("-")[1], headers.get("tracestate")) == (trace, told)
     # Without a trace of its own that is well-formed it is nobody's state
@@ -272,7 +285,10 @@ READ = """\
 
 def test_a_question_may_be_asked_by_get(tmp_path, sink, store_url):
     folder = workspace(tmp_path, sink, route=ROUTE + READ)
-    for name, old, message, text in (("shop", "auth:\n", "stock.query", ASKED), ("warehouse", "auth:\n", "stock.look", ANSWERED.replace("GET", "POST"))):
+    for name, old, message, text in (
+        ("shop", "auth:\n", "stock.query", ASKED),
+        ("warehouse", "auth:\n", "stock.look", ANSWERED.replace("GET", "POST")),
+    ):
         system = folder / "adapters" / name / "system.yaml"
         system.write_text(system.read_text("utf-8").replace(old, text + old, 1), "utf-8")
         (folder / "adapters" / name / "contracts" / f"{message}.v1.json").write_text(QUESTION, "utf-8")
@@ -289,7 +305,8 @@ def test_a_question_may_be_asked_by_get(tmp_path, sink, store_url):
         again = caller.get("/api/v1/shop/stock.query?sku=S%2F1&limit=5", "q1")
         assert (again.status_code, len(sink.requests)) == (200, 1)
         wrong = [
-            (caller.get("/api/v1/shop/stock.query?sku=S%2F2", "q1"), 422, 42202),  # a copied signature with another question
+            # a copied signature with another question
+            (caller.get("/api/v1/shop/stock.query?sku=S%2F2", "q1"), 422, 42202),
             (caller.get("/api/v1/shop/stock.query?limit=many&sku=S", "q2"), 422, 42200),
             (caller.get("/api/v1/shop/stock.query?limit=5", "q3"), 422, 42200),
             (caller.get("/api/v1/shop/stock.query?sku=S&sku=T", "q4"), 400, 40008),

@@ -1,4 +1,6 @@
-"""What a synchronous route never sent is told so: to its caller, on record, and when it asks again; of what was sent nobody says that it was not."""
+"""What a synchronous route never sent is told so: to its caller, on record, and when it asks again; of what was sent
+nobody says that it was not.
+"""
 
 import json
 import time
@@ -96,7 +98,9 @@ def test_a_route_or_a_target_that_is_paused(started, sink, kind, name):
 
 
 def test_a_target_whose_breaker_is_open(started, sink):
-    hub, caller = started(f"http://127.0.0.1:{free_port()}", targets="targets:\n  warehouse: {breaker: {ratio: 50%, of: 2, open: 1h}}\n")
+    hub, caller = started(
+        f"http://127.0.0.1:{free_port()}", targets="targets:\n  warehouse: {breaker: {ratio: 50%, of: 2, open: 1h}}\n"
+    )
     for number in range(2):
         asked(caller, f"first-{number}")
     unsent(hub, caller, sink, Reason.CIRCUIT_OPEN, 50300)
@@ -125,9 +129,16 @@ def test_a_deadline_that_passed_before_it_was_sent_is_no_outcome_that_nobody_saw
     laid = lay(hub, incoming, source="http", now=hub.clock())
     with pytest.raises(Refused) as refused:
         ask(hub, laid, time.monotonic() - 100)
-    assert (refused.value.code, refused.value.text) == (Code.UNAVAILABLE, "Nothing was sent: The deadline passed before it was sent.")
+    assert (refused.value.code, refused.value.text) == (
+        Code.UNAVAILABLE,
+        "Nothing was sent: The deadline passed before it was sent.",
+    )
     [line] = hub.store.deliveries(laid.message.id)
-    assert (line.status.value, line.why.text, hub.store.attempts(line.id)[0].sent) == ("cancelled", refused.value.text, False)
+    assert (line.status.value, line.why.text, hub.store.attempts(line.id)[0].sent) == (
+        "cancelled",
+        refused.value.text,
+        False,
+    )
     assert sink.requests == []
 
 
@@ -144,7 +155,12 @@ def test_an_answer_that_cannot_be_handed_on_was_sent_and_is_recorded_as_it_came(
     sink.script = lambda number, key: (200, {"content-type": "application/json"}, b"<html>")
     hub, caller = started()
     line, attempt = told(hub, asked(caller))
-    assert (line.why.reason, attempt.sent, attempt.http_status, attempt.reply) == (Reason.BAD_ANSWER, True, 200, b"<html>")
+    assert (line.why.reason, attempt.sent, attempt.http_status, attempt.reply) == (
+        Reason.BAD_ANSWER,
+        True,
+        200,
+        b"<html>",
+    )
 
 
 def test_what_was_stored_after_its_caller_had_gone_ends_unsent(started, sink, monkeypatch):

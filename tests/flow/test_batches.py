@@ -1,4 +1,6 @@
-"""Deliveries that travel together, between a real hub and a real target: one call for many, and one bad row costs its neighbours nothing."""
+"""Deliveries that travel together, between a real hub and a real target: one call for many, and one bad row costs its
+neighbours nothing.
+"""
 
 import json
 import time
@@ -18,7 +20,10 @@ def hub(tmp_path, sink, store_url):
     workspace = small_workspace(tmp_path / "workspace", sink.url)
     routes = workspace / "routes.yaml"
     text = routes.read_text("utf-8")
-    routes.write_text(text.replace("[warehouse/order.create@1]", "[{warehouse/order.create@1: {batch: {size: 10, within: 2s}}}]"), "utf-8")
+    routes.write_text(
+        text.replace("[warehouse/order.create@1]", "[{warehouse/order.create@1: {batch: {size: 10, within: 2s}}}]"),
+        "utf-8",
+    )
     made = HubProcess(workspace, store_url).start()
     yield made
     made.stop()
@@ -75,7 +80,11 @@ def arrays_only(sink):
         body = json.loads(sink.requests[number - 1][2])
         if not isinstance(body, list):
             return 400, {}, b'{"message": "an array is wanted"}'
-        return (422, {}, b"{}") if any(one["orderNo"] == "SO-3" and one["items"][0]["quantity"] == 1 for one in body) else (200, {}, b"{}")
+        return (
+            (422, {}, b"{}")
+            if any(one["orderNo"] == "SO-3" and one["items"][0]["quantity"] == 1 for one in body)
+            else (200, {}, b"{}")
+        )
 
     sink.script = answer
 
@@ -89,7 +98,9 @@ def test_an_endpoint_that_takes_only_arrays_gets_all_but_the_bad_one_also_by_rep
     # When the bad one is replayed, and refused again
     dead = lines[3]["id"]
     act(hub, "/replay", ids=[dead])
-    replayed = wait_until(lambda: [line for line in hub.delivered(ids[3]) if len(line["attempts"]) == 3], what="the third attempt")
+    replayed = wait_until(
+        lambda: [line for line in hub.delivered(ids[3]) if len(line["attempts"]) == 3], what="the third attempt"
+    )
     assert replayed[0]["why"]["reason"] == "refused"
     # Then its page shows the array that it went as
     [shown] = hub.ops(f"/messages/{ids[3]}/stages")["deliveries"]

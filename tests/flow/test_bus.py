@@ -1,4 +1,6 @@
-"""From a post to a queue: a real hub, a real RabbitMQ; what is published once is there once, also over a broker that is killed in the midst."""
+"""From a post to a queue: a real hub, a real RabbitMQ; what is published once is there once, also over a broker that is
+killed in the midst.
+"""
 
 import json
 
@@ -30,7 +32,11 @@ MAPPING = "from: shop/order.placed@1\nto: bus/event@1\nfields: {orderNo: orderNo
 
 
 def workspace(folder):
-    small_workspace(folder, "http://127.0.0.1:9001", retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: none, give_up_after: 1h}")
+    small_workspace(
+        folder,
+        "http://127.0.0.1:9001",
+        retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: none, give_up_after: 1h}",
+    )
     bus = folder / "adapters" / "bus"
     (bus / "contracts").mkdir(parents=True)
     (bus / "system.yaml").write_text(BUS, "utf-8")
@@ -62,16 +68,21 @@ def test_orders_are_told_to_whoever_listens_also_over_a_broker_that_is_killed(tm
         rabbit.kill()
         ids += [post(number) for number in range(40, 80)]
         rabbit.start()
-        wait_until(lambda: hub.ops("/conservation")["deliveries"].get("delivered") == 80, seconds=60, what="eighty delivered")
+        wait_until(
+            lambda: hub.ops("/conservation")["deliveries"].get("delivered") == 80, seconds=60, what="eighty delivered"
+        )
         [line] = hub.ops(f"/messages/{ids[0]}")["deliveries"]
         assert line["attempts"][0]["url"].endswith("/events")
         assert "guest:guest" not in json.dumps(line)
     finally:
         hub.stop()
     with kombu.Connection(rabbit.url) as connection:
-        queue = kombu.Queue("heard", kombu.Exchange("events", type="topic", durable=True), durable=True)(connection.channel())
+        queue = kombu.Queue("heard", kombu.Exchange("events", type="topic", durable=True), durable=True)(
+            connection.channel()
+        )
         heard = [json.loads(message.body)["orderNo"] for message in iter(lambda: queue.get(no_ack=True), None)]
-    # Given to the broker at least once each; a repeat is a message whose confirm was lost with the broker, under the same message id.
+    # Given to the broker at least once each; a repeat is a message whose confirm was lost with the broker, under the
+    # same message id.
     assert set(heard) == {f"SO-{number}" for number in range(80)}
 
 
@@ -81,7 +92,12 @@ def test_orders_are_told_to_whoever_listens_also_over_a_broker_that_is_killed(tm
         ("routes.yaml", "bus/event: {topic: 'order.{action}'}", "bus/event", "is published, and has no topic"),
         ("routes.yaml", "'order.{action}'", "'order.{actoin}'", "{actoin}: the contract has no actoin"),
         ("routes.yaml", "'order.{action}'", "'order..x'", "is not a topic"),
-        ("adapters/bus/system.yaml", "publish: {exchange: events}", "publish: {exchange: events}\n    call: POST /x", "publish and call stand together"),
+        (
+            "adapters/bus/system.yaml",
+            "publish: {exchange: events}",
+            "publish: {exchange: events}\n    call: POST /x",
+            "publish and call stand together",
+        ),
         ("adapters/bus/system.yaml", "publish: {exchange: events}", "call: POST /x", "is called, not published"),
         ("adapters/bus/system.yaml", "    publish: {exchange: events}\n", "", "an accepted message has no call"),
     ],

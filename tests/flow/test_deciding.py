@@ -1,4 +1,6 @@
-"""One route's fault is that route's: the message is taken, the other routes go on, and a replay after the mend decides it again."""
+"""One route's fault is that route's: the message is taken, the other routes go on, and a replay after the mend decides
+it again.
+"""
 
 import json
 
@@ -26,7 +28,9 @@ def start(tmp_path, sink, store_url):
     def make(route, more=""):
         folder = small_workspace(tmp_path / "workspace", sink.url)
         contract = folder / "adapters" / "shop" / "contracts" / "order.placed.v1.json"
-        contract.write_text(contract.read_text("utf-8").replace('"properties": {', f'"properties": {{{FIELDS}', 1), "utf-8")
+        contract.write_text(
+            contract.read_text("utf-8").replace('"properties": {', f'"properties": {{{FIELDS}', 1), "utf-8"
+        )
         system = folder / "adapters" / "shop" / "system.yaml"
         system.write_text(system.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")
         write(folder, route, more)
@@ -136,9 +140,13 @@ def test_a_later_one_on_the_key_waits_for_what_is_undecided(start):
     first = posted(hub, order("SO-1", level=None))
     assert by_route(hub, first)["second"] == [("dead", None)]
     [line] = [line for line in hub.ops(f"/messages/{first}")["deliveries"] if line["route"] == "second"]
-    later = posted(hub, json.dumps({"orderNo": "SO-1", "items": [{"sku": "B", "quantity": 2}], "level": 1}).encode(), "m2")
+    later = posted(
+        hub, json.dumps({"orderNo": "SO-1", "items": [{"sku": "B", "quantity": 2}], "level": 1}).encode(), "m2"
+    )
     assert [one["status"] for one in hub.ops(f"/messages/{later}")["deliveries"]] == ["pending"]
-    answer = operator.post(f"{hub.url}/ops/v1/deliveries/cancel", json={"ids": [line["id"]], "by": "test", "why": "not wanted"}, timeout=30)
+    answer = operator.post(
+        f"{hub.url}/ops/v1/deliveries/cancel", json={"ids": [line["id"]], "by": "test", "why": "not wanted"}, timeout=30
+    )
     assert answer.status_code == 200, answer.text
     assert delivery(hub, first, line["id"])["status"] == "cancelled"
     assert [one["status"] for one in hub.delivered(later)] == ["delivered"]

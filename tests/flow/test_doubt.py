@@ -1,4 +1,6 @@
-"""`in_doubt: probe`: what was sent and not answered is asked about, and sent again only where the target says that it has it not (promise P13)."""
+"""`in_doubt: probe`: what was sent and not answered is asked about, and sent again only where the target says that it
+has it not (promise P13).
+"""
 
 import http.server
 import json
@@ -19,7 +21,9 @@ PROBE = """\
 
 
 class Shaky(http.server.ThreadingHTTPServer):
-    """A target without a memory for keys: what is sent twice is done twice. `plan` says per POST what it does; `says` what it answers when asked."""
+    """A target without a memory for keys: what is sent twice is done twice. `plan` says per POST what it does; `says`
+    what it answers when asked.
+    """
 
     daemon_threads = True
 
@@ -55,7 +59,10 @@ class _Shaky(http.server.BaseHTTPRequestHandler):
             self._answer(*((200, b'{"state":"taken"}') if order in self.server.done else (404, b"{}")))
 
     def _answer(self, status, body):
-        self.wfile.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\ncontent-type: application/json\r\n\r\n".encode() + body)
+        self.wfile.write(
+            f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\ncontent-type: application/json\r\n\r\n".encode()
+            + body
+        )
 
     def log_message(self, *_):
         pass
@@ -70,11 +77,19 @@ def target():
 
 
 def workspace(tmp_path, target, policy="{in_doubt: probe}"):
-    folder = small_workspace(tmp_path / "workspace", target.url, retry="{attempts: 5, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}")
+    folder = small_workspace(
+        tmp_path / "workspace",
+        target.url,
+        retry="{attempts: 5, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}",
+    )
     system = folder / "adapters" / "warehouse" / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + PROBE), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + PROBE), "utf-8"
+    )
     routes = folder / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {policy}\nroutes:\n", 1), "utf-8")
+    routes.write_text(
+        routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {policy}\nroutes:\n", 1), "utf-8"
+    )
     return folder
 
 
@@ -144,14 +159,18 @@ def test_orders_of_one_key_wait_for_the_answer(hub, target):
     first = post(hub, caller, "SO-5")
     wait_until(lambda: target.asked, what="a question")
     other = json.dumps({"orderNo": "SO-5", "items": [{"sku": "SKU-2", "quantity": 1}]}).encode()
-    assert caller.post("/api/v1/shop/order.placed", other, "second").status_code == 422  # by its natural key: the order is known, and says something else
+    # by its natural key: the order is known, and says something else
+    assert caller.post("/api/v1/shop/order.placed", other, "second").status_code == 422
     target.says = None
     assert ended(hub, first)["status"] == "delivered"
 
 
 @pytest.mark.parametrize(
     ("probe", "told"),
-    [("", "does not say how it is asked about"), ("    probe: {call: GET /x, applied: status = 200, absentt: 1}\n", "absentt is not a key of probe")],
+    [
+        ("", "does not say how it is asked about"),
+        ("    probe: {call: GET /x, applied: status = 200, absentt: 1}\n", "absentt is not a key of probe"),
+    ],
 )
 def test_a_target_that_cannot_be_asked_is_found_before_it_goes_live(tmp_path, target, probe, told):
     folder = workspace(tmp_path, target)

@@ -1,4 +1,6 @@
-"""Look-ups before the mapping, between a real hub and real targets: asked once, recorded, cached, and honest when there is no answer."""
+"""Look-ups before the mapping, between a real hub and real targets: asked once, recorded, cached, and honest when there
+is no answer.
+"""
 
 import json
 
@@ -70,8 +72,13 @@ def workspace(tmp_path, sink, more=""):
     extra = '"properties": {"place": {"type": "string"}, "available": {"type": "integer"},'
     target.write_text(target.read_text("utf-8").replace('"properties": {', extra, 1), "utf-8")
     mapping = folder / MAPPING
-    text = mapping.read_text("utf-8").replace("  orderNo: orderNo\n", "  orderNo: orderNo\n  place: $stock.place\n  available: $stock.available\n", 1)
-    text = text.replace("    expect: {orderNo: SO-1}", "    lookups: {stock: {place: B-02, available: 1}}\n    expect: {orderNo: SO-1, place: B-02}")
+    text = mapping.read_text("utf-8").replace(
+        "  orderNo: orderNo\n", "  orderNo: orderNo\n  place: $stock.place\n  available: $stock.available\n", 1
+    )
+    text = text.replace(
+        "    expect: {orderNo: SO-1}",
+        "    lookups: {stock: {place: B-02, available: 1}}\n    expect: {orderNo: SO-1, place: B-02}",
+    )
     mapping.write_text(text, "utf-8")
     return folder
 
@@ -95,7 +102,10 @@ def order(number, sku="SKU-1"):
 
 def post(hub, *bodies):
     caller = hub.caller("shop")
-    return [caller.post("/api/v1/shop/order.placed", body, f"m{number}").json()["data"]["messageId"] for number, body in enumerate(bodies)]
+    return [
+        caller.post("/api/v1/shop/order.placed", body, f"m{number}").json()["data"]["messageId"]
+        for number, body in enumerate(bodies)
+    ]
 
 
 def test_what_was_looked_up_stands_in_the_order_with_all_its_digits(start, sink):
@@ -104,7 +114,9 @@ def test_what_was_looked_up_stands_in_the_order_with_all_its_digits(start, sink)
     [line] = hub.delivered(message_id)
     assert line["status"] == "delivered"
     assert queries(sink) == [{"sku": "SKU-1"}]
-    assert orders(sink) == [{"orderNo": "SO-1", "place": "A-01", "available": 9007199254740993, "items": [{"sku": "SKU-1", "quantity": 1}]}]
+    assert orders(sink) == [
+        {"orderNo": "SO-1", "place": "A-01", "available": 9007199254740993, "items": [{"sku": "SKU-1", "quantity": 1}]}
+    ]
     # And what was seen can be seen again: it is recorded
     stages = hub.ops(f"/messages/{message_id}/stages")
     assert stages["deliveries"][0]["stages"][-1]["body"]["place"] == "A-01"
@@ -130,12 +142,18 @@ def test_the_same_question_is_asked_once_while_the_cache_holds(start, sink):
 @pytest.mark.parametrize(("longest", "status"), [(9, "delivered"), (2, "held")])
 def test_an_answer_that_is_not_the_message_it_should_be_goes_by_on_fail(start, sink, tmp_path, longest, status):
     stock = tmp_path / "workspace" / "adapters" / "stock"
-    told = {"type": "object", "required": ["place"], "properties": {"available": {"type": "integer"}, "place": {"type": "string", "maxLength": longest}}}
+    told = {
+        "type": "object",
+        "required": ["place"],
+        "properties": {"available": {"type": "integer"}, "place": {"type": "string", "maxLength": longest}},
+    }
 
     def with_reply(folder):
         (stock / "contracts" / "stock.told.v1.json").write_text(json.dumps(told), "utf-8")
         emits = "emits:\n  stock.told:\n    about: How much there is.\n    versions: {1: {state: current}}\naccepts:"
-        (stock / "system.yaml").write_text((stock / "system.yaml").read_text("utf-8").replace("accepts:", emits), "utf-8")
+        (stock / "system.yaml").write_text(
+            (stock / "system.yaml").read_text("utf-8").replace("accepts:", emits), "utf-8"
+        )
         return folder
 
     hub = start(", reply: stock/stock.told@1, on_fail: hold", with_reply)
@@ -146,7 +164,9 @@ def test_an_answer_that_is_not_the_message_it_should_be_goes_by_on_fail(start, s
         assert "does not fit stock/stock.told@1: /place" in line["why"]["text"]
 
 
-@pytest.mark.parametrize(("on_fail", "status", "sent"), [("hold", "held", 0), ("dead", "dead", 0), ("skip", "delivered", 1)])
+@pytest.mark.parametrize(
+    ("on_fail", "status", "sent"), [("hold", "held", 0), ("dead", "dead", 0), ("skip", "delivered", 1)]
+)
 def test_on_fail_says_what_becomes_of_the_order(start, sink, on_fail, status, sent):
     sink.script.fail = 1
     hub = start(f", on_fail: {on_fail}")

@@ -89,8 +89,13 @@ def test_personal_values_within_lists_are_masked_too(workspace):
         contract = workspace / file
         contract.write_text(contract.read_text("utf-8").replace('"sku": {', '"sku": {"x-pii": "id", '), "utf-8")
     routes = workspace / "routes.yaml"
-    routes.write_text(ROUTES.replace('$count(items) > 5 and orderNo = "X"', '\'"Z" in items.sku and $exists(items[sku = "Q"])\''), "utf-8")
-    found = explained(workspace, {**ORDER, "items": [{"sku": "SECRET", "quantity": 1}, {"sku": "SECRET", "quantity": 2}]})
+    routes.write_text(
+        ROUTES.replace('$count(items) > 5 and orderNo = "X"', '\'"Z" in items.sku and $exists(items[sku = "Q"])\''),
+        "utf-8",
+    )
+    found = explained(
+        workspace, {**ORDER, "items": [{"sku": "SECRET", "quantity": 1}, {"sku": "SECRET", "quantity": 2}]}
+    )
     assert "SECRET" not in json.dumps(found)
 
 

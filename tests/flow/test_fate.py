@@ -1,4 +1,6 @@
-"""How a delivery and a message stand is derived once: every face says the same of every state, and no earlier try's reason lingers."""
+"""How a delivery and a message stand is derived once: every face says the same of every state, and no earlier try's
+reason lingers.
+"""
 
 import json
 import re
@@ -47,7 +49,11 @@ class Made:
     def __init__(self, hub, name, **planned):
         self.hub, self.name = hub, name
         route = hub.catalogs.active().routes[0].name
-        one = laid(keys=(("orderNo", name),), targets=(TARGET,), raw=json.dumps({"orderNo": name, "items": [{"sku": "S", "quantity": 1}]}).encode())
+        one = laid(
+            keys=(("orderNo", name),),
+            targets=(TARGET,),
+            raw=json.dumps({"orderNo": name, "items": [{"sku": "S", "quantity": 1}]}).encode(),
+        )
         line = replace(one.deliveries[0], route=route, **planned)
         message = replace(one.message, revision=hub.store.active(), received_at=hub.clock())
         hub.store.add([replace(one, message=message, deliveries=(line,))])
@@ -77,7 +83,12 @@ def states(hub):
     store.release()
     ended["released"][0].end(Retry(EARLIER, 0.0), Delivered())
     has("dead", Made(hub, "dead").end(Retry(EARLIER, 0.0), Dead(SAID)), "dead", SAID)
-    has("unknown", Made(hub, "unknown", in_doubt=InDoubtPolicy.PARK).end(InDoubt(SAID, InDoubtPolicy.PARK)), "unknown", SAID)
+    has(
+        "unknown",
+        Made(hub, "unknown", in_doubt=InDoubtPolicy.PARK).end(InDoubt(SAID, InDoubtPolicy.PARK)),
+        "unknown",
+        SAID,
+    )
     has("orphaned", Made(hub, "orphaned").end(Retry(EARLIER, 0.0), Hold(SAID)), "held", SAID)
     has("told-no", Made(hub, "told-no").end(Ended(SAID)), "cancelled", SAID)
     has("overtaken", Made(hub, "overtaken").end(Retry(EARLIER, 0.0), Superseded(SAID)), "superseded", SAID)
@@ -117,7 +128,19 @@ def text_of(why):
 
 
 NAMES = (
-    *("first", "retried", "released", "dead", "unknown", "orphaned", "told-no", "overtaken", "scheduled", "cancelled", "expired"),
+    *(
+        "first",
+        "retried",
+        "released",
+        "dead",
+        "unknown",
+        "orphaned",
+        "told-no",
+        "overtaken",
+        "scheduled",
+        "cancelled",
+        "expired",
+    ),
     *("leased", "replayed", "again", "fresh"),
 )
 
@@ -138,12 +161,16 @@ def test_every_face_says_the_same(hub, web, ended, name):
         "object": [step for step in call(f"/objects/{made.name}")["steps"] if step["kind"] == "delivery"],
         "hub trace": json.loads(run(hub, "trace", made.name, "--json"))["messages"][0]["deliveries"],
         "hub find": json.loads(run(hub, "find", made.name, "--json"))["items"][0]["deliveries"],
-        "hub object": [step for step in json.loads(run(hub, "object", made.name, "--json"))["steps"] if step["kind"] == "delivery"],
+        "hub object": [
+            step for step in json.loads(run(hub, "object", made.name, "--json"))["steps"] if step["kind"] == "delivery"
+        ],
         "hub dead show": [json.loads(run(hub, "dead", "show", made.id, "--json"))],
     }
     if status in ("dead", "held", "unknown"):
         told["waiting"] = [one for one in call(f"/deliveries/{status}")["items"] if one["id"] == made.id]
-        told["hub dead list"] = [one for one in json.loads(run(hub, "dead", "list", "--status", status, "--json")) if one["id"] == made.id]
+        told["hub dead list"] = [
+            one for one in json.loads(run(hub, "dead", "list", "--status", status, "--json")) if one["id"] == made.id
+        ]
     # Then all say the same state, reason and sentence
     facts = {face: [(one["status"], one["why"], one["stands"]) for one in lines] for face, lines in told.items()}
     [(word, reason, stands)] = facts["message"]
@@ -157,7 +184,10 @@ def test_every_face_says_the_same(hub, web, ended, name):
     # And its caller, for whom only the state is
     row = hub.store.deliveries(made.message_id)[0]
     assert (
-        MessageStatus("", "", 1, row.changed_at, "routed", ((str(row.ref), row.status.value, 1, row.settled_at),)).as_json()["deliveries"][0]["status"] == word
+        MessageStatus(
+            "", "", 1, row.changed_at, "routed", ((str(row.ref), row.status.value, 1, row.settled_at),)
+        ).as_json()["deliveries"][0]["status"]
+        == word
     )
 
 
@@ -165,15 +195,24 @@ def test_every_face_says_the_same(hub, web, ended, name):
 def test_every_page_and_table_says_the_same(hub, web, ended, name):
     made, _, why = ended[name]
     olga = Browser(web.url).sign_in("olga")
-    delivery = re.sub(r"<table.*?</table>", "", olga.get(f"/console/dead/deliveries/{made.id}").text, flags=re.DOTALL)  # without its tries
-    message = re.sub(r"<details class=\"attempt\".*?</details>", "", olga.get(f"/console/messages/{made.message_id}").text, flags=re.DOTALL)
+    # without its tries
+    delivery = re.sub(r"<table.*?</table>", "", olga.get(f"/console/dead/deliveries/{made.id}").text, flags=re.DOTALL)
+    message = re.sub(
+        r"<details class=\"attempt\".*?</details>",
+        "",
+        olga.get(f"/console/messages/{made.message_id}").text,
+        flags=re.DOTALL,
+    )
     pages = {
         "delivery": delivery,
         "message": message,
         "find": olga.get(f"/console/find?q={made.name}").text,
         "object": olga.get(f"/console/objects/{made.name}").text,
     }
-    words = {"trace": " ".join(run(hub, "trace", made.name).split()), "show": " ".join(run(hub, "dead", "show", made.id).split("attempt")[0].split())}
+    words = {
+        "trace": " ".join(run(hub, "trace", made.name).split()),
+        "show": " ".join(run(hub, "dead", "show", made.id).split("attempt")[0].split()),
+    }
     for face, page in {**pages, **words}.items():
         shown = page.replace("&#34;", '"').replace("&#39;", "'")
         if why is not None:
@@ -191,11 +230,18 @@ def test_a_message_without_a_delivery_says_why_on_every_face(hub, web):
     cases = (
         ("nowhere", Disposition.UNROUTED, {"considered": considered}, "No route took it. orders: channel = 'tmall'"),
         ("left-out", Disposition.FILTERED, {"considered": dropped}, "orders: Test orders stay here."),
-        ("let-go", Disposition.FILTERED, {"considered": considered, "dropped": {"by": "olga", "why": "a test"}}, "Let go by olga: a test"),
+        (
+            "let-go",
+            Disposition.FILTERED,
+            {"considered": considered, "dropped": {"by": "olga", "why": "a test"}},
+            "Let go by olga: a test",
+        ),
     )
     for name, disposition, why, text in cases:
         one = laid(keys=(("orderNo", name),), targets=())
-        message = replace(one.message, disposition=disposition, why=why, revision=hub.store.active(), received_at=hub.clock())
+        message = replace(
+            one.message, disposition=disposition, why=why, revision=hub.store.active(), received_at=hub.clock()
+        )
         hub.store.add([replace(one, message=message)])
         told = operator.get(f"{web.url}/ops/v1/messages/{message.id}", timeout=30).json()["data"]
         assert (told["disposition"], told["stands"]) == (disposition.value, text)

@@ -1,4 +1,6 @@
-"""Costly conditions and mappings: accepted at once, decided where they hold nobody up, and dead with their reason where they are over their budget."""
+"""Costly conditions and mappings: accepted at once, decided where they hold nobody up, and dead with their reason where
+they are over their budget.
+"""
 
 import json
 
@@ -19,17 +21,26 @@ def hub(tmp_path, sink):
 def posted(hub, kind):
     name, body = bodies()[kind]
     answer = hub.caller("shop").post(f"/api/v1/shop/{name}", json.dumps(body(f"{kind}-1")).encode(), f"{kind}-1")
-    return answer if answer.status_code != 202 else {line["route"]: line for line in hub.delivered(answer.json()["data"]["messageId"], seconds=60)}
+    return (
+        answer
+        if answer.status_code != 202
+        else {line["route"]: line for line in hub.delivered(answer.json()["data"]["messageId"], seconds=60)}
+    )
 
 
 def test_a_quadratic_condition_is_decided_or_dead_and_its_neighbour_is_delivered(hub):
     lines = posted(hub, "quadratic")
     assert lines["orders"]["status"] == "delivered"
     if "quadratic" in lines:  # it was over its budget; where the machine is quick, it was decided
-        assert (lines["quadratic"]["status"], lines["quadratic"]["why"]["reason"]) in {("dead", "transform_timeout"), ("cancelled", "declined")}
+        assert (lines["quadratic"]["status"], lines["quadratic"]["why"]["reason"]) in {
+            ("dead", "transform_timeout"),
+            ("cancelled", "declined"),
+        }
 
 
-@pytest.mark.parametrize(("kind", "reasons"), [("doubling", {"transform_error", "transform_timeout"}), ("endless", {"transform_timeout"})])
+@pytest.mark.parametrize(
+    ("kind", "reasons"), [("doubling", {"transform_error", "transform_timeout"}), ("endless", {"transform_timeout"})]
+)
 def test_what_nothing_bounds_is_dead_with_its_reason(hub, kind, reasons):
     [line] = posted(hub, kind).values()
     assert (line["status"], line["why"]["reason"] in reasons) == ("dead", True)

@@ -1,4 +1,6 @@
-"""Integers in another spelling, from a post to the wire: copied, mapped, upgraded, split, in keys, in addresses, in look-ups and in batches."""
+"""Integers in another spelling, from a post to the wire: copied, mapped, upgraded, split, in keys, in addresses, in
+look-ups and in batches.
+"""
 
 import json
 
@@ -55,10 +57,18 @@ def posted(hub, target, bodies, number):
     return [answer["data"] for answer in answers]
 
 
-@pytest.mark.parametrize("mapped", ["quantity", "quantity + 0", "$number(quantity)", "{when: quantity > 0, value: quantity, otherwise: quantity}"])
+@pytest.mark.parametrize(
+    "mapped",
+    ["quantity", "quantity + 0", "$number(quantity)", "{when: quantity > 0, value: quantity, otherwise: quantity}"],
+)
 def test_each_spelling_reaches_the_target_as_an_integer(start, target, mapped):
     hub = start((MAPPING, "quantity: quantity", f"quantity: {mapped}"))
-    posted(hub, target, [b'{"orderNo":"SO-%d","items":[{"sku":"A","quantity":%s}]}' % (n, one) for n, one in enumerate(SPELLINGS)], len(SPELLINGS))
+    posted(
+        hub,
+        target,
+        [b'{"orderNo":"SO-%d","items":[{"sku":"A","quantity":%s}]}' % (n, one) for n, one in enumerate(SPELLINGS)],
+        len(SPELLINGS),
+    )
     assert sorted({one[2].partition(b'"quantity":')[2] for one in target.seen}) == [b"100}]}"]
 
 
@@ -95,5 +105,13 @@ def test_a_look_up_asks_with_integers(start, target):
 def test_a_batch_carries_integers(start, target):
     batch = "    to:\n      - warehouse/order.create@1: {batch: {size: 2, within: 1s}}\n"
     hub = start(("routes.yaml", "    to: [warehouse/order.create@1]\n", batch))
-    posted(hub, target, [b'{"orderNo":"SO-%d","items":[{"sku":"A","quantity":%s}]}' % (n, one) for n, one in enumerate((b"1e2", b"100.0"))], 1)
+    posted(
+        hub,
+        target,
+        [
+            b'{"orderNo":"SO-%d","items":[{"sku":"A","quantity":%s}]}' % (n, one)
+            for n, one in enumerate((b"1e2", b"100.0"))
+        ],
+        1,
+    )
     assert target.seen[0][2].count(b'"quantity":100}') == 2

@@ -1,4 +1,6 @@
-"""A target's answer over the wire, to the end of its delivery: conflicts, other spellings, long bodies, "busy" as 200, and whose words people read."""
+"""A target's answer over the wire, to the end of its delivery: conflicts, other spellings, long bodies, "busy" as 200,
+and whose words people read.
+"""
 
 import gzip
 import json
@@ -25,10 +27,14 @@ def start(tmp_path, target, store_url):
 
     def started(lines="", policy="{in_doubt: resend}"):
         folder = small_workspace(
-            tmp_path / "workspace", target.url, retry="{attempts: 4, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}"
+            tmp_path / "workspace",
+            target.url,
+            retry="{attempts: 4, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}",
         )
         system = folder / "adapters" / "warehouse" / "system.yaml"
-        system.write_text(system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + lines), "utf-8")
+        system.write_text(
+            system.read_text("utf-8").replace("    call: POST /orders\n", "    call: POST /orders\n" + lines), "utf-8"
+        )
         routes = folder / "routes.yaml"
         text = routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {policy}\nroutes:\n", 1)
         routes.write_text(text.replace("timeout: 5s", "timeout: 1s"), "utf-8")
@@ -59,16 +65,28 @@ def test_a_conflict_while_the_first_try_is_under_way_is_no_refusal(start, target
     still = b'{"code":"idempotency_key_in_use"}'
     # Given a target that is slow, then says that the same is under way: once with a time, once without
     plans = {"SO-1": {"retry-after": "1"}, "SO-2": {}}
-    target.answer = lambda n, body: (200, {}, b"{}", 2) if n == 1 else (409, plans[body["orderNo"]], still, 0) if n == 2 else (200, {}, b"{}", 0)
+    target.answer = lambda n, body: (
+        (200, {}, b"{}", 2) if n == 1 else (409, plans[body["orderNo"]], still, 0) if n == 2 else (200, {}, b"{}", 0)
+    )
     for number in plans:
         line = ended(hub, post(caller, number))
         assert line["status"] == "delivered"
-        assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [("in_doubt", None), ("retry", 409), ("delivered", 200)]
+        assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [
+            ("in_doubt", None),
+            ("retry", 409),
+            ("delivered", 200),
+        ]
     # Given a gateway that gives up in the target's place, then the target itself
     for gateway in (504, 502):
-        target.answer = lambda n, _body, gateway=gateway: (gateway, {}, b"", 0) if n == 1 else (423, {}, still, 0) if n == 2 else (200, {}, b"{}", 0)
+        target.answer = lambda n, _body, gateway=gateway: (
+            (gateway, {}, b"", 0) if n == 1 else (423, {}, still, 0) if n == 2 else (200, {}, b"{}", 0)
+        )
         line = ended(hub, post(caller, f"SO-{gateway}"))
-        assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [("retry", gateway), ("retry", 423), ("delivered", 200)]
+        assert [(one["outcome"], one["status"]) for one in line["attempts"]] == [
+            ("retry", gateway),
+            ("retry", 423),
+            ("delivered", 200),
+        ]
     # And one that refuses the first try is believed
     target.answer = lambda _n, _body: (409, {}, b'{"code":1,"msg":"another order has this number"}', 0)
     line = ended(hub, post(caller, "SO-3"))
@@ -98,7 +116,11 @@ def test_a_yes_in_another_spelling_is_a_yes(start, target):
         assert (line["status"], len(line["attempts"])) == ("delivered", 1), line
     # What cannot be read is in doubt, and is not sent a second time where nothing may be
     for number, (headers, answer) in enumerate(
-        [({}, b"<html>"), ({"content-encoding": "br"}, b"\x0b\x05"), ({}, b'{"x":"' + b"x" * 5_000_000 + b'","code":0}')]
+        [
+            ({}, b"<html>"),
+            ({"content-encoding": "br"}, b"\x0b\x05"),
+            ({}, b'{"x":"' + b"x" * 5_000_000 + b'","code":0}'),
+        ]
     ):
         target.answer = lambda _n, _body, headers=headers, answer=answer: (200, headers, answer, 0)
         line = ended(hub, post(caller, f"SX-{number}"))
@@ -108,7 +130,9 @@ def test_a_yes_in_another_spelling_is_a_yes(start, target):
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_busy_as_a_200_is_tried_again_and_its_words_are_read(start, target):
-    hub = start("    success: body.errcode = 0\n    again: body.errcode in [-1, 45009]\n    refused: {message: body.errmsg}\n")
+    hub = start(
+        "    success: body.errcode = 0\n    again: body.errcode in [-1, 45009]\n    refused: {message: body.errmsg}\n"
+    )
     caller = hub.caller("shop")
     busy = b'{"errcode":-1,"errmsg":"system busy, try again"}'
     target.answer = lambda n, _body: (200, {}, busy if n < 3 else b'{"errcode":0}', 0)

@@ -1,4 +1,6 @@
-"""What serves again for a while: quick answers are asked for anew, and nobody waits for a slow one while the one before it is good enough."""
+"""What serves again for a while: quick answers are asked for anew, and nobody waits for a slow one while the one before
+it is good enough.
+"""
 
 import threading
 

@@ -25,7 +25,11 @@ def workspace(tmp_path):
 
 def test_values_come_from_the_pinned_revision_and_personal_ones_are_masked(workspace, store):
     revision = apply(store, workspace).revision
-    one = laid(raw=json.dumps({"orderNo": "SO-1", "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 2}]}).encode())
+    one = laid(
+        raw=json.dumps(
+            {"orderNo": "SO-1", "items": [{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 2}]}
+        ).encode()
+    )
     store.add([replace(one, message=replace(one.message, revision=revision))])
     told = of_message(store, Revisions(store), one.message.id)
     [delivery] = told["deliveries"]

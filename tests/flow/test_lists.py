@@ -1,4 +1,6 @@
-"""From a post to a list of Redis and back by a queue of the same hub: told, taken in, one trace; over a server that was killed in the midst."""
+"""From a post to a list of Redis and back by a queue of the same hub: told, taken in, one trace; over a server that was
+killed in the midst.
+"""
 
 import json
 
@@ -30,16 +32,27 @@ def redis():
 
 
 def workspace(folder):
-    small_workspace(folder, "http://127.0.0.1:9001", retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: none, give_up_after: 1h}")
+    small_workspace(
+        folder,
+        "http://127.0.0.1:9001",
+        retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: none, give_up_after: 1h}",
+    )
     bus = folder / "adapters" / "bus"
     (bus / "contracts").mkdir(parents=True)
-    (bus / "system.yaml").write_text(BUS.replace("{exchange: events}", "{queue: events}").replace("accepts:\n", HEARD + "accepts:\n"), "utf-8")
+    (bus / "system.yaml").write_text(
+        BUS.replace("{exchange: events}", "{queue: events}").replace("accepts:\n", HEARD + "accepts:\n"), "utf-8"
+    )
     for name in ("event", "event.heard"):
         (bus / "contracts" / f"{name}.v1.json").write_text(CONTRACT, "utf-8")
     (folder / "mappings" / "shop.order.placed.v1--bus.event.v1.yaml").write_text(MAPPING, "utf-8")
     routes = folder / "routes.yaml"
     text = routes.read_text("utf-8")
-    routes.write_text(text[: text.index("routes:\n")] + "routes:\n" + ROUTE.replace("bus/event: {topic: 'order.{action}'}", "bus/event"), "utf-8")
+    routes.write_text(
+        text[: text.index("routes:\n")]
+        + "routes:\n"
+        + ROUTE.replace("bus/event: {topic: 'order.{action}'}", "bus/event"),
+        "utf-8",
+    )
     return folder
 
 
@@ -60,8 +73,12 @@ def test_what_is_pushed_comes_back_once_each_over_a_killed_server(tmp_path, redi
         for number in range(30, 60):
             post(number)
         redis.start()
-        wait_until(lambda: hub.ops("/conservation")["messages"] >= 120, seconds=60, what="sixty, and sixty that came back")
-        wait_until(lambda: hub.ops("/conservation")["deliveries"].get("delivered") == 60, seconds=30, what="sixty delivered")
+        wait_until(
+            lambda: hub.ops("/conservation")["messages"] >= 120, seconds=60, what="sixty, and sixty that came back"
+        )
+        wait_until(
+            lambda: hub.ops("/conservation")["deliveries"].get("delivered") == 60, seconds=30, what="sixty delivered"
+        )
         heard = hub.ops("/messages?type=bus/event.heard&limit=500")["items"]
         # A push whose answer was lost goes again under the same message id, and is known when it comes out.
         assert sorted(row["keys"]["orderNo"] for row in heard) == sorted(f"SO-{number}" for number in range(60))

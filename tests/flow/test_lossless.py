@@ -1,4 +1,6 @@
-"""Numbers from a partner's post to a target's wire, through a real hub: not a digit is lost on the way (docs/design/inputs.md#decoder)."""
+"""Numbers from a partner's post to a target's wire, through a real hub: not a digit is lost on the way
+(docs/design/inputs.md#decoder).
+"""
 
 from tests.support.hubs import HubProcess, small_workspace
 
@@ -19,7 +21,11 @@ def test_ids_and_amounts_arrive_unchanged_and_sums_are_exact(tmp_path, sink, sto
     try:
         caller = hub.caller("shop")
         for index, number in enumerate(NUMBERS):
-            body = b'{"orderNo":"SO-%d","id":%s,"amount":"%s","items":[{"sku":"A","quantity":1}]}' % (index, number, number)
+            body = b'{"orderNo":"SO-%d","id":%s,"amount":"%s","items":[{"sku":"A","quantity":1}]}' % (
+                index,
+                number,
+                number,
+            )
             answer = caller.post("/api/v1/shop/order.placed", body, f"m{index}")
             assert hub.delivered(answer.json()["data"]["messageId"])[0]["status"] == "delivered"
     finally:

@@ -10,13 +10,22 @@ def test_requests_are_attempts_where_the_target_closes_kept_alive_connections(tm
     # Given a target that answers, and then closes the connection upon the next request without a word
     target = Rude(lambda turn: CLOSE if turn % 2 == 0 else answer())
     hub = HubProcess(
-        small_workspace(tmp_path / "workspace", target.url, retry="{attempts: 9, first: 50ms, factor: 1, max: 50ms, jitter: none}"), store_url
+        small_workspace(
+            tmp_path / "workspace", target.url, retry="{attempts: 9, first: 50ms, factor: 1, max: 50ms, jitter: none}"
+        ),
+        store_url,
     ).start()
     try:
         # When twenty orders are delivered
         caller = hub.caller("shop")
-        bodies = [json.dumps({"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]}).encode() for number in range(20)]
-        ids = [caller.post("/api/v1/shop/order.placed", body, f"m{number}").json()["data"]["messageId"] for number, body in enumerate(bodies)]
+        bodies = [
+            json.dumps({"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]}).encode()
+            for number in range(20)
+        ]
+        ids = [
+            caller.post("/api/v1/shop/order.placed", body, f"m{number}").json()["data"]["messageId"]
+            for number, body in enumerate(bodies)
+        ]
         lines = [line for message_id in ids for line in hub.delivered(message_id)]
     finally:
         hub.stop()

@@ -1,4 +1,6 @@
-"""Breaker and rate, between a real hub and a real target: what is down is left alone, what comes back is not overrun, and nothing is lost or dies of waiting."""
+"""Breaker and rate, between a real hub and a real target: what is down is left alone, what comes back is not overrun,
+and nothing is lost or dies of waiting.
+"""
 
 import json
 import time
@@ -32,9 +34,13 @@ def start(tmp_path, sink, store_url):
     hubs = []
 
     def make(policy):
-        workspace = small_workspace(tmp_path / "workspace", sink.url, retry="{attempts: 100, first: 100ms, factor: 1, max: 100ms, jitter: none}")
+        workspace = small_workspace(
+            tmp_path / "workspace", sink.url, retry="{attempts: 100, first: 100ms, factor: 1, max: 100ms, jitter: none}"
+        )
         routes = workspace / "routes.yaml"
-        routes.write_text(routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {policy}\nroutes:\n"), "utf-8")
+        routes.write_text(
+            routes.read_text("utf-8").replace("routes:\n", f"targets:\n  warehouse: {policy}\nroutes:\n"), "utf-8"
+        )
         hubs.append(HubProcess(workspace, store_url).start())
         return hubs[-1]
 
@@ -45,7 +51,10 @@ def start(tmp_path, sink, store_url):
 
 def post(hub, count):
     body = b"[" + b",".join(order(number) for number in range(count)) + b"]"
-    return [item["messageId"] for item in hub.caller("shop").post("/api/v1/shop/order.placed/batch", body, "b1").json()["data"]["items"]]
+    return [
+        item["messageId"]
+        for item in hub.caller("shop").post("/api/v1/shop/order.placed/batch", body, "b1").json()["data"]["items"]
+    ]
 
 
 def test_a_target_that_is_down_is_tried_seldom_and_gets_all_when_it_is_back(start, sink):

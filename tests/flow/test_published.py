@@ -1,4 +1,6 @@
-"""What was published stays published: a lock that was shortened or rewritten by hand is refused by what the store remembers, not by the file itself."""
+"""What was published stays published: a lock that was shortened or rewritten by hand is refused by what the store
+remembers, not by the file itself.
+"""
 
 import shutil
 import threading
@@ -62,7 +64,10 @@ def test_a_hash_that_is_rewritten_is_refused(workspace, store):
     apply(store, workspace)
     edit(workspace, CONTRACT, "1000000", "5")
     (workspace / LOCK).unlink()
-    lock.append(workspace, {name: lines for name, lines in lock.missing(load(workspace), read_files(workspace)).items() if name == LOCK})
+    lock.append(
+        workspace,
+        {name: lines for name, lines in lock.missing(load(workspace), read_files(workspace)).items() if name == LOCK},
+    )
     assert check(workspace) == []
     [(code, file)] = refused(store, workspace)
     assert (code, file) == ("E406", CONTRACT)
@@ -84,7 +89,10 @@ def test_it_can_be_withdrawn_by_name_once_and_that_is_written_down(workspace, st
     edit(workspace, CONTRACT, "1000000", "5")
     name = f"E406:{CONTRACT}:1"
     second = apply(store, workspace, by="wang", despite=[name])
-    assert [(row.by, row.before, row.despite) for row in store.activations(5)] == [("wang", first.revision, (name,)), ("li", None, ())]
+    assert [(row.by, row.before, row.despite) for row in store.activations(5)] == [
+        ("wang", first.revision, (name,)),
+        ("li", None, ()),
+    ]
     # From then on nobody is asked again, and what is locked anew counts as what was published
     edit(workspace, "routes.yaml", "timeout: 5s", "timeout: 6s")
     assert apply(store, workspace).revision != second.revision
@@ -113,7 +121,12 @@ def test_a_system_that_goes_whole_is_one_finding(workspace, store):
     apply(store, workspace)
     shutil.rmtree(workspace / "adapters/warehouse")
     shutil.rmtree(workspace / "mappings")
-    edit(workspace, "routes.yaml", "from: shop/order.placed\n    to: [warehouse/order.create@1]", "from: shop/order.placed\n    to: [shop/order.take@1]")
+    edit(
+        workspace,
+        "routes.yaml",
+        "from: shop/order.placed\n    to: [warehouse/order.create@1]",
+        "from: shop/order.placed\n    to: [shop/order.take@1]",
+    )
     edit(
         workspace,
         "adapters/shop/system.yaml",
@@ -156,5 +169,9 @@ def test_of_several_that_apply_at_once_each_is_judged_by_what_was_active_before(
     # Then none that knows no lock became active after the one that has it; and nobody was told that another was quicker
     rows = [row.hash for row in store.activations(10)]
     assert rows[0] == dict(said)["workspace"]
-    assert all(rows.index(hash_) > 0 if isinstance(hash_, str) else hash_ == {"E406"} for name, hash_ in said if name != "workspace")
+    assert all(
+        rows.index(hash_) > 0 if isinstance(hash_, str) else hash_ == {"E406"}
+        for name, hash_ in said
+        if name != "workspace"
+    )
     assert len(said) == 5

@@ -1,4 +1,6 @@
-"""What becomes of arrivals, whatever broker brought them: messages in their order, duplicates by id, refused ones kept and retried."""
+"""What becomes of arrivals, whatever broker brought them: messages in their order, duplicates by id, refused ones kept
+and retried.
+"""
 
 import json
 from dataclasses import replace
@@ -51,7 +53,9 @@ def test_a_batch_becomes_messages_in_its_order_and_a_repeat_changes_nothing(hub)
     assert again.message_ids == done.message_ids
     story = hub.store.story("SO-0")
     assert [json.loads(hub.store.body(row.id))["step"] for row in story] == list(range(0, 30, 3))
-    assert {(row.source, row.caller, row.disposition) for row in story} == {("queue", "queue:stock/orders", Disposition.ROUTED)}
+    assert {(row.source, row.caller, row.disposition) for row in story} == {
+        ("queue", "queue:stock/orders", Disposition.ROUTED)
+    }
     lines = {line.message_id: line.seq for line in hub.store.deliveries(*(row.id for row in story))}
     assert [lines[row.id] for row in story] == list(range(1, 11))
     assert hub.store.body(story[0].id) == batch[0].body
@@ -59,11 +63,22 @@ def test_a_batch_becomes_messages_in_its_order_and_a_repeat_changes_nothing(hub)
 
 
 def level(step, *, is_again=False, tag=""):
-    return Arrival(json.dumps({"orderNo": "SO-1", "step": step}).encode(), "order.create", {}, "", "application/json", is_again=is_again, tag=tag)
+    return Arrival(
+        json.dumps({"orderNo": "SO-1", "step": step}).encode(),
+        "order.create",
+        {},
+        "",
+        "application/json",
+        is_again=is_again,
+        tag=tag,
+    )
 
 
 def steps(hub):
-    return [json.loads(hub.store.body(row.id))["step"] for row in sorted(hub.store.story("SO-1"), key=lambda row: row.received_at)]
+    return [
+        json.loads(hub.store.body(row.id))["step"]
+        for row in sorted(hub.store.story("SO-1"), key=lambda row: row.received_at)
+    ]
 
 
 def test_without_an_id_what_says_the_same_is_another_thing(hub):
@@ -128,7 +143,9 @@ def test_refused_ones_without_an_id_are_each_kept_and_retried_each_once(workspac
     assert sorted(row.times for row in hub.store.refused()) == [2, 2, 2]
     hub.store.forget_deliveries(queue(hub).source, done.tags)
     contract = workspace / "adapters" / "stock" / "contracts" / "order.changed.v1.json"
-    contract.write_text(contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8"
+    )
     apply(hub.store, workspace)
     hub.catalogs.refresh()
     ids = [row.id for row in hub.store.refused()]
@@ -163,7 +180,9 @@ def read(workspace, hub, before, after):
 def test_a_declared_id_with_other_content_is_refused_in_sight_and_a_rewording_is_not(workspace, hub):
     read(workspace, hub, "emit: stock/order.changed@1}", "emit: stock/order.changed@1, id: orderNo}")
     source = queue(hub)
-    done = take_in(hub, source, [level(5), Arrival(b'{"step": 5.0,\n"orderNo":"SO-1"}', "order.create", {}, "m2"), level(6)])
+    done = take_in(
+        hub, source, [level(5), Arrival(b'{"step": 5.0,\n"orderNo":"SO-1"}', "order.create", {}, "m2"), level(6)]
+    )
     assert (done.new, done.duplicates) == (1, 1)
     assert done.refused[2].code == 42202
     assert done.message_ids[0][0] in done.refused[2].text
@@ -213,7 +232,9 @@ def test_what_is_skipped_is_neither_kept_nor_refused_and_what_fits_nothing_is_re
     assert take_in(hub, queue(hub), [arrival(1, topic="order.ignored")]).refused == (None,)
     assert hub.store.conservation().messages == 0
     system = workspace / "adapters" / "stock" / "system.yaml"
-    system.write_text(SYSTEM.replace("BROKER", AMQP).replace("topic != 'order.ignored'", "topic = 'order.create'"), "utf-8")
+    system.write_text(
+        SYSTEM.replace("BROKER", AMQP).replace("topic != 'order.ignored'", "topic = 'order.create'"), "utf-8"
+    )
     apply(hub.store, workspace)
     hub.catalogs.refresh()
     done = take_in(hub, queue(hub), [arrival(2, topic="order.ignored"), arrival(3, topic="order.else")])
@@ -254,7 +275,9 @@ def test_a_refused_one_is_retried_by_the_configuration_of_now_and_accepted_once(
     ids = {row.message_id: row.id for row in hub.store.refused()}
     assert refused.retry(hub, [ids["late"]], by="ann")[ids["late"]].startswith("Refused again: The post does not fit")
     contract = workspace / "adapters" / "stock" / "contracts" / "order.changed.v1.json"
-    contract.write_text(contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace('"action":', '"extra": {"type": "integer"}, "action":'), "utf-8"
+    )
     apply(hub.store, workspace)
     hub.catalogs.refresh()
     done = refused.retry(hub, [*ids.values(), "01a00000-0000-7000-8000-000000000000"], by="ann")

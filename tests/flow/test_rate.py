@@ -1,4 +1,6 @@
-"""A rate, kept by one process: what is claimed ahead goes out evenly, in no second more than the cap, whoever else asks meanwhile."""
+"""A rate, kept by one process: what is claimed ahead goes out evenly, in no second more than the cap, whoever else asks
+meanwhile.
+"""
 
 import time
 

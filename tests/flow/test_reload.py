@@ -1,4 +1,6 @@
-"""The configuration changes five times a second under load, valid and invalid by turns: no message is lost, and none is made by half a revision."""
+"""The configuration changes five times a second under load, valid and invalid by turns: no message is lost, and none is
+made by half a revision.
+"""
 
 import itertools
 import json
@@ -22,12 +24,16 @@ MAPPING = "mappings/shop.order.placed.v1--warehouse.order.create.v1.yaml"
 
 
 def marked(folder, turn):
-    """The workspace with `turn` written into two fields, by two different files: the mapping and a code list. Half a revision would show."""
+    """The workspace with `turn` written into two fields, by two different files: the mapping and a code list. Half a
+    revision would show.
+    """
     mapping = folder / MAPPING
     text = mapping.read_text("utf-8")
     start = text.index("fields:\n") + len("fields:\n")
     end = text.index("  orderNo:", start)
-    mapping.write_text(f"{text[:start]}  markA: {{const: t{turn}}}\n  markB: {{table: mark, of: \"'now'\"}}\n{text[end:]}", "utf-8")
+    mapping.write_text(
+        f"{text[:start]}  markA: {{const: t{turn}}}\n  markB: {{table: mark, of: \"'now'\"}}\n{text[end:]}", "utf-8"
+    )
     table = folder / "mappings" / "tables" / "mark.yaml"
     table.parent.mkdir(exist_ok=True)
     table.write_text(f"now: t{turn}\n", "utf-8")
@@ -89,9 +95,14 @@ def test_reload_at_five_hertz_under_load(workspace, sink, store_url):
         for thread in threads:
             thread.join()
         store.close()
-    wait_until(lambda: hub.ops("/conservation")["deliveries"]["delivered"] >= len(accepted), seconds=60, what="all deliveries")
+    wait_until(
+        lambda: hub.ops("/conservation")["deliveries"]["delivered"] >= len(accepted), seconds=60, what="all deliveries"
+    )
     books = hub.ops("/conservation")
-    sample = {message_id: hub.ops(f"/messages/{message_id}")["revision"] for message_id in accepted[:: max(1, len(accepted) // 200)]}
+    sample = {
+        message_id: hub.ops(f"/messages/{message_id}")["revision"]
+        for message_id in accepted[:: max(1, len(accepted) // 200)]
+    }
     hub.stop()
     # Then everything that was accepted arrived, each made by exactly one revision
     assert len(revisions) > SECONDS * 2
@@ -103,7 +114,9 @@ def test_reload_at_five_hertz_under_load(workspace, sink, store_url):
     assert [body for body in bodies if body["markA"] != body["markB"]] == []
     # And by the one that its message is pinned to
     by_message = {headers["x-crossdock-message"]: json.loads(body)["markA"] for _, _, body, headers in sink.requests}
-    assert {message_id: by_message[message_id] for message_id in sample} == {message_id: f"t{revisions[revision]}" for message_id, revision in sample.items()}
+    assert {message_id: by_message[message_id] for message_id in sample} == {
+        message_id: f"t{revisions[revision]}" for message_id, revision in sample.items()
+    }
     print(f"\n{len(revisions)} revisions, {refused} refused, {len(accepted)} messages")
 
 

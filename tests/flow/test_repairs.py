@@ -1,4 +1,6 @@
-"""Repairs in running hubs: preview, candidate and current revision, canary, rate, stop, processes that are killed, and editing (promise P11, fault F79)."""
+"""Repairs in running hubs: preview, candidate and current revision, canary, rate, stop, processes that are killed, and
+editing (promise P11, fault F79).
+"""
 
 import json
 import os
@@ -39,7 +41,9 @@ def change(hub, sound, other):
 
 def post(hub, path, document=None, **headers):
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return operator.post(f"{hub.url}/ops/v1{path}", json=document if document is not None else {"by": "ann"}, headers=given, timeout=30)
+    return operator.post(
+        f"{hub.url}/ops/v1{path}", json=document if document is not None else {"by": "ann"}, headers=given, timeout=30
+    )
 
 
 def dead_orders(hub, number, quantity=1):
@@ -55,7 +59,11 @@ def books(hub):
 
 
 def repaired(hub, id_, *states, seconds=90):
-    return wait_until(lambda: next((one for one in [hub.ops(f"/repairs/{id_}")] if one["state"] in states), None), seconds=seconds, what=f"{states}")
+    return wait_until(
+        lambda: next((one for one in [hub.ops(f"/repairs/{id_}")] if one["state"] in states), None),
+        seconds=seconds,
+        what=f"{states}",
+    )
 
 
 def store_dead(store_url, revision, number):
@@ -73,7 +81,9 @@ def store_dead(store_url, revision, number):
     store.close()
 
 
-def test_500_dead_after_a_mapping_fault_are_previewed_tried_on_a_few_and_repaired_with_a_candidate_over_a_kill(hub, sink):
+def test_500_dead_after_a_mapping_fault_are_previewed_tried_on_a_few_and_repaired_with_a_candidate_over_a_kill(
+    hub, sink
+):
     # Given 500 orders that a broken mapping could not make
     change(hub, SOUND, BROKEN)
     hub.start()
@@ -87,13 +97,25 @@ def test_500_dead_after_a_mapping_fault_are_previewed_tried_on_a_few_and_repaire
     cause = {"route": "orders", "reason": "transform_error", "field": "/items/0/quantity"}
     as_it_was = post(hub, "/repairs", {"selection": cause, "by": "ann", "why": "test"}).json()["data"]
     made = post(
-        hub, "/repairs", {"selection": cause, "by": "ann", "why": "mended", "with": "candidate", "revision": candidate, "canary": 5, "rate": 200}
+        hub,
+        "/repairs",
+        {
+            "selection": cause,
+            "by": "ann",
+            "why": "mended",
+            "with": "candidate",
+            "revision": candidate,
+            "canary": 5,
+            "rate": 200,
+        },
     ).json()["data"]
     assert (made["state"], made["number"], made["results"]["waiting"]) == ("ready", 500, 500)
     # Then a preview tells that as it was all would be dead again, and with the candidate all would be made
     before = hub.ops(f"/repairs/{as_it_was['id']}/preview?limit=1000")
     assert before["counts"]["fault"] == 500
-    assert [(one["reason"], one["field"], one["number"]) for one in before["faults"]] == [("transform_error", "/items/0/quantity", 500)]
+    assert [(one["reason"], one["field"], one["number"]) for one in before["faults"]] == [
+        ("transform_error", "/items/0/quantity", 500)
+    ]
     after = hub.ops(f"/repairs/{made['id']}/preview?limit=1000")
     assert (after["counts"]["made"], after["counts"]["fault"], after["next"]) == (500, 0, None)
     assert after["items"][0]["payload"]["items"] == [{"sku": "S", "quantity": 1}]
@@ -118,7 +140,11 @@ def test_500_dead_after_a_mapping_fault_are_previewed_tried_on_a_few_and_repaire
     assert hub.ops("/conservation")["unaccounted"] == 0
     row = hub.ops(f"/repairs/{made['id']}/rows?limit=1")["items"][0]
     [line] = hub.ops(f"/messages/{row['messageId']}")["deliveries"]
-    assert (line["madeWith"], line["attempts"][0]["madeWith"], line["attempts"][-1]["madeWith"]) == (candidate, None, candidate)
+    assert (line["madeWith"], line["attempts"][0]["madeWith"], line["attempts"][-1]["madeWith"]) == (
+        candidate,
+        None,
+        candidate,
+    )
     [told] = hub.ops(f"/messages/{row['messageId']}/stages")["deliveries"]
     assert (told["stages"][-1]["body"]["items"][0]["quantity"], told["fault"]) == (1, None)
     # And the repair that was made as it was finds nothing more to do
@@ -135,12 +161,27 @@ def test_with_the_current_revision_what_was_sent_differs_where_the_mapping_does(
     change(hub, SOUND, BROKEN)
     active = hub.apply()
     sink.script = lambda number, key: (200, {}, b"{}")
-    made = hub.json("repair", "new", "--reason", "refused", "--with", "current", "--why", "mended", "--canary", "1", "--go-on-at", "100")
+    made = hub.json(
+        "repair",
+        "new",
+        "--reason",
+        "refused",
+        "--with",
+        "current",
+        "--why",
+        "mended",
+        "--canary",
+        "1",
+        "--go-on-at",
+        "100",
+    )
     assert made["revision"] == active
     code, out, _ = hub.run("repair", "preview", made["id"], "--json")
     seen = json.loads(out)
     assert (code, seen["counts"]["made"], seen["counts"]["same"]) == (0, 3, 0)
-    assert [(one["pointer"], one["number"], one["example"]["old"], one["example"]["new"]) for one in seen["changes"]] == [("/items/*/quantity", 3, 5, 4)]
+    assert [
+        (one["pointer"], one["number"], one["example"]["old"], one["example"]["new"]) for one in seen["changes"]
+    ] == [("/items/*/quantity", 3, 5, 4)]
     # Then its canary is good, and the rest follows by itself
     assert hub.run("repair", "start", made["id"])[0] == 0
     code, out, _ = hub.run("repair", "watch", made["id"], "--json")
@@ -151,7 +192,8 @@ def test_with_the_current_revision_what_was_sent_differs_where_the_mapping_does(
 
 
 @pytest.mark.timeout(600)
-def test_many_dead_replayed_twice_to_a_slow_target_go_once_each_at_the_rate_and_can_be_stopped(hub, sink, store_url):  # F79
+# F79
+def test_many_dead_replayed_twice_to_a_slow_target_go_once_each_at_the_rate_and_can_be_stopped(hub, sink, store_url):
     # Given thousands of dead ones, and a target that takes its time
     store_dead(store_url, hub.json("apply")["revision"], MANY)
     sink.script = lambda number, key: time.sleep(0.002) or (200, {}, b"{}")
@@ -178,7 +220,9 @@ def test_many_dead_replayed_twice_to_a_slow_target_go_once_each_at_the_rate_and_
     wait_until(lambda: len(sink.keys) > MANY // 20, seconds=120, what="the first ones")
     for _, id_ in ids:
         post(hub, f"/repairs/{id_}/stop")
-    wait_until(lambda: not {"pending", "leased"} & books(hub).keys(), seconds=120, what="the end of what was on the way")
+    wait_until(
+        lambda: not {"pending", "leased"} & books(hub).keys(), seconds=120, what="the end of what was on the way"
+    )
     at_rest = len(sink.keys)
     assert at_rest < MANY
     assert books(hub) == {"delivered": at_rest, "dead": MANY - at_rest}
@@ -201,8 +245,14 @@ def test_an_edited_message_goes_in_the_place_of_the_dead_one_and_is_checked_like
     hub.start()
     caller = hub.caller("shop")
     body = '{"orderNo":"E-1","items":[{"sku":"%s","quantity":1}]}'
-    old, later = (caller.post("/api/v1/shop/order.placed", (body % sku).encode(), sku).json()["data"]["messageId"] for sku in ("WRONG", "LATER"))
-    line = wait_until(lambda: next((one for one in hub.ops(f"/messages/{old}")["deliveries"] if one["status"] == "dead"), None), what="the dead one")
+    old, later = (
+        caller.post("/api/v1/shop/order.placed", (body % sku).encode(), sku).json()["data"]["messageId"]
+        for sku in ("WRONG", "LATER")
+    )
+    line = wait_until(
+        lambda: next((one for one in hub.ops(f"/messages/{old}")["deliveries"] if one["status"] == "dead"), None),
+        what="the dead one",
+    )
     path = f"/deliveries/{line['id']}/edit"
     sink.script = lambda number, key: (200, {}, b"{}")
     # When what does not fit its contract is sent in its place, then every fault is told, and nothing has changed

@@ -1,4 +1,6 @@
-"""Retries are a small part of what a target is sent, over all processes, while it fails half of the time; and all of it arrives in the end."""
+"""Retries are a small part of what a target is sent, over all processes, while it fails half of the time; and all of it
+arrives in the end.
+"""
 
 import json
 import time
@@ -22,7 +24,11 @@ def target():
 
 @pytest.fixture
 def hub(tmp_path, target, store_url):
-    folder = small_workspace(tmp_path / "workspace", target.urls[0], retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: full}")
+    folder = small_workspace(
+        tmp_path / "workspace",
+        target.urls[0],
+        retry="{attempts: 50, first: 200ms, factor: 1, max: 200ms, jitter: full}",
+    )
     made = HubProcess(folder, store_url)
     assert made.run("apply")[0] == 0
     for role, number in [("up", 1)] if store_url.startswith("sqlite") else [("web", 1), ("worker", 1), ("worker", 2)]:
@@ -36,22 +42,32 @@ def test_of_a_steady_load_a_fifth_is_retries_however_much_fails(hub, target):
     # Given a steady load, and a target that answers half of it with 503
     caller, posted, began = hub.caller("shop"), 0, time.monotonic()
     while time.monotonic() < began + SECONDS:
-        orders = [{"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]} for number in range(posted, posted + BATCH)]
-        assert caller.post("/api/v1/shop/order.placed/batch", json.dumps(orders).encode(), f"b-{posted}").status_code == 202
+        orders = [
+            {"orderNo": f"SO-{number}", "items": [{"sku": "SKU-1", "quantity": 1}]}
+            for number in range(posted, posted + BATCH)
+        ]
+        assert (
+            caller.post("/api/v1/shop/order.placed/batch", json.dumps(orders).encode(), f"b-{posted}").status_code
+            == 202
+        )
         posted += BATCH
         time.sleep(max(0.0, began + posted / BATCH * EACH_S - time.monotonic()))  # the load's own pace
     wait_until(lambda: target.count() >= posted, seconds=60, what="a first attempt for each")
-    # Then what the target saw until the last first attempt is four fifths first attempts, beside the few retries that always may
+    # Then what the target saw until the last first attempt is four fifths first attempts, beside the few retries that
+    # always may
     seen, firsts, retries = set(), [], []
     for line in sorted(target.requests(), key=lambda line: line["start"]):
         (retries if line["key"] in seen else firsts).append(line["start"])
         seen.add(line["key"])
     span = (firsts[-1] - firsts[0]) / 1e9
     during = sum(at <= firsts[-1] for at in retries)
-    print(f"\n{len(firsts)} first attempts and {during} retries in {span:.1f} s: {during / (during + len(firsts)):.0%}; without limit it would be half")
+    print(
+        f"\n{len(firsts)} first attempts and {during} retries in {span:.1f} s: {during / (during + len(firsts)):.0%}; without limit it would be half"
+    )
     assert during <= len(firsts) / 4 + FLOOR_PER_SECOND * (span + CELL_S)
     # And whoever looks at one that waits sees why
-    assert "up" not in hub.processes or counted(hub, "hub_put_off_total") > 0  # where it is counted by a worker, it is on that worker's own port
+    # where it is counted by a worker, it is on that worker's own port
+    assert "up" not in hub.processes or counted(hub, "hub_put_off_total") > 0
     put_off = wait_until(lambda: told(hub), what="one that is put off")
     assert "at most a fifth of what warehouse is sent may be retries" in put_off
     # When the target is well again, then all of it arrives, once each by its key

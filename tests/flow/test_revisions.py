@@ -1,4 +1,6 @@
-"""The compiled configurations of one process: bounded, the active one and those under way never let go, and a refused one told with its reason."""
+"""The compiled configurations of one process: bounded, the active one and those under way never let go, and a refused
+one told with its reason.
+"""
 
 import gc
 
@@ -62,7 +64,10 @@ def test_what_went_is_not_in_memory_any_more(store, applied):
         running.pinned(one)
     gc.collect()
     # Of these: what other tests of this process still hold is theirs
-    assert {one.revision for one in gc.get_objects() if type(one) is Catalog} & {*applied} == {*applied[3:5], applied[5]}
+    assert {one.revision for one in gc.get_objects() if type(one) is Catalog} & {*applied} == {
+        *applied[3:5],
+        applied[5],
+    }
 
 
 def test_the_active_one_is_never_let_go(store, applied):
@@ -125,7 +130,11 @@ def test_a_process_that_refused_the_newest_stays_ready_and_says_so(tmp_path, sto
         # Then it serves on by the old one, and says why: in full to operators, in a word to everybody
         found = told("/ops/v1/revision")
         assert answers.Revision().validate(found) == {}
-        assert (found["revision"], found["active"], found["refused"]["revision"]) == (kept["revision"], "f" * 64, "f" * 64)
+        assert (found["revision"], found["active"], found["refused"]["revision"]) == (
+            kept["revision"],
+            "f" * 64,
+            "f" * 64,
+        )
         assert "routes.yaml:1" in found["refused"]["reason"]
         ready = requests.get(hub.url + "/health/ready", timeout=10)
         assert (ready.status_code, ready.json()["data"]["configuration"]) == (200, "refused: see /ops/v1/revision")

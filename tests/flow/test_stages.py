@@ -1,4 +1,6 @@
-"""One message at each stage of its way: what each step changed, what was sent and answered, what is personal masked; and what today's configuration makes of it."""
+"""One message at each stage of its way: what each step changed, what was sent and answered, what is personal masked;
+and what today's configuration makes of it.
+"""
 
 import json
 
@@ -31,20 +33,35 @@ def personal(folder):
 
 @pytest.fixture
 def made(tmp_path):
-    with small_hub(personal(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009")), f"sqlite:///{tmp_path}/hub.sqlite3") as hub:
+    with small_hub(
+        personal(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009")), f"sqlite:///{tmp_path}/hub.sqlite3"
+    ) as hub:
         yield hub
 
 
 def add(hub, order=ORDER):
     raw = json.dumps(order).encode()
-    laid = lay(hub, Incoming(Ref("shop", "order.placed", 1), order, raw, "test", None, "b" * 32), source="http", now=hub.clock())
+    laid = lay(
+        hub,
+        Incoming(Ref("shop", "order.placed", 1), order, raw, "test", None, "b" * 32),
+        source="http",
+        now=hub.clock(),
+    )
     hub.store.add([laid])
     return laid.message.id
 
 
 def attempt(hub, outcome, **given):
     [claim] = hub.store.claim("warehouse", size=1, lease_s=30, worker="test")
-    exchange = Exchange("http://wms/orders", "POST", sent=True, request_bytes=60, ms=40, timings={"dns": 1, "connect": 3, "tls": 3, "first_byte": 30}, **given)
+    exchange = Exchange(
+        "http://wms/orders",
+        "POST",
+        sent=True,
+        request_bytes=60,
+        ms=40,
+        timings={"dns": 1, "connect": 3, "tls": 3, "first_byte": 30},
+        **given,
+    )
     hub.store.settle([Settlement(claim, outcome, exchange, claim.message.revision)])
 
 
@@ -52,7 +69,12 @@ def test_each_stage_says_what_it_changed(made):
     message_id = add(made)
     told = stages(made.store, made.catalogs, message_id, is_revealed=True)
     [decoded] = told["stages"]
-    assert (decoded["stage"], decoded["message"], decoded["body"], decoded["changes"]) == ("decoded", "shop/order.placed@1", ORDER, None)
+    assert (decoded["stage"], decoded["message"], decoded["body"], decoded["changes"]) == (
+        "decoded",
+        "shop/order.placed@1",
+        ORDER,
+        None,
+    )
     [mapped] = told["deliveries"][0]["stages"]
     assert mapped["message"] == "warehouse/order.create@1"
     assert (mapped["body"], mapped["changes"]) == (ORDER, [])  # this mapping copies
@@ -67,8 +89,18 @@ def test_each_attempt_says_what_came_back_where_the_time_went_and_why_there_was_
     attempt(made, Retry(NO, 0.0), status=500, reply=b'{"error": "SO-7 is busy"}')
     attempt(made, Delivered(), status=200, reply=b"ok")
     [first, second] = stages(made.store, made.catalogs, message_id, is_revealed=True)["deliveries"][0]["attempts"]
-    assert first["reply"] == {"status": 500, "bytes": 25, "text": '{"error": "SO-7 is busy"}', "body": {"error": "SO-7 is busy"}}
-    assert first["phases"] == [{"name": "dns", "ms": 1}, {"name": "connect", "ms": 2}, {"name": "first_byte", "ms": 27}, {"name": "rest", "ms": 10}]
+    assert first["reply"] == {
+        "status": 500,
+        "bytes": 25,
+        "text": '{"error": "SO-7 is busy"}',
+        "body": {"error": "SO-7 is busy"},
+    }
+    assert first["phases"] == [
+        {"name": "dns", "ms": 1},
+        {"name": "connect", "ms": 2},
+        {"name": "first_byte", "ms": 27},
+        {"name": "rest", "ms": 10},
+    ]
     assert first["next"]["why"]["reason"] == "server_error"
     assert first["next"]["at"] == second["startedAt"]
     assert (second["next"], second["reply"]["body"]) == (None, None)
@@ -102,10 +134,17 @@ def test_a_stage_that_cannot_be_made_says_why(made):
 
 
 def test_upgrades_are_stages_too(tmp_path):
-    with small_hub(versioned(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as hub:
+    with small_hub(
+        versioned(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3"
+    ) as hub:
         told = stages(hub.store, hub.catalogs, add(hub))
-        assert [(stage["stage"], stage["message"]) for stage in told["stages"]] == [("decoded", "shop/order.placed@1"), ("upgraded", "shop/order.placed@2")]
-        assert {"kind": "moved", "pointer": "/orderNumber", "from": "/orderNo", "old": "SO-7", "new": "SO-7"} in told["stages"][1]["changes"]
+        assert [(stage["stage"], stage["message"]) for stage in told["stages"]] == [
+            ("decoded", "shop/order.placed@1"),
+            ("upgraded", "shop/order.placed@2"),
+        ]
+        assert {"kind": "moved", "pointer": "/orderNumber", "from": "/orderNo", "old": "SO-7", "new": "SO-7"} in told[
+            "stages"
+        ][1]["changes"]
 
 
 def test_what_todays_configuration_would_make_of_it(made, tmp_path):
@@ -115,7 +154,9 @@ def test_what_todays_configuration_would_make_of_it(made, tmp_path):
     mapping = next((tmp_path / "workspace" / "mappings").glob("shop.order.placed*"))
     text = mapping.read_text("utf-8")
     assert "orderNo: orderNo" in text
-    mapping.write_text(text[: text.index("examples:")].replace("orderNo: orderNo", "orderNo: $substring(orderNo, 3)"), "utf-8")
+    mapping.write_text(
+        text[: text.index("examples:")].replace("orderNo: orderNo", "orderNo: $substring(orderNo, 3)"), "utf-8"
+    )
     apply(made.store, tmp_path / "workspace")
     made.catalogs.refresh()
     # Then what was made and what would be are told place by place, and the revisions of both
@@ -123,10 +164,18 @@ def test_what_todays_configuration_would_make_of_it(made, tmp_path):
     assert not told["isSame"]
     assert told["made"]["revision"] != told["now"]["revision"]
     [line] = told["deliveries"]
-    assert (line["what"], line["changes"]) == ("changed", [{"kind": "changed", "pointer": "/orderNo", "old": "SO-7", "new": "7"}])
+    assert (line["what"], line["changes"]) == (
+        "changed",
+        [{"kind": "changed", "pointer": "/orderNo", "old": "SO-7", "new": "7"}],
+    )
     # When the route is gone, then so is the delivery
     routes = tmp_path / "workspace" / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("    from: shop/order.placed", '    from: shop/order.placed\n    when: orderNo = "never"'), "utf-8")
+    routes.write_text(
+        routes.read_text("utf-8").replace(
+            "    from: shop/order.placed", '    from: shop/order.placed\n    when: orderNo = "never"'
+        ),
+        "utf-8",
+    )
     apply(made.store, tmp_path / "workspace")
     made.catalogs.refresh()
     assert [line["what"] for line in afresh(made.store, made.catalogs, message_id)["deliveries"]] == ["lost"]
@@ -136,4 +185,6 @@ def test_lineage_goes_both_ways(made):
     message_id = add(made)
     there = lineage.of_message(made.store, made.catalogs, message_id, source="/items")
     assert there["deliveries"][0]["fields"]
-    assert all(any(one["path"].startswith("/items") for one in field["from"]) for field in there["deliveries"][0]["fields"])
+    assert all(
+        any(one["path"].startswith("/items") for one in field["from"]) for field in there["deliveries"][0]["fields"]
+    )

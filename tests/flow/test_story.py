@@ -55,7 +55,13 @@ def test_nothing_is_missed_where_little_is_known(hub):
 
 
 def test_a_delivery_on_its_way_is_no_gap(hub):
-    add(hub, NOW - timedelta(seconds=5), "SO-1", Ref("shop", "order.placed", 1), targets=(Ref("warehouse", "order.create", 1),))
+    add(
+        hub,
+        NOW - timedelta(seconds=5),
+        "SO-1",
+        Ref("shop", "order.placed", 1),
+        targets=(Ref("warehouse", "order.create", 1),),
+    )
     told = story(hub, "SO-1")
     assert (told["gaps"], told["isOver"]) == ([], False)
     hub.store.settle([settled(one) for one in claim(hub.store)])

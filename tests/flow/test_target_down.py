@@ -1,4 +1,6 @@
-"""A target that is down, says no, or hangs: attempts follow the policy, then a person decides; the key never changes."""
+"""A target that is down, says no, or hangs: attempts follow the policy, then a person decides; the key never
+changes.
+"""
 
 import pytest
 
@@ -26,7 +28,10 @@ def test_attempts_follow_the_policy_then_dead_and_a_replay_delivers_under_the_sa
     sink.script = lambda number, key: (200, {}, b"{}")
     assert [row["id"] for row in hub.json("dead", "list")] == [line["id"]]
     assert hub.json("dead", "replay", line["id"]) == {line["id"]: "reopened"}
-    [line] = wait_until(lambda: [one for one in hub.ops(f"/messages/{message_id}")["deliveries"] if one["status"] == "delivered"], what="the replay")
+    [line] = wait_until(
+        lambda: [one for one in hub.ops(f"/messages/{message_id}")["deliveries"] if one["status"] == "delivered"],
+        what="the replay",
+    )
     # Then it arrived under the one Idempotency-Key of all its attempts
     assert len(line["attempts"]) == 4
     assert set(sink.keys) == {line["id"]}

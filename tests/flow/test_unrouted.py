@@ -1,4 +1,6 @@
-"""What no route took, by every door: it needs a person, is previewed, routed once by the mended configuration, or let go (docs/design/laws.md#states)."""
+"""What no route took, by every door: it needs a person, is previewed, routed once by the mended configuration, or let
+go (docs/design/laws.md#states).
+"""
 
 import base64
 import hmac
@@ -62,7 +64,10 @@ def hub(workspace, store_url):
 def mend(hub, folder):
     change(folder, AIMED, SOUND)
     apply(hub.store, folder)
-    wait_until(lambda: hub.catalogs.refresh() or hub.catalogs.active().revision == hub.store.active(), what="the mended configuration")
+    wait_until(
+        lambda: hub.catalogs.refresh() or hub.catalogs.active().revision == hub.store.active(),
+        what="the mended configuration",
+    )
 
 
 def cause(hub):
@@ -95,10 +100,20 @@ def test_the_preview_says_what_would_become_of_it_and_changes_nothing(hub, works
     mend(hub, workspace)
     seen = unrouted_preview.preview(hub, cause=id_)
     assert (seen["number"], seen["looked"], seen["counts"]["routed"]) == (3, 3, 3)
-    assert seen["ways"] == [{"route": "orders", "target": "warehouse/order.create@1", "number": 3, "faults": 0, "fault": None}]
+    assert seen["ways"] == [
+        {"route": "orders", "target": "warehouse/order.create@1", "number": 3, "faults": 0, "fault": None}
+    ]
     [one] = unrouted_preview.preview(hub, ids=[seen["items"][0]["messageId"]])["items"]
     assert one["becomes"] == "routed"
-    assert one["deliveries"] == [{"route": "orders", "target": "warehouse/order.create@1", "part": None, "orderKey": one["keys"]["orderNo"], "fault": None}]
+    assert one["deliveries"] == [
+        {
+            "route": "orders",
+            "target": "warehouse/order.create@1",
+            "part": None,
+            "orderKey": one["keys"]["orderNo"],
+            "fault": None,
+        }
+    ]
     assert hub.store.conservation().unrouted == 3
 
 
@@ -111,11 +126,21 @@ def test_routed_again_it_is_made_by_the_revision_that_routed_it_and_a_second_pos
     # Then it has one delivery, made with the mended revision; the message is pinned to the one that accepted it
     [line] = hub.store.deliveries(row.message.id)
     message = hub.store.message(row.message.id)
-    assert (line.made_with, message.revision, message.disposition) == (hub.catalogs.active().revision, row.message.revision, Disposition.ROUTED)
+    assert (line.made_with, message.revision, message.disposition) == (
+        hub.catalogs.active().revision,
+        row.message.revision,
+        Disposition.ROUTED,
+    )
     assert message.revision != line.made_with
     assert message.why["again"]["by"] == "ann"
     # And whoever asks why it went there is told by the configuration that decided it
-    found = explain_message(hub.catalogs.pinned(message.routed_with), message.ref, hub.store.body(message.id), message.received_at, hops=message.routed_hops)
+    found = explain_message(
+        hub.catalogs.pinned(message.routed_with),
+        message.ref,
+        hub.store.body(message.id),
+        message.received_at,
+        hops=message.routed_hops,
+    )
     assert (message.routed_with, found["disposition"]) == (line.made_with, "routed")
     assert hub.store.conservation().unaccounted == 0
     assert hub.counts.total("unrouted_ended", ["routed"]) == 1
@@ -176,7 +201,10 @@ def test_what_still_no_route_takes_stays_with_the_reason_and_does_not_go_round_f
     assert hub.store.wished_unrouted() == []
     assert {row.note for row in hub.store.unrouted()} == {"Still: No route took it. orders: orderNo = 'never'"}
     # What cannot be decided is told too
-    assert unrouted.route(hub, ["01a22d32-281f-784b-8746-e3503e6dbb7a"], by="ann").popitem()[1] == "There is no such message."
+    assert (
+        unrouted.route(hub, ["01a22d32-281f-784b-8746-e3503e6dbb7a"], by="ann").popitem()[1]
+        == "There is no such message."
+    )
 
 
 def test_a_route_that_leaves_it_out_on_purpose_ends_the_wait_with_its_reason(hub, workspace):
@@ -216,7 +244,16 @@ def test_what_a_queue_brought_and_no_route_took_is_routed_again_too(tmp_path, st
     change(folder, "from: stock/order.changed\n", "from: stock/order.changed\n    when: \"orderNo = 'never'\"\n")
     with small_hub(folder, store_url) as hub:
         queue = hub.catalogs.active().systems["stock"].queues["orders"]
-        arrivals = [Arrival(json.dumps({"orderNo": "SO-1", "step": step}).encode(), "order.create", {}, f"m-{step}", "application/json") for step in range(5)]
+        arrivals = [
+            Arrival(
+                json.dumps({"orderNo": "SO-1", "step": step}).encode(),
+                "order.create",
+                {},
+                f"m-{step}",
+                "application/json",
+            )
+            for step in range(5)
+        ]
         take_in(hub, queue, arrivals)
         change(folder, "    when: \"orderNo = 'never'\"\n", "")
         apply(hub.store, folder)
@@ -232,8 +269,14 @@ def test_what_a_queue_brought_and_no_route_took_is_routed_again_too(tmp_path, st
 def test_a_webhook_that_no_route_took_is_routed_again_too(tmp_path, store_url):
     folder = foreign_workspace(tmp_path / "workspace")
     change(folder, "from: carrier/track.event\n", "from: carrier/track.event\n    when: \"waybillNo = 'never'\"\n")
-    with small_hub(folder, store_url, HUB_CARRIER_SECRET="sk", HUB_CARRIER_TOKEN="AAAAA") as hub, served(hub, "wsgi") as web:
-        body = json.dumps({"id": "n-1", "waybillNo": "SF1000", "status": "SIGNED", "time": "2025-11-22T10:00:00Z"}, separators=(",", ":"))
+    with (
+        small_hub(folder, store_url, HUB_CARRIER_SECRET="sk", HUB_CARRIER_TOKEN="AAAAA") as hub,
+        served(hub, "wsgi") as web,
+    ):
+        body = json.dumps(
+            {"id": "n-1", "waybillNo": "SF1000", "status": "SIGNED", "time": "2025-11-22T10:00:00Z"},
+            separators=(",", ":"),
+        )
         body = body.replace('"id":"n-1",', "").encode()
         sign = base64.b64encode(hmac.digest(b"sk", body, "sha256")).decode()
         headers = {"X-Hook-Hmac": sign, "X-Topic": "tracks/update", "X-Id": "n-1", "content-type": "application/json"}
@@ -262,7 +305,9 @@ def test_what_was_caused_or_sent_by_hand_is_routed_again_too(hub, workspace, sou
 def test_a_loop_that_was_cut_needs_a_person_who_lets_it_go_on_a_step(hub, workspace):
     mend(hub, workspace)
     raw = json.dumps(order("loop")).encode()
-    incoming = Incoming(Ref("shop", "order.placed", 1), json.loads(raw), raw, "hub", "loop", "a" * 32, hops=MAX_HOPS + 1)
+    incoming = Incoming(
+        Ref("shop", "order.placed", 1), json.loads(raw), raw, "hub", "loop", "a" * 32, hops=MAX_HOPS + 1
+    )
     [receipt] = hub.store.add([lay(hub, incoming, source="reply", now=hub.clock())])
     hub.store.name_unrouted()
     texts = {line.cause.text for line in hub.store.unrouted_causes()}
@@ -292,8 +337,16 @@ def test_a_running_hub_delivers_what_is_routed_again_by_the_command_line_and_by_
     hub.start()
     try:
         caller = hub.caller("shop")
-        ids = [caller.post("/api/v1/shop/order.placed", json.dumps(order(number)).encode(), f"p-{number}").json()["data"]["messageId"] for number in range(3)]
-        [line] = wait_until(lambda: [one for one in hub.ops("/unrouted/causes")["items"] if one["id"] and one["number"] == 3], what="the cause of all three")
+        ids = [
+            caller.post("/api/v1/shop/order.placed", json.dumps(order(number)).encode(), f"p-{number}").json()["data"][
+                "messageId"
+            ]
+            for number in range(3)
+        ]
+        [line] = wait_until(
+            lambda: [one for one in hub.ops("/unrouted/causes")["items"] if one["id"] and one["number"] == 3],
+            what="the cause of all three",
+        )
         assert {one["messageId"] for one in hub.ops("/unrouted")["items"]} == set(ids)
         code, out, _ = hub.run("unrouted", "list")
         assert (code, ids[0] in out) == (0, True)
@@ -305,9 +358,13 @@ def test_a_running_hub_delivers_what_is_routed_again_by_the_command_line_and_by_
         assert hub.json("unrouted", "preview", "--cause", line["id"])["counts"]["routed"] == 3
         # Then one is routed on the command line, one by HTTP, and the rest as a cause
         assert hub.json("unrouted", "route", ids[0]) == {ids[0]: "routed"}
-        answer = operator.post(f"{hub.url}/ops/v1/unrouted/route", json={"ids": [ids[1]], "by": "ann"}, timeout=10).json()
+        answer = operator.post(
+            f"{hub.url}/ops/v1/unrouted/route", json={"ids": [ids[1]], "by": "ann"}, timeout=10
+        ).json()
         assert answer["data"] == {ids[1]: "routed"}
-        done = operator.post(f"{hub.url}/ops/v1/unrouted/causes/{line['id']}/route", json={"by": "ann"}, timeout=10).json()["data"]
+        done = operator.post(
+            f"{hub.url}/ops/v1/unrouted/causes/{line['id']}/route", json={"by": "ann"}, timeout=10
+        ).json()["data"]
         assert (done["number"], done["results"]) == (1, {"routed": 1})
         wait_until(lambda: len(sink.requests) == 3, what="the three orders at the target")
         assert sorted(json.loads(body)["orderNo"] for _, _, body, _ in sink.requests) == ["SO-0", "SO-1", "SO-2"]

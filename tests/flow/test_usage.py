@@ -64,7 +64,12 @@ def noted(payload, shadows=()):
     emit = SimpleNamespace(shadows=list(shadows))
     active = SimpleNamespace(emit=lambda type_: emit, contract=lambda ref: None)
     hub = SimpleNamespace(
-        usage=Watched(), minutes=Minutes(), noting=BackgroundQueue(), counts=Counts(), pins=Pins(), catalogs=SimpleNamespace(active=lambda: active)
+        usage=Watched(),
+        minutes=Minutes(),
+        noting=BackgroundQueue(),
+        counts=Counts(),
+        pins=Pins(),
+        catalogs=SimpleNamespace(active=lambda: active),
     )
     raw = json.dumps(payload).encode()
     versions.accepted(hub, replace(laid(raw=raw), payload=payload))

@@ -1,4 +1,6 @@
-"""Several versions of one contract alive at once, between a real hub and a real target: negotiated, upgraded, counted, retired (RFC 9745, RFC 8594)."""
+"""Several versions of one contract alive at once, between a real hub and a real target: negotiated, upgraded, counted,
+retired (RFC 9745, RFC 8594).
+"""
 
 import json
 import threading
@@ -37,7 +39,10 @@ def test_an_old_message_is_upgraded_before_it_is_routed_and_both_arrive_alike(st
     for body, version, message_id in ((old_order(1), 1, "m1"), (new_order(2), 2, "m2")):
         answer = caller.post(f"/api/v{version}/shop/order.placed", body, message_id)
         assert hub.delivered(answer.json()["data"]["messageId"])[0]["status"] == "delivered"
-    assert [json.loads(body)["orderNo"] for _, _, body, _ in sorted(sink.requests, key=lambda one: one[2])] == ["NEW-2", "OLD-1"]
+    assert [json.loads(body)["orderNo"] for _, _, body, _ in sorted(sink.requests, key=lambda one: one[2])] == [
+        "NEW-2",
+        "OLD-1",
+    ]
     # The business key is the same for both, whatever the version calls it
     assert [row["version"] for row in hub.ops("/messages?key=OLD-1")["items"]] == [1]
 
@@ -63,7 +68,9 @@ def test_the_version_is_said_by_path_header_or_accept_else_pinned_else_the_newes
     assert version(pinned, new_order(6), "m6", "/api/v2/shop/order.placed") == 2
     assert version(caller, old_order(8), "m8", accept="application/VND.crossdock.V1+json") == 1
     # What is meant as a version and cannot be read is not taken for silence
-    for number, accept in enumerate(("application/vnd.crossdock.v0+json", "application/vnd.crossdock.v99999+json", "application/vnd.crossdock+json")):
+    for number, accept in enumerate(
+        ("application/vnd.crossdock.v0+json", "application/vnd.crossdock.v99999+json", "application/vnd.crossdock+json")
+    ):
         assert caller.post(PATH, new_order(20 + number), f"a{number}", accept=accept).status_code == 400
     # What contradicts itself is refused, with what to write
     answer = caller.post("/api/v2/shop/order.placed", new_order(7), "m7", api_version="1")
@@ -114,17 +121,25 @@ def test_a_refused_post_under_a_deprecated_version_is_told_too(start):
 
 @one_sqlite
 @pytest.mark.parametrize(
-    ("state", "status", "code", "word"), [("retired", 410, 41000, "version 2"), ("draft", 404, 40400, "is a draft"), ("shadow", 404, 40400, "is a shadow")]
+    ("state", "status", "code", "word"),
+    [("retired", 410, 41000, "version 2"), ("draft", 404, 40400, "is a draft"), ("shadow", 404, 40400, "is a shadow")],
 )
 def test_a_version_that_is_not_live_is_not_taken_and_says_why(start, state, status, code, word):
-    answer = start(states=f"{{1: {{state: {state}}}, 2: {{state: current}}}}").caller("shop").post("/api/v1/shop/order.placed", old_order(1), "m1")
+    answer = (
+        start(states=f"{{1: {{state: {state}}}, 2: {{state: current}}}}")
+        .caller("shop")
+        .post("/api/v1/shop/order.placed", old_order(1), "m1")
+    )
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert word in answer.json()["message"]
     assert (state == "retired") == ("successor-version" in answer.headers.get("link", ""))
 
 
 def shadow_counts(hub):
-    return [(count["seen"], count["refused"]) for count in hub.json("contracts", "usage")["shadows"].get("shop/order.placed@2", {}).values()]
+    return [
+        (count["seen"], count["refused"])
+        for count in hub.json("contracts", "usage")["shadows"].get("shop/order.placed@2", {}).values()
+    ]
 
 
 @one_sqlite
@@ -142,7 +157,12 @@ def test_a_version_in_shadow_refuses_nothing_and_says_what_it_would(start, tmp_p
 def test_what_a_shadow_would_refuse_is_counted_by_place(start, tmp_path, sink):
     folder = versioned(tmp_path / "strict", sink.url, states="{1: {state: current}, 2: {state: shadow}}")
     contract = folder / "adapters" / "shop" / "contracts" / "order.placed.v2.json"
-    contract.write_text(contract.read_text("utf-8").replace('"maxLength": 64},\n          "quantity"', '"maxLength": 5},\n          "quantity"'), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace(
+            '"maxLength": 64},\n          "quantity"', '"maxLength": 5},\n          "quantity"'
+        ),
+        "utf-8",
+    )
     mapping = folder / "mappings" / "shop.order.placed.v1--shop.order.placed.v2.yaml"
     meant = "quantity: quantity}}  # check: ignore E520 what the shadow is to show"
     mapping.write_text(mapping.read_text("utf-8").replace("quantity: quantity}}", meant), "utf-8")
@@ -155,7 +175,9 @@ def test_what_a_shadow_would_refuse_is_counted_by_place(start, tmp_path, sink):
     def refused():
         # Another order each time: the first may still meet the configuration before.
         posted.append(f"OLD-{len(posted)}")
-        caller.post("/api/v1/shop/order.placed", json.dumps({"orderNo": posted[-1], "items": items}).encode(), posted[-1])
+        caller.post(
+            "/api/v1/shop/order.placed", json.dumps({"orderNo": posted[-1], "items": items}).encode(), posted[-1]
+        )
         found = hub.json("contracts", "usage")["shadows"].get("shop/order.placed@2", {})
         return next((seen for seen in found.values() if seen["refused"]), None)
 
@@ -177,7 +199,11 @@ def test_a_version_without_a_way_is_a_finding(tmp_path, sink):
 def test_a_published_version_never_changes(tmp_path, sink):
     folder = versioned(tmp_path, sink.url)
     hub = HubProcess(folder, f"sqlite:///{tmp_path}/hub.sqlite3")
-    assert sorted(hub.json("contracts", "lock")["locked"]) == ["order.create.v1.json", "order.placed.v1.json", "order.placed.v2.json"]
+    assert sorted(hub.json("contracts", "lock")["locked"]) == [
+        "order.create.v1.json",
+        "order.placed.v1.json",
+        "order.placed.v2.json",
+    ]
     assert hub.json("contracts", "lock") == {"locked": []}
     assert check(folder) == []
     contract = folder / "adapters" / "shop" / "contracts" / "order.placed.v1.json"
@@ -190,7 +216,11 @@ def test_ten_thousand_messages_of_both_versions_at_once(start, sink):
     # Given two callers of the old version and one of the new, when ten thousand orders are posted at once
     hub = start()
     callers = {name: hub.caller("shop") for name in ("old-a", "old-b", "new")}
-    plan = {"old-a": (1, old_order, range(3_000)), "old-b": (1, old_order, range(3_000, 5_000)), "new": (2, new_order, range(5_000))}
+    plan = {
+        "old-a": (1, old_order, range(3_000)),
+        "old-b": (1, old_order, range(3_000, 5_000)),
+        "new": (2, new_order, range(5_000)),
+    }
     told = Counter()
 
     def post(name):
@@ -207,13 +237,26 @@ def test_ten_thousand_messages_of_both_versions_at_once(start, sink):
         thread.join()
     assert told == {"old-a": 3_000, "old-b": 2_000, "new": 5_000}
     # Then all are delivered, each once, whatever its version
-    wait_until(lambda: hub.ops("/conservation")["deliveries"]["delivered"] == 10_000, seconds=120, what="ten thousand deliveries")
+    wait_until(
+        lambda: hub.ops("/conservation")["deliveries"]["delivered"] == 10_000,
+        seconds=120,
+        what="ten thousand deliveries",
+    )
     assert len(set(sink.keys)) == 10_000
-    assert Counter(json.loads(body)["orderNo"].split("-")[0] for _, _, body, _ in sink.requests) == {"OLD": 5_000, "NEW": 5_000}
+    assert Counter(json.loads(body)["orderNo"].split("-")[0] for _, _, body, _ in sink.requests) == {
+        "OLD": 5_000,
+        "NEW": 5_000,
+    }
     assert hub.ops("/conservation")["unaccounted"] == 0
     # And the books of usage are right, per caller, version and field
-    wait_until(lambda: sum(one["number"] for one in hub.json("contracts", "usage")["used"]) == 10_000, what="the counts")
-    used = {(one["version"], one["field"]): one["number"] for one in hub.json("contracts", "usage", "--by", "field")["used"] if one["version"].endswith("@2")}
+    wait_until(
+        lambda: sum(one["number"] for one in hub.json("contracts", "usage")["used"]) == 10_000, what="the counts"
+    )
+    used = {
+        (one["version"], one["field"]): one["number"]
+        for one in hub.json("contracts", "usage", "--by", "field")["used"]
+        if one["version"].endswith("@2")
+    }
     assert used == {
         ("shop/order.placed@2", field): number
         for field, number in {
@@ -232,5 +275,8 @@ def test_ten_thousand_messages_of_both_versions_at_once(start, sink):
     found = json.loads(out)
     assert (code, found["canRetire"], len(found["reasons"])) == (1, False, 2)
     assert {one["number"] for one in found["used"]} == {3_000, 2_000}
-    wait_until(lambda: hub.run("contracts", "can-retire", "shop/order.placed@1", "--quiet", "1s", "--json")[0] == 0, what="a quiet second")
+    wait_until(
+        lambda: hub.run("contracts", "can-retire", "shop/order.placed@1", "--quiet", "1s", "--json")[0] == 0,
+        what="a quiet second",
+    )
     assert hub.run("contracts", "can-retire", "shop/order.placed@2", "--quiet", "1s", "--json")[0] == 0

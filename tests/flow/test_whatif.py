@@ -1,4 +1,6 @@
-"""What-if and plan: exactly the planted differences, no side effect; apply, rollback, and what is written down of them."""
+"""What-if and plan: exactly the planted differences, no side effect; apply, rollback, and what is written down of
+them.
+"""
 
 import json
 import time
@@ -37,7 +39,10 @@ def stored(store, *payloads):
 
 
 def order(number, *quantities):
-    return {"orderNo": f"SO-{number}", "items": [{"sku": f"SKU-{index}", "quantity": quantity} for index, quantity in enumerate(quantities)]}
+    return {
+        "orderNo": f"SO-{number}",
+        "items": [{"sku": f"SKU-{index}", "quantity": quantity} for index, quantity in enumerate(quantities)],
+    }
 
 
 @pytest.fixture
@@ -51,15 +56,30 @@ def workspace(tmp_path):
     [
         ("routes.yaml", "version: 1\n", "version: 1\n# a remark\n", []),
         ("routes.yaml", "timeout: 5s", "timeout: 7s", [("~", "to warehouse/order.create@1 · timeout: 5 s → 7 s")]),
-        ("routes.yaml", "    to:", "    when: orderNo != 'X'\n    to:", [("+", "route · orders · when: orderNo != 'X'")]),
-        (MAPPING, "  orderNo: orderNo", "  orderNo: \"'A' & orderNo\"", [("~", "fields/orderNo: orderNo → 'A' & orderNo")]),
+        (
+            "routes.yaml",
+            "    to:",
+            "    when: orderNo != 'X'\n    to:",
+            [("+", "route · orders · when: orderNo != 'X'")],
+        ),
+        (
+            MAPPING,
+            "  orderNo: orderNo",
+            "  orderNo: \"'A' & orderNo\"",
+            [("~", "fields/orderNo: orderNo → 'A' & orderNo")],
+        ),
         (
             "adapters/shop/system.yaml",
             "{state: current}",
             "{state: deprecated, sunset: 2027-01-01}",
             [("~", "version 1: current → deprecated until 2027-01-01")],
         ),
-        ("adapters/warehouse/contracts/order.create.v1.json", '"maxItems": 500', '"maxItems": 100', [("~", "#/properties/items/maxItems: 500 → 100")]),
+        (
+            "adapters/warehouse/contracts/order.create.v1.json",
+            '"maxItems": 500',
+            '"maxItems": 100',
+            [("~", "#/properties/items/maxItems: 500 → 100")],
+        ),
         ("routes.yaml", "  orders:\n", "  sales:\n", [("-", "route · orders"), ("+", "route · sales")]),
     ],
 )
@@ -77,7 +97,12 @@ def test_a_difference_is_told_in_meaning(workspace, file, sound, other, wanted):
 def test_exactly_the_planted_differences_are_reported(workspace, store):
     # Given messages of four kinds, and a change that concerns three of them
     old = apply(store, workspace)
-    ids = stored(store, *(order(number, 1) for number in range(10)), *(order(100 + number, 5, 600) for number in range(7)), order("TEST", 2))
+    ids = stored(
+        store,
+        *(order(number, 1) for number in range(10)),
+        *(order(100 + number, 5, 600) for number in range(7)),
+        order("TEST", 2),
+    )
     change(workspace, MAPPING, "quantity: quantity", 'quantity: "quantity > 500 ? 500 : quantity"')
     change(workspace, "routes.yaml", "    to:", "    when: orderNo != 'SO-TEST'\n    to:")
     new = load(workspace)
@@ -130,7 +155,9 @@ def test_personal_values_are_masked_within_what_differs_whole(workspace, store):
     for side, message in (("shop", "order.placed"), ("warehouse", "order.create")):
         change(workspace, f"adapters/{side}/contracts/{message}.v1.json", '"sku": {', '"sku": {"x-pii": "id", ')
     old = apply(store, workspace)
-    stored(store, {"orderNo": "SO-1", "items": [{"sku": "SECRET-1", "quantity": 1}, {"sku": "SECRET-2", "quantity": 9}]})
+    stored(
+        store, {"orderNo": "SO-1", "items": [{"sku": "SECRET-1", "quantity": 1}, {"sku": "SECRET-2", "quantity": 9}]}
+    )
     # When the list itself differs, and the same change drops the mark in one contract
     change(workspace, MAPPING, "each: items", "each: items[quantity < 5]")
     change(workspace, "adapters/warehouse/contracts/order.create.v1.json", '"sku": {"x-pii": "id", ', '"sku": {')
@@ -147,7 +174,9 @@ def test_a_plan_tells_changes_findings_what_waits_and_what_if(workspace, store):
     change(workspace, MAPPING, "expect: {orderNo: SO-1}", "expect: {orderNo: SO-2}")
     made = plan(store, workspace)
     assert [finding.code for finding in made.errors] == ["E502"]
-    assert [(one.route, one.target, one.status, one.number, one.is_orphaned) for one in made.waiting] == [(*DELIVERY, "pending", 1, True)]
+    assert [(one.route, one.target, one.status, one.number, one.is_orphaned) for one in made.waiting] == [
+        (*DELIVERY, "pending", 1, True)
+    ]
     assert made.report.messages == 1
     assert json.loads(json.dumps(made.as_json()))["onto"] == store.active()
 
@@ -162,7 +191,10 @@ def test_errors_refuse_unless_each_is_named_and_it_is_written_down(workspace, st
     made = apply(store, workspace, by="wang", despite=[f"E502:{MAPPING}:10"])
     assert store.active() == made.revision
     rows = store.activations()
-    assert [(row.by, row.before, row.despite) for row in rows] == [("wang", first.revision, (f"E502:{MAPPING}:10",)), ("li", None, ())]
+    assert [(row.by, row.before, row.despite) for row in rows] == [
+        ("wang", first.revision, (f"E502:{MAPPING}:10",)),
+        ("li", None, ()),
+    ]
 
 
 def test_what_cannot_be_read_cannot_be_accepted(workspace, store):
@@ -219,5 +251,7 @@ def test_ten_thousand_messages(workspace, store):
     report = what_if(old, load(workspace), recent(store, most=10_000))
     # Then exactly those are reported
     assert (report.messages, report.unchanged) == (10_000, 9_900)
-    assert {kind: group.number for kind, group in report.groups.items()} == {Kind("field", *DELIVERY, "/items/*/quantity"): 100}
+    assert {kind: group.number for kind, group in report.groups.items()} == {
+        Kind("field", *DELIVERY, "/items/*/quantity"): 100
+    }
     print(f"\nwhat-if over 10 000 messages: {time.monotonic() - began:.1f} s")

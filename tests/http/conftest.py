@@ -10,7 +10,9 @@ def hub(tmp_path_factory) -> Iterator[HubProcess]:
     """One hub for a module's bad input: nothing that is refused may harm the next."""
     sink = Sink()
     folder = tmp_path_factory.mktemp("http")
-    made = HubProcess(small_workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_body_seconds=2).start()
+    made = HubProcess(
+        small_workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_body_seconds=2
+    ).start()
     made.sink = sink
     yield made
     made.stop()

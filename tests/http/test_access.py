@@ -19,7 +19,9 @@ def test_everybody_is_answered_as_the_page_says(tmp_path):
         if part == access.PARTS["/ops/"] or address == "/metrics":
             assert {nobody, wrong, another, caller} == {"401"}, address
             assert port == "404", address
-    assert access.page(rows) == access.PAGE.read_text("utf-8"), "an address is new, or answers otherwise: run `make access`, and read what changed"
+    assert access.page(rows) == access.PAGE.read_text("utf-8"), (
+        "an address is new, or answers otherwise: run `make access`, and read what changed"
+    )
 
 
 def test_a_forwarder_that_adds_nothing_makes_nobody_somebody(tmp_path):
@@ -37,7 +39,9 @@ def test_a_forwarder_that_adds_nothing_makes_nobody_somebody(tmp_path):
                 for _, method, written, path in hubs.routes():
                     body = hubs.body(method, path)
                     headers = dict(access.kind_of(method, path, body))
-                    answer = session.request(method, forwarder.url + path, data=body, headers=headers, allow_redirects=False, timeout=10)
+                    answer = session.request(
+                        method, forwarder.url + path, data=body, headers=headers, allow_redirects=False, timeout=10
+                    )
                     assert str(answer.status_code) == told[method, written], (method, written)
         finally:
             forwarder.stop()

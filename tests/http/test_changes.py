@@ -1,4 +1,6 @@
-"""Routes, systems and changes over a socket, as JSON and by URL: what they tell, who may act, and that two who change at once do not undo each other."""
+"""Routes, systems and changes over a socket, as JSON and by URL: what they tell, who may act, and that two who change
+at once do not undo each other.
+"""
 
 import socket
 
@@ -28,14 +30,31 @@ def hub(tmp_path_factory, listening):
     folder = tmp_path_factory.mktemp("building")
     workspace = small_workspace(folder / "workspace", f"http://olga:{SECRET}@127.0.0.1:{listening}")
     system = workspace / "adapters/warehouse/system.yaml"
-    text = system.read_text("utf-8").replace("outbound: {scheme: none}", "outbound: {scheme: api-key, key: env:THE_KEY}")
+    text = system.read_text("utf-8").replace(
+        "outbound: {scheme: none}", "outbound: {scheme: api-key, key: env:THE_KEY}"
+    )
     system.write_text(
-        text.replace(f"olga:{SECRET}@", "") + '  token: {help: Unused, secret: true, default: "env:NO_SUCH"}\n  pass: {help: Used, secret: true}\n', "utf-8"
+        text.replace(f"olga:{SECRET}@", "")
+        + '  token: {help: Unused, secret: true, default: "env:NO_SUCH"}\n  pass: {help: Used, secret: true}\n',
+        "utf-8",
     )
     routes = workspace / "routes.yaml"
-    routes.write_text(routes.read_text("utf-8").replace("    to: [", "    drop: {when: orderNo = 'SO-TEST', why: Tests stay here.}\n    to: ["), "utf-8")
-    environment = {"THE_KEY": SECRET, "HUB_WAREHOUSE_PASS": SECRET, "HUB_ALLOW_CIDRS": "127.0.0.0/8", "HUB_WAREHOUSE_TOKEN": "env:THE_KEY"}
-    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", **environment) as made, served(made, "wsgi", pages=attach) as running:
+    routes.write_text(
+        routes.read_text("utf-8").replace(
+            "    to: [", "    drop: {when: orderNo = 'SO-TEST', why: Tests stay here.}\n    to: ["
+        ),
+        "utf-8",
+    )
+    environment = {
+        "THE_KEY": SECRET,
+        "HUB_WAREHOUSE_PASS": SECRET,
+        "HUB_ALLOW_CIDRS": "127.0.0.0/8",
+        "HUB_WAREHOUSE_TOKEN": "env:THE_KEY",
+    }
+    with (
+        small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", **environment) as made,
+        served(made, "wsgi", pages=attach) as running,
+    ):
         for name, role in (("olga", people.OPERATOR), ("vera", people.VIEWER)):
             people.add(made.store, name, PASSWORD, role, by="test")
         yield running
@@ -66,13 +85,24 @@ def test_a_route_tells_where_the_last_messages_would_leave_it(hub):
     # Given three orders, of which one is dropped as a test
     caller = hub.caller("shop")
     for number in ("SO-1", "SO-2", "SO-TEST"):
-        assert caller.post("/api/v1/shop/order.placed", b'{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}' % number.encode(), number).status_code < 300
+        assert (
+            caller.post(
+                "/api/v1/shop/order.placed",
+                b'{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}' % number.encode(),
+                number,
+            ).status_code
+            < 300
+        )
     [line] = get(hub, schemas.RouteList, "/routes")["items"]
     assert (line["name"], line["steps"], line["state"], line["backlog"]) == ("orders", ["drop"], "live", 2)
     told = get(hub, schemas.OneRoute, "/routes/orders")
     assert [(step["kind"], step["out"]) for step in told["graph"]["steps"]] == [("source", 3), ("drop", 2)]
     [branch] = told["graph"]["branches"]
-    assert (branch["out"], branch["backlog"], branch["mappings"][0]["name"]) == (2, 2, "shop.order.placed.v1--warehouse.order.create.v1")
+    assert (branch["out"], branch["backlog"], branch["mappings"][0]["name"]) == (
+        2,
+        2,
+        "shop.order.placed.v1--warehouse.order.create.v1",
+    )
     assert told["treatment"]["targets"][0]["retry"]["attempts"] == 3
     assert told["written"]["text"].startswith("orders:\n  about: What the shop sells")
     assert operator.get(f"{hub.url}/ops/v1/routes/nowhere", timeout=10).status_code == 404
@@ -114,7 +144,11 @@ def test_a_plan_with_errors_is_told_and_refused(hub):
     assert answer.status_code == 422
     assert "routes.yaml:" in answer.json()["message"]
     (hub.hub.settings.workspace / "routes.yaml").write_text(kept, "utf-8")
-    for body in ({}, {"revision": "x", "onto": made["onto"], "why": "y"}, {"revision": made["revision"], "onto": made["onto"], "why": ""}):
+    for body in (
+        {},
+        {"revision": "x", "onto": made["onto"], "why": "y"},
+        {"revision": made["revision"], "onto": made["onto"], "why": ""},
+    ):
         assert post(hub, "/apply", **body).status_code == 400
 
 
@@ -133,7 +167,9 @@ def test_the_history_says_who_changed_what_and_leads_back(hub):
     assert (look["revision"], look["onto"], look["findings"]) == (oldest["revision"], newest["revision"], [])
     assert post(hub, f"/revisions/{oldest['revision']}/rollback", onto=oldest["revision"], why="no").status_code == 409
     for changed in (True, False):
-        answer = post(hub, f"/revisions/{oldest['revision']}/rollback", onto=newest["revision"], why="slower than before")
+        answer = post(
+            hub, f"/revisions/{oldest['revision']}/rollback", onto=newest["revision"], why="slower than before"
+        )
         assert answer.json()["data"] == {"revision": oldest["revision"], "changed": changed}
     assert hub.hub.store.active() == oldest["revision"]
     assert len([act for act in hub.hub.store.acts(what="configuration.activated") if act.by == "ann"]) == 2
@@ -145,7 +181,9 @@ def test_a_system_shows_its_settings_and_no_secret(hub):
     assert (lines["shop"]["health"], lines["warehouse"]["cap"], lines["warehouse"]["backlog"]) == ("none", 32, 2)
     told = get(hub, schemas.OneSystem, "/systems/warehouse")
     settings = {one["name"]: one for one in told["settings"]}
-    assert [(settings[name]["isSecret"], settings[name]["isSet"], settings[name]["value"]) for name in ("token", "pass")] == [(True, True, None)] * 2
+    assert [
+        (settings[name]["isSecret"], settings[name]["isSet"], settings[name]["value"]) for name in ("token", "pass")
+    ] == [(True, True, None)] * 2
     assert settings["token"]["reference"] == "env:THE_KEY"
     assert told["secrets"] == [{"name": "key", "reference": "env:THE_KEY", "isSet": True}]
     assert "test" in {one["name"] for one in get(hub, schemas.OneSystem, "/systems/shop")["callers"]}
@@ -184,17 +222,30 @@ def test_a_viewer_looks_and_cannot_act_by_url(hub):
         assert '<details class="act' not in page.text
     # What a route's boxes lead to is there
     page = vera.get("/console/flow/route/orders").text
-    for path in ("/console/mappings/shop.order.placed.v1--warehouse.order.create.v1", "/console/contracts/shop/order.placed"):
+    for path in (
+        "/console/mappings/shop.order.placed.v1--warehouse.order.create.v1",
+        "/console/contracts/shop/order.placed",
+    ):
         assert f'href="{path}"' in page
         assert vera.get(path).status_code == 200
-    for path in ("/console/changes/plan", f"/console/changes/{active}/back", "/ops/v1/plan", f"/ops/v1/revisions/{active}/plan"):
+    for path in (
+        "/console/changes/plan",
+        f"/console/changes/{active}/back",
+        "/ops/v1/plan",
+        f"/ops/v1/revisions/{active}/plan",
+    ):
         assert vera.get(path).status_code == 403, path
     fields = {"revision": active, "onto": active, "why": "x"}
     for path in ("/console/changes/apply", f"/console/changes/{active}/back", "/console/systems/warehouse/check"):
         assert vera.post(path, fields).status_code == 403, path
     headers = {"x-csrf-token": vera.csrf()}
     for path in ("/apply", f"/revisions/{active}/rollback", "/systems/warehouse/check"):
-        assert vera.session.post(f"{hub.url}/ops/v1{path}", json={"onto": active, "why": "x"}, headers=headers, timeout=10).status_code == 403, path
+        assert (
+            vera.session.post(
+                f"{hub.url}/ops/v1{path}", json={"onto": active, "why": "x"}, headers=headers, timeout=10
+            ).status_code
+            == 403
+        ), path
     olga = Browser(hub.url).sign_in("olga")
     assert olga.post("/console/changes/apply", fields, csrf=False).status_code == 403
     assert olga.post("/console/changes/apply", {**fields, "revision": "f" * 64}).status_code == 409
@@ -203,8 +254,16 @@ def test_a_viewer_looks_and_cannot_act_by_url(hub):
 
 
 def test_what_changed_between_two_sets_of_files_is_told_by_names():
-    old = {"routes.yaml": "routes:\n  a: {from: x/y}\n  b: {from: x/y}\n", "mappings/m.yaml": "a: 1", "adapters/wms/contracts/o.create.v1.json": "{}"}
-    new = {"routes.yaml": "routes:\n  a: {from: x/z}\n  c: {from: x/y}\n", "mappings/tables/t.yaml": "a: 1", "adapters/wms/contracts/o.create.v1.json": "{} "}
+    old = {
+        "routes.yaml": "routes:\n  a: {from: x/y}\n  b: {from: x/y}\n",
+        "mappings/m.yaml": "a: 1",
+        "adapters/wms/contracts/o.create.v1.json": "{}",
+    }
+    new = {
+        "routes.yaml": "routes:\n  a: {from: x/z}\n  c: {from: x/y}\n",
+        "mappings/tables/t.yaml": "a: 1",
+        "adapters/wms/contracts/o.create.v1.json": "{} ",
+    }
     assert {(one["what"], one["kind"], one["name"]) for one in summary(old, new)} == {
         ("changed", "route", "a"), ("removed", "route", "b"), ("added", "route", "c"), ("removed", "mapping", "m"), ("added", "table", "t"),
         ("changed", "contract", "wms/o.create@1"),

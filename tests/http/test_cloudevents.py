@@ -16,7 +16,9 @@ ONE, MANY = "application/cloudevents+json", "application/cloudevents-batch+json"
 @pytest.fixture(scope="module")
 def accepting(tmp_path_factory):
     folder = tmp_path_factory.mktemp("events")
-    with small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as hub:
+    with small_hub(
+        small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3"
+    ) as hub:
         yield hub
 
 
@@ -36,13 +38,24 @@ def order():
 
 
 def event(**changed):
-    made = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "/shops/7", "type": "shop/order.placed", "data": order(), **changed}
+    made = {
+        "specversion": "1.0",
+        "id": str(uuid.uuid4()),
+        "source": "/shops/7",
+        "type": "shop/order.placed",
+        "data": order(),
+        **changed,
+    }
     return {name: value for name, value in made.items() if value is not None}
 
 
 def send(hub, caller, body, content_type=ONE, **headers):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    given = {**caller.headers(raw, str(uuid.uuid4())), "content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    given = {
+        **caller.headers(raw, str(uuid.uuid4())),
+        "content-type": content_type,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     answer = requests.post(f"{hub.url}/in/cloudevents", raw, headers=given, timeout=10)
     return answer.status_code, answer.json()
 
@@ -59,7 +72,12 @@ def test_a_structured_event_is_a_message_and_its_source_and_id_are_its_name(hub,
 
 def test_a_binary_event_has_its_attributes_in_headers(hub, caller):
     raw = json.dumps(order()).encode()
-    headers = {"ce_specversion": "1.0", "ce_id": str(uuid.uuid4()), "ce_source": "/shops/%E5%BC%A0", "ce_type": "shop/order.placed@1"}
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(uuid.uuid4()),
+        "ce_source": "/shops/%E5%BC%A0",
+        "ce_type": "shop/order.placed@1",
+    }
     status, told = send(hub, caller, raw, "application/json", **headers)
     assert status == 202
     assert hub.hub.store.body(told["data"]["messageId"]) == raw
@@ -74,7 +92,15 @@ def test_data_in_base64(hub, caller):
 
 
 def test_a_batch_answers_per_event(hub, caller):
-    events = [event(), event(id=""), event(type="shop/nothing"), event(data={"orderNo": "x"}), event(specversion="0.3"), 7, event()]
+    events = [
+        event(),
+        event(id=""),
+        event(type="shop/nothing"),
+        event(data={"orderNo": "x"}),
+        event(specversion="0.3"),
+        7,
+        event(),
+    ]
     status, told = send(hub, caller, events, MANY)
     assert status == 202
     assert [item["code"] for item in told["data"]["items"]] == [0, 42200, 40400, 42200, 42200, 42200, 0]

@@ -1,4 +1,6 @@
-"""What operators look for: by numbers, words and filters, counted first, kept as views; and one order's life with its gaps."""
+"""What operators look for: by numbers, words and filters, counted first, kept as views; and one order's life with its
+gaps.
+"""
 
 import itertools
 import json
@@ -18,7 +20,9 @@ NUMBERS = itertools.count(1)
 def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finding")
     with (
-        small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as made,
+        small_hub(
+            small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3"
+        ) as made,
         served(made, "granian") as answering,
     ):
         yield answering
@@ -54,8 +58,19 @@ def test_a_number_leads_to_its_message_whatever_number_it_is(hub, caller):
     ids = {number: post(caller, number) for number in ("FN-1", "FN-2", "FN-3")}
     one = find(hub, "q=FN-1")
     [item] = one["items"]
-    assert (item["id"], one["by"], one["words"], one["next"], one["scannedUntil"]) == (ids["FN-1"], "number", {"FN-1": "key"}, None, None)
-    kinds = {"message": item["id"], "delivery": item["deliveries"][0]["id"], "trace": item["traceId"], "idempotency": "idem-FN-1"}
+    assert (item["id"], one["by"], one["words"], one["next"], one["scannedUntil"]) == (
+        ids["FN-1"],
+        "number",
+        {"FN-1": "key"},
+        None,
+        None,
+    )
+    kinds = {
+        "message": item["id"],
+        "delivery": item["deliveries"][0]["id"],
+        "trace": item["traceId"],
+        "idempotency": "idem-FN-1",
+    }
     for kind, number in kinds.items():
         found = find(hub, f"q={number}")
         assert [line["id"] for line in found["items"]] == [ids["FN-1"]], kind
@@ -64,7 +79,12 @@ def test_a_number_leads_to_its_message_whatever_number_it_is(hub, caller):
     several = find(hub, "q=FN-1%20FN-2%20FN-9")
     assert {line["id"] for line in several["items"]} == {ids["FN-1"], ids["FN-2"]}
     assert several["words"] == {"FN-1": "key", "FN-2": "key", "FN-9": None}
-    assert get(hub, finding.Count, "/find/count?q=FN-1%20FN-2") == {"number": 2, "isExact": True, "scannedUntil": None, "by": "number"}
+    assert get(hub, finding.Count, "/find/count?q=FN-1%20FN-2") == {
+        "number": 2,
+        "isExact": True,
+        "scannedUntil": None,
+        "by": "number",
+    }
     assert find(hub, "q=FN-1&status=delivered")["items"] == []
 
 
@@ -93,22 +113,46 @@ def test_pages_go_both_ways(hub, caller):
 
 
 @pytest.mark.parametrize(
-    "query", ["place=x", "place=bm9uZQ", "q=", "status=lost", "reason=x", "cluster=x", "attempts=-1", "minBytes=a", "since=yesterday", "limit=0", "nonsense=1"]
+    "query",
+    [
+        "place=x",
+        "place=bm9uZQ",
+        "q=",
+        "status=lost",
+        "reason=x",
+        "cluster=x",
+        "attempts=-1",
+        "minBytes=a",
+        "since=yesterday",
+        "limit=0",
+        "nonsense=1",
+    ],
 )
 def test_what_does_not_fit_is_refused(hub, query):
     assert operator.get(f"{hub.url}/ops/v1/find?{query}", timeout=20).status_code == 400
 
 
 def test_a_question_can_be_kept(hub):
-    given = {"name": "dead of the warehouse", "owner": "ann", "question": {"target": "warehouse", "status": "dead"}, "by": "ann"}
+    given = {
+        "name": "dead of the warehouse",
+        "owner": "ann",
+        "question": {"target": "warehouse", "status": "dead"},
+        "by": "ann",
+    }
     answer = operator.post(f"{hub.url}/ops/v1/views", json=given, timeout=20)
     assert answer.status_code == 200, answer.text
     view = answer.json()["data"]
     assert view["id"] in [one["id"] for one in get(hub, finding.ViewsAnswer, "/views?owner=ann")["items"]]
     assert get(hub, finding.ViewsAnswer, "/views")["items"] == []
-    assert operator.post(f"{hub.url}/ops/v1/views", json={**given, "question": {"status": "lost"}}, timeout=20).status_code == 400
+    assert (
+        operator.post(f"{hub.url}/ops/v1/views", json={**given, "question": {"status": "lost"}}, timeout=20).status_code
+        == 400
+    )
     for code in (200, 404):
-        assert operator.post(f"{hub.url}/ops/v1/views/{view['id']}/delete", json={"owner": "ann"}, timeout=20).status_code == code
+        assert (
+            operator.post(f"{hub.url}/ops/v1/views/{view['id']}/delete", json={"owner": "ann"}, timeout=20).status_code
+            == code
+        )
 
 
 def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
@@ -116,7 +160,10 @@ def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
     message_id = post(caller, "LIFE-1")
     life = get(hub, finding.Object, "/objects/LIFE-1")
     assert [lane["system"] for lane in life["lanes"]] == ["shop", "warehouse"]
-    assert [(step["kind"], step.get("status")) for step in life["steps"]] == [("message", None), ("delivery", "pending")]
+    assert [(step["kind"], step.get("status")) for step in life["steps"]] == [
+        ("message", None),
+        ("delivery", "pending"),
+    ]
     assert (life["isOver"], life["gaps"]) == (False, [])
     # When its delivery dies, then the line says where it stands still
     settle(hub, Dead(Cause(Reason.REFUSED, "no")))

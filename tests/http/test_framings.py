@@ -1,6 +1,8 @@
-"""Requests that are framed badly, by raw sockets through the real server: each door answers 4xx, or the server closes; never 500, never a wait.
+"""Requests that are framed badly, by raw sockets through the real server: each door answers 4xx, or the server closes;
+never 500, never a wait.
 
-The table is generated: every mistake in a body's framing meets every door that reads bodies; every mistake in the head meets each kind of path.
+The table is generated: every mistake in a body's framing meets every door that reads bodies; every mistake in the head
+meets each kind of path.
 """
 
 import re
@@ -10,7 +12,13 @@ import pytest
 
 from tests.support.hubs import OPS_TOKEN, ORDER, Caller, HubProcess, Sink, small_workspace
 
-POST, HOOK, EVENTS, OPS, CONSOLE = "/api/v1/shop/order.placed", "/in/shop/push", "/in/cloudevents", "/ops/v1/messages/raw", "/console/sign-in"
+POST, HOOK, EVENTS, OPS, CONSOLE = (
+    "/api/v1/shop/order.placed",
+    "/in/shop/push",
+    "/in/cloudevents",
+    "/ops/v1/messages/raw",
+    "/console/sign-in",
+)
 HOOKED = "hooks:\n  push:\n    verify: {alg: none}\n    peers: [127.0.0.0/8]\n    read: {emit: shop/order.placed@1}\n"
 CLOSED = "closed"  # the server ended the connection without a word, which says as much
 TE = "Transfer-Encoding: chunked"
@@ -64,12 +72,18 @@ def sent(hub, raw, *, half_closed=False, seconds=6.0):
 
 
 def head(door, headers, *, line=None, host="Host: hub", kind="Content-Type: application/json"):
-    return "\r\n".join([line or f"POST {door} HTTP/1.1", *filter(None, [host, kind]), *headers, "", ""]).encode("latin-1")
+    return "\r\n".join([line or f"POST {door} HTTP/1.1", *filter(None, [host, kind]), *headers, "", ""]).encode(
+        "latin-1"
+    )
 
 
 def at(caller, door, headers, body, **head_):
     """A request that gets as far as its body: at the partners' door it is signed for the right body."""
-    proof = [f"{name}: {value}" for name, value in caller.headers(ORDER, "framing-1").items() if name != "content-type"] if door in (POST, EVENTS) else []
+    proof = (
+        [f"{name}: {value}" for name, value in caller.headers(ORDER, "framing-1").items() if name != "content-type"]
+        if door in (POST, EVENTS)
+        else []
+    )
     return head(door, [*proof, *headers], **head_) + body
 
 
@@ -125,14 +139,25 @@ def test_a_body_that_is_coded_badly_is_refused(hub, caller, door, mistake):
 @pytest.mark.parametrize("mistake", BODIES)
 def test_a_body_that_is_framed_badly_is_refused(hub, caller, door, mistake):
     headers, body = BODIES[mistake]
-    status = sent(hub, at(caller, door, headers, body), half_closed=mistake in {"chunks without an end", "a body that is shorter than said"})
+    status = sent(
+        hub,
+        at(caller, door, headers, body),
+        half_closed=mistake in {"chunks without an end", "a body that is shorter than said"},
+    )
     assert status == CLOSED or 400 <= status < 500, status
     alive(hub, caller)
 
 
 @pytest.mark.parametrize("door", [POST, CONSOLE])
 @pytest.mark.parametrize(
-    "kind", ['application/json; charset="utf-8', "application/json; charset=klingon", "multipart/form-data", "multipart/form-data; boundary=", ";"]
+    "kind",
+    [
+        'application/json; charset="utf-8',
+        "application/json; charset=klingon",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        ";",
+    ],
 )
 def test_a_type_that_cannot_be_read_is_refused(hub, caller, door, kind):
     assert 400 <= sent(hub, head(door, [f"Content-Length: {SIZE}"], kind=f"Content-Type: {kind}") + ORDER) < 500
@@ -140,11 +165,14 @@ def test_a_type_that_cannot_be_read_is_refused(hub, caller, door, kind):
 
 
 def test_what_is_framed_oddly_and_well_is_taken(hub, caller):
-    assert sent(hub, at(caller, HOOK, [TE], b"%x;a=b\r\n%s\r\n0\r\n\r\n" % (SIZE, ORDER))) == 200  # an extension says nothing to us (RFC 9112)
-    assert sent(hub, at(caller, HOOK, [TE], b"000%x\r\n%s\r\n0\r\nX-Sum: 1\r\n\r\n" % (SIZE, ORDER))) == 200  # leading zeros, a trailer
+    # an extension says nothing to us (RFC 9112)
+    assert sent(hub, at(caller, HOOK, [TE], b"%x;a=b\r\n%s\r\n0\r\n\r\n" % (SIZE, ORDER))) == 200
+    # leading zeros, a trailer
+    assert sent(hub, at(caller, HOOK, [TE], b"000%x\r\n%s\r\n0\r\nX-Sum: 1\r\n\r\n" % (SIZE, ORDER))) == 200
     assert sent(hub, at(caller, HOOK, ["Expect: 100-continue", f"Content-Length: {SIZE}"], ORDER)) == 200
     assert sent(hub, at(caller, HOOK, [f"Content-Length: {SIZE}"], ORDER, host="Host: [::1]:8080")) == 200
-    assert sent(hub, at(caller, HOOK, [TE, f"Content-Length: {SIZE}"], CHUNK + b"0\r\n\r\n")) in (200, 400)  # the chunks count, or neither (RFC 9112)
+    # the chunks count, or neither (RFC 9112)
+    assert sent(hub, at(caller, HOOK, [TE, f"Content-Length: {SIZE}"], CHUNK + b"0\r\n\r\n")) in (200, 400)
 
 
 HEADS = {
@@ -234,9 +262,22 @@ def test_http_1_0_needs_no_host(hub):  # the probes of balancers
 NAME = "张三".encode().decode("latin-1")
 
 
-@pytest.mark.parametrize("header", [f"X-Webauth-Name: {NAME}", "X-Webauth-Name: M\xfcller", f"Cookie: name={NAME}", f"User-Agent: {NAME}", f"Referer: /{NAME}"])
-def test_a_header_that_nobody_reads_may_hold_any_letters(hub, caller, header):  # a proxy's single sign-on adds a person's name
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"X-Webauth-Name: {NAME}",
+        "X-Webauth-Name: M\xfcller",
+        f"Cookie: name={NAME}",
+        f"User-Agent: {NAME}",
+        f"Referer: /{NAME}",
+    ],
+)
+# a proxy's single sign-on adds a person's name
+def test_a_header_that_nobody_reads_may_hold_any_letters(hub, caller, header):
     assert sent(hub, at(caller, POST, [header, f"Content-Length: {SIZE}"], ORDER)) == 202
     assert sent(hub, at(caller, HOOK, [header, f"Content-Length: {SIZE}"], ORDER)) == 200
     assert sent(hub, head("", [header], line="GET /console/sign-in HTTP/1.1", kind="")) == 200
-    assert sent(hub, head("", [header, f"Authorization: Bearer {OPS_TOKEN}"], line="GET /ops/v1/now HTTP/1.1", kind="")) == 200
+    assert (
+        sent(hub, head("", [header, f"Authorization: Bearer {OPS_TOKEN}"], line="GET /ops/v1/now HTTP/1.1", kind=""))
+        == 200
+    )

@@ -46,7 +46,9 @@ class Broken:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("front")
-    with small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as made:
+    with small_hub(
+        small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3"
+    ) as made:
         yield made
 
 
@@ -111,7 +113,9 @@ def test_ends_come_back_from_another_thread_in_order_and_together():
         return found, len(wakeups)
 
     found, wakeups = asyncio.run(gather())
-    assert [[one.message_id for one in line] for line in found] == [[f"{index}-{part}" for part in range(3)] for index in range(50)]
+    assert [[one.message_id for one in line] for line in found] == [
+        [f"{index}-{part}" for part in range(3)] for index in range(50)
+    ]
     assert wakeups == 1
 
 
@@ -121,7 +125,12 @@ def head(*headers, peer="127.0.0.1"):
 
 @pytest.mark.parametrize(
     ("headers", "length"),
-    [((), 0), ((("content-length", "5"),), 5), ((("transfer-encoding", "chunked"),), None), ((("transfer-encoding", "Chunked"),), None)],
+    [
+        ((), 0),
+        ((("content-length", "5"),), 5),
+        ((("transfer-encoding", "chunked"),), None),
+        ((("transfer-encoding", "Chunked"),), None),
+    ],
 )
 def test_a_length_that_can_be_read_in_one_way(headers, length):
     assert bodies.declared_length(head(*headers), 10) == length
@@ -147,7 +156,10 @@ def test_a_length_that_two_readers_could_read_differently_ends_the_connection(he
     assert bodies.CLOSE in refused.value.headers
 
 
-@pytest.mark.parametrize(("sent", "declared", "code"), [(b"12345", 5, None), (b"123", 5, 40000), (b"12345", None, None), (b"x" * 11, None, 41300)])
+@pytest.mark.parametrize(
+    ("sent", "declared", "code"),
+    [(b"12345", 5, None), (b"123", 5, 40000), (b"12345", None, None), (b"x" * 11, None, 41300)],
+)
 def test_a_wsgi_body_is_counted(sent, declared, code):  # B3, B18
     if code is None:
         assert bodies.read_stream(io.BytesIO(sent), declared, 10) == sent
@@ -158,14 +170,24 @@ def test_a_wsgi_body_is_counted(sent, declared, code):  # B3, B18
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"', "application/json ; charset = utf8"]
+    "kind",
+    [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        'application/json;charset="utf-8"',
+        "application/json ; charset = utf8",
+    ],
 )
 def test_json_in_utf_8_may_be_said_in_several_ways(kind):
     bodies.check_type(head(("content-type", kind)))
 
 
 def test_a_deprecated_version_says_when_it_ends_and_what_comes_after():
-    versions = {1: Version(VersionState.DEPRECATED, "2026-06-01", "2026-12-01"), 2: Version(VersionState.CURRENT), 3: Version(VersionState.DRAFT)}
+    versions = {
+        1: Version(VersionState.DEPRECATED, "2026-06-01", "2026-12-01"),
+        2: Version(VersionState.CURRENT),
+        3: Version(VersionState.DRAFT),
+    }
     assert lifetimes.headers(Ref("wms", "outbound.confirmed", 1), versions) == (
         ("deprecation", "@1780272000"),
         ("sunset", "Tue, 01 Dec 2026 00:00:00 GMT"),
@@ -180,7 +202,13 @@ def test_a_sunset_before_the_deprecation_is_not_told():
 
 @pytest.mark.parametrize(
     "request_",
-    [head(peer="203.0.113.7"), head(peer=""), head(("host", "evil.example")), head(("via", "1.1 proxy")), head(("origin", "https://localhost.evil.example"))],
+    [
+        head(peer="203.0.113.7"),
+        head(peer=""),
+        head(("host", "evil.example")),
+        head(("via", "1.1 proxy")),
+        head(("origin", "https://localhost.evil.example")),
+    ],
     ids=["far", "nobody", "rebound", "proxy", "origin"],
 )
 def test_who_is_no_operator(request_):

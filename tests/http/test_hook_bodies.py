@@ -1,4 +1,6 @@
-"""What a hook reads of a request: nothing is guessed, nothing unsigned is taken for the event, and bodies come as partners send them."""
+"""What a hook reads of a request: nothing is guessed, nothing unsigned is taken for the event, and bodies come as
+partners send them.
+"""
 
 import gzip
 import hashlib
@@ -85,7 +87,9 @@ def pay_workspace(folder, system=PAY):
 def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bodies")
     with (
-        small_hub(pay_workspace(folder / "workspace"), f"sqlite:///{folder}/hub.sqlite3", HUB_PAY_SECRET=SECRET) as accepting,
+        small_hub(
+            pay_workspace(folder / "workspace"), f"sqlite:///{folder}/hub.sqlite3", HUB_PAY_SECRET=SECRET
+        ) as accepting,
         served(accepting, "granian") as made,
     ):
         yield made
@@ -137,7 +141,10 @@ def test_text_of_a_form_is_text_whatever_it_begins_with(hub, order, extra):
 
 def test_json_in_a_field_that_nobody_signed_is_no_event(hub):
     forged = '{"orderNo":"NEVER-PAID","amount":"5000.00"}'
-    assert call(hub, "notify", signed([("orderNo", "G-1"), ("amount", "0.01")], unsigned=[("sign_type", forged)]))[0] == 200
+    assert (
+        call(hub, "notify", signed([("orderNo", "G-1"), ("amount", "0.01")], unsigned=[("sign_type", forged)]))[0]
+        == 200
+    )
     assert call(hub, "param", param("G-2") + b"&data=" + quote_from_bytes(forged.encode()).encode())[0] == 200
     assert not stored(hub, "NEVER-PAID")
     assert len(stored(hub, "G-1")) == len(stored(hub, "G-2")) == 1
@@ -157,7 +164,11 @@ def test_a_condition_sees_the_json_of_the_named_field(hub):
 
 def test_of_two_fields_of_one_name_none_is_chosen(hub):
     forged = quote_from_bytes(b'{"kind":"paid","orderNo":"TWICE","amount":"9"}').encode()
-    for body in (param("TWICE-1") + b"&param=" + forged, b"param=" + forged + b"&" + param("TWICE-2"), param("TWICE-3") + b"&sign=0"):
+    for body in (
+        param("TWICE-1") + b"&param=" + forged,
+        b"param=" + forged + b"&" + param("TWICE-2"),
+        param("TWICE-3") + b"&sign=0",
+    ):
         status, answer = call(hub, "param", body)
         assert (status, json.loads(answer)["code"]) == (400, 40008)
     assert not stored(hub, "TWICE")
@@ -165,7 +176,15 @@ def test_of_two_fields_of_one_name_none_is_chosen(hub):
 
 @pytest.mark.parametrize(
     ("order", "tail"),
-    [("L-1", b"&"), ("L-2", b"&&x=1&&"), ("L-3", b"&test"), ("L-4", b"&=odd"), ("L-5", b"&sku[]=a&sku[]=b"), ("L-6", b"&ids=1&ids=2"), ("L-7", b"&x=%zz")],
+    [
+        ("L-1", b"&"),
+        ("L-2", b"&&x=1&&"),
+        ("L-3", b"&test"),
+        ("L-4", b"&=odd"),
+        ("L-5", b"&sku[]=a&sku[]=b"),
+        ("L-6", b"&ids=1&ids=2"),
+        ("L-7", b"&x=%zz"),
+    ],
 )
 def test_forms_are_read_as_the_url_standard_has_it(hub, order, tail):
     body = b"orderNo=%s&amount=1%s" % (order.encode(), tail)
@@ -209,7 +228,10 @@ def test_a_form_is_read_and_proven_in_its_charset(hub, order, hook, kind, charse
 
 def test_bytes_that_are_not_escaped_are_read_too(hub):
     body = b"orderNo=RAW-1&amount=1&subject=" + "红茶".encode("gbk")
-    assert call(hub, "bytes", body, f"{FORM}; charset=gbk", x_sign=hmac.digest(SECRET.encode(), body, "sha256").hex())[0] == 200
+    assert (
+        call(hub, "bytes", body, f"{FORM}; charset=gbk", x_sign=hmac.digest(SECRET.encode(), body, "sha256").hex())[0]
+        == 200
+    )
     assert stored(hub, "RAW-1")[0]["subject"] == "红茶"
 
 
@@ -218,7 +240,16 @@ def test_a_byte_that_the_charset_does_not_have_is_a_clear_400(hub, kind):
     body = b"orderNo=X&amount=1&subject=%B5%A5"
     status, answer = call(hub, "bytes", body, kind, x_sign=hmac.digest(SECRET.encode(), body, "sha256").hex())
     assert (status, json.loads(answer)["code"]) == (400, 40007)
-    assert call(hub, "bytes", b"orderNo=A&amount=1", kind, x_sign=hmac.digest(SECRET.encode(), b"orderNo=A&amount=1", "sha256").hex())[0] == 200
+    assert (
+        call(
+            hub,
+            "bytes",
+            b"orderNo=A&amount=1",
+            kind,
+            x_sign=hmac.digest(SECRET.encode(), b"orderNo=A&amount=1", "sha256").hex(),
+        )[0]
+        == 200
+    )
 
 
 def test_json_in_gbk_is_read_where_its_header_says_so(hub):
@@ -255,7 +286,12 @@ def test_a_compressed_form_is_proven_by_its_fields(hub):
 
 def test_what_cannot_be_inflated_is_said(hub):
     bomb = gzip.compress(b"0" * (12 << 20))
-    for body, coding, status in ((b"\x1f\x8bxx", "gzip", 400), (bomb, "gzip", 413), (gzip.compress(b"{}")[:-5], "gzip", 400), (b"{}", "br", 415)):
+    for body, coding, status in (
+        (b"\x1f\x8bxx", "gzip", 400),
+        (bomb, "gzip", 413),
+        (gzip.compress(b"{}")[:-5], "gzip", 400),
+        (b"{}", "br", 415),
+    ):
         assert call(hub, "bytes", body, "application/json", content_encoding=coding, x_sign="0" * 64)[0] == status
 
 
@@ -282,7 +318,11 @@ READS = [
 @pytest.mark.parametrize(("old", "new", "code", "told"), READS, ids=[str(number) for number in range(len(READS))])
 def test_the_check_proves_that_what_is_read_is_signed(tmp_path, old, new, code, told):
     assert old in PAY
-    findings = [one for one in check(pay_workspace(tmp_path / "w", PAY.replace(old, new, 1))) if one.code in ("E703", "W807") and "pay" in one.file]
+    findings = [
+        one
+        for one in check(pay_workspace(tmp_path / "w", PAY.replace(old, new, 1)))
+        if one.code in ("E703", "W807") and "pay" in one.file
+    ]
     assert [one.code for one in findings] == ([code] if code else []), [one.text for one in findings]
     if code:
         assert told in findings[0].text
@@ -291,7 +331,11 @@ def test_the_check_proves_that_what_is_read_is_signed(tmp_path, old, new, code, 
         # With peers the address proves it, and the check says so without refusing.
         hook = PAY[: PAY.index(old)].rpartition("    verify")[0].rpartition("\n  ")[2].partition(":")[0]
         named = PAY.replace(old, new, 1).replace(f"  {hook}:\n", f"  {hook}:\n    peers: [203.0.113.0/24]\n", 1)
-        assert [one.code for one in check(pay_workspace(tmp_path / "p", named)) if one.code in ("E703", "W807") and "pay" in one.file] == ["W807"]
+        assert [
+            one.code
+            for one in check(pay_workspace(tmp_path / "p", named))
+            if one.code in ("E703", "W807") and "pay" in one.file
+        ] == ["W807"]
 
 
 @pytest.mark.parametrize("place", ["query.order", "headers.`x-order`", "form.sign_type", "sign_type", "body.sign_type"])

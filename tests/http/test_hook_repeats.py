@@ -1,4 +1,6 @@
-"""By what a hook's event is known: its id, its signed request, its content where that is declared, or nothing. A value that comes back is no repeat."""
+"""By what a hook's event is known: its id, its signed request, its content where that is declared, or nothing. A value
+that comes back is no repeat.
+"""
 
 import hmac
 import http.client
@@ -44,7 +46,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hub(folder, tmp_path_factory):
     store = tmp_path_factory.mktemp("repeats-store") / "hub.sqlite3"
-    with small_hub(folder, f"sqlite:///{store}", HUB_CARRIER_SECRET=SECRET, HUB_CARRIER_TOKEN="AAAAA") as made, served(made, "granian") as running:
+    with (
+        small_hub(folder, f"sqlite:///{store}", HUB_CARRIER_SECRET=SECRET, HUB_CARRIER_TOKEN="AAAAA") as made,
+        served(made, "granian") as running,
+    ):
         yield running
 
 
@@ -58,7 +63,9 @@ def sent(hub, hook, told, over="{}", **headers):
     sign = hmac.digest(SECRET.encode(), over.encode().replace(b"{}", body), "sha256").hex()
     wire = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=10)
     try:
-        wire.request("POST", f"/in/carrier/{hook}", body, {"Content-Type": "application/json", "X-Sign": sign, **headers})
+        wire.request(
+            "POST", f"/in/carrier/{hook}", body, {"Content-Type": "application/json", "X-Sign": sign, **headers}
+        )
         answer = wire.getresponse()
         content = json.loads(answer.read())
         assert answer.status == 200, content
@@ -68,7 +75,11 @@ def sent(hub, hook, told, over="{}", **headers):
 
 
 def test_a_value_that_comes_back_is_no_repeat_where_nothing_says_so(hub):
-    assert [sent(hub, "bare", event(status)) for status in ("PICKED", "MOVING", "PICKED")] == [[False], [False], [False]]
+    assert [sent(hub, "bare", event(status)) for status in ("PICKED", "MOVING", "PICKED")] == [
+        [False],
+        [False],
+        [False],
+    ]
     assert sent(hub, "bare-list", {"events": [event(), event("SIGNED"), event()]}) == [False, False, False]
 
 
@@ -96,5 +107,8 @@ def test_an_event_without_the_id_that_is_declared_is_another_thing(hub):
 def test_the_check_says_where_nothing_tells_a_repeat_from_news(folder):
     lines = (folder / "adapters" / "carrier" / "system.yaml").read_text("utf-8").splitlines()
     places = [finding.line for finding in check(folder) if finding.code == "W813"]
-    hooks = [next(row for row in reversed(lines[:line]) if row.startswith("  ") and row[2] != " ").strip(" :") for line in places]
+    hooks = [
+        next(row for row in reversed(lines[:line]) if row.startswith("  ") and row[2] != " ").strip(" :")
+        for line in places
+    ]
     assert hooks == ["bare", "bare-list", "aside", "inside"]

@@ -1,4 +1,6 @@
-"""Foreign webhooks over sockets, behind each server: proven, read, stored, and acknowledged in the partner's own words."""
+"""Foreign webhooks over sockets, behind each server: proven, read, stored, and acknowledged in the partner's own
+words.
+"""
 
 import base64
 import hashlib
@@ -16,7 +18,10 @@ from tests.support.servers import served, small_hub
 
 SECRET, TOKEN = "sk_carrier", "AAAAA"
 FORM = "application/x-www-form-urlencoded"
-GOOD, AGAIN = {"result": True, "returnCode": "200", "message": "ok"}, {"result": False, "returnCode": "500", "message": "again"}
+GOOD, AGAIN = (
+    {"result": True, "returnCode": "200", "message": "ok"},
+    {"result": False, "returnCode": "500", "message": "again"},
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,10 @@ def call(hub, path, body=b"", method="POST", **headers):
 
 
 def pushed(number, *events):
-    data = [{"time": f"2025-11-22 10:0{minute}:00", "status": status, "context": text} for minute, (status, text) in enumerate(events)]
+    data = [
+        {"time": f"2025-11-22 10:0{minute}:00", "status": status, "context": text}
+        for minute, (status, text) in enumerate(events)
+    ]
     param = json.dumps({"status": "polling", "lastResult": {"nu": number, "data": data}}, ensure_ascii=False)
     return form(param, hashlib.md5((param + SECRET).encode(), usedforsecurity=False).hexdigest().upper())
 
@@ -59,13 +67,20 @@ def messages(hub, waybill):
 
 def test_a_whole_track_becomes_events_and_a_repeat_adds_what_is_new_alone(hub):
     number = f"SF{hub.port}"
-    status, headers, answer = call(hub, "/in/carrier/track-push", pushed(number, ("1", "picked up"), ("0", "on its way 张")), content_type=FORM)
+    status, headers, answer = call(
+        hub, "/in/carrier/track-push", pushed(number, ("1", "picked up"), ("0", "on its way 张")), content_type=FORM
+    )
     assert (status, json.loads(answer), headers["content-type"]) == (200, GOOD, "application/json")
     told = messages(hub, number)
     assert [(row.type, row.source, row.caller, row.disposition.value) for row in told] == [
         ("carrier/track.event", "hook", "hook:carrier/track-push", "routed")
     ] * 2
-    again = call(hub, "/in/carrier/track-push", pushed(number, ("1", "picked up"), ("0", "on its way 张"), ("3", "signed")), content_type=FORM)
+    again = call(
+        hub,
+        "/in/carrier/track-push",
+        pushed(number, ("1", "picked up"), ("0", "on its way 张"), ("3", "signed")),
+        content_type=FORM,
+    )
     assert json.loads(again[2]) == GOOD
     bodies = [json.loads(hub.hub.store.body(row.id)) for row in messages(hub, number)]
     assert [body["status"] for body in bodies] == ["PICKED", "MOVING", "SIGNED"]
@@ -95,7 +110,9 @@ def test_a_field_twice_is_refused(hub):
 
 def test_a_bad_event_keeps_no_good_one_out_and_is_asked_for_again(hub):
     number = f"BAD{hub.port}"
-    status, _, answer = call(hub, "/in/carrier/track-push", pushed(number, ("1", "picked up"), ("9", "no such state")), content_type=FORM)
+    status, _, answer = call(
+        hub, "/in/carrier/track-push", pushed(number, ("1", "picked up"), ("9", "no such state")), content_type=FORM
+    )
     assert (status, json.loads(answer)) == (500, AGAIN)
     assert len(messages(hub, number)) == 1
 
@@ -114,7 +131,9 @@ def hmac_of(body):
 def test_a_header_says_what_it_is_about(hub):
     body = b'{"waybillNo":"TP%d","status":"MOVING","time":"t"}' % hub.port
     for duplicate in (False, True):
-        status, _, answer = call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_id=f"id-{hub.port}", x_hook_hmac=hmac_of(body))
+        status, _, answer = call(
+            hub, "/in/carrier/topics", body, x_topic="tracks/update", x_id=f"id-{hub.port}", x_hook_hmac=hmac_of(body)
+        )
         assert status == 200
         assert json.loads(answer)["data"]["items"][0]["duplicate"] is duplicate
     skipped = call(hub, "/in/carrier/topics", body, x_topic="shop/update", x_hook_hmac=hmac_of(body))
@@ -128,7 +147,14 @@ def test_an_id_that_is_known_with_other_content_is_refused_and_another_wording_i
     worded = first.replace(b",", b" ,\n")
     codes = []
     for body in (first, worded, other):
-        status, _, answer = call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_id=f"known-{hub.port}", x_hook_hmac=hmac_of(body))
+        status, _, answer = call(
+            hub,
+            "/in/carrier/topics",
+            body,
+            x_topic="tracks/update",
+            x_id=f"known-{hub.port}",
+            x_hook_hmac=hmac_of(body),
+        )
         told = json.loads(answer)
         codes.append((status, told["data"]["items"][0].get("duplicate") if status == 200 else told["code"]))
     assert codes == [(200, False), (200, True), (422, 42202)]
@@ -145,18 +171,33 @@ def signature(timestamp, nonce):
 
 
 def test_a_signed_handshake_is_echoed_as_it_stands(hub):
-    query = urlencode({"signature": signature("1714036504", "n"), "timestamp": "1714036504", "nonce": "n", "echostr": "4875120432567267146"})
+    query = urlencode(
+        {
+            "signature": signature("1714036504", "n"),
+            "timestamp": "1714036504",
+            "nonce": "n",
+            "echostr": "4875120432567267146",
+        }
+    )
     status, headers, answer = call(hub, f"/in/carrier/echo?{query}", method="GET")
     assert (status, answer, headers["content-type"]) == (200, b"4875120432567267146", "text/plain; charset=utf-8")
     assert call(hub, f"/in/carrier/echo?{query}1".replace("nonce=n", "nonce=m"), method="GET")[0] == 401
     posted = call(
-        hub, f"/in/carrier/echo?{query}", json.dumps({"waybillNo": f"EC{hub.port}", "status": "MOVING", "time": "t"}).encode(), content_type="application/json"
+        hub,
+        f"/in/carrier/echo?{query}",
+        json.dumps({"waybillNo": f"EC{hub.port}", "status": "MOVING", "time": "t"}).encode(),
+        content_type="application/json",
     )
     assert posted[2] == b"success"
 
 
 def test_a_challenge_is_answered_before_anything_is_proven(hub):
-    status, _, answer = call(hub, "/in/carrier/challenge", b'{"event":"verify_webhook","content":{"challenge":12345}}', content_type="application/json")
+    status, _, answer = call(
+        hub,
+        "/in/carrier/challenge",
+        b'{"event":"verify_webhook","content":{"challenge":12345}}',
+        content_type="application/json",
+    )
     assert (status, json.loads(answer)) == (200, {"challenge": "12345"})
 
 
@@ -199,5 +240,9 @@ def test_what_is_not_there(hub, method, path, status):
 def test_any_bytes_are_answered(hub):
     for size in (1, 100, 70_000):
         body = os.urandom(size)
-        assert call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_hook_hmac=hmac_of(body))[0] in (400, 413, 422)
+        assert call(hub, "/in/carrier/topics", body, x_topic="tracks/update", x_hook_hmac=hmac_of(body))[0] in (
+            400,
+            413,
+            422,
+        )
         assert call(hub, "/in/carrier/track-push", body, content_type=FORM)[0] in (400, 401)

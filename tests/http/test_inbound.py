@@ -1,4 +1,6 @@
-"""Posts that are proven by other ways than the hub's own signature: keys that show themselves, HMAC, tokens, certificates, declared schemes, addresses."""
+"""Posts that are proven by other ways than the hub's own signature: keys that show themselves, HMAC, tokens,
+certificates, declared schemes, addresses.
+"""
 
 import base64
 import datetime as dt
@@ -63,7 +65,12 @@ def accepting(tmp_path_factory, rsa, theirs):
     workspace = folder / "workspace"
     init(workspace)
     shop = workspace / "adapters" / "shop"
-    given = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": f"file:{jwks}", "certificate": theirs.fingerprint(hashes.SHA256()).hex(":").upper()}
+    given = {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "jwks": f"file:{jwks}",
+        "certificate": theirs.fingerprint(hashes.SHA256()).hex(":").upper(),
+    }
     for name, way in WAYS.items():
         made = workspace / "adapters" / name
         (made / "contracts").mkdir(parents=True)
@@ -72,8 +79,12 @@ def accepting(tmp_path_factory, rsa, theirs):
         if name == "declared":
             text += "settings:\n  secret: {help: What it signs with, secret: true}\n"
         (made / "system.yaml").write_text(text, "utf-8")
-        (made / "contracts" / "order.placed.v1.json").write_text((shop / "contracts" / "order.placed.v1.json").read_text("utf-8"), "utf-8")
-    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_DECLARED_SECRET="sk_own", HUB_TRUSTED_PROXIES="127.0.0.1") as hub:
+        (made / "contracts" / "order.placed.v1.json").write_text(
+            (shop / "contracts" / "order.placed.v1.json").read_text("utf-8"), "utf-8"
+        )
+    with small_hub(
+        workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_DECLARED_SECRET="sk_own", HUB_TRUSTED_PROXIES="127.0.0.1"
+    ) as hub:
         hub.authorities.look({f"file:{jwks}"})
         wait_until(lambda: hub.authorities._keys, what="the issuer's keys")
         yield hub
@@ -108,23 +119,31 @@ def test_a_key_that_shows_itself(hub):
     assert (status, told["data"]["duplicate"]) == (202, True)  # by the contract's own dedupe_by
     assert post(hub, "keyed", order(), authorization=f"ApiKey {key[:-1]}x")[0] == 401
     assert post(hub, "keyed", order())[0] == 401
-    own = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {key}"}, timeout=10)
+    own = requests.get(
+        f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {key}"}, timeout=10
+    )
     assert own.status_code == 200
     other = key_of(hub, "api-key", "keyed")[0]
-    theirs = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {other}"}, timeout=10)
+    theirs = requests.get(
+        f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"ApiKey {other}"}, timeout=10
+    )
     assert theirs.status_code == 404
 
 
 def test_the_idempotency_key_counts_without_a_signature(hub):
     key, _ = key_of(hub, "api-key", "keyed")
     body = order()
-    one, two = (post(hub, "keyed", body, authorization=f"ApiKey {key}", idempotency_key="one")[1]["data"] for _ in range(2))
+    one, two = (
+        post(hub, "keyed", body, authorization=f"ApiKey {key}", idempotency_key="one")[1]["data"] for _ in range(2)
+    )
     assert one["messageId"] == two["messageId"]
     assert two["duplicate"]
     assert post(hub, "keyed", order(), authorization=f"ApiKey {key}", idempotency_key="one")[0] == 422
 
 
-@pytest.mark.parametrize(("form", "system"), [("api-key", "shop"), ("api-key", "hashed"), ("default", "keyed"), ("hmac", "shop")])
+@pytest.mark.parametrize(
+    ("form", "system"), [("api-key", "shop"), ("api-key", "hashed"), ("default", "keyed"), ("hmac", "shop")]
+)
 def test_nobody_steps_down_to_a_weaker_proof(hub, form, system):
     key, secret = key_of(hub, form, system)
     body = order()
@@ -136,7 +155,11 @@ def test_nobody_steps_down_to_a_weaker_proof(hub, form, system):
 def hmac_headers(key, secret, body, at=None):
     stamp = str(int(at or time.time()))
     raw = base64.b64decode(secret.removeprefix("whsec_"))
-    return {"authorization": f"ApiKey {key}", "x-timestamp": stamp, "x-signature": hmac.digest(raw, stamp.encode() + b"." + body, "sha256").hex()}
+    return {
+        "authorization": f"ApiKey {key}",
+        "x-timestamp": stamp,
+        "x-signature": hmac.digest(raw, stamp.encode() + b"." + body, "sha256").hex(),
+    }
 
 
 def test_an_hmac_over_time_and_body(hub):
@@ -151,18 +174,35 @@ def test_an_hmac_over_time_and_body(hub):
 
 def token(rsa, **changed):
     now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "partner-7", "client_id": "partner-7", "exp": now + 300, "iat": now, "scope": "orders.write x", **changed}
-    return jwt.encode({"alg": "RS256", "kid": "k1"}, {name: value for name, value in claims.items() if value is not None}, rsa)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "partner-7",
+        "client_id": "partner-7",
+        "exp": now + 300,
+        "iat": now,
+        "scope": "orders.write x",
+        **changed,
+    }
+    return jwt.encode(
+        {"alg": "RS256", "kid": "k1"}, {name: value for name, value in claims.items() if value is not None}, rsa
+    )
 
 
 def test_an_access_token_of_the_issuer(hub, rsa):
     status, told = post(hub, "tokened", order(), authorization=f"Bearer {token(rsa)}")
     assert status == 202
     assert hub.hub.store.message(told["data"]["messageId"]).caller == "oauth2:partner-7"
-    own = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"Bearer {token(rsa)}"}, timeout=10)
+    own = requests.get(
+        f"{hub.url}/api/messages/{told['data']['messageId']}",
+        headers={"authorization": f"Bearer {token(rsa)}"},
+        timeout=10,
+    )
     assert own.status_code == 200
     other = token(rsa, client_id="partner-8", sub="partner-8")
-    theirs = requests.get(f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"Bearer {other}"}, timeout=10)
+    theirs = requests.get(
+        f"{hub.url}/api/messages/{told['data']['messageId']}", headers={"authorization": f"Bearer {other}"}, timeout=10
+    )
     assert theirs.status_code == 404
 
 
@@ -185,7 +225,13 @@ def test_what_a_token_must_say(hub, rsa, changed, status):
 
 def test_tokens_that_prove_nothing(hub, rsa):
     other = RSAKey.generate_key(2048, parameters={"kid": "k1"})
-    unsigned = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "none"}, {"iss": ISSUER})) + "."
+    unsigned = (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+            for part in ({"alg": "none"}, {"iss": ISSUER})
+        )
+        + "."
+    )
     public = rsa.as_pem(private=False)
     claims = token(rsa).split(".")[1]
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"k1"}').rstrip(b"=").decode()

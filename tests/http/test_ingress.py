@@ -1,4 +1,6 @@
-"""The same post gets the same answer through the front on either server, and through Flask alone (docs/design/inputs.md#answers). Named by row."""
+"""The same post gets the same answer through the front on either server, and through Flask alone
+(docs/design/inputs.md#answers). Named by row.
+"""
 
 import gzip
 import http.client
@@ -16,7 +18,9 @@ PATH = "/api/v1/shop/order.placed"
 @pytest.fixture(scope="module")
 def accepting(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ingress")
-    with small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as hub:
+    with small_hub(
+        small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3"
+    ) as hub:
         yield hub
 
 
@@ -36,7 +40,9 @@ def order(number):
 
 
 def ask(hub, method, path, body=b"", headers=()):
-    """One request by the standard library's client, which sends what it is told. Gives status, headers and the decoded answer."""
+    """One request by the standard library's client, which sends what it is told. Gives status, headers and the decoded
+    answer.
+    """
     wire = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=10)
     try:
         wire.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -46,7 +52,11 @@ def ask(hub, method, path, body=b"", headers=()):
         wire.endheaders(body)
         answer = wire.getresponse()
         text = answer.read()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, json.loads(text) if text else None
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            json.loads(text) if text else None,
+        )
     finally:
         wire.close()
 
@@ -64,8 +74,13 @@ def test_a_good_post_is_accepted_once(hub, caller):
     assert headers["cache-control"] == "no-store"
     assert headers["content-type"] == "application/json"
     assert (first["code"], first["message"], first["data"]["duplicate"]) == (0, "success", False)
-    assert post(hub, caller, order(number), number)[2]["data"] == {"messageId": first["data"]["messageId"], "duplicate": True}
-    status, _, told = post(hub, caller, b"", "own", f"/api/messages/{first['data']['messageId']}", "GET", content_type=None)
+    assert post(hub, caller, order(number), number)[2]["data"] == {
+        "messageId": first["data"]["messageId"],
+        "duplicate": True,
+    }
+    status, _, told = post(
+        hub, caller, b"", "own", f"/api/messages/{first['data']['messageId']}", "GET", content_type=None
+    )
     assert (status, told["data"]["messageId"]) == (200, first["data"]["messageId"])
 
 
@@ -161,7 +176,12 @@ def test_a_method_override_is_ignored(hub, caller):  # B12
 
 def test_forwarded_headers_change_nothing(hub, caller):  # B13
     name = f"fw-{hub.port}"
-    assert post(hub, caller, order(name), name, host="evil.example", x_forwarded_for="1.2.3.4", x_forwarded_proto="https")[0] == 202
+    assert (
+        post(hub, caller, order(name), name, host="evil.example", x_forwarded_for="1.2.3.4", x_forwarded_proto="https")[
+            0
+        ]
+        == 202
+    )
 
 
 def test_a_fault_is_json_whatever_is_asked_for(hub, caller):  # B16
@@ -177,7 +197,9 @@ def test_a_fault_is_json_whatever_is_asked_for(hub, caller):  # B16
     )
 
 
-@pytest.mark.parametrize("how", [{"api_version": "1"}, {"accept": "application/vnd.crossdock.v1+json"}], ids=["header", "accept"])
+@pytest.mark.parametrize(
+    "how", [{"api_version": "1"}, {"accept": "application/vnd.crossdock.v1+json"}], ids=["header", "accept"]
+)
 def test_the_version_may_stand_in_a_header(hub, caller, how):
     name = f"ve-{hub.port}-{next(iter(how))}"
     assert post(hub, caller, order(name), name, "/api/shop/order.placed", **how)[0] == 202
@@ -199,7 +221,11 @@ def test_many_bad_items_make_no_endless_answer(hub, caller):
     assert sum(len(item["details"]) for item in told["data"]["items"]) <= 1_050
 
 
-@pytest.mark.parametrize("framing", ["content-length: 5\r\ntransfer-encoding: chunked", "content-length: 5\r\ncontent-length: 6"], ids=["both", "two-lengths"])
+@pytest.mark.parametrize(
+    "framing",
+    ["content-length: 5\r\ntransfer-encoding: chunked", "content-length: 5\r\ncontent-length: 6"],
+    ids=["both", "two-lengths"],
+)
 def test_a_smuggled_request_is_never_seen(hub, caller, framing):  # B5
     signed = "".join(f"{name}: {value}\r\n" for name, value in caller.headers(b"", "sm").items())
     hidden = "0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: hub\r\n\r\n"
@@ -216,7 +242,9 @@ def test_a_cut_upload_is_not_taken_for_a_whole_one(hub, caller):  # B18
     before = hub.hub.store.conservation().messages
     signed = "".join(f"{name}: {value}\r\n" for name, value in caller.headers(ORDER, "cut").items())
     with socket.create_connection(("127.0.0.1", hub.port), 5) as wire:
-        wire.sendall(f"POST {PATH} HTTP/1.1\r\nhost: hub\r\n{signed}content-length: {len(ORDER) + 9}\r\n\r\n".encode() + ORDER)
+        wire.sendall(
+            f"POST {PATH} HTTP/1.1\r\nhost: hub\r\n{signed}content-length: {len(ORDER) + 9}\r\n\r\n".encode() + ORDER
+        )
         wire.shutdown(socket.SHUT_WR)
         assert b" 202 " not in wire.recv(65_536)
     assert hub.hub.store.conservation().messages == before

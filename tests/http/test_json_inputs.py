@@ -1,4 +1,6 @@
-"""What bad JSON bodies get (docs/design/inputs.md#json), over a real socket. Named by row. After each, the next good post is taken, and nothing was stored."""
+"""What bad JSON bodies get (docs/design/inputs.md#json), over a real socket. Named by row. After each, the next good
+post is taken, and nothing was stored.
+"""
 
 import json
 
@@ -11,7 +13,9 @@ BIG = 10**18 + 1
 
 
 def order(**fields):
-    return json.dumps({"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 1}], **fields}, ensure_ascii=False).encode()
+    return json.dumps(
+        {"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 1}], **fields}, ensure_ascii=False
+    ).encode()
 
 
 def quantity(text):

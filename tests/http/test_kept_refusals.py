@@ -1,4 +1,6 @@
-"""What was refused at any door is kept, found by its trace id, and read again once its cause is mended; who is told what to change alarms nobody."""
+"""What was refused at any door is kept, found by its trace id, and read again once its cause is mended; who is told
+what to change alarms nobody.
+"""
 
 import contextlib
 import gzip
@@ -137,7 +139,13 @@ def test_a_post_that_broke_its_contract_is_found_by_its_trace_and_taken_in_after
     status, told = post(hub, caller, given, id_="m-1")
     assert (status, told["code"]) == (422, 42200)
     row = of(hub, told["traceId"])
-    assert (row.source, row.door, row.code, row.times, row.state) == ("post:shop/order.placed", "post", 42200, 1, "waiting")
+    assert (row.source, row.door, row.code, row.times, row.state) == (
+        "post:shop/order.placed",
+        "post",
+        42200,
+        1,
+        "waiting",
+    )
     assert retried(hub, row).startswith("Refused again: The post does not fit")
     mended(hub)
     assert retried(hub, row) == "accepted"
@@ -156,7 +164,10 @@ def test_an_idempotency_key_is_kept_too(hub, caller):
     assert post(hub, caller, given, id_="m-2", idempotency_key="K-1")[1]["data"]["duplicate"]
 
 
-@pytest.mark.parametrize(("body", "code"), [(b'{"orderNo":', 40002), ('{"orderNo":"单"}'.encode("gbk"), 40005), (b"", 40001), (b"[1]", 42200)])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b'{"orderNo":', 40002), ('{"orderNo":"单"}'.encode("gbk"), 40005), (b"", 40001), (b"[1]", 42200)],
+)
 def test_what_cannot_be_read_is_kept_as_it_came(hub, caller, body, code):
     _, told = post(hub, caller, body)
     assert told["code"] == code
@@ -353,7 +364,18 @@ def test_old_ones_go_and_a_dropped_one_keeps_its_reason(hub_anywhere):
     assert acts.drop(hub.hub.store, [row.id], by="ann", why="a test of theirs") == {row.id: "dropped"}
     [ended] = kept(hub, state="dropped")
     assert (ended.note, ended.changed_by) == ("a test of theirs", "ann")
-    hub.hub.store.refuse([Refusal(hub.hub.new_id(), "queue:a/b", Arrival(b"{"), Refused(Code.MALFORMED_JSON, "no"), "r" * 64, hub.hub.clock())])
+    hub.hub.store.refuse(
+        [
+            Refusal(
+                hub.hub.new_id(),
+                "queue:a/b",
+                Arrival(b"{"),
+                Refused(Code.MALFORMED_JSON, "no"),
+                "r" * 64,
+                hub.hub.clock(),
+            )
+        ]
+    )
     assert hub.hub.store.forget_refused(hub.hub.clock() - timedelta(days=1)) == 0
     assert hub.hub.store.forget_refused(hub.hub.clock() + timedelta(days=1)) == 2
     # What a queue brought waits for a person, however long.
@@ -416,7 +438,9 @@ def test_another_body_under_a_name_that_is_taken_is_seen_and_stays_refused(hub, 
 def run(hub, *words):
     settings = hub.hub.settings
     given = {name: value for name, value in settings.environment.items() if name.startswith("HUB_")}
-    done = CliRunner(env=given).invoke(main, ["--store", settings.store, "--workspace", str(settings.workspace), *words])
+    done = CliRunner(env=given).invoke(
+        main, ["--store", settings.store, "--workspace", str(settings.workspace), *words]
+    )
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.stdout
 
@@ -427,7 +451,10 @@ def test_the_command_line_finds_shows_and_retries_them(hub, caller, tmp_path):
     assert len(kept(hub)) == 2
     [row] = json.loads(run(hub, "refused", "list", "--trace", trace_id, "--json")[1])
     assert (row["source"], row["door"], row["code"]) == ("post:shop/order.placed", "post", 42200)
-    assert [one["door"] for one in json.loads(run(hub, "refused", "list", "--source", "hook:shop/push", "--code", "42200", "--json")[1])] == ["hook"]
+    assert [
+        one["door"]
+        for one in json.loads(run(hub, "refused", "list", "--source", "hook:shop/push", "--code", "42200", "--json")[1])
+    ] == ["hook"]
     assert json.loads(run(hub, "refused", "list", "--text", "no such word", "--json")[1]) == []
     code, out = run(hub, "trace", trace_id)
     assert (code, row["id"] in out) == (0, True)

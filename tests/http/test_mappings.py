@@ -1,4 +1,6 @@
-"""Contracts and mappings as JSON: who uses which version and field, what is carried on, and a trial of which nothing is sent or stored."""
+"""Contracts and mappings as JSON: who uses which version and field, what is carried on, and a trial of which nothing is
+sent or stored.
+"""
 
 import json
 
@@ -15,7 +17,9 @@ NAME = "shop.order.placed.v2--warehouse.order.create.v1"
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """Version 1 is sent by one caller, twice; version 2 by another, once with a field that the mapping leaves behind."""
+    """Version 1 is sent by one caller, twice; version 2 by another, once with a field that the mapping leaves
+    behind.
+    """
     folder = tmp_path_factory.mktemp("building")
     workspace = versioned(folder / "workspace", "http://127.0.0.1:9009")
     for name, field in (
@@ -31,7 +35,11 @@ def hub(tmp_path_factory):
         lock.unlink()
     with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as inside, served(inside, "granian") as running:
         callers = {name: running.caller("shop") for name in ("old", "new")}
-        for name, version, number, body in (("old", 1, 1, old_order(1)), ("old", 1, 2, old_order(2)), ("new", 2, 1, new_order(1))):
+        for name, version, number, body in (
+            ("old", 1, 1, old_order(1)),
+            ("old", 1, 2, old_order(2)),
+            ("new", 2, 1, new_order(1)),
+        ):
             assert callers[name].post(f"/api/v{version}/shop/order.placed", body, f"{name}-{number}").status_code == 202
         inside.usage.flush(inside.store)
         yield running
@@ -56,8 +64,15 @@ def try_on(hub, name=NAME, **given):
 def test_who_uses_which_version_and_field(hub):
     found = get(hub, mappings.ContractList, "/contracts")
     [old] = found["old"]
-    assert (old["version"], old["sunset"], [one["number"] for one in old["callers"]]) == ("shop/order.placed@1", "2099-12-01", [2])
-    assert [(one["type"], one["side"]) for one in found["items"]] == [("shop/order.placed", "emits"), ("warehouse/order.create", "accepts")]
+    assert (old["version"], old["sunset"], [one["number"] for one in old["callers"]]) == (
+        "shop/order.placed@1",
+        "2099-12-01",
+        [2],
+    )
+    assert [(one["type"], one["side"]) for one in found["items"]] == [
+        ("shop/order.placed", "emits"),
+        ("warehouse/order.create", "accepts"),
+    ]
     one = get(hub, mappings.WholeContract, "/contracts/shop/order.placed")
     first, second = one["versions"]
     assert (first["state"], first["messages"], second["state"], second["messages"]) == ("deprecated", 2, "current", 1)
@@ -90,8 +105,17 @@ def test_what_a_mapping_carries_on_of_what_came(hub):
     assert coverage["left"] == [{"place": "/lines/*/gift", "number": 1}]
     one = get(hub, mappings.WholeMapping, f"/mappings/{NAME}")
     came = {field["place"]: (field["came"], field["isTaken"]) for field in one["source"]}
-    assert came == {"/lines": (3, True), "/lines/*/quantity": (3, True), "/lines/*/sku": (3, True), "/lines/*/gift": (1, False), "/orderNumber": (3, True)}
-    assert {leaf["field"]: (leaf["way"], leaf["from"]) for leaf in one["leaves"]}["/items/*/sku"] == ("copy", ["/lines/*/sku"])
+    assert came == {
+        "/lines": (3, True),
+        "/lines/*/quantity": (3, True),
+        "/lines/*/sku": (3, True),
+        "/lines/*/gift": (1, False),
+        "/orderNumber": (3, True),
+    }
+    assert {leaf["field"]: (leaf["way"], leaf["from"]) for leaf in one["leaves"]}["/items/*/sku"] == (
+        "copy",
+        ["/lines/*/sku"],
+    )
     assert one["cases"] == ["example 1"]
     assert operator.get(f"{hub.url}/ops/v1/mappings/none", timeout=20).status_code == 404
 
@@ -102,7 +126,9 @@ def test_a_trial_sends_and_stores_nothing(hub):
     assert made["result"] == {"orderNo": "A-1", "items": [{"sku": "S", "quantity": 0}]}
     assert [fault["pointer"] for fault in made["sourceFaults"]] == ["/lines/0/quantity"]
     assert [fault["pointer"] for fault in made["targetFaults"]] == ["/items/0/quantity"]
-    assert {"kind": "moved", "pointer": "/orderNo", "from": "/orderNumber", "old": "A-1", "new": "A-1"} in made["changes"]
+    assert {"kind": "moved", "pointer": "/orderNo", "from": "/orderNumber", "old": "A-1", "new": "A-1"} in made[
+        "changes"
+    ]
     assert try_on(hub, case="example 1").json()["data"]["result"]["orderNo"] == "SO-1"
     assert try_on(hub, UPGRADE, case="one-line").json()["data"]["result"]["orderNumber"] == "SO-1"
     for wrong, status in (
@@ -122,7 +148,9 @@ def test_a_stored_message_is_masked_until_somebody_says_why(hub):
         assert found.json()["data"]["isMasked"] is True
         assert "OLD-1" not in found.text
     assert "OLD-1" in try_on(hub, messageId=old, why="a customer asked", by="olga").text
-    acts = operator.get(f"{hub.url}/ops/v1/audit?what=message.revealed&object={old}", timeout=20).json()["data"]["items"]
+    acts = operator.get(f"{hub.url}/ops/v1/audit?what=message.revealed&object={old}", timeout=20).json()["data"][
+        "items"
+    ]
     assert [(act["by"], act["details"]["why"]) for act in acts] == [("olga", "a customer asked")]
     assert try_on(hub, messageId=old, why="nobody").status_code == 400
     # One of a newer version does not lead to the upgrade of the old one

@@ -1,4 +1,6 @@
-"""Metrics: what a process counts, what the store knows, and who may ask; in the web process, and on a worker's own port."""
+"""Metrics: what a process counts, what the store knows, and who may ask; in the web process, and on a worker's own
+port.
+"""
 
 import re
 import threading
@@ -24,7 +26,11 @@ def order(number):
 
 def samples(text):
     """(name, labels) → value."""
-    return {(one.name, tuple(sorted(one.labels.items()))): one.value for family in text_string_to_metric_families(text) for one in family.samples}
+    return {
+        (one.name, tuple(sorted(one.labels.items()))): one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
 
 
 def total(text, name, **labels):
@@ -34,7 +40,9 @@ def total(text, name, **labels):
 
 @pytest.fixture
 def hub(tmp_path):
-    with small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3") as made:
+    with small_hub(
+        small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3"
+    ) as made:
         yield made
 
 
@@ -59,7 +67,10 @@ def test_a_name_has_so_many_series_and_no_sum_is_lost():
 
 def test_several_threads_lose_no_count():
     counts = Counts()
-    threads = [threading.Thread(target=lambda: [(counts.add("a", "x"), counts.time("t", 3)) for _ in range(5_000)]) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: [(counts.add("a", "x"), counts.time("t", 3)) for _ in range(5_000)])
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -82,7 +93,11 @@ def test_no_caller_can_make_a_label(hub):
         caller = serving.caller("shop")
         caller.post("/api/v1/shop/order.placed", order("A-0"), "a-0")
         requests.post(serving.url + "/api/v1/shop/order.placed", data=b"{}", timeout=10)
-        before = {key for key in samples(Exposition(hub).text().decode()) if key[0].startswith("hub_") and "bucket" not in key[0]}
+        before = {
+            key
+            for key in samples(Exposition(hub).text().decode())
+            if key[0].startswith("hub_") and "bucket" not in key[0]
+        }
         # When strangers and known callers ask for what there is not, under every name they can think of
         for number in range(30):
             for path in (
@@ -91,13 +106,32 @@ def test_no_caller_can_make_a_label(hub):
                 f"/api/v{number + 2}/shop/order.placed",
                 f"/in/shop/hook{number}",
             ):
-                requests.post(serving.url + path, data=b"{}", headers={"x-custom": str(number), "user-agent": f"agent-{number}"}, timeout=10)
+                requests.post(
+                    serving.url + path,
+                    data=b"{}",
+                    headers={"x-custom": str(number), "user-agent": f"agent-{number}"},
+                    timeout=10,
+                )
                 caller.post(path, order(f"A-{number}"), f"b-{number}-{path}")
             requests.request(f"METHOD{number}", serving.url + f"/nothing/{number}?n={number}", timeout=10)
-            caller.post("/api/v1/shop/order.placed", order(f"A-{number}"), f"a-{number}", traceparent=f"00-{number:032x}-{number:016x}-01")
-        after = {key for key in samples(Exposition(hub).text().decode()) if key[0].startswith("hub_") and "bucket" not in key[0]}
+            caller.post(
+                "/api/v1/shop/order.placed",
+                order(f"A-{number}"),
+                f"a-{number}",
+                traceparent=f"00-{number:032x}-{number:016x}-01",
+            )
+        after = {
+            key
+            for key in samples(Exposition(hub).text().decode())
+            if key[0].startswith("hub_") and "bucket" not in key[0]
+        }
     # Then each new series differs in a word of ours alone: a status, a code, whether it was new
-    ours = {"hub_posts_total": {"status"}, "hub_refused_total": {"code"}, "hub_accepted_total": {"kind"}, "hub_unkept_total": {"door"}}
+    ours = {
+        "hub_posts_total": {"status"},
+        "hub_refused_total": {"code"},
+        "hub_accepted_total": {"kind"},
+        "hub_unkept_total": {"door"},
+    }
     for name, labels in after - before:
         fixed = {label: value for label, value in labels if label not in ours.get(name, set())}
         assert not fixed or any(name == old and fixed.items() <= dict(of).items() for old, of in before), (name, labels)
@@ -181,7 +215,11 @@ def test_a_loop_that_stands_still_is_not_ready(hub):
 def test_the_sums_over_processes_are_what_the_books_say(tmp_path, store_url):
     """A web process and two workers on one PostgreSQL: what they counted together is what the store has."""
     sink = Sink(lambda number, key: (503, {"retry-after": "0"}, b"{}") if number % 7 == 3 else (200, {}, b"{}"))
-    workspace = small_workspace(tmp_path / "workspace", sink.url, retry="{attempts: 30, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}")
+    workspace = small_workspace(
+        tmp_path / "workspace",
+        sink.url,
+        retry="{attempts: 30, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}",
+    )
     web = HubProcess(workspace, store_url, hub_metrics_port=free_port())
     workers = [HubProcess(workspace, store_url, hub_metrics_port=free_port()) for _ in range(2)]
     assert web.run("migrate")[0] == 0
@@ -195,7 +233,9 @@ def test_the_sums_over_processes_are_what_the_books_say(tmp_path, store_url):
         for number in range(120):
             assert caller.post("/api/v1/shop/order.placed", order(f"N-{number}"), f"n-{number}").status_code == 202
         for number in range(10):
-            assert caller.post("/api/v1/shop/order.placed", order(f"N-{number}"), f"n-{number}").json()["data"]["duplicate"]
+            assert caller.post("/api/v1/shop/order.placed", order(f"N-{number}"), f"n-{number}").json()["data"][
+                "duplicate"
+            ]
         for number in range(5):
             assert caller.post("/api/v1/shop/order.placed", b"{}", f"x-{number}").status_code == 422
 
@@ -210,9 +250,14 @@ def test_the_sums_over_processes_are_what_the_books_say(tmp_path, store_url):
         assert sum(total(text, "hub_accepted_total", kind="new", system="shop") for text in texts) == 120
         assert sum(total(text, "hub_accepted_total", kind="duplicate") for text in texts) == 10
         assert sum(total(text, "hub_refused_total", code="42200") for text in texts) == 5
-        assert sum(total(text, "hub_attempts_total", outcome="delivered") for text in texts) == books["deliveries"]["delivered"]
+        assert (
+            sum(total(text, "hub_attempts_total", outcome="delivered") for text in texts)
+            == books["deliveries"]["delivered"]
+        )
         assert sum(total(text, "hub_delivery_seconds_count") for text in texts) == books["deliveries"]["delivered"]
-        attempts = sum(total(text, "hub_attempts_total", outcome=outcome) for text in texts for outcome in ("delivered", "retry"))
+        attempts = sum(
+            total(text, "hub_attempts_total", outcome=outcome) for text in texts for outcome in ("delivered", "retry")
+        )
         assert attempts == len(sink.requests)
         assert sum(total(text, "hub_send_seconds_count", lane="warehouse") for text in texts) == len(sink.requests)
         assert sum(total(text, "hub_commit_group_size_sum") for text in texts) == 130

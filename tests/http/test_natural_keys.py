@@ -1,4 +1,6 @@
-"""Natural keys (`dedupe_by`): the same again is a duplicate, other content under the key is refused; whose keys they are, and what is told of whose message."""
+"""Natural keys (`dedupe_by`): the same again is a duplicate, other content under the key is refused; whose keys they
+are, and what is told of whose message.
+"""
 
 import json
 from dataclasses import replace
@@ -20,9 +22,15 @@ def order(number, quantity=1):
 
 
 def scoped(folder, scope):
-    versioned(folder, "http://127.0.0.1:9009", states="{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}}")
+    versioned(
+        folder,
+        "http://127.0.0.1:9009",
+        states="{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}}",
+    )
     system = folder / "adapters" / "shop" / "system.yaml"
-    text = system.read_text("utf-8").replace("dedupe_by: [orderNumber]", f"dedupe_by: [orderNumber]\n    dedupe_scope: {scope}")
+    text = system.read_text("utf-8").replace(
+        "dedupe_by: [orderNumber]", f"dedupe_by: [orderNumber]\n    dedupe_scope: {scope}"
+    )
     system.write_text(text, "utf-8")
     return folder
 
@@ -35,7 +43,10 @@ def scope(request):
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory, scope):
     folder = tmp_path_factory.mktemp("natural")
-    with small_hub(scoped(folder / "workspace", scope), f"sqlite:///{folder}/hub.sqlite3") as made, served(made, "granian") as running:
+    with (
+        small_hub(scoped(folder / "workspace", scope), f"sqlite:///{folder}/hub.sqlite3") as made,
+        served(made, "granian") as running,
+    ):
         yield running
 
 
@@ -126,15 +137,25 @@ def test_what_the_id_of_a_receipt_alone_leads_to(hub, scope):
 def old_name(hub, caller, body, number):
     """A message as the hub before wrote it down: known by its natural key under no caller's name."""
     raw = json.dumps(body).encode()
-    one = laid(raw=raw, keys=(("orderNo", number),), targets=(), seen=[DedupeKey("", "shop/order.placed", f"{len(number)}:{number}")])
-    revision, caller_id = hub.hub.catalogs.active().revision, hub.hub.callers.authenticate(signed(caller), now=hub.hub.clock()).id
+    one = laid(
+        raw=raw,
+        keys=(("orderNo", number),),
+        targets=(),
+        seen=[DedupeKey("", "shop/order.placed", f"{len(number)}:{number}")],
+    )
+    revision, caller_id = (
+        hub.hub.catalogs.active().revision,
+        hub.hub.callers.authenticate(signed(caller), now=hub.hub.clock()).id,
+    )
     message = replace(one.message, ref=V1, caller=caller_id, revision=revision)
     hub.hub.store.add([replace(one, message=message)])
     return message.id
 
 
 def signed(caller):
-    return Request("GET", "/", "", tuple((name.lower(), value) for name, value in caller.headers(b"", "x").items()), b"")
+    return Request(
+        "GET", "/", "", tuple((name.lower(), value) for name, value in caller.headers(b"", "x").items()), b""
+    )
 
 
 def test_what_the_hub_before_accepted_is_known_to_its_caller(hub, scope):

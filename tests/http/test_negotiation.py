@@ -1,4 +1,6 @@
-"""Which version a post is in, and until when: sunsets, another company's media types, callers that say none, and shadows of what was upgraded."""
+"""Which version a post is in, and until when: sunsets, another company's media types, callers that say none, and
+shadows of what was upgraded.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -60,7 +62,14 @@ def version_of(hub, answer):
 def test_a_version_past_its_sunset_is_refused_as_a_retired_one_is(start):
     hub = start(PAST)
     caller = hub.caller("shop")
-    _, key, secret = make_key(hub.hub.store, open_vault(hub.hub.settings), name="pinned", systems=("shop",), form="default", pins={"shop/order.placed": 1})
+    _, key, secret = make_key(
+        hub.hub.store,
+        open_vault(hub.hub.settings),
+        name="pinned",
+        systems=("shop",),
+        form="default",
+        pins={"shop/order.placed": 1},
+    )
     pinned = Caller(hub.url, key, secret)
     ways = [
         (caller, "/api/v1/shop/order.placed", old_order(1), {}),
@@ -77,9 +86,16 @@ def test_a_version_past_its_sunset_is_refused_as_a_retired_one_is(start):
     names = {"specversion": "1.0", "id": "e1", "source": "/s", "type": "shop/order.placed@1"}
     event = json.dumps({**names, "data": json.loads(old_order(7))}).encode()
     told = requests.post(
-        f"{hub.url}/in/cloudevents", event, headers={**caller.headers(event, "e1"), "content-type": "application/cloudevents+json"}, timeout=10
+        f"{hub.url}/in/cloudevents",
+        event,
+        headers={**caller.headers(event, "e1"), "content-type": "application/cloudevents+json"},
+        timeout=10,
     )
-    assert (told.status_code, told.headers["sunset"], "link" in told.headers) == (410, "Thu, 01 Jan 2026 00:00:00 GMT", True)
+    assert (told.status_code, told.headers["sunset"], "link" in told.headers) == (
+        410,
+        "Thu, 01 Jan 2026 00:00:00 GMT",
+        True,
+    )
     batch = caller.post("/api/v1/shop/order.placed/batch", b"[%b]" % old_order(5), "b1").json()["data"]["items"]
     assert [item["code"] for item in batch] == [41000]
     assert version_of(hub, caller.post(PATH, new_order(6), "p9")) == 2
@@ -102,9 +118,15 @@ def test_a_version_before_its_sunset_is_taken_and_told_of(start):
 
 def test_the_check_warns_before_and_after(tmp_path):
     workspace = versioned(tmp_path / "workspace", SINK, states=PAST)
-    assert [(one.code, "is past its sunset on 2026-01-01" in one.text) for one in check(workspace) if one.code == "W809"] == [("W809", True)]
+    assert [
+        (one.code, "is past its sunset on 2026-01-01" in one.text) for one in check(workspace) if one.code == "W809"
+    ] == [("W809", True)]
     catalog = load(workspace)
-    for day, number in ((datetime(2025, 11, 1, tzinfo=UTC), 0), (datetime(2025, 12, 15, tzinfo=UTC), 1), (datetime(2026, 1, 1, tzinfo=UTC), 1)):
+    for day, number in (
+        (datetime(2025, 11, 1, tzinfo=UTC), 0),
+        (datetime(2025, 12, 15, tzinfo=UTC), 1),
+        (datetime(2026, 1, 1, tzinfo=UTC), 1),
+    ):
         findings = Findings()
         judge_sunsets(catalog, findings, day)
         assert len(findings.found) == number
@@ -154,7 +176,10 @@ def test_another_companys_version_is_none_of_ours_and_not_passed_over(negotiatin
 @pytest.fixture(scope="module")
 def negotiating(tmp_path_factory):
     folder = tmp_path_factory.mktemp("negotiating")
-    with small_hub(versioned(folder / "workspace", SINK), f"sqlite:///{folder}/hub.sqlite3") as made, served(made, "granian") as running:
+    with (
+        small_hub(versioned(folder / "workspace", SINK), f"sqlite:///{folder}/hub.sqlite3") as made,
+        served(made, "granian") as running,
+    ):
         yield running
 
 
@@ -219,20 +244,25 @@ def test_pins_are_written_once_and_the_first_one_holds(start):
 
 
 def test_a_shadow_judges_old_versions_by_their_upgrade(start):
-    # Given version 3 in shadow, that takes what version 2 takes, and no mapping to it; version 1 is upgraded to version 2
+    # Given version 3 in shadow, that takes what version 2 takes, and no mapping to it; version 1 is upgraded to version
+    # 2
     workspace = start.workspace
     states = "{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}, 3: {state: shadow}}"
     versioned(workspace, SINK, states=BOTH)
     system = workspace / "adapters" / "shop" / "system.yaml"
     system.write_text(system.read_text("utf-8").replace(BOTH, states), "utf-8")
-    (workspace / "adapters" / "shop" / "contracts" / "order.placed.v3.json").write_text(V2.replace('"maximum": 1000000', '"maximum": 100'), "utf-8")
+    (workspace / "adapters" / "shop" / "contracts" / "order.placed.v3.json").write_text(
+        V2.replace('"maximum": 1000000', '"maximum": 100'), "utf-8"
+    )
     with small_hub(workspace, f"sqlite:///{workspace.parent}/shadow.sqlite3") as made, served(made, "granian") as hub:
         caller = hub.caller("shop")
         assert caller.post("/api/v1/shop/order.placed", old_order(1), "m1").status_code == 202
         assert caller.post("/api/v2/shop/order.placed", new_order(2), "m2").status_code == 202
         big = json.dumps({"orderNo": "OLD-9", "items": [{"sku": "S", "quantity": 500}]}).encode()
         assert caller.post("/api/v1/shop/order.placed", big, "m3").status_code == 202
-        rows = wait_until(lambda: _shadows(made) if sum(_shadows(made).values()) >= 3 else None, what="the shadow's counts")
+        rows = wait_until(
+            lambda: _shadows(made) if sum(_shadows(made).values()) >= 3 else None, what="the shadow's counts"
+        )
         assert rows == {"passed": 2, "refused": 1}
 
 

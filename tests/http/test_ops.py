@@ -29,7 +29,9 @@ NUMBERS = itertools.count(1)
 def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ops")
     with (
-        small_hub(small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3") as made,
+        small_hub(
+            small_workspace(folder / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{folder}/hub.sqlite3"
+        ) as made,
         served(made, "granian") as answering,
     ):
         yield answering
@@ -49,13 +51,22 @@ def accepted(caller):
 
 
 def get(hub, path, **headers):
-    return operator.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=10)
+    return operator.get(
+        f"{hub.url}/ops/v1{path}",
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        timeout=10,
+    )
 
 
 def post(hub, path, document, **headers):
     given = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return operator.post(f"{hub.url}/ops/v1{path}", data=body, headers={name: value for name, value in given.items() if value}, timeout=10)
+    return operator.post(
+        f"{hub.url}/ops/v1{path}",
+        data=body,
+        headers={name: value for name, value in given.items() if value},
+        timeout=10,
+    )
 
 
 def fits(schema, answer):
@@ -67,7 +78,12 @@ def fits(schema, answer):
 
 def test_a_message_is_found_by_its_keys_and_shown_with_its_deliveries(hub, accepted):
     number, message_id = accepted
-    for query in (f"key={number}", f"key={number}&name=orderNo", f"id={message_id}", f"key={number}&status=pending&disposition=routed&type=shop/order.placed"):
+    for query in (
+        f"key={number}",
+        f"key={number}&name=orderNo",
+        f"id={message_id}",
+        f"key={number}&status=pending&disposition=routed&type=shop/order.placed",
+    ):
         assert [item["id"] for item in fits(answers.Messages, get(hub, f"/messages?{query}"))["items"]] == [message_id]
     assert fits(answers.Messages, get(hub, f"/messages?key={number}&status=dead"))["items"] == []
     one = fits(answers.Message, get(hub, f"/messages/{message_id}"))
@@ -93,9 +109,24 @@ def test_what_is_personal_is_shown_to_who_says_why_and_that_is_on_record(hub, ac
 def test_the_raw_bytes_are_given_to_who_says_why_by_call_and_by_command(hub, accepted, tmp_path):
     number, message_id = accepted
     answer = post(hub, f"/messages/{message_id}/raw", {"by": "ann", "why": "to compare"})
-    assert (answer.status_code, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "application/octet-stream", "no-store")
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["cache-control"]) == (
+        200,
+        "application/octet-stream",
+        "no-store",
+    )
     assert answer.content == b'{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}' % number.encode()
-    words = ["--store", hub.hub.settings.store, "raw", message_id, "--why", "the court asked", "--by", "bob", "--out", f"{tmp_path}/raw"]
+    words = [
+        "--store",
+        hub.hub.settings.store,
+        "raw",
+        message_id,
+        "--why",
+        "the court asked",
+        "--by",
+        "bob",
+        "--out",
+        f"{tmp_path}/raw",
+    ]
     assert CliRunner().invoke(hub_command, words).exit_code == 0
     assert (tmp_path / "raw").read_bytes() == answer.content
     acts = hub.hub.store.acts(object_=message_id)
@@ -116,7 +147,10 @@ def test_accounts_are_made_shut_out_and_changed(hub):
     # When it is shut out, then it is signed in no more; and nobody does it to themselves
     assert post(hub, "/users/wen/change", {"what": "disable", "by": "wen"}).status_code == 403
     assert people.signed_in(hub.hub.store, token) is not None
-    assert fits(administration.ChangedPerson, post(hub, "/users/wen/change", {"what": "disable", "by": "ann"}))["changed"] == "disable"
+    assert (
+        fits(administration.ChangedPerson, post(hub, "/users/wen/change", {"what": "disable", "by": "ann"}))["changed"]
+        == "disable"
+    )
     assert people.signed_in(hub.hub.store, token) is None
     for what in ("enable", "viewer"):
         assert post(hub, "/users/wen/change", {"what": what, "by": "ann"}).status_code == 200
@@ -128,7 +162,11 @@ def test_accounts_are_made_shut_out_and_changed(hub):
 
 def test_pages_neither_skip_nor_repeat(hub, caller):
     for number in range(5):
-        caller.post("/api/v1/shop/order.placed", b'{"orderNo":"PG-%d","items":[{"sku":"S","quantity":1}]}' % number, f"pg-{number}")
+        caller.post(
+            "/api/v1/shop/order.placed",
+            b'{"orderNo":"PG-%d","items":[{"sku":"S","quantity":1}]}' % number,
+            f"pg-{number}",
+        )
     whole = [item["id"] for item in fits(answers.Messages, get(hub, "/messages?limit=500"))["items"]]
     paged, after = [], None
     while True:
@@ -153,7 +191,9 @@ def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
     assert post(hub, "/deliveries/replay", {"ids": [claim.id], "by": "ann"}).json()["data"] == {claim.id: "reopened"}
     assert post(hub, "/deliveries/replay", {"ids": [claim.id], "by": "ann"}).json()["data"][claim.id] != "reopened"
     # When a person cancels it, then it ends, with the name and the reason
-    assert post(hub, "/deliveries/cancel", {"ids": [claim.id], "by": "ann", "why": "sold out"}).json()["data"] == {claim.id: "cancelled"}
+    assert post(hub, "/deliveries/cancel", {"ids": [claim.id], "by": "ann", "why": "sold out"}).json()["data"] == {
+        claim.id: "cancelled"
+    }
     [line] = fits(answers.Message, get(hub, f"/messages/{message_id}"))["deliveries"]
     assert (line["status"], line["changedBy"]) == ("cancelled", "ann")
     assert fits(answers.Books, get(hub, "/conservation"))["unaccounted"] == 0
@@ -198,7 +238,21 @@ def test_a_query_that_does_not_fit_is_refused(hub, query):  # B14, B36, B90
         ({"ids": ["01a00000-0000-7000-8000-000000000000"] * 10_001, "by": "ann"}, 400, 40000),
         (b" " * (1 << 20) + b"{}", 413, 41300),
     ],
-    ids=["empty", "cut", "twice", "none", "no-uuid", "number", "nobody", "line-break", "yes", "one", "state", "too-many", "too-large"],
+    ids=[
+        "empty",
+        "cut",
+        "twice",
+        "none",
+        "no-uuid",
+        "number",
+        "nobody",
+        "line-break",
+        "yes",
+        "one",
+        "state",
+        "too-many",
+        "too-large",
+    ],
 )
 def test_a_body_that_does_not_fit_is_refused(hub, document, status, code):  # B34, B35, B95
     answer = post(hub, "/deliveries/replay", document)
@@ -221,17 +275,37 @@ def test_an_unknown_id_has_its_own_result(hub):
 
 def test_a_token_that_is_set_is_asked_of_everybody(hub):  # B99
     forwarder = Forwarder(hub.port)
-    # Given this machine itself, one behind a forwarder that adds nothing, one behind a proxy that says so, and names that a browser here would call
-    ways = [(hub.url, {}), (forwarder.url, {}), (hub.url, {"x-forwarded-for": "203.0.113.7"}), (hub.url, {"host": "localhost", "origin": "http://localhost"})]
+    # Given this machine itself, one behind a forwarder that adds nothing, one behind a proxy that says so, and names
+    # that a browser here would call
+    ways = [
+        (hub.url, {}),
+        (forwarder.url, {}),
+        (hub.url, {"x-forwarded-for": "203.0.113.7"}),
+        (hub.url, {"host": "localhost", "origin": "http://localhost"}),
+    ]
     try:
-        for path, (url, headers) in itertools.product(("/ops/v1/conservation", "/ops/v1/openapi.json", "/ops/v1/nothing", "/metrics"), ways):
+        for path, (url, headers) in itertools.product(
+            ("/ops/v1/conservation", "/ops/v1/openapi.json", "/ops/v1/nothing", "/metrics"), ways
+        ):
             for wrong in (None, "Bearer x", f"Basic {OPS_TOKEN}", OPS_TOKEN, f"Bearer {OPS_TOKEN}x", "Bearer"):
-                refused = requests.get(url + path, headers={**headers, **({"authorization": wrong} if wrong else {})}, timeout=10)
-                assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), (path, url, headers, wrong)
+                refused = requests.get(
+                    url + path, headers={**headers, **({"authorization": wrong} if wrong else {})}, timeout=10
+                )
+                assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer"), (
+                    path,
+                    url,
+                    headers,
+                    wrong,
+                )
             assert operator.get(url + path, headers=headers).status_code == (404 if path.endswith("nothing") else 200)
         # Then no stranger makes a key or an operator
-        for path, given in (("/keys", {"name": "x", "systems": ["shop"]}), ("/users", {"name": "x", "password": "x" * 20, "role": "operator"})):
-            assert requests.post(f"{forwarder.url}/ops/v1{path}", json={**given, "by": "x"}, timeout=10).status_code == 401
+        for path, given in (
+            ("/keys", {"name": "x", "systems": ["shop"]}),
+            ("/users", {"name": "x", "password": "x" * 20, "role": "operator"}),
+        ):
+            assert (
+                requests.post(f"{forwarder.url}/ops/v1{path}", json={**given, "by": "x"}, timeout=10).status_code == 401
+            )
     finally:
         forwarder.stop()
     assert [act.object for act in hub.hub.store.acts(by="x")] == []
@@ -259,7 +333,12 @@ def test_the_document_names_every_call(hub):
         "/ops/v1/processes", "/ops/v1/store",
         "/ops/v1/clusters", "/ops/v1/clusters/{cluster_id}", "/ops/v1/clusters/{cluster_id}/deliveries",
     }  # fmt: skip
-    assert all("200" in call["responses"] for path in document["paths"].values() for name, call in path.items() if name in ("get", "post"))
+    assert all(
+        "200" in call["responses"]
+        for path in document["paths"].values()
+        for name, call in path.items()
+        if name in ("get", "post")
+    )
 
 
 def test_metrics_are_what_the_books_say(hub, accepted):
@@ -267,7 +346,9 @@ def test_metrics_are_what_the_books_say(hub, accepted):
         text = operator.get(hub.url + "/metrics", timeout=10).text
         lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         books = get(hub, "/conservation").json()["data"]
-        told = [float(lines[f"hub_{name}"]) for name in ('messages{disposition="routed"}', 'deliveries{status="pending"}')]
+        told = [
+            float(lines[f"hub_{name}"]) for name in ('messages{disposition="routed"}', 'deliveries{status="pending"}')
+        ]
         return lines if told == [books["routed"], books["deliveries"]["pending"]] else None
 
     lines = wait_until(same, what="metrics of the books as they are: they may be a moment old")
@@ -289,7 +370,11 @@ def test_health_says_ok_or_not_and_nothing_else(hub):  # B99
 
 
 def test_a_token_may_lie_elsewhere(tmp_path):
-    workspace, store, file = small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3", tmp_path / "token"
+    workspace, store, file = (
+        small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"),
+        f"sqlite:///{tmp_path}/hub.sqlite3",
+        tmp_path / "token",
+    )
     file.write_text("from-a-file\n")
     file.chmod(0o600)
     for reference, token in ((f"file:{file}", "from-a-file"), ("env:WHERE", "from-there")):
@@ -304,11 +389,20 @@ def test_a_token_may_lie_elsewhere(tmp_path):
 
 def test_without_a_token_there_is_nothing_on_a_port(tmp_path):
     with (
-        small_hub(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3", HUB_OPS_TOKEN="") as made,
+        small_hub(
+            small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"),
+            f"sqlite:///{tmp_path}/hub.sqlite3",
+            HUB_OPS_TOKEN="",
+        ) as made,
         served(made, "wsgi") as plain,
     ):
         for path in ("/ops/v1/conservation", "/metrics", "/openapi.json", "/docs/mine"):
-            for headers in ({}, {"x-real-ip": "203.0.113.7"}, {"authorization": "Bearer "}, {"authorization": f"Bearer {OPS_TOKEN}"}):
+            for headers in (
+                {},
+                {"x-real-ip": "203.0.113.7"},
+                {"authorization": "Bearer "},
+                {"authorization": f"Bearer {OPS_TOKEN}"},
+            ):
                 assert requests.get(plain.url + path, headers=headers, timeout=10).status_code == 404
 
 
@@ -320,10 +414,16 @@ def test_without_a_token_the_hub_s_own_account_has_a_socket(tmp_path):
         own.start()
         try:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            assert by_socket(path, "GET", "/ops/v1/conservation")[0] == by_socket(path, "GET", "/metrics")[0] == by_socket(path, "GET", "/docs/mine")[0] == 200
+            assert (
+                by_socket(path, "GET", "/ops/v1/conservation")[0]
+                == by_socket(path, "GET", "/metrics")[0]
+                == by_socket(path, "GET", "/docs/mine")[0]
+                == 200
+            )
             assert by_socket(path, "POST", "/ops/v1/keys", {"name": "mine", "systems": ["shop"], "by": "ann"})[0] == 200
             assert by_socket(path, "POST", "/ops/v1/keys", {"name": "mine"})[0] == 400
-            assert by_socket(path, "POST", "/api/v1/shop/order.placed", {})[0] == 401  # who opens it is an operator, and no caller
+            # who opens it is an operator, and no caller
+            assert by_socket(path, "POST", "/api/v1/shop/order.placed", {})[0] == 401
             # Another hub does not take it away
             with pytest.raises(OSError, match="another hub answers there"):
                 OwnSocket(made, make_app(made), path)

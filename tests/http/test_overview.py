@@ -1,4 +1,6 @@
-"""The whole at one look: what needs a person, what flows, the landscape, and what waits by its cause. Each answer is what its document says."""
+"""The whole at one look: what needs a person, what flows, the landscape, and what waits by its cause. Each answer is
+what its document says.
+"""
 
 import itertools
 from datetime import timedelta
@@ -22,7 +24,8 @@ def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("overview")
     workspace = small_workspace(folder / "workspace", "http://127.0.0.1:9009")
     system = workspace / "adapters" / "shop" / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")  # one order may be said more than once
+    # one order may be said more than once
+    system.write_text(system.read_text("utf-8").replace("    dedupe_by: [orderNo]\n", ""), "utf-8")
     with (
         small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as made,
         served(made, "granian") as answering,
@@ -37,7 +40,11 @@ def caller(hub):
 
 def get(hub, schema, path, **headers):
     """The answer's data, once it is known to be what the schema says."""
-    answer = operator.get(f"{hub.url}/ops/v1{path}", headers={name.replace("_", "-"): value for name, value in headers.items()}, timeout=20)
+    answer = operator.get(
+        f"{hub.url}/ops/v1{path}",
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        timeout=20,
+    )
     assert answer.status_code == 200, answer.text
     assert answers.envelope(schema)().validate(answer.json()) == {}
     return answer.json()["data"]
@@ -52,7 +59,10 @@ def post(caller, key=None):
 def attempt(hub, outcome, ms=30):
     """Settles what is due so; gives the claims."""
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
-    settle(hub.hub, [Settlement(one, outcome, Exchange(status=400, sent=True, ms=ms), one.message.revision) for one in claims])
+    settle(
+        hub.hub,
+        [Settlement(one, outcome, Exchange(status=400, sent=True, ms=ms), one.message.revision) for one in claims],
+    )
     hub.hub.minutes.flush(hub.hub.store)
     return claims
 
@@ -94,16 +104,29 @@ def test_what_died_of_one_cause_is_one_line_with_examples_and_what_changed(hub, 
     hub.hub.store.name_clusters()
     # Then the list has a line per cause; it may be a second old
     [dead, unknown] = until(lambda: get(hub, overview_answers.Clusters, "/clusters")["items"], "the causes")
-    assert (dead["count"], dead["reason"], dead["field"], dead["mend"]["verb"], dead["trend"]) == (3, "refused", "/items/*/sku", "apply", "new")
+    assert (dead["count"], dead["reason"], dead["field"], dead["mend"]["verb"], dead["trend"]) == (
+        3,
+        "refused",
+        "/items/*/sku",
+        "apply",
+        "new",
+    )
     assert unknown["mend"]["verb"] == "choose"
-    assert [line["status"] for line in get(hub, overview_answers.Clusters, "/clusters?status=unknown")["items"]] == ["unknown"]
-    # And a cause has its examples, with the keys they are known by, and the configuration that was made active just before
+    assert [line["status"] for line in get(hub, overview_answers.Clusters, "/clusters?status=unknown")["items"]] == [
+        "unknown"
+    ]
+    # And a cause has its examples, with the keys they are known by, and the configuration that was made active just
+    # before
     one = get(hub, overview_answers.Cluster, f"/clusters/{dead['id']}")
     assert {example["messageId"] for example in one["examples"]} == ids
     assert {example["keys"]["orderNo"] for example in one["examples"]} == {"SO-A", "SO-B", "SO-C"}
     assert "revision" in {sign["kind"] for sign in one["changed"]}
     page = get(hub, overview_answers.Members, f"/clusters/{dead['id']}/deliveries?limit=2")
-    rest = get(hub, overview_answers.Members, f"/clusters/{dead['id']}/deliveries?limit=2&before={page['next'].replace('+', '%2B')}")
+    rest = get(
+        hub,
+        overview_answers.Members,
+        f"/clusters/{dead['id']}/deliveries?limit=2&before={page['next'].replace('+', '%2B')}",
+    )
     assert len({line["id"] for line in (*page["items"], *rest["items"])}) == 3
     # And it is what needs a person, with the act that helps
     needs = until(lambda: get(hub, overview_answers.Now, "/now")["needs"], "what needs a person")
@@ -118,15 +141,26 @@ def test_keys_behind_a_dead_one_are_told(hub, caller):
         post(caller, "SO-PARK")
     claims = hub.hub.store.claim("warehouse", size=64, lease_s=30, worker="test")
     settle(hub.hub, [Settlement(one, Dead(NO), Exchange(), one.message.revision) for one in claims])
-    [parked] = until(lambda: [one for one in get(hub, overview_answers.ParkedKeys, "/parked")["items"] if one["orderKey"] == "SO-PARK"], "the key")
+    [parked] = until(
+        lambda: [
+            one for one in get(hub, overview_answers.ParkedKeys, "/parked")["items"] if one["orderKey"] == "SO-PARK"
+        ],
+        "the key",
+    )
     assert (parked["system"], parked["waiting"]) == ("warehouse", 2)
-    needs = until(lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "parked"], "the parked key")
+    needs = until(
+        lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "parked"],
+        "the parked key",
+    )
     assert needs[0]["subject"]["deliveries"] == 2
 
 
 def test_a_breaker_that_opened_is_told(hub):
     hub.hub.store.trip_breaker("warehouse", timedelta(minutes=5))
-    [need] = until(lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "breaker"], "the breaker")
+    [need] = until(
+        lambda: [need for need in get(hub, overview_answers.Now, "/now")["needs"] if need["kind"] == "breaker"],
+        "the breaker",
+    )
     assert need["subject"]["system"] == "warehouse"
     hub.hub.store.close_breaker("warehouse")
 
@@ -135,7 +169,9 @@ def test_what_flows_is_told_per_way_with_its_latency_and_as_a_curve(hub, caller)
     for _ in range(5):
         post(caller)
     attempt(hub, Retry(NO, 0.0), ms=70)
-    [way] = until(lambda: [way for way in get(hub, overview_answers.Rates, "/rates")["ways"] if way["retried"] >= 5], "the rates")
+    [way] = until(
+        lambda: [way for way in get(hub, overview_answers.Rates, "/rates")["ways"] if way["retried"] >= 5], "the rates"
+    )
     assert way["target"] == "warehouse/order.create@1"
     assert 0 < way["sendP50Ms"] <= 100
     rates = get(hub, overview_answers.Rates, "/rates")
@@ -159,7 +195,10 @@ def test_the_landscape_can_be_drawn(hub):
         assert edge["points"][0] == [nodes[edge["from"]]["x"], nodes[edge["from"]]["y"]]
         assert edge["points"][-1] == [nodes[edge["to"]]["x"], nodes[edge["to"]]["y"]]
     assert nodes["system:shop"]["x"] < nodes["system:warehouse"]["x"]
-    faulty = until(lambda: [edge for edge in get(hub, overview_answers.Landscape, "/landscape")["edges"] if edge["isFaulty"]], "the fault")
+    faulty = until(
+        lambda: [edge for edge in get(hub, overview_answers.Landscape, "/landscape")["edges"] if edge["isFaulty"]],
+        "the fault",
+    )
     assert {edge["to"] for edge in faulty} == {"system:warehouse"}
 
 
@@ -168,17 +207,28 @@ def test_what_waits_at_a_target_and_on_a_route_is_told_with_its_pause(hub, calle
     ids = {post(caller) for _ in range(2)}
     route = hub.hub.catalogs.active().routes[0].name
     hub.hub.store.pause("target", "warehouse", by="ann", why="stocktaking")
-    told = until(lambda: found if (found := get(hub, overview_answers.Behind, "/waiting?target=warehouse"))["paused"] else None, "the pause")
+    told = until(
+        lambda: found if (found := get(hub, overview_answers.Behind, "/waiting?target=warehouse"))["paused"] else None,
+        "the pause",
+    )
     assert (told["paused"]["by"], told["paused"]["why"]) == ("ann", "stocktaking")
     assert ids <= {line["messageId"] for line in told["items"]}
     assert told["count"] >= 2
     of_route = get(hub, overview_answers.Behind, f"/waiting?route={route}&limit=1")
     assert (len(of_route["items"]), of_route["paused"]) == (1, None)
     # Then it is what needs a person, and does not lag besides
-    need = until(lambda: next((one for one in get(hub, overview_answers.Now, "/now")["needs"] if one["kind"] == "paused"), None), "the pause among the needs")
-    assert (need["subject"]["name"], need["action"]) == ("warehouse", {"verb": "resume", "command": "hub target resume warehouse"})
+    need = until(
+        lambda: next((one for one in get(hub, overview_answers.Now, "/now")["needs"] if one["kind"] == "paused"), None),
+        "the pause among the needs",
+    )
+    assert (need["subject"]["name"], need["action"]) == (
+        "warehouse",
+        {"verb": "resume", "command": "hub target resume warehouse"},
+    )
     hub.hub.store.resume("target", "warehouse", by="ann")
-    until(lambda: all(one["kind"] != "paused" for one in get(hub, overview_answers.Now, "/now")["needs"]), "the end of it")
+    until(
+        lambda: all(one["kind"] != "paused" for one in get(hub, overview_answers.Now, "/now")["needs"]), "the end of it"
+    )
     for path in ("/waiting", f"/waiting?target=warehouse&route={route}", "/waiting?target=warehouse&limit=0"):
         assert operator.get(f"{hub.url}/ops/v1{path}", timeout=20).status_code == 400
     assert get(hub, overview_answers.Behind, "/waiting?target=nobody")["items"] == []
@@ -199,4 +249,10 @@ def test_an_hour_of_each_way_is_told_at_once(hub, caller):
     # And a target system has its curve
     points = get(hub, overview_answers.Series, "/rates/series?minutes=5&system=warehouse")["points"]
     assert sum(point["retried"] for point in points) > 0
-    assert sum(point["attempts"] for point in get(hub, overview_answers.Series, "/rates/series?minutes=5&system=shop")["points"]) == 0
+    assert (
+        sum(
+            point["attempts"]
+            for point in get(hub, overview_answers.Series, "/rates/series?minutes=5&system=shop")["points"]
+        )
+        == 0
+    )

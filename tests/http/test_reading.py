@@ -38,13 +38,19 @@ class Seen(HTMLParser):
 def evil():
     schema = {
         "type": "object",
-        "properties": {EVIL: {"enum": [EVIL]}, "b": {"type": "string", "pattern": "<.*>", "x-unit": EVIL, "title": EVIL, "default": EVIL}},
+        "properties": {
+            EVIL: {"enum": [EVIL]},
+            "b": {"type": "string", "pattern": "<.*>", "x-unit": EVIL, "title": EVIL, "default": EVIL},
+        },
         "required": [EVIL],
         "x-consistent": {EVIL: "b = '<b>'"},
     }
     contracts = {1: compile_contract(Ref("shop", "order", 1), schema)}
     versions = {1: Version(VersionState.DEPRECATED, EVIL, EVIL)}
-    emit, accept = Emit("shop/order", EVIL, versions, contracts), Accept("shop/taken", EVIL, versions, contracts, "POST", f"/{EVIL}")
+    emit, accept = (
+        Emit("shop/order", EVIL, versions, contracts),
+        Accept("shop/taken", EVIL, versions, contracts, "POST", f"/{EVIL}"),
+    )
     return System("shop", EVIL, EVIL, emits={"order": emit}, accepts={"taken": accept})
 
 

@@ -1,4 +1,6 @@
-"""What `/ops/v1/repairs` takes and answers: each answer is what its document says, bad questions are refused with their place, nothing is done twice."""
+"""What `/ops/v1/repairs` takes and answers: each answer is what its document says, bad questions are refused with their
+place, nothing is done twice.
+"""
 
 import itertools
 import json
@@ -24,7 +26,9 @@ def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repairs")
     workspace = small_workspace(folder / "workspace", "http://127.0.0.1:9009")
     contract = workspace / "adapters" / "warehouse" / "contracts" / "order.create.v1.json"
-    contract.write_text(contract.read_text("utf-8").replace('"sku": {"type"', '"sku": {"x-pii": true, "type"', 1), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace('"sku": {"type"', '"sku": {"x-pii": true, "type"', 1), "utf-8"
+    )
     with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3") as made, served(made, "granian") as answering:
         yield answering
 
@@ -99,7 +103,10 @@ def test_a_repair_is_made_looked_at_started_and_ends(hub, dead):
     post(hub, f"/repairs/{over['id']}/start", {"by": "ann"})
     advance(hub.hub)
     assert get(hub, f"/repairs/{over['id']}", schemas.Repair)["results"]["discarded"] == 3
-    assert [one["id"] for one in get(hub, f"/repairs?delivery={dead[0]}", schemas.Repairs)["items"]] == [over["id"], made["id"]]
+    assert [one["id"] for one in get(hub, f"/repairs?delivery={dead[0]}", schemas.Repairs)["items"]] == [
+        over["id"],
+        made["id"],
+    ]
     assert over["id"] in [one["id"] for one in get(hub, "/repairs?state=done&limit=500", schemas.Repairs)["items"]]
 
 

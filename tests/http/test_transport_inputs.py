@@ -1,4 +1,6 @@
-"""What odd transport, framing and credentials get , by raw sockets through the real front. Named by row: docs/design/inputs.md."""
+"""What odd transport, framing and credentials get , by raw sockets through the real front. Named by row:
+docs/design/inputs.md.
+"""
 
 import gzip
 import re
@@ -34,8 +36,14 @@ def raw(hub, text, *, more=b"", seconds=8):
 
 
 def head(caller, body, message_id="t-1", **extra):
-    given = {"host": "hub", **caller.headers(body, message_id), **{name.replace("_", "-"): value for name, value in extra.items()}}
-    return f"POST {PATH} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in given.items() if value is not None)
+    given = {
+        "host": "hub",
+        **caller.headers(body, message_id),
+        **{name.replace("_", "-"): value for name, value in extra.items()},
+    }
+    return f"POST {PATH} HTTP/1.1\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in given.items() if value is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,19 @@ def head(caller, body, message_id="t-1", **extra):
         ("idempotency_key", "a" * 256, 400),
         ("idempotency_key", "a b", 400),
     ],
-    ids=["B7-none", "B7-text", "B7-form", "B8-utf-16", "B8-latin-1", "B9-br", "B9-gzip-in-gzip", "B9-not-gzip", "B48-empty", "B48-long", "B48-blank"],
+    ids=[
+        "B7-none",
+        "B7-text",
+        "B7-form",
+        "B8-utf-16",
+        "B8-latin-1",
+        "B9-br",
+        "B9-gzip-in-gzip",
+        "B9-not-gzip",
+        "B48-empty",
+        "B48-long",
+        "B48-blank",
+    ],
 )
 def test_a_header_that_cannot_be_taken(caller, name, value, status):
     answer = caller.post(PATH, ORDER, "h-1", **{name: value})
@@ -81,7 +101,11 @@ def test_a_body_that_stalls_is_ended(hub, caller):
     assert status == 408
 
 
-@pytest.mark.parametrize("codings", ["chunked, identity", "identity, chunked", "xchunked"], ids=["B5-chunked-identity", "B5-identity-chunked", "B5-xchunked"])
+@pytest.mark.parametrize(
+    "codings",
+    ["chunked, identity", "identity, chunked", "xchunked"],
+    ids=["B5-chunked-identity", "B5-identity-chunked", "B5-xchunked"],
+)
 def test_other_transfer_codings_are_refused(hub, caller, codings):
     smuggled = b"0\r\n\r\nGET /health/live HTTP/1.1\r\nhost: hub\r\n\r\n"
     status, got = raw(hub, head(caller, b"", transfer_encoding=codings) + "\r\n", more=smuggled)
@@ -138,7 +162,9 @@ def test_too_many_headers_and_a_huge_one(hub, caller):  # B6
     many = "".join(f"x-{number}: 1\r\n" for number in range(500))
     status, _ = raw(hub, head(caller, ORDER, content_length=str(len(ORDER))) + many + "\r\n", more=ORDER)
     assert status == 431
-    status, _ = raw(hub, head(caller, ORDER, content_length=str(len(ORDER))) + f"x-big: {'a' * 65_536}\r\n\r\n", more=ORDER)
+    status, _ = raw(
+        hub, head(caller, ORDER, content_length=str(len(ORDER))) + f"x-big: {'a' * 65_536}\r\n\r\n", more=ORDER
+    )
     assert status in (431, 400)
 
 
@@ -146,13 +172,27 @@ def test_gzip_is_taken_and_a_bomb_is_not(caller):  # B9
     assert caller.post(PATH, ORDER, "g-0").status_code == 202
     small = gzip.compress(b'{"orderNo":"GZ-1","items":[{"sku":"S","quantity":1}]}')
     assert (
-        caller.session.post(caller.base + PATH, data=small, headers={**caller.headers(small, "g-1"), "content-encoding": "gzip"}, timeout=30).status_code == 202
+        caller.session.post(
+            caller.base + PATH,
+            data=small,
+            headers={**caller.headers(small, "g-1"), "content-encoding": "gzip"},
+            timeout=30,
+        ).status_code
+        == 202
     )
     bomb = gzip.compress(b" " * 200_000_000)
     assert caller.post(PATH, bomb, "g-2", content_encoding="gzip").status_code == 413
     cut = gzip.compress(ORDER)[:-6]
     assert caller.post(PATH, cut, "g-3", content_encoding="gzip").json()["code"] == 40007
-    assert caller.post(PATH, zlib.compress(b'{"orderNo":"GZ-2","items":[{"sku":"S","quantity":1}]}'), "g-4", content_encoding="deflate").status_code == 202
+    assert (
+        caller.post(
+            PATH,
+            zlib.compress(b'{"orderNo":"GZ-2","items":[{"sku":"S","quantity":1}]}'),
+            "g-4",
+            content_encoding="deflate",
+        ).status_code
+        == 202
+    )
 
 
 def test_expect_continue_without_a_key_is_refused_before_the_body(hub):  # B10
@@ -163,7 +203,9 @@ def test_expect_continue_without_a_key_is_refused_before_the_body(hub):  # B10
 
 
 @pytest.mark.parametrize(
-    "text", ["\x16\x03\x01\x02\x00garbage", "GARBAGE\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], ids=["B17-tls", "B17-garbage", "B17-http2"]
+    "text",
+    ["\x16\x03\x01\x02\x00garbage", "GARBAGE\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+    ids=["B17-tls", "B17-garbage", "B17-http2"],
 )
 def test_what_is_no_request_hurts_nobody(hub, caller, text):
     status, _ = raw(hub, text, seconds=3)
@@ -222,10 +264,17 @@ def test_timestamps(caller, stamp, code):  # B44
 def test_a_good_request_again_is_a_duplicate_and_from_another_caller_401(hub, caller):  # B45
     body = b'{"orderNo":"RP-1","items":[{"sku":"S","quantity":1}]}'
     headers = caller.headers(body, "rp-1")
-    first, again = (caller.session.post(caller.base + PATH, data=body, headers=headers, timeout=30).json()["data"] for _ in range(2))
+    first, again = (
+        caller.session.post(caller.base + PATH, data=body, headers=headers, timeout=30).json()["data"] for _ in range(2)
+    )
     assert again == {"messageId": first["messageId"], "duplicate": True}
     other = hub.caller("warehouse")
-    assert caller.session.post(caller.base + PATH, data=body, headers={**headers, "authorization": f"ApiKey {other.key}"}, timeout=30).status_code == 401
+    assert (
+        caller.session.post(
+            caller.base + PATH, data=body, headers={**headers, "authorization": f"ApiKey {other.key}"}, timeout=30
+        ).status_code
+        == 401
+    )
 
 
 def test_an_id_with_the_separator(caller):  # B46
@@ -262,13 +311,17 @@ def test_a_revoked_key_dies(hub):
     assert caller.post(PATH, ORDER, "rv-1").status_code == 202
     newest = hub.json("key", "list")[-1]
     hub.json("key", "revoke", newest["id"])
-    wait_until(lambda: caller.post(PATH, ORDER, "rv-2").status_code == 401, seconds=5, what="the refusal of a revoked key")
+    wait_until(
+        lambda: caller.post(PATH, ORDER, "rv-2").status_code == 401, seconds=5, what="the refusal of a revoked key"
+    )
 
 
 def test_somebody_elses_message_is_not_told_apart_from_none(hub, caller):
     mine = ORDER.replace(b"SO-1", b"SO-OWN")
     single = caller.post(PATH, mine, "own-1").json()["data"]["messageId"]
-    [item] = caller.post(f"{PATH}/batch", b"[" + mine.replace(b"SO-OWN", b"SO-OWN-2") + b"]", "own-2").json()["data"]["items"]
+    [item] = caller.post(f"{PATH}/batch", b"[" + mine.replace(b"SO-OWN", b"SO-OWN-2") + b"]", "own-2").json()["data"][
+        "items"
+    ]
     none = caller.get("/api/messages/01a00000-0000-7000-8000-000000000000")
     assert none.status_code == 404
     # Another key is another caller: of another system, of the same one, of both, whatever its name
@@ -276,4 +329,8 @@ def test_somebody_elses_message_is_not_told_apart_from_none(hub, caller):
         for id_ in (single, item["messageId"]):
             assert caller.get(f"/api/messages/{id_}").status_code == 200
             answer = stranger.get(f"/api/messages/{id_}")
-            assert (answer.status_code, answer.json()["message"], answer.json()["details"]) == (404, none.json()["message"], [])
+            assert (answer.status_code, answer.json()["message"], answer.json()["details"]) == (
+                404,
+                none.json()["message"],
+                [],
+            )

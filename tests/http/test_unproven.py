@@ -1,4 +1,6 @@
-"""401: what is missing or malformed is told, with what to write instead; what is wrong is not, to nobody, by nothing."""
+"""401: what is missing or malformed is told, with what to write instead; what is wrong is not, to nobody, by
+nothing.
+"""
 
 import hmac
 import time
@@ -33,23 +35,33 @@ def hub(tmp_path_factory):
     workspace = small_workspace(folder / "workspace", "http://127.0.0.1:9009")
     system = workspace / "adapters" / "shop" / "system.yaml"
     system.write_text(system.read_text("utf-8") + HOOK, "utf-8")
-    with small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_SHOP_SECRET="sk") as made, served(made, "granian") as running:
+    with (
+        small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_SHOP_SECRET="sk") as made,
+        served(made, "granian") as running,
+    ):
         yield running
 
 
 @pytest.fixture(scope="module")
 def keys(hub):
-    """Keys of each form, one that is over, one that was revoked, and one that nobody was given: name → (key, secret)."""
+    """Keys of each form, one that is over, one that was revoked, and one that nobody was given: name → (key,
+    secret).
+    """
     store, vault = hub.hub.store, open_vault(hub.hub.settings)
 
     def key(form, **given):
         return make_key(store, vault, name="test", systems=("shop",), form=form, **given)
 
-    made = {form: key(form) for form in ("default", "legacy", "hmac")} | {"api-key, over": key("api-key", days=-1), "over": key("default", days=-1)}
+    made = {form: key(form) for form in ("default", "legacy", "hmac")} | {
+        "api-key, over": key("api-key", days=-1),
+        "over": key("default", days=-1),
+    }
     for form in ("default", "api-key", "hmac"):
         made[f"{form}, revoked"] = key(form)
         assert store.revoke_key(made[f"{form}, revoked"].id, hub.hub.clock(), by="test")
-    return {name: (one.key, one.secret) for name, one in made.items()} | {"unknown": ("ak_nobody_was_given_this", "whsec_AAAA")}
+    return {name: (one.key, one.secret) for name, one in made.items()} | {
+        "unknown": ("ak_nobody_was_given_this", "whsec_AAAA")
+    }
 
 
 def default(key, secret="other"):
@@ -95,7 +107,9 @@ CASES = {
 
 
 def refusal(hub, headers):
-    request = Request("POST", PATH, "", tuple((name, value) for name, value in headers.items() if value is not None), ORDER)
+    request = Request(
+        "POST", PATH, "", tuple((name, value) for name, value in headers.items() if value is not None), ORDER
+    )
     with pytest.raises(Refused) as refused:
         hub.hub.callers.authenticate(request, now=NOW)
     return refused.value
@@ -110,7 +124,8 @@ def test_what_is_missing_is_told_and_the_same_whosever_the_key_is(hub, keys, cas
     assert [word in fault.got for fault in faults[0]].count(True) == (1 if word else 0)
     assert bool(faults[0]) == bool(word)
     assert all(fault.want and fault.fix for fault in faults[0])
-    # Nothing tells keys apart: known or not, of which form, over, revoked. Lengths of what was sent may differ, for the keys do
+    # Nothing tells keys apart: known or not, of which form, over, revoked. Lengths of what was sent may differ, for the
+    # keys do
     assert len({tuple((fault.want, fault.fix) for fault in one) for one in faults}) == 1
     for (key, _), one in zip(keys.values(), told.values(), strict=True):
         assert key not in str(one.faults)
@@ -161,11 +176,21 @@ def test_an_unknown_key_costs_what_a_wrong_signature_costs(hub, keys):
 def test_partners_read_it_in_both_shapes(hub, body):
     kind = {"content-type": "application/json"}
     answer = requests.post(hub.url + PATH, data=body, headers=kind, timeout=10)
-    assert (answer.status_code, answer.json()["code"], answer.json()["message"], answer.headers["www-authenticate"]) == (401, 40100, UNPROVEN, "ApiKey")
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["message"],
+        answer.headers["www-authenticate"],
+    ) == (401, 40100, UNPROVEN, "ApiKey")
     first = answer.json()["details"][0]
     assert (first["got"], first["want"]) == ("no header Authorization", "Authorization: ApiKey <key>")
-    problem = requests.post(hub.url + PATH, data=body, headers={**kind, "accept": "application/problem+json"}, timeout=10)
-    assert (problem.headers["content-type"], problem.json()["details"]) == ("application/problem+json", answer.json()["details"])
+    problem = requests.post(
+        hub.url + PATH, data=body, headers={**kind, "accept": "application/problem+json"}, timeout=10
+    )
+    assert (problem.headers["content-type"], problem.json()["details"]) == (
+        "application/problem+json",
+        answer.json()["details"],
+    )
     own = requests.get(f"{hub.url}/api/messages/01a00000-0000-7000-8000-000000000000", timeout=10)
     assert own.json()["details"] == answer.json()["details"]
 
@@ -179,7 +204,9 @@ def test_a_webhook_is_told_what_it_lacks_and_not_what_is_wrong(hub):
     old = str(int(time.time()) - 900)
 
     def told(**headers):
-        given = {name.replace("_", "-"): value for name, value in headers.items() if value is not None} | {"content-type": "application/json"}
+        given = {name.replace("_", "-"): value for name, value in headers.items() if value is not None} | {
+            "content-type": "application/json"
+        }
         answer = requests.post(f"{hub.url}/in/shop/push", data=ORDER, headers=given, timeout=10)
         assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (401, 40100, UNPROVEN)
         return [fault["got"] for fault in answer.json()["details"]]
@@ -192,7 +219,12 @@ def test_a_webhook_is_told_what_it_lacks_and_not_what_is_wrong(hub):
     assert told(**{**good, "x-time": "soon"}) == ["4 characters at header:x-time that are no time"]
     assert told(**signed(old))[0].startswith("a timestamp that is 90")
     # Another secret, another body, another case: which, nobody is told
-    assert told(**signed(now, b"other")) == told(**signed(now, body=b"{}")) == told(**{**good, "x-sign": good["x-sign"].upper()}) == []
+    assert (
+        told(**signed(now, b"other"))
+        == told(**signed(now, body=b"{}"))
+        == told(**{**good, "x-sign": good["x-sign"].upper()})
+        == []
+    )
 
 
 def test_an_operator_is_told_what_is_missing(hub):
@@ -202,6 +234,10 @@ def test_an_operator_is_told_what_is_missing(hub):
         return [fault["got"] for fault in answer.json()["details"]]
 
     assert told() == ["no header Authorization"]
-    assert told(authorization="Basic b2xnYTp4") == told(authorization="the-token") == ["Authorization that does not begin with Bearer"]
+    assert (
+        told(authorization="Basic b2xnYTp4")
+        == told(authorization="the-token")
+        == ["Authorization that does not begin with Bearer"]
+    )
     assert told(authorization="Bearer") == ["Bearer without a token"]
     assert told(authorization="Bearer wrong") == []

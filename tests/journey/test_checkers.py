@@ -102,11 +102,15 @@ def test_requests_and_attempts_that_do_not_know_each_other_are_untrue():
     assert checkers.attempt_truth(REQUESTS, ATTEMPTS) == []
     assert checkers.attempt_truth(REQUESTS, ATTEMPTS[1:]) == ["s1 has no attempt"]
     assert checkers.attempt_truth([*REQUESTS, REQUESTS[0]], ATTEMPTS) == ["s1 was sent 2 times"]
-    assert checkers.attempt_truth(REQUESTS, [{**ATTEMPTS[0], "status": 200}, ATTEMPTS[1]]) == ["attempt 1 of d1 says 200"]
+    assert checkers.attempt_truth(REQUESTS, [{**ATTEMPTS[0], "status": 200}, ATTEMPTS[1]]) == [
+        "attempt 1 of d1 says 200"
+    ]
 
 
 def test_books_that_do_not_add_up_are_unaccounted():
-    good = Conservation(messages=1, routed=1, unrouted=0, filtered=0, planned=1, by_status={Status.DELIVERED: 1}, hollow=0)
+    good = Conservation(
+        messages=1, routed=1, unrouted=0, filtered=0, planned=1, by_status={Status.DELIVERED: 1}, hollow=0
+    )
     assert checkers.conserved(good, 1) == []
     assert checkers.conserved(replace(good, planned=2), 1) == ["1 unaccounted"]
     assert checkers.conserved(good, 2) == ["1 messages ever, 2 accepted"]
@@ -118,7 +122,9 @@ def test_acts_and_records_that_do_not_know_each_other_are_unrecorded():
     assert checkers.audited(whole, done, done) == []
     assert checkers.audited(whole, [], done) == ["key.made k1 has no record"]
     assert checkers.audited(whole, [*done, *done], done) == ["key.made k1 was not done"]
-    assert checkers.audited(replace(whole, broken=1, text="Record 1 was altered."), done, done) == ["Record 1 was altered."]
+    assert checkers.audited(replace(whole, broken=1, text="Record 1 was altered."), done, done) == [
+        "Record 1 was altered."
+    ]
 
 
 def test_what_is_overdue_again_and_again_is_late():
@@ -129,5 +135,7 @@ def test_what_is_overdue_again_and_again_is_late():
 def test_a_neighbour_that_makes_others_wait_is_seen():
     alone = {"a": [1.0] * 99 + [10.0], "b": [1.0] * 100}
     assert checkers.isolated(alone, {"a": [1.2] * 99 + [12.0], "b": [1.2] * 100}) == []
-    assert checkers.isolated(alone, {"a": [1.0] * 90 + [20.0] * 10, "b": [1.0] * 100}) == ["p99 20.0 ms beside it, 1.0 ms without"]
+    assert checkers.isolated(alone, {"a": [1.0] * 90 + [20.0] * 10, "b": [1.0] * 100}) == [
+        "p99 20.0 ms beside it, 1.0 ms without"
+    ]
     assert checkers.isolated(alone, {"a": [1.0] * 100}) == ["b got nothing"]

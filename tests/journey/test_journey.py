@@ -1,6 +1,8 @@
-"""Orders through seven systems, while the hub's processes and the warehouse are killed at random ten times: nothing lost, nothing twice.
+"""Orders through seven systems, while the hub's processes and the warehouse are killed at random ten times: nothing
+lost, nothing twice.
 
-Every process is real and is killed by SIGKILL. `make journey` sends 2 000 (HUB_JOURNEY_ORDERS); HUB_JOURNEY_SEED repeats a run's faults.
+Every process is real and is killed by SIGKILL. `make journey` sends 2 000 (HUB_JOURNEY_ORDERS); HUB_JOURNEY_SEED
+repeats a run's faults.
 """
 
 import os
@@ -47,7 +49,10 @@ def rows(store_url):
     """Deliveries, and the names by which posts are known, read from the store itself."""
     engine = sa.create_engine(store_url)
     with engine.connect() as connection:
-        deliveries = [dict(row) for row in connection.execute(sa.text("SELECT id, lane, order_key, seq, status FROM delivery")).mappings()]
+        deliveries = [
+            dict(row)
+            for row in connection.execute(sa.text("SELECT id, lane, order_key, seq, status FROM delivery")).mappings()
+        ]
         known = list(connection.execute(sa.text("SELECT idempotency.key FROM idempotency")).scalars())
     engine.dispose()
     return deliveries, known
@@ -69,13 +74,24 @@ def test_orders_survive_ten_kills(landscape, store_url):
     wait_until(arrived, seconds=DRAIN_S, what=f"the arrival of {ORDERS} orders")
     store = open_store(store_url)
     wait_until(
-        lambda: not any(number for status, number in store.conservation().by_status.items() if status.value in ("pending", "leased")),
+        lambda: (
+            not any(
+                number
+                for status, number in store.conservation().by_status.items()
+                if status.value in ("pending", "leased")
+            )
+        ),
         seconds=60,
         what="the drain",
     )
     deliveries, known = rows(store_url)
     effects = [line for name in landscape.systems for line in landscape.lines(name, "effects")]
-    posted = [line["post"] for name in landscape.systems for line in landscape.lines(name, "journal") if line["kind"] == "posted"]
+    posted = [
+        line["post"]
+        for name in landscape.systems
+        for line in landscape.lines(name, "journal")
+        if line["kind"] == "posted"
+    ]
 
     # Then nothing that was answered 2xx is lost, and every delivery arrived
     assert len(posted) >= ORDERS * 10

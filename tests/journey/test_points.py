@@ -1,4 +1,6 @@
-"""The points of the crash matrix: what a wound is, and one case from its beginning to its end. All of them: `make crash`."""
+"""The points of the crash matrix: what a wound is, and one case from its beginning to its end. All of them:
+`make crash`.
+"""
 
 import pytest
 
@@ -8,7 +10,9 @@ from tests.faults.points import Wounds, parse
 
 
 def test_a_wound_is_read_from_its_text():
-    wounds = parse("add.written=kill;claim.before=raise:StoreBusy@3;send.sent=stop@0.5;store.add=do_then_fail;map.done=hang:0.2")
+    wounds = parse(
+        "add.written=kill;claim.before=raise:StoreBusy@3;send.sent=stop@0.5;store.add=do_then_fail;map.done=hang:0.2"
+    )
     assert {point: (wound.action, wound.argument, wound.nth, wound.probability) for point, wound in wounds.items()} == {
         "add.written": ("kill", "", 1, None),
         "claim.before": ("raise", "StoreBusy", 3, None),
@@ -18,7 +22,17 @@ def test_a_wound_is_read_from_its_text():
     }
 
 
-@pytest.mark.parametrize("text", ["add.written", "add.written=explode", "add.wirtten=kill", "add.written=do_then_fail", "store.add=kill", "add.written=kill@"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "add.written",
+        "add.written=explode",
+        "add.wirtten=kill",
+        "add.written=do_then_fail",
+        "store.add=kill",
+        "add.written=kill@",
+    ],
+)
 def test_what_could_never_be_reached_is_no_wound(text):
     with pytest.raises(ValueError, match=r"no (wound|point|port)"):
         parse(text)
@@ -32,7 +46,10 @@ def test_a_wound_fires_once_at_its_turn_and_says_so_first(tmp_path):
     wounds.reach("claim.before")
     wounds.reach("add.before")
     assert [wounds.fails("store.add") for _ in range(2)] == [True, False]
-    assert [line.split()[:2] for line in (tmp_path / "fired").read_text().splitlines()] == [["claim.before", "raise"], ["store.add", "do_then_fail"]]
+    assert [line.split()[:2] for line in (tmp_path / "fired").read_text().splitlines()] == [
+        ["claim.before", "raise"],
+        ["store.add", "do_then_fail"],
+    ]
 
 
 def test_a_worker_that_is_killed_with_claims_in_hand_costs_time_alone(tmp_path):

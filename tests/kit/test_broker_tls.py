@@ -18,7 +18,9 @@ from tests.kit.test_signer import make, write
 
 @pytest.fixture
 def listener(tmp_path):
-    """Takes TLS connections for 127.0.0.1 under an authority of its own, notes how far each came, and says nothing further."""
+    """Takes TLS connections for 127.0.0.1 under an authority of its own, notes how far each came, and says nothing
+    further.
+    """
     ca_key, ca = make("authority", is_ca=True)
     authority, _ = write(tmp_path, "ca", ca_key, ca)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

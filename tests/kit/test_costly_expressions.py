@@ -1,7 +1,8 @@
-"""Expressions that are made to hold a process up, or to fill it: through the door, as a hub has it, over the largest messages and over the largest in place.
+"""Expressions that are made to hold a process up, or to fill it: through the door, as a hub has it, over the largest
+messages and over the largest in place.
 
-What the engine does not interrupt by itself must be known from the text. Two messages of each shape: one as large as is taken, and one as large
-as the expression is still evaluated over in place, since whoever attacks knows the limit.
+What the engine does not interrupt by itself must be known from the text. Two messages of each shape: one as large as is
+taken, and one as large as the expression is still evaluated over in place, since whoever attacks knows the limit.
 """
 
 import gc
@@ -153,11 +154,27 @@ LISTS = [
     "$string(" * 12 + "$" + ")" * 12,
     "[" * 12 + "xs" + "]" * 12,
 ]
-CHEAP = ["t = 'N' and $count(a) > 5", "$exists(xs.id)", "xs[id = 3].a", "a", "$sum(xs.q) > 4", "$uppercase(t)", "$not($boolean(t))", "xs.a", "t in ['A', 'B']"]
+CHEAP = [
+    "t = 'N' and $count(a) > 5",
+    "$exists(xs.id)",
+    "xs[id = 3].a",
+    "a",
+    "$sum(xs.q) > 4",
+    "$uppercase(t)",
+    "$not($boolean(t))",
+    "xs.a",
+    "t in ['A', 'B']",
+]
 
 
 def text_of(size):
-    return {"t": ("abc de," * (size * 16 // 7 + 1))[: size * 16], "a": ["z"], "xs": [{"id": 1, "a": "x", "q": 1}], "ys": [{"id": 1}], "n": [1]}
+    return {
+        "t": ("abc de," * (size * 16 // 7 + 1))[: size * 16],
+        "a": ["z"],
+        "xs": [{"id": 1, "a": "x", "q": 1}],
+        "ys": [{"id": 1}],
+        "n": [1],
+    }
 
 
 def one_character_of(size):
@@ -167,7 +184,13 @@ def one_character_of(size):
 def lists_of(size):
     xs = [{"id": number, "a": f"n{number}", "q": number % 7, "l": [1, 2]} for number in range(size // 40)]
     ys = [{"id": number, "b": number} for number in range(size // 40)]
-    return {"xs": xs, "ys": ys, "a": [f"w{number}" for number in range(size // 3)], "n": list(range(size // 3)), "t": "abc de," * (size // 100)}
+    return {
+        "xs": xs,
+        "ys": ys,
+        "a": [f"w{number}" for number in range(size // 3)],
+        "n": list(range(size // 3)),
+        "t": "abc de," * (size // 100),
+    }
 
 
 def halves_of(size):
@@ -259,7 +282,16 @@ def test_nothing_holds_its_caller(pool, text):
     assert not over, f"in place up to a weight of {most}: {over}"
 
 
-@pytest.mark.parametrize("text", [TEXTS[0], TEXTS[3], LISTS[0], "$reduce(xs, function($p, $c){$append($p, $$.ys)}, [])", "[0..$count(a) * 100000].($$.t)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXTS[0],
+        TEXTS[3],
+        LISTS[0],
+        "$reduce(xs, function($p, $c){$append($p, $$.ys)}, [])",
+        "[0..$count(a) * 100000].($$.t)",
+    ],
+)
 def test_what_is_over_its_budget_ends_with_a_reason_and_is_never_tried_again(pool, text):
     value = largest_of(lists_of)[0] | {"t": "abc de," * 20_000}
     with evaluation_door.at_once(), pytest.raises(evaluation_door.NeedsTime):
@@ -276,9 +308,31 @@ def test_what_is_over_its_budget_ends_with_a_reason_and_is_never_tried_again(poo
 
 
 def order_of(lines):
-    items = [{"lineNo": number, "sku": f"SKU-{number:08}", "name": "Steel bottle, 750 ml, blue", "quantity": 3, "price": "129.90"} for number in range(lines)]
-    address = {"name": "Li Lei", "phone": "13800000000", "street": "Century Avenue 100", "city": "Shanghai", "country": "CN"}
-    return {"orderNo": "SO-2026-000001", "status": "PAID", "consignee": address, "shipper": address, "items": items, "total": "6495.00"}
+    items = [
+        {
+            "lineNo": number,
+            "sku": f"SKU-{number:08}",
+            "name": "Steel bottle, 750 ml, blue",
+            "quantity": 3,
+            "price": "129.90",
+        }
+        for number in range(lines)
+    ]
+    address = {
+        "name": "Li Lei",
+        "phone": "13800000000",
+        "street": "Century Avenue 100",
+        "city": "Shanghai",
+        "country": "CN",
+    }
+    return {
+        "orderNo": "SO-2026-000001",
+        "status": "PAID",
+        "consignee": address,
+        "shipper": address,
+        "items": items,
+        "total": "6495.00",
+    }
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("mappings/*.yaml")), ids=lambda path: path.stem)

@@ -1,4 +1,6 @@
-"""The evaluator: what may cost much is computed in a process of its own, gives the same as in place, and ends over its budget."""
+"""The evaluator: what may cost much is computed in a process of its own, gives the same as in place, and ends over its
+budget.
+"""
 
 import contextlib
 import os
@@ -21,7 +23,9 @@ from hub.core.schemas.contract import compile_contract
 from hub.kit.evaluation.evaluator import Evaluators, resident
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
-ITEMS = {"items": [{"sku": f"S{number}", "q": number, "price": Decimal("12345678901234567890.10")} for number in range(200)]}
+ITEMS = {
+    "items": [{"sku": f"S{number}", "q": number, "price": Decimal("12345678901234567890.10")} for number in range(200)]
+}
 QUADRATIC = "items[sku in $$.items.sku]"
 
 
@@ -60,7 +64,9 @@ def test_what_is_computed_elsewhere_is_the_same(pool, text):
     assert away == here
 
 
-@pytest.mark.parametrize("text", ["($f := function($n) {$f($n + 1)}; $f(1))", "$count([1..n].($x := $; $$.items[q < $x]))"])
+@pytest.mark.parametrize(
+    "text", ["($f := function($n) {$f($n + 1)}; $f(1))", "$count([1..n].($x := $; $$.items[q < $x]))"]
+)
 def test_what_takes_too_long_ends_by_its_processor_time(pool, text):
     began = time.monotonic()
     with pytest.raises(GiveUp) as caught:
@@ -73,7 +79,10 @@ def test_what_takes_too_long_ends_by_its_processor_time(pool, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["($f := function($s, $n) {$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f($pad('x', size), 40)))", "$length($join([1..size].($pad('x', $$.size))))"],
+    [
+        "($f := function($s, $n) {$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f($pad('x', size), 40)))",
+        "$length($join([1..size].($pad('x', $$.size))))",
+    ],
 )
 def test_what_takes_too_much_memory_ends_and_the_next_is_served(pool, text):
     most = []
@@ -105,9 +114,20 @@ def test_a_mapping_that_names_all_of_its_source_for_each_element_goes_as_a_whole
     document = {
         "from": "a/b@1",
         "to": "c/d@1",
-        "fields": {"lines": {"each": "items", "fields": {"sku": "sku & $source.suffix & $extra.x", "price": "price", "table": {"table": "t", "of": "sku"}}}},
+        "fields": {
+            "lines": {
+                "each": "items",
+                "fields": {
+                    "sku": "sku & $source.suffix & $extra.x",
+                    "price": "price",
+                    "table": {"table": "t", "of": "sku"},
+                },
+            }
+        },
     }
-    mapping = compile_mapping(document, {"t": {f"S{number}": f"T{number}" for number in range(200)}, "other": {"a": "b"}})
+    mapping = compile_mapping(
+        document, {"t": {f"S{number}": f"T{number}" for number in range(200)}, "other": {"a": "b"}}
+    )
     assert b"other" not in mapping.fixed
     value = {**ITEMS, "suffix": "-x"}
     away = mapping.apply(value, now=NOW, lookups={"extra": {"x": "!"}})
@@ -117,7 +137,11 @@ def test_a_mapping_that_names_all_of_its_source_for_each_element_goes_as_a_whole
 
 
 def test_a_mapping_s_fault_names_its_field(pool):
-    document = {"from": "a/b@1", "to": "c/d@1", "fields": {"lines": {"each": "items", "fields": {"n": "$source.n + sku"}}}}
+    document = {
+        "from": "a/b@1",
+        "to": "c/d@1",
+        "fields": {"lines": {"each": "items", "fields": {"n": "$source.n + sku"}}},
+    }
     with pytest.raises(GiveUp) as caught:
         compile_mapping(document).apply({**ITEMS, "n": 1}, now=NOW)
     assert caught.value.why.field == "/lines/0/n"

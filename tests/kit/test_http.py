@@ -1,4 +1,6 @@
-"""The one outbound client, over real sockets: what left the house, what came back; nothing is repeated (docs/design/inputs.md#targets, faults F45–F61)."""
+"""The one outbound client, over real sockets: what left the house, what came back; nothing is repeated
+(docs/design/inputs.md#targets, faults F45–F61).
+"""
 
 import ipaddress
 import socket

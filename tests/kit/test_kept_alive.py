@@ -1,4 +1,6 @@
-"""Kept-alive connections: reused, never trusted, and nothing is repeated in silence (faults F48, F59, promise I9; docs/design/inputs.md#targets)."""
+"""Kept-alive connections: reused, never trusted, and nothing is repeated in silence (faults F48, F59, promise I9;
+docs/design/inputs.md#targets).
+"""
 
 import ipaddress
 import time
@@ -114,7 +116,14 @@ def test_the_next_call_on_the_same_handle_knows_nothing_of_the_last(sender, rude
     sender.send([Call("GET", target.url)])
     sender.send([Call("DELETE", target.url)])
     sender.send([call(target.url)])
-    assert [request.split(b" ")[0] for _, request in target.seen] == [b"POST", b"POST", b"HEAD", b"GET", b"DELETE", b"POST"]
+    assert [request.split(b" ")[0] for _, request in target.seen] == [
+        b"POST",
+        b"POST",
+        b"HEAD",
+        b"GET",
+        b"DELETE",
+        b"POST",
+    ]
     assert [request.endswith(b"\r\n\r\n{}") for _, request in target.seen] == [True, True, False, False, False, True]
 
 
@@ -137,7 +146,8 @@ def test_a_call_has_left_on_its_open_connection_before_the_next_one_is_made(send
             wait_until(lambda seen=seen: len(target.seen) == seen, seconds=5, what="the call before it, at the target")
             yield call(target.url)
 
-    # When three calls are sent, each of which is made when it is asked for, then each is with the target before the next is made
+    # When three calls are sent, each of which is made when it is asked for, then each is with the target before the
+    # next is made
     assert {index for index, _ in sender.stream(calls(), 3)} == {0, 1, 2}
 
 
@@ -160,14 +170,24 @@ def test_a_call_that_cannot_be_sent_says_nothing_about_its_neighbours(sender, ru
 
 def test_what_goes_out_is_what_was_given(sender, rude):
     target = rude(lambda turn: OK)
-    sender.send([Call("POST", target.url, (("X-A", "a: b"), ("x-empty", ""), ("accept", "text/plain")), b"\x00\xff" * 600_000)])
+    sender.send(
+        [Call("POST", target.url, (("X-A", "a: b"), ("x-empty", ""), ("accept", "text/plain")), b"\x00\xff" * 600_000)]
+    )
     head, _, body = target.seen[0][1].partition(b"\r\n\r\n")
     lines = [line.lower() for line in head.split(b"\r\n")]
     assert lines[0] == b"post /x http/1.1"
     assert {b"x-a: a: b", b"accept: text/plain", b"content-length: 1200000"} < set(lines)
     # One user agent, no Expect, no form type, no cookies, no encodings but those that we unpack ourselves
     names = [line.split(b":")[0] for line in lines[1:]]
-    assert sorted(names) == [b"accept", b"accept-encoding", b"content-length", b"host", b"user-agent", b"x-a", b"x-empty"]
+    assert sorted(names) == [
+        b"accept",
+        b"accept-encoding",
+        b"content-length",
+        b"host",
+        b"user-agent",
+        b"x-a",
+        b"x-empty",
+    ]
     assert b"user-agent: crossdock/" in head.lower()
     assert body == b"\x00\xff" * 600_000
 

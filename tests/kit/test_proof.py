@@ -1,4 +1,6 @@
-"""Declared schemes against the partners' own vectors, and against ours for the primitives (docs/hooks.md). A scheme's name is its case."""
+"""Declared schemes against the partners' own vectors, and against ours for the primitives (docs/hooks.md). A scheme's
+name is its case.
+"""
 
 import base64
 from dataclasses import replace
@@ -77,7 +79,14 @@ CASES = {
         datetime.fromtimestamp(1614265330, UTC),
     ),
     "sf-express": (
-        request(form(msgData='{"language":"zh-CN","orderId":"QIAO-20200618-004"}', timestamp="12312334453453", msgDigest="IIKJtuLVzoFTu4kHI8M8vA=="), [FORM]),
+        request(
+            form(
+                msgData='{"language":"zh-CN","orderId":"QIAO-20200618-004"}',
+                timestamp="12312334453453",
+                msgDigest="IIKJtuLVzoFTu4kHI8M8vA==",
+            ),
+            [FORM],
+        ),
         {"secret": "fjcg5PGKaNpPSHFAZ4QsCOkV71R3zVci"},
         NOW,
     ),
@@ -88,7 +97,19 @@ CASES = {
     ),
     "shopify": (request(B, [("X-Shopify-Hmac-Sha256", "4sDmWtsuXvYYsghPQ3wzFlsKvmDNb2wAHEeAxG5u/Go=")]), {}, NOW),
     "woocommerce": (request(B, [("X-WC-Webhook-Signature", "4sDmWtsuXvYYsghPQ3wzFlsKvmDNb2wAHEeAxG5u/Go=")]), {}, NOW),
-    "stripe": (request(B, [("Stripe-Signature", "t=1706518800,v1=00,v1=e312aad094079d354151b26073d735f8a8f338c1fae03553215d474bc2701bae")]), {}, NOW),
+    "stripe": (
+        request(
+            B,
+            [
+                (
+                    "Stripe-Signature",
+                    "t=1706518800,v1=00,v1=e312aad094079d354151b26073d735f8a8f338c1fae03553215d474bc2701bae",
+                )
+            ],
+        ),
+        {},
+        NOW,
+    ),
     "douyin": (request(B, [("X-Douyin-Signature", "66fe57632510c02cddf8f8d5bb9379a5d4be1e3b")]), {}, NOW),
     "doudian": (request(B, [("event-sign", "0e071af9796a240506a4036aa92363c4")]), {"app_key": "ak_demo"}, NOW),
     "youzan": (request(B, [("Event-Sign", "0e071af9796a240506a4036aa92363c4")]), {"client_id": "ak_demo"}, NOW),
@@ -108,7 +129,10 @@ def test_a_partners_request_is_proven_and_any_other_is_not(name):
     settings = {"secret": "sk_demo", **settings}
     url = "https://hub.example/in/demo/push"
     verify(scheme(name), ParsedRequest(given), settings, now=now, url=url)
-    verify(scheme(name), ParsedRequest(given), {**settings, "secret": f"another {settings['secret']}"}, now=now, url=url)  # while a secret rotates
+    # while a secret rotates
+    verify(
+        scheme(name), ParsedRequest(given), {**settings, "secret": f"another {settings['secret']}"}, now=now, url=url
+    )
     for worse in (
         replace(given, body=given.body.replace(b"1", b"2"), query=given.query.replace("1", "2")),
         replace(given, body=b"", headers=(FORM,), query=""),
@@ -154,7 +178,15 @@ def test_an_odd_timestamp_is_no_timestamp(text):
 
 
 def test_a_chinese_timestamp_is_read_in_the_zone_of_its_sender():
-    made = read_scheme({"alg": "md5", "encode": "hex", "over": "{form:timestamp}{secret}", "at": "form:sign", "tolerance": timedelta(minutes=5)})
+    made = read_scheme(
+        {
+            "alg": "md5",
+            "encode": "hex",
+            "over": "{form:timestamp}{secret}",
+            "at": "form:sign",
+            "tolerance": timedelta(minutes=5),
+        }
+    )
     text = signed_text(made, ParsedRequest(request(form(timestamp="2024-01-29 17:00:00"), [FORM])), {"secret": "s"})
     import hashlib
 
@@ -180,8 +212,18 @@ def test_rsa_is_proven_by_the_public_key(rsa_key):
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": pem(rsa_key)}, now=NOW)
     verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": pem(other) + pem(rsa_key)}, now=NOW)
-    verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), {"secret": base64.b64encode(pem(rsa_key).encode()).decode()}, now=NOW)
-    for settings in ({"secret": pem(other)}, {"secret": "no key"}, {"secret": pem(ed25519.Ed25519PrivateKey.generate())}, {}):
+    verify(
+        scheme("wechat-pay"),
+        ParsedRequest(request(B, headers)),
+        {"secret": base64.b64encode(pem(rsa_key).encode()).decode()},
+        now=NOW,
+    )
+    for settings in (
+        {"secret": pem(other)},
+        {"secret": "no key"},
+        {"secret": pem(ed25519.Ed25519PrivateKey.generate())},
+        {},
+    ):
         with pytest.raises(Refused):
             verify(scheme("wechat-pay"), ParsedRequest(request(B, headers)), settings, now=NOW)
 
@@ -189,7 +231,9 @@ def test_rsa_is_proven_by_the_public_key(rsa_key):
 def test_a_form_in_gbk_is_signed_in_gbk(rsa_key):
     text = "charset=GBK&subject=张三".encode("gbk")
     sign_ = base64.b64encode(rsa_key.sign(text, PKCS1v15(), hashes.SHA256())).decode()
-    body = urlencode({"charset": "GBK", "subject": "张三".encode("gbk"), "empty": "", "sign": sign_, "sign_type": "RSA2"}).encode()
+    body = urlencode(
+        {"charset": "GBK", "subject": "张三".encode("gbk"), "empty": "", "sign": sign_, "sign_type": "RSA2"}
+    ).encode()
     opened = ParsedRequest(request(body, [FORM]))
     verify(scheme("alipay"), opened, {"secret": pem(rsa_key)}, now=NOW)
     assert opened.form["subject"] == "张三"
@@ -198,10 +242,20 @@ def test_a_form_in_gbk_is_signed_in_gbk(rsa_key):
 def test_ed25519_is_proven_by_the_public_key():
     key = ed25519.Ed25519PrivateKey.generate()
     made = scheme(
-        "standard", alg="ed25519", at={"signature": "header:webhook-signature#v1a", "timestamp": "header:webhook-timestamp", "id": "header:webhook-id"}
+        "standard",
+        alg="ed25519",
+        at={
+            "signature": "header:webhook-signature#v1a",
+            "timestamp": "header:webhook-timestamp",
+            "id": "header:webhook-id",
+        },
     )
     signature = base64.b64encode(key.sign(b"m1.1706518800." + B)).decode()
-    headers = [("webhook-id", "m1"), ("webhook-timestamp", "1706518800"), ("webhook-signature", f"v1,xx v1a,{signature}")]
+    headers = [
+        ("webhook-id", "m1"),
+        ("webhook-timestamp", "1706518800"),
+        ("webhook-signature", f"v1,xx v1a,{signature}"),
+    ]
     verify(made, ParsedRequest(request(B, headers)), {"secret": pem(key)}, now=NOW)
     with pytest.raises(Refused):
         verify(made, ParsedRequest(request(B + b" ", headers)), {"secret": pem(key)}, now=NOW)
@@ -237,8 +291,14 @@ def test_a_sealed_body_opens_under_its_key_alone():
         ({"alg": "md5", "encode": "hex", "over": "{body}", "at": "cookie:sign"}, "is no place"),
         ({"alg": "md5", "encode": "hex", "over": "{}", "at": "form:sign"}, "neither a name nor a place"),
         ({"alg": "md5", "encode": "hex", "over": "{body}", "at": "form:sign#v1"}, "picks from a header"),
-        ({"alg": "md5", "encode": "hex", "over": {"sorted": "cookies"}, "at": "form:sign"}, "sorted is form, query, json"),
-        ({"alg": "md5", "encode": "hex", "over": {"sorted": "form", "expect": ["sign"]}, "at": "form:sign"}, "'expect' is not known"),
+        (
+            {"alg": "md5", "encode": "hex", "over": {"sorted": "cookies"}, "at": "form:sign"},
+            "sorted is form, query, json",
+        ),
+        (
+            {"alg": "md5", "encode": "hex", "over": {"sorted": "form", "expect": ["sign"]}, "at": "form:sign"},
+            "'expect' is not known",
+        ),
         ({"alg": "md5", "encode": "hex", "over": "{body}", "at": {"timestamp": "form:t"}}, "at is a place"),
     ],
 )

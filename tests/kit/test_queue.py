@@ -1,4 +1,6 @@
-"""Publishing to a real RabbitMQ: confirmed, returned, refused, cut off in the midst, and after a broker that was killed."""
+"""Publishing to a real RabbitMQ: confirmed, returned, refused, cut off in the midst, and after a broker that was
+killed.
+"""
 
 import contextlib
 import json
@@ -21,7 +23,17 @@ REF = Ref("bus", "event", 1)
 
 def parcel(number, topic="order.shipped", **payload):
     body = {"orderNo": f"SO-{number}", **payload}
-    return Parcel(uuid7(1_700_000_000_000 + number, b"0123456789"), REF, body, json.dumps(body).encode(), "m-1", "a" * 32, 1, topic=topic, deadline_s=3.0)
+    return Parcel(
+        uuid7(1_700_000_000_000 + number, b"0123456789"),
+        REF,
+        body,
+        json.dumps(body).encode(),
+        "m-1",
+        "a" * 32,
+        1,
+        topic=topic,
+        deadline_s=3.0,
+    )
 
 
 @contextlib.contextmanager
@@ -29,7 +41,12 @@ def bound(url, exchange, key="#", **arguments):
     """A queue that is bound to the exchange; gives a function that takes all that is in it."""
     with kombu.Connection(url) as connection:
         queue = kombu.Queue(
-            f"q-{exchange}", kombu.Exchange(exchange, type="topic", durable=True), routing_key=key, durable=False, auto_delete=True, queue_arguments=arguments
+            f"q-{exchange}",
+            kombu.Exchange(exchange, type="topic", durable=True),
+            routing_key=key,
+            durable=False,
+            auto_delete=True,
+            queue_arguments=arguments,
         )
         queue = queue(connection.channel())
         queue.declare()
@@ -52,7 +69,11 @@ def test_a_batch_is_confirmed_and_each_message_says_what_it_is(rabbit):
     first = messages[0]
     assert json.loads(first.body) == {"orderNo": "SO-0", "kind": "order"}
     assert first.delivery_info["routing_key"] == "order.shipped"
-    assert (first.content_type, first.properties["type"], first.properties["delivery_mode"]) == ("application/json", "bus/event", 2)
+    assert (first.content_type, first.properties["type"], first.properties["delivery_mode"]) == (
+        "application/json",
+        "bus/event",
+        2,
+    )
     assert first.headers["traceparent"].startswith("00-" + "a" * 32)
 
 

@@ -1,4 +1,6 @@
-"""Whether an address can be reached: each step says what it found, nothing is asked for, and no address leads where none may."""
+"""Whether an address can be reached: each step says what it found, nothing is asked for, and no address leads where
+none may.
+"""
 
 import ipaddress
 import socket
@@ -47,7 +49,9 @@ def test_what_does_not_answer_ends_in_time():
     assert steps[-1].ms < 5_000
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9009", "http://[::1]:9009", "http://169.254.169.254/", "http://localhost:9009"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9009", "http://[::1]:9009", "http://169.254.169.254/", "http://localhost:9009"]
+)
 def test_private_addresses_are_not_connected_to_unless_an_operator_allows_them(url):
     steps = reach(url)
     assert steps[-1].ok is False
@@ -55,7 +59,10 @@ def test_private_addresses_are_not_connected_to_unless_an_operator_allows_them(u
     assert "HUB_ALLOW_CIDRS" in steps[-1].text
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host", "http://", "http://host:99999", "http://user:secret@host/", "amqp://", "redis:///0", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "ftp://host", "http://", "http://host:99999", "http://user:secret@host/", "amqp://", "redis:///0", "nonsense"],
+)
 def test_what_is_no_address_is_told_so_and_not_repeated(url):
     [step] = reach(url)
     assert (step.name, step.ok) == ("address", False)

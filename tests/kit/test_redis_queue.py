@@ -37,7 +37,9 @@ def test_a_batch_is_pushed_in_order_and_comes_out_by_kombu_as_it_is(redis):
         first.ack()
         queue.close()
     with redis.client() as client:
-        assert [json.loads(item)["properties"]["message_id"] for item in client.lrange("one", 0, -1)] == [one.key for one in reversed(parcels[1:])]
+        assert [json.loads(item)["properties"]["message_id"] for item in client.lrange("one", 0, -1)] == [
+            one.key for one in reversed(parcels[1:])
+        ]
 
 
 def test_what_a_hub_pushes_another_hub_takes(redis):

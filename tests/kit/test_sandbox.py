@@ -1,4 +1,6 @@
-"""What every sandbox system does, whatever its business: shown with the WMS and the OMS of the reference workspace, over real sockets."""
+"""What every sandbox system does, whatever its business: shown with the WMS and the OMS of the reference workspace,
+over real sockets.
+"""
 
 import json
 import signal
@@ -32,7 +34,9 @@ def test_a_repeat_of_a_key_gets_the_first_answer_and_has_no_second_effect(tmp_pa
         figures = wms.get("/_control")
         assert (figures["effects"], figures["repeats"], figures["requests"]) == (1, 1, 2)
     assert [line["key"] for line in lines(tmp_path / "wms.effects.jsonl")] == ["key-1"]
-    assert [(line["key"], line["order"], line["status"]) for line in lines(tmp_path / "wms.requests.jsonl")] == [("key-1", "OMS0001", 200)] * 2
+    assert [(line["key"], line["order"], line["status"]) for line in lines(tmp_path / "wms.requests.jsonl")] == [
+        ("key-1", "OMS0001", 200)
+    ] * 2
 
 
 def test_a_key_that_comes_with_another_body_is_refused(tmp_path, receiver):
@@ -45,7 +49,11 @@ def test_a_key_that_comes_with_another_body_is_refused(tmp_path, receiver):
 def test_only_the_hub_s_signature_opens_the_door(tmp_path, receiver):
     with running("wms", tmp_path, receiver.url) as wms:
         body = encode(order(1))
-        for headers in ({}, {"authorization": f"ApiKey {KEY}"}, {"authorization": "ApiKey ak_other", "webhook-id": "x", "webhook-timestamp": "1"}):
+        for headers in (
+            {},
+            {"authorization": f"ApiKey {KEY}"},
+            {"authorization": "ApiKey ak_other", "webhook-id": "x", "webhook-timestamp": "1"},
+        ):
             assert requests.post(wms.url + CREATE, data=body, headers=headers, timeout=5).status_code == 401
         assert wms.get("/_control")["effects"] == 0
 
@@ -103,11 +111,15 @@ def test_posts_of_one_order_keep_their_order(tmp_path, receiver):
     with running("tms", tmp_path, receiver.url, speed=1000) as tms:
         for number in range(20):
             tms.call(
-                "/api/tms/shipment/create", {**sample("tms", "shipment.create", "seed"), "waybillNo": f"SF{number}", "orderNo": f"O{number}"}, f"k{number}"
+                "/api/tms/shipment/create",
+                {**sample("tms", "shipment.create", "seed"), "waybillNo": f"SF{number}", "orderNo": f"O{number}"},
+                f"k{number}",
             )
         wait_for(lambda: len(receiver.of("tms/shipment.status")) == 60)
     for number in range(20):
-        moved = [payload["status"] for payload in receiver.of("tms/shipment.status") if payload["orderNo"] == f"O{number}"]
+        moved = [
+            payload["status"] for payload in receiver.of("tms/shipment.status") if payload["orderNo"] == f"O{number}"
+        ]
         assert moved == ["PICKED_UP", "IN_TRANSIT", "DELIVERED"]
 
 
@@ -131,7 +143,10 @@ def test_faults_are_shown_as_asked(tmp_path, receiver):
         # slow
         wms.act("/_control", {"slow_ms": 120})
         wms.call(CREATE, order(91), "key-91")
-        assert lines(tmp_path / "wms.requests.jsonl")[-1]["end"] - lines(tmp_path / "wms.requests.jsonl")[-1]["start"] >= 110
+        assert (
+            lines(tmp_path / "wms.requests.jsonl")[-1]["end"] - lines(tmp_path / "wms.requests.jsonl")[-1]["start"]
+            >= 110
+        )
         # nonsense is refused
         assert wms.act("/_control", {"slow": 1})[0] == 400
         assert wms.act("/_control", {"fail": 200})[0] == 400
@@ -149,7 +164,10 @@ def test_a_hanging_sandbox_answers_nobody_until_it_is_let_go(tmp_path, receiver)
 def test_what_is_no_http_is_refused_and_the_next_caller_is_served(tmp_path, receiver):
     with running("wms", tmp_path, receiver.url) as wms:
         port = int(wms.url.rpartition(":")[2])
-        for raw, status in ((b"nonsense\r\n\r\n", b"400"), (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"411")):
+        for raw, status in (
+            (b"nonsense\r\n\r\n", b"400"),
+            (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
+        ):
             with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
                 line.sendall(raw)
                 assert status in line.recv(100)
@@ -172,7 +190,9 @@ def test_killed_in_the_midst_it_loses_nothing_that_it_answered(tmp_path, receive
         wait_for(lambda: wms.get("/_control")["unsent"] == 0)
         assert wms.get("/_control")["effects"] == 30
     assert len({payload["outboundNo"] for payload in receiver.of("wms/outbound.confirmed")}) == 30
-    assert sorted(line["key"] for line in lines(tmp_path / "wms.effects.jsonl")) == sorted(f"key-{number}" for number in range(30))
+    assert sorted(line["key"] for line in lines(tmp_path / "wms.effects.jsonl")) == sorted(
+        f"key-{number}" for number in range(30)
+    )
 
 
 @pytest.mark.parametrize("system", ["channel", "tms"])
@@ -182,7 +202,12 @@ def test_the_same_journal_gives_the_same_state(tmp_path, receiver, system):
             before.act("/_place", {"count": 20})
         else:
             before.call("/api/tms/shipment/create", sample("tms", "shipment.create", "seed"), "key-1")
-        wait_for(lambda: before.get("/_control")["posted"] and before.get("/_control")["moments"] == before.get("/_control")["unsent"] == 0)
+        wait_for(
+            lambda: (
+                before.get("/_control")["posted"]
+                and before.get("/_control")["moments"] == before.get("/_control")["unsent"] == 0
+            )
+        )
         state = before.get("/_state")
     with running(system, tmp_path, receiver.url, speed=1) as after:
         assert after.get("/_state") == state
@@ -233,4 +258,6 @@ def test_a_chosen_port_that_is_taken_says_so(tmp_path, receiver: Receiver):
     with running("wms", tmp_path / "a", receiver.url) as wms:
         taken = int(wms.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
-            load(Path("adapters/wms/sandbox.py"))(SandboxConfig(name="wms", port=taken, hub_url=receiver.url, data=tmp_path / "b"))
+            load(Path("adapters/wms/sandbox.py"))(
+                SandboxConfig(name="wms", port=taken, hub_url=receiver.url, data=tmp_path / "b")
+            )

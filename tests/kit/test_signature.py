@@ -25,7 +25,9 @@ def test_the_default_forms_vector():
         "webhook-timestamp": "1706518800",
         "webhook-signature": "v1,EatHioQLXGWyyzUElWr7MSvXzmr+BHC/7DHVYLI3/vk=",
     }
-    assert sign_default(KEY, ["whsec_c2tfZGVtbw=="], "msg_demo", BODY, NOW) == sign_default(KEY, [SECRET], "msg_demo", BODY, NOW)
+    assert sign_default(KEY, ["whsec_c2tfZGVtbw=="], "msg_demo", BODY, NOW) == sign_default(
+        KEY, [SECRET], "msg_demo", BODY, NOW
+    )
 
 
 def test_the_legacy_forms_vector():
@@ -38,7 +40,11 @@ def test_the_legacy_forms_vector():
 
 def test_the_published_vector_of_standard_webhooks():
     at = datetime.fromtimestamp(1614265330, UTC)
-    signed = dict(sign_default(KEY, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', at))
+    signed = dict(
+        sign_default(
+            KEY, ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', at
+        )
+    )
     assert signed["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -56,7 +62,10 @@ def test_either_secret_counts_while_one_rotates():
 
 @pytest.mark.parametrize(
     ("verify", "sign"),
-    [(verify_default, lambda: sign_default(KEY, [SECRET], "m1", BODY, NOW)), (verify_legacy, lambda: sign_legacy(KEY, SECRET, BODY, NOW))],
+    [
+        (verify_default, lambda: sign_default(KEY, [SECRET], "m1", BODY, NOW)),
+        (verify_legacy, lambda: sign_legacy(KEY, SECRET, BODY, NOW)),
+    ],
     ids=["default", "legacy"],
 )
 @pytest.mark.parametrize(("secret", "body", "late", "code"), [

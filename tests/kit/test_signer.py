@@ -1,4 +1,6 @@
-"""How calls prove who calls, over real sockets: what stands in the headers, tokens that end, certificates that are asked for."""
+"""How calls prove who calls, over real sockets: what stands in the headers, tokens that end, certificates that are
+asked for.
+"""
 
 import base64
 import datetime as dt
@@ -39,7 +41,9 @@ URL = "https://wms.example/orders"
 class _Answers(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        status, answer = self.server.answer(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        status, answer = self.server.answer(
+            self.path, {name.lower(): value for name, value in self.headers.items()}, body
+        )
         self.send_response(status)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()
@@ -76,10 +80,17 @@ def system():
 def test_an_api_key_stands_where_the_system_wants_it_and_is_never_shown():
     assert ApiKey("k1", None, "").sign(PARCEL, "POST", URL, NOW).headers == (("authorization", "ApiKey k1"),)
     assert ApiKey("k1", None, "Bearer ").sign(PARCEL, "POST", URL, NOW).headers == (("authorization", "Bearer k1"),)
-    assert ApiKey("k1", read_spot("header:X-API-Key"), "").sign(PARCEL, "POST", URL, NOW).headers == (("x-api-key", "k1"),)
-    assert ApiKey("k&1", read_spot("query:key"), "").sign(PARCEL, "POST", URL + "?a=b", NOW).url == URL + "?a=b&key=k%261"
+    assert ApiKey("k1", read_spot("header:X-API-Key"), "").sign(PARCEL, "POST", URL, NOW).headers == (
+        ("x-api-key", "k1"),
+    )
+    assert (
+        ApiKey("k&1", read_spot("query:key"), "").sign(PARCEL, "POST", URL + "?a=b", NOW).url == URL + "?a=b&key=k%261"
+    )
     target = DeclaredTarget(system(), "https://wms.example", lambda: NOW, ApiKey("k1", read_spot("query:key"), ""))
-    assert (target.call(PARCEL).url, target.call(PARCEL).shown) == ("https://wms.example/orders?key=k1", "https://wms.example/orders")
+    assert (target.call(PARCEL).url, target.call(PARCEL).shown) == (
+        "https://wms.example/orders?key=k1",
+        "https://wms.example/orders",
+    )
 
 
 def test_a_declared_scheme_proves_what_it_sends():
@@ -88,7 +99,12 @@ def test_a_declared_scheme_proves_what_it_sends():
             "alg": "hmac-sha256",
             "encode": "base64",
             "over": "{key}\n{timestamp}\n{nonce}\n{body}",
-            "at": {"signature": "header:X-Sign", "timestamp": "header:X-Time", "nonce": "header:X-Nonce", "key": "header:X-Key"},
+            "at": {
+                "signature": "header:X-Sign",
+                "timestamp": "header:X-Time",
+                "nonce": "header:X-Nonce",
+                "key": "header:X-Key",
+            },
             "tolerance": timedelta(minutes=5),
             "stamp": "milliseconds",
         }
@@ -99,7 +115,9 @@ def test_a_declared_scheme_proves_what_it_sends():
 
 
 def test_hmac_is_the_same_said_short():
-    signed = SchemeSigner(HMAC, {"secret": "s"}, headers=(("authorization", "ApiKey k"),)).sign(PARCEL, "POST", URL, NOW)
+    signed = SchemeSigner(HMAC, {"secret": "s"}, headers=(("authorization", "ApiKey k"),)).sign(
+        PARCEL, "POST", URL, NOW
+    )
     assert [name for name, _ in signed.headers] == ["authorization", "x-timestamp", "x-signature"]
     verify(HMAC, ParsedRequest(Request("POST", "/", "", signed.headers, PARCEL.body)), {"secret": "s"}, now=NOW)
 
@@ -112,15 +130,28 @@ def test_a_token_is_asked_for_once_and_again_before_it_ends(server, sender):
         return 200, json.dumps({"access_token": f"t{len(asked)}", "token_type": "Bearer", "expires_in": 120}).encode()
 
     server.answer = answer
-    tokens = AccessTokens(f"http://127.0.0.1:{server.server_port}/token", "hub:1", "s e", scope="orders", sender=lambda: sender)
-    assert [tokens.token(NOW), tokens.token(NOW + timedelta(seconds=89)), tokens.token(NOW + timedelta(seconds=91))] == ["t1", "t1", "t2"]
+    tokens = AccessTokens(
+        f"http://127.0.0.1:{server.server_port}/token", "hub:1", "s e", scope="orders", sender=lambda: sender
+    )
+    assert [
+        tokens.token(NOW),
+        tokens.token(NOW + timedelta(seconds=89)),
+        tokens.token(NOW + timedelta(seconds=91)),
+    ] == ["t1", "t1", "t2"]
     assert base64.b64decode(asked[0][0].removeprefix("Basic ")) == b"hub%3A1:s%20e"
     assert asked[0][1] == {"grant_type": ["client_credentials"], "scope": ["orders"]}
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(500, b""), (401, b'{"error":"invalid_client"}'), (200, b"{}"), (200, b"<html>"), (200, b'{"access_token":"a\\r\\nb"}'), (429, b"")],
+    [
+        (500, b""),
+        (401, b'{"error":"invalid_client"}'),
+        (200, b"{}"),
+        (200, b"<html>"),
+        (200, b'{"access_token":"a\\r\\nb"}'),
+        (429, b""),
+    ],
 )
 def test_an_authority_that_gives_none_makes_the_delivery_wait_and_is_not_stormed(server, sender, status, body):
     asked = []
@@ -143,7 +174,9 @@ def test_a_token_that_is_refused_before_its_time_is_thrown_away(server, sender):
 
     server.answer = answer
     root = f"http://127.0.0.1:{server.server_port}"
-    target = DeclaredTarget(system(), root, lambda: NOW, OAuth2(AccessTokens(root + "/token", "hub", "s", sender=lambda: sender)))
+    target = DeclaredTarget(
+        system(), root, lambda: NOW, OAuth2(AccessTokens(root + "/token", "hub", "s", sender=lambda: sender))
+    )
     [done] = sender.send([target.call(PARCEL)])
     first = target.verdict(PARCEL, done, now=NOW)
     assert isinstance(first, TryLater)
@@ -156,10 +189,21 @@ def make(name, signer=None, issuer=None, *, is_ca=False):
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     at = dt.datetime(2025, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.subject if issuer else subject).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(at).not_valid_after(at + timedelta(days=3_650))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+    )
+    builder = (
+        builder.serial_number(x509.random_serial_number())
+        .not_valid_before(at)
+        .not_valid_after(at + timedelta(days=3_650))
+    )
     builder = builder.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+    )
     return key, builder.sign(signer or key, hashes.SHA256())
 
 

@@ -1,4 +1,6 @@
-"""Queues as sources, one suite over both brokers: what is taken and not acknowledged comes again, in its old place, whatever dies."""
+"""Queues as sources, one suite over both brokers: what is taken and not acknowledged comes again, in its old place,
+whatever dies.
+"""
 
 import contextlib
 import json
@@ -36,7 +38,14 @@ class OnRabbit:
             kombu.Queue(name, durable=True)(channel).queue_declare()
             producer = kombu.Producer(channel)
             for body in bodies:
-                producer.publish(body, routing_key=name, content_type="application/json", content_encoding="utf-8", delivery_mode=2, **named)
+                producer.publish(
+                    body,
+                    routing_key=name,
+                    content_type="application/json",
+                    content_encoding="utf-8",
+                    delivery_mode=2,
+                    **named,
+                )
 
     def left(self, name):
         with kombu.Connection(self.server.url) as connection:
@@ -219,7 +228,8 @@ def test_a_connection_that_is_cut_loses_nothing_and_repeats_what_was_in_hand(bro
     with opened(source):
         assert len(bodies(source)) == 5
         wire.cut()
-        with contextlib.suppress(BrokerUnavailable):  # Redis goes on where it was: what is in hand hangs on a name, not on a connection
+        # Redis goes on where it was: what is in hand hangs on a name, not on a connection
+        with contextlib.suppress(BrokerUnavailable):
             source.hold(1.0)
         wait_until(lambda: tried(source), seconds=10, what="the queue again")
         assert bodies(source) == numbers(0, 5)
@@ -261,13 +271,20 @@ def test_amqp_says_what_it_is(rabbit):
     with opened(rabbit.source("said")) as source:
         [arrival] = source.take(2.0)
         source.ack(1)
-    assert (arrival.topic, arrival.message_id, arrival.content_type, arrival.flaw) == ("said", "m-1", "application/json", "")
+    assert (arrival.topic, arrival.message_id, arrival.content_type, arrival.flaw) == (
+        "said",
+        "m-1",
+        "application/json",
+        "",
+    )
     assert arrival.headers["type"] == "order.changed"
     assert {name: arrival.headers[name] for name in headers} == {**headers, "f": Decimal("1.5")}
 
 
 def test_what_the_client_cannot_read_is_an_arrival_with_a_flaw_and_not_the_end_of_the_line(rabbit):
-    """Properties that are no UTF-8, a time beyond all calendars, a topic of raw bytes: each would break the connection, for ever."""
+    """Properties that are no UTF-8, a time beyond all calendars, a topic of raw bytes: each would break the connection,
+    for ever.
+    """
     with kombu.Connection(rabbit.server.url) as connection:
         channel = connection.channel()
         kombu.Queue("poison", durable=True)(channel).queue_declare()
@@ -299,7 +316,16 @@ def publish(connection, channel, exchange, key, properties, body):
     def frame(kind, payload):
         return bytes([kind]) + channel.to_bytes(2, "big") + len(payload).to_bytes(4, "big") + payload + b"\xce"
 
-    method = (60).to_bytes(2, "big") + (40).to_bytes(2, "big") + b"\0\0" + bytes([len(exchange)]) + exchange.encode() + bytes([len(key)]) + key + b"\0"
+    method = (
+        (60).to_bytes(2, "big")
+        + (40).to_bytes(2, "big")
+        + b"\0\0"
+        + bytes([len(exchange)])
+        + exchange.encode()
+        + bytes([len(key)])
+        + key
+        + b"\0"
+    )
     head = (60).to_bytes(2, "big") + b"\0\0" + len(body).to_bytes(8, "big") + properties
     connection.transport.sock.sendall(frame(1, method) + frame(2, head) + frame(3, body))
 
@@ -307,7 +333,10 @@ def publish(connection, channel, exchange, key, properties, body):
 def test_what_is_missing_at_the_broker_is_made_and_what_is_there_is_left_as_it_is(rabbit):
     with kombu.Connection(rabbit.server.url) as connection:
         kombu.Queue("limited", durable=True, queue_arguments={"x-max-length": 5})(connection.channel()).queue_declare()
-    with opened(rabbit.source("limited", exchange="made", topics=("order.*", "stock.create"))) as source, kombu.Connection(rabbit.server.url) as connection:
+    with (
+        opened(rabbit.source("limited", exchange="made", topics=("order.*", "stock.create"))) as source,
+        kombu.Connection(rabbit.server.url) as connection,
+    ):
         producer = kombu.Producer(connection.channel(), exchange=kombu.Exchange("made", type="topic"))
         for topic in ("order.create", "order.cancel", "stock.create", "stock.update"):
             producer.publish(json.dumps(topic), routing_key=topic)
@@ -316,7 +345,10 @@ def test_what_is_missing_at_the_broker_is_made_and_what_is_there_is_left_as_it_i
 
 
 def test_a_shared_queue_is_taken_from_by_several(rabbit):
-    with opened(rabbit.source("shared", shared=True, prefetch=5)) as one, opened(rabbit.source("shared", shared=True, prefetch=5)) as other:
+    with (
+        opened(rabbit.source("shared", shared=True, prefetch=5)) as one,
+        opened(rabbit.source("shared", shared=True, prefetch=5)) as other,
+    ):
         rabbit.put("shared", *numbers(0, 10))
         both = bodies(one) + bodies(other)
         assert sorted(both) == numbers(0, 10)
@@ -324,7 +356,9 @@ def test_a_shared_queue_is_taken_from_by_several(rabbit):
 
 def test_a_quorum_queue_has_one_consumer_too_and_loses_no_place(rabbit):
     with kombu.Connection(rabbit.server.url) as connection:
-        kombu.Queue("quorum", durable=True, queue_arguments={"x-queue-type": "quorum"})(connection.channel()).queue_declare()
+        kombu.Queue("quorum", durable=True, queue_arguments={"x-queue-type": "quorum"})(
+            connection.channel()
+        ).queue_declare()
     with opened(rabbit.source("quorum")) as first:
         second = rabbit.source("quorum")
         with pytest.raises(QueueInUse):
@@ -341,7 +375,9 @@ def test_a_quorum_queue_has_one_consumer_too_and_loses_no_place(rabbit):
 
 def test_a_queue_whose_broker_chooses_is_shared_or_it_is_said(rabbit):
     with kombu.Connection(rabbit.server.url) as connection:
-        kombu.Queue("chosen", durable=True, queue_arguments={"x-single-active-consumer": True})(connection.channel()).queue_declare()
+        kombu.Queue("chosen", durable=True, queue_arguments={"x-single-active-consumer": True})(
+            connection.channel()
+        ).queue_declare()
     with pytest.raises(BrokerUnavailable, match="write shared: true"):
         rabbit.source("chosen").open()
     with opened(rabbit.source("chosen", shared=True)) as first, opened(rabbit.source("chosen", shared=True)) as second:
@@ -368,12 +404,19 @@ def test_a_queue_that_is_deleted_is_made_anew(rabbit):
 
 def test_kombus_own_envelope_is_opened(redis):
     with kombu.Connection(redis.server.url) as connection:
-        kombu.Producer(connection.channel()).publish({"a": "张"}, routing_key="kombu", message_id="m-7", headers={"x": 1}, serializer="json")
+        kombu.Producer(connection.channel()).publish(
+            {"a": "张"}, routing_key="kombu", message_id="m-7", headers={"x": 1}, serializer="json"
+        )
     with opened(redis.source("kombu")) as source:
         [arrival] = source.take(2.0)
         source.ack(1)
     assert json.loads(arrival.body) == {"a": "张"}
-    assert (arrival.message_id, arrival.headers["x"], arrival.topic, arrival.content_type) == ("m-7", 1, "kombu", "application/json")
+    assert (arrival.message_id, arrival.headers["x"], arrival.topic, arrival.content_type) == (
+        "m-7",
+        1,
+        "kombu",
+        "application/json",
+    )
 
 
 def test_a_consumer_that_lost_the_list_acknowledges_nothing(redis):

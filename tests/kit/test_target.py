@@ -20,7 +20,9 @@ PARCEL = Parcel("01a1fc1c-9171-7a54-b6ad-3ee0d12002bd", REF, {"a": 1}, b'{"a":1}
 
 def target(**given):
     accept = Accept("wms/outbound.create", "", {}, {}, "POST", "/create", **given)
-    return DeclaredTarget(System("wms", "", "", accepts={"outbound.create": accept}), "http://wms.example/", lambda: NOW)
+    return DeclaredTarget(
+        System("wms", "", "", accepts={"outbound.create": accept}), "http://wms.example/", lambda: NOW
+    )
 
 
 SEED = target(
@@ -59,7 +61,9 @@ def test_any_2xx_is_success_by_default(status):
 
 
 def test_success_is_judged_by_the_body_where_the_system_says_so():
-    found = SEED.verdict(PARCEL, answer(200, b'{"code":200,"message":"success","data":{"outboundNo":"WMS202511220001"}}'), now=NOW)
+    found = SEED.verdict(
+        PARCEL, answer(200, b'{"code":200,"message":"success","data":{"outboundNo":"WMS202511220001"}}'), now=NOW
+    )
     assert isinstance(found, Reply)
     assert found.keys == (("outboundNo", "WMS202511220001"),)
 
@@ -83,7 +87,10 @@ def test_garbage_where_the_body_decides_leaves_it_in_doubt(body):  # F48: it may
     assert found.why.reason is Reason.BAD_ANSWER
 
 
-@pytest.mark.parametrize(("kind", "sent", "expected"), [("unreachable", False, TryLater), ("no_answer", True, Unknown), ("bad_answer", True, TryLater)])
+@pytest.mark.parametrize(
+    ("kind", "sent", "expected"),
+    [("unreachable", False, TryLater), ("no_answer", True, Unknown), ("bad_answer", True, TryLater)],
+)
 def test_what_was_not_answered_goes_by_whether_it_left(kind, sent, expected):
     assert isinstance(SEED.verdict(PARCEL, HttpResult(kind, sent=sent, error="x"), now=NOW), expected)
 

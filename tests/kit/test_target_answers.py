@@ -1,4 +1,6 @@
-"""What a target's answer means where it is not plain: half answers, odd `success` tests, what a reason may repeat (faults F48, F49; input B86)."""
+"""What a target's answer means where it is not plain: half answers, odd `success` tests, what a reason may repeat
+(faults F48, F49; input B86).
+"""
 
 import json
 from datetime import UTC, datetime
@@ -16,14 +18,18 @@ from hub.kit.http.call import HttpResult
 from hub.kit.target import DeclaredTarget, PythonTarget
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PARCEL = Parcel("01a1fc1c-9171-7a54-b6ad-3ee0d12002bd", Ref("wms", "outbound.create", 1), {"a": 1}, b'{"a":1}', "m-1", "a" * 32, 1)
+PARCEL = Parcel(
+    "01a1fc1c-9171-7a54-b6ad-3ee0d12002bd", Ref("wms", "outbound.create", 1), {"a": 1}, b'{"a":1}', "m-1", "a" * 32, 1
+)
 
 
 def verdict(done, **given):
     compiled = {name: compile_expression(text) for name, text in given.items() if name in ("success", "already")}
     keys = tuple((name, compile_expression(text)) for name, text in given.get("keys", {}).items())
     accept = Accept("wms/outbound.create", "", {}, {}, "POST", "/create", reply_keys=keys, **compiled)
-    return DeclaredTarget(System("wms", "", "", accepts={"outbound.create": accept}), "http://wms.example", lambda: NOW).verdict(PARCEL, done, now=NOW)
+    return DeclaredTarget(
+        System("wms", "", "", accepts={"outbound.create": accept}), "http://wms.example", lambda: NOW
+    ).verdict(PARCEL, done, now=NOW)
 
 
 def broken(status):
@@ -39,7 +45,15 @@ def test_a_whole_head_that_says_yes_is_enough_where_nobody_asks_for_the_body(): 
     assert isinstance(verdict(broken(202), success="status = 202"), Reply)
 
 
-@pytest.mark.parametrize("given", [{"success": "body.code = 0"}, {"success": "$count(*) > 0"}, {"success": "$exists($.body)"}, {"keys": {"no": "body.no"}}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"success": "body.code = 0"},
+        {"success": "$count(*) > 0"},
+        {"success": "$exists($.body)"},
+        {"keys": {"no": "body.no"}},
+    ],
+)
 def test_a_broken_body_that_somebody_asks_for_leaves_it_in_doubt(given):
     assert isinstance(verdict(broken(200), **given), Unknown)
 
@@ -92,13 +106,28 @@ def test_a_reason_repeats_the_targets_words_short_plain_and_masked():  # B86
     assert len(text) < 200
 
 
-@pytest.mark.parametrize("body", [b"[1]", b'"x"', b'{"code":{"a":1},"message":[1]}', b"\xff\xfe", b"{" * 5_000, b'{"code":true}'])
+@pytest.mark.parametrize(
+    "body", [b"[1]", b'"x"', b'{"code":{"a":1},"message":[1]}', b"\xff\xfe", b"{" * 5_000, b'{"code":true}']
+)
 def test_odd_bodies_of_refusals_are_refusals(body):
     assert isinstance(verdict(answer(400, body)), GiveUp)
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", ",", "1,", "Mon, 99 Foo 9999 99:99:99 GMT", "Thu, 01 Jan 99999999 00:00:00 GMT", "\x00", "٣", "(" * 500, "nan", "inf"]
+    "text",
+    [
+        "",
+        " ",
+        ",",
+        "1,",
+        "Mon, 99 Foo 9999 99:99:99 GMT",
+        "Thu, 01 Jan 99999999 00:00:00 GMT",
+        "\x00",
+        "٣",
+        "(" * 500,
+        "nan",
+        "inf",
+    ],
 )
 def test_a_retry_after_that_is_none_is_nothing(text):
     assert retry_after(text, NOW) is None
@@ -106,16 +135,24 @@ def test_a_retry_after_that_is_none_is_nothing(text):
 
 def test_a_call_names_the_message_and_its_trace_where_there_is_one():
     target = DeclaredTarget(
-        System("wms", "", "", accepts={"outbound.create": Accept("wms/outbound.create", "", {}, {}, "POST", "/c")}), "http://w.example", lambda: NOW
+        System("wms", "", "", accepts={"outbound.create": Accept("wms/outbound.create", "", {}, {}, "POST", "/c")}),
+        "http://w.example",
+        lambda: NOW,
     )
     first = dict(target.call(PARCEL).headers)
     assert first["x-crossdock-message"] == "m-1"
     # Each attempt is a span of its own; the key stays
-    again = dict(target.call(Parcel(**{name: getattr(PARCEL, name) for name in Parcel.__slots__} | {"attempt": 2})).headers)
+    again = dict(
+        target.call(Parcel(**{name: getattr(PARCEL, name) for name in Parcel.__slots__} | {"attempt": 2})).headers
+    )
     assert again["traceparent"] != first["traceparent"]
     assert again["idempotency-key"] == first["idempotency-key"]
     for odd in ("", "0" * 32, "A" * 32, "a" * 31, "x\r\ny: z"):
-        headers = dict(target.call(Parcel(**{name: getattr(PARCEL, name) for name in Parcel.__slots__} | {"trace_id": odd})).headers)
+        headers = dict(
+            target.call(
+                Parcel(**{name: getattr(PARCEL, name) for name in Parcel.__slots__} | {"trace_id": odd})
+            ).headers
+        )
         assert "traceparent" not in headers
 
 
@@ -128,7 +165,9 @@ class Sf:
     """An adapter with a form body and its own codes."""
 
     def prepare(self, parcel):
-        return requests.Request("POST", "http://sf.example/std", data={"msgData": parcel.body.decode()}, headers={"x-req": parcel.key})
+        return requests.Request(
+            "POST", "http://sf.example/std", data={"msgData": parcel.body.decode()}, headers={"x-req": parcel.key}
+        )
 
     def verdict(self, parcel, response):
         match response.json()["code"]:
@@ -141,9 +180,13 @@ class Sf:
         raise GiveUp(Cause(Reason.REFUSED, "no"))
 
 
-@pytest.mark.parametrize(("code", "expected"), [("ok", Reply), ("busy", TryLater), ("lost", Unknown), ("other", GiveUp)])
+@pytest.mark.parametrize(
+    ("code", "expected"), [("ok", Reply), ("busy", TryLater), ("lost", Unknown), ("other", GiveUp)]
+)
 def test_an_adapter_judges_in_the_terms_of_requests(code, expected):
-    assert isinstance(PythonTarget(Sf()).verdict(PARCEL, answer(200, f'{{"code":"{code}"}}'.encode()), now=NOW), expected)
+    assert isinstance(
+        PythonTarget(Sf()).verdict(PARCEL, answer(200, f'{{"code":"{code}"}}'.encode()), now=NOW), expected
+    )
 
 
 def test_an_adapter_s_request_becomes_one_call():

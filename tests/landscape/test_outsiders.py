@@ -1,7 +1,9 @@
-"""Right and wrong mappings and routes as outsiders write them: no false alarm, none missed. The cases are data, in `outsiders/`.
+"""Right and wrong mappings and routes as outsiders write them: no false alarm, none missed. The cases are data, in
+`outsiders/`.
 
-What is right is executed on every sample of its source, and what it makes passes the target's contract. What is wrong really fails: on the sample
-that the case names, the mapping makes something that the target refuses, or loses what it should give; no sample meets a condition that never holds.
+What is right is executed on every sample of its source, and what it makes passes the target's contract. What is wrong
+really fails: on the sample that the case names, the mapping makes something that the target refuses, or loses what it
+should give; no sample meets a condition that never holds.
 """
 
 from collections import Counter
@@ -40,7 +42,9 @@ def apply(catalog, source, payload):
 
 def taken(catalog, payload):
     """How many deliveries the route makes of a message."""
-    return len(match(catalog.routes, payload, targets={}, order_key=None, hops=0, now=EXAMPLE_TIME, new_id=lambda: "1").planned)
+    return len(
+        match(catalog.routes, payload, targets={}, order_key=None, hops=0, now=EXAMPLE_TIME, new_id=lambda: "1").planned
+    )
 
 
 def test_there_are_sixty_right_ones_and_forty_wrong_ones():
@@ -74,7 +78,9 @@ def test_a_right_route_has_no_finding_and_takes_what_it_says(source, case):
 def test_a_mistake_is_found_at_its_line_and_nothing_else_is(source, case):
     _, findings, marks = findings_of(source, case)
     assert len(marks) >= 1
-    assert Counter((one.file, one.line, one.code) for one in findings) == Counter(marks), [f"{one.place} {one.code} {one.text}" for one in findings]
+    assert Counter((one.file, one.line, one.code) for one in findings) == Counter(marks), [
+        f"{one.place} {one.code} {one.text}" for one in findings
+    ]
     assert all(one.fix and len(one.text) > 10 for one in findings)
 
 

@@ -1,4 +1,6 @@
-"""A landscape with mistakes planted in it: each is found at its line, by its code, and nothing else is. The marks stand in the files: `# !CODE`."""
+"""A landscape with mistakes planted in it: each is found at its line, by its code, and nothing else is. The marks stand
+in the files: `# !CODE`.
+"""
 
 import re
 import shutil
@@ -14,7 +16,10 @@ def planted():
     marks = []
     for path in sorted(WORKSPACE.rglob("*.yaml")):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            marks += [(path.relative_to(WORKSPACE).as_posix(), number, code) for code in re.findall(r"# !([EW][0-9]{3})", line)]
+            marks += [
+                (path.relative_to(WORKSPACE).as_posix(), number, code)
+                for code in re.findall(r"# !([EW][0-9]{3})", line)
+            ]
     return marks
 
 
@@ -54,7 +59,10 @@ def test_a_mark_takes_out_what_is_meant_and_must_say_why(tmp_path):
     routes = folder / "routes.yaml"
     text = routes.read_text("utf-8")
     routes.write_text(
-        text.replace("# !E604", "# check: ignore E604 the value comes with the next contract", 1).replace("# !E604", "# check: ignore E604", 1), "utf-8"
+        text.replace("# !E604", "# check: ignore E604 the value comes with the next contract", 1).replace(
+            "# !E604", "# check: ignore E604", 1
+        ),
+        "utf-8",
     )
     before = {(finding.file, finding.line, finding.code) for finding in check(WORKSPACE)}
     after = {(finding.file, finding.line, finding.code) for finding in check(folder)}

@@ -1,4 +1,6 @@
-"""Thirty mappings that are right and look as if they were not: no false alarm, and each really does what it says (its example holds)."""
+"""Thirty mappings that are right and look as if they were not: no false alarm, and each really does what it says (its
+example holds).
+"""
 
 import json
 
@@ -23,7 +25,12 @@ SOURCE = {
         "vip": {"type": "boolean"},
         "address": {"$ref": "#/$defs/address"},
         "items": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/item"}},
-        "either": {"oneOf": [{"type": "string", "maxLength": 9}, {"type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}}]},
+        "either": {
+            "oneOf": [
+                {"type": "string", "maxLength": 9},
+                {"type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}},
+            ]
+        },
         "free": {"type": "object"},
     },
     "$defs": {
@@ -60,7 +67,12 @@ SAMPLE = {
     "either": "x",
     "free": {"any": 1},
 }
-TEXT, WHOLE, NUMBER, TEXTS = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}
+TEXT, WHOLE, NUMBER, TEXTS = (
+    {"type": "string"},
+    {"type": "integer"},
+    {"type": "number"},
+    {"type": "array", "items": {"type": "string"}},
+)
 
 # what it shows; the leaf; the target field's schema; whether it is required; what it gives of the sample
 CASES = [
@@ -102,10 +114,17 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("leaf", "schema", "required", "gives"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("leaf", "schema", "required", "gives"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_no_false_alarm_and_it_works(tmp_path, leaf, schema, required, gives):
     init(tmp_path)
-    target = {"type": "object", "additionalProperties": False, "required": ["made"] if required else [], "properties": {"made": schema}}
+    target = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["made"] if required else [],
+        "properties": {"made": schema},
+    }
     write = {
         "adapters/shop/contracts/order.placed.v1.json": json.dumps(SOURCE),
         "adapters/shop/samples/order.placed.v1/one-line.json": json.dumps(SAMPLE),
@@ -131,7 +150,10 @@ def test_no_false_alarm_and_it_works(tmp_path, leaf, schema, required, gives):
     (tmp_path / "adapters/shop/samples/order.placed.v1/no-quantity.bad.json").unlink()
     system = tmp_path / "adapters" / "shop" / "system.yaml"
     system.write_text(
-        system.read_text("utf-8").replace("orderNo: orderNo", "orderNo: 'no'").replace("order_by: orderNo", "order_by: 'no'").replace("[orderNo]", "['no']"),
+        system.read_text("utf-8")
+        .replace("orderNo: orderNo", "orderNo: 'no'")
+        .replace("order_by: orderNo", "order_by: 'no'")
+        .replace("[orderNo]", "['no']"),
         "utf-8",
     )
     assert [(finding.code, finding.place, finding.text) for finding in check(tmp_path)] == []

@@ -25,7 +25,12 @@ class SinkOfSix(Sink):
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_a_hub_that_listens_on_ipv6_delivers_to_ipv6(tmp_path, host):
     sink = SinkOfSix()
-    hub = HubProcess(small_workspace(tmp_path / "workspace", sink.url), f"sqlite:///{tmp_path}/hub.sqlite3", hub_host=host, hub_allow_cidrs="::1/128")
+    hub = HubProcess(
+        small_workspace(tmp_path / "workspace", sink.url),
+        f"sqlite:///{tmp_path}/hub.sqlite3",
+        hub_host=host,
+        hub_allow_cidrs="::1/128",
+    )
     hub.url, hub.said = f"http://[::1]:{hub.port}", []
     hub.environment["HUB_ZONE"] = "Asia/Shanghai"
     try:
@@ -44,8 +49,12 @@ def test_a_hub_that_listens_on_ipv6_delivers_to_ipv6(tmp_path, host):
         for words in (("find", "SO-1"), ("key", "list"), ("revisions",), ("audit",)):
             _, out, _ = hub.run(*words)
             stamps = re.findall(r"\d\d:\d\d:\d\d", out)
-            assert len(re.findall(r"\d\d:\d\d:\d\d(?:\.\d+)?\s+\+08:00", re.sub(r"\s+", " ", out))) == len(stamps) > 0, out
-        taken = HubProcess(small_workspace(tmp_path / "other", sink.url), f"sqlite:///{tmp_path}/other.sqlite3", hub_host=host)
+            assert (
+                len(re.findall(r"\d\d:\d\d:\d\d(?:\.\d+)?\s+\+08:00", re.sub(r"\s+", " ", out))) == len(stamps) > 0
+            ), out
+        taken = HubProcess(
+            small_workspace(tmp_path / "other", sink.url), f"sqlite:///{tmp_path}/other.sqlite3", hub_host=host
+        )
         taken.environment["HUB_PORT"] = str(hub.port)
         assert f"[::1]:{hub.port}: the hub cannot listen" in taken.run("up")[2]
     finally:

@@ -1,4 +1,6 @@
-"""What a configuration wants of the machine that runs it is said at its line, and a machine that lacks it does not go by that configuration."""
+"""What a configuration wants of the machine that runs it is said at its line, and a machine that lacks it does not go
+by that configuration.
+"""
 
 import os
 import subprocess
@@ -80,14 +82,22 @@ def test_what_is_not_set_is_said_at_the_line_that_wants_it(workspace, want):
     [refused] = unmet(load(workspace), settings(workspace))
     assert (refused.file, refused.line, refused.code) == (found.file, found.line, "E704")
     assert "--elsewhere" in found.fix
-    assert foreseen(load(workspace), settings(workspace, **environment)) == unmet(load(workspace), settings(workspace, **environment)) == []
+    assert (
+        foreseen(load(workspace), settings(workspace, **environment))
+        == unmet(load(workspace), settings(workspace, **environment))
+        == []
+    )
 
 
-@pytest.mark.parametrize(("written", "lines"), [("  timeout: 60s\n", 1), ("  timeout: 59s\n", 0), ("  timeout: 2m\n", 1)])
+@pytest.mark.parametrize(
+    ("written", "lines"), [("  timeout: 60s\n", 1), ("  timeout: 59s\n", 0), ("  timeout: 2m\n", 1)]
+)
 def test_a_timeout_that_outlasts_the_lease_is_told_where_it_is_written(workspace, written, lines):
     change(workspace, "routes.yaml", lambda text: text.replace("  timeout: 5s\n", written))
     found = foreseen(load(workspace), settings(workspace))
-    assert [(one.code, one.line) for one in found] == [("W811", line_of(workspace, "routes.yaml", written.rstrip()))] * lines
+    assert [(one.code, one.line) for one in found] == [
+        ("W811", line_of(workspace, "routes.yaml", written.rstrip()))
+    ] * lines
     assert foreseen(load(workspace), settings(workspace, HUB_LEASE="240")) == []
 
 

@@ -1,4 +1,6 @@
-"""What a start wants of the environment: a scheme whose secret is not there would let everybody in who knows the scheme."""
+"""What a start wants of the environment: a scheme whose secret is not there would let everybody in who knows the
+scheme.
+"""
 
 import pytest
 
@@ -29,7 +31,9 @@ def workspace(tmp_path):
 
 def shop(workspace, change):
     file = workspace / "adapters" / "shop" / "system.yaml"
-    file.write_text(change(file.read_text("utf-8")) + "settings:\n  secret: {help: What it signs with, secret: true}\n", "utf-8")
+    file.write_text(
+        change(file.read_text("utf-8")) + "settings:\n  secret: {help: What it signs with, secret: true}\n", "utf-8"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,11 @@ from tests.support.hubs import HubProcess, free_port, small_workspace
 def pair(tmp_path):
     """A hub that runs, and another on a store of its own, made for the same port."""
     first, second = (
-        HubProcess(small_workspace(tmp_path / name / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/{name}/hub.sqlite3") for name in ("a", "b")
+        HubProcess(
+            small_workspace(tmp_path / name / "workspace", "http://127.0.0.1:9009"),
+            f"sqlite:///{tmp_path}/{name}/hub.sqlite3",
+        )
+        for name in ("a", "b")
     )
     first.start()
     second.environment["HUB_PORT"] = str(first.port)
@@ -49,7 +53,9 @@ def test_a_second_hub_on_a_store_is_refused_and_changes_nothing(pair):
 
 
 def test_a_port_for_metrics_that_is_taken_is_refused(tmp_path):
-    hub = HubProcess(small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3")
+    hub = HubProcess(
+        small_workspace(tmp_path / "workspace", "http://127.0.0.1:9009"), f"sqlite:///{tmp_path}/hub.sqlite3"
+    )
     with socket.create_server(("127.0.0.1", 0)) as other:
         hub.environment["HUB_METRICS_PORT"] = str(other.getsockname()[1])
         code, _, err = hub.run("up")
@@ -82,7 +88,9 @@ def test_of_many_that_start_at_once_one_has_the_port():
         pass
 
 
-@pytest.mark.parametrize(("taken", "asked"), [("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")])
+@pytest.mark.parametrize(
+    ("taken", "asked"), [("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")]
+)
 def test_whatever_shares_its_port_counts_as_taken(taken, asked):
     with socket.socket(socket.AF_INET6 if ":" in taken else socket.AF_INET) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as the server does
@@ -132,7 +140,11 @@ def test_nothing_secret_is_committed(tmp_path):
     added = run("git", "ls-files").splitlines()
     assert "routes.yaml" in added
     assert ".gitignore" in added
-    assert not [name for name in added if "var/" in name or "key" in name.rpartition(".")[2] or ".env" in name or "sqlite" in name], added
+    assert not [
+        name
+        for name in added
+        if "var/" in name or "key" in name.rpartition(".")[2] or ".env" in name or "sqlite" in name
+    ], added
     assert (tmp_path / "ws" / ".gitignore").read_text().startswith("*.bak\n/var/\n")
     assert (tmp_path / "ws" / "var" / "master.key").exists()
     # And a store in a workspace of before is passed by as well

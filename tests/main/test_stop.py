@@ -13,7 +13,8 @@ LINE = '{"orderNo":"%s","items":[{"sku":"S","quantity":1}]}'
 
 @pytest.mark.parametrize("slow_s", [0.0, 20.0])
 def test_a_stop_under_load_leaves_a_clean_standard_error(tmp_path, slow_s):
-    # Given a hub whose threads have all computed something, and a target that is quick, or does not come back within the grace
+    # Given a hub whose threads have all computed something, and a target that is quick, or does not come back within
+    # the grace
     def answer(number, key):
         time.sleep(slow_s)
         return 200, {}, b"{}"
@@ -21,10 +22,16 @@ def test_a_stop_under_load_leaves_a_clean_standard_error(tmp_path, slow_s):
     sink = Sink(answer)
     workspace = small_workspace(tmp_path / "workspace", sink.url)
     mapping = next((workspace / "mappings").glob("*.yaml"))
-    mapping.write_text(mapping.read_text("utf-8").replace("  orderNo: orderNo\n", "  orderNo: $uppercase($trim(orderNo))\n", 1), "utf-8")
+    mapping.write_text(
+        mapping.read_text("utf-8").replace("  orderNo: orderNo\n", "  orderNo: $uppercase($trim(orderNo))\n", 1),
+        "utf-8",
+    )
     routes = workspace / "routes.yaml"
     routes.write_text(
-        routes.read_text("utf-8").replace("    to: [warehouse", "    when: $count(items) > 0 and $length($string(orderNo)) > 1\n    to: [warehouse"), "utf-8"
+        routes.read_text("utf-8").replace(
+            "    to: [warehouse", "    when: $count(items) > 0 and $length($string(orderNo)) > 1\n    to: [warehouse"
+        ),
+        "utf-8",
     )
     with (tmp_path / "err").open("w+") as err:
         hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_grace=1)
@@ -40,7 +47,9 @@ def test_a_stop_under_load_leaves_a_clean_standard_error(tmp_path, slow_s):
                 try:
                     body = "[" + ",".join(LINE % f"SO-{number}-{turn}-{each}" for each in range(3)) + "]"
                     caller.post("/api/v1/shop/order.placed/batch", body.encode(), f"b-{number}-{turn}")
-                    caller.post("/api/v1/shop/order.placed", (LINE % f"SO-{number}-{turn}").encode(), f"s-{number}-{turn}")
+                    caller.post(
+                        "/api/v1/shop/order.placed", (LINE % f"SO-{number}-{turn}").encode(), f"s-{number}-{turn}"
+                    )
                 except OSError:
                     return
 

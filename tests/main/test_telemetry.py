@@ -1,4 +1,6 @@
-"""Traces: what a collector gets over its socket, from real processes; and that nothing of it is there where nothing is traced."""
+"""Traces: what a collector gets over its socket, from real processes; and that nothing of it is there where nothing is
+traced.
+"""
 
 import gzip
 import http.server
@@ -83,16 +85,23 @@ def test_a_message_s_way_is_told_under_its_trace_and_its_caller_s_span(tmp_path,
     collector = Collector(extra)
     sink = Sink(lambda number, key: (503, {}, b"") if number == 1 else (200, {}, b"{}"))
     hub = HubProcess(
-        small_workspace(tmp_path / "workspace", sink.url, retry=RETRY), f"sqlite:///{tmp_path}/hub.sqlite3", hub_traces="1e-9", hub_traces_to=collector.url
+        small_workspace(tmp_path / "workspace", sink.url, retry=RETRY),
+        f"sqlite:///{tmp_path}/hub.sqlite3",
+        hub_traces="1e-9",
+        hub_traces_to=collector.url,
     ).start()
     try:
         # Given a caller that records its traces, and one that does not
         caller = hub.caller("shop")
         theirs, span, quiet = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "a" * 32
-        answer = caller.post("/api/v1/shop/order.placed", order(1), "t-1", traceparent=f"00-{theirs}-{span}-01", tracestate="rojo=1").json()
+        answer = caller.post(
+            "/api/v1/shop/order.placed", order(1), "t-1", traceparent=f"00-{theirs}-{span}-01", tracestate="rojo=1"
+        ).json()
         assert answer["traceId"] == theirs
         message_id = answer["data"]["messageId"]
-        other = caller.post("/api/v1/shop/order.placed", order(2), "t-2", traceparent=f"00-{quiet}-{span}-00").json()["data"]["messageId"]
+        other = caller.post("/api/v1/shop/order.placed", order(2), "t-2", traceparent=f"00-{quiet}-{span}-00").json()[
+            "data"
+        ]["messageId"]
         hub.delivered(message_id)
         hub.delivered(other)
         collector.wait_for(6)
@@ -110,12 +119,19 @@ def test_a_message_s_way_is_told_under_its_trace_and_its_caller_s_span(tmp_path,
     assert commit.parent_span_id == accept.span_id
     sends = sorted(by_name["send"], key=lambda one: attributes(one)["crossdock.attempt"])
     assert all(one.parent_span_id == accept.span_id for one in sends)
-    assert [(attributes(one)["http.response.status_code"], one.status.code, attributes(one)["crossdock.outcome"]) for one in sends] == [
+    assert [
+        (attributes(one)["http.response.status_code"], one.status.code, attributes(one)["crossdock.outcome"])
+        for one in sends
+    ] == [
         (503, 2, "retry"),
         (200, 0, "delivered"),
     ]
     # What the target was told to go on from is the span of that attempt
-    told = [headers["traceparent"].split("-")[1:3] for _, _, _, headers in sink.requests if headers["traceparent"].split("-")[1] == theirs]
+    told = [
+        headers["traceparent"].split("-")[1:3]
+        for _, _, _, headers in sink.requests
+        if headers["traceparent"].split("-")[1] == theirs
+    ]
     assert told == [[theirs, one.span_id.hex()] for one in sends]
     assert {one.parent_span_id for one in by_name["settle"]} == {one.span_id for one in sends}
     assert all(accept.start_time_unix_nano <= one.start_time_unix_nano <= one.end_time_unix_nano for one in sends)
@@ -137,7 +153,10 @@ def test_processes_that_know_nothing_of_each_other_record_the_same_traces(tmp_pa
         web.start("web")
         worker.start("worker")
         caller = web.caller("shop")
-        traces = {caller.post("/api/v1/shop/order.placed", order(number), f"n-{number}").json()["traceId"] for number in range(60)}
+        traces = {
+            caller.post("/api/v1/shop/order.placed", order(number), f"n-{number}").json()["traceId"]
+            for number in range(60)
+        }
         chosen = {one for one in traces if is_sampled(one, 0.3)}
         assert chosen
         wait_until(lambda: len(sink.requests) >= 60, what="all deliveries")
@@ -146,14 +165,21 @@ def test_processes_that_know_nothing_of_each_other_record_the_same_traces(tmp_pa
         for process in (web, worker):
             process.stop()
     assert {one.trace_id.hex() for one in collector.spans} == chosen
-    assert all({name.split(" ")[0] for name in collector.of(one)} == {"accept", "commit", "send", "settle"} for one in chosen)
+    assert all(
+        {name.split(" ")[0] for name in collector.of(one)} == {"accept", "commit", "send", "settle"} for one in chosen
+    )
     assert {one["crossdock.role"] for one in collector.resources} == {"web", "worker"}
 
 
 def test_a_collector_that_is_away_holds_up_nothing(tmp_path, extra):
     sink = Sink()
     workspace = small_workspace(tmp_path / "workspace", sink.url)
-    hub = HubProcess(workspace, f"sqlite:///{tmp_path}/hub.sqlite3", hub_traces="1", hub_traces_to=f"http://127.0.0.1:{free_port()}/v1/traces")
+    hub = HubProcess(
+        workspace,
+        f"sqlite:///{tmp_path}/hub.sqlite3",
+        hub_traces="1",
+        hub_traces_to=f"http://127.0.0.1:{free_port()}/v1/traces",
+    )
     with (tmp_path / "log").open("w") as hub.stderr:
         hub.start()
         caller = hub.caller("shop")
@@ -169,7 +195,8 @@ def test_a_collector_that_is_away_holds_up_nothing(tmp_path, extra):
 
 
 def test_where_nothing_is_traced_nothing_of_it_is_loaded():
-    program = "import sys, hub.main.serving; assert not [name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))]"  # redis looks for the API by itself
+    # redis looks for the API by itself
+    program = "import sys, hub.main.serving; assert not [name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter'))]"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, timeout=60)
     assert open_spans(settings_table.read({}), "web", "p") is None
 
@@ -181,7 +208,10 @@ def test_without_the_extra_the_setting_is_refused_in_words(monkeypatch):
         open_spans(replace(settings_table.read({}), traces=0.1), "web", "p")
 
 
-@pytest.mark.parametrize("wrong", [{"HUB_TRACES": "2"}, {"HUB_TRACES": "yes"}, {"HUB_TRACES_TO": "collector:4318"}, {"HUB_TRACES_TO": "http://a b/"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"HUB_TRACES": "2"}, {"HUB_TRACES": "yes"}, {"HUB_TRACES_TO": "collector:4318"}, {"HUB_TRACES_TO": "http://a b/"}],
+)
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(BadSetting, match=next(iter(wrong))):
         settings_table.read(wrong)

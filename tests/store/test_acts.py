@@ -60,7 +60,12 @@ def test_an_act_whose_record_cannot_be_written_is_not_done(store, engine):
 
 def test_many_at_once_make_one_chain(store):
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: store.note_act(by=f"p{number % 3}", what="value.revealed", details={"n": number}), range(60)))
+        list(
+            threads.map(
+                lambda number: store.note_act(by=f"p{number % 3}", what="value.revealed", details={"n": number}),
+                range(60),
+            )
+        )
     verdict = store.verify_acts()
     assert (verdict.records, verdict.broken) == (60, None)
     assert [one.sequence for one in store.acts(limit=100)] == list(range(60, 0, -1))

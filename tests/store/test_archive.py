@@ -1,4 +1,6 @@
-"""Archives: what is pruned is in its file first, whole; and comes back as it was, without being sent again. On both databases."""
+"""Archives: what is pruned is in its file first, whole; and comes back as it was, without being sent again. On both
+databases.
+"""
 
 import gzip
 import json
@@ -25,11 +27,19 @@ RAW = b'\xff\x00{"name": "\xe5\xbc\xa0"}'
 
 
 def rich(store, store_url):
-    """A message with everything that one can have: a foreign original, a look-up, two attempts, a key that its reply named."""
+    """A message with everything that one can have: a foreign original, a look-up, two attempts, a key that its reply
+    named.
+    """
     one = old(10, raw=RAW, order_key="K-1")
-    one = replace(one, message=replace(one.message, source=HOOK), origin=Origin("hook:tms/track", "POST", "a=1", "text/xml", b"<a/>"))
+    one = replace(
+        one,
+        message=replace(one.message, source=HOOK),
+        origin=Origin("hook:tms/track", "POST", "a=1", "text/xml", b"<a/>"),
+    )
     store.add([one])
-    store.record_lookups([Lookup(one.message.id, "orders", None, "address", b"{}"), Lookup(one.message.id, "orders", None, "zone", None)])
+    store.record_lookups(
+        [Lookup(one.message.id, "orders", None, "address", b"{}"), Lookup(one.message.id, "orders", None, "zone", None)]
+    )
     [held] = claim(store)
     store.settle([settled(held, Retry(WHY, 0.0))])
     [held] = claim(store)
@@ -93,7 +103,9 @@ def test_each_day_has_its_file_with_a_header_counts_and_a_manifest(store, store_
         add_old(store, store_url, number, many=3)
     add_old(store, store_url, 11, outcome=Dead(WHY))
     done = retention.archive_only(store, days_ago(7), Archive(tmp_path))
-    assert [(file.day, file.messages, file.attempts) for file in done.files] == [(days_ago(number).date(), 3, 3) for number in (12, 11, 10)]
+    assert [(file.day, file.messages, file.attempts) for file in done.files] == [
+        (days_ago(number).date(), 3, 3) for number in (12, 11, 10)
+    ]
     assert (done.gone.messages, done.stay) == (0, 1)
     lines = [json.loads(line) for line in gzip.decompress(done.files[0].path.read_bytes()).splitlines()]
     assert lines[0] == {"crossdock": "archive", "format": 1, "day": days_ago(12).date().isoformat(), "number": 1}

@@ -13,14 +13,29 @@ WHY = Refused(Code.CONTRACT_VIOLATION, "no", [Fault("/a", "nothing", "a number",
 
 
 def refusal(body=b"\x00\xff", message_id="m\x00", at=AT, why=WHY, source="queue:stock/orders"):
-    return Refusal(new_id(), source, Arrival(body, "t\ud800", {"x": [1, "\x00"]}, message_id, "application/json"), why, "r" * 64, at)
+    return Refusal(
+        new_id(),
+        source,
+        Arrival(body, "t\ud800", {"x": [1, "\x00"]}, message_id, "application/json"),
+        why,
+        "r" * 64,
+        at,
+    )
 
 
 def test_it_is_kept_with_its_bytes_and_all_that_is_wrong(store):
     one = refusal()
     store.refuse([one])
     [row] = store.refused()
-    assert (row.id, row.source, row.state, row.times, row.size, row.code, row.text) == (one.id, one.source, "waiting", 1, 2, 42200, "no")
+    assert (row.id, row.source, row.state, row.times, row.size, row.code, row.text) == (
+        one.id,
+        one.source,
+        "waiting",
+        1,
+        2,
+        42200,
+        "no",
+    )
     assert row.faults == ({"pointer": "/a", "got": "nothing", "want": "a number", "fix": "send it"},)
     assert row.arrival is None
     [whole] = store.refused_ones(one.id)
@@ -33,7 +48,13 @@ def test_the_same_again_is_the_same_row_also_within_one_batch(store):
     store.refuse([first, refusal(at=AT + timedelta(minutes=1)), refusal(b"other")])
     store.refuse([refusal(at=AT + timedelta(hours=1), why=Refused(Code.INTERNAL, "still no"))])
     rows = {row.size: row for row in store.refused()}
-    assert (rows[2].id, rows[2].times, rows[2].received_at, rows[2].last_at, rows[2].text) == (first.id, 3, AT, AT + timedelta(hours=1), "still no")
+    assert (rows[2].id, rows[2].times, rows[2].received_at, rows[2].last_at, rows[2].text) == (
+        first.id,
+        3,
+        AT,
+        AT + timedelta(hours=1),
+        "still no",
+    )
     assert rows[5].times == 1
     assert store.count_refused() == {"queue:stock/orders": 2}
 

@@ -80,5 +80,12 @@ def test_what_travels_in_a_bundle_keeps_the_bundles_time(store):
     [first] = claim(store)
     store.settle([settled(first, Dead(WHY))])
     one = laid(order_key="a")
-    store.add([replace(one, deliveries=tuple(replace(planned, bundle=Bundle("b", 10, timedelta(0))) for planned in one.deliveries))])
+    store.add(
+        [
+            replace(
+                one,
+                deliveries=tuple(replace(planned, bundle=Bundle("b", 10, timedelta(0))) for planned in one.deliveries),
+            )
+        ]
+    )
     assert store.step_aside(["warehouse"]) == 0

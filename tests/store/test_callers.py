@@ -15,7 +15,13 @@ def of(caller, count, *, priority=Priority.NORMAL, order_key=None):
     made = []
     for _ in range(count):
         one = laid(order_key=order_key)
-        made.append(replace(one, message=replace(one.message, caller=caller), deliveries=tuple(replace(line, priority=priority) for line in one.deliveries)))
+        made.append(
+            replace(
+                one,
+                message=replace(one.message, caller=caller),
+                deliveries=tuple(replace(line, priority=priority) for line in one.deliveries),
+            )
+        )
     return made
 
 
@@ -42,7 +48,8 @@ def test_half_of_the_places_are_dealt_out_evenly_each_callers_oldest_first(store
     for name, batch in added.items():
         mine = [one.id for one in claims if one.message.caller == name]
         assert len(mine) >= 2
-        assert mine == sorted(line.id for one in batch for line in one.deliveries)[: len(mine)]  # of one instant: by their ids
+        # of one instant: by their ids
+        assert mine == sorted(line.id for one in batch for line in one.deliveries)[: len(mine)]
     assert len(claims) == 12
 
 
@@ -85,9 +92,14 @@ def test_a_claim_goes_along_its_indexes_alone_however_much_each_caller_has(store
     # Given three callers with much, when the database is asked how it claims
     for name in ("a", "b", "c"):
         store.add(of(name, 1_000))
-    kind, given = store._database.kind, {"lane": "warehouse", "size": 100, "kept": 6, "token": "t", "worker": "w", "rank": 1, "limit": 97}
+    kind, given = (
+        store._database.kind,
+        {"lane": "warehouse", "size": 100, "kept": 6, "token": "t", "worker": "w", "rank": 1, "limit": 97},
+    )
     statement, explain = (
-        (claiming._POSTGRESQL[True], "EXPLAIN (ANALYZE, TIMING OFF) ") if kind == "postgresql" else (claiming._SQLITE_RANK, "EXPLAIN QUERY PLAN ")
+        (claiming._POSTGRESQL[True], "EXPLAIN (ANALYZE, TIMING OFF) ")
+        if kind == "postgresql"
+        else (claiming._SQLITE_RANK, "EXPLAIN QUERY PLAN ")
     )
 
     def work(connection):
@@ -100,8 +112,8 @@ def test_a_claim_goes_along_its_indexes_alone_however_much_each_caller_has(store
 
     with store._database.writing.connect() as connection:
         plan = work(connection)
-    # Then it finds them without a walk through the table (joining a hundred ids to so small a one is the planner's own affair), and takes no
-    # more rows off an index than it looks at
+    # Then it finds them without a walk through the table (joining a hundred ids to so small a one is the planner's own
+    # affair), and takes no more rows off an index than it looks at
     assert not re.search(r"Seq Scan on delivery \w", plan)
     assert not re.search(r"SCAN (d|f|e|b|delivery)\b(?! USING)", plan)
     taken = [int(number) for number in re.findall(r"using ix_delivery_(?:due|caller) [^\n]*actual rows=(\d+)", plan)]

@@ -1,4 +1,6 @@
-"""The write-ahead log of a SQLite store is copied into its file beside the commits, by the process that keeps writing."""
+"""The write-ahead log of a SQLite store is copied into its file beside the commits, by the process that keeps
+writing.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -11,7 +13,8 @@ from tests.support.making import laid
 from tests.support.waiting import wait_until
 
 SOME = 200
-RAW = b'{"orderNo":"B","note":"' + b"x" * 20_000 + b'"}'  # 200 of them are a thousand pages: as many as SQLite has its writers copy at once
+# 200 of them are a thousand pages: as many as SQLite has its writers copy at once
+RAW = b'{"orderNo":"B","note":"' + b"x" * 20_000 + b'"}'
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""What waits for a person, by its cause: named once it waits, counted by its index alone, and named anew when it fails anew. On all databases."""
+"""What waits for a person, by its cause: named once it waits, counted by its index alone, and named anew when it fails
+anew. On all databases.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,12 @@ def test_what_fails_alike_is_one_cluster_with_its_number_and_times(store):
     began = datetime.now(UTC) - timedelta(seconds=5)
     # Given ten that died of one cause, two of another, one in doubt and one held for a person
     fail(store, *(other(number) for number in range(10)))
-    fail(store, *[Dead(replace(NO, text="no address"))] * 2, InDoubt(Cause(Reason.NO_ANSWER, "?"), InDoubtPolicy.PARK), Hold(Cause(Reason.ORPHANED, "gone")))
+    fail(
+        store,
+        *[Dead(replace(NO, text="no address"))] * 2,
+        InDoubt(Cause(Reason.NO_ANSWER, "?"), InDoubtPolicy.PARK),
+        Hold(Cause(Reason.ORPHANED, "gone")),
+    )
     # Before somebody looked, they are counted, and have no name yet
     assert [(one.cluster, one.number) for one in store.clusters() if one.status is Status.DEAD] == [(None, 12)]
     # When they are named, then each cause is one line
@@ -47,7 +54,11 @@ def test_what_fails_alike_is_one_cluster_with_its_number_and_times(store):
         (Status.UNKNOWN, 1, Reason.NO_ANSWER),
     ]
     first = found[0]
-    assert (first.cluster.cause.field, first.cluster.cause.code, str(first.cluster.cause.target)) == ("/items/*/sku", 200, "warehouse/order.create@1")
+    assert (first.cluster.cause.field, first.cluster.cause.code, str(first.cluster.cause.target)) == (
+        "/items/*/sku",
+        200,
+        "warehouse/order.create@1",
+    )
     assert began < first.cluster.first_at <= first.cluster.last_at <= datetime.now(UTC) + timedelta(seconds=5)
     assert (first.last_hour, first.hour_before) == (10, 0)
     assert (first.cluster.sample, first.cluster.fix) != ("", "")
@@ -79,17 +90,38 @@ def test_what_is_replayed_leaves_its_cluster_and_joins_the_one_that_it_fails_by_
     [again] = claim(store)
     store.settle([settled(again, Dead(Cause(Reason.SERVER_ERROR, "The target answered 500.")))])
     assert store.name_clusters() == 1
-    assert {(one.cluster.cause.reason, one.number) for one in store.clusters()} == {(Reason.REFUSED, 1), (Reason.SERVER_ERROR, 1)}
+    assert {(one.cluster.cause.reason, one.number) for one in store.clusters()} == {
+        (Reason.REFUSED, 1),
+        (Reason.SERVER_ERROR, 1),
+    }
     # And the cause remembers when it first came up
     assert store.cluster(before.cluster.id).first_at == before.cluster.first_at
 
 
 def test_what_waits_for_an_hour_waits_for_nobody(store):
     one = laid()
-    store.add([replace(one, deliveries=tuple(replace(line, hold_until=datetime.now(UTC) + timedelta(hours=1)) for line in one.deliveries))])
+    store.add(
+        [
+            replace(
+                one,
+                deliveries=tuple(
+                    replace(line, hold_until=datetime.now(UTC) + timedelta(hours=1)) for line in one.deliveries
+                ),
+            )
+        ]
+    )
     for _ in range(2):
         one = laid()
-        store.add([replace(one, deliveries=tuple(replace(line, slot=Slot("orders", "a", quota("1/hour"))) for line in one.deliveries))])
+        store.add(
+            [
+                replace(
+                    one,
+                    deliveries=tuple(
+                        replace(line, slot=Slot("orders", "a", quota("1/hour"))) for line in one.deliveries
+                    ),
+                )
+            ]
+        )
     assert store.name_clusters() == 0
     assert store.clusters() == []
 
@@ -105,15 +137,21 @@ def test_a_target_that_says_something_else_each_time_is_one_cluster_after_a_whil
 def test_causes_are_found_by_words_of_their_text(store):
     fail(store, other(1), Dead(Cause(Reason.REFUSED, "100% of _it_ is gone")))
     store.name_clusters()
-    assert [one.cause.shape for one in store.clusters_with(["PRODUCT", "such"])] == ["The target refused it with # no such product #"]
+    assert [one.cause.shape for one in store.clusters_with(["PRODUCT", "such"])] == [
+        "The target refused it with # no such product #"
+    ]
     assert len(store.clusters_with(["100%"])) == 1
     assert store.clusters_with(["%such%"]) == []
-    assert [one.cause.reason for one in store.clusters_since("warehouse", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1))] == [
-        Reason.REFUSED
-    ] * 2
+    assert [
+        one.cause.reason
+        for one in store.clusters_since(
+            "warehouse", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+        )
+    ] == [Reason.REFUSED] * 2
 
 
-@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)  # the words of a plan are each database's own
+# the words of a plan are each database's own
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 def test_only_what_waits_is_looked_at(store):
     store.add([laid() for _ in range(300)])
     while claims := claim(store):
@@ -124,7 +162,9 @@ def test_only_what_waits_is_looked_at(store):
     explain = "EXPLAIN " if store._database.is_postgresql else "EXPLAIN QUERY PLAN "
     now = store._database.stamp(datetime.now(UTC))
     statement = clusters._COUNT[store._database.kind].text
-    rows = store._database.read(lambda connection: connection.execute(sa.text(explain + statement), {"hour": now, "two": now}).all())
+    rows = store._database.read(
+        lambda connection: connection.execute(sa.text(explain + statement), {"hour": now, "two": now}).all()
+    )
     plan = "\n".join(str(column) for row in rows for column in row)
     assert plan.count("ix_delivery_cluster") + plan.count("ix_delivery_waiting") >= 3, plan
     assert "Seq Scan" not in plan

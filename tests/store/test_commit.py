@@ -24,7 +24,9 @@ def lost_commit(store):
         if armed:
             if armed.pop():
                 connection.connection.dbapi_connection.commit()
-            raise sa.exc.OperationalError("COMMIT", {}, Exception("the connection was lost"), connection_invalidated=True)
+            raise sa.exc.OperationalError(
+                "COMMIT", {}, Exception("the connection was lost"), connection_invalidated=True
+            )
 
     sa.event.listen(engine, "commit", lose)
     yield lambda *, done: armed.append(done)
@@ -96,7 +98,11 @@ def test_a_result_that_cannot_be_written_waits_for_a_person_and_its_neighbours_a
     lines = [settled(good), replace(settled(bad), exchange=Exchange(sent=True, request_bytes=2**70)), settled(last)]
     # When they are settled, then all are: the bad one is dead, so that a person sees it
     assert set(store.settle(lines)) == {good.id, bad.id, last.id}
-    assert [store.delivery(one.id).status for one in (good, bad, last)] == [Status.DELIVERED, Status.DEAD, Status.DELIVERED]
+    assert [store.delivery(one.id).status for one in (good, bad, last)] == [
+        Status.DELIVERED,
+        Status.DEAD,
+        Status.DELIVERED,
+    ]
     assert store.delivery(bad.id).why.reason is Reason.UNEXPECTED
 
 

@@ -1,4 +1,6 @@
-"""Which deliveries have a try whose outcome nobody saw: what makes a target's conflict "still under way" and no refusal."""
+"""Which deliveries have a try whose outcome nobody saw: what makes a target's conflict "still under way" and no
+refusal.
+"""
 
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import InDoubt, InDoubtPolicy, Retry

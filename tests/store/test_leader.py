@@ -1,4 +1,6 @@
-"""Leading (promise P5, fault F8, `lead.held`), on both databases: one leads, and who was stopped beyond its term changes nothing."""
+"""Leading (promise P5, fault F8, `lead.held`), on both databases: one leads, and who was stopped beyond its term
+changes nothing.
+"""
 
 import os
 import signal

@@ -1,4 +1,6 @@
-"""What MariaDB alone could get wrong: keys that it would take for one, lengths, what its errors mean, a migration that dies, an unfit server."""
+"""What MariaDB alone could get wrong: keys that it would take for one, lengths, what its errors mean, a migration that
+dies, an unfit server.
+"""
 
 import threading
 from dataclasses import replace
@@ -15,8 +17,23 @@ from hub.store.engine.dialects import KINDS, upsert
 from hub.store.engine.engine import parse, unfit_version
 from tests.support.making import claim, laid, seen, settled
 
-# As good as the same to a database that compares by the rules of a language, or pads with blanks: on each store each is its own.
-ALIKE = ["SO-1", "so-1", "SO-1 ", "SÖ-1", "SO\u0308-1", "\uff33O-1", "SO-1\u200b", "订单-1", "😀", "😁", "''\"\\%s:x", "1", "01"]
+# As good as the same to a database that compares by the rules of a language, or pads with blanks: on each store each is
+# its own.
+ALIKE = [
+    "SO-1",
+    "so-1",
+    "SO-1 ",
+    "SÖ-1",
+    "SO\u0308-1",
+    "\uff33O-1",
+    "SO-1\u200b",
+    "订单-1",
+    "😀",
+    "😁",
+    "''\"\\%s:x",
+    "1",
+    "01",
+]
 on_mariadb = pytest.mark.parametrize("store_url", ["mariadb"], indirect=True)
 
 
@@ -24,7 +41,8 @@ def test_keys_that_look_alike_are_different_keys(store):
     # Given orders whose keys differ by case, a blank, an accent, a width, or a character beyond the first 65 536
     added = [laid(order_key=key, keys=(("orderNo", key),), seen=[seen(key)]) for key in ALIKE]
     answers = store.add(added)
-    # Then none is a repeat of another, each has its own sequence, all may go at once, and each is found by its own key alone
+    # Then none is a repeat of another, each has its own sequence, all may go at once, and each is found by its own key
+    # alone
     assert [answer.duplicate for answer in answers] == [False] * len(ALIKE)
     claims = claim(store)
     assert sorted(one.order_key for one in claims) == sorted(ALIKE)
@@ -102,7 +120,7 @@ def test_an_expired_name_is_given_anew_and_a_living_one_is_not(store):
 
 
 @on_mariadb
-def test_two_hubs_on_one_database_keep_the_order_of_each_key(store, store_url):
+def test_two_hubs_on_one_database_keep_the_order_of_each_key(store, store_url):  # noqa: C901  # one story
     # Given two hubs, four threads each, that add, claim and settle on the same seven keys
     hubs = [store, open_store(store_url)]
     order: dict[str, list[int]] = {}
@@ -128,7 +146,9 @@ def test_two_hubs_on_one_database_keep_the_order_of_each_key(store, store_url):
             except Exception as error:
                 problems.append(error)
 
-    threads = [threading.Thread(target=adds, args=(hub,)) for hub in hubs] + [threading.Thread(target=works, args=(hub,)) for hub in hubs * 3]
+    threads = [threading.Thread(target=adds, args=(hub,)) for hub in hubs] + [
+        threading.Thread(target=works, args=(hub,)) for hub in hubs * 3
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -146,7 +166,9 @@ def test_a_lost_connection_costs_a_repeat_and_no_answer(store):
     store.add([laid()])
     with store._database.writing.connect() as connection:
         own = connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar()
-        others = connection.execute(sa.text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> :own"), {"own": own}).scalars()
+        others = connection.execute(
+            sa.text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> :own"), {"own": own}
+        ).scalars()
         for other in others:
             connection.exec_driver_sql(f"KILL {other}")
     # When one is lost in the midst of a transaction as well, then the next turn does it
@@ -171,7 +193,16 @@ def test_what_may_pass_is_told_from_what_may_not(store):
             connection.exec_driver_sql(sql)
         return caught.value
 
-    for number, passes in ((1213, True), (1205, True), (1290, True), (1040, True), (2013, True), (1406, False), (1064, False), (1146, False)):
+    for number, passes in (
+        (1213, True),
+        (1205, True),
+        (1290, True),
+        (1040, True),
+        (2013, True),
+        (1406, False),
+        (1064, False),
+        (1146, False),
+    ):
         error = problem(f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {number}")
         assert is_transient(error) is passes, number
     assert not is_transient(problem("SELECT * FROM nothing"))
@@ -181,7 +212,9 @@ def test_what_may_pass_is_told_from_what_may_not(store):
 @on_mariadb
 def test_each_connection_is_set_up_whatever_the_server_says(store):
     query = "SELECT @@tx_isolation, @@sql_mode, @@time_zone, @@innodb_lock_wait_timeout, @@max_statement_time, @@default_storage_engine"
-    level, mode, zone, wait, longest, engine = store._database.read(lambda connection: connection.exec_driver_sql(query).one())
+    level, mode, zone, wait, longest, engine = store._database.read(
+        lambda connection: connection.exec_driver_sql(query).one()
+    )
     assert (level, zone, wait, longest, engine) == ("READ-COMMITTED", "+00:00", 5, 30, "InnoDB")
     assert {"STRICT_ALL_TABLES", "ANSI_QUOTES", "NO_ENGINE_SUBSTITUTION"} <= set(mode.split(","))
 
@@ -242,7 +275,10 @@ def test_a_server_that_cannot_be_the_store_is_refused(version, problem):
     assert (found is None) if problem is None else (problem in found)
 
 
-@pytest.mark.parametrize("address", ["mysql://u:p@db/hub", "mariadb://u:p@db/hub", "mysql+mysqldb://u:p@db/hub", "mariadb+pymysql://u:p@db/hub"])
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://u:p@db/hub", "mariadb://u:p@db/hub", "mysql+mysqldb://u:p@db/hub", "mariadb+pymysql://u:p@db/hub"],
+)
 def test_both_names_lead_to_one_driver(address):
     assert parse(address).drivername == "mariadb+pymysql"
 
@@ -254,15 +290,22 @@ def test_an_address_without_a_database_is_refused():
 
 def test_a_conflict_with_a_condition_is_not_translated():
     assert upsert("INSERT … ON CONFLICT (a, b) DO NOTHING", "mariadb") == "INSERT … ON DUPLICATE KEY UPDATE a = a"
-    assert upsert("… ON CONFLICT (a) DO UPDATE SET n = t.n + excluded.n", "mariadb") == "… ON DUPLICATE KEY UPDATE n = t.n + VALUES(n)"
-    assert {upsert("… ON CONFLICT (a) DO NOTHING", kind) for kind in KINDS if kind != "mariadb"} == {"… ON CONFLICT (a) DO NOTHING"}
+    assert (
+        upsert("… ON CONFLICT (a) DO UPDATE SET n = t.n + excluded.n", "mariadb")
+        == "… ON DUPLICATE KEY UPDATE n = t.n + VALUES(n)"
+    )
+    assert {upsert("… ON CONFLICT (a) DO NOTHING", kind) for kind in KINDS if kind != "mariadb"} == {
+        "… ON CONFLICT (a) DO NOTHING"
+    }
     with pytest.raises(ValueError, match="by hand"):
         upsert("… ON CONFLICT (a) DO UPDATE SET n = excluded.n WHERE t.n > 1", "mariadb")
 
 
 @on_mariadb
 def test_no_look_of_a_claim_walks_through_what_is_over(store):
-    """The plan of each statement of the hot way is along an index that was meant for it, however many rows are delivered already."""
+    """The plan of each statement of the hot way is along an index that was meant for it, however many rows are
+    delivered already.
+    """
     walked = []
 
     def look(connection, _cursor, statement, parameters, _context, many):
@@ -272,7 +315,8 @@ def test_no_look_of_a_claim_walks_through_what_is_over(store):
             walked.extend(
                 (row[2], row[3], statement[:60])
                 for row in cursor.fetchall()
-                if row[3] in ("ALL", "index") and row[2] in ("d", "e", "b", "n", "m", "delivery", "newer", "place", "capacity")
+                if row[3] in ("ALL", "index")
+                and row[2] in ("d", "e", "b", "n", "m", "delivery", "newer", "place", "capacity")
             )
             cursor.close()
 
@@ -302,4 +346,6 @@ def test_tables_that_hold_text_compare_it_by_bytes():
         for column in table.columns:
             if isinstance(column.type, sa.Text):
                 assert "nopad_bin" in column.type.compile(dialect), f"{table.name}.{column.name}"
-            assert "BLOB" not in (words := column.type.compile(dialect)) or words == "LONGBLOB", f"{table.name}.{column.name}"
+            assert "BLOB" not in (words := column.type.compile(dialect)) or words == "LONGBLOB", (
+                f"{table.name}.{column.name}"
+            )

@@ -31,7 +31,9 @@ def test_what_is_not_over_is_counted_by_lane_and_state_and_the_rest_is_not(store
     # Given ten messages to two lanes each; of one lane some are claimed, and end in each way
     store.add([laid(targets=(TARGET, OTHER)) for _ in range(10)])
     claims = claim(store, size=6)
-    store.settle([settled(claims[0]), settled(claims[1], Dead(NO)), settled(claims[2], Dead(NO)), settled(claims[3], Hold(NO))])
+    store.settle(
+        [settled(claims[0]), settled(claims[1], Dead(NO)), settled(claims[2], Dead(NO)), settled(claims[3], Hold(NO))]
+    )
     # Then all that waits for somebody is counted, and what was delivered waits for nobody
     assert store.backlog().waiting == {
         ("warehouse", Status.PENDING): 4,
@@ -52,22 +54,30 @@ def test_a_capacity_says_how_many_places_are_given_and_to_how_many(store):
     # What is over is nobody's any more
     store._database.write(
         lambda connection: connection.execute(
-            sa.text("UPDATE capacity SET ends_at = :past"), {"past": store._database.stamp(datetime.now(UTC) - timedelta(days=1))}
+            sa.text("UPDATE capacity SET ends_at = :past"),
+            {"past": store._database.stamp(datetime.now(UTC) - timedelta(days=1))},
         )
     )
     assert store.backlog().capacity == {}
 
 
-@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)  # the words of a plan are each database's own
+# the words of a plan are each database's own
+@pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
 def test_it_reads_no_more_than_what_waits(store):
-    """Each state by the partial index that its work is found by: what was delivered, nearly all of a table, is not looked at."""
+    """Each state by the partial index that its work is found by: what was delivered, nearly all of a table, is not
+    looked at.
+    """
     store.add([laid() for _ in range(300)])
     while claims := claim(store):
         store.settle([settled(one) for one in claims])
     store.add([laid()])
     store._database.write(lambda connection: connection.execute(sa.text("ANALYZE")))
     explain = "EXPLAIN " if store._database.is_postgresql else "EXPLAIN QUERY PLAN "
-    rows = store._database.read(lambda connection: connection.execute(sa.text(explain + measures._WAITING.text), {"never": store._database.stamp(EPOCH)}).all())
+    rows = store._database.read(
+        lambda connection: connection.execute(
+            sa.text(explain + measures._WAITING.text), {"never": store._database.stamp(EPOCH)}
+        ).all()
+    )
     plan = "\n".join(str(column) for row in rows for column in row)
     assert plan.count("ix_delivery_") >= len(measures.OPEN), plan
     assert "Seq Scan" not in plan

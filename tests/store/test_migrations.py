@@ -17,7 +17,12 @@ from hub.store.engine.database import Database
 from tests.support import migration_lock
 
 # What MariaDB has otherwise, or not at all: it has no partial indexes.
-MARIADB_OWN = {*re.findall(r"IF NOT EXISTS (\w+)", tables.MARIADB_DELIVERY.statement), "ix_delivery_cluster", "ix_message_trace", "ix_message_apart"}
+MARIADB_OWN = {
+    *re.findall(r"IF NOT EXISTS (\w+)", tables.MARIADB_DELIVERY.statement),
+    "ix_delivery_cluster",
+    "ix_message_trace",
+    "ix_message_apart",
+}
 
 
 @pytest.fixture
@@ -56,8 +61,12 @@ def shape(database):
         else:
             queries = ("SELECT tbl_name, name, sql FROM sqlite_master",)
         rows = [row for query in queries for row in connection.exec_driver_sql(query)]
-        # SQLite keeps the words of a table as they came: a column that was added later stands behind its constraints, before the bracket.
-        plain = ([re.sub(r" ?\)( WITHOUT ROWID)?$", r", \1", re.sub(r"[\s\"]+", " ", str(word))) for word in row] for row in rows)
+        # SQLite keeps the words of a table as they came: a column that was added later stands behind its constraints,
+        # before the bracket.
+        plain = (
+            [re.sub(r" ?\)( WITHOUT ROWID)?$", r", \1", re.sub(r"[\s\"]+", " ", str(word))) for word in row]
+            for row in rows
+        )
         return sorted(words for words in plain if "alembic" not in " ".join(words))
 
     return database.read(work)
@@ -67,12 +76,17 @@ def test_the_migrations_make_what_the_tables_say(database):
     # Given a store that was migrated
     migrate.upgrade(database)
 
-    # Then nothing differs from the tables, as far as the migration tool can see: of what MariaDB has otherwise the next test decides
+    # Then nothing differs from the tables, as far as the migration tool can see: of what MariaDB has otherwise the next
+    # test decides
     def is_seen(_thing, name, *_):
         return database.kind != "mariadb" or name not in MARIADB_OWN
 
     def differences(connection):
-        opts = {"compare_type": True, "include_object": is_seen, "include_name": lambda name, kind, _: kind != "table" or name not in parts}
+        opts = {
+            "compare_type": True,
+            "include_object": is_seen,
+            "include_name": lambda name, kind, _: kind != "table" or name not in parts,
+        }
         return compare_metadata(MigrationContext.configure(connection, opts=opts), columns.metadata)
 
     parts = {f"{table}_default" for table in tables.BY_DAY} if database.is_postgresql else set()
@@ -91,8 +105,12 @@ def test_down_to_the_last_condition_of_an_index(database):
 
 
 def in_order(rows):
-    """Whatever order columns stand in, and however PostgreSQL numbers the indexes of a part, which it names by itself."""
-    return sorted(sorted(re.split(r", ", re.sub(r"\b(\w+_default)_\w+_idx\d*", r"\1_idx", " ".join(row)))) for row in rows)
+    """Whatever order columns stand in, and however PostgreSQL numbers the indexes of a part, which it names by
+    itself.
+    """
+    return sorted(
+        sorted(re.split(r", ", re.sub(r"\b(\w+_default)_\w+_idx\d*", r"\1_idx", " ".join(row)))) for row in rows
+    )
 
 
 def test_up_down_and_up_again_is_the_same(database):
@@ -113,7 +131,9 @@ def test_migrating_twice_changes_nothing(store):
 
 def test_the_database_knows_exactly_the_eight_states(store, store_url):
     engine = sa.create_engine(store_url)
-    [check] = [one for one in sa.inspect(engine).get_check_constraints("delivery") if one["name"] == "ck_delivery_status"]
+    [check] = [
+        one for one in sa.inspect(engine).get_check_constraints("delivery") if one["name"] == "ck_delivery_status"
+    ]
     engine.dispose()
     assert set(re.findall(r"'(\w+)'", check["sqltext"])) == {status.value for status in Status}
 
@@ -123,7 +143,8 @@ def test_the_migrations_are_in_the_wheel():
 
 
 def test_migrations_are_append_only():
-    # What stands in the lock made somebody's store: whoever edits it leaves that store with a number that it does not fit
+    # What stands in the lock made somebody's store: whoever edits it leaves that store with a number that it does not
+    # fit
     assert migration_lock.faults(migration_lock.digests(), migration_lock.locked()) == []
 
 
@@ -141,7 +162,10 @@ SPOILED = {
     "a column that 0001 got later": ("ALTER TABLE delivery DROP COLUMN caller", "delivery has no column caller"),
     "a column of a small table": ("ALTER TABLE caller_key DROP COLUMN pins", "caller_key has no column pins"),
     "a table that 0001 got later": ("DROP TABLE pruned", "no table pruned"),
-    "a column that nothing fills": ("ALTER TABLE leader ADD COLUMN house VARCHAR(9) NOT NULL", "leader has a column house"),
+    "a column that nothing fills": (
+        "ALTER TABLE leader ADD COLUMN house VARCHAR(9) NOT NULL",
+        "leader has a column house",
+    ),
     "a column with another name": ("ALTER TABLE leader RENAME COLUMN token TO fence", "leader has no column token"),
 }
 
@@ -173,9 +197,13 @@ def test_a_check_that_lacks_a_word_is_found():
     # As a store says of itself whose 0001 knew fewer outcomes
     whole = schema_check.Shape({}, {})
     assert schema_check.first_difference(whole) == "there is no table act"
-    columns_ = {table.name: {column.name: True for column in table.columns} for table in columns.metadata.tables.values()}
+    columns_ = {
+        table.name: {column.name: True for column in table.columns} for table in columns.metadata.tables.values()
+    }
     checks = {
-        f"ck_{table.name}_{check.name}" if not check.name.startswith("ck_") else check.name: schema_check.words(str(check.sqltext))
+        f"ck_{table.name}_{check.name}" if not check.name.startswith("ck_") else check.name: schema_check.words(
+            str(check.sqltext)
+        )
         for table in columns.metadata.tables.values()
         for check in table.constraints
         if isinstance(check, sa.CheckConstraint)
@@ -184,7 +212,9 @@ def test_a_check_that_lacks_a_word_is_found():
     checks["ck_attempt_outcome"] -= {"superseded"}
     assert "does not know 'superseded'" in schema_check.first_difference(schema_check.Shape(columns_, checks))
     assert "no unique index" in schema_check.first_difference(
-        schema_check.Shape(columns_, checks | {"ck_attempt_outcome": checks["ck_attempt_outcome"] | {"superseded"}}, frozenset())
+        schema_check.Shape(
+            columns_, checks | {"ck_attempt_outcome": checks["ck_attempt_outcome"] | {"superseded"}}, frozenset()
+        )
     )
 
 

@@ -1,4 +1,6 @@
-"""What flowed, by minute: added up over processes, summed by way and by step, and gone after its time. On all databases."""
+"""What flowed, by minute: added up over processes, summed by way and by step, and gone after its time. On all
+databases.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +18,9 @@ def flowed(minutes_ago, route="orders", way="wms/create@1", **numbers):
 
 def test_what_processes_counted_is_added_up(store):
     for _ in range(3):
-        store.add_minutes([flowed(1, delivered=5, dead=1), flowed(0, delivered=1), flowed(0, "", "oms/order@1", accepted=7)])
+        store.add_minutes(
+            [flowed(1, delivered=5, dead=1), flowed(0, delivered=1), flowed(0, "", "oms/order@1", accepted=7)]
+        )
     [taken, sent] = store.flowed(NOW - 5 * MINUTE)
     assert (taken.route, taken.way, taken.numbers["accepted"]) == ("", "oms/order@1", 21)
     assert (sent.numbers["delivered"], sent.numbers["dead"], sent.numbers["held"]) == (18, 3, 0)
@@ -26,7 +30,15 @@ def test_what_processes_counted_is_added_up(store):
 
 
 def test_a_curve_adds_up_its_steps_and_leaves_out_what_is_empty(store):
-    store.add_minutes([flowed(9, delivered=1), flowed(8, delivered=2), flowed(2, delivered=4), flowed(2, "other", delivered=50), flowed(0, delivered=8)])
+    store.add_minutes(
+        [
+            flowed(9, delivered=1),
+            flowed(8, delivered=2),
+            flowed(2, delivered=4),
+            flowed(2, "other", delivered=50),
+            flowed(0, delivered=8),
+        ]
+    )
     since = NOW - 9 * MINUTE
     told = store.flow_series(since, step=5 * MINUTE, route="orders")
     assert [(row.at, row.numbers["delivered"]) for row in told] == [(since, 3), (since + 5 * MINUTE, 12)]
@@ -63,7 +75,12 @@ def test_a_quantile_lies_between_the_bounds_of_its_bucket():
 
 
 def test_a_curve_of_one_target_system_has_all_of_its_ways_and_nothing_of_others(store):
-    ways = (("orders", "wms/create@1"), ("returns", "wms/receive@1"), ("orders", "wms2/create@1"), ("", "wms/shipped@1"))
+    ways = (
+        ("orders", "wms/create@1"),
+        ("returns", "wms/receive@1"),
+        ("orders", "wms2/create@1"),
+        ("", "wms/shipped@1"),
+    )
     store.add_minutes([flowed(0, route, way, delivered=1, accepted=10) for route, way in ways])
     [row] = store.flow_series(NOW - MINUTE, lane="wms")
     assert (row.numbers["delivered"], row.numbers["accepted"]) == (2, 20)
@@ -71,7 +88,20 @@ def test_a_curve_of_one_target_system_has_all_of_its_ways_and_nothing_of_others(
 
 
 def test_the_minutes_of_all_ways_in_three_numbers(store):
-    store.add_minutes([flowed(2, delivered=3, dead=1, retried=2, unknown=4), flowed(0, "", "oms/order@1", accepted=7, apart=5), flowed(90, delivered=1)])
+    store.add_minutes(
+        [
+            flowed(2, delivered=3, dead=1, retried=2, unknown=4),
+            flowed(0, "", "oms/order@1", accepted=7, apart=5),
+            flowed(90, delivered=1),
+        ]
+    )
     [taken, sent] = sorted(store.beats(NOW - 60 * MINUTE), key=lambda beat: beat.route)
-    assert (taken.at, taken.route, taken.way, taken.accepted, taken.delivered, taken.failed) == (NOW, "", "oms/order@1", 7, 0, 0)
+    assert (taken.at, taken.route, taken.way, taken.accepted, taken.delivered, taken.failed) == (
+        NOW,
+        "",
+        "oms/order@1",
+        7,
+        0,
+        0,
+    )
     assert (sent.at, sent.accepted, sent.delivered, sent.failed) == (NOW - 2 * MINUTE, 0, 3, 7)

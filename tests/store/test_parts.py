@@ -1,4 +1,6 @@
-"""Parts by day (PostgreSQL): they are there ahead, what has none is not lost, and statements touch only the days that they must."""
+"""Parts by day (PostgreSQL): they are there ahead, what has none is not lost, and statements touch only the days that
+they must.
+"""
 
 import re
 import time
@@ -47,7 +49,9 @@ def test_a_new_store_has_parts_for_today_and_some_days_ahead(store, store_url):
         return
     have = {(part.table, part.day) for part in store.parts()}
     today = store.now().date()
-    assert have == {(table, day) for table in BY_DAY for day in (None, *(today + timedelta(days=ahead) for ahead in range(4)))}
+    assert have == {
+        (table, day) for table in BY_DAY for day in (None, *(today + timedelta(days=ahead) for ahead in range(4)))
+    }
     assert store.make_parts() == []
     assert len(store.make_parts(5)) == 6
 
@@ -107,14 +111,21 @@ def test_who_does_not_lead_drops_nothing(cut):
 
 
 def touched(store_url, work):
-    """The parts that the statements of `work` scan, as the database's own EXPLAIN tells of each of them, with the values that it had."""
+    """The parts that the statements of `work` scan, as the database's own EXPLAIN tells of each of them, with the
+    values that it had.
+    """
     seen = set()
 
     def explain(connection, cursor, statement, parameters, context, executemany):
-        if not statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE", "INSERT")) or "pg_inherits" in statement:
+        if (
+            not statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE", "INSERT"))
+            or "pg_inherits" in statement
+        ):
             return
         with connection.connection.dbapi_connection.cursor() as other:
-            plan = "\n".join(row[0] for row in other.execute("EXPLAIN " + statement, parameters, prepare=False).fetchall())
+            plan = "\n".join(
+                row[0] for row in other.execute("EXPLAIN " + statement, parameters, prepare=False).fetchall()
+            )
         seen.update(re.findall(r" on ((?:message|body|attempt)_(?:\d{8}|default))\b", plan))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", explain)
@@ -146,7 +157,9 @@ def test_statements_touch_only_the_days_that_they_must(cut, store_url):
     # Settling writes attempts, and looks into none
     assert touched(store_url, lambda: cut.settle([settled(held) for held in claims])) == set()
     # A story looks for what its messages caused from the day before them on
-    assert touched(store_url, lambda: cut.story(waiting[2].message.id)) <= parts_of(*range(-4, 2), 2, 4, 5, 3, tables=("message",)) | {"message_default"}
+    assert touched(store_url, lambda: cut.story(waiting[2].message.id)) <= parts_of(
+        *range(-4, 2), 2, 4, 5, 3, tables=("message",)
+    ) | {"message_default"}
 
 
 @on_postgresql
@@ -164,7 +177,9 @@ def test_a_search_of_late_does_not_look_into_last_week(cut, store_url):
     add_old(cut, store_url, 8)
     cut.add([laid()])
     found = []
-    assert touched(store_url, lambda: found.extend(cut.search(since=days_ago(2)))) <= parts_of(*range(-4, 4), tables=("message",)) | {"message_default"}
+    assert touched(store_url, lambda: found.extend(cut.search(since=days_ago(2)))) <= parts_of(
+        *range(-4, 4), tables=("message",)
+    ) | {"message_default"}
     assert len(found) == 1
 
 
@@ -187,7 +202,9 @@ def test_a_part_that_cannot_be_locked_is_left_to_the_next_round(cut, store_url):
 
 @on_postgresql
 def test_claims_that_are_prepared_go_on_touching_only_their_days(cut, store_url):
-    """After a few runs the database may plan once for all values: the days stand in the statement itself, so that this changes nothing."""
+    """After a few runs the database may plan once for all values: the days stand in the statement itself, so that this
+    changes nothing.
+    """
     for _ in range(12):
         cut.add([laid()])
         assert len(cut.settle([settled(held) for held in claim(cut)])) == 1
@@ -195,10 +212,16 @@ def test_claims_that_are_prepared_go_on_touching_only_their_days(cut, store_url)
     with engine.connect() as connection:
         raw = connection.connection.dbapi_connection
         plans = []
-        for (name,) in raw.execute("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM message m JOIN body b%'").fetchall():
+        for (name,) in raw.execute(
+            "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM message m JOIN body b%'"
+        ).fetchall():
             raw.execute("SET plan_cache_mode = force_generic_plan")
-            plans.append("\n".join(row[0] for row in raw.execute(f"EXPLAIN EXECUTE {name} ('{{}}')", prepare=False).fetchall()))
+            plans.append(
+                "\n".join(row[0] for row in raw.execute(f"EXPLAIN EXECUTE {name} ('{{}}')", prepare=False).fetchall())
+            )
             raw.execute("RESET plan_cache_mode")
     assert plans
     for plan in plans:
-        assert set(re.findall(r" on ((?:message|body)_\d+|message_default|body_default)", plan)) <= parts_of(0, tables=("message", "body"))
+        assert set(re.findall(r" on ((?:message|body)_\d+|message_default|body_default)", plan)) <= parts_of(
+            0, tables=("message", "body")
+        )

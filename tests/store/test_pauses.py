@@ -17,7 +17,9 @@ LONG = {"lease_s": 60, "worker": "w"}
 def add(store, *ways, key=None):
     """A message with a delivery per way: (route, target)."""
     one = laid(order_key=key, targets=[Ref.parse(ref) for _, ref in ways])
-    one = replace(one, deliveries=tuple(replace(line, route=route) for line, (route, _) in zip(one.deliveries, ways, strict=True)))
+    one = replace(
+        one, deliveries=tuple(replace(line, route=route) for line, (route, _) in zip(one.deliveries, ways, strict=True))
+    )
     assert [type(answer) for answer in store.add([one])] == [Receipt]
     return [line.id for line in one.deliveries]
 
@@ -48,7 +50,10 @@ def test_nothing_of_a_paused_target_is_claimed_and_all_of_it_afterwards(store):
     assert store.pauses() == []
     assert {held.attempt for held in store.claim("wms", size=100, **LONG)} == {1}
     assert {store.delivery(one).status for one in (mine, later)} == {Status.LEASED}
-    assert [(one.by, one.what, one.object) for one in reversed(store.acts())] == [("ann", "target.paused", "wms"), ("bob", "target.resumed", "wms")]
+    assert [(one.by, one.what, one.object) for one in reversed(store.acts())] == [
+        ("ann", "target.paused", "wms"),
+        ("bob", "target.resumed", "wms"),
+    ]
 
 
 @pytest.mark.parametrize("holds", [False, True])

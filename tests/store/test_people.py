@@ -12,7 +12,12 @@ def test_of_many_at_once_no_more_are_let_through_than_the_limit(store, store_url
     other = open_store(store_url)
     try:
         with ThreadPoolExecutor(12) as threads:
-            counts = list(threads.map(lambda number: (store, other)[number % 2].take_try({"name a": 7, "pair x a": None}, WINDOW), range(60)))
+            counts = list(
+                threads.map(
+                    lambda number: (store, other)[number % 2].take_try({"name a": 7, "pair x a": None}, WINDOW),
+                    range(60),
+                )
+            )
     finally:
         other.close()
     assert sorted(one["name a"] for one in counts if one is not None) == list(range(1, 8))

@@ -1,4 +1,6 @@
-"""Pruning (promises P11, I6, fault F72, `prune.written`), on both databases: what has ended goes whole, everything else stays, and the books stay right."""
+"""Pruning (promises P11, I6, fault F72, `prune.written`), on both databases: what has ended goes whole, everything else
+stays, and the books stay right.
+"""
 
 import os
 import subprocess
@@ -33,7 +35,11 @@ def prune_all(store, before):
 def test_a_message_goes_with_all_that_belongs_to_it(store, store_url):
     # Given a message of ten days ago that came by a hook, was looked up for, and was delivered twice over
     hooked = old(10)
-    hooked = replace(hooked, message=replace(hooked.message, source=HOOK), origin=Origin("hook:tms/track", "POST", "", "text/xml", b"<a/>"))
+    hooked = replace(
+        hooked,
+        message=replace(hooked.message, source=HOOK),
+        origin=Origin("hook:tms/track", "POST", "", "text/xml", b"<a/>"),
+    )
     store.add([hooked])
     store.record_lookups([Lookup(hooked.message.id, "orders", None, "address", b"{}")])
     [held] = claim(store)
@@ -48,7 +54,11 @@ def test_a_message_goes_with_all_that_belongs_to_it(store, store_url):
     # But the books do
     books = store.conservation()
     assert (books.messages, books.ever, books.unaccounted) == (0, 1, 0)
-    assert {word: number for word, number in books.pruned.items() if number} == {"routed": 1, "planned": 1, "delivered": 1}
+    assert {word: number for word, number in books.pruned.items() if number} == {
+        "routed": 1,
+        "planned": 1,
+        "delivered": 1,
+    }
 
 
 def test_what_is_young_stays_and_age_counts_from_the_end(store, store_url):
@@ -59,7 +69,11 @@ def test_what_is_young_stays_and_age_counts_from_the_end(store, store_url):
     assert store.prunable(days_ago(7)).kept == 1
 
 
-@pytest.mark.parametrize("outcome", [Dead(WHY), Hold(WHY), InDoubt(WHY, InDoubtPolicy.PARK), Retry(WHY, 0.0)], ids=["dead", "held", "unknown", "pending"])
+@pytest.mark.parametrize(
+    "outcome",
+    [Dead(WHY), Hold(WHY), InDoubt(WHY, InDoubtPolicy.PARK), Retry(WHY, 0.0)],
+    ids=["dead", "held", "unknown", "pending"],
+)
 def test_what_waits_for_a_person_is_never_pruned(store, store_url, outcome):
     [one] = add_old(store, store_url, 100, outcome=outcome)
     before = store.delivery(one.deliveries[0].id)
@@ -125,7 +139,13 @@ def test_a_key_on_which_something_always_waits_is_pruned_all_the_same(store, sto
 
 def test_of_messages_without_deliveries_those_go_by_age_that_shall_go_nowhere(store, store_url):
     filtered, waiting = old(10, targets=()), old(10, targets=())
-    store.add([replace(filtered, message=replace(filtered.message, disposition=Disposition.FILTERED)), waiting, laid(targets=())])
+    store.add(
+        [
+            replace(filtered, message=replace(filtered.message, disposition=Disposition.FILTERED)),
+            waiting,
+            laid(targets=()),
+        ]
+    )
     assert prune_all(store, days_ago(7)).messages == 1
     books = store.conservation()
     assert (books.messages, books.ever, books.unaccounted, books.pruned["filtered"]) == (2, 3, 0, 1)
@@ -167,7 +187,10 @@ def test_two_that_prune_at_once_count_once(store_url, store):
     ids = [one.message.id for one in add_old(store, store_url, 10, many=20)]
     other = store if store_url.startswith("sqlite") else open_store(store_url, writer=True)
     gone = []
-    threads = [threading.Thread(target=lambda one=one: gone.append(one.prune(ids, before=days_ago(7)))) for one in (store, other)]
+    threads = [
+        threading.Thread(target=lambda one=one: gone.append(one.prune(ids, before=days_ago(7))))
+        for one in (store, other)
+    ]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     if other is not store:
@@ -230,7 +253,9 @@ retention.prune(store, datetime.now(UTC) - timedelta(days=7))
 def test_a_process_that_is_killed_while_it_prunes_leaves_whole_blocks(store, store_url):
     add_old(store, store_url, 10, many=2_000)
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    with subprocess.Popen([sys.executable, "-c", _PRUNER, store_url], stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", _PRUNER, store_url], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         process.stdout.readline()
         wait_until(lambda: store.conservation().messages < 2_000, seconds=60, what="the first block")
         process.kill()

@@ -1,4 +1,6 @@
-"""What waits at a target and on a route: in the order in which it goes, bounded, also while a person has stopped it. On all databases."""
+"""What waits at a target and on a route: in the order in which it goes, bounded, also while a person has stopped it. On
+all databases.
+"""
 
 from dataclasses import replace
 
@@ -12,7 +14,9 @@ WMS, TMS = Ref("wms", "outbound.create", 1), Ref("tms", "waybill.create", 1)
 
 def add(store, *, route="orders", target=WMS, priority=Priority.NORMAL):
     one = laid(targets=(target,))
-    store.add([replace(one, deliveries=tuple(replace(line, route=route, priority=priority) for line in one.deliveries))])
+    store.add(
+        [replace(one, deliveries=tuple(replace(line, route=route, priority=priority) for line in one.deliveries))]
+    )
     return one.deliveries[0].id
 
 

@@ -1,4 +1,6 @@
-"""Repairs in the store: each delivery is sent again once, whoever asks, in the order of its key, at the rate, and its result is seen."""
+"""Repairs in the store: each delivery is sent again once, whoever asks, in the order of its key, at the rate, and its
+result is seen.
+"""
 
 import threading
 from datetime import timedelta
@@ -46,7 +48,14 @@ def test_only_what_fits_the_whole_cause_is_chosen_and_nothing_is_done_to_it(stor
     # Given dead ones of two causes
     mine, _others = dead(store), dead(store, why=OTHER)
     # When a repair is made of one cause, named in full
-    cause = Selection(route="orders", lane="warehouse", target="warehouse/order.create@1", reason=WHY.reason, field="/qty", text="100% 库存")
+    cause = Selection(
+        route="orders",
+        lane="warehouse",
+        target="warehouse/order.create@1",
+        reason=WHY.reason,
+        field="/qty",
+        text="100% 库存",
+    )
     id_ = made(store, selection=cause)
     # Then it has these, in their order, and they are as dead as before
     assert [row.delivery_id for row in store.repaired(id_)] == mine
@@ -155,7 +164,11 @@ def test_however_many_drivers_each_is_sent_once(store, store_url):
     store.start_repair(id_, by="ann")
     stores = [store, *(open_store(store_url) for _ in range(3))]
     steps: list = []
-    threads = [threading.Thread(target=lambda mine: steps.append(mine.step_repair(id_)), args=(mine,)) for mine in stores for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda mine: steps.append(mine.step_repair(id_)), args=(mine,))
+        for mine in stores
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -292,7 +305,10 @@ def test_a_repair_that_is_done_goes_with_time_and_one_that_may_go_on_stays(store
 def test_a_repair_that_is_not_there_or_not_started_is_refused(store):
     dead(store, 1)
     id_ = made(store, canary=1)
-    for act, code in ((lambda: store.start_repair(new_id(), by="x"), Code.NOT_FOUND), (lambda: store.continue_repair(id_, by="x"), Code.CONFLICT)):
+    for act, code in (
+        (lambda: store.start_repair(new_id(), by="x"), Code.NOT_FOUND),
+        (lambda: store.continue_repair(id_, by="x"), Code.CONFLICT),
+    ):
         with pytest.raises(Refused) as refused:
             act()
         assert refused.value.code is code
@@ -359,9 +375,14 @@ def test_a_changed_message_takes_the_place_in_the_order_and_the_old_delivery_end
     assert (row.status, row.changed_by) == (Status.CANCELLED, "ann")
     assert new.message.id in row.why.text
     assert "typing error" in row.why.text
-    # And the same change again is known; another one, or one of what does not wait, is refused, and nothing is left of it
+    # And the same change again is known; another one, or one of what does not wait, is refused, and nothing is left of
+    # it
     assert store.replace(old.id, replacing(old.id), by="ann", why="again") == Receipt(new.message.id, duplicate=True)
-    for delivery, name, code in ((old.id, "two", Code.IDEMPOTENCY_MISMATCH), (first.id, "one", Code.CONFLICT), (new_id(), "one", Code.NOT_FOUND)):
+    for delivery, name, code in (
+        (old.id, "two", Code.IDEMPOTENCY_MISMATCH),
+        (first.id, "one", Code.CONFLICT),
+        (new_id(), "one", Code.NOT_FOUND),
+    ):
         with pytest.raises(Refused) as refused:
             store.replace(delivery, replacing(delivery, name=name), by="ann", why="x")
         assert refused.value.code is code

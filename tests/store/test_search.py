@@ -1,4 +1,6 @@
-"""Search on all databases: what fits is found, and nothing else; pages go both ways; a rare filter ends its work and says how far it came."""
+"""Search on all databases: what fits is found, and nothing else; pages go both ways; a rare filter ends its work and
+says how far it came.
+"""
 
 import itertools
 from dataclasses import asdict, replace
@@ -87,7 +89,14 @@ def filled(store):
 )
 def test_what_fits_is_found_in_order_and_counted(store, filled, filters):
     def fits(one):
-        message_, lines = one.message, [line for line in one.deliveries if filters.lane in (None, line.ref.system) and filters.target in (None, str(line.ref))]
+        message_, lines = (
+            one.message,
+            [
+                line
+                for line in one.deliveries
+                if filters.lane in (None, line.ref.system) and filters.target in (None, str(line.ref))
+            ],
+        )
         return (
             filters.type in (None, message_.ref.type)
             and filters.system in (None, message_.ref.system)
@@ -101,7 +110,9 @@ def test_what_fits_is_found_in_order_and_counted(store, filled, filters):
             and filters.min_attempts is None
         )
 
-    wanted = sorted((one.message for one in filled if fits(one)), key=lambda one: (one.received_at, one.id), reverse=True)
+    wanted = sorted(
+        (one.message for one in filled if fits(one)), key=lambda one: (one.received_at, one.id), reverse=True
+    )
     assert [row.id for row in whole(store, filters)] == [one.id for one in wanted]
     counted = store.count_found(filters)
     assert (counted.number, counted.is_exact, counted.scanned_until) == (len(wanted), True, None)
@@ -129,7 +140,12 @@ def test_what_waits_is_found_by_its_state_its_cause_and_its_route(store):
     assert {row.id for row in whole(store, Filters(status=Status.DEAD, lane="carrier"))} == of_carrier
     one = next(line.cluster for line in store.clusters() if line.status is Status.DEAD)
     assert whole(store, Filters(clusters=(one.id,), status=Status.DEAD))
-    for nothing in (Filters(clusters=()), Filters(reason=Reason.POISON), Filters(status=Status.UNKNOWN), Filters(status=Status.DEAD, type="no/such")):
+    for nothing in (
+        Filters(clusters=()),
+        Filters(reason=Reason.POISON),
+        Filters(status=Status.UNKNOWN),
+        Filters(status=Status.DEAD, type="no/such"),
+    ):
         assert whole(store, nothing) == []
         assert store.count_found(nothing).number == 0
 
@@ -173,7 +189,9 @@ def test_so_does_one_over_what_waits(store, monkeypatch):
             break
     assert seen_ == [([], True), ([], True), (["rare"], True), ([], False)]
     assert (store.count_found(filters).number, store.count_found(filters).is_exact) == (0, False)
-    assert [row.caller for row in whole(store, Filters(status=Status.DEAD, lane=TARGET.system), limit=2)] == ["often"] * 8 + ["rare"]
+    assert [row.caller for row in whole(store, Filters(status=Status.DEAD, lane=TARGET.system), limit=2)] == [
+        "often"
+    ] * 8 + ["rare"]
 
 
 def test_numbers_of_every_kind_lead_to_their_messages(store):
@@ -212,7 +230,9 @@ def test_saved_views_belong_to_somebody_or_to_all(store):
     assert [view.name for view in store.views("bob")] == ["dead of wms"]
     # The same name of the same owner is replaced, and keeps its id
     assert store.save_view("v3", name="mine", owner="ann", question={"q": "SO-2"}, by="bob") == "v2"
-    assert [(view.question, view.changed_by) for view in store.views("ann") if view.id == "v2"] == [({"q": "SO-2"}, "bob")]
+    assert [(view.question, view.changed_by) for view in store.views("ann") if view.id == "v2"] == [
+        ({"q": "SO-2"}, "bob")
+    ]
     assert not store.delete_view("v2", owner="bob")
     assert store.delete_view("v2", owner="ann")
     assert [view.id for view in store.views("ann")] == ["v1"]

@@ -1,4 +1,6 @@
-"""How things stand: what is pending on each way, which keys and lanes wait behind a dead delivery, what is open, who lives. On all databases."""
+"""How things stand: what is pending on each way, which keys and lanes wait behind a dead delivery, what is open, who
+lives. On all databases.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +22,9 @@ def test_what_is_pending_is_counted_by_way_with_the_oldest_due(store):
     store.settle([settled(held, Retry(NO, 3_600.0))])
     [carrier, empty, warehouse] = store.lanes(["carrier", "nobody", "warehouse"])
     assert (carrier.number, warehouse.number, empty.number) == (3, 3, 0)
-    assert [(way.route, way.target, way.number, way.is_exact) for way in carrier.ways] == [("orders", str(OTHER), 3, True)]
+    assert [(way.route, way.target, way.number, way.is_exact) for way in carrier.ways] == [
+        ("orders", str(OTHER), 3, True)
+    ]
     assert carrier.oldest_due_at <= datetime.now(UTC) + timedelta(seconds=5)
     assert (empty.oldest_due_at, empty.ways) == (None, ())
 
@@ -64,7 +68,18 @@ def test_breakers_arrivals_and_workers(store):
     assert (opened.lane, opened.state, opened.trips) == ("warehouse", "open", 1)
     for number in range(2):
         arrival = Arrival(b"x%d" % number, "topic", {}, f"m{number}")
-        store.refuse([Refusal(new_id(), "queue:stock/orders", arrival, Refused(Code.MALFORMED_JSON, "no"), "r" * 64, datetime.now(UTC))])
+        store.refuse(
+            [
+                Refusal(
+                    new_id(),
+                    "queue:stock/orders",
+                    arrival,
+                    Refused(Code.MALFORMED_JSON, "no"),
+                    "r" * 64,
+                    datetime.now(UTC),
+                )
+            ]
+        )
     [arrivals] = store.waiting_arrivals()
     assert (arrivals.source, arrivals.number) == ("queue:stock/orders", 2)
     assert arrivals.oldest_at <= arrivals.newest_at

@@ -1,4 +1,6 @@
-"""What no route took waits in sight, is routed once, behind what is on its key, or let go; the books are right at every step."""
+"""What no route took waits in sight, is routed once, behind what is on its key, or let go; the books are right at every
+step.
+"""
 
 import threading
 import time
@@ -24,8 +26,12 @@ def unrouted(**given):
 
 def again(one, *, key=None, when_dead=WhenDead.PARK, number=1):
     """The message as routing it again would leave it."""
-    planned = tuple(NewDelivery(new_id(), "orders", TARGET, key, None, when_dead, made_with="n" * 64) for _ in range(number))
-    return replace(one, message=replace(one.message, disposition=Disposition.ROUTED, planned=number), deliveries=planned, seen=())
+    planned = tuple(
+        NewDelivery(new_id(), "orders", TARGET, key, None, when_dead, made_with="n" * 64) for _ in range(number)
+    )
+    return replace(
+        one, message=replace(one.message, disposition=Disposition.ROUTED, planned=number), deliveries=planned, seen=()
+    )
 
 
 def route(store, *batch, **given):
@@ -59,7 +65,12 @@ def test_routing_it_again_lays_its_deliveries_and_ends_the_wait_in_one_transacti
     books = store.conservation()
     assert (books.unaccounted, books.routed, books.unrouted, books.planned) == (0, 1, 0, 1)
     [mine] = claim(store)
-    assert (mine.seq, mine.made_with, mine.message.planned, mine.message.disposition) == (1, "n" * 64, 1, Disposition.ROUTED)
+    assert (mine.seq, mine.made_with, mine.message.planned, mine.message.disposition) == (
+        1,
+        "n" * 64,
+        1,
+        Disposition.ROUTED,
+    )
     assert store.unrouted() == []
     [act] = store.acts(what="message.routed")
     assert (act.by, act.object) == ("ann", one.message.id)
@@ -109,7 +120,8 @@ def test_nothing_is_half_done_where_the_transaction_ends_before_its_commit(store
 
 
 def test_it_goes_behind_all_that_is_on_its_key_and_never_unasked_behind_a_later_one(store):
-    # Given an older message on the key that waits for its delivery, one that nobody took, and a later one that is delivered
+    # Given an older message on the key that waits for its delivery, one that nobody took, and a later one that is
+    # delivered
     before = laid(order_key="K")
     one, free = unrouted(order_key="K"), unrouted(order_key="L")
     store.add([before, one, free])
@@ -144,7 +156,9 @@ def test_letting_it_go_filters_it_with_the_reason(store):
     whys = {one.message.id: {**MISSED, "dropped": {"by": "ann", "why": "a test"}}}
     # When it is let go, twice
     assert store.let_go([one.message.id], whys=whys, by="ann", why="a test") == {one.message.id: "filtered"}
-    assert store.let_go([one.message.id], whys=whys, by="ann", why="a test") == {one.message.id: "It does not wait: it is filtered."}
+    assert store.let_go([one.message.id], whys=whys, by="ann", why="a test") == {
+        one.message.id: "It does not wait: it is filtered."
+    }
     # Then it waits no more, the books are right, and it is on record
     row = store.message(one.message.id)
     assert (row.disposition, row.why["dropped"]["why"]) == (Disposition.FILTERED, "a test")

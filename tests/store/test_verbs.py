@@ -8,7 +8,19 @@ import sqlalchemy as sa
 
 from hub.core.errors import Cause, Code, Reason, Refused, StoreBusy
 from hub.core.message import Ref
-from hub.core.model.delivery import EVERYBODY, TRANSITIONS, Dead, DedupeKey, Delivered, Hold, InDoubt, InDoubtPolicy, Retry, Status, WhenDead
+from hub.core.model.delivery import (
+    EVERYBODY,
+    TRANSITIONS,
+    Dead,
+    DedupeKey,
+    Delivered,
+    Hold,
+    InDoubt,
+    InDoubtPolicy,
+    Retry,
+    Status,
+    WhenDead,
+)
 from hub.core.schemas.content import fingerprint
 from hub.store import open_store
 from tests.support.making import SOURCE, claim, laid, new_id, seen, settled
@@ -37,7 +49,10 @@ def test_what_was_added_is_there_whole(store):
 def test_the_same_name_twice_in_one_batch_is_one_message_and_a_duplicate(store):
     first, again = laid(seen=[seen("m1")]), laid(seen=[seen("m1")])
     answers = store.add([first, again])
-    assert [(answer.message_id, answer.duplicate) for answer in answers] == [(first.message.id, False), (first.message.id, True)]
+    assert [(answer.message_id, answer.duplicate) for answer in answers] == [
+        (first.message.id, False),
+        (first.message.id, True),
+    ]
     assert store.conservation().messages == 1
 
 
@@ -67,14 +82,24 @@ def test_a_natural_key_finds_the_first_message_under_another_request_key(store):
 
 
 def natural(said, caller="k_test"):
-    return DedupeKey(caller, "shop/order.placed", f"{DedupeKey.NATURAL}4:SO-1", said, by_content=True, fields=("orderNo",), pointer="/orderNo")
+    return DedupeKey(
+        caller,
+        "shop/order.placed",
+        f"{DedupeKey.NATURAL}4:SO-1",
+        said,
+        by_content=True,
+        fields=("orderNo",),
+        pointer="/orderNo",
+    )
 
 
 def test_a_natural_key_with_other_content_is_refused(store):
     said = fingerprint((SOURCE, {"orderNo": "SO-1"}))
     first = laid(seen=[natural(said)])
     store.add([first])
-    same, other = store.add([laid(seen=[natural(said)]), laid(seen=[natural(fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1})))])])
+    same, other = store.add(
+        [laid(seen=[natural(said)]), laid(seen=[natural(fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1})))])]
+    )
     assert (same.message_id, same.duplicate) == (first.message.id, True)
     assert isinstance(other, Refused)
     assert (other.code, other.faults[0].pointer) == (Code.IDEMPOTENCY_MISMATCH, "/orderNo")
@@ -90,7 +115,10 @@ def test_the_same_post_is_a_repeat_whatever_its_natural_key_is_by_now(store):
 
 
 def test_a_name_of_all_callers_tells_none_of_another_ones_message(store):
-    first, second = (laid(seen=[seen("m1", caller=caller), natural("one", caller), natural("one", EVERYBODY)]) for caller in ("a", "b"))
+    first, second = (
+        laid(seen=[seen("m1", caller=caller), natural("one", caller), natural("one", EVERYBODY)])
+        for caller in ("a", "b")
+    )
     store.add([first])
     [answer] = store.add([second])
     assert (answer.message_id, answer.duplicate) == (second.message.id, True)
@@ -107,7 +135,9 @@ def test_a_natural_key_of_the_hub_before_holds_for_its_caller(store):
     first = laid(raw=b'{"orderNo":"SO-1"}', seen=[DedupeKey("", "shop/order.placed", "4:SO-1")])
     store.add([first])
     same, other = fingerprint((SOURCE, {"orderNo": "SO-1"})), fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1}))
-    again, refused, anothers = store.add([laid(seen=[natural(same)]), laid(seen=[natural(other)]), laid(seen=[natural(other, "k_other")])])
+    again, refused, anothers = store.add(
+        [laid(seen=[natural(same)]), laid(seen=[natural(other)]), laid(seen=[natural(other, "k_other")])]
+    )
     assert isinstance(anothers, Refused) or not anothers.duplicate
     assert (again.message_id, again.duplicate) == (first.message.id, True)
     assert isinstance(refused, Refused)
@@ -142,7 +172,9 @@ def test_settling_twice_changes_nothing(store):
     assert store.delivery(held.id).status is Status.DELIVERED
 
 
-@pytest.mark.parametrize(("policy", "status"), [(InDoubtPolicy.RESEND, Status.PENDING), (InDoubtPolicy.PARK, Status.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("policy", "status"), [(InDoubtPolicy.RESEND, Status.PENDING), (InDoubtPolicy.PARK, Status.UNKNOWN)]
+)
 def test_an_ended_lease_goes_by_its_in_doubt_policy(store, policy, status):
     one = laid(in_doubt=policy)
     store.add([one])
@@ -171,7 +203,10 @@ def test_deliveries_of_one_key_go_one_after_another(store):
     assert (second.order_key, second.seq) == ("SO-1", 2)
 
 
-@pytest.mark.parametrize(("when_dead", "may_go"), [(WhenDead.PARK, False), (WhenDead.SKIP, True), (WhenDead.BLOCK, False), (WhenDead.LATEST, True)])
+@pytest.mark.parametrize(
+    ("when_dead", "may_go"),
+    [(WhenDead.PARK, False), (WhenDead.SKIP, True), (WhenDead.BLOCK, False), (WhenDead.LATEST, True)],
+)
 def test_a_dead_head_holds_its_key_as_the_route_says(store, when_dead, may_go):
     head, follower = laid(order_key="SO-1", when_dead=when_dead), laid(order_key="SO-1", when_dead=when_dead)
     store.add([head])
@@ -289,7 +324,14 @@ def test_what_is_given_back_counts_no_attempt(store):
 
 def test_every_state_that_the_verbs_reach_is_allowed(store):
     """Walks the verbs and compares each change with the one table of transitions."""
-    outcomes = [Delivered(), Retry(WHY, 0.0), Dead(WHY), InDoubt(WHY, InDoubtPolicy.PARK), InDoubt(WHY, InDoubtPolicy.RESEND), Hold(WHY)]
+    outcomes = [
+        Delivered(),
+        Retry(WHY, 0.0),
+        Dead(WHY),
+        InDoubt(WHY, InDoubtPolicy.PARK),
+        InDoubt(WHY, InDoubtPolicy.RESEND),
+        Hold(WHY),
+    ]
     for outcome in outcomes:
         one = laid()
         store.add([one])

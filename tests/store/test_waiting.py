@@ -1,4 +1,6 @@
-"""What waits: for its hour, for room in a capacity, for its bundle, behind what is more urgent; and what waits no longer. On all databases."""
+"""What waits: for its hour, for room in a capacity, for its bundle, behind what is more urgent; and what waits no
+longer. On all databases.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -72,7 +74,11 @@ def test_what_is_held_keeps_its_place_on_its_key(store):
 
 def test_what_is_too_old_is_cancelled_and_never_sent(store):
     # Given one that expires while it waits, one that expires while it is held, and one behind them on the key
-    old, held, behind = planned("K", expires_at=after(SOON)), planned("J", expires_at=after(SOON), hold_until=after(LATE)), planned("K")
+    old, held, behind = (
+        planned("K", expires_at=after(SOON)),
+        planned("J", expires_at=after(SOON), hold_until=after(LATE)),
+        planned("K"),
+    )
     store.add([old, held, behind])
     assert until(store.lapse) + store.lapse() == 2
     # Then both say why, and what stood behind goes
@@ -107,7 +113,9 @@ def test_a_dead_letter_waits_for_a_person_and_its_replay_does_not_expire(store):
 
 
 def test_urgent_goes_first_and_bulk_last(store):
-    bulk, normal, urgent = (planned(priority=priority) for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT))
+    bulk, normal, urgent = (
+        planned(priority=priority) for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT)
+    )
     store.add([bulk, normal, urgent])
     assert [one.id for one in claim(store, size=3)] == [one.deliveries[0].id for one in (urgent, normal, bulk)]
 
@@ -120,7 +128,12 @@ def test_urgency_does_not_overtake_on_a_key(store):
 
 def test_nothing_waits_for_ever_behind_urgent_work(store):
     # Given far more urgent work than one claim takes, when a batch is claimed
-    store.add([planned(priority=priority) for priority in (Priority.URGENT,) * 200 + (Priority.NORMAL,) * 50 + (Priority.BULK,) * 50])
+    store.add(
+        [
+            planned(priority=priority)
+            for priority in (Priority.URGENT,) * 200 + (Priority.NORMAL,) * 50 + (Priority.BULK,) * 50
+        ]
+    )
     ranks = Counter(line.rank for one in claim(store, size=64) for line in [store.delivery(one.id)])
     # Then most places are urgent's, and a few are not; together they are no more than was asked for
     assert sum(ranks.values()) == 64
@@ -166,7 +179,12 @@ def test_more_windows_than_are_looked_at_at_once(store):
     # Given a capacity that is full for two hundred windows, and one place free in the midst of them
     many = [planned(slot=slot(1, unit="hour")) for _ in range(200)]
     store.add(many)
-    starts = sorted(line.release_at for one in many for line in [store.delivery(one.deliveries[0].id)] if line.release_at is not None)
+    starts = sorted(
+        line.release_at
+        for one in many
+        for line in [store.delivery(one.deliveries[0].id)]
+        if line.release_at is not None
+    )
     assert len(set(starts)) == 199
     last = planned(slot=slot(1, unit="hour"))
     store.add([last])
@@ -188,7 +206,9 @@ def test_two_processes_give_each_place_once(store, store_url):
     # Given two stores on one database, when both add at the same time
     other = open_store(store_url)
     batches = [[planned(slot=slot(5, unit="hour")) for _ in range(10)] for _ in range(10)]
-    threads = [Thread(target=(store if number % 2 else other).add, args=(batch,)) for number, batch in enumerate(batches)]
+    threads = [
+        Thread(target=(store if number % 2 else other).add, args=(batch,)) for number, batch in enumerate(batches)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -208,7 +228,11 @@ def places(store):
 
 
 def rows(store):
-    return store._database.read(lambda connection: [connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar() for name in ("capacity", "place")])
+    return store._database.read(
+        lambda connection: [
+            connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar() for name in ("capacity", "place")
+        ]
+    )
 
 
 def test_a_held_delivery_that_is_cancelled_gives_its_place_back_once(store):
@@ -288,8 +312,14 @@ def test_cancelling_and_adding_at_once_loses_no_place_and_gives_none_twice(store
     store.add(waiting)
     ids = [one.deliveries[0].id for one in waiting if store.delivery(one.deliveries[0].id).release_at is not None][::2]
     later = [[planned(slot=slot(2, unit="hour")) for _ in range(5)] for _ in range(4)]
-    threads = [Thread(target=who.cancel, args=(ids[start:],), kwargs={"by": "op", "why": "no"}) for who in (store, other) for start in (0, 3)]
-    threads += [Thread(target=(other if number % 2 else store).add, args=(batch,)) for number, batch in enumerate(later)]
+    threads = [
+        Thread(target=who.cancel, args=(ids[start:],), kwargs={"by": "op", "why": "no"})
+        for who in (store, other)
+        for start in (0, 3)
+    ]
+    threads += [
+        Thread(target=(other if number % 2 else store).add, args=(batch,)) for number, batch in enumerate(later)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -297,7 +327,12 @@ def test_cancelling_and_adding_at_once_loses_no_place_and_gives_none_twice(store
     if other is not store:
         other.close()
     # Then as many places are taken as deliveries have one, and no window has more than two
-    alive = [line for one in (*waiting, *(one for batch in later for one in batch)) for line in lines(store, one) if line.status is not Status.CANCELLED]
+    alive = [
+        line
+        for one in (*waiting, *(one for batch in later for one in batch))
+        for line in lines(store, one)
+        if line.status is not Status.CANCELLED
+    ]
     assert len(alive) == 60 - len(ids)
     assert sum(places(store)) == len(alive)
     assert max(places(store)) == 2

@@ -1,4 +1,6 @@
-"""Suites that others keep, fetched from the packages that ship them, by the ordinary clients, into a folder that is not kept: `var/suites`."""
+"""Suites that others keep, fetched from the packages that ship them, by the ordinary clients, into a folder that is not
+kept: `var/suites`.
+"""
 
 import os
 import re
@@ -26,7 +28,9 @@ PACKAGES = {
 
 
 def fetched(name):
-    """The wanted part of a package, fetched once. Missing network or client: a skip at the desk, a failure where the run promised to have it."""
+    """The wanted part of a package, fetched once. Missing network or client: a skip at the desk, a failure where the
+    run promised to have it.
+    """
     client, package, part = PACKAGES[name]
     folder = FOLDER / name
     if not folder.exists():
@@ -51,7 +55,8 @@ def _download(client, package, folder):
     if client == "npm":
         subprocess.run(["npm", "pack", "--silent", package], check=True, cwd=folder, capture_output=True, timeout=300)
         return
-    # pip itself would build what it downloads, which needs the package's own tools (a Rust compiler): it is only asked where the archive is.
+    # pip itself would build what it downloads, which needs the package's own tools (a Rust compiler): it is only asked
+    # where the archive is.
     name, version = package.split("==")
     words = [
         sys.executable,
@@ -75,7 +80,9 @@ def _download(client, package, folder):
     answer = requests.get(found[1], timeout=120) if found[1].startswith("http") else None
     if answer is not None:
         answer.raise_for_status()
-    (folder / f"{name}.tar.gz").write_bytes(answer.content if answer is not None else Path(url2pathname(urlparse(found[1]).path)).read_bytes())
+    (folder / f"{name}.tar.gz").write_bytes(
+        answer.content if answer is not None else Path(url2pathname(urlparse(found[1]).path)).read_bytes()
+    )
 
 
 def _missing(text):

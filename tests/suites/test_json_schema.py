@@ -1,4 +1,5 @@
-"""JSON-Schema-Test-Suite, draft 2020-12 with its optional folder, through the contract layer and through the second engine.
+"""JSON-Schema-Test-Suite, draft 2020-12 with its optional folder, through the contract layer and through the second
+engine.
 
 What differs is listed by name, with why (docs/contracts.md).
 """
@@ -40,7 +41,10 @@ JUDGEMENTS = {"format": "formats are checked, not noted", "optional/format/date-
 
 
 # And why the second engine does.
-SECOND = {"optional/ecmascript-regex": "patterns are read as Python's, not ECMAScript's", "type": "1.0 as a decimal is no integer to it"}
+SECOND = {
+    "optional/ecmascript-regex": "patterns are read as Python's, not ECMAScript's",
+    "type": "1.0 as a decimal is no integer to it",
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,10 @@ def cases():
     found, folder = [], fetched("jsonschema")
     for path in sorted(folder.rglob("*.json")):
         file = path.relative_to(folder).with_suffix("").as_posix()
-        found += [(file, case["description"], case["schema"], case["tests"]) for case in json.loads(path.read_text("utf-8"), parse_float=Decimal)]
+        found += [
+            (file, case["description"], case["schema"], case["tests"])
+            for case in json.loads(path.read_text("utf-8"), parse_float=Decimal)
+        ]
     assert len(found) > 400
     assert any(file.startswith("optional/format/") for file, *_ in found)
     return found
@@ -80,12 +87,15 @@ def test_the_contract_layer_agrees_but_for_what_is_listed(cases):
                 same += 1
             else:
                 differing[JUDGEMENTS.get(file, "unexplained")].append(name)
-    print(f"\ncontract layer: {same} tests agree; { ({reason: len(names) for reason, names in differing.items()}) } are listed")
+    print(
+        f"\ncontract layer: {same} tests agree; { ({reason: len(names) for reason, names in differing.items()}) } are listed"
+    )
     assert {reason: sorted(names) for reason, names in differing.items()} == LISTED["contract layer"]
 
 
 def test_the_second_engine_agrees_but_for_what_is_listed(cases):
-    # The same cases, where no other document is needed: it is the oracle of the contract layer's own tests, and so must itself be right
+    # The same cases, where no other document is needed: it is the oracle of the contract layer's own tests, and so must
+    # itself be right
     differing, counts = defaultdict(list), Counter()
     for file, about, schema, tests in cases:
         try:

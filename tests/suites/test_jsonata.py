@@ -1,6 +1,8 @@
-"""Expressions through our layer and through the official implementation of JSONata, on the rows that a package ships. What differs is listed, with why.
+"""Expressions through our layer and through the official implementation of JSONata, on the rows that a package ships.
+What differs is listed, with why.
 
-The official implementation judges: it runs here, on every row, in the same minute. The official suite has a test of its own (tests/core/test_jsonata_suite.py).
+The official implementation judges: it runs here, on every row, in the same minute. The official suite has a test of its
+own (tests/core/test_jsonata_suite.py).
 """
 
 import json
@@ -22,11 +24,16 @@ from tests.suites.fetched import ROOT, fetched
 HERE = Path(__file__).parent
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-# Why a row differs: the first of these whose word stands in the expression or in what our layer said; docs/mappings.md says more of each.
+# Why a row differs: the first of these whose word stands in the expression or in what our layer said; docs/mappings.md
+# says more of each.
 CLASSES = (
     ("eval", "$eval is refused", lambda row, want, got: "$eval" in row["expr"]),
     ("clone", "$clone, which JSONata does not document", lambda row, want, got: "$clone" in row["expr"]),
-    ("no-number", "infinity and not-a-number are an error, not null", lambda row, want, got: "no number that JSON has" in got.get("error", "")),
+    (
+        "no-number",
+        "infinity and not-a-number are an error, not null",
+        lambda row, want, got: "no number that JSON has" in got.get("error", ""),
+    ),
     (
         "digits",
         "results have 15 significant digits, whole numbers all of theirs",
@@ -46,15 +53,24 @@ CLASSES = (
         lambda row, want, got: "$string" in row["expr"] or any(ord(char) > 0xFFFF for char in row["expr"]),
     ),
     ("url", "$encodeUrl and its kin", lambda row, want, got: "Url" in row["expr"]),
-    ("parent", "where `%` can be derived", lambda row, want, got: "S0217" in got.get("error", "") or want.get("error") == "S0217"),
+    (
+        "parent",
+        "where `%` can be derived",
+        lambda row, want, got: "S0217" in got.get("error", "") or want.get("error") == "S0217",
+    ),
     (
         "words",
         "where `and`, `or`, `in`, `..`, `??` and `?:` may stand",
         lambda row, want, got: want.get("error", "").startswith("S") or "S0" in got.get("error", ""),
     ),
-    ("arguments", "functions called with too few or other arguments", lambda row, want, got: "error" in got or "error" in want),
+    (
+        "arguments",
+        "functions called with too few or other arguments",
+        lambda row, want, got: "error" in got or "error" in want,
+    ),
 )
-# Where both refuse a row, and by another code: what our layer makes of it. Rows of our own checks have no code, and say it in words.
+# Where both refuse a row, and by another code: what our layer makes of it. Rows of our own checks have no code, and say
+# it in words.
 CODES = (
     ("own check", lambda want, got: got is None),
     ("read", lambda want, got: want[0] == "S" and got[0] == "S"),
@@ -129,15 +145,27 @@ def rows():
 def official(rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oracle")
     (folder / "rows.json").write_text(json.dumps(list(rows.values())), "utf-8")
-    words = ["node", str(HERE / "oracle.js"), str(fetched("jsonata")), str(folder / "rows.json"), str(folder / "out.json")]
+    words = [
+        "node",
+        str(HERE / "oracle.js"),
+        str(fetched("jsonata")),
+        str(folder / "rows.json"),
+        str(folder / "out.json"),
+    ]
     subprocess.run(words, check=True, timeout=900, cwd=ROOT)
     return dict(zip(rows, json.loads((folder / "out.json").read_text("utf-8"), parse_float=Decimal), strict=True))
 
 
 @pytest.fixture(scope="module")
 def compared(rows, official):
-    """(name, row, what the official implementation gives, what ours gives), but for data that no message can hold, and functions as results."""
-    return [(name, row, official[name], got) for name, row in rows.items() if (got := ours(row)) is not None and "function" not in official[name]]
+    """(name, row, what the official implementation gives, what ours gives), but for data that no message can hold, and
+    functions as results.
+    """
+    return [
+        (name, row, official[name], got)
+        for name, row in rows.items()
+        if (got := ours(row)) is not None and "function" not in official[name]
+    ]
 
 
 def test_our_layer_agrees_with_the_official_implementation_but_for_what_is_listed(rows, compared):
@@ -149,7 +177,8 @@ def test_our_layer_agrees_with_the_official_implementation_but_for_what_is_liste
             continue
         kind = next((kind for kind, _, holds in CLASSES if holds(row, want, got)), None)
         if kind is None:
-            corners[name] = listed["corners"].get(name, f"unexplained: {row['expr']} gives {got}, wanted {want}")  # each has a reason of its own
+            # each has a reason of its own
+            corners[name] = listed["corners"].get(name, f"unexplained: {row['expr']} gives {got}, wanted {want}")
         else:
             differing[kind].append(name)
     told = {kind: len(names) for kind, names in sorted(differing.items())} | {"corners": len(corners)}
@@ -170,5 +199,9 @@ def test_what_both_refuse_bears_the_same_code_but_for_what_is_listed(compared):
         else:
             kind = next(kind for kind, holds in CODES if holds(want["error"], mine))
             differing[kind].append(f"{name} {want['error']} {mine or '-'}")
-    print(f"\nJSONata: {same} refusals bear the same code; { ({kind: len(names) for kind, names in sorted(differing.items())}) } are listed")
-    assert {kind: sorted(names) for kind, names in differing.items()} == json.loads((HERE / "jsonata_codes.json").read_text("utf-8"))
+    print(
+        f"\nJSONata: {same} refusals bear the same code; { ({kind: len(names) for kind, names in sorted(differing.items())}) } are listed"
+    )
+    assert {kind: sorted(names) for kind, names in differing.items()} == json.loads(
+        (HERE / "jsonata_codes.json").read_text("utf-8")
+    )

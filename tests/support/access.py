@@ -1,6 +1,8 @@
-"""Who is answered what, at every address of the hub: asked of the app itself, from each side, and written down in docs/access.md (`make access`).
+"""Who is answered what, at every address of the hub: asked of the app itself, from each side, and written down in
+docs/access.md (`make access`).
 
-No address is listed here by hand but for an example where a rule leaves its form open: a rule that is new gets its row by itself.
+No address is listed here by hand but for an example where a rule leaves its form open: a rule that is new gets its row
+by itself.
 """
 
 import asyncio
@@ -34,7 +36,10 @@ PAGE = ROOT / "docs" / "access.md"
 STRANGER = "203.0.113.7"
 WAYS = {
     "loopback": ("127.0.0.1", []),  # this machine, and whoever is behind a forwarder that adds nothing
-    "forwarded": ("127.0.0.1", [("x-forwarded-for", STRANGER), ("via", "1.1 proxy"), ("x-forwarded-host", "hub.example")]),
+    "forwarded": (
+        "127.0.0.1",
+        [("x-forwarded-for", STRANGER), ("via", "1.1 proxy"), ("x-forwarded-host", "hub.example")],
+    ),
     "remote": (STRANGER, []),
 }
 WHO = ("nobody", "wrong", "another", "caller", "viewer", "operator", "token")
@@ -114,16 +119,27 @@ class Access:
 
     async def rows(self):
         """(part, method, address as the app writes it, cells)."""
-        answer = await ask(self.front, "POST", "/api/v1/shop/order.placed", "127.0.0.1", self.headers("caller", "POST", "/api/", ORDER), ORDER)
+        answer = await ask(
+            self.front,
+            "POST",
+            "/api/v1/shop/order.placed",
+            "127.0.0.1",
+            self.headers("caller", "POST", "/api/", ORDER),
+            ORDER,
+        )
         assert answer[0] == 202, answer
         self.message = answer[1].decode().split('"messageId":"')[1].split('"')[0]
-        found = [(part, method, written, await self.cells(method, path)) for part, method, written, path in self.routes()]
+        found = [
+            (part, method, written, await self.cells(method, path)) for part, method, written, path in self.routes()
+        ]
         found += [(SECOND, "GET", path, self.at_port(path)) for path in self.ports[0]]
         return merged(found)
 
     def routes(self):
         """(part, method, address as the app writes it, one that fits it) of all that the app has."""
-        rules = sorted(self.app.url_map.iter_rules(), key=lambda rule: (list(PARTS).index(part_of(rule.rule)), rule.rule))
+        rules = sorted(
+            self.app.url_map.iter_rules(), key=lambda rule: (list(PARTS).index(part_of(rule.rule)), rule.rule)
+        )
         return [
             (PARTS[part_of(rule.rule)], method, written, path)
             for rule in rules
@@ -138,12 +154,22 @@ class Access:
         assert "_rest" not in converters, f"{rule.rule} takes what no other rule does: give examples of it in EXAMPLES"
         words = next(((name, one.items) for name, one in converters.items() if isinstance(one, AnyConverter)), None)
         message = uuid.UUID(self.message) if rule.rule.startswith("/api/messages/") else uuid.UUID(int=7)
-        given = {name: message if isinstance(one, UUIDConverter) else 1 if isinstance(one, IntegerConverter) else "x" for name, one in converters.items()}
+        given = {
+            name: message if isinstance(one, UUIDConverter) else 1 if isinstance(one, IntegerConverter) else "x"
+            for name, one in converters.items()
+        }
         many = [{**given, words[0]: word} for word in sorted(words[1])] if words else [given]
         written = rule.rule
         for name in converters:
-            written = written.replace(written[written.index("<") : written.index(">") + 1], f"{{{name}}}", 1) if "<" in written else written
-        return [(written.replace(f"{{{words[0]}}}", one[words[0]]) if words else written, rule.build(one)[1]) for one in many]
+            written = (
+                written.replace(written[written.index("<") : written.index(">") + 1], f"{{{name}}}", 1)
+                if "<" in written
+                else written
+            )
+        return [
+            (written.replace(f"{{{words[0]}}}", one[words[0]]) if words else written, rule.build(one)[1])
+            for one in many
+        ]
 
     async def cells(self, method, path):
         cells = []
@@ -151,13 +177,26 @@ class Access:
             answers = []
             for peer, added in WAYS.values():
                 body = self.body(method, path)
-                answers.append((await ask(self.front, method, path, peer, [*self.headers(who, method, path, body), *added], body))[0])
+                answers.append(
+                    (await ask(self.front, method, path, peer, [*self.headers(who, method, path, body), *added], body))[
+                        0
+                    ]
+                )
             cells.append(one_of(answers))
         body = self.body(method, path)
         headers = [("host", "localhost"), *kind_of(method, path, body)]
-        cells.append(one_of([(await ask(self.plain_front, method, path, peer, [*headers, *added], body))[0] for peer, added in WAYS.values()]))
+        cells.append(
+            one_of(
+                [
+                    (await ask(self.plain_front, method, path, peer, [*headers, *added], body))[0]
+                    for peer, added in WAYS.values()
+                ]
+            )
+        )
         if method in ("GET", "POST"):
-            cells.append(str(call_wsgi(self.plain_app, Request(method, path, "", tuple(headers), body, "", is_own=True)).status))
+            cells.append(
+                str(call_wsgi(self.plain_app, Request(method, path, "", tuple(headers), body, "", is_own=True)).status)
+            )
         else:
             cells.append(cells[-1])
         return cells
@@ -177,7 +216,10 @@ class Access:
         headers = [("host", "localhost"), *kind_of(method, path, body)]
         match who:
             case "wrong" | "another" | "caller" if path.startswith("/in/shop/"):
-                return [*headers, ("x-sign", hashlib.sha1((SECRET if who == "caller" else who).encode() + body).hexdigest())]
+                return [
+                    *headers,
+                    ("x-sign", hashlib.sha1((SECRET if who == "caller" else who).encode() + body).hexdigest()),
+                ]
             case "wrong" if path.startswith(("/api/", "/in/")):
                 return [*headers, *self.signed(Caller("", self.caller.key, self.other.secret), body)]
             case "wrong":
@@ -199,19 +241,33 @@ class Access:
         """The token of a sign-in; one of its own where it will be over afterwards."""
         if is_own or who not in self.sessions:
             token = f"{who}-{next(self.numbers)}-{'x' * 30}"
-            assert self.hub.store.open_session("vera" if who == "viewer" else "olga", people.hash_of(token), timedelta(hours=1), address="test")
+            assert self.hub.store.open_session(
+                "vera" if who == "viewer" else "olga", people.hash_of(token), timedelta(hours=1), address="test"
+            )
             if is_own:
                 return token
             self.sessions[who] = token
         return self.sessions[who]
 
     def signed(self, caller, body):
-        return [(name, value) for name, value in caller.headers(body, f"a-{next(self.numbers)}").items() if name != "content-type"]
+        return [
+            (name, value)
+            for name, value in caller.headers(body, f"a-{next(self.numbers)}").items()
+            if name != "content-type"
+        ]
 
     def at_port(self, path):
         """The second port. It has no socket beside it."""
         of, plain = self.ports
-        cells = [one_of([status(of[path], path, peer, [*self.headers(who, "GET", path, b""), *added]) for peer, added in WAYS.values()]) for who in WHO]
+        cells = [
+            one_of(
+                [
+                    status(of[path], path, peer, [*self.headers(who, "GET", path, b""), *added])
+                    for peer, added in WAYS.values()
+                ]
+            )
+            for who in WHO
+        ]
         return [*cells, one_of([status(plain[path], path, peer, added) for peer, added in WAYS.values()]), "-"]
 
 
@@ -247,7 +303,13 @@ def one_of(answers):
 def kind_of(method, path, body):
     if method == "GET":
         return []
-    kind = "application/x-www-form-urlencoded" if path.startswith("/console") else "application/cloudevents+json" if path == CLOUDEVENTS else "application/json"
+    kind = (
+        "application/x-www-form-urlencoded"
+        if path.startswith("/console")
+        else "application/cloudevents+json"
+        if path == CLOUDEVENTS
+        else "application/json"
+    )
     return [("content-type", kind), ("content-length", str(len(body)))]
 
 
@@ -280,7 +342,9 @@ def opened(folder):
     try:
         with (
             small_hub(workspace, f"sqlite:///{folder}/hub.sqlite3", HUB_SHOP_SECRET=SECRET) as hub,
-            small_hub(workspace, f"sqlite:///{folder}/plain.sqlite3", HUB_SHOP_SECRET=SECRET, HUB_OPS_TOKEN="") as plain,
+            small_hub(
+                workspace, f"sqlite:///{folder}/plain.sqlite3", HUB_SHOP_SECRET=SECRET, HUB_OPS_TOKEN=""
+            ) as plain,
         ):
             yield Access(hub, plain)
     finally:

@@ -1,4 +1,6 @@
-"""Messages that look as if they had been accepted and settled days ago: their ids, times and those of their deliveries are old."""
+"""Messages that look as if they had been accepted and settled days ago: their ids, times and those of their deliveries
+are old.
+"""
 
 import os
 from dataclasses import replace
@@ -26,7 +28,9 @@ def old(number, **given):
     """Laid as on the day that is `number` days ago."""
     one, at = laid(**given), days_ago(number)
     message = replace(one.message, id=old_id(at), received_at=at)
-    return replace(one, message=message, deliveries=tuple(replace(planned, id=old_id(at)) for planned in one.deliveries))
+    return replace(
+        one, message=message, deliveries=tuple(replace(planned, id=old_id(at)) for planned in one.deliveries)
+    )
 
 
 def add_old(store, store_url, number, *, many=1, outcome=None, **given):
@@ -44,7 +48,10 @@ def age(store_url, delivery_ids, at):
     stamp = at if engine.dialect.name == "postgresql" else to_micros(at)
     with engine.begin() as connection:
         for id_ in delivery_ids:
-            connection.execute(sa.text("UPDATE delivery SET changed_at = :at, first_at = :at, due_at = :at WHERE id = :id"), {"at": stamp, "id": id_})
+            connection.execute(
+                sa.text("UPDATE delivery SET changed_at = :at, first_at = :at, due_at = :at WHERE id = :id"),
+                {"at": stamp, "id": id_},
+            )
     engine.dispose()
 
 

@@ -1,4 +1,6 @@
-"""Brokers of the tests' own: RabbitMQ and Redis on free ports, in folders of their own, so that they may be stopped, killed and purged."""
+"""Brokers of the tests' own: RabbitMQ and Redis on free ports, in folders of their own, so that they may be stopped,
+killed and purged.
+"""
 
 import contextlib
 import os
@@ -15,7 +17,10 @@ import redis
 from tests.support.hubs import free_port
 from tests.support.waiting import wait_until
 
-SERVER = next((path for path in sorted(Path("/usr/lib/rabbitmq").glob("**/sbin/rabbitmq-server"), reverse=True) if path.exists()), None)
+SERVER = next(
+    (path for path in sorted(Path("/usr/lib/rabbitmq").glob("**/sbin/rabbitmq-server"), reverse=True) if path.exists()),
+    None,
+)
 
 
 class RabbitMQ:
@@ -48,22 +53,40 @@ class RabbitMQ:
 
     def start(self):
         self._process = subprocess.Popen(
-            [str(SERVER)], env=self._environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder
+            [str(SERVER)],
+            env=self._environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
         )
         wait_until(self._answers, seconds=90, what=f"RabbitMQ on {self.port}")
         return self
 
     def purge(self):
-        """Throws away all that waits in any queue that it knows of; it asks for their names as long as it knows none, for that takes seconds."""
-        self._queues = self._queues or [line.split("\t")[0] for line in self._ctl("list_queues", "-q", "--no-table-headers", "name").splitlines() if line]
+        """Throws away all that waits in any queue that it knows of; it asks for their names as long as it knows none,
+        for that takes seconds.
+        """
+        self._queues = self._queues or [
+            line.split("\t")[0]
+            for line in self._ctl("list_queues", "-q", "--no-table-headers", "name").splitlines()
+            if line
+        ]
         with kombu.Connection(self.url) as connection:
             for name in self._queues:
                 with contextlib.suppress(amqp.exceptions.NotFound):
                     connection.channel().queue_purge(name)
 
     def _ctl(self, *words):
-        command = [str(SERVER).replace("rabbitmq-server", "rabbitmqctl"), "-n", self._environment["RABBITMQ_NODENAME"], *words]
-        return subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=60).stdout
+        command = [
+            str(SERVER).replace("rabbitmq-server", "rabbitmqctl"),
+            "-n",
+            self._environment["RABBITMQ_NODENAME"],
+            *words,
+        ]
+        return subprocess.run(
+            command, env=self._environment, check=True, capture_output=True, text=True, timeout=60
+        ).stdout
 
     def kill(self):
         """As if the power had gone."""
@@ -91,7 +114,9 @@ class RabbitMQ:
 
 
 class Redis:
-    """A Redis of the tests' own: on a free port, in its own folder. What it was given survives a kill (every write is flushed)."""
+    """A Redis of the tests' own: on a free port, in its own folder. What it was given survives a kill (every write is
+    flushed).
+    """
 
     def __init__(self, *, appends: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="redis-"))
@@ -101,9 +126,21 @@ class Redis:
         self._process = None
 
     def start(self):
-        words = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        words = [
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+        ]
         words += ["--appendonly", "yes", "--appendfsync", "always"] if self._appends else []
-        self._process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         wait_until(self._answers, seconds=20, what=f"Redis on {self.port}")
         return self
 

@@ -1,4 +1,6 @@
-"""One hub on the reference workspace, and a single place that takes the calls of all its systems: an order's messages, posted one by one."""
+"""One hub on the reference workspace, and a single place that takes the calls of all its systems: an order's messages,
+posted one by one.
+"""
 
 import hashlib
 import json
@@ -23,7 +25,9 @@ class Chain:
         secrets = {}
         for name in SYSTEMS:
             secrets |= {f"{name}_KEY": "ak_out", f"{name}_SECRET": "whsec_dGVzdA==", f"HUB_{name}_URL": self.sink.url}
-        self.hub = HubProcess(workspace, f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error", hub_zone="Asia/Shanghai", **secrets)
+        self.hub = HubProcess(
+            workspace, f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error", hub_zone="Asia/Shanghai", **secrets
+        )
         self.hub.json("apply")
         self.hub.start()
         self.url = self.hub.url
@@ -31,19 +35,26 @@ class Chain:
 
     def _answer(self, number, key):
         path = self.sink.requests[-1][1]
-        status, body = next((answer for end, answer in self.answers.items() if path.endswith(end)), (200, b'{"code": 0, "message": "success", "data": {}}'))
+        status, body = next(
+            (answer for end, answer in self.answers.items() if path.endswith(end)),
+            (200, b'{"code": 0, "message": "success", "data": {}}'),
+        )
         return status, {"content-type": "application/json"}, body
 
     def post(self, path, **changed):
         """Posts a sample, such as wms/outbound.confirmed.v1/seed, with other values; gives the id of the message."""
         system, message, _ = path.split("/")
         body = json.dumps({**sample(path), **changed}, ensure_ascii=False).encode()
-        answer = self.caller.post(f"/api/v1/{system}/{message.rsplit('.', 1)[0]}", body, hashlib.sha256(body).hexdigest())
+        answer = self.caller.post(
+            f"/api/v1/{system}/{message.rsplit('.', 1)[0]}", body, hashlib.sha256(body).hexdigest()
+        )
         assert answer.status_code in (200, 202), answer.text
         return answer.json()["data"]["messageId"]
 
     def order(self, number, *, waybill=None):
-        """An order that is placed, paid, sent to its warehouse and, with a waybill, shipped. Gives the id of its last message."""
+        """An order that is placed, paid, sent to its warehouse and, with a waybill, shipped. Gives the id of its last
+        message.
+        """
         order, payment, outbound = f"OMS{number}", f"PAY{number}", f"WMS{number}"
         self.post("oms/order.created.v1/one-line", orderNo=order, channelOrderNo=f"APP{number}")
         self.post("payment/payment.succeeded.v1/order", orderNo=order, paymentNo=payment)

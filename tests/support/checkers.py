@@ -1,4 +1,6 @@
-"""What decides that a run was good: pure functions from what a run left behind to findings; empty means good (docs/design/promises.md#checkers)."""
+"""What decides that a run was good: pure functions from what a run left behind to findings; empty means good
+(docs/design/promises.md#checkers).
+"""
 
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -20,7 +22,9 @@ def undelivered(deliveries):
 
 
 def disordered(effects, deliveries):
-    """Pairs on one lane and key where the later one's effect began before the earlier one had ended, or before it at all (I5)."""
+    """Pairs on one lane and key where the later one's effect began before the earlier one had ended, or before it at
+    all (I5).
+    """
     place = {one["id"]: (one["lane"], one["order_key"], one["seq"]) for one in deliveries}
     by_key = defaultdict(list)
     for effect in effects:
@@ -36,14 +40,17 @@ def disordered(effects, deliveries):
 
 def unapplied(effects, deliveries):
     """Deliveries that the store calls delivered, and no target applied (I9, I3)."""
-    return sorted({one["id"] for one in deliveries if one["status"] == "delivered"} - {effect["key"] for effect in effects})
+    return sorted(
+        {one["id"] for one in deliveries if one["status"] == "delivered"} - {effect["key"] for effect in effects}
+    )
 
 
 def total_queue(history, effects, deliveries, names):
     """What was posted against what became of it (I1 to I3), by kind; a run is good when all but `recovered` are empty.
 
-    `history`: a line per post, {name, outcome, message}; outcome ok (2xx), fail (4xx) or info (anything else: it may have happened).
-    `deliveries` after the drain, {id, message, status}; `names`: (name, message) as the store knows them.
+    `history`: a line per post, {name, outcome, message}; outcome ok (2xx), fail (4xx) or info (anything else: it may
+    have happened). `deliveries` after the drain, {id, message, status}; `names`: (name, message) as the store knows
+    them.
     """
     ok = {line["message"]: line["name"] for line in history if line["outcome"] == "ok"}
     outcomes = defaultdict(set)
@@ -59,7 +66,9 @@ def total_queue(history, effects, deliveries, names):
         "stuck": sorted(f"{one['id']} {one['status']}" for one in deliveries if one["status"] in ("pending", "leased")),
         "unexpected": sorted(applied - by_key.keys()) + sorted(str(name) for name in happened - outcomes.keys()),
         "refused": sorted(name for name in happened & outcomes.keys() if outcomes[name] == {"fail"}),
-        "recovered": sorted(name for name in happened & outcomes.keys() if "ok" not in outcomes[name] and "info" in outcomes[name]),
+        "recovered": sorted(
+            name for name in happened & outcomes.keys() if "ok" not in outcomes[name] and "info" in outcomes[name]
+        ),
     }
 
 
@@ -73,7 +82,9 @@ def renamed(history):
 
 
 def repeated(effects):
-    """Deliveries that took effect more than once, under whichever key (I4): here one message, at one address, is one delivery."""
+    """Deliveries that took effect more than once, under whichever key (I4): here one message, at one address, is one
+    delivery.
+    """
     times = Counter((effect["message"], effect["path"]) for effect in effects)
     return sorted(f"{message} {path}" for (message, path), number in times.items() if number > 1)
 
@@ -87,7 +98,9 @@ def two_keys(requests):
 
 
 def conserved(books, accepted):
-    """What the books do not account for (I6). `books`: one snapshot of the store; `accepted`: messages that were answered 2xx, each once."""
+    """What the books do not account for (I6). `books`: one snapshot of the store; `accepted`: messages that were
+    answered 2xx, each once.
+    """
     open_ = ("pending", "leased", "held", "unknown", "dead")
     found = [f"{books.unaccounted} unaccounted"] if books.unaccounted else []
     found += [f"{books.ever} messages ever, {accepted} accepted"] if books.ever != accepted else []
@@ -95,11 +108,17 @@ def conserved(books, accepted):
 
 
 def attempt_truth(requests, attempts):
-    """Requests at the target without an attempt of their own, and attempts with an answer that no target gave (I9). Both are named by the attempt's span."""
+    """Requests at the target without an attempt of their own, and attempts with an answer that no target gave (I9).
+    Both are named by the attempt's span.
+    """
     seen = Counter(request["span"] for request in requests)
     known = {attempt["span"] for attempt in attempts}
     answered = {(request["span"], request["status"]) for request in requests}
-    found = [f"{span} {'has no attempt' if span not in known else f'was sent {times} times'}" for span, times in seen.items() if span not in known or times > 1]
+    found = [
+        f"{span} {'has no attempt' if span not in known else f'was sent {times} times'}"
+        for span, times in seen.items()
+        if span not in known or times > 1
+    ]
     found += [
         f"attempt {attempt['number']} of {attempt['delivery']} says {attempt['status']}"
         for attempt in attempts
@@ -109,7 +128,9 @@ def attempt_truth(requests, attempts):
 
 
 def audited(verdict, recorded, done):
-    """What people did without a record, records of what nobody did, and where their chain breaks (I12). Both as (word, what it was done to), each once."""
+    """What people did without a record, records of what nobody did, and where their chain breaks (I12). Both as (word,
+    what it was done to), each once.
+    """
     acts, records = Counter(done), Counter(recorded)
     found = [f"{what} {object_} has no record" for what, object_ in (acts - records).elements()]
     found += [f"{what} {object_} was not done" for what, object_ in (records - acts).elements()]
@@ -117,7 +138,9 @@ def audited(verdict, recorded, done):
 
 
 def late(samples, limit_s):
-    """What was overdue for longer than the limit, though all was well (I7). `samples`: (when, ids that could have gone on or whose lease had ended)."""
+    """What was overdue for longer than the limit, though all was well (I7). `samples`: (when, ids that could have gone
+    on or whose lease had ended).
+    """
     since, found = {}, set()
     for at, overdue in samples:
         since = {id_: since.get(id_, at) for id_ in overdue}
@@ -132,7 +155,9 @@ def p99(latencies):
 
 
 def isolated(alone, beside, factor=1.3):
-    """Latencies per route, without and with a bad neighbour: routes that got nothing beside it, and a p99 over all of them that moved by more than `factor` (I8)."""
+    """Latencies per route, without and with a bad neighbour: routes that got nothing beside it, and a p99 over all of
+    them that moved by more than `factor` (I8).
+    """
     silent = sorted(f"{route} got nothing" for route in alone if not beside.get(route))
     before, after = (p99([one for route in alone for one in run.get(route, [])] or [0.0]) for run in (alone, beside))
     return silent + ([f"p99 {after:.1f} ms beside it, {before:.1f} ms without"] if after > factor * before else [])

@@ -1,4 +1,6 @@
-"""A real Chromium, driven by Playwright: pages as people see them, with what a test must see besides: errors, the policy, accessibility, pictures."""
+"""A real Chromium, driven by Playwright: pages as people see them, with what a test must see besides: errors, the
+policy, accessibility, pictures.
+"""
 
 import contextlib
 import importlib.resources
@@ -23,20 +25,34 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=binary(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
         yield browser
         browser.close()
 
 
 class Seen:
-    """What went wrong in a page since it was opened: errors of scripts, the console, the policy, requests that failed."""
+    """What went wrong in a page since it was opened: errors of scripts, the console, the policy, requests that
+    failed.
+    """
 
     def __init__(self, page):
         self.wrong = []
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("console", lambda message: self.wrong.append(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: (
+                self.wrong.append(f"{message.type}: {message.text}") if message.type in ("error", "warning") else None
+            ),
+        )
         # What going to another page cuts off is no fault of the page that was left.
-        page.on("requestfailed", lambda request: request.failure != "net::ERR_ABORTED" and self.wrong.append(f"failed: {request.url} {request.failure}"))
+        page.on(
+            "requestfailed",
+            lambda request: (
+                request.failure != "net::ERR_ABORTED" and self.wrong.append(f"failed: {request.url} {request.failure}")
+            ),
+        )
 
 
 def faults_of(page, rules=None):
@@ -44,7 +60,9 @@ def faults_of(page, rules=None):
     if not page.evaluate("typeof axe === 'object'"):
         # Put in by the driver, not by the page: its policy lets no foreign script in.
         page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...(rules && {runOnly: rules})})", rules)
+    found = page.evaluate(
+        "rules => axe.run(document, {resultTypes: ['violations'], ...(rules && {runOnly: rules})})", rules
+    )
     return [
         f"{one['id']}: {one['help']} at {[node['target'] for node in one['nodes']][:5]}"
         for one in found["violations"]
@@ -65,7 +83,8 @@ def shots():
 class Visitor:
     """A person at the console, in one language. `look` is what every page must stand."""
 
-    _cookies: ClassVar[dict] = {}  # of who has signed in before, by hub, name and language: a password is slow to check, as it must be
+    # of who has signed in before, by hub, name and language: a password is slow to check, as it must be
+    _cookies: ClassVar[dict] = {}
 
     def __init__(self, browser, url, language, *, role="operator"):
         self.url, self.language, self.role = url, language, role
@@ -93,7 +112,9 @@ class Visitor:
         return self.page
 
     def look(self, name):
-        """The page as it stands: no error, nothing against the policy, no serious fault of access; light, dark and at 390 px, with pictures."""
+        """The page as it stands: no error, nothing against the policy, no serious fault of access; light, dark and at
+        390 px, with pictures.
+        """
         page = self.page
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)

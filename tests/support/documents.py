@@ -8,7 +8,9 @@ import jsonschema
 def validator(document, schema):
     """A validator of a schema that refers to the components of an OpenAPI document."""
     whole = {"$defs": document["components"]["schemas"], **schema}
-    return jsonschema.Draft202012Validator(json.loads(json.dumps(whole, default=float).replace("#/components/schemas/", "#/$defs/")))
+    return jsonschema.Draft202012Validator(
+        json.loads(json.dumps(whole, default=float).replace("#/components/schemas/", "#/$defs/"))
+    )
 
 
 def resolved(document, node):

@@ -132,7 +132,10 @@ def foreign_workspace(folder, sink_url="http://127.0.0.1:9001"):
     warehouse = folder / "adapters" / "warehouse"
     (warehouse / "contracts" / "track.note.v1.json").write_text(json.dumps(TRACK), "utf-8")
     system = warehouse / "system.yaml"
-    system.write_text(system.read_text("utf-8").replace("auth:\n", ACCEPTS + "auth:\n").replace("http://127.0.0.1:9001", sink_url), "utf-8")
+    system.write_text(
+        system.read_text("utf-8").replace("auth:\n", ACCEPTS + "auth:\n").replace("http://127.0.0.1:9001", sink_url),
+        "utf-8",
+    )
     routes = folder / "routes.yaml"
     routes.write_text(routes.read_text("utf-8").rstrip("\n") + "\n" + ROUTE, "utf-8")
     return folder

@@ -1,7 +1,9 @@
-"""What others build on, as text, each in a file of `tests/golden/`: written anew by `make golden`, compared by `tests/test_golden.py`.
+"""What others build on, as text, each in a file of `tests/golden/`: written anew by `make golden`, compared by
+`tests/test_golden.py`.
 
-A change of one of these files is a change for partners, operators, dashboards or engineers, or of what the hot path asks the database. Words for
-people (descriptions, summaries, titles, help) are left out: they may be made better at any time.
+A change of one of these files is a change for partners, operators, dashboards or engineers, or of what the hot path
+asks the database. Words for people (descriptions, summaries, titles, help) are left out: they may be made better at any
+time.
 """
 
 import inspect
@@ -42,7 +44,11 @@ FOR_PEOPLE = ("description", "summary", "title")
 def wordless(node):
     """A JSON document without what is said to people. A property that is called `title` is an object, and stays."""
     if isinstance(node, dict):
-        return {name: wordless(member) for name, member in node.items() if not (name in FOR_PEOPLE and isinstance(member, str))}
+        return {
+            name: wordless(member)
+            for name, member in node.items()
+            if not (name in FOR_PEOPLE and isinstance(member, str))
+        }
     return [wordless(member) for member in node] if isinstance(node, list) else node
 
 
@@ -65,7 +71,9 @@ def small_app():
 def operations():
     """OpenAPI of /ops/v1."""
     with small_app() as app:
-        return as_json(app.test_client().get("/ops/v1/openapi.json", headers={"authorization": f"Bearer {OPS_TOKEN}"}).get_json())
+        return as_json(
+            app.test_client().get("/ops/v1/openapi.json", headers={"authorization": f"Bearer {OPS_TOKEN}"}).get_json()
+        )
 
 
 def addresses():
@@ -78,11 +86,18 @@ def addresses():
 def _workspaces(document):
     with tempfile.TemporaryDirectory() as folder:
         two = versioned(Path(folder) / "workspace", "http://127.0.0.1:9001")
-        return as_json({name: document(list(load(path).systems.values())) for name, path in (("reference", ROOT), ("two versions", two))})
+        return as_json(
+            {
+                name: document(list(load(path).systems.values()))
+                for name, path in (("reference", ROOT), ("two versions", two))
+            }
+        )
 
 
 def partners():
-    """OpenAPI of what partners may post and are called with: of the reference workspace, and of one in which a message has two versions."""
+    """OpenAPI of what partners may post and are called with: of the reference workspace, and of one in which a message
+    has two versions.
+    """
     return _workspaces(lambda systems: openapi(systems, title="Crossdock", version="1"))
 
 
@@ -102,9 +117,25 @@ def commands():
     def walk(command, path):
         yield " ".join(path)
         for one in command.params:
-            names = " ".join(sorted([*one.opts, *one.secondary_opts])) if isinstance(one, click.Option) else (one.name or "").upper()
-            of = ",".join(str(choice) for choice in one.type.choices) if isinstance(one.type, click.Choice) else one.type.name
-            marks = [word for word, holds in (("required", one.required), ("multiple", one.multiple), ("flag", getattr(one, "is_flag", False))) if holds]
+            names = (
+                " ".join(sorted([*one.opts, *one.secondary_opts]))
+                if isinstance(one, click.Option)
+                else (one.name or "").upper()
+            )
+            of = (
+                ",".join(str(choice) for choice in one.type.choices)
+                if isinstance(one.type, click.Choice)
+                else one.type.name
+            )
+            marks = [
+                word
+                for word, holds in (
+                    ("required", one.required),
+                    ("multiple", one.multiple),
+                    ("flag", getattr(one, "is_flag", False)),
+                )
+                if holds
+            ]
             yield "  ".join(["", names, of, f"nargs={one.nargs}", *marks])
         if isinstance(command, click.Group):
             with click.Context(command) as context:
@@ -119,7 +150,10 @@ def metrics():
     found = set()
     for member in vars(metric_definitions).values():
         found |= {one for one in (member if isinstance(member, tuple) else (member,)) if isinstance(one, Family)}
-    return as_lines(f"{one.name} {one.kind} {one.whose} {{{','.join(one.labels)}}}" for one in sorted(found, key=lambda one: one.name))
+    return as_lines(
+        f"{one.name} {one.kind} {one.whose} {{{','.join(one.labels)}}}"
+        for one in sorted(found, key=lambda one: one.name)
+    )
 
 
 def codes():
@@ -138,7 +172,11 @@ def adapters():
         if inspect.isclass(one) and one.__module__ == adapter.__name__ and not name.startswith("_"):
             lines.append(f"class {name}({', '.join(base.__name__ for base in one.__bases__)})")
             lines += [f"    {field}: {kind}" for field, kind in getattr(one, "__annotations__", {}).items()]
-            of = [(verb, member) for verb, member in vars(one).items() if inspect.isfunction(member) and not verb.startswith("_")]
+            of = [
+                (verb, member)
+                for verb, member in vars(one).items()
+                if inspect.isfunction(member) and not verb.startswith("_")
+            ]
             lines += [f"    def {verb}{inspect.signature(member)}" for verb, member in of]
     return as_lines(lines)
 
@@ -158,7 +196,9 @@ FILES = {
 
 
 def statements(store):
-    """What the hot path asks of the database, as the driver gets it: from posts over claims to settled deliveries, a batch of one and of two."""
+    """What the hot path asks of the database, as the driver gets it: from posts over claims to settled deliveries, a
+    batch of one and of two.
+    """
     heard: list[str] = []
 
     def hear(_connection, _cursor, statement, _parameters, _context, _is_many):

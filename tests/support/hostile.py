@@ -1,6 +1,8 @@
-"""What strangers may write where people read it: each text tries to leave the place that it stands in; and a hub that has them in all places.
+"""What strangers may write where people read it: each text tries to leave the place that it stands in; and a hub that
+has them in all places.
 
-Whatever runs sets `__hurt` of its own window, of its parent or of the top one. Nothing of it is ever asked for: `evil.example` answers nobody.
+Whatever runs sets `__hurt` of its own window, of its parent or of the top one. Nothing of it is ever asked for:
+`evil.example` answers nobody.
 """
 
 import json
@@ -42,9 +44,15 @@ MAPPED = "shop.order.placed.v1--warehouse.order.create.v1"
 
 
 def workspace(folder, sink_url):
-    """The scaffold, whose contracts let any text through: as a number, an article, a name of a field, and what is personal."""
+    """The scaffold, whose contracts let any text through: as a number, an article, a name of a field, and what is
+    personal.
+    """
     init(folder)
-    free = {"note": {"type": "string"}, "name": {"type": "string", "x-pii": True}, "labels": {"type": "object", "additionalProperties": {"type": "string"}}}
+    free = {
+        "note": {"type": "string"},
+        "name": {"type": "string", "x-pii": True},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+    }
     for path in folder.glob("adapters/*/contracts/*.json"):
         contract = json.loads(path.read_text("utf-8"))
         contract["properties"] |= {"orderNo": {"type": "string", "minLength": 1}, **free}
@@ -52,7 +60,10 @@ def workspace(folder, sink_url):
         path.write_text(json.dumps(contract), "utf-8")
     mapping = folder / f"mappings/{MAPPED}.yaml"
     mapping.write_text(
-        mapping.read_text("utf-8").replace("  orderNo: orderNo\n", "  orderNo: orderNo\n  note: note\n  name: name\n  labels: labels\n", 1), "utf-8"
+        mapping.read_text("utf-8").replace(
+            "  orderNo: orderNo\n", "  orderNo: orderNo\n  note: note\n  name: name\n  labels: labels\n", 1
+        ),
+        "utf-8",
     )
     warehouse = folder / "adapters/warehouse/system.yaml"
     warehouse.write_text(warehouse.read_text("utf-8").replace("http://127.0.0.1:9001", sink_url), "utf-8")
@@ -61,7 +72,11 @@ def workspace(folder, sink_url):
 
 def order(text):
     """An order that has the text in each place, and all the others beside it."""
-    labels = {"longer": "W" * 4_000, **{f"{name}-label": one for name, one in TEXTS.items()}, **{one: name for name, one in TEXTS.items()}}
+    labels = {
+        "longer": "W" * 4_000,
+        **{f"{name}-label": one for name, one in TEXTS.items()},
+        **{one: name for name, one in TEXTS.items()},
+    }
     return {"orderNo": text, "note": ALL, "name": text, "labels": labels, "items": [{"sku": text, "quantity": 2}]}
 
 
@@ -90,12 +105,24 @@ def hurt(folder):
     def answer(number, key):
         text = said[number % len(said)]
         header = text.encode("ascii", "ignore").decode().replace("\r", "").replace("\n", "")
-        headers = {"content-type": "application/json", "x-said": header, "retry-after": header, "server": header, "location": f"javascript:__hurt=1//{number}"}
+        headers = {
+            "content-type": "application/json",
+            "x-said": header,
+            "retry-after": header,
+            "server": header,
+            "location": f"javascript:__hurt=1//{number}",
+        }
         body = json.dumps({"code": text, "message": text, "error": {"message": text, text: text}}).encode()
-        return 422, headers | ({"content-type": header} if number % 3 == 0 else {}), body if number % 3 else text.encode() + RAW
+        return (
+            422,
+            headers | ({"content-type": header} if number % 3 == 0 else {}),
+            body if number % 3 else text.encode() + RAW,
+        )
 
     sink = Sink(answer)
-    hub = HubProcess(workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error").start()
+    hub = HubProcess(
+        workspace(folder / "workspace", sink.url), f"sqlite:///{folder}/hub.sqlite3", hub_log_level="error"
+    ).start()
     try:
         made = Hurt(hub, sink)
         _post(made)
@@ -151,7 +178,9 @@ def _refuse(made):
         for text in TEXTS.values():
             id_ = new_id()
             why = Refused(Code.CONTRACT_VIOLATION, text, [Fault(f"/{text}", text, text, text)])
-            arrival = Arrival(text.encode() + RAW, text[:255], {text: text, "x": [text, {text: text}]}, text[:255], text[:255])
+            arrival = Arrival(
+                text.encode() + RAW, text[:255], {text: text, "x": [text, {text: text}]}, text[:255], text[:255]
+            )
             store.refuse([Refusal(id_, "queue:stock/orders", arrival, why, revision, datetime.now(UTC))])
             made.refused.append(id_)
     finally:

@@ -35,7 +35,9 @@ class Operator:
     """`requests`, showing the operators' token that every hub of the tests has: no address stands for it."""
 
     def request(self, method, url, headers=None, **given):
-        return requests.request(method, url, headers={"authorization": f"Bearer {OPS_TOKEN}", **(headers or {})}, **{"timeout": 30, **given})
+        return requests.request(
+            method, url, headers={"authorization": f"Bearer {OPS_TOKEN}", **(headers or {})}, **{"timeout": 30, **given}
+        )
 
     def get(self, url, **given):
         return self.request("GET", url, **given)
@@ -48,7 +50,9 @@ operator = Operator()
 
 
 class Sink(http.server.ThreadingHTTPServer):
-    """A target that de-duplicates by Idempotency-Key and keeps what it saw. `script` gives (status, headers, body) per request."""
+    """A target that de-duplicates by Idempotency-Key and keeps what it saw. `script` gives (status, headers, body) per
+    request.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -78,9 +82,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         status, headers, answer = self.server.took(
-            self.headers.get("idempotency-key", ""), self.path, body, {name.lower(): value for name, value in self.headers.items()}
+            self.headers.get("idempotency-key", ""),
+            self.path,
+            body,
+            {name.lower(): value for name, value in self.headers.items()},
         )
-        head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(answer)}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(answer)}\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in headers.items()
+        )
         self.wfile.write(head.encode() + b"\r\n" + answer)
 
     def log_message(self, *_):
@@ -96,18 +105,28 @@ class Caller:
         self.session.trust_env = False
 
     def headers(self, body, message_id, now=None):
-        return {**dict(sign_default(self.key, [self.secret], message_id, body, now or datetime.now(UTC))), "content-type": "application/json"}
+        return {
+            **dict(sign_default(self.key, [self.secret], message_id, body, now or datetime.now(UTC))),
+            "content-type": "application/json",
+        }
 
     def post(self, path, body, message_id, **headers):
         given = {**self.headers(body, message_id), **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return self.session.post(self.base + path, data=body, headers={name: value for name, value in given.items() if value is not None}, timeout=30)
+        return self.session.post(
+            self.base + path,
+            data=body,
+            headers={name: value for name, value in given.items() if value is not None},
+            timeout=30,
+        )
 
     def get(self, path, message_id="get"):
         return self.session.get(self.base + path, headers=self.headers(b"", message_id), timeout=30)
 
 
 class HubProcess:
-    """`hub up` on a workspace, as a process of its own on a free port. `kill` is SIGKILL; `start` again is a restart on the same store."""
+    """`hub up` on a workspace, as a process of its own on a free port. `kill` is SIGKILL; `start` again is a restart on
+    the same store.
+    """
 
     def __init__(self, workspace, store_url, **environment):
         self.port = free_port()
@@ -128,14 +147,21 @@ class HubProcess:
         self.processes: dict[str, subprocess.Popen] = {}
         self.stderr = None  # a file, where a test reads the log
         self.entry = "hub"  # the module that is run
-        self.is_cold = False  # whether processes are started by an interpreter of their own: what they need to start counts
+        # whether processes are started by an interpreter of their own: what they need to start counts
+        self.is_cold = False
 
     def start(self, role="up", number=1):
         """`number`: which of several in one role; the others' names have it."""
         if self.entry == "hub" and not self.is_cold:
             process = warm.Warm([role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr)
         else:
-            process = subprocess.Popen([sys.executable, "-m", self.entry, role], env=self.environment, stdout=subprocess.PIPE, stderr=self.stderr, text=True)
+            process = subprocess.Popen(
+                [sys.executable, "-m", self.entry, role],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=self.stderr,
+                text=True,
+            )
         self.processes[role if number == 1 else f"{role}-{number}"] = process
         while True:
             line = process.stdout.readline()
@@ -144,16 +170,29 @@ class HubProcess:
                 return self
 
     def run(self, *words, text="", is_cold=False):
-        """One command, given `text`; its exit code, what it wrote, what it complained of. `is_cold`: what modules read when they are loaded counts."""
+        """One command, given `text`; its exit code, what it wrote, what it complained of. `is_cold`: what modules read
+        when they are loaded counts.
+        """
         if is_cold:
-            done = subprocess.run([sys.executable, "-m", "hub", *words], check=False, env=self.environment, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(
+                [sys.executable, "-m", "hub", *words],
+                check=False,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
             return done.returncode, done.stdout, done.stderr
         return warm.run(words, env=self.environment, text=text)
 
     def apply(self):
-        """Makes the workspace as it stands active, and waits until the running hub goes by it: what is posted then meets it. The revision."""
+        """Makes the workspace as it stands active, and waits until the running hub goes by it: what is posted then
+        meets it. The revision.
+        """
         revision = self.json("apply")["revision"]
-        wait_until(lambda: self.ops("/revision")["revision"] == revision, what="a hub that goes by the new configuration")
+        wait_until(
+            lambda: self.ops("/revision")["revision"] == revision, what="a hub that goes by the new configuration"
+        )
         return revision
 
     def json(self, *words):
@@ -196,7 +235,9 @@ class HubProcess:
         return wait_until(ended, seconds=seconds, what="the end of its deliveries")
 
 
-def small_workspace(folder, sink_url, retry="{attempts: 3, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}"):
+def small_workspace(
+    folder, sink_url, retry="{attempts: 3, first: 100ms, factor: 1, max: 100ms, jitter: none, give_up_after: 1h}"
+):
     """The scaffold's workspace with its warehouse at `sink_url` and a quick retry."""
     init(folder)
     routes = folder / "routes.yaml"
@@ -205,7 +246,9 @@ def small_workspace(folder, sink_url, retry="{attempts: 3, first: 100ms, factor:
     routes.write_text(text[:start] + f"  retry: {retry}" + text[text.index("\n", start) :], "utf-8")
     contract = folder / "adapters" / "shop" / "contracts" / "order.placed.v1.json"
     rule = '"x-consistent": {"name each sku once": "$count($distinct(items.sku)) = $count(items)"},'
-    contract.write_text(contract.read_text("utf-8").replace('"type": "object",', f'{rule} "type": "object",', 1), "utf-8")
+    contract.write_text(
+        contract.read_text("utf-8").replace('"type": "object",', f'{rule} "type": "object",', 1), "utf-8"
+    )
     system = folder / "adapters" / "warehouse" / "system.yaml"
     system.write_text(system.read_text("utf-8").replace("http://127.0.0.1:9001", sink_url), "utf-8")
     return folder

@@ -1,4 +1,6 @@
-"""The whole reference supply chain as real processes: the hub in its roles, seven sandboxes, on one store. Anything can be killed and started again."""
+"""The whole reference supply chain as real processes: the hub in its roles, seven sandboxes, on one store. Anything can
+be killed and started again.
+"""
 
 import json
 import os
@@ -26,7 +28,11 @@ class Landscape:
         secrets = {}
         for name in self.systems:
             key, secret = new_key()
-            secrets |= {f"{name}_KEY".upper(): key, f"{name}_SECRET".upper(): secret, f"HUB_{name}_URL".upper(): self.urls[name]}
+            secrets |= {
+                f"{name}_KEY".upper(): key,
+                f"{name}_SECRET".upper(): secret,
+                f"HUB_{name}_URL".upper(): self.urls[name],
+            }
         self.hub = HubProcess(ROOT, store_url, hub_lease=12, hub_sweep=0.5, hub_log_level="error", **secrets)
         self.keys = {}
         self.sandboxes = {}

@@ -5,7 +5,16 @@ import time
 from datetime import UTC, datetime
 
 from hub.core.message import Disposition, Message, Ref
-from hub.core.model.delivery import AcceptedMessage, DedupeKey, Delivered, Exchange, InDoubtPolicy, NewDelivery, Settlement, WhenDead
+from hub.core.model.delivery import (
+    AcceptedMessage,
+    DedupeKey,
+    Delivered,
+    Exchange,
+    InDoubtPolicy,
+    NewDelivery,
+    Settlement,
+    WhenDead,
+)
 from hub.core.model.ids import uuid7
 
 SOURCE, TARGET = Ref("shop", "order.placed", 1), Ref("warehouse", "order.create", 1)
@@ -27,7 +36,20 @@ def laid(
 ) -> AcceptedMessage:
     planned = tuple(NewDelivery(new_id(), "orders", ref, order_key, None, when_dead, in_doubt) for ref in targets)
     disposition = Disposition.ROUTED if planned else Disposition.UNROUTED
-    message = Message(new_id(), SOURCE, datetime.now(UTC), "k_test", "http", raw, "a" * 32, "r" * 64, disposition, len(planned), keys, order_key)
+    message = Message(
+        new_id(),
+        SOURCE,
+        datetime.now(UTC),
+        "k_test",
+        "http",
+        raw,
+        "a" * 32,
+        "r" * 64,
+        disposition,
+        len(planned),
+        keys,
+        order_key,
+    )
     return AcceptedMessage(message, planned, tuple(seen))
 
 

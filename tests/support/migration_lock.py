@@ -1,6 +1,8 @@
-"""The digests of the migrations, in hub/store/migrations/versions.lock: what is locked is on somebody's store, and is never edited again.
+"""The digests of the migrations, in hub/store/migrations/versions.lock: what is locked is on somebody's store, and is
+never edited again.
 
-.venv/bin/python -m tests.support.migration_lock        adds a line for each new migration, and drops those of files that are renumbered
+.venv/bin/python -m tests.support.migration_lock        adds a line for each new migration, and drops those of files
+that are renumbered
 """
 
 import hashlib
@@ -28,10 +30,15 @@ def faults(given, known):
     ]
     wrong += [f"{name} is locked, and is gone. Put it back." for name in known if name not in given]
     new = [name for name in given if name not in known]
-    wrong += [f"{name} is new: .venv/bin/python -m tests.support.migration_lock, or append to versions.lock: {given[name]}  {name}" for name in new]
+    wrong += [
+        f"{name} is new: .venv/bin/python -m tests.support.migration_lock, or append to versions.lock: {given[name]}  {name}"
+        for name in new
+    ]
     numbers = [name.partition("_")[0] for name in given]
     if numbers != [f"{number:04}" for number in range(1, len(numbers) + 1)]:
-        wrong.append(f"The numbers are not 0001, 0002, …: {', '.join(numbers)}. Renumber what is not on main yet, and its down_revision.")
+        wrong.append(
+            f"The numbers are not 0001, 0002, …: {', '.join(numbers)}. Renumber what is not on main yet, and its down_revision."
+        )
     return wrong
 
 

@@ -1,4 +1,6 @@
-"""Workspaces of the outsiders' cases (tests/landscape/outsiders): one source of three, one target as the case wants it, one mapping, one route."""
+"""Workspaces of the outsiders' cases (tests/landscape/outsiders): one source of three, one target as the case wants it,
+one mapping, one route.
+"""
 
 import json
 import re
@@ -45,7 +47,10 @@ _ASK = {
     "type": "object",
     "additionalProperties": False,
     "required": ["basketNo"],
-    "properties": {"basketNo": {"type": "string", "maxLength": 24}, "gtins": {"type": "array", "items": {"type": "string"}}},
+    "properties": {
+        "basketNo": {"type": "string", "maxLength": 24},
+        "gtins": {"type": "array", "items": {"type": "string"}},
+    },
 }
 STOCK = {
     "type": "object",
@@ -53,7 +58,12 @@ STOCK = {
     "required": ["onHand", "shelf"],
     "properties": {
         "onHand": {"type": "integer", "minimum": 0},
-        "shelf": {"type": "object", "additionalProperties": False, "required": ["row"], "properties": {"row": {"type": "string"}}},
+        "shelf": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["row"],
+            "properties": {"row": {"type": "string"}},
+        },
     },
 }
 ANSWER = {"onHand": 4, "shelf": {"row": "A7"}}
@@ -90,7 +100,9 @@ def files_of(source, case):
     name = MAPPING.format(source)
     files = {
         "adapters/market/system.yaml": _MARKET.format(source=source),
-        "adapters/hall/system.yaml": _HALL if "stock" in case.get("route", "") else re.sub(r"(?s)emits:.*?accepts", "accepts", _HALL).replace(_ask(), ""),
+        "adapters/hall/system.yaml": _HALL
+        if "stock" in case.get("route", "")
+        else re.sub(r"(?s)emits:.*?accepts", "accepts", _HALL).replace(_ask(), ""),
         f"adapters/market/contracts/{source}.told.v1.json": json.dumps(SOURCES[source]["contract"]),
         "adapters/hall/contracts/parcel.set.v1.json": json.dumps(target_of(case)),
         name: mapping,

@@ -1,4 +1,6 @@
-"""The pictures of the console in docs/pictures: which page each shows. Taken of the running demo (`make pictures`), and proven to be of pages that there are."""
+"""The pictures of the console in docs/pictures: which page each shows. Taken of the running demo (`make pictures`), and
+proven to be of pages that there are.
+"""
 
 import os
 from pathlib import Path

@@ -77,7 +77,10 @@ def queue_workspace(folder, url, sink_url="http://127.0.0.1:9001", system=SYSTEM
     warehouse = folder / "adapters" / "warehouse"
     (warehouse / "contracts" / "order.note.v1.json").write_text(json.dumps(EVENT), "utf-8")
     path = warehouse / "system.yaml"
-    path.write_text(path.read_text("utf-8").replace("auth:\n", ACCEPTS + "auth:\n").replace("http://127.0.0.1:9001", sink_url), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("auth:\n", ACCEPTS + "auth:\n").replace("http://127.0.0.1:9001", sink_url),
+        "utf-8",
+    )
     routes = folder / "routes.yaml"
     text = routes.read_text("utf-8")
     routes.write_text(text.replace("routes:\n", ROUTE, 1), "utf-8")

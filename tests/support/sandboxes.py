@@ -1,4 +1,6 @@
-"""What tests of sandbox systems need: a place that takes their posts as the hub would, and a way to call them as the hub would."""
+"""What tests of sandbox systems need: a place that takes their posts as the hub would, and a way to call them as the
+hub would.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def contract(ref: Ref) -> Contract:
 
 
 class Receiver:
-    """Stands where the hub would: proves the signature, checks the contract, keeps what it took. `status` is what it answers."""
+    """Stands where the hub would: proves the signature, checks the contract, keeps what it took. `status` is what it
+    answers.
+    """
 
     def __init__(self, port: int = 0) -> None:
         self.status = 202
@@ -108,7 +112,9 @@ class Neighbour:
 
 
 @contextmanager
-def running(system: str, data: Path, hub_url: str, *, of: type[Sandbox] | None = None, **changes: Any) -> Iterator[Neighbour]:
+def running(
+    system: str, data: Path, hub_url: str, *, of: type[Sandbox] | None = None, **changes: Any
+) -> Iterator[Neighbour]:
     """A sandbox of the reference workspace (or `of`), in threads of this process."""
     kind = of or load(ADAPTERS / system / "sandbox.py")
     sandbox = kind(replace(config(system, data, hub_url), **changes))
@@ -135,7 +141,9 @@ run(Path(sys.argv[1]), SandboxConfig(**told))
 def process(system: str, data: Path, hub_url: str) -> Iterator[tuple[subprocess.Popen[str], Neighbour]]:
     """The same in a process of its own, which may be killed. SIGTERM at the end, if it still lives."""
     told = config(system, data, hub_url)
-    told_json = json.dumps({name: str(getattr(told, name)) if name == "data" else getattr(told, name) for name in told.__slots__})
+    told_json = json.dumps(
+        {name: str(getattr(told, name)) if name == "data" else getattr(told, name) for name in told.__slots__}
+    )
     command = [sys.executable, "-c", _PROCESS, str(ADAPTERS / system / "sandbox.py"), told_json]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None

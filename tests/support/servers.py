@@ -1,4 +1,6 @@
-"""A hub inside this process, behind each server that it may run under: granian and uvicorn (the front), and a plain WSGI server (Flask alone)."""
+"""A hub inside this process, behind each server that it may run under: granian and uvicorn (the front), and a plain
+WSGI server (Flask alone).
+"""
 
 import asyncio
 import contextlib
@@ -57,7 +59,9 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def caller(self, *systems: str) -> Caller:
-        _, key, secret = make_key(self.hub.store, open_vault(self.hub.settings), name="test", systems=systems, form="default")
+        _, key, secret = make_key(
+            self.hub.store, open_vault(self.hub.settings), name="test", systems=systems, form="default"
+        )
         return Caller(self.url, key, secret)
 
 
@@ -65,7 +69,9 @@ class Served:
 def granian(front):
     """The front behind granian, in a thread with a loop of its own. Gives the port."""
     port = free_port()
-    server = Server(front, port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, log_enabled=False)
+    server = Server(
+        front, port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False, log_enabled=False
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), daemon=True)
     thread.start()

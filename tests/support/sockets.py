@@ -1,6 +1,8 @@
-"""A target made of a bare socket: each connection is a generator of answers, so that it may be as rude as the test wants.
+"""A target made of a bare socket: each connection is a generator of answers, so that it may be as rude as the test
+wants.
 
-A test gives one function `(request number over all connections) -> what to do`: bytes to send, or one of the words below.
+A test gives one function `(request number over all connections) -> what to do`: bytes to send, or one of the words
+below.
 """
 
 import contextlib
@@ -91,7 +93,9 @@ def _read(wire):
             return None
         got += part
     head, _, body = got.partition(b"\r\n\r\n")
-    length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    length = next(
+        (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+    )
     while len(body) < length:
         part = wire.recv(65_536)
         if not part:
@@ -101,7 +105,9 @@ def _read(wire):
 
 
 class Forwarder:
-    """Hands on bytes as they come, both ways: who connects to `url` reaches the hub from 127.0.0.1, and nothing in the request tells."""
+    """Hands on bytes as they come, both ways: who connects to `url` reaches the hub from 127.0.0.1, and nothing in the
+    request tells.
+    """
 
     def __init__(self, port):
         self._port = port

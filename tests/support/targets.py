@@ -1,6 +1,8 @@
-"""Targets in a process of their own: as many ports as wanted, each fast, slow, failing, hanging or away. What they saw is asked for afterwards.
+"""Targets in a process of their own: as many ports as wanted, each fast, slow, failing, hanging or away. What they saw
+is asked for afterwards.
 
-Times are `time.monotonic_ns`, which all processes of one machine share. Runs as `python -m tests.support.targets COUNT`; steered over its standard input.
+Times are `time.monotonic_ns`, which all processes of one machine share. Runs as
+`python -m tests.support.targets COUNT`; steered over its standard input.
 """
 
 import asyncio
@@ -20,18 +22,26 @@ class Targets:
 
     def __init__(self, count, **mode):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.targets", str(count)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.support.targets", str(count)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.urls = [f"http://127.0.0.1:{port}" for port in json.loads(self._process.stdout.readline())]
         for number in range(count):
             self.set(number, **mode)
 
     def set(self, number, *, seconds=0.0, status=200, fails=0.0, is_away=False):
-        """How it answers from now on: after `seconds`, with `status`, or 503 to such a part of all; or nobody listens."""
+        """How it answers from now on: after `seconds`, with `status`, or 503 to such a part of all; or nobody
+        listens.
+        """
         self._ask({"target": number, "seconds": seconds, "status": status, "fails": fails, "is_away": is_away})
 
     def requests(self):
-        """All that came: {target, key, order, start, end, status, beside}. `beside`: how many were under way at its start, itself among them."""
+        """All that came: {target, key, order, start, end, status, beside}. `beside`: how many were under way at its
+        start, itself among them.
+        """
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "requests"
             self._ask({"write": str(file)})
@@ -114,7 +124,9 @@ class _Line(asyncio.Protocol):
     def end(self, line):
         self.target.under_way -= 1
         line["end"] = time.monotonic_ns()
-        self.transport.write(b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}" % line["status"])
+        self.transport.write(
+            b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}" % line["status"]
+        )
 
 
 async def _serve(count):

@@ -50,7 +50,13 @@ examples:
 """
 
 
-def versioned(folder, sink_url, *, states="{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}}", **more):
+def versioned(
+    folder,
+    sink_url,
+    *,
+    states="{1: {state: deprecated, since: 2026-06-01, sunset: 2099-12-01}, 2: {state: current}}",
+    **more,
+):
     """The small workspace with `states` for the versions 1 and 2 of shop/order.placed."""
     small_workspace(folder, sink_url, **more)
     old = folder / "mappings" / "shop.order.placed.v1--warehouse.order.create.v1.yaml"
@@ -61,7 +67,9 @@ def versioned(folder, sink_url, *, states="{1: {state: deprecated, since: 2026-0
     system = folder / "adapters" / "shop" / "system.yaml"
     text = system.read_text("utf-8").replace("versions: {1: {state: current}}", f"versions: {states}")
     if "2: {state: current}" in states:  # keys are over the newest version that may be posted
-        text = text.replace("orderNo: orderNo", "orderNo: orderNumber").replace("order_by: orderNo", "order_by: orderNumber")
+        text = text.replace("orderNo: orderNo", "orderNo: orderNumber").replace(
+            "order_by: orderNo", "order_by: orderNumber"
+        )
         text = text.replace("dedupe_by: [orderNo]", "dedupe_by: [orderNumber]")
     system.write_text(text, "utf-8")
     return folder

@@ -1,7 +1,9 @@
-"""The command `hub` without the second that Python takes to load it: a process that has loaded all of it forks one for each command.
+"""The command `hub` without the second that Python takes to load it: a process that has loaded all of it forks one for
+each command.
 
-What is forked is a process like any other: with its own environment, standard files and folder, killed and waited for as `subprocess.Popen`
-does. Nothing of the hub has run in the one that forks; it has one thread, and ends with the tests'.
+What is forked is a process like any other: with its own environment, standard files and folder, killed and waited for
+as `subprocess.Popen` does. Nothing of the hub has run in the one that forks; it has one thread, and ends with the
+tests'.
 """
 
 import array
@@ -32,7 +34,11 @@ class Warm:
         near, far = socket.socketpair()
         out, given = os.pipe() if stdout == subprocess.PIPE else (None, None)
         null = os.open(os.devnull, os.O_RDWR)
-        files = [null if stdin == subprocess.DEVNULL else stdin, given if given is not None else _file(stdout, 1, null), _file(stderr, 2, null)]
+        files = [
+            null if stdin == subprocess.DEVNULL else stdin,
+            given if given is not None else _file(stdout, 1, null),
+            _file(stderr, 2, null),
+        ]
         request = json.dumps({"words": list(words), "env": dict(env), "cwd": str(cwd or Path.cwd())}).encode()
         with _one:
             socket.send_fds(server, [len(request).to_bytes(4, "big") + request[:1]], [far.fileno(), *files])
@@ -76,7 +82,9 @@ class Warm:
 
 
 def run(words, *, env, text="", timeout=120):
-    """One command to its end, with `text` as its standard input: its exit code, what it wrote, what it complained of. Raises subprocess.TimeoutExpired."""
+    """One command to its end, with `text` as its standard input: its exit code, what it wrote, what it complained of.
+    Raises subprocess.TimeoutExpired.
+    """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
         given.write(text.encode())
         given.seek(0)
@@ -106,7 +114,14 @@ def _server():
         if not _kept:
             near, far = socket.socketpair()
             words = [sys.executable, "-m", __name__, str(far.fileno())]
-            _kept.extend((near, subprocess.Popen(words, pass_fds=[far.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)))
+            _kept.extend(
+                (
+                    near,
+                    subprocess.Popen(
+                        words, pass_fds=[far.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                    ),
+                )
+            )
             far.close()
             atexit.register(_stop, *_kept)
         return _kept[0]
@@ -130,7 +145,14 @@ def _load():
 
     for found in pkgutil.walk_packages(hub.cli.__path__, "hub.cli."):
         importlib.import_module(found.name)
-    for name in ("hub.main.serving", "hub.transport.celery_bell", "alembic.command", "psycopg", "pymysql", "kombu.transport.pyamqp"):
+    for name in (
+        "hub.main.serving",
+        "hub.transport.celery_bell",
+        "alembic.command",
+        "psycopg",
+        "pymysql",
+        "kombu.transport.pyamqp",
+    ):
         importlib.import_module(name)
 
 
@@ -187,7 +209,9 @@ def _become(request, files):
         os.chdir(request["cwd"])
         random.seed()
         sys.argv = ["hub", *request["words"]]
-        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, encoding="utf-8", buffering=1) for number, mode in enumerate("rww"))
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(number, mode, encoding="utf-8", buffering=1) for number, mode in enumerate("rww")
+        )
         from hub.cli import main
 
         main()

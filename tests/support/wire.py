@@ -1,4 +1,6 @@
-"""A wire with faults between the hub and a server: slow, silent, cut. One thread per direction and connection; steered from the test."""
+"""A wire with faults between the hub and a server: slow, silent, cut. One thread per direction and connection; steered
+from the test.
+"""
 
 import contextlib
 import random
@@ -8,7 +10,9 @@ import time
 
 
 class Wire:
-    """Listens on a port of its own, and hands on to another. What is changed holds for connections that are there as well."""
+    """Listens on a port of its own, and hands on to another. What is changed holds for connections that are there as
+    well.
+    """
 
     def __init__(self, to_port, seed=0):
         self._to = to_port

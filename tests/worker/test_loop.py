@@ -16,7 +16,9 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def hub(tmp_path, sink, store_url):
-    with small_hub(small_workspace(tmp_path / "workspace", sink.url), store_url, HUB_SWEEP="0.1", HUB_ALLOW_CIDRS="127.0.0.0/8") as made:
+    with small_hub(
+        small_workspace(tmp_path / "workspace", sink.url), store_url, HUB_SWEEP="0.1", HUB_ALLOW_CIDRS="127.0.0.0/8"
+    ) as made:
         yield made
 
 
@@ -38,7 +40,9 @@ def delivered_over(hub, bell, sender):
     loop = Loop(hub, bell, sender)
     loop.start()
     try:
-        laid = lay(hub, Incoming(SOURCE, json.decode(ORDER), ORDER, "k_test", None, "a" * 32), source="http", now=hub.clock())
+        laid = lay(
+            hub, Incoming(SOURCE, json.decode(ORDER), ORDER, "k_test", None, "a" * 32), source="http", now=hub.clock()
+        )
         submit(hub, laid).result(10)
 
         def is_there():

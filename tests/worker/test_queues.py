@@ -21,7 +21,9 @@ AMQP = "amqp://127.0.0.1:5672//"
 
 
 class Played:
-    """A queue in memory. `faults`: what the next `open`s raise. What was taken and not acknowledged is there again after `open`."""
+    """A queue in memory. `faults`: what the next `open`s raise. What was taken and not acknowledged is there again
+    after `open`.
+    """
 
     def __init__(self, *arrivals):
         self.waiting, self.in_hand = deque(arrivals), deque()
@@ -58,7 +60,10 @@ class Played:
 
 
 def arrivals(first, last):
-    return [Arrival(b'{"orderNo":"SO-%d","step":%d}' % (number, number), "order.create", {}, f"m-{number}") for number in range(first, last)]
+    return [
+        Arrival(b'{"orderNo":"SO-%d","step":%d}' % (number, number), "order.create", {}, f"m-{number}")
+        for number in range(first, last)
+    ]
 
 
 @pytest.fixture
@@ -112,7 +117,14 @@ def test_a_broker_that_is_away_is_said_once_and_asked_with_growing_pauses(monkey
     monkeypatch.setattr(queues, "FIRST_S", 0.02)
     monkeypatch.setattr(queues, "MOST_S", 0.2)
     orders = Played(*arrivals(0, 1))
-    orders.faults.extend([BrokerUnavailable("away"), BrokerUnavailable("away, still"), *[BrokerUnavailable("away")] * 5, OSError("what nobody foresaw")])
+    orders.faults.extend(
+        [
+            BrokerUnavailable("away"),
+            BrokerUnavailable("away, still"),
+            *[BrokerUnavailable("away")] * 5,
+            OSError("what nobody foresaw"),
+        ]
+    )
     run(orders)
     wait_until(lambda: orders.acked, what="the message, after all")
     assert keys(said) == ["queue.broken", "queue.opened"]

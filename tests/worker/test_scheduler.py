@@ -1,4 +1,6 @@
-"""Several schedulers: one leads, another takes over when it ends or is killed; and where none runs, workers do its rounds for themselves."""
+"""Several schedulers: one leads, another takes over when it ends or is killed; and where none runs, workers do its
+rounds for themselves.
+"""
 
 import json
 
@@ -34,7 +36,9 @@ def test_one_leads_and_the_next_takes_over(tmp_path, store_url):
         others.start("scheduler")
         assert leader(store_url)[0] == first[0]
         hub.kill("scheduler")
-        second = wait_until(lambda: (found := leader(store_url)) and found[1] > first[1] and found, seconds=25, what="another leader")
+        second = wait_until(
+            lambda: (found := leader(store_url)) and found[1] > first[1] and found, seconds=25, what="another leader"
+        )
         assert second[0] != first[0]
         body = json.dumps({"orderNo": "SO-1", "items": [{"sku": "S", "quantity": 1}]}).encode()
         message_id = hub.caller("shop").post("/api/v1/shop/order.placed", body, "m1").json()["data"]["messageId"]
@@ -53,6 +57,8 @@ def test_a_scheduler_that_stops_in_good_order_is_not_waited_for(tmp_path, store_
     first = wait_until(lambda: leader(store_url), what="a leader")
     hub.stop()
     hub.start("scheduler")
-    second = wait_until(lambda: (found := leader(store_url)) and found != first and found, seconds=5, what="another leader")
+    second = wait_until(
+        lambda: (found := leader(store_url)) and found != first and found, seconds=5, what="another leader"
+    )
     hub.stop()
     assert second[1] == first[1] + 1

@@ -1,6 +1,8 @@
-"""The reference workspace keeps its word: contracts are bounded, samples pass or fail as they say, examples hold, routes have what they need.
+"""The reference workspace keeps its word: contracts are bounded, samples pass or fail as they say, examples hold,
+routes have what they need.
 
-Read with a plain YAML reader and the ground's compilers, so that a fault in the catalogue cannot hide one in the workspace; the catalogue's own judgement comes last.
+Read with a plain YAML reader and the ground's compilers, so that a fault in the catalogue cannot hide one in the
+workspace; the catalogue's own judgement comes last.
 """
 
 import re
@@ -135,7 +137,9 @@ def test_a_contract_has_a_sample_that_passes_and_one_that_fails(path: Path):
 def test_a_system_has_the_contracts_that_it_declares_and_no_other(path: Path):
     said = document(path)
     assert said["name"] == path.parent.name
-    assert set(declared(said)) == {ref_of(file.stem, said["name"]) for file in (path.parent / "contracts").glob("*.json")}
+    assert set(declared(said)) == {
+        ref_of(file.stem, said["name"]) for file in (path.parent / "contracts").glob("*.json")
+    }
 
 
 @pytest.mark.parametrize("path", SYSTEMS)
@@ -163,16 +167,23 @@ def test_a_bad_sample_fails_where_and_why_it_says_and_nowhere_else(path: Path):
 
 
 def reference_faults(schema: Any, body: Any) -> Iterator[tuple[str, str]]:
-    """Place and keyword of each fault by the reference implementation; a missing or surplus field is placed where it is, or would be."""
+    """Place and keyword of each fault by the reference implementation; a missing or surplus field is placed where it
+    is, or would be.
+    """
     formats = jsonschema.FormatChecker(())
     formats.checks("date-time")(lambda value: not isinstance(value, str) or is_date_time(value))
     formats.checks("local-date-time")(lambda value: not isinstance(value, str) or is_local_date_time(value))
     for error in jsonschema.Draft202012Validator(schema, format_checker=formats).iter_errors(body):
         place = "".join(f"/{step}" for step in error.absolute_path)
         if error.validator == "required":
-            yield from ((f"{place}/{name}", "required") for name in error.validator_value if f"{name!r} is" in error.message)
+            yield from (
+                (f"{place}/{name}", "required") for name in error.validator_value if f"{name!r} is" in error.message
+            )
         elif error.validator == "additionalProperties":
-            yield from ((f"{place}/{name}", "additionalProperties") for name in error.instance.keys() - error.schema["properties"].keys())
+            yield from (
+                (f"{place}/{name}", "additionalProperties")
+                for name in error.instance.keys() - error.schema["properties"].keys()
+            )
         else:
             yield place, str(error.validator)
 
@@ -188,7 +199,12 @@ def test_a_mappings_examples_hold(path: Path):
     made = mapping(path)
     assert made.examples
     for example in made.examples:
-        assert Path(str(example.given)).parts[:4] == ("adapters", made.source.system, "samples", f"{made.source.name}.v{made.source.version}")
+        assert Path(str(example.given)).parts[:4] == (
+            "adapters",
+            made.source.system,
+            "samples",
+            f"{made.source.name}.v{made.source.version}",
+        )
         result = made.apply(payload(ROOT / str(example.given)), now=RECEIVED)
         assert check_example(example, result) == []
 
@@ -196,9 +212,15 @@ def test_a_mappings_examples_hold(path: Path):
 @pytest.mark.parametrize("path", MAPPINGS)
 def test_what_a_mapping_makes_of_any_sample_that_its_routes_let_through_fits_the_target(path: Path):
     made = mapping(path)
-    conditions = [said.get("when") for source, target, said in destinations() if (source, target) == (f"{made.source.system}/{made.source.name}", made.target)]
+    conditions = [
+        said.get("when")
+        for source, target, said in destinations()
+        if (source, target) == (f"{made.source.system}/{made.source.name}", made.target)
+    ]
     examples = {str(example.given) for example in made.examples}
-    for sample in (ROOT / "adapters" / made.source.system / "samples" / f"{made.source.name}.v{made.source.version}").glob("*.json"):
+    for sample in (
+        ROOT / "adapters" / made.source.system / "samples" / f"{made.source.name}.v{made.source.version}"
+    ).glob("*.json"):
         # A route with a condition sends only some of them; its mapping's examples are those that it does send.
         sent = all(when is None for when in conditions) or sample.relative_to(ROOT).as_posix() in examples
         if sent and not sample.name.endswith(".bad.json"):
@@ -207,11 +229,18 @@ def test_what_a_mapping_makes_of_any_sample_that_its_routes_let_through_fits_the
 
 def test_each_route_has_its_mapping_and_each_mapping_its_route():
     wanted = {(source, target) for source, target, _ in destinations()}
-    assert wanted == {(f"{made.source.system}/{made.source.name}", made.target) for made in map(mapping, sorted(ROOT.glob("mappings/*.yaml")))}
+    assert wanted == {
+        (f"{made.source.system}/{made.source.name}", made.target)
+        for made in map(mapping, sorted(ROOT.glob("mappings/*.yaml")))
+    }
 
 
 def test_each_message_is_routed_or_is_a_destination():
-    emitted = {f"{said['name']}/{name}" for said in map(document, ROOT.glob("adapters/*/system.yaml")) for name in said.get("emits", {})}
+    emitted = {
+        f"{said['name']}/{name}"
+        for said in map(document, ROOT.glob("adapters/*/system.yaml"))
+        for name in said.get("emits", {})
+    }
     accepted = {
         Ref(said["name"], name, int(v))
         for said in map(document, ROOT.glob("adapters/*/system.yaml"))

@@ -1,4 +1,6 @@
-"""Why a leaf may be missing: by which parts of its source. Two leaves that miss the same part are missing together, and so is the object of both."""
+"""Why a leaf may be missing: by which parts of its source. Two leaves that miss the same part are missing together, and
+so is the object of both.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def absence(leaf: Json, scope: Shape, form_of: FormOf) -> Absence:
             parts = [absence(part, scope, form_of) for part in leaf.values()]
             if not parts:
                 return _both(frozenset({("nothing",)}))
-            return Absence(min((part.causes for part in parts), key=len), frozenset.intersection(*(part.denied for part in parts)))
+            return Absence(
+                min((part.causes for part in parts), key=len), frozenset.intersection(*(part.denied for part in parts))
+            )
 
 
 def _both(causes: frozenset[Cause]) -> Absence:
@@ -85,7 +89,9 @@ def _of(node: Node, scope: Shape) -> frozenset[Cause]:
             return frozenset()
         case Binary(sign="+" | "-" | "*" | "/" | "%", left=left, right=right):
             return _of(left, scope) | _of(right, scope)
-        case Call(function=Variable(name=name), arguments=(first, *_)) if first is not None and name in FUNCTIONS and name not in TOTAL:
+        case Call(function=Variable(name=name), arguments=(first, *_)) if (
+            first is not None and name in FUNCTIONS and name not in TOTAL
+        ):
             return _of(first, scope)
         case Step(left=left) if path_of(left) is not None and not _at(path_of(left) or [], scope).may("array"):
             return _of(left, scope) | {("unknown", repr(node))}

@@ -1,4 +1,6 @@
-"""What a workspace must prove before it goes live: samples pass or fail as they say, examples hold, routes lead somewhere and end."""
+"""What a workspace must prove before it goes live: samples pass or fail as they say, examples hold, routes lead
+somewhere and end.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _SAMPLE = re.compile(r"adapters/([^/]+)/samples/(.+)\.v([1-9][0-9]{0,3})/[^/]+\.
 
 
 def prove(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> None:
-    """All proofs that need a whole catalogue. Run only where reading found no error: a proof of half a workspace proves nothing."""
+    """All proofs that need a whole catalogue. Run only where reading found no error: a proof of half a workspace proves
+    nothing.
+    """
     payloads = _samples(catalog, files, findings)
     _examples(catalog, files, payloads, findings)
     document = read_yaml("routes.yaml", files["routes.yaml"])
@@ -58,7 +62,13 @@ def _samples(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> 
         if len(findings.found) > before:
             continue
         if found is None or contract is None:
-            findings.add(name, (1, 1), Check.UNDECLARED_CONTRACT, "it belongs to no declared version", "name its folder message.v1, as the contract is named")
+            findings.add(
+                name,
+                (1, 1),
+                Check.UNDECLARED_CONTRACT,
+                "it belongs to no declared version",
+                "name its folder message.v1, as the contract is named",
+            )
             continue
         payloads[name] = payload
         if name.endswith(".bad.json"):
@@ -66,14 +76,26 @@ def _samples(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> 
         else:
             for fault in contract.check(payload):
                 place = _place(text, fault.pointer)
-                findings.add(name, place, Check.SAMPLE_FAILS, f"{fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix)
+                findings.add(
+                    name,
+                    place,
+                    Check.SAMPLE_FAILS,
+                    f"{fault.pointer or '/'} is {fault.got}, wanted {fault.want}",
+                    fault.fix,
+                )
     return payloads
 
 
 def _bad_sample(name: str, payload: Json, contract: Contract, findings: Findings) -> None:
     said = payload.get("//") if isinstance(payload, dict) else None
     if not isinstance(said, str) or not said.startswith("/"):
-        findings.add(name, (1, 1), Check.BAD_SAMPLE_PASSES, "it does not say where it must fail", '"//": "/items/0/quantity minimum"')
+        findings.add(
+            name,
+            (1, 1),
+            Check.BAD_SAMPLE_PASSES,
+            "it does not say where it must fail",
+            '"//": "/items/0/quantity minimum"',
+        )
         return
     assert isinstance(payload, dict)
     pointer = said.split()[0].rstrip("/")
@@ -111,7 +133,9 @@ def _trials(catalog: Catalog, document: Document, payloads: Mapping[str, Json], 
     for route in catalog.routes:
         for number, test in enumerate(route.tests):
             for one in trial_faults(catalog, route, test, samples_by_path, EXAMPLE_TIME):
-                findings.add(document.file, document.place(("routes", route.name, "tests", number)), one.code, one.text, one.fix)
+                findings.add(
+                    document.file, document.place(("routes", route.name, "tests", number)), one.code, one.text, one.fix
+                )
 
 
 def sample_ref(name: str) -> Ref:
@@ -122,17 +146,31 @@ def sample_ref(name: str) -> Ref:
 
 
 def _unreached(catalog: Catalog, findings: Findings) -> None:
-    """A message that a system accepts and that nothing leads to: meant for something, or a leftover. Only where the system is reached at all."""
-    reached = {to.ref.type for route in catalog.routes for to in route.to} | {one.call.type for route in catalog.routes for one in route.enrich}
-    reached |= {route.sync.answer.type for route in catalog.routes if route.sync is not None and route.sync.answer is not None}
+    """A message that a system accepts and that nothing leads to: meant for something, or a leftover. Only where the
+    system is reached at all.
+    """
+    reached = {to.ref.type for route in catalog.routes for to in route.to} | {
+        one.call.type for route in catalog.routes for one in route.enrich
+    }
+    reached |= {
+        route.sync.answer.type for route in catalog.routes if route.sync is not None and route.sync.answer is not None
+    }
     for system in catalog.systems.values():
         if not any(type_.startswith(f"{system.name}/") for type_ in reached):
             continue
         for name in system.accepts:
             if f"{system.name}/{name}" not in reached:
-                document = read_yaml(f"adapters/{system.name}/system.yaml", catalog.files.get(f"adapters/{system.name}/system.yaml", ""))
+                document = read_yaml(
+                    f"adapters/{system.name}/system.yaml", catalog.files.get(f"adapters/{system.name}/system.yaml", "")
+                )
                 text = f"no route leads to {system.name}/{name}"
-                findings.add(document.file, document.place(("accepts", name)), Check.UNREACHED, text, "add a route, or take it out")
+                findings.add(
+                    document.file,
+                    document.place(("accepts", name)),
+                    Check.UNREACHED,
+                    text,
+                    "add a route, or take it out",
+                )
 
 
 def _unasked(catalog: Catalog, findings: Findings) -> None:
@@ -144,7 +182,11 @@ def _unasked(catalog: Catalog, findings: Findings) -> None:
                 file = f"adapters/{system.name}/system.yaml"
                 place = read_yaml(file, catalog.files.get(file, "")).place(("emits", name, "get"))
                 findings.add(
-                    file, place, Check.EXCLUDES, f"{emit.type} may be asked by GET, and no sync route answers it", "add a route with mode: sync, or take it out"
+                    file,
+                    place,
+                    Check.EXCLUDES,
+                    f"{emit.type} may be asked by GET, and no sync route answers it",
+                    "add a route with mode: sync, or take it out",
                 )
 
 
@@ -154,7 +196,13 @@ def _unused(catalog: Catalog, findings: Findings) -> None:
     reads += [one.reads for system in catalog.systems.values() for one in system.queues.values()]
     used = {read.mapping_name for part in reads for read in part}
     for name in catalog.foreign.keys() - used:
-        findings.add(f"mappings/{name}.yaml", (1, 1), Check.UNREACHED, f"no hook and no queue uses {name}", f"write map: {name} in one, or remove the file")
+        findings.add(
+            f"mappings/{name}.yaml",
+            (1, 1),
+            Check.UNREACHED,
+            f"no hook and no queue uses {name}",
+            f"write map: {name} in one, or remove the file",
+        )
 
 
 def _untold(catalog: Catalog, document: Document, findings: Findings) -> None:
@@ -163,11 +211,15 @@ def _untold(catalog: Catalog, document: Document, findings: Findings) -> None:
         if route.alert:
             text = f"alert: {route.alert} is kept and shown, and nobody is told by it in this version"
             place = document.place(("routes", route.name, "alert"))
-            findings.add(document.file, place, Check.NOT_TOLD, text, "watch deploy/prometheus/alerts.yaml, or take it out")
+            findings.add(
+                document.file, place, Check.NOT_TOLD, text, "watch deploy/prometheus/alerts.yaml, or take it out"
+            )
 
 
 def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:
-    """A reply that leads, by routes and replies alone, back to the message that caused it goes round until the hop count cuts it."""
+    """A reply that leads, by routes and replies alone, back to the message that caused it goes round until the hop
+    count cuts it.
+    """
     edges: dict[str, list[tuple[str, Route, int, bool]]] = {}
     for route in catalog.routes:
         for index, to in enumerate(route.to):
@@ -183,10 +235,18 @@ def _loops(catalog: Catalog, document: Document, findings: Findings) -> None:
             told.add(ring)
             code = Check.LOOP if is_certain else Check.MAY_LOOP
             place = document.place(("routes", route.name, "to", index))
-            findings.add(document.file, place, code, "messages go round: " + " → ".join([*way, start]), "break the ring, or guard it by a condition")
+            findings.add(
+                document.file,
+                place,
+                code,
+                "messages go round: " + " → ".join([*way, start]),
+                "break the ring, or guard it by a condition",
+            )
 
 
-def _ways(edges: Mapping[str, list[tuple[str, Route, int, bool]]], start: str) -> Iterator[tuple[list[str], bool, Route, int]]:
+def _ways(
+    edges: Mapping[str, list[tuple[str, Route, int, bool]]], start: str
+) -> Iterator[tuple[list[str], bool, Route, int]]:
     stack: list[tuple[str, list[str], bool]] = [(start, [start], True)]
     while stack:
         here, way, certain = stack.pop()

@@ -1,4 +1,6 @@
-"""Expressions of routes and systems against what they are over, a contract or an answer: fields that are not there, conditions that can never hold."""
+"""Expressions of routes and systems against what they are over, a contract or an answer: fields that are not there,
+conditions that can never hold.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,10 @@ def conditions(catalog: Catalog, documents: Mapping[str, Document], findings: Fi
 def _shapes(catalog: Catalog, emit: Emit) -> list[Shape]:
     """What a message is when it is routed: each live version as what it is upgraded to."""
     system, _, name = emit.type.partition("/")
-    newest = {steps[-1].target if (steps := catalog.upgrade(Ref(system, name, number))) else Ref(system, name, number) for number in emit.live}
+    newest = {
+        steps[-1].target if (steps := catalog.upgrade(Ref(system, name, number))) else Ref(system, name, number)
+        for number in emit.live
+    }
     return [of_schema(emit.contracts[ref.version].schema) for ref in sorted(newest) if ref.version in emit.contracts]
 
 
@@ -126,8 +131,14 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
             text, fix = f"{whose} has no {one.text}", did_you_mean(one.text, one.fix.split(", "))
             findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, text, fix)
         elif one.code == "unknown_name":
-            fix = "what a look-up finds is bound in the mapping alone" if not one.fix else did_you_mean(one.text, one.fix.split(", "))
-            findings.add(document.file, document.place(path), Check.UNKNOWN_PATH, f"nothing is bound to {one.text} here", fix)
+            fix = (
+                "what a look-up finds is bound in the mapping alone"
+                if not one.fix
+                else did_you_mean(one.text, one.fix.split(", "))
+            )
+            findings.add(
+                document.file, document.place(path), Check.UNKNOWN_PATH, f"nothing is bound to {one.text} here", fix
+            )
         elif one.code in ("no_number", "wrong_argument", "lost_digits"):
             code = Check.LOST_DIGITS if one.code == "lost_digits" else Check.WRONG_ARGUMENT
             findings.add(document.file, document.place(path), code, one.text, one.fix)
@@ -136,7 +147,9 @@ def _judge(document: Document, path: Path, expression: Expression, shapes: list[
 def costly(document: Document, path: Path, text: str, findings: Findings, where: str = "") -> None:
     cost = cost_of(text) if plain_path(text) is None else LINEAR
     if cost.why:
-        findings.add(document.file, document.place(path), Check.COSTLY, f"{where}it may cost much: {cost.why}", cost.instead)
+        findings.add(
+            document.file, document.place(path), Check.COSTLY, f"{where}it may cost much: {cost.why}", cost.instead
+        )
 
 
 def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape], findings: Findings) -> None:
@@ -147,7 +160,9 @@ def _judge_split(document: Document, at: Path, route: Route, shapes: list[Shape]
             found = field_of(found, name)
         if route.split.list.split(".")[-1] in found.unknown:
             text = f"the contract has no {route.split.list}"
-            findings.add(document.file, document.place((*at, "split", "list")), Check.UNKNOWN_PATH, text, "name a list of it")
+            findings.add(
+                document.file, document.place((*at, "split", "list")), Check.UNKNOWN_PATH, text, "name a list of it"
+            )
         elif found.kinds is not None and "array" not in found.kinds:
             text = f"{route.split.list} is {' or '.join(sorted(found.kinds - {MISSING}))}, not a list"
             findings.add(document.file, document.place((*at, "split", "list")), Check.NO_LIST, text, "name a list")

@@ -1,4 +1,6 @@
-"""All examples of all mappings and all tests of all routes, run one after the other and timed: what `hub test` shows."""
+"""All examples of all mappings and all tests of all routes, run one after the other and timed: what `hub test`
+shows.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from hub.core.message import Json, Ref
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One example or test: of which mapping's file or route, where it stands, how long it took, and what does not hold."""
+    """One example or test: of which mapping's file or route, where it stands, how long it took, and what does not
+    hold.
+    """
 
     kind: str  # example, or test
     of: str
@@ -48,7 +52,8 @@ class Case:
 def rehearse(catalog: Catalog, files: Mapping[str, str], findings: Iterable[Finding]) -> list[Case]:
     """Runs all of them. `files` are the workspace's, samples included; the catalogue is made of them.
 
-    `findings` are those of the check: what it does not tell, because a mark in the file says that it is meant, counts as holding here too.
+    `findings` are those of the check: what it does not tell, because a mark in the file says that it is meant, counts
+    as holding here too.
     """
     payloads = {name: read_json(name, text, Findings()) for name, text in samples(files).items()}
     cases: list[Case] = []
@@ -61,13 +66,22 @@ def rehearse(catalog: Catalog, files: Mapping[str, str], findings: Iterable[Find
     for route in catalog.routes:
         cases += _tests(catalog, route, of_messages)
     told = {(finding.file, finding.line, finding.code) for finding in findings}
-    return [replace(case, wrong=tuple(one for one in case.wrong if (case.file, case.line, one.code.value) in told)) for case in cases]
+    return [
+        replace(case, wrong=tuple(one for one in case.wrong if (case.file, case.line, one.code.value) in told))
+        for case in cases
+    ]
 
 
 def of_route(catalog: Catalog, route: Route, files: Mapping[str, str]) -> list[Case]:
-    """The tests of one route of a configuration that is in use. `files`: samples, as far as they are there; what marks say is meant counts as holding."""
+    """The tests of one route of a configuration that is in use. `files`: samples, as far as they are there; what marks
+    say is meant counts as holding.
+    """
     wanted = {test.given for test in route.tests if isinstance(test.given, str)}
-    payloads = {name: (sample_ref(name), read_json(name, text, Findings())) for name, text in samples(files).items() if name in wanted}
+    payloads = {
+        name: (sample_ref(name), read_json(name, text, Findings()))
+        for name, text in samples(files).items()
+        if name in wanted
+    }
     cases = _tests(catalog, route, payloads)
     findings = Findings()
     for case in cases:
@@ -75,7 +89,9 @@ def of_route(catalog: Catalog, route: Route, files: Mapping[str, str]) -> list[C
             findings.add(case.file, (case.line, 1), one.code, one.text)
     ignore.apply({"routes.yaml": catalog.files["routes.yaml"]}, findings)
     told = {(finding.line, finding.code) for finding in findings.found}
-    return [replace(case, wrong=tuple(one for one in case.wrong if (case.line, one.code.value) in told)) for case in cases]
+    return [
+        replace(case, wrong=tuple(one for one in case.wrong if (case.line, one.code.value) in told)) for case in cases
+    ]
 
 
 def _tests(catalog: Catalog, route: Route, payloads: Mapping[str, tuple[Ref, Json]]) -> list[Case]:
@@ -83,7 +99,17 @@ def _tests(catalog: Catalog, route: Route, payloads: Mapping[str, tuple[Ref, Jso
     cases = []
     for number, test in enumerate(route.tests):
         run = _run(trial_faults(catalog, route, test, payloads, EXAMPLE_TIME))
-        cases.append(_case("test", route.name, number, test.about or _given(test.given), document, ("routes", route.name, "tests", number), run))
+        cases.append(
+            _case(
+                "test",
+                route.name,
+                number,
+                test.about or _given(test.given),
+                document,
+                ("routes", route.name, "tests", number),
+                run,
+            )
+        )
     return cases
 
 
@@ -107,13 +133,17 @@ def _is_of_a_proof(code: str) -> bool:
 
 
 def _run(faults: Iterator[Wrong]) -> tuple[float, tuple[Wrong, ...]]:
-    """Nothing is computed before its faults are asked for, one after the other: so the time is that of the whole case."""
+    """Nothing is computed before its faults are asked for, one after the other: so the time is that of the whole
+    case.
+    """
     began = perf_counter()
     wrong = tuple(faults)
     return (perf_counter() - began) * 1_000, wrong
 
 
-def _case(kind: str, of: str, number: int, about: str, document: Document, at: Path, run: tuple[float, tuple[Wrong, ...]]) -> Case:
+def _case(
+    kind: str, of: str, number: int, about: str, document: Document, at: Path, run: tuple[float, tuple[Wrong, ...]]
+) -> Case:
     return Case(kind, of, number + 1, about, document.file, document.place(at)[0], *run)
 
 

@@ -1,4 +1,6 @@
-"""Whether what a hook reads is what its partner signed: the place of `from`, the whole body, and each field that its expressions name."""
+"""Whether what a hook reads is what its partner signed: the place of `from`, the whole body, and each field that its
+expressions name.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _KINDS = {"form": "form", "query": "query", "headers": "header"}
 
 
 def judge(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> None:
-    """Hooks without a signature are judged by their peers (`catalog.files.hooks`); those of an adapter prove by themselves."""
+    """Hooks without a signature are judged by their peers (`catalog.files.hooks`); those of an adapter prove by
+    themselves.
+    """
     for system in catalog.systems.values():
         name = f"adapters/{system.name}/system.yaml"
         hooks = [hook for hook in system.hooks.values() if hook.scheme is not None and hook.scheme.alg != "none"]
@@ -52,7 +56,9 @@ def _read(hook: Hook, read: EventReader, at: Path, document: Document, findings:
         for place in dict.fromkeys(_unsigned(scheme, read)):
             text = f"{hook.name} reads {place}, which its partner does not sign: anybody may write it"
             key = "map" if read.mapping_name else "id"
-            findings.add(document.file, document.place((*at, key)), Check.WEAK_PROOF, text, "read what is signed, or add peers:")
+            findings.add(
+                document.file, document.place((*at, key)), Check.WEAK_PROOF, text, "read what is signed, or add peers:"
+            )
 
 
 def _covers_all(scheme: Scheme) -> bool:
@@ -62,7 +68,11 @@ def _covers_all(scheme: Scheme) -> bool:
 def _signed(scheme: Scheme) -> list[str]:
     """What a scheme signs, in the words of its places."""
     over = scheme.over
-    named = [f"{over.of} without {', '.join(sorted(over.without)) or 'exception'}"] if isinstance(over, SortedFields) and over.of != "values" else []
+    named = (
+        [f"{over.of} without {', '.join(sorted(over.without)) or 'exception'}"]
+        if isinstance(over, SortedFields) and over.of != "values"
+        else []
+    )
     for part in scheme.parts:
         if isinstance(part, Spot):
             named.append(str(part))
@@ -73,12 +83,23 @@ def _signed(scheme: Scheme) -> list[str]:
 
 def _fix(scheme: Scheme) -> str:
     places = [one for one in _signed(scheme) if one.startswith(("form:", "json:", "query:"))]
-    return f"from: {places[0]}, or no from where the whole body is signed" if places else "read the body, or let the partner sign this field"
+    return (
+        f"from: {places[0]}, or no from where the whole body is signed"
+        if places
+        else "read the body, or let the partner sign this field"
+    )
 
 
 def _unsigned(scheme: Scheme, read: EventReader) -> Iterator[str]:
     """Fields of the request that what is kept is made of, and that the signature leaves out."""
-    own = scheme.over.without if isinstance(scheme.over, SortedFields) and scheme.over.of in ("form", "json") and not read.spot and read.each is None else ()
+    own = (
+        scheme.over.without
+        if isinstance(scheme.over, SortedFields)
+        and scheme.over.of in ("form", "json")
+        and not read.spot
+        and read.each is None
+        else ()
+    )
     for text in [text for _, text in read.mapping.leaves()] if read.mapping is not None else []:
         try:
             places = paths(text)
@@ -86,7 +107,11 @@ def _unsigned(scheme: Scheme, read: EventReader) -> Iterator[str]:
             continue
         for place in places:
             kind = _KINDS.get(place[0])
-            if kind is not None and len(place) > 1 and not scheme.covers(Spot(kind, place[1].lower() if kind == "header" else place[1])):
+            if (
+                kind is not None
+                and len(place) > 1
+                and not scheme.covers(Spot(kind, place[1].lower() if kind == "header" else place[1]))
+            ):
                 yield f"{place[0]}.{place[1]}"
             elif place[0] in own or (place[0] == "body" and len(place) > 1 and place[1] in own):
                 yield ".".join(place[:2])

@@ -1,4 +1,6 @@
-"""Versions whose end is near or over: a date in a file says when their posts are refused, and nobody changes anything on that day."""
+"""Versions whose end is near or over: a date in a file says when their posts are refused, and nobody changes anything
+on that day.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ NEAR = timedelta(days=30)
 
 
 def judge(catalog: Catalog, findings: Findings, now: datetime | None = None) -> None:
-    """Warns of versions that may be posted and end within NEAR, or have ended. `now`: the machine's clock, if it is not given."""
+    """Warns of versions that may be posted and end within NEAR, or have ended. `now`: the machine's clock, if it is not
+    given.
+    """
     at = now or datetime.now(UTC)
     for system in catalog.systems.values():
         for name, emit in system.emits.items():
@@ -22,8 +26,16 @@ def judge(catalog: Catalog, findings: Findings, now: datetime | None = None) -> 
                 text = _text(f"{emit.type}@{number}", version, at)
                 if text:
                     file = f"adapters/{system.name}/system.yaml"
-                    place = read_yaml(file, catalog.files.get(file, "")).place(("emits", name, "versions", str(number), "sunset"))
-                    findings.add(file, place, Check.SUNSET, text, "write state: retired once nobody uses it (hub contracts can-retire), or a later day")
+                    place = read_yaml(file, catalog.files.get(file, "")).place(
+                        ("emits", name, "versions", str(number), "sunset")
+                    )
+                    findings.add(
+                        file,
+                        place,
+                        Check.SUNSET,
+                        text,
+                        "write state: retired once nobody uses it (hub contracts can-retire), or a later day",
+                    )
 
 
 def _text(ref: str, version: Version, now: datetime) -> str:

@@ -1,6 +1,8 @@
-"""What engineers write beside their work, tried: a mapping's examples, and a route's tests (a message in, the deliveries and payloads out).
+"""What engineers write beside their work, tried: a mapping's examples, and a route's tests (a message in, the
+deliveries and payloads out).
 
-Run on the very functions that accept and deliver use. What does not hold is told as a value, for `hub check` and `hub test` alike.
+Run on the very functions that accept and deliver use. What does not hold is told as a value, for `hub check` and
+`hub test` alike.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ EXAMPLE_TIME = datetime(2025, 11, 22, 2, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that does not hold: as a finding says it; and where a value is another one than expected, for which target and where."""
+    """One thing that does not hold: as a finding says it; and where a value is another one than expected, for which
+    target and where.
+    """
 
     code: Check
     text: str
@@ -53,7 +57,9 @@ def with_examples(catalog: Catalog) -> Iterator[tuple[str, FieldMapping, Contrac
         yield f"mappings/{name}.yaml", mapping, catalog.contract(mapping.target)
 
 
-def example_faults(mapping: FieldMapping, contract: Contract | None, example: Example, payloads: Mapping[str, Json]) -> Iterator[Wrong]:
+def example_faults(
+    mapping: FieldMapping, contract: Contract | None, example: Example, payloads: Mapping[str, Json]
+) -> Iterator[Wrong]:
     """What is wrong with one example of a mapping. `payloads` are the workspace's samples by path."""
     given = example.given
     if isinstance(given, str):
@@ -69,10 +75,16 @@ def example_faults(mapping: FieldMapping, contract: Contract | None, example: Ex
     for one in differences(example, made):
         yield Wrong(Check.EXAMPLE_FAILS, str(one), "mend the mapping, or the example", difference=one)
     for fault in contract.check(made) if contract is not None else ():
-        yield Wrong(Check.EXAMPLE_UNFIT, f"what it makes does not fit {mapping.target}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}", fault.fix)
+        yield Wrong(
+            Check.EXAMPLE_UNFIT,
+            f"what it makes does not fit {mapping.target}: {fault.pointer or '/'} is {fault.got}, wanted {fault.want}",
+            fault.fix,
+        )
 
 
-def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapping[str, tuple[Ref, Json]], now: datetime) -> Iterator[Wrong]:
+def trial_faults(
+    catalog: Catalog, route: Route, test: RouteTest, payloads: Mapping[str, tuple[Ref, Json]], now: datetime
+) -> Iterator[Wrong]:
     """What is wrong with one test of a route. `payloads` are the workspace's samples by path, each with its message."""
     given = _given(route, test, payloads)
     if given is None:
@@ -80,12 +92,18 @@ def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapp
         return
     source, payload = given
     if source.type != route.source:
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"the sample is {source}, the route takes {route.source}", "name one of its samples")
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS, f"the sample is {source}, the route takes {route.source}", "name one of its samples"
+        )
         return
     contract = catalog.contract(source)
     faults = contract.check(payload) if contract is not None else []
     if faults:
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"{source} would refuse it: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}", faults[0].fix)
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS,
+            f"{source} would refuse it: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}",
+            faults[0].fix,
+        )
         return
     ids = count(1)
     payload = declared(contract, payload)
@@ -95,9 +113,13 @@ def trial_faults(catalog: Catalog, route: Route, test: RouteTest, payloads: Mapp
     except GiveUp as error:
         yield Wrong(Check.ROUTE_TEST_FAILS, f"it cannot be upgraded: {error.why.field} {error.why.text}", error.why.fix)
         return
-    matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=now, new_id=lambda: str(next(ids)))
+    matched = match(
+        [route], payload, targets=catalog.targets, order_key=None, hops=0, now=now, new_id=lambda: str(next(ids))
+    )
     for undecided in (planned.undecided for planned in matched.planned if planned.undecided is not None):
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"it would be dead at once: {undecided.text}", "mend the route, or the test")
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS, f"it would be dead at once: {undecided.text}", "mend the route, or the test"
+        )
         return
     yield from _compare(catalog, route, test, source, payload, matched, now)
 
@@ -109,17 +131,23 @@ def _given(route: Route, test: RouteTest, payloads: Mapping[str, tuple[Ref, Json
     return Ref(system, name, test.version), test.given
 
 
-def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, payload: Json, matched: RoutingResult, now: datetime) -> Iterator[Wrong]:
+def _compare(
+    catalog: Catalog, route: Route, test: RouteTest, source: Ref, payload: Json, matched: RoutingResult, now: datetime
+) -> Iterator[Wrong]:
     if test.disposition is not Disposition.ROUTED or matched.disposition is not Disposition.ROUTED:
         if matched.disposition is not test.disposition:
             yield Wrong(
-                Check.ROUTE_TEST_FAILS, f"it is {matched.disposition.value}, not {test.disposition.value}: {_why(matched)}", "mend the route, or the test"
+                Check.ROUTE_TEST_FAILS,
+                f"it is {matched.disposition.value}, not {test.disposition.value}: {_why(matched)}",
+                "mend the route, or the test",
             )
         return
     made: dict[str, list[Json]] = {}
     for planned in matched.planned:
         steps = catalog.way(source, planned.ref) or ()
-        piece = payload if planned.part is None or route.split is None else parts(payload, route.split, now)[planned.part]
+        piece = (
+            payload if planned.part is None or route.split is None else parts(payload, route.split, now)[planned.part]
+        )
         try:
             for step in steps:
                 contract = catalog.contract(step.target)
@@ -135,13 +163,19 @@ def _compare(catalog: Catalog, route: Route, test: RouteTest, source: Ref, paylo
             yield Wrong(Check.ROUTE_TEST_FAILS, f"{planned.ref}{error.why.field}: {error.why.text}", error.why.fix)
             return
     for target in made.keys() - test.expect.keys():
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"a delivery goes to {target}, and the test does not say so", f"add {target} to expect, or mend the route")
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS,
+            f"a delivery goes to {target}, and the test does not say so",
+            f"add {target} to expect, or mend the route",
+        )
     for target, wanted in test.expect.items():
         yield from _payloads(target, made.get(target), wanted, matched)
 
 
 def _address(catalog: Catalog, ref: Ref, payload: Json, now: datetime) -> None:
-    """Raises GiveUp where a hole of the target's address cannot be filled from what is made: it would be dead at once, whatever the test expects."""
+    """Raises GiveUp where a hole of the target's address cannot be filled from what is made: it would be dead at once,
+    whatever the test expects.
+    """
     accept = catalog.systems[ref.system].accept(ref) if ref.system in catalog.systems else None
     if accept is not None and accept.publish is None:
         address_of(accept.path or "/").filled(payload, key="key", now=now)
@@ -149,18 +183,30 @@ def _address(catalog: Catalog, ref: Ref, payload: Json, now: datetime) -> None:
 
 def _payloads(target: str, made: list[Json] | None, wanted: Json, matched: RoutingResult) -> Iterator[Wrong]:
     if made is None:
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"no delivery goes to {target}: {_why(matched)}", "mend the route, or the test")
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS, f"no delivery goes to {target}: {_why(matched)}", "mend the route, or the test"
+        )
         return
     expected = wanted if isinstance(wanted, list) else [wanted]
     if len(expected) != len(made):
-        yield Wrong(Check.ROUTE_TEST_FAILS, f"{len(made)} deliveries go to {target}, not {len(expected)}", "write one payload for each, in a list")
+        yield Wrong(
+            Check.ROUTE_TEST_FAILS,
+            f"{len(made)} deliveries go to {target}, not {len(expected)}",
+            "write one payload for each, in a list",
+        )
         return
     for number, (one, other) in enumerate(zip(made, expected, strict=True)):
         where = f"{target} (part {number})" if len(made) > 1 else target
         for found in differences(Example(None, expect=other), one):
-            yield Wrong(Check.ROUTE_TEST_FAILS, f"{where}: {found}", "mend the mapping or the route, or the test", where, found)
+            yield Wrong(
+                Check.ROUTE_TEST_FAILS, f"{where}: {found}", "mend the mapping or the route, or the test", where, found
+            )
 
 
 def _why(matched: RoutingResult) -> str:
-    reasons = [str(line.get("why") or line.get("condition") or line.get("canary") or "") for line in matched.considered if line["result"] != "matched"]
+    reasons = [
+        str(line.get("why") or line.get("condition") or line.get("canary") or "")
+        for line in matched.considered
+        if line["result"] != "matched"
+    ]
     return "; ".join(reason for reason in reasons if reason) or "nothing matched"

@@ -1,4 +1,6 @@
-"""Each leaf of each mapping against both contracts: what it can give, against what the target takes. Findings stand at the leaf's own line."""
+"""Each leaf of each mapping against both contracts: what it can give, against what the target takes. Findings stand at
+the leaf's own line.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,21 @@ from hub.core.expressions.expression import Expression
 from hub.core.expressions.plain_paths import plain_path
 from hub.core.expressions.syntax import tree
 from hub.core.message import Json, Ref
-from hub.core.schemas.types import MISSING, NOTHING, UNDECIDED, Shape, field_of, is_closed, item_of, names_of, of_kind, of_schema, of_value, required_of, union
+from hub.core.schemas.types import (
+    MISSING,
+    NOTHING,
+    UNDECIDED,
+    Shape,
+    field_of,
+    is_closed,
+    item_of,
+    names_of,
+    of_kind,
+    of_schema,
+    of_value,
+    required_of,
+    union,
+)
 
 _CODES = {
     "unknown_path": Check.UNKNOWN_PATH,
@@ -66,9 +82,12 @@ class Coverage:
 
 
 def types(catalog: Catalog, findings: Findings, seen: Seen = _NOTHING_SEEN) -> dict[tuple[Ref, Ref], Coverage]:
-    """Checks every mapping; gives how far each could be decided. `seen`: large numbers of samples, which contracts without bounds do not tell of."""
+    """Checks every mapping; gives how far each could be decided. `seen`: large numbers of samples, which contracts
+    without bounds do not tell of.
+    """
     for name, mapping in catalog.foreign.items():
-        # What comes in has no contract of ours: leaves over it are undecided, and what the target wants is held all the same.
+        # What comes in has no contract of ours: leaves over it are undecided, and what the target wants is held all the
+        # same.
         _Typing(catalog, (mapping.source, mapping.target), findings, f"mappings/{name}.yaml", Use()).run()
     for route in catalog.routes:
         for one in route.enrich:
@@ -77,26 +96,41 @@ def types(catalog: Catalog, findings: Findings, seen: Seen = _NOTHING_SEEN) -> d
 
 
 def conditions_of(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[Conditions]:
-    """The conditions of each way that leads to a mapping, each with whether it holds there: they prove something of what comes."""
+    """The conditions of each way that leads to a mapping, each with whether it holds there: they prove something of
+    what comes.
+    """
     return list(dict.fromkeys(conditions for conditions, _ in _ways(catalog, pair)))
 
 
 def _ways(catalog: Catalog, pair: tuple[Ref, Ref]) -> list[tuple[Conditions, Route]]:
-    return [(_passed(route, to.when), route) for route in catalog.routes for to in route.to if route.source == pair[0].type and to.ref == pair[1]]
+    return [
+        (_passed(route, to.when), route)
+        for route in catalog.routes
+        for to in route.to
+        if route.source == pair[0].type and to.ref == pair[1]
+    ]
 
 
 def _passed(route: Route, when: Expression | None = None) -> Conditions:
     """The conditions that what goes a route's way has met, and whether each holds of it."""
     drop = route.drop.when if route.drop is not None else None
-    return tuple((condition.text, holds) for condition, holds in ((drop, False), (route.when, True), (when, True)) if condition is not None)
+    return tuple(
+        (condition.text, holds)
+        for condition, holds in ((drop, False), (route.when, True), (when, True))
+        if condition is not None
+    )
 
 
 def _each_use(catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, large: tuple[Large, ...] = ()) -> Coverage:
     """A mapping is judged for each way that leads to it."""
     file = file_name(*pair)
-    uses = {(conditions, tuple((one.name, one.call) for one in route.enrich)): route for conditions, route in _ways(catalog, pair)}
+    uses = {
+        (conditions, tuple((one.name, one.call) for one in route.enrich)): route
+        for conditions, route in _ways(catalog, pair)
+    }
     covered = [
-        _Typing(catalog, pair, findings, file, Use(conditions, bound(catalog, pair, route), large)).run() for (conditions, _), route in uses.items()
+        _Typing(catalog, pair, findings, file, Use(conditions, bound(catalog, pair, route), large)).run()
+        for (conditions, _), route in uses.items()
     ] or [_Typing(catalog, pair, findings, file, Use((), bound(catalog, pair, None), large)).run()]
     return covered[0]
 
@@ -107,13 +141,30 @@ def _question(catalog: Catalog, route: Route, one: Enrich, findings: Findings) -
     Only what is certain is told: an answer that is sometimes not had goes by `on_fail`.
     """
     said = Findings()
-    _Typing(catalog, (one.fields.source, one.call), said, "routes.yaml", Use(_passed(route), {}), ("routes", route.name, "enrich", one.name, "with")).run()
+    _Typing(
+        catalog,
+        (one.fields.source, one.call),
+        said,
+        "routes.yaml",
+        Use(_passed(route), {}),
+        ("routes", route.name, "enrich", one.name, "with"),
+    ).run()
     for finding in said.found:
         if finding.code in _CERTAIN:
             findings.add(finding.file, (finding.line, finding.column), Check(finding.code), finding.text, finding.fix)
 
 
-_CERTAIN = frozenset({Check.UNKNOWN_PATH, Check.MISSING_FIELD, Check.UNKNOWN_FIELD, Check.WRONG_KIND, Check.WRONG_ARGUMENT, Check.LOST_DIGITS, Check.NO_LIST})
+_CERTAIN = frozenset(
+    {
+        Check.UNKNOWN_PATH,
+        Check.MISSING_FIELD,
+        Check.UNKNOWN_FIELD,
+        Check.WRONG_KIND,
+        Check.WRONG_ARGUMENT,
+        Check.LOST_DIGITS,
+        Check.NO_LIST,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +177,9 @@ class Use:
 
 
 class _Typing:
-    def __init__(self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, file: str, use: Use, at: Path = ("fields",)) -> None:
+    def __init__(
+        self, catalog: Catalog, pair: tuple[Ref, Ref], findings: Findings, file: str, use: Use, at: Path = ("fields",)
+    ) -> None:
         self._file, self._at, self._names = file, at, use.names
         self._document: Document = read_yaml(self._file, catalog.files.get(self._file, ""))
         self._findings = findings
@@ -156,7 +209,13 @@ class _Typing:
         code = _CODES[odd.code]
         if odd.code == "unknown_path":
             names = odd.fix.split(", ") if odd.fix else []
-            self._findings.add(self._file, self._document.place(path), code, f"{pointer or '/'}: the source has no {odd.text}", did_you_mean(odd.text, names))
+            self._findings.add(
+                self._file,
+                self._document.place(path),
+                code,
+                f"{pointer or '/'}: the source has no {odd.text}",
+                did_you_mean(odd.text, names),
+            )
             return
         if odd.code in ("unknown_name", "unknown_member"):
             text = f"nothing is bound to {odd.text}" if odd.code == "unknown_name" else odd.text
@@ -167,7 +226,12 @@ class _Typing:
 
     def _over(self, scope: Shape) -> InferenceScope:
         names = self._names or {}
-        return InferenceScope(scope, {**names, "source": self._source, "$": self._source}, self._tables, are_names_known=self._names is not None)
+        return InferenceScope(
+            scope,
+            {**names, "source": self._source, "$": self._source},
+            self._tables,
+            are_names_known=self._names is not None,
+        )
 
     def _infer(self, text: object, path: Path, pointer: str, scope: Shape) -> Shape:
         if not isinstance(text, str):
@@ -176,13 +240,17 @@ class _Typing:
         costly(self._document, path, text, self._findings, f"{pointer or '/'}: ")
         spelled = _spelled(text)
         shape = infer(spelled, over)
-        through = handed_over(shape) if over.touched and not any(odd.code == "lost_digits" for odd in over.odd) else None
+        through = (
+            handed_over(shape) if over.touched and not any(odd.code == "lost_digits" for odd in over.odd) else None
+        )
         over.odd += [through] if through is not None else []
         for odd in dict.fromkeys(over.odd):
             self._add(path, pointer, odd)
         return UNDECIDED if over.odd else shape  # one mistake is one finding
 
-    def _fields(self, fields: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, *, is_optional: bool = False) -> Shape:
+    def _fields(
+        self, fields: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, *, is_optional: bool = False
+    ) -> Shape:
         """An object of named leaves. Gives what it makes, so that what is around it can be judged."""
         if not isinstance(fields, dict):
             return UNDECIDED
@@ -193,16 +261,33 @@ class _Typing:
             there = f"{pointer}/{name}"
             if closed and name not in known:
                 fix = did_you_mean(name, known - fields.keys()) or "leave it out"
-                self._findings.add(self._file, self._document.place((*path, name)), Check.UNKNOWN_FIELD, f"{there}: the target has no such field", fix)
+                self._findings.add(
+                    self._file,
+                    self._document.place((*path, name)),
+                    Check.UNKNOWN_FIELD,
+                    f"{there}: the target has no such field",
+                    fix,
+                )
                 continue
             # Of an object that may be left out, a part may be missing where all parts are.
-            must = name in required and not (is_optional and absences[name].is_shared(other for key, other in absences.items() if key != name))
-            made[name] = self._leaf(leaf, (*path, name), there, scope, field_of(wanted, name) if wanted.kinds is not None else UNDECIDED, must)
+            must = name in required and not (
+                is_optional and absences[name].is_shared(other for key, other in absences.items() if key != name)
+            )
+            made[name] = self._leaf(
+                leaf,
+                (*path, name),
+                there,
+                scope,
+                field_of(wanted, name) if wanted.kinds is not None else UNDECIDED,
+                must,
+            )
         # A required field that was misspelt is not missing as well.
         meant = {nearest(name, known - fields.keys()) for name in fields if closed and name not in known}
         for name in sorted(required - fields.keys() - meant):
             text = f"{pointer}/{name}: the target requires it, and nothing makes it"
-            self._findings.add(self._file, self._document.place(path), Check.MISSING_FIELD, text, f"add {name}: an expression")
+            self._findings.add(
+                self._file, self._document.place(path), Check.MISSING_FIELD, text, f"add {name}: an expression"
+            )
         return of_kind("object", fields=made)
 
     def _leaf(self, leaf: Json, path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
@@ -212,13 +297,19 @@ class _Typing:
         if directive == "each":
             assert isinstance(leaf, dict)
             return self._each(leaf, path, pointer, scope, wanted, required)
-        if directive == "when" and isinstance(leaf, dict) and any(form_of(part) in (None, "each") for part in _branches(leaf) if isinstance(part, dict)):
+        if (
+            directive == "when"
+            and isinstance(leaf, dict)
+            and any(form_of(part) in (None, "each") for part in _branches(leaf) if isinstance(part, dict))
+        ):
             return self._cases(leaf, path, pointer, scope, wanted, required)
         shape = self._value(leaf, directive, path, pointer, scope)
         self._judge(shape, wanted, path, pointer, required)
         return shape
 
-    def _object(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+    def _object(
+        self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool
+    ) -> Shape:
         """An object of which every part may be missing is itself left out then."""
         if wanted.kinds is not None and "object" not in wanted.kinds:
             self._judge(of_kind("object", fields={}), wanted, path, pointer, required)
@@ -231,12 +322,21 @@ class _Typing:
             self._add(path, pointer, may_be_missing())
         return shape.also(MISSING)
 
-    def _cases(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+    def _cases(
+        self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool
+    ) -> Shape:
         """A condition with what is made where it holds, and where it does not, each judged in its own place."""
         condition = self._condition(leaf, path, pointer, scope)
         then = self._leaf(leaf.get("value"), (*path, "value"), pointer, narrowed(scope, condition), wanted, required)
         if "otherwise" in leaf:
-            other = self._leaf(leaf["otherwise"], (*path, "otherwise"), pointer, narrowed(scope, condition, holds=False), wanted, required)
+            other = self._leaf(
+                leaf["otherwise"],
+                (*path, "otherwise"),
+                pointer,
+                narrowed(scope, condition, holds=False),
+                wanted,
+                required,
+            )
             return union([then, other])
         if required:
             self._add(path, pointer, may_be_missing())
@@ -265,13 +365,19 @@ class _Typing:
             case "when":
                 condition = self._condition(leaf, path, pointer, scope)
                 then = self._branch(leaf, "value", path, pointer, narrowed(scope, condition))
-                other = self._branch(leaf, "otherwise", path, pointer, narrowed(scope, condition, holds=False)) if "otherwise" in leaf else NOTHING
+                other = (
+                    self._branch(leaf, "otherwise", path, pointer, narrowed(scope, condition, holds=False))
+                    if "otherwise" in leaf
+                    else NOTHING
+                )
                 return union([then, other])
             case _:
                 return UNDECIDED
 
     def _condition(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape) -> str:
-        """The condition as the engine spells it. One that can never hold, whatever way the message takes, is a finding."""
+        """The condition as the engine spells it. One that can never hold, whatever way the message takes, is a
+        finding.
+        """
         over = self._over(scope)
         costly(self._document, (*path, "when"), str(leaf["when"]), self._findings, f"{pointer}: ")
         condition = _spelled(str(leaf["when"]))
@@ -282,7 +388,9 @@ class _Typing:
         why = never(scope if self._elements else self._whole, node) if node is not None and not over.odd else None
         if why is not None:
             text, fix = said(why)
-            self._findings.add(self._file, self._document.place((*path, "when")), Check.NEVER_TRUE, f"{pointer}: {text}", fix)
+            self._findings.add(
+                self._file, self._document.place((*path, "when")), Check.NEVER_TRUE, f"{pointer}: {text}", fix
+            )
         return condition
 
     def _branch(self, leaf: dict[str, Any], name: str, path: Path, pointer: str, scope: Shape) -> Shape:
@@ -304,16 +412,26 @@ class _Typing:
             lacking = sorted(_key(value) for value in of.values if _key(value) not in table)
             if lacking:
                 fix = f"add {lacking[0]}: ... to the table, or write an otherwise"
-                self._add(path, pointer, Oddity("table_lacks", f"the table {leaf['table']} has no row for {', '.join(lacking[:5])}", fix))
+                self._add(
+                    path,
+                    pointer,
+                    Oddity("table_lacks", f"the table {leaf['table']} has no row for {', '.join(lacking[:5])}", fix),
+                )
         return rows.also(MISSING) if of.may(MISSING) else rows
 
-    def _each(self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool) -> Shape:
+    def _each(
+        self, leaf: dict[str, Any], path: Path, pointer: str, scope: Shape, wanted: Shape, required: bool
+    ) -> Shape:
         over = self._infer(leaf["each"], (*path, "each"), pointer, scope)
         if over.kinds is not None and not over.kinds & {"array", "object"} and over.kinds - {MISSING, "null"}:
             self._add(
                 (*path, "each"),
                 pointer,
-                Oddity("no_list", f"each goes over a list, and this is {' or '.join(sorted(over.kinds - {MISSING, 'null'}))}", "name a list"),
+                Oddity(
+                    "no_list",
+                    f"each goes over a list, and this is {' or '.join(sorted(over.kinds - {MISSING, 'null'}))}",
+                    "name a list",
+                ),
             )
             return UNDECIDED
         element = item_of(over.without(MISSING, "null")) if over.kinds is not None else UNDECIDED
@@ -360,7 +478,13 @@ def _except(shape: Shape, names: tuple[str, ...]) -> Shape:
     fields = {name: field_of(there, name) for name in names_of(shape) if name not in names}
     if shape.may("array"):
         element = item_of(shape)
-        return replace(shape, schemas=(), item=of_kind("object", fields={name: field_of(element, name) for name in names_of(element) if name not in names}))
+        return replace(
+            shape,
+            schemas=(),
+            item=of_kind(
+                "object", fields={name: field_of(element, name) for name in names_of(element) if name not in names}
+            ),
+        )
     return replace(shape, schemas=(), fields=fields, known=None)
 
 

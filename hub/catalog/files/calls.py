@@ -1,4 +1,6 @@
-"""How a system is called: `call` and `probe` of a system.yaml, their addresses with holes, and what may fill them (docs/calls.md)."""
+"""How a system is called: `call` and `probe` of a system.yaml, their addresses with holes, and what may fill them
+(docs/calls.md).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from hub.core.expressions.plain_paths import plain_path
 from hub.core.message import Json
 from hub.core.schemas.types import MISSING, Shape, field_of, names_of, of_schema
 
-_WHOLE = Text(want="a method and a path, such as POST /api/orders or PUT /orders/{orderNo}", pattern=rf"(GET|POST|PUT|PATCH|DELETE) {PATTERN}", longest=2_000)
+_WHOLE = Text(
+    want="a method and a path, such as POST /api/orders or PUT /orders/{orderNo}",
+    pattern=rf"(GET|POST|PUT|PATCH|DELETE) {PATTERN}",
+    longest=2_000,
+)
 _SINGLE = frozenset({"string", "number", "integer", "boolean"})
 
 
@@ -32,10 +38,17 @@ class CallTemplate:
         text = node.text if isinstance(node, Scalar) else ""
         holes = re.sub(r"\{[^{}]*\}", "", text)
         if "{" in holes or "}" in holes:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{shown(text)} has a brace without its other one, or one in another", "write each hole as {orderNo}")
+            reading.fault(
+                node,
+                Check.OUT_OF_RANGE,
+                f"{shown(text)} has a brace without its other one, or one in another",
+                "write each hole as {orderNo}",
+            )
             return None
         if "{}" in text:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{shown(text)} has a hole with nothing in it", "write each hole as {orderNo}")
+            reading.fault(
+                node, Check.OUT_OF_RANGE, f"{shown(text)} has a hole with nothing in it", "write each hole as {orderNo}"
+            )
             return None
         call = _WHOLE.read(node, reading)
         if call is None:
@@ -43,7 +56,12 @@ class CallTemplate:
         try:
             address_of(call.partition(" ")[2])
         except ValueError as error:
-            reading.fault(node, Check.BAD_EXPRESSION, f"the address cannot be used: {error}", "write a path such as /orders/{orderNo}")
+            reading.fault(
+                node,
+                Check.BAD_EXPRESSION,
+                f"the address cannot be used: {error}",
+                "write a path such as /orders/{orderNo}",
+            )
             return None
         return call
 
@@ -52,7 +70,9 @@ class CallTemplate:
 
 
 def judge(catalog: Catalog, findings: Findings) -> None:
-    """Each hole, of addresses and of topics, against the contract of what is sent, in every live version: it must always give one single value. And no batch shares an address with holes."""
+    """Each hole, of addresses and of topics, against the contract of what is sent, in every live version: it must
+    always give one single value. And no batch shares an address with holes.
+    """
     for system in catalog.systems.values():
         file = f"adapters/{system.name}/system.yaml"
         document = read_yaml(file, catalog.files.get(file, ""))
@@ -62,7 +82,9 @@ def judge(catalog: Catalog, findings: Findings) -> None:
     routes = read_yaml("routes.yaml", catalog.files.get("routes.yaml", ""))
     for route in catalog.routes:
         for index, to in enumerate(route.to):
-            called = catalog.systems[to.ref.system].accepts.get(to.ref.name) if to.ref.system in catalog.systems else None
+            called = (
+                catalog.systems[to.ref.system].accepts.get(to.ref.name) if to.ref.system in catalog.systems else None
+            )
             if called is None:
                 continue
             for hole in _topic_holes(to.topic):
@@ -70,7 +92,9 @@ def judge(catalog: Catalog, findings: Findings) -> None:
             if to.batch is not None and address_of(called.path or "/").holes:
                 place = routes.place(("routes", route.name, "to", index, str(to.ref), "batch"))
                 text = f"{to.ref} has holes in its address: what it is called with differs from one to the next, and cannot share one call"
-                findings.add("routes.yaml", place, Check.EXCLUDES, text, "take batch out, or give it a call without holes")
+                findings.add(
+                    "routes.yaml", place, Check.EXCLUDES, text, "take batch out, or give it a call without holes"
+                )
 
 
 def _topic_holes(topic: str) -> Iterator[Hole]:
@@ -127,7 +151,11 @@ def _flaw(hole: Hole, source: Shape) -> tuple[Check, str, str] | None:
     if "object" in shape.kinds:
         return Check.WRONG_KIND, "it can be an object, and a hole takes a single value", "name one of its fields"
     if "null" in shape.kinds:
-        return Check.MAY_BE_NULL, "it can be null, and then nothing would be sent", "fill it from a field that is always there"
+        return (
+            Check.MAY_BE_NULL,
+            "it can be null, and then nothing would be sent",
+            "fill it from a field that is always there",
+        )
     if MISSING in shape.kinds:
         return (
             Check.MAY_BE_MISSING,
@@ -138,7 +166,9 @@ def _flaw(hole: Hole, source: Shape) -> tuple[Check, str, str] | None:
 
 
 def _undeclared(hole: Hole, source: Shape) -> tuple[str, frozenset[str]] | None:
-    """A name of a plain path that the contract does not declare: an open contract lets it through, and nobody promises that it is there."""
+    """A name of a plain path that the contract does not declare: an open contract lets it through, and nobody promises
+    that it is there.
+    """
     assert hole.expression is not None
     here = source
     for step in hole.expression.path or ():

@@ -1,4 +1,6 @@
-"""`contracts/versions.lock`: the hashes of published contracts. Append-only: what partners built against a version stays true."""
+"""`contracts/versions.lock`: the hashes of published contracts. Append-only: what partners built against a version
+stays true.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,22 @@ def judge(files: Mapping[str, str], findings: Findings) -> None:
             if not file or file.startswith("#"):
                 continue
             if not _HASH.fullmatch(digest.strip()):
-                findings.add(name, (number, 1), Check.BAD_LOCK, "the line has not the form `file sha256`", "write it anew from the published file")
+                findings.add(
+                    name,
+                    (number, 1),
+                    Check.BAD_LOCK,
+                    "the line has not the form `file sha256`",
+                    "write it anew from the published file",
+                )
             elif folder + file not in files:
                 text_ = f"the published contract {file} is gone"
-                findings.add(name, (number, 1), Check.CONTRACT_CHANGED, text_, "bring it back; a version is retired, never removed")
+                findings.add(
+                    name,
+                    (number, 1),
+                    Check.CONTRACT_CHANGED,
+                    text_,
+                    "bring it back; a version is retired, never removed",
+                )
             elif sha256(files[folder + file].encode()).hexdigest() != digest.strip():
                 fix = "undo the change, and publish a new version"
                 findings.add(folder + file, (1, 1), Check.CONTRACT_CHANGED, "a published contract was changed", fix)
@@ -43,14 +57,20 @@ def locked(files: Mapping[str, str]) -> dict[str, str]:
     for name, text in files.items():
         if name.endswith(f"/contracts/{NAME}"):
             rows = (line.strip().partition(" ") for line in text.splitlines() if not line.lstrip().startswith("#"))
-            found |= {name.removesuffix(NAME) + file: digest.strip() for file, _, digest in rows if _HASH.fullmatch(digest.strip())}
+            found |= {
+                name.removesuffix(NAME) + file: digest.strip()
+                for file, _, digest in rows
+                if _HASH.fullmatch(digest.strip())
+            }
     return found
 
 
 def withdrawn(published: Mapping[str, str], files: Mapping[str, str]) -> list[Finding]:
-    """What was published, and these files do not keep any more: a line of a lock that is gone, or names another hash. By contract, or one for a whole system.
+    """What was published, and these files do not keep any more: a line of a lock that is gone, or names another hash.
+    By contract, or one for a whole system.
 
-    A file alone cannot tell: whoever edits a contract can edit the lock beside it. `published` comes from where neither can be edited.
+    A file alone cannot tell: whoever edits a contract can edit the lock beside it. `published` comes from where neither
+    can be edited.
     """
     findings, now = Findings(), locked(files)
     for path, digest in sorted(published.items()):
@@ -62,7 +82,11 @@ def withdrawn(published: Mapping[str, str], files: Mapping[str, str]) -> list[Fi
             text = "the system is gone, with contracts that are published"
             findings.add(f"{folder}/{NAME}", (1, 1), Check.WITHDRAWN, text, "bring it back, and retire its versions")
         else:
-            text = f"the line of {file} in {NAME} is gone" if path not in now else f"the line of {file} in {NAME} names another hash than was published"
+            text = (
+                f"the line of {file} in {NAME} is gone"
+                if path not in now
+                else f"the line of {file} in {NAME} names another hash than was published"
+            )
             findings.add(path, (1, 1), Check.WITHDRAWN, text, f"write it as it was: {file} {digest}")
     return findings.errors
 
@@ -91,7 +115,9 @@ def remind(catalog: Catalog, files: Mapping[str, str], findings: Findings) -> No
         if name in files:
             for line in lines:
                 file = name.removesuffix(NAME) + line.split(" ")[0]
-                findings.add(file, (1, 1), Check.UNLOCKED, "a published contract is not locked", "run: hub contracts lock")
+                findings.add(
+                    file, (1, 1), Check.UNLOCKED, "a published contract is not locked", "run: hub contracts lock"
+                )
 
 
 def append(workspace: Path, lacking: Mapping[str, list[str]]) -> None:
@@ -99,12 +125,16 @@ def append(workspace: Path, lacking: Mapping[str, list[str]]) -> None:
     for name, lines in lacking.items():
         path = workspace / name
         before = path.read_text("utf-8") if path.exists() else ""
-        path.write_text(before + ("\n" if before and not before.endswith("\n") else "") + "\n".join(lines) + "\n", "utf-8")
+        path.write_text(
+            before + ("\n" if before and not before.endswith("\n") else "") + "\n".join(lines) + "\n", "utf-8"
+        )
 
 
 def _published(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for system in catalog.systems.values():
-        messages = [(name, one.versions) for name, one in system.emits.items()] + [(name, one.versions) for name, one in system.accepts.items()]
+        messages = [(name, one.versions) for name, one in system.emits.items()] + [
+            (name, one.versions) for name, one in system.accepts.items()
+        ]
         for name, versions in messages:
             for number, version in versions.items():
                 if version.state is not VersionState.DRAFT:

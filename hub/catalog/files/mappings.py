@@ -25,13 +25,17 @@ def meant_ref(text: str) -> str:
     return name if "/" in name else name.replace(".", "/", 1)
 
 
-REF = Text(want="a message and its version, such as oms/order.created@1", pattern=REF_PATTERN, longest=150, mend=meant_ref)
+REF = Text(
+    want="a message and its version, such as oms/order.created@1", pattern=REF_PATTERN, longest=150, mend=meant_ref
+)
 _TABLE_NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 TABLE = MapOf(Text(want="a code", pattern=r".*", longest=200), Free(), most=50_000)
 
 
 class Fields(Free):
-    """The fields of a target: their meaning is `core.config.mapping`'s to read, their form stands in `leaf_schema` for editors."""
+    """The fields of a target: their meaning is `core.config.mapping`'s to read, their form stands in `leaf_schema` for
+    editors.
+    """
 
     def schema(self) -> dict[str, Json]:
         return {"$ref": "#/$defs/fields"}
@@ -39,7 +43,11 @@ class Fields(Free):
 
 _EXAMPLE = Record(
     {
-        "given": Key(Either(Text(want="the path of a sample"), Free()), "a sample's path in the workspace, or the message itself", required=True),
+        "given": Key(
+            Either(Text(want="the path of a sample"), Free()),
+            "a sample's path in the workspace, or the message itself",
+            required=True,
+        ),
         "expect": Key(Free(), "what the result holds at least"),
         "exactly": Key(Free(), "the whole result"),
         "lookups": Key(Free(), "what the route's enrich would have found, by name"),
@@ -53,14 +61,19 @@ _REST = {
     "tables": Key(MapOf(Text(want="a table's name", pattern=_TABLE_NAME), TABLE), "code lists of this mapping"),
     "examples": Key(ListOf(_EXAMPLE), "what it makes of a sample; held by hub check"),
 }
-SHAPE = Record({"from": Key(REF, "the message that is read, such as oms/order.created@1", required=True), **_REST}, what="a mapping")
+SHAPE = Record(
+    {"from": Key(REF, "the message that is read, such as oms/order.created@1", required=True), **_REST},
+    what="a mapping",
+)
 _FOREIGN_NAME = Text(want="a name for the foreign body, such as kuaidi100-push", pattern=r"[a-z][a-z0-9-]{0,62}")
-# A foreign body has no contract of ours, so its mapping has a name in place of a message, and types are known of its target alone.
+# A foreign body has no contract of ours, so its mapping has a name in place of a message, and types are known of its
+# target alone.
 FOREIGN_SHAPE = Record({"from": Key(_FOREIGN_NAME, "what a hook receives", required=True), **_REST}, what="a mapping")
 FOREIGN = "foreign"  # stands for the system of a mapping's source that is none
 
 _FILE = re.compile(
-    rf"mappings/({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})--({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})\.yaml", re.ASCII
+    rf"mappings/({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})--({SYSTEM_NAME})\.({MESSAGE_NAME})\.v([1-9][0-9]{{0,3}})\.yaml",
+    re.ASCII,
 )
 
 
@@ -92,7 +105,9 @@ def named(file: str) -> tuple[Ref, Ref] | None:
 
 
 def foreign_name(file: str) -> str | None:
-    """The name by which a hook uses the mapping of a foreign body: its file's, without folder and ending. None if the file is no such."""
+    """The name by which a hook uses the mapping of a foreign body: its file's, without folder and ending. None if the
+    file is no such.
+    """
     found = _FOREIGN_FILE.fullmatch(file)
     return found[1] if found and named(file) is None else None
 
@@ -106,11 +121,18 @@ def read_foreign(document: Document, shared: dict[str, dict[str, Json]], finding
     assert found
     if values and values.get("from") and values["from"] != found[2]:
         text = f"from is {values['from']}, the file's name says {found[2]}"
-        findings.add(document.file, document.place(("from",)), Check.FILE_NAME, text, f"from: {found[2]}, or rename the file")
+        findings.add(
+            document.file, document.place(("from",)), Check.FILE_NAME, text, f"from: {found[2]}, or rename the file"
+        )
     if not values or not values.get("to"):
         return None
     source, target = Ref(FOREIGN, found[2], 1), Ref.parse(values["to"])
-    return MappingFile(source, target, _compiled(document, shared, findings, source) if len(findings.errors) == before else None, document)
+    return MappingFile(
+        source,
+        target,
+        _compiled(document, shared, findings, source) if len(findings.errors) == before else None,
+        document,
+    )
 
 
 def read_table(document: Document, findings: Findings) -> dict[str, Json]:
@@ -126,12 +148,16 @@ def read(document: Document, shared: dict[str, dict[str, Json]], findings: Findi
     values = SHAPE.read(document.root, FileContext(document.file, findings))
     by_name = named(document.file)
     if by_name is None:
-        findings.add(document.file, (1, 1), Check.FILE_NAME, "the file's name does not say what it maps", _name_from(values))
+        findings.add(
+            document.file, (1, 1), Check.FILE_NAME, "the file's name does not say what it maps", _name_from(values)
+        )
         return None
     for key, ref in zip(("from", "to"), by_name, strict=True):
         if values and values.get(key) and values[key] != str(ref):
             text = f"{key} is {values[key]}, the file's name says {ref}"
-            findings.add(document.file, document.place((key,)), Check.FILE_NAME, text, f"{key}: {ref}, or rename the file")
+            findings.add(
+                document.file, document.place((key,)), Check.FILE_NAME, text, f"{key}: {ref}, or rename the file"
+            )
     if len(findings.errors) > before:
         return MappingFile(*by_name, None, document)
     return MappingFile(*by_name, _compiled(document, shared, findings), document)
@@ -143,7 +169,9 @@ def _name_from(values: dict[str, str] | None) -> str:
     return "name it like mappings/oms.order.created.v1--wms.outbound.create.v1.yaml"
 
 
-def _compiled(document: Document, shared: dict[str, dict[str, Json]], findings: Findings, source: Ref | None = None) -> Mapping | None:
+def _compiled(
+    document: Document, shared: dict[str, dict[str, Json]], findings: Findings, source: Ref | None = None
+) -> Mapping | None:
     assert isinstance(document.root, Map)
     # The shape has read it without a finding, so this walk over the same nodes has none to report either.
     whole = plain(document.root, document.file, Findings())
@@ -153,7 +181,13 @@ def _compiled(document: Document, shared: dict[str, dict[str, Json]], findings: 
     used = set(_tables_used(document.root.get("fields")))
     for name in sorted(used & own.keys() & shared.keys()):
         text = f"the table {name} stands here and in mappings/tables/{name}.yaml"
-        findings.add(document.file, document.place(("tables", name)), Check.DOUBLE_NAME, text, "keep one, or give one another name")
+        findings.add(
+            document.file,
+            document.place(("tables", name)),
+            Check.DOUBLE_NAME,
+            text,
+            "keep one, or give one another name",
+        )
     tables: dict[str, Json] = {name: dict(shared[name]) for name in sorted(used & shared.keys())}
     document_with_tables: dict[str, Json] = {**whole, "tables": {**tables, **own}} if tables or own else whole
     if source is not None:

@@ -1,4 +1,6 @@
-"""`queues:` of a system.yaml: queues of a broker that its messages are taken from; and `publish:`, where its own are put (docs/queues.md)."""
+"""`queues:` of a system.yaml: queues of a broker that its messages are taken from; and `publish:`, where its own are
+put (docs/queues.md).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ QUEUE = Record(
     {
         "about": Key(Text(), "one sentence for whoever looks after it"),
         "queue": Key(_QUEUE_NAME, "its name at the broker; made there where it is missing", required=True),
-        "broker": Key(Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"), "the setting with the broker's address; default: url"),
+        "broker": Key(
+            Text(want="a setting's name such as url", pattern=r"[a-z][a-z0-9_-]{0,39}"),
+            "the setting with the broker's address; default: url",
+        ),
         "exchange": Key(_EXCHANGE, "AMQP: what it is bound to; default: whoever owns the broker binds it"),
         "kind": Key(Word(KINDS), "of the exchange; default: topic"),
         "topics": Key(ListOf(_TOPIC, most=100), "AMQP: what it is bound for, such as [order.create, stock.*]"),
@@ -53,12 +58,21 @@ QUEUE = Record(
 )
 
 
-def read(system: str, rows: Mapping[str, Any], foreign: Mapping[str, MappingFile], document: Document, findings: Findings) -> dict[str, Queue]:
+def read(
+    system: str, rows: Mapping[str, Any], foreign: Mapping[str, MappingFile], document: Document, findings: Findings
+) -> dict[str, Queue]:
     """The queues of one system. `foreign`: mappings of foreign bodies, by name."""
     return {name: _queue(system, name, row or {}, foreign, document, findings) for name, row in rows.items()}
 
 
-def _queue(system: str, name: str, row: dict[str, Any], foreign: Mapping[str, MappingFile], document: Document, findings: Findings) -> Queue:
+def _queue(
+    system: str,
+    name: str,
+    row: dict[str, Any],
+    foreign: Mapping[str, MappingFile],
+    document: Document,
+    findings: Findings,
+) -> Queue:
     at: Path = ("queues", name)
     kind, topics = row.get("kind") or "topic", tuple(topic for topic in row.get("topics") or () if topic)
 
@@ -67,9 +81,19 @@ def _queue(system: str, name: str, row: dict[str, Any], foreign: Mapping[str, Ma
 
     for key in ("kind", "topics"):
         if key in row and "exchange" not in row:
-            fault(key, Check.MISSING_KEY, f"{key} is about an exchange, and the queue {name} names none", "add exchange: its name, or take it out")
+            fault(
+                key,
+                Check.MISSING_KEY,
+                f"{key} is about an exchange, and the queue {name} names none",
+                "add exchange: its name, or take it out",
+            )
     if "exchange" in row and kind != "fanout" and not topics and "topics" not in row:
-        fault("exchange", Check.MISSING_KEY, f"the queue {name} is bound to an exchange, and says no topics", "add topics: [order.create, stock.*]")
+        fault(
+            "exchange",
+            Check.MISSING_KEY,
+            f"the queue {name} is bound to an exchange, and says no topics",
+            "add topics: [order.create, stock.*]",
+        )
     return Queue(
         system,
         name,
@@ -88,11 +112,15 @@ def publish(row: dict[str, Any]) -> Publish | None:
     """Where a message is published; None where nothing usable says so."""
     if not row.get("exchange") and not row.get("queue"):
         return None
-    return Publish(row.get("exchange") or "", row.get("kind") or "topic", row.get("durable") is not False, row.get("queue") or "")
+    return Publish(
+        row.get("exchange") or "", row.get("kind") or "topic", row.get("durable") is not False, row.get("queue") or ""
+    )
 
 
 def judge(document: Document, system: System, systems: Mapping[str, System], findings: Findings) -> None:
-    """Names that queues speak of: messages that are emitted and live, the setting with the broker's address; and no queue twice."""
+    """Names that queues speak of: messages that are emitted and live, the setting with the broker's address; and no
+    queue twice.
+    """
     taken: dict[tuple[str, str], str] = {}
     for name, queue in system.queues.items():
         at: Path = ("queues", name)
@@ -101,25 +129,54 @@ def judge(document: Document, system: System, systems: Mapping[str, System], fin
         first = taken.setdefault((queue.broker, queue.queue), name)
         if first != name:
             text = f"{name} takes from {queue.queue}, which {first} takes from already: each message would reach one of them alone"
-            findings.add(document.file, document.place((*at, "queue")), Check.DOUBLE_NAME, text, f"write both under read: of {first}")
+            findings.add(
+                document.file,
+                document.place((*at, "queue")),
+                Check.DOUBLE_NAME,
+                text,
+                f"write both under read: of {first}",
+            )
 
 
-def _judge_broker(document: Document, at: Path, queue: Queue, settings: Mapping[str, Setting], findings: Findings) -> None:
+def _judge_broker(
+    document: Document, at: Path, queue: Queue, settings: Mapping[str, Setting], findings: Findings
+) -> None:
     setting = settings.get(queue.broker)
     if setting is None:
-        fix = did_you_mean(queue.broker, settings) or f'settings: {{{queue.broker}: {{help: "The broker", default: "amqp://..."}}}}'
-        findings.add(document.file, document.place(at), Check.MISSING_KEY, f"the broker's address is the setting {queue.broker}, which is not there", fix)
+        fix = (
+            did_you_mean(queue.broker, settings)
+            or f'settings: {{{queue.broker}: {{help: "The broker", default: "amqp://..."}}}}'
+        )
+        findings.add(
+            document.file,
+            document.place(at),
+            Check.MISSING_KEY,
+            f"the broker's address is the setting {queue.broker}, which is not there",
+            fix,
+        )
     elif setting.default and not setting.secret and not setting.default.startswith(BROKERS):
         text = f"the setting {queue.broker} is no broker's address"
         findings.add(
-            document.file, document.place(("settings", queue.broker, "default")), Check.BAD_URL, text, "write amqp://host:port/vhost or redis://host:port/0"
+            document.file,
+            document.place(("settings", queue.broker, "default")),
+            Check.BAD_URL,
+            text,
+            "write amqp://host:port/vhost or redis://host:port/0",
         )
     elif queue.exchange and setting.default.startswith(REDIS):
         text = f"the queue {queue.name} is bound to an exchange, and Redis has none"
-        findings.add(document.file, document.place((*at[:-1], "exchange")), Check.EXCLUDES, text, "take it out; producers push to the list")
+        findings.add(
+            document.file,
+            document.place((*at[:-1], "exchange")),
+            Check.EXCLUDES,
+            text,
+            "take it out; producers push to the list",
+        )
 
 
-def judge_publish(document: Document, accepts: Mapping[str, Accept], settings: Mapping[str, Setting], findings: Findings) -> None:
+def judge_publish(
+    document: Document, accepts: Mapping[str, Accept], settings: Mapping[str, Setting], findings: Findings
+) -> None:
     """An exchange or a queue, not neither; and no exchange of a broker that has none."""
     url = settings["url"].default if "url" in settings else ""
     for name, accept in accepts.items():

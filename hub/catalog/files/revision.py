@@ -18,12 +18,21 @@ MAX_BYTES = 2 * 1024 * 1024  # of one file
 # What decides how messages are treated. Samples prove a workspace and are no part of a revision.
 _CONTENT = re.compile(r"routes\.yaml|mappings/(?:tables/)?[^/]+\.yaml|adapters/[^/]+/(?:system\.yaml|contracts/[^/]+)")
 _PROOF = re.compile(r"adapters/[^/]+/samples/[^/]+/[^/]+\.json")
-_PATTERNS = ("routes.yaml", "mappings/*.yaml", "mappings/tables/*.yaml", "adapters/*/system.yaml", "adapters/*/contracts/*", "adapters/*/samples/*/*.json")
+_PATTERNS = (
+    "routes.yaml",
+    "mappings/*.yaml",
+    "mappings/tables/*.yaml",
+    "adapters/*/system.yaml",
+    "adapters/*/contracts/*",
+    "adapters/*/samples/*/*.json",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceFiles:
-    """A workspace as it stood when it was read: its files, and what of it could not be read. Whoever judges this applies exactly this."""
+    """A workspace as it stood when it was read: its files, and what of it could not be read. Whoever judges this
+    applies exactly this.
+    """
 
     files: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
@@ -36,18 +45,31 @@ def read(folder: Path) -> WorkspaceFiles:
 
 
 def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]:
-    """All files of a workspace that the hub reads, by their path from `folder`, samples included. Each is read once and judged as read.
+    """All files of a workspace that the hub reads, by their path from `folder`, samples included. Each is read once and
+    judged as read.
 
     What cannot be read stands in `findings` and is left out.
     """
     found = findings if findings is not None else Findings()
     files: dict[str, str] = {}
     if not (folder / "routes.yaml").exists():
-        found.add("routes.yaml", (1, 1), Check.MISSING_FILE, f"{folder} has no routes.yaml", "run hub in a workspace, or make one: hub init DIR")
+        found.add(
+            "routes.yaml",
+            (1, 1),
+            Check.MISSING_FILE,
+            f"{folder} has no routes.yaml",
+            "run hub in a workspace, or make one: hub init DIR",
+        )
     try:
         paths = list(_paths(folder))
     except OSError as error:  # half a workspace is none: nothing is read
-        found.add("routes.yaml", (1, 1), Check.UNREADABLE, f"a folder changed while it was read: {error.strerror}", "run it again")
+        found.add(
+            "routes.yaml",
+            (1, 1),
+            Check.UNREADABLE,
+            f"a folder changed while it was read: {error.strerror}",
+            "run it again",
+        )
         return {}
     for path in paths:
         name = path.relative_to(folder).as_posix()
@@ -61,7 +83,9 @@ def read_files(folder: Path, findings: Findings | None = None) -> dict[str, str]
 
 
 def looks(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Path, time and size of each file of a workspace, unread: equal where none was written meanwhile. Empty where the folder changes under the look."""
+    """Path, time and size of each file of a workspace, unread: equal where none was written meanwhile. Empty where the
+    folder changes under the look.
+    """
     try:
         return tuple((str(path), told.st_mtime_ns, told.st_size) for path in _paths(folder) for told in (path.stat(),))
     except OSError:
@@ -83,7 +107,9 @@ def _read(path: Path, name: str, findings: Findings, root: Path) -> str | None:
         findings.add(name, (1, 1), Check.UNREADABLE, f"it cannot be read: {error.strerror}")
         return None
     if len(raw) > MAX_BYTES:
-        findings.add(name, (1, 1), Check.TOO_LARGE, f"it has {len(raw)} bytes; the hub reads up to {MAX_BYTES}", "split it")
+        findings.add(
+            name, (1, 1), Check.TOO_LARGE, f"it has {len(raw)} bytes; the hub reads up to {MAX_BYTES}", "split it"
+        )
         return None
     try:
         return raw.decode("utf-8")

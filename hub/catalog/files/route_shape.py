@@ -15,8 +15,18 @@ def _meant_type(text: str) -> str:
     return meant_ref(text).partition("@")[0]
 
 
-_TYPE = Text(want="a message such as oms/order.created, without a version", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}", longest=150, mend=_meant_type)
-_TO = Text(want="a message such as wms/outbound.create@1", pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?", longest=150, mend=meant_ref)
+_TYPE = Text(
+    want="a message such as oms/order.created, without a version",
+    pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}",
+    longest=150,
+    mend=_meant_type,
+)
+_TO = Text(
+    want="a message such as wms/outbound.create@1",
+    pattern=rf"{SYSTEM_NAME}/{MESSAGE_NAME}(@[1-9][0-9]{{0,3}})?",
+    longest=150,
+    mend=meant_ref,
+)
 _PATH = Text(want="a path such as items or order.lines", pattern=r"[^\s.\[\]{}()$'\"`]+(\.[^\s.\[\]{}()$'\"`]+)*")
 
 _RETRY = Record(
@@ -27,14 +37,20 @@ _RETRY = Record(
         "max": Key(Span("0s", "30d"), "the longest wait"),
         "jitter": Key(Word(("full", "none")), "full: each wait is spread evenly from nothing to its length"),
         "give_up_after": Key(Span("1s", "365d"), "dead when it is older than this"),
-        "schedule": Key(ListOf(Span("0s", "30d"), most=1_000), "the waits themselves; attempts is then one more than there are waits"),
+        "schedule": Key(
+            ListOf(Span("0s", "30d"), most=1_000),
+            "the waits themselves; attempts is then one more than there are waits",
+        ),
     },
     what="retry",
     excludes=(("schedule", "first"), ("schedule", "factor"), ("schedule", "max")),
 )
 _ORDER = Either(
     Word(("none",)),
-    Record({"when_dead": Key(Word(tuple(word.value for word in WhenDead)), "park, skip, block or latest", required=True)}, what="order"),
+    Record(
+        {"when_dead": Key(Word(tuple(word.value for word in WhenDead)), "park, skip, block or latest", required=True)},
+        what="order",
+    ),
 )
 _TIMEOUT = Span("1ms", "10m")
 _PRIORITY = Word(tuple(priority.value for priority in Priority))
@@ -75,7 +91,9 @@ _DESTINATION = Record(
         "when": Key(Formula(), "only if this holds"),
         "batch": Key(_BATCH, "several go out in one call, as a JSON array"),
         **HOW,
-        "topic": Key(_TOPIC, "of a message that is published, such as order.shipped; {field} is filled from what is sent"),
+        "topic": Key(
+            _TOPIC, "of a message that is published, such as order.shipped; {field} is filled from what is sent"
+        ),
         "reply": Key(REF, "the message that the target's answer becomes, such as inventory/stock.reserved@1"),
     },
     later=frozenset({"rate", "breaker"}),
@@ -84,11 +102,17 @@ _DESTINATION = Record(
 )
 _ZONE = Zone()
 _HOLD = Record(
-    {"until": Key(Formula(), "an expression that gives a time", required=True), "zone": Key(_ZONE, "where a time without an offset is meant")}, what="hold"
+    {
+        "until": Key(Formula(), "an expression that gives a time", required=True),
+        "zone": Key(_ZONE, "where a time without an offset is meant"),
+    },
+    what="hold",
 )
 _CAPACITY = Record(
     {
-        "limit": Key(Text(want="a number per unit such as 5000/day", pattern=capacity_windows.PATTERN), "5000/day", required=True),
+        "limit": Key(
+            Text(want="a number per unit such as 5000/day", pattern=capacity_windows.PATTERN), "5000/day", required=True
+        ),
         "by": Key(Formula(is_identity=True), "each value has a capacity of its own"),
         "zone": Key(_ZONE, "whose clock says when a day begins; default UTC"),
     },
@@ -98,7 +122,10 @@ _ENRICH = Record(
     {
         "call": Key(_TO, "the message that is asked with, such as inventory/stock.query", required=True),
         "with": Key(Free(), "its fields, as in a mapping", required=True),
-        "reply": Key(REF, "the message that its answer is, such as inventory/stock.told@1; what mappings ask of it is checked by that"),
+        "reply": Key(
+            REF,
+            "the message that its answer is, such as inventory/stock.told@1; what mappings ask of it is checked by that",
+        ),
         "cache": Key(Span("1s", "1d"), "an answer to the same question serves again for so long"),
         "on_fail": Key(Word(tuple(word.value for word in OnFail)), "retry, hold, dead or skip; default: retry"),
     },
@@ -110,7 +137,11 @@ _TEST = Record(
         "given": Key(Free(), "a sample's path, or a payload", required=True),
         "version": Key(Whole(1, 9_999), "of a payload that is written here; default: 1"),
         "lookups": Key(Free(), "what enrich would have found, by name"),
-        "expect": Key(Free(), "per target its payload, a subset (a list of them for a split); or unrouted, or filtered", required=True),
+        "expect": Key(
+            Free(),
+            "per target its payload, a subset (a list of them for a split); or unrouted, or filtered",
+            required=True,
+        ),
     },
     what="a test",
 )
@@ -121,24 +152,34 @@ _ROUTE = Record(
         "from": Key(_TYPE, "the message that it takes, such as oms/order.created", required=True),
         "when": Key(Formula(), "only if this holds"),
         "drop": Key(
-            Record({"when": Key(Formula(), "an expression", required=True), "why": Key(Text(), "a reason", required=True)}, what="drop"),
+            Record(
+                {"when": Key(Formula(), "an expression", required=True), "why": Key(Text(), "a reason", required=True)},
+                what="drop",
+            ),
             "what it matches is recorded as filtered",
         ),
         "split": Key(
             Record(
-                {"list": Key(_PATH, "path of a list", required=True), "by": Key(Formula(is_identity=True), "one part per group; without it one per element")},
+                {
+                    "list": Key(_PATH, "path of a list", required=True),
+                    "by": Key(Formula(is_identity=True), "one part per group; without it one per element"),
+                },
                 what="split",
             ),
             "one message becomes several",
         ),
         "hold": Key(_HOLD, "its deliveries wait until then"),
         "enrich": Key(
-            MapOf(Text(want="a name such as stock", pattern=r"(?!source$)[a-z][A-Za-z0-9_]{0,39}"), _ENRICH, most=20), "look-ups, bound as $name in the mapping"
+            MapOf(Text(want="a name such as stock", pattern=r"(?!source$)[a-z][A-Za-z0-9_]{0,39}"), _ENRICH, most=20),
+            "look-ups, bound as $name in the mapping",
         ),
         "mode": Key(Word(("async", "sync")), "sync: the caller waits for the target's answer"),
         "deadline": Key(Span("10ms", "60s"), "how long the caller of a sync route waits at most"),
         "answer": Key(_TO, "what the caller of a sync route gets, mapped from the target's reply"),
-        "fallback": Key(Record({"cached": Key(Span("1s", "1d"), "60s", required=True)}, what="fallback"), "an earlier answer, where the target gives none"),
+        "fallback": Key(
+            Record({"cached": Key(Span("1s", "1d"), "60s", required=True)}, what="fallback"),
+            "an earlier answer, where the target gives none",
+        ),
         "capacity": Key(_CAPACITY, "what is over it waits for the next window"),
         "to": Key(
             ListOf(Either(_TO, Fork("canary", _CANARY, Single(MapOf(_TO, _DESTINATION)))), most=200),
@@ -153,7 +194,10 @@ _ROUTE = Record(
 )
 _BREAKER = Record(
     {
-        "ratio": Key(Text(want="a share such as 50%", pattern=r"([1-9]|[1-9][0-9]|100)%"), "50%: opens when so many of the last calls failed"),
+        "ratio": Key(
+            Text(want="a share such as 50%", pattern=r"([1-9]|[1-9][0-9]|100)%"),
+            "50%: opens when so many of the last calls failed",
+        ),
         "of": Key(Whole(2, 1_000), "how many calls are looked at"),
         "open": Key(Span("100ms", "1h"), "how long nothing goes"),
     },
@@ -163,10 +207,14 @@ _TARGET = Record(
     {
         "concurrency": Key(Whole(1, 1_024), "calls under way at once"),
         "rate": Key(
-            Text(want="a number per unit such as 200/s", pattern=capacity_windows.PATTERN), "calls per second, minute, hour or day, of all workers together"
+            Text(want="a number per unit such as 200/s", pattern=capacity_windows.PATTERN),
+            "calls per second, minute, hour or day, of all workers together",
         ),
         "breaker": Key(_BREAKER, "leaves a target alone that fails, and tries it again with one delivery"),
-        "in_doubt": Key(Word(tuple(policy.value for policy in InDoubtPolicy)), "resend, probe or park: what to do where nobody saw the outcome"),
+        "in_doubt": Key(
+            Word(tuple(policy.value for policy in InDoubtPolicy)),
+            "resend, probe or park: what to do where nobody saw the outcome",
+        ),
     },
     what="a target",
 )
@@ -174,9 +222,17 @@ SHAPE = Record(
     {
         "version": Key(Whole(1, 1), "1", required=True),
         "defaults": Key(Record(HOW, what="defaults"), "for every route and destination that says nothing else"),
-        "targets": Key(MapOf(Text(want="a system's name", pattern=SYSTEM_NAME), _TARGET), "how each system may be treated"),
-        "routes": Key(MapOf(Text(want="a route's name such as outbound", pattern=r"[a-z][a-z0-9-]{0,62}"), _ROUTE), "by name", required=True),
+        "targets": Key(
+            MapOf(Text(want="a system's name", pattern=SYSTEM_NAME), _TARGET), "how each system may be treated"
+        ),
+        "routes": Key(
+            MapOf(Text(want="a route's name such as outbound", pattern=r"[a-z][a-z0-9-]{0,62}"), _ROUTE),
+            "by name",
+            required=True,
+        ),
     },
-    later=frozenset({"sagas", "joins", "expects", "delays", "polls", "reconcile", "alerts", "hooks", "fresh_by", "tests"}),
+    later=frozenset(
+        {"sagas", "joins", "expects", "delays", "polls", "reconcile", "alerts", "hooks", "fresh_by", "tests"}
+    ),
     what="routes.yaml",
 )

@@ -39,7 +39,9 @@ from hub.core.model.retry import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A destination as it is written: its version may be missing, and nothing is resolved yet. `path` is its place in the file."""
+    """A destination as it is written: its version may be missing, and nothing is resolved yet. `path` is its place in
+    the file.
+    """
 
     to: str
     path: Path
@@ -79,7 +81,10 @@ def read(document: Document, findings: Findings) -> RoutesFile:
         wishes = tuple(_wishes(name, row))
         routes.append(RouteFile(name, row.get("from"), row, wishes, (defaults, own)))
         judge(document, name, row, findings)
-        for path, chain in [(("routes", name), (defaults, own)), *((wish.path, (defaults, own, wish.row)) for wish in wishes)]:
+        for path, chain in [
+            (("routes", name), (defaults, own)),
+            *((wish.path, (defaults, own, wish.row)) for wish in wishes),
+        ]:
             _judge_waits(document, path, chain, findings)
     _judge_waits(document, ("defaults",), (defaults,), findings)
     return RoutesFile(document, tuple(routes), _targets(values.get("targets") or {}))
@@ -134,11 +139,19 @@ def _judge_waits(document: Document, path: Path, chain: tuple[dict[str, Any], ..
     policy = retry_of(chain)
     if not policy.schedule and policy.max < policy.first:
         place = document.place((*path, "retry"))
-        findings.add(document.file, place, Check.EXCLUDES, "the longest wait (max) is shorter than the first", "write max: at least as long as first:")
+        findings.add(
+            document.file,
+            place,
+            Check.EXCLUDES,
+            "the longest wait (max) is shorter than the first",
+            "write max: at least as long as first:",
+        )
 
 
 def retry_of(chain: tuple[dict[str, Any], ...]) -> RetryPolicy:
-    """One policy of several layers, the nearer over the farther, key by key. A schedule and the formula (first, factor, max) replace each other."""
+    """One policy of several layers, the nearer over the farther, key by key. A schedule and the formula (first, factor,
+    max) replace each other.
+    """
     merged: dict[str, Any] = {}
     for layer in chain:
         row = {key: value for key, value in (layer.get("retry") or {}).items() if value is not None}
@@ -212,7 +225,9 @@ def sync(row: dict[str, Any], answer: Ref | None) -> Sync | None:
     return Sync(row["deadline"], answer, (row.get("fallback") or {}).get("cached"))
 
 
-def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich, ...] = (), answer: Ref | None = None) -> Route:
+def route(
+    written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich, ...] = (), answer: Ref | None = None
+) -> Route:
     """The route, once its destinations and look-ups are resolved."""
     drop = written.row.get("drop") or {}
     split = written.row.get("split") or {}
@@ -228,7 +243,9 @@ def route(written: RouteFile, to: tuple[Destination, ...], enrich: tuple[Enrich,
         drop=Drop(drop["when"], drop.get("why") or "") if drop.get("when") is not None else None,
         split=Split(split["list"], split.get("by")) if split.get("list") else None,
         hold=HoldUntil(hold["until"], hold.get("zone") or "") if hold.get("until") is not None else None,
-        capacity=Capacity(capacity_windows.quota(capacity["limit"], capacity.get("zone") or "UTC"), capacity.get("by")) if capacity.get("limit") else None,
+        capacity=Capacity(capacity_windows.quota(capacity["limit"], capacity.get("zone") or "UTC"), capacity.get("by"))
+        if capacity.get("limit")
+        else None,
         enrich=enrich,
         sync=sync(written.row, answer),
         tests=tuple(_test(row) for row in written.row.get("tests") or () if row is not None),

@@ -1,7 +1,8 @@
 """The JSON Schemas of a workspace's own files, for editors, and where they lie in it.
 
-They are made from the shapes that the reader itself goes by, so that an editor and `hub check` cannot part. A file names its schema in its first
-line by a relative path: it is found without a network, and is of the very version of the hub that wrote it.
+They are made from the shapes that the reader itself goes by, so that an editor and `hub check` cannot part. A file
+names its schema in its first line by a relative path: it is found without a network, and is of the very version of the
+hub that wrote it.
 """
 
 from __future__ import annotations

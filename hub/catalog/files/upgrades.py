@@ -1,4 +1,6 @@
-"""Versions that live side by side and do not fit each other: there must be a way from one to the other, or somebody does not know of it."""
+"""Versions that live side by side and do not fit each other: there must be a way from one to the other, or somebody
+does not know of it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from hub.core.schemas.compat import Change, compare
 def judge(catalog: Catalog, findings: Findings) -> None:
     """Warns where the next live version refuses what the one before takes, and no mapping leads on.
 
-    Of what a system emits, only upwards counts: keys, conditions and mappings are over the newest version. Of what it accepts, either way does.
+    Of what a system emits, only upwards counts: keys, conditions and mappings are over the newest version. Of what it
+    accepts, either way does.
     """
     for system in catalog.systems.values():
         for side, messages in (("emits", system.emits), ("accepts", system.accepts)):
@@ -28,7 +31,10 @@ def judge(catalog: Catalog, findings: Findings) -> None:
 def _judge(catalog: Catalog, side: str, ref: Ref, message: Emit | Accept, findings: Findings) -> None:
     numbers = live(dict(message.versions))
     for index, number in enumerate(numbers[:-1]):
-        old, newer = Ref(ref.system, ref.name, number), [Ref(ref.system, ref.name, other) for other in numbers[index + 1 :]]
+        old, newer = (
+            Ref(ref.system, ref.name, number),
+            [Ref(ref.system, ref.name, other) for other in numbers[index + 1 :]],
+        )
         if any(_leads(catalog, old, new) or (side == "accepts" and _leads(catalog, new, old)) for new in newer):
             continue
         broken = _broken(message, old, newer[0])

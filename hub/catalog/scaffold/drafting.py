@@ -1,4 +1,6 @@
-"""First drafts: a mapping from two contracts, by names, words that mean the same, and types. What could not be matched is marked, never guessed."""
+"""First drafts: a mapping from two contracts, by names, words that mean the same, and types. What could not be matched
+is marked, never guessed.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,8 @@ class Draft:
 def draft(source: Contract, target: Contract, *, conditions: Sequence[tuple[str, bool]] = ()) -> Draft:
     """A mapping's file. A pair that matches wholly passes the check as it is; what is open stands at its end too.
 
-    `conditions`: those under which a message comes at all, each with whether it holds then. What they prove to be there is not missing.
+    `conditions`: those under which a message comes at all, each with whether it holds then. What they prove to be there
+    is not missing.
     """
     writer = _Writer()
     given = of_schema(source.schema)
@@ -81,7 +84,10 @@ def draft(source: Contract, target: Contract, *, conditions: Sequence[tuple[str,
     lines = list(writer.fields(given, of_schema(target.schema), "  ", ""))
     fields = "fields:" if _says_something(lines) else "fields: {}"
     head = [f"from: {source.ref}", f"to: {target.ref}", fields]
-    tables = [f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in rows.items())}}}" for name, rows in writer.tables.items()]
+    tables = [
+        f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in rows.items())}}}"
+        for name, rows in writer.tables.items()
+    ]
     rest = ["tables:", *tables] if tables else []
     rest += [f"# still open: {ascii_safe(f'{one.field}: {one.why}')}" for one in writer.open]
     first = schemas.first_line(schemas.MAPPING, file_name(source.ref, target.ref))
@@ -107,20 +113,27 @@ class _Writer:
             wanted, found, here = field_of(target, name), _match(name, source), f"{pointer}/{name}"
             is_required = name in required
             given = field_of(source, found) if found is not None else None
-            lines = list(self._leaf(name, found, given, wanted, indent, here)) if found is not None and given is not None else []
+            lines = (
+                list(self._leaf(name, found, given, wanted, indent, here))
+                if found is not None and given is not None
+                else []
+            )
             if lines and found is not None and given is not None:
                 self._look(found, given, wanted, here, is_required=is_required)
                 yield from lines
                 continue
             yield f"{indent}# {text_for(name)}: ?   {ascii_safe(_said(wanted))}{', required' if is_required else ''}"
             if is_required or found is not None:
-                whose = "nothing in the source matches" if found is None else f"{found} seems to be it, and does not fit"
+                whose = (
+                    "nothing in the source matches" if found is None else f"{found} seems to be it, and does not fit"
+                )
                 self.open.append(OpenField(here, f"{'required; ' if is_required else ''}{whose}"))
 
     def _look(self, found: str, given: Shape, wanted: Shape, pointer: str, *, is_required: bool) -> None:
         """What is written, and can still go wrong for a message that the source's contract takes."""
         is_list, is_object = given.may("array") and wanted.may("array"), given.may("object") and wanted.may("object")
-        hollow = {MISSING, "null"} if is_list or is_object else {MISSING}  # a path into null, and each over null, give nothing
+        # a path into null, and each over null, give nothing
+        hollow = {MISSING, "null"} if is_list or is_object else {MISSING}
         if is_required and given.kinds is not None and given.kinds & hollow:
             self.open.append(OpenField(pointer, f"required, and {found} may be missing"))
         if given.may("null") and not wanted.may("null") and not is_list and not is_object:
@@ -139,7 +152,12 @@ class _Writer:
         elif kinds <= target | ({"integer"} if "number" in target else set()):
             yield f"{indent}{written}: {_path(found)}"
             if wanted.values and given.values is None:
-                self.open.append(OpenField(pointer, f"{found} may be anything, and only {_listed(wanted.values)} are taken: a table, perhaps"))
+                self.open.append(
+                    OpenField(
+                        pointer,
+                        f"{found} may be anything, and only {_listed(wanted.values)} are taken: a table, perhaps",
+                    )
+                )
         elif target == {"string"} and kinds <= {"integer", "number", "boolean"}:
             yield f"{indent}{written}: $string({_path(found)})"
         elif kinds == {"string"} and target <= {"integer", "number"}:
@@ -151,8 +169,12 @@ class _Writer:
         table = self._table_name(pointer)
         self.tables[table] = {text_for(code): _literal(known[code]) for code in codes if code in known}
         lacking = ", ".join(code for code in codes if code not in known)
-        self.open.append(OpenField(pointer, f"the table {table} has no row for {lacking}; taken are {_listed(known.values())}"))
-        return f"{indent}{text_for(name)}: {{table: {table}, of: {_path(found)}}}   # add rows for {ascii_safe(lacking)}"
+        self.open.append(
+            OpenField(pointer, f"the table {table} has no row for {lacking}; taken are {_listed(known.values())}")
+        )
+        return (
+            f"{indent}{text_for(name)}: {{table: {table}, of: {_path(found)}}}   # add rows for {ascii_safe(lacking)}"
+        )
 
     def _table_name(self, pointer: str) -> str:
         name = re.sub(r"[^A-Za-z0-9]+", "_", pointer).strip("_")[:50]
@@ -168,7 +190,9 @@ class _Writer:
             yield f"{indent}{text_for(name)}: {_path(found)}"
 
     def _block(self, head: list[str], source: Shape, target: Shape, indent: str, pointer: str) -> Iterator[str]:
-        """An object of fields under its head; nothing where nothing in it matches, and what it would have left open is its own matter no more."""
+        """An object of fields under its head; nothing where nothing in it matches, and what it would have left open is
+        its own matter no more.
+        """
         before = len(self.open)
         inner = list(self.fields(source, target, indent, pointer)) if len(indent) <= DEEPEST else []
         if _says_something(inner):

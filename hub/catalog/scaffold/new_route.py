@@ -29,23 +29,35 @@ class NewRoute:
         inner = indent + step
         owner = [f"{inner}owner: {text_for(self.owner)}"] if self.owner else [f"{inner}# owner: who answers for it"]
         to = [f"{inner}{step}- {one}" for one in self.to]
-        return [f"{indent}{self.name}:", f"{inner}about: {text_for(self.about)}", *owner, f"{inner}from: {self.source}", f"{inner}to:", *to]
+        return [
+            f"{indent}{self.name}:",
+            f"{inner}about: {text_for(self.about)}",
+            *owner,
+            f"{inner}from: {self.source}",
+            f"{inner}to:",
+            *to,
+        ]
 
 
 def with_route(text: str, route: NewRoute) -> str:
     """The text of routes.yaml with one more route, after the last.
 
-    Raises ValueError for a name that is none or is taken, and where the file is not of a form that lines can be added to.
+    Raises ValueError for a name that is none or is taken, and where the file is not of a form that lines can be added
+    to.
     """
     before = read_yaml(FILE, text).root
     if not isinstance(before, Map):
         raise ValueError(f"{FILE} cannot be read. Run hub check, and correct the file first.")  # noqa: TRY004  the file's fault, not the caller's
     if not _NAME.fullmatch(route.name):
-        raise ValueError(f"{shown(route.name)} is not a route name. Write lower-case letters, digits and hyphens, such as outbound.")
+        raise ValueError(
+            f"{shown(route.name)} is not a route name. Write lower-case letters, digits and hyphens, such as outbound."
+        )
     routes = before.get("routes")
     for key, _ in routes.entries if isinstance(routes, Map) else ():
         if key.text == route.name:
-            raise ValueError(f"There is a route {route.name} already, at {FILE}:{key.line}. Choose another name, or extend that route.")
+            raise ValueError(
+                f"There is a route {route.name} already, at {FILE}:{key.line}. Choose another name, or extend that route."
+            )
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
@@ -59,10 +71,14 @@ def with_route(text: str, route: NewRoute) -> str:
     elif isinstance(entry[1], Scalar) and not entry[1].text:
         at, added = entry[0].line, route.lines("  ", "  ")
     else:
-        raise ValueError(f"The file has the routes in {{}}. Write them as a YAML block, or add the route by hand:\n{_block(route)}")
+        raise ValueError(
+            f"The file has the routes in {{}}. Write them as a YAML block, or add the route by hand:\n{_block(route)}"
+        )
     made = "".join([*lines[:at], *(line + newline for line in added), *lines[at:]])
     if not _is_only_added(before, made, route):
-        raise ValueError(f"The route cannot be added to {FILE} without changing the rest of the file. Add it by hand:\n{_block(route)}")
+        raise ValueError(
+            f"The route cannot be added to {FILE} without changing the rest of the file. Add it by hand:\n{_block(route)}"
+        )
     return made
 
 
@@ -86,7 +102,9 @@ def _end(lines: list[str], end: int) -> int:
 
 
 def _is_only_added(before: Map, text: str, route: NewRoute) -> bool:
-    """Whether the new text says what the old one said, and this route: the proof that adding lines has changed nothing else."""
+    """Whether the new text says what the old one said, and this route: the proof that adding lines has changed nothing
+    else.
+    """
     document = read_yaml(FILE, text)
     if document.root is None or document.faults:
         return False

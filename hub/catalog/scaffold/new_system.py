@@ -1,4 +1,6 @@
-"""The folder of a new system: what it sends and takes, a contract and two samples for each message, a page to read. It passes `hub check` as it is."""
+"""The folder of a new system: what it sends and takes, a contract and two samples for each message, a page to read. It
+passes `hub check` as it is.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,28 @@ from hub.catalog.yaml.writing import text_for
 from hub.core.message import Json
 
 
-def system_files(name: str, *, emits: Sequence[str] = (), accepts: Sequence[str] = (), owner: str = "") -> dict[str, str]:
+def system_files(
+    name: str, *, emits: Sequence[str] = (), accepts: Sequence[str] = (), owner: str = ""
+) -> dict[str, str]:
     """The files by their path in the workspace. Raises ValueError for a name that is none."""
     if not re.fullmatch(SYSTEM_NAME, name, re.ASCII):
-        raise ValueError(f"{shown(name)} is not a system name. Write lower-case letters, digits and hyphens, such as wms or north-depot.")
+        raise ValueError(
+            f"{shown(name)} is not a system name. Write lower-case letters, digits and hyphens, such as wms or north-depot."
+        )
     for message in (*emits, *accepts):
         if not re.fullmatch(MESSAGE_NAME, message, re.ASCII) or len(message) > 100:
-            raise ValueError(f"{shown(message)} is not a message name. Write it like order.created, without system and version.")
+            raise ValueError(
+                f"{shown(message)} is not a message name. Write it like order.created, without system and version."
+            )
     # Both ways share one folder of contracts: a name that goes both ways would be one contract for two things.
     twice = sorted({one for one in (*emits, *accepts) if (*emits, *accepts).count(one) > 1})
     if twice:
         raise ValueError(f"{twice[0]} is given twice. Each message needs a name of its own.")
     folder = f"adapters/{name}"
-    files = {f"{folder}/system.yaml": _declaration(name, emits, accepts, owner), f"{folder}/README.md": _readme(name, emits, accepts)}
+    files = {
+        f"{folder}/system.yaml": _declaration(name, emits, accepts, owner),
+        f"{folder}/README.md": _readme(name, emits, accepts),
+    }
     for message in (*emits, *accepts):
         files |= {f"{folder}/{path}": text for path, text in _message(message).items()}
     return files

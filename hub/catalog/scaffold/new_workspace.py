@@ -1,4 +1,6 @@
-"""A new workspace: two systems, a contract each, a mapping with an example, a route. Small, and it passes `hub check` as it is."""
+"""A new workspace: two systems, a contract each, a mapping with an example, a route. Small, and it passes `hub check`
+as it is.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +163,9 @@ FILES: dict[str, str] = {
 
 
 def init(folder: Path) -> list[Path]:
-    """Writes the workspace with the schemas of its files, and gives all of them. Raises ValueError where one exists: nothing is overwritten."""
+    """Writes the workspace with the schemas of its files, and gives all of them. Raises ValueError where one exists:
+    nothing is overwritten.
+    """
     files = FILES | schemas.texts()
     there = [name for name in files if (folder / name).exists()]
     if there:
@@ -175,7 +179,11 @@ def init(folder: Path) -> list[Path]:
 
 
 def _ignore(path: Path) -> None:
-    """Adds what is missing to a list that may be there: a folder that is a repository already is a good place for a workspace."""
+    """Adds what is missing to a list that may be there: a folder that is a repository already is a good place for a
+    workspace.
+    """
     known = path.read_text("utf-8") if path.exists() else ""
     missing = [line for line in _IGNORED.splitlines() if line not in known.splitlines()]
-    path.write_text(known + ("\n" if known and not known.endswith("\n") else "") + "".join(f"{line}\n" for line in missing), "utf-8")
+    path.write_text(
+        known + ("\n" if known and not known.endswith("\n") else "") + "".join(f"{line}\n" for line in missing), "utf-8"
+    )

@@ -1,4 +1,6 @@
-"""The stable codes of findings, and what each means. Append-only; docs/checks.md has the same table, and a test compares them."""
+"""The stable codes of findings, and what each means. Append-only; docs/checks.md has the same table, and a test
+compares them.
+"""
 
 from __future__ import annotations
 

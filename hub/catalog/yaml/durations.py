@@ -7,7 +7,13 @@ from datetime import timedelta
 
 PATTERN = r"[0-9]{1,9}(ms|s|m|h|d)"
 _FORM = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)", re.ASCII)
-_UNITS = {"ms": timedelta(milliseconds=1), "s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 _LONGEST = timedelta(days=3650)
 
 

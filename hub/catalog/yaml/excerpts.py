@@ -32,6 +32,7 @@ def excerpt(file: str, text: str, *path: str) -> Excerpt | None:
         first, end = places[place], min([line for line in places[place + 1 :] if line > places[place]], default=end)
         node = node.entries[place][1]
     taken = lines[first - 1 : end - 1]
-    while taken and (not taken[-1].strip() or taken[-1].lstrip().startswith("#")):  # a comment above the next one is the next one's
+    # a comment above the next one is the next one's
+    while taken and (not taken[-1].strip() or taken[-1].lstrip().startswith("#")):
         taken.pop()
     return Excerpt(file, first, textwrap.dedent("\n".join(taken)))

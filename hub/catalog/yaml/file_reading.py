@@ -33,8 +33,14 @@ class Shape(Protocol):
 
 
 def lacks(node: Node, key: str) -> bool:
-    """Whether a mapping has no such key, and none that is probably a misspelling of it (which is reported on its own)."""
-    return isinstance(node, Map) and node.get(key) is None and nearest(key, [name.text for name, _ in node.entries]) is None
+    """Whether a mapping has no such key, and none that is probably a misspelling of it (which is reported on its
+    own).
+    """
+    return (
+        isinstance(node, Map)
+        and node.get(key) is None
+        and nearest(key, [name.text for name, _ in node.entries]) is None
+    )
 
 
 def kind_of(node: Node) -> str:
@@ -45,7 +51,8 @@ def kind_of(node: Node) -> str:
 def wrong_kind(node: Node, reading: FileContext, want: str) -> None:
     if isinstance(node, Scalar):
         got = f"the text {shown(node.text)}" if node.text else "nothing"
-        # What stands in a wrong place may be a secret; a text is shown only where it is short enough to be a slip of the pen.
+        # What stands in a wrong place may be a secret; a text is shown only where it is short enough to be a slip of
+        # the pen.
         got = got if len(node.text) <= 20 else f"a text of {len(node.text)} characters"
         reading.fault(node, Check.WRONG_TYPE, f"{got} stands where {want} is wanted", f"write {want}")
         return

@@ -23,7 +23,9 @@ _SCALAR_TYPES: Json = ["string", "number", "boolean"]  # text is taken as it is 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, as written: `1.10`, `012`, `NO` and dates stay what they are. `private`: its value is never quoted in a finding."""
+    """A text, as written: `1.10`, `012`, `NO` and dates stay what they are. `private`: its value is never quoted in a
+    finding.
+    """
 
     want: str = "a text"
     pattern: str = r".+"
@@ -36,15 +38,23 @@ class Text:
             wrong_kind(node, reading, self.want)
             return None
         if not node.quoted and node.text in ("", "~", "null", "Null", "NULL"):
-            reading.fault(node, Check.WRONG_TYPE, f"nothing stands here; wanted is {self.want}", "write it, or take the key out")
+            reading.fault(
+                node, Check.WRONG_TYPE, f"nothing stands here; wanted is {self.want}", "write it, or take the key out"
+            )
             return None
         if len(node.text) > self.longest:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{len(node.text)} characters are too many", f"write up to {self.longest}")
+            reading.fault(
+                node, Check.OUT_OF_RANGE, f"{len(node.text)} characters are too many", f"write up to {self.longest}"
+            )
             return None
         if not re.fullmatch(self.pattern, node.text, re.ASCII | re.DOTALL):
             got = "this" if self.private else shown(node.text)
             meant = self.mend(node.text) if self.mend is not None else ""
-            fix = f"did you mean {meant}?" if meant and re.fullmatch(self.pattern, meant, re.ASCII) else f"write {self.want}"
+            fix = (
+                f"did you mean {meant}?"
+                if meant and re.fullmatch(self.pattern, meant, re.ASCII)
+                else f"write {self.want}"
+            )
             reading.fault(node, Check.OUT_OF_RANGE, f"{got} is not {self.want}", fix)
             return None
         return node.text
@@ -65,10 +75,17 @@ class Word:
             wrong_kind(node, reading, "one of " + ", ".join(self.words))
             return None
         if node.text in self.later:
-            reading.fault(node, Check.NOT_YET, f"{node.text} is not in this version of the hub", "one of " + ", ".join(self.words))
+            reading.fault(
+                node, Check.NOT_YET, f"{node.text} is not in this version of the hub", "one of " + ", ".join(self.words)
+            )
             return None
         if node.text not in self.words:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{shown(node.text) or 'nothing'} is none of {', '.join(self.words)}", did_you_mean(node.text, self.words))
+            reading.fault(
+                node,
+                Check.OUT_OF_RANGE,
+                f"{shown(node.text) or 'nothing'} is none of {', '.join(self.words)}",
+                did_you_mean(node.text, self.words),
+            )
             return None
         return node.text
 
@@ -84,7 +101,12 @@ class Flag:
         if isinstance(node, Scalar) and not node.quoted and node.text in ("true", "false"):
             return node.text == "true"
         got = shown(node.text) if isinstance(node, Scalar) else kind_of(node)
-        reading.fault(node, Check.WRONG_TYPE, f"{got or 'nothing'} is neither true nor false", "write true or false, without quotes")
+        reading.fault(
+            node,
+            Check.WRONG_TYPE,
+            f"{got or 'nothing'} is neither true nor false",
+            "write true or false, without quotes",
+        )
         return None
 
     def schema(self) -> dict[str, Json]:
@@ -128,11 +150,18 @@ class Number:
             wrong_kind(node, reading, "a number")
             return None
         if node.quoted or not re.fullmatch(r"-?(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?", node.text, re.ASCII):
-            reading.fault(node, Check.WRONG_TYPE, f"{shown(node.text) or 'nothing'} is not a number", f"write {self.low:g} to {self.high:g}, without quotes")
+            reading.fault(
+                node,
+                Check.WRONG_TYPE,
+                f"{shown(node.text) or 'nothing'} is not a number",
+                f"write {self.low:g} to {self.high:g}, without quotes",
+            )
             return None
         number = float(node.text)
         if not self.low <= number <= self.high:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{node.text} is out of range", f"write {self.low:g} to {self.high:g}")
+            reading.fault(
+                node, Check.OUT_OF_RANGE, f"{node.text} is out of range", f"write {self.low:g} to {self.high:g}"
+            )
             return None
         return number
 
@@ -175,7 +204,12 @@ class Zone:
             wrong_kind(node, reading, "a time zone such as Asia/Shanghai")
             return None
         if node.text not in _zones():
-            reading.fault(node, Check.OUT_OF_RANGE, f"{shown(node.text) or 'nothing'} is no time zone", did_you_mean(node.text, _zones()) or "Asia/Shanghai")
+            reading.fault(
+                node,
+                Check.OUT_OF_RANGE,
+                f"{shown(node.text) or 'nothing'} is no time zone",
+                did_you_mean(node.text, _zones()) or "Asia/Shanghai",
+            )
             return None
         return node.text
 
@@ -201,15 +235,24 @@ class Formula:
             reading.fault(node, Check.NEEDS_QUOTES, f"{kind_of(node)} stands where an expression is wanted", fix)
             return None
         if not node.text.strip():
-            reading.fault(node, Check.WRONG_TYPE, "nothing stands here; wanted is an expression", "write it, or take the key out")
+            reading.fault(
+                node, Check.WRONG_TYPE, "nothing stands here; wanted is an expression", "write it, or take the key out"
+            )
             return None
         if len(node.text) > self.longest:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{len(node.text)} characters are too many", f"write up to {self.longest}")
+            reading.fault(
+                node, Check.OUT_OF_RANGE, f"{len(node.text)} characters are too many", f"write up to {self.longest}"
+            )
             return None
         try:
             return compile_expression(node.text, is_identity=self.is_identity)
         except ValueError as error:
-            reading.fault(node, Check.BAD_EXPRESSION, f"{shown(node.text)} does not compile: {error}", hint(node.text) or "write JSONata (jsonata.org)")
+            reading.fault(
+                node,
+                Check.BAD_EXPRESSION,
+                f"{shown(node.text)} does not compile: {error}",
+                hint(node.text) or "write JSONata (jsonata.org)",
+            )
             return None
 
     def schema(self) -> dict[str, Json]:

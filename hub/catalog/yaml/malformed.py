@@ -1,4 +1,6 @@
-"""What is really wrong with a text that is no YAML: the parser says where it gave up, which is often below or behind the slip."""
+"""What is really wrong with a text that is no YAML: the parser says where it gave up, which is often below or behind
+the slip.
+"""
 
 from __future__ import annotations
 
@@ -37,19 +39,28 @@ def slip(text: str, error: Any) -> Slip:
     if "found duplicate anchor" in problem:
         return Slip(at, Check.ALIAS, "one anchor stands twice", "give each anchor its own name")
     if "quoted scalar" in context and opened is not None:
-        return Slip(opened, Check.NOT_YAML, "the quote that opens here is not closed", f"write {_sign(lines, opened) or 'a quote'} behind the text")
+        return Slip(
+            opened,
+            Check.NOT_YAML,
+            "the quote that opens here is not closed",
+            f"write {_sign(lines, opened) or 'a quote'} behind the text",
+        )
     bracket = _bracket(lines, problem, context, at, opened)
     if bracket is not None:
         return bracket
     if "cannot start any token" in problem:
-        return Slip(at, Check.NEEDS_QUOTES, "YAML takes a sign of this value for its own", "put the expression in quotes")
+        return Slip(
+            at, Check.NEEDS_QUOTES, "YAML takes a sign of this value for its own", "put the expression in quotes"
+        )
     if "flow" not in context:
         colon = _colon(lines, at, opened) or _indent(lines, at)
         if colon is not None:
             return colon
     inside_flow = "flow" in context and "<stream end>" not in problem
     if inside_flow or problem.startswith(("mapping values are not", "expected <block end>, but found '<scalar>'")):
-        return Slip(at, Check.NEEDS_QUOTES, "YAML takes a sign of this value for its own", "put the expression in quotes")
+        return Slip(
+            at, Check.NEEDS_QUOTES, "YAML takes a sign of this value for its own", "put the expression in quotes"
+        )
     return Slip(at, Check.NOT_YAML, f"this is not YAML: {shown(problem)}", "close what is open, and indent with blanks")
 
 
@@ -62,7 +73,9 @@ def _sign(lines: list[str], place: tuple[int, int]) -> str:
     return line[place[1] - 1 : place[1]]
 
 
-def _bracket(lines: list[str], problem: str, context: str, at: tuple[int, int], opened: tuple[int, int] | None) -> Slip | None:
+def _bracket(
+    lines: list[str], problem: str, context: str, at: tuple[int, int], opened: tuple[int, int] | None
+) -> Slip | None:
     """A bracket that is not closed, closed by the other kind, or closes nothing."""
     here = _sign(lines, at)
     if "flow" not in context:
@@ -76,10 +89,17 @@ def _bracket(lines: list[str], problem: str, context: str, at: tuple[int, int], 
     if closing is None:
         return None
     if here in ("}", "]") and here != closing:
-        return Slip(at, Check.NOT_YAML, f"{here} stands where {closing} is wanted, as {sign} was opened", f"write {closing}")
+        return Slip(
+            at, Check.NOT_YAML, f"{here} stands where {closing} is wanted, as {sign} was opened", f"write {closing}"
+        )
     line = _LITERAL.sub("", lines[opened[0] - 1])
     if at[0] > opened[0] and sum(line.count(one) for one in "{[") > sum(line.count(one) for one in "}]"):
-        return Slip(opened, Check.NOT_YAML, f"the {sign} that opens here is not closed", f"write {closing} behind its last value")
+        return Slip(
+            opened,
+            Check.NOT_YAML,
+            f"the {sign} that opens here is not closed",
+            f"write {closing} behind its last value",
+        )
     return None
 
 
@@ -87,16 +107,27 @@ def _colon(lines: list[str], at: tuple[int, int], opened: tuple[int, int] | None
     """A line that should be a key with its value, and has no colon that YAML takes for one."""
     for number in (opened[0] if opened is not None else 0, at[0], _before(lines, at[0])):
         line = lines[number - 1] if 0 < number <= len(lines) else ""
-        if not line.strip() or _KEY.match(_LITERAL.sub("", line)) or line.lstrip().startswith(("-", "#", "{", "[", '"', "'")) or _in_block(lines, number):
+        if (
+            not line.strip()
+            or _KEY.match(_LITERAL.sub("", line))
+            or line.lstrip().startswith(("-", "#", "{", "[", '"', "'"))
+            or _in_block(lines, number)
+        ):
             continue
         place = (number, len(line) - len(line.lstrip()) + 1)
         word = line.strip()
         if _WIDE in word:
-            return Slip(place, Check.NOT_YAML, f"{_WIDE} is not the colon of YAML", "write " + shown(word.replace(_WIDE, ": ")))
+            return Slip(
+                place, Check.NOT_YAML, f"{_WIDE} is not the colon of YAML", "write " + shown(word.replace(_WIDE, ": "))
+            )
         if found := re.match(r"([\w.@/-]+):(\S.*)", word):
-            return Slip(place, Check.NOT_YAML, "there is no blank behind the colon", f"write {shown(f'{found[1]}: {found[2]}')}")
+            return Slip(
+                place, Check.NOT_YAML, "there is no blank behind the colon", f"write {shown(f'{found[1]}: {found[2]}')}"
+            )
         if found := re.match(r"([\w.@/-]+)\s*=\s*(\S.*)", word):
-            return Slip(place, Check.NOT_YAML, "= stands where a colon is wanted", f"write {shown(f'{found[1]}: {found[2]}')}")
+            return Slip(
+                place, Check.NOT_YAML, "= stands where a colon is wanted", f"write {shown(f'{found[1]}: {found[2]}')}"
+            )
         if found := re.match(r"([\w.@/-]+)\s+(\S.*)", word):
             return Slip(place, Check.NOT_YAML, "a key has no colon", f"write {shown(f'{found[1]}: {found[2]}')}")
     return None
@@ -118,7 +149,14 @@ def _blanks(line: str) -> int:
 
 def _before(lines: list[str], number: int) -> int:
     """The line above that says something; 0: there is none."""
-    return next((above for above in range(number - 1, 0, -1) if lines[above - 1].strip() and not lines[above - 1].lstrip().startswith("#")), 0)
+    return next(
+        (
+            above
+            for above in range(number - 1, 0, -1)
+            if lines[above - 1].strip() and not lines[above - 1].lstrip().startswith("#")
+        ),
+        0,
+    )
 
 
 def _indent(lines: list[str], at: tuple[int, int]) -> Slip | None:

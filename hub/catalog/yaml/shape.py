@@ -1,7 +1,8 @@
-"""What a file may hold, said as data: one table serves the reader and the published JSON Schema, so the two cannot part.
+"""What a file may hold, said as data: one table serves the reader and the published JSON Schema, so the two cannot
+part.
 
-A shape reads a node into plain values (text, int, timedelta, Expression, dict, list), and writes each thing that is wrong to the
-findings with its place. What could not be read is None in the result, and reading goes on.
+A shape reads a node into plain values (text, int, timedelta, Expression, dict, list), and writes each thing that is
+wrong to the findings with its place. What could not be read is None in the result, and reading goes on.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from hub.catalog.yaml.leaves import Text
 from hub.catalog.yaml.yaml_documents import List, Map, Node, Scalar
 from hub.core.message import Json
 
-_NAMED = re.compile(r"[a-z][\w-]*/[\w.@-]+")  # a message: what may be shown; any other text may be a secret in a wrong place
+# a message: what may be shown; any other text may be a secret in a wrong place
+_NAMED = re.compile(r"[a-z][\w-]*/[\w.@-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of `least` to `most` elements of one shape. Elements that could not be read are None, so that positions hold."""
+    """A list of `least` to `most` elements of one shape. Elements that could not be read are None, so that positions
+    hold.
+    """
 
     element: Shape
     least: int = 1
@@ -33,13 +37,22 @@ class ListOf:
         if not isinstance(node, List):
             own = node.text.removeprefix("-").strip() if isinstance(node, Scalar) else ""
             if isinstance(node, Scalar) and _NAMED.fullmatch(own):
-                text = "there is no blank behind the -" if node.text.startswith("-") else "a single value stands where a list is wanted"
+                text = (
+                    "there is no blank behind the -"
+                    if node.text.startswith("-")
+                    else "a single value stands where a list is wanted"
+                )
                 reading.fault(node, Check.WRONG_TYPE, text, f"write [{shown(own)}], or begin a line with - for each")
             else:
                 wrong_kind(node, reading, "a list")
             return None
         if not self.least <= len(node.elements) <= self.most:
-            reading.fault(node, Check.OUT_OF_RANGE, f"the list has {len(node.elements)} elements", f"write {self.least} to {self.most}")
+            reading.fault(
+                node,
+                Check.OUT_OF_RANGE,
+                f"the list has {len(node.elements)} elements",
+                f"write {self.least} to {self.most}",
+            )
         return [self.element.read(element, reading) for element in node.elements[: self.most]]
 
     def schema(self) -> dict[str, Json]:
@@ -69,7 +82,12 @@ class MapOf:
 
     def schema(self) -> dict[str, Json]:
         names: Json = {"pattern": f"^(?:{self.name.pattern})$"}
-        return {"type": "object", "propertyNames": names, "additionalProperties": self.value.schema(), "maxProperties": self.most}
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": self.value.schema(),
+            "maxProperties": self.most,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A mapping with known keys. `later`: keys of the language that this version of the hub does not have; whoever writes one must know."""
+    """A mapping with known keys. `later`: keys of the language that this version of the hub does not have; whoever
+    writes one must know.
+    """
 
     keys: Mapping[str, Key]
     later: frozenset[str] = frozenset()
@@ -101,15 +121,27 @@ class Record:
             if known is not None:
                 values[key.text] = known.shape.read(value, reading)
             elif key.text in self.later:
-                reading.fault(key, Check.NOT_YET, f"{key.text} is not in this version of the hub", "take it out; nothing would happen")
+                reading.fault(
+                    key,
+                    Check.NOT_YET,
+                    f"{key.text} is not in this version of the hub",
+                    "take it out; nothing would happen",
+                )
             else:
                 missing = [name for name in self.keys if node.get(name) is None]
-                reading.fault(key, Check.UNKNOWN_KEY, f"{shown(key.text)} is not a key of {self.what}", did_you_mean(key.text, missing))
+                reading.fault(
+                    key,
+                    Check.UNKNOWN_KEY,
+                    f"{shown(key.text)} is not a key of {self.what}",
+                    did_you_mean(key.text, missing),
+                )
                 meant.add(nearest(key.text, missing) or "")
         # A key that was misspelt is not missing as well: one mistake, one finding.
         for name, key_ in self.keys.items():
             if key_.required and node.get(name) is None and name not in meant:
-                reading.fault(node, Check.MISSING_KEY, f"{self.what} has no {name}", f"add {name}: {key_.about}".rstrip(": "))
+                reading.fault(
+                    node, Check.MISSING_KEY, f"{self.what} has no {name}", f"add {name}: {key_.about}".rstrip(": ")
+                )
         for one, other in self.excludes:
             if node.get(one) is not None and node.get(other) is not None:
                 reading.fault(node, Check.EXCLUDES, f"{one} and {other} stand together", "keep one of them")
@@ -140,7 +172,9 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class OneOrMore:
-    """One of a shape, or a list of such. Reads as (list, whether it was written as one); elements that could not be read are None."""
+    """One of a shape, or a list of such. Reads as (list, whether it was written as one); elements that could not be
+    read are None.
+    """
 
     element: Shape
     most: int = 100
@@ -166,7 +200,12 @@ class Single:
         if not isinstance(node, Map) or values is None:
             return None
         if len(node.entries) != 1:
-            reading.fault(node, Check.OUT_OF_RANGE, f"{len(node.entries)} names stand in one element", "begin a new line with - for each")
+            reading.fault(
+                node,
+                Check.OUT_OF_RANGE,
+                f"{len(node.entries)} names stand in one element",
+                "begin a new line with - for each",
+            )
             return None
         return next(iter(values.items()), None)
 
@@ -188,7 +227,12 @@ class Fork:
         return self.other.read(node, reading)
 
     def schema(self) -> dict[str, Json]:
-        mine: dict[str, Json] = {"type": "object", "properties": {self.word: self.shape.schema()}, "required": [self.word], "additionalProperties": False}
+        mine: dict[str, Json] = {
+            "type": "object",
+            "properties": {self.word: self.shape.schema()},
+            "required": [self.word],
+            "additionalProperties": False,
+        }
         return {"anyOf": [mine, self.other.schema()]}
 
 

@@ -6,7 +6,8 @@ import json
 import re
 
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9 _./@()'-]*", re.ASCII)
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})  # to some reader of YAML these are no text
+# to some reader of YAML these are no text
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
 def text_for(text: str) -> str:

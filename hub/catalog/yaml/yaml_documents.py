@@ -1,8 +1,10 @@
-"""One file of a workspace → nodes that know their line and column. YAML is read strictly: no tags, no double keys, no bombs.
+"""One file of a workspace → nodes that know their line and column. YAML is read strictly: no tags, no double keys, no
+bombs.
 
-We walk the parser's events ourselves instead of taking the loader's values: the loader drops unknown tags in silence, turns `012`
-into 12 and dates into objects, and unfolds nine lines of aliases into millions of nodes. Here a scalar stays the text that was
-written, and what it means is the schema's business (`shape`). Nothing in a file is ever executed or fetched.
+We walk the parser's events ourselves instead of taking the loader's values: the loader drops unknown tags in silence,
+turns `012` into 12 and dates into objects, and unfolds nine lines of aliases into millions of nodes. Here a scalar
+stays the text that was written, and what it means is the schema's business (`shape`). Nothing in a file is ever
+executed or fetched.
 """
 
 from __future__ import annotations
@@ -72,14 +74,18 @@ Node: TypeAlias = "Scalar | List | Map"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's nodes. `root` is None where the file could not be parsed; `faults` say why, and what else is wrong with its form."""
+    """A file's nodes. `root` is None where the file could not be parsed; `faults` say why, and what else is wrong with
+    its form.
+    """
 
     file: str
     root: Node | None
     faults: tuple[Finding, ...]
 
     def place(self, path: Sequence[str | int]) -> tuple[int, int]:
-        """Where the value at `path` stands, or the nearest thing above it that there is. A key's own place for a value of a mapping."""
+        """Where the value at `path` stands, or the nearest thing above it that there is. A key's own place for a value
+        of a mapping.
+        """
         node = self.root
         place = (node.line, node.column) if node is not None else (1, 1)
         for step in path:
@@ -104,26 +110,52 @@ def read_yaml(file: str, text: str) -> Document:
     if _is_readable(file, text, findings):
         root = _Composer(file, findings).compose(text)
         if root is None and not findings.found:
-            findings.add(file, (1, 1), Check.EMPTY, "the file is empty", "delete it, or write what it should hold; empty does not mean none")
+            findings.add(
+                file,
+                (1, 1),
+                Check.EMPTY,
+                "the file is empty",
+                "delete it, or write what it should hold; empty does not mean none",
+            )
     return Document(file, root, tuple(findings.found))
 
 
 _FAST = find_spec("_ruamel_yaml") is not None
-_FORBIDDEN = re.compile("[^\t\n\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]")
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
 _DEEP = re.compile(r"(?:[\[{]\s*){" + str(MAX_DEPTH + 1) + "}")
 
 
 def _is_readable(file: str, text: str, findings: Findings) -> bool:
     if len(text) > MAX_CHARACTERS:
-        findings.add(file, (1, 1), Check.TOO_LARGE, f"the file has {len(text)} characters; the hub reads up to {MAX_CHARACTERS}", "split it")
+        findings.add(
+            file,
+            (1, 1),
+            Check.TOO_LARGE,
+            f"the file has {len(text)} characters; the hub reads up to {MAX_CHARACTERS}",
+            "split it",
+        )
         return False
     if found := _FORBIDDEN.search(text):
         name = "a byte order mark" if found[0] == "\ufeff" else f"the control character U+{ord(found[0]):04X}"
-        findings.add(file, place_at(text, found.start()), Check.NOT_TEXT, f"{name} stands in the text", "save the file as UTF-8 without it")
+        findings.add(
+            file,
+            place_at(text, found.start()),
+            Check.NOT_TEXT,
+            f"{name} stands in the text",
+            "save the file as UTF-8 without it",
+        )
         return False
     # Counted before the parser sees it: deep nesting costs it seconds.
     if found := _DEEP.search(text):
-        findings.add(file, place_at(text, found.start()), Check.TOO_LARGE, f"brackets are nested more than {MAX_DEPTH} deep", "flatten it")
+        findings.add(
+            file,
+            place_at(text, found.start()),
+            Check.TOO_LARGE,
+            f"brackets are nested more than {MAX_DEPTH} deep",
+            "flatten it",
+        )
         return False
     return True
 
@@ -135,7 +167,9 @@ def place_at(text: str, offset: int) -> tuple[int, int]:
 
 
 def _events(text: str) -> Iterable[Any]:
-    """The events of a text: by the fast parser, thirty times faster, where it is installed and finds nothing wrong; else by the one with the better words."""
+    """The events of a text: by the fast parser, thirty times faster, where it is installed and finds nothing wrong;
+    else by the one with the better words.
+    """
     if _FAST:
         try:
             return list(YAML(typ="safe", pure=False).parse(text))
@@ -191,7 +225,9 @@ class _Composer:
             self._malformed(text, error)
             return None
         except (YAMLError, ValueError) as error:
-            self._fault(self.mark, Check.NOT_YAML, f"this is not YAML: {shown(str(error))}", "write it as the template does")
+            self._fault(
+                self.mark, Check.NOT_YAML, f"this is not YAML: {shown(str(error))}", "write it as the template does"
+            )
             return None
         # A comment alone gives no event, `---` alone an empty scalar: both say nothing.
         return None if isinstance(root, Scalar) and not root.text and not root.quoted else root
@@ -205,7 +241,10 @@ class _Composer:
                 self._spend(1)
                 if _tag(event) is not None:
                     self._fault(
-                        self.mark, Check.TAG, f"the tag {shown(str(event.tag))} stands before a value", "take the tag out; if it begins a text, quote it"
+                        self.mark,
+                        Check.TAG,
+                        f"the tag {shown(str(event.tag))} stands before a value",
+                        "take the tag out; if it begins a text, quote it",
                     )
                 if isinstance(event, ScalarEvent):
                     self._readable(event.value)
@@ -223,10 +262,20 @@ class _Composer:
     def _document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            self._fault(self.mark, Check.NOT_ONE_DOCUMENT, "a second document begins here", "one document a file; take the --- out or make a second file")
+            self._fault(
+                self.mark,
+                Check.NOT_ONE_DOCUMENT,
+                "a second document begins here",
+                "one document a file; take the --- out or make a second file",
+            )
             raise _TooMuchError
         if event.version or event.tags:
-            self._fault((1, 1), Check.NOT_ONE_DOCUMENT, "a % directive stands before the document", "take it out; files are YAML 1.2")
+            self._fault(
+                (1, 1),
+                Check.NOT_ONE_DOCUMENT,
+                "a % directive stands before the document",
+                "take it out; files are YAML 1.2",
+            )
 
     def _spend(self, count: int) -> None:
         self.nodes += count
@@ -243,10 +292,16 @@ class _Composer:
     def _readable(self, text: str) -> None:
         # Escapes make signs that the text of the file did not show: "\\0", and half of a surrogate pair.
         if found := _FORBIDDEN.search(text):
-            self._fault(self.mark, Check.NOT_TEXT, f"an escape makes U+{ord(found[0]):04X}, which no message may hold", "take it out")
+            self._fault(
+                self.mark,
+                Check.NOT_TEXT,
+                f"an escape makes U+{ord(found[0]):04X}, which no message may hold",
+                "take it out",
+            )
 
     def _alias(self, name: str) -> Node:
-        # An anchor counts once its node has ended, so an alias inside its own anchor finds nothing: no circle can arise.
+        # An anchor counts once its node has ended, so an alias inside its own anchor finds nothing: no circle can
+        # arise.
         known = self.anchors.get(str(name))
         if known is None:
             fix = f"a value that begins with * needs quotes; an alias needs its anchor &{shown(str(name))} before it"
@@ -272,16 +327,27 @@ class _Composer:
             here = (key.line, key.column)
             if not isinstance(key, Scalar):
                 # What was odd inside of it is the same slip: `{{orderNo}}` is a mapping with a mapping for its key.
-                inner = [one for one in self.findings.found if one.code == Check.NEEDS_QUOTES and one.line == key.line and one.column > key.column]
+                inner = [
+                    one
+                    for one in self.findings.found
+                    if one.code == Check.NEEDS_QUOTES and one.line == key.line and one.column > key.column
+                ]
                 self.findings.found[:] = [one for one in self.findings.found if one not in inner]
-                self._fault(here, Check.NEEDS_QUOTES, "a key is a list or a mapping", "a path stands alone, as in orderNo; any other expression in quotes")
+                self._fault(
+                    here,
+                    Check.NEEDS_QUOTES,
+                    "a key is a list or a mapping",
+                    "a path stands alone, as in orderNo; any other expression in quotes",
+                )
                 continue
             if key.text == "<<" and not key.quoted:
                 self._fault(here, Check.ALIAS, "<< is a merge key, which YAML 1.2 does not have", "write the keys out")
                 continue
             if key.text in first:
                 lines = f"in line {first[key.text].line} and in line {key.line}"
-                self._fault(here, Check.DUPLICATE_KEY, f"the key {shown(key.text)} stands twice: {lines}", "keep one of them")
+                self._fault(
+                    here, Check.DUPLICATE_KEY, f"the key {shown(key.text)} stands twice: {lines}", "keep one of them"
+                )
                 continue
             if frame.event.flow_style and isinstance(value, Scalar) and not value.text and not value.quoted:
                 text = f"{shown(key.text)} has no value: inside {{}} a comma ends the value before it"
@@ -313,7 +379,8 @@ def weigh(node: Node) -> int:
 
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<rest>\.[0-9]+)?(?P<power>[eE][+-]?[0-9]{1,3})?", re.ASCII)
-# What one reader takes for a number, a truth or nothing, and another for text. JSON's own ways to write them are not among these.
+# What one reader takes for a number, a truth or nothing, and another for text. JSON's own ways to write them are not
+# among these.
 _TWO_WAYS = re.compile(
     r"[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*_[0-9_]*|\+[0-9.]+|[-+]?0[xXoObB][0-9a-fA-F_]+|[-+]?\.[0-9]+|[-+]?[0-9]+\.(?:[eE].*)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|True|TRUE|False|FALSE|Null|NULL|~|",
@@ -322,7 +389,9 @@ _TWO_WAYS = re.compile(
 
 
 def plain(node: Node, file: str, findings: Findings) -> Json:
-    """A node as a JSON value, where no schema says what is wanted. Fractions are Decimal; dates, NO and on are the text they look like."""
+    """A node as a JSON value, where no schema says what is wanted. Fractions are Decimal; dates, NO and on are the text
+    they look like.
+    """
     match node:
         case List():
             return [plain(element, file, findings) for element in node.elements]
@@ -333,7 +402,13 @@ def plain(node: Node, file: str, findings: Findings) -> Json:
                 return node.text
             if _TWO_WAYS.fullmatch(node.text):
                 what = shown(node.text) or "nothing"
-                findings.add(file, (node.line, node.column), Check.AMBIGUOUS, f"{what} is read in different ways", f'quote it: "{shown(node.text)}"')
+                findings.add(
+                    file,
+                    (node.line, node.column),
+                    Check.AMBIGUOUS,
+                    f"{what} is read in different ways",
+                    f'quote it: "{shown(node.text)}"',
+                )
                 return None
             return _word(node.text)
         case _:

@@ -1,8 +1,9 @@
 """`hub up --demo`: the hub, every sandbox of the workspace as a process of its own, and orders through them.
 
-Which orders, what goes wrong meanwhile, and what counts as arrived, the workspace says: the one `adapters/<system>/demo.py` gives
-`place(urls, count)`, `report(urls, placed) -> Report`, how many orders come when the demo opens (`RUSH`), and `disturb(urls, seconds, before)`:
-the faults whose time came since `before`. With `--once` nothing is disturbed. The hub itself knows no system by name.
+Which orders, what goes wrong meanwhile, and what counts as arrived, the workspace says: the one
+`adapters/<system>/demo.py` gives `place(urls, count)`, `report(urls, placed) -> Report`, how many orders come when the
+demo opens (`RUSH`), and `disturb(urls, seconds, before)`: the faults whose time came since `before`. With `--once`
+nothing is disturbed. The hub itself knows no system by name.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
     with ExitStack() as stack, main.open_serving(settings, writer=False) as store:
         made = apply(store, settings.workspace)
         settings, urls = _demo_settings(settings, made, level="warning" if once else "error")
-        logs.set_up(settings.log_level, settings.log_format)  # the demo's own lines are for people; what goes well is not logged beside them
+        # the demo's own lines are for people; what goes well is not logged beside them
+        logs.set_up(settings.log_level, settings.log_format)
         for system in (made.systems[name] for name in urls):
             process = _spawn(settings, store, system, urls[system.name])
             stack.callback(_end, process)
@@ -73,7 +75,9 @@ def run(settings: Settings, *, once: bool, orders: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """What a demo shows. `script`: None where the workspace has no demo.py; then nothing is placed, and `first` says what to send, to look for."""
+    """What a demo shows. `script`: None where the workspace has no demo.py; then nothing is placed, and `first` says
+    what to send, to look for.
+    """
 
     settings: Settings
     script: ModuleType | None
@@ -85,7 +89,10 @@ class Show:
 def _script(workspace: Path, *, once: bool) -> ModuleType | None:
     found = sorted(workspace.glob("adapters/*/demo.py"))
     if len(found) > 1 or (once and not found):
-        fail(f"{workspace} has {len(found)} adapters/<system>/demo.py files. A demo that places orders needs exactly one.", FAULTS)
+        fail(
+            f"{workspace} has {len(found)} adapters/<system>/demo.py files. A demo that places orders needs exactly one.",
+            FAULTS,
+        )
     return load_module(found[0]) if found else None
 
 
@@ -98,16 +105,20 @@ def _first(made: Catalog, workspace: Path) -> tuple[str, str, str] | None:
             continue
         sample = json.decode(file.read_bytes())
         fields = {expression.text for _, expression in emit.keys}
-        number = next((str(sample[field]) for field in sample if field in fields), "") if isinstance(sample, dict) else ""
+        number = (
+            next((str(sample[field]) for field in sample if field in fields), "") if isinstance(sample, dict) else ""
+        )
         if number:
             return f"{file.parents[2].name}/{kind}@{version}", str(file), number
     return None
 
 
 def _demo_settings(settings: Settings, made: Catalog, *, level: str) -> tuple[Settings, dict[str, str]]:
-    """Settings with a port for everyone, secrets for every call, and loopback allowed. Gives the sandboxes' URLs by system.
+    """Settings with a port for everyone, secrets for every call, and loopback allowed. Gives the sandboxes' URLs by
+    system.
 
-    `level`: of the log, where none is set; what a demo breaks on purpose is seen in the console, and would push its address off the screen.
+    `level`: of the log, where none is set; what a demo breaks on purpose is seen in the console, and would push its
+    address off the screen.
     """
     environment = dict(settings.environment)
     environment["HUB_PORT"] = str(_free(settings.port, settings.host))
@@ -142,11 +153,30 @@ def _free(wanted: int, host: str) -> int:
 def _spawn(settings: Settings, store: Store, system: System, url: str) -> subprocess.Popen[bytes]:
     """One sandbox as a process. Its secrets travel in its environment, never on its command line."""
     _, key, secret = make_key(
-        store, main.open_vault(settings), name=f"demo {system.name} {secrets.token_hex(3)}", systems=(system.name,), form="default", days=1
+        store,
+        main.open_vault(settings),
+        name=f"demo {system.name} {secrets.token_hex(3)}",
+        systems=(system.name,),
+        form="default",
+        days=1,
     )
     environment = {**os.environ, **settings.environment, "HUB_SANDBOX_KEY": key, "HUB_SANDBOX_SECRET": secret}
-    data = Path(settings.store.split("///", 1)[-1]).absolute().parent / "sandbox" if settings.store.startswith("sqlite") else Path("var/sandbox")
-    command = [sys.executable, "-m", "hub", "--workspace", str(settings.workspace), "sandbox", system.name, "--port", str(urlsplit(url).port)]
+    data = (
+        Path(settings.store.split("///", 1)[-1]).absolute().parent / "sandbox"
+        if settings.store.startswith("sqlite")
+        else Path("var/sandbox")
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "hub",
+        "--workspace",
+        str(settings.workspace),
+        "sandbox",
+        system.name,
+        "--port",
+        str(urlsplit(url).port),
+    ]
     command += ["--hub", f"http://{in_url(settings.host)}:{settings.port}", "--data", str(data)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603  our own command, no shell
 
@@ -161,7 +191,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _drive(show: Show, once: bool, orders: int, code: list[int], over: threading.Event) -> None:
-    """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order. `over`: it is ending already."""
+    """The demo's own thread: places orders and watches. Whatever happens to it, the process ends in good order. `over`:
+    it is ending already.
+    """
     try:
         _await_health(show.urls)
         if show.script is None:
@@ -210,7 +242,9 @@ def _await_health(urls: Mapping[str, str]) -> None:
 
 def _once(script: ModuleType, urls: Mapping[str, str], orders: int) -> int:
     placed: list[str] = script.place(urls, orders)
-    with Progress(TextColumn("orders arrived"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console) as progress:
+    with Progress(
+        TextColumn("orders arrived"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    ) as progress:
         bar = progress.add_task("orders", total=len(placed))
         end = time.monotonic() + PATIENCE_S
         report: Any = script.report(urls, placed)
@@ -245,17 +279,30 @@ def _as_operator(settings: Settings, hub: str) -> str:
 
 
 def _welcome(show: Show, number: str) -> None:
-    """What runs where, and what to try: commands to be copied as they stand. `number`: of an order that was placed just now."""
-    settings, hub, command = show.settings, f"http://{in_url(show.settings.host)}:{show.settings.port}", hub_command(show.settings)
+    """What runs where, and what to try: commands to be copied as they stand. `number`: of an order that was placed just
+    now.
+    """
+    settings, hub, command = (
+        show.settings,
+        f"http://{in_url(show.settings.host)}:{show.settings.port}",
+        hub_command(show.settings),
+    )
     table("Running", ["what", "where"], [("hub", hub), *show.urls.items()])
-    ops = f"curl --unix-socket {settings.own_socket} http://localhost" if settings.own_socket else f"curl -H 'Authorization: Bearer …' {hub}"
+    ops = (
+        f"curl --unix-socket {settings.own_socket} http://localhost"
+        if settings.own_socket
+        else f"curl -H 'Authorization: Bearer …' {hub}"
+    )
     told = [f"Console: {hub}/console   user {OPERATOR}, password {show.password}   (valid for this run, shown once)"]
     if number:
         told += [
             f"The demo places a burst of orders, then one every {TRICKLE_S:g} s. For ten seconds one system refuses all calls. Other systems are slow or fail sometimes.",
             "The dead letters are in the console under Now. Replay them there.",
         ]
-    told += ["In this demo, targets may have loopback addresses.", "Try these commands in another terminal, in this folder:"]
+    told += [
+        "In this demo, targets may have loopback addresses.",
+        "Try these commands in another terminal, in this folder:",
+    ]
     if show.first is not None and not number:
         kind, file, number = show.first
         told.append(f"  {command} send {kind} {file}")

@@ -13,7 +13,9 @@ from hub.settings import Settings
 from hub.store import KeyRow
 from hub.vault import new_master_key
 
-_by = click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+_by = click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 
 
 @click.group()
@@ -23,19 +25,44 @@ def key() -> None:
 
 @key.command()
 @click.argument("name")
-@click.option("--system", "-s", "systems", multiple=True, required=True, help="System that may post with this key. Repeatable.")
-@click.option("--form", type=click.Choice(FORMS), default="default", show_default=True, help="Signature form (docs/partners.md).")
-@click.option("--days", type=click.FloatRange(min=0.0, min_open=True), help="Days until the key expires. Default: the key does not expire.")
-@click.option("--pin", "pins", multiple=True, metavar="MESSAGE=VERSION", help="Default contract version of its posts, such as oms/order.created=1. Repeatable.")
+@click.option(
+    "--system", "-s", "systems", multiple=True, required=True, help="System that may post with this key. Repeatable."
+)
+@click.option(
+    "--form", type=click.Choice(FORMS), default="default", show_default=True, help="Signature form (docs/partners.md)."
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Days until the key expires. Default: the key does not expire.",
+)
+@click.option(
+    "--pin",
+    "pins",
+    multiple=True,
+    metavar="MESSAGE=VERSION",
+    help="Default contract version of its posts, such as oms/order.created=1. Repeatable.",
+)
 @_by
 @as_json
 @click.pass_obj
 @report_errors
-def create(settings: Settings, name: str, systems: tuple[str, ...], form: str, days: float | None, pins: tuple[str, ...], by: str, as_json: bool) -> None:
+def create(
+    settings: Settings,
+    name: str,
+    systems: tuple[str, ...],
+    form: str,
+    days: float | None,
+    pins: tuple[str, ...],
+    by: str,
+    as_json: bool,
+) -> None:
     """Create a key for NAME. The key and its secret are shown only once."""
     pinned = dict(read_pin(text) for text in pins)
     with open_serving(settings, writer=False) as store:
-        made = make_key(store, open_vault(settings), name=name, systems=systems, form=form, by=by, days=days, pins=pinned)
+        made = make_key(
+            store, open_vault(settings), name=name, systems=systems, form=form, by=by, days=days, pins=pinned
+        )
     if as_json:
         say({"id": made.id, "key": made.key, "secret": made.secret, "systems": list(systems), "form": form})
         return

@@ -14,7 +14,9 @@ from hub.settings import Settings
 from hub.store import Store, User
 from hub.store.engine.people_tables import ROLES
 
-_by = click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+_by = click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 
 
 @click.group("user")
@@ -25,7 +27,11 @@ def user_() -> None:
 @user_.command()
 @click.argument("name")
 @click.option(
-    "--role", type=click.Choice(ROLES), default=VIEWER, show_default=True, help="Role of the user: a viewer can only read, an operator can also change."
+    "--role",
+    type=click.Choice(ROLES),
+    default=VIEWER,
+    show_default=True,
+    help="Role of the user: a viewer can only read, an operator can also change.",
 )
 @_by
 @as_json
@@ -35,7 +41,9 @@ def add(settings: Settings, name: str, role: str, by: str, as_json: bool) -> Non
     """Add the user NAME. The password is read from a prompt, or from standard input if that is not a terminal."""
     with open_serving(settings, writer=False) as store:
         people.add(store, name, _password(), role, by=by)
-    say({"name": name, "role": role}) if as_json else console.print(f"User {name} was added with the role {role}.", markup=False)
+    say({"name": name, "role": role}) if as_json else console.print(
+        f"User {name} was added with the role {role}.", markup=False
+    )
 
 
 @user_.command("list")
@@ -49,7 +57,11 @@ def list_(settings: Settings, as_json: bool) -> None:
     if as_json:
         say([people.as_json(row) for row in rows])
         return
-    table("", ["name", "role", "since", "state"], [(row.name, row.role, when(row.created_at), _state(row)) for row in rows])
+    table(
+        "",
+        ["name", "role", "since", "state"],
+        [(row.name, row.role, when(row.created_at), _state(row)) for row in rows],
+    )
 
 
 def _state(row: User) -> str:
@@ -67,7 +79,9 @@ def disable(settings: Settings, name: str, again: bool, by: str, as_json: bool) 
     """Disable the user NAME and end all their sessions at once. The account stays, for the audit log."""
     with open_serving(settings, writer=False) as store:
         _known(store, name, people.shut(store, name, by=by, is_out=not again))
-    say({"name": name, "disabled": not again}) if as_json else console.print(f"{name} {'may sign in again' if again else 'is disabled'}.", markup=False)
+    say({"name": name, "disabled": not again}) if as_json else console.print(
+        f"{name} {'may sign in again' if again else 'is disabled'}.", markup=False
+    )
 
 
 @user_.command()
@@ -100,7 +114,10 @@ def password(settings: Settings, name: str, by: str, as_json: bool) -> None:
 def _known(store: Store, name: str, is_done: bool) -> None:
     if not is_done:
         there = ", ".join(row.name for row in store.users()[:20])
-        fail(f"There is no user {name}. Users: {there or 'none yet. Add one: hub user add NAME --role ' + OPERATOR}.", FAULTS)
+        fail(
+            f"There is no user {name}. Users: {there or 'none yet. Add one: hub user add NAME --role ' + OPERATOR}.",
+            FAULTS,
+        )
 
 
 def _password() -> str:
@@ -112,15 +129,29 @@ def _password() -> str:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of records.")
-@click.option("--before", type=click.IntRange(1), help="Show records before this number. Use the last number of the previous page.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of records."
+)
+@click.option(
+    "--before",
+    type=click.IntRange(1),
+    help="Show records before this number. Use the last number of the previous page.",
+)
 @click.option("--by", help="Filter by acting user.")
 @click.option("--what", help="Filter by action, such as key.revoked. A prefix such as key. matches all its actions.")
 @click.option("--object", "object_", help="Filter by the id of a delivery or key, by a user, and so on.")
 @as_json
 @click.pass_context
 @report_errors
-def audit(context: click.Context, limit: int, before: int | None, by: str | None, what: str | None, object_: str | None, as_json: bool) -> None:
+def audit(
+    context: click.Context,
+    limit: int,
+    before: int | None,
+    by: str | None,
+    what: str | None,
+    object_: str | None,
+    as_json: bool,
+) -> None:
     """Show the audit log: actions of people, newest first."""
     if context.invoked_subcommand is not None:
         return
@@ -131,24 +162,42 @@ def audit(context: click.Context, limit: int, before: int | None, by: str | None
         say([people.act_json(row) for row in rows])
         return
     told_ = [
-        (row.sequence, when(row.at), row.by, row.what, row.object, ", ".join(f"{name}={value}" for name, value in row.details.items())[:120]) for row in rows
+        (
+            row.sequence,
+            when(row.at),
+            row.by,
+            row.what,
+            row.object,
+            ", ".join(f"{name}={value}" for name, value in row.details.items())[:120],
+        )
+        for row in rows
     ]
     table("", ["number", "at (UTC)", "by", "what", "on", "details"], told_)
 
 
 @audit.command()
-@click.option("--anchor", metavar="NUMBER:HASH", help="Head hash of an earlier check, stored outside the hub. The chain must still contain it.")
+@click.option(
+    "--anchor",
+    metavar="NUMBER:HASH",
+    help="Head hash of an earlier check, stored outside the hub. The chain must still contain it.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def verify(settings: Settings, anchor: str | None, as_json: bool) -> None:
-    """Verify the hash chain of the audit log and print its head. Exits with 1 if a record was changed, removed, inserted or truncated."""
+    """Verify the hash chain of the audit log and print its head. Exits with 1 if a record was changed, removed,
+    inserted or truncated.
+    """
     with open_serving(settings, writer=False) as store:
         found = store.verify_acts(anchor=anchor)
     if as_json:
         say({"records": found.records, "head": found.head, "broken": found.broken, "text": found.text})
     elif found.broken is None:
-        console.print(f"{found.records} records are valid. Store this head outside the hub: {found.head}", markup=False, soft_wrap=True)
+        console.print(
+            f"{found.records} records are valid. Store this head outside the hub: {found.head}",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
         console.print(f"{found.text} The {found.records} records before it are valid.", markup=False, soft_wrap=True)
     if found.broken is not None:

@@ -14,7 +14,9 @@ Side = Literal["emits", "accepts"]
 
 
 def message_named(catalog: Catalog, text: str, *, side: Side) -> str:
-    """The message that `text` names, `system/message` with or without a version, as `system/message`. Raises ValueError."""
+    """The message that `text` names, `system/message` with or without a version, as `system/message`. Raises
+    ValueError.
+    """
     type_ = text.partition("@")[0]
     if not is_type(type_):
         raise ValueError(f"{shown(text)} is not a message. Write system/message, such as oms/order.created.")

@@ -39,7 +39,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON v
 
 
 def hub_command(settings: Settings | None = None) -> str:
-    """How this command is called again, on the same store and workspace, from the same folder: to be copied as it stands."""
+    """How this command is called again, on the same store and workspace, from the same folder: to be copied as it
+    stands.
+    """
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         words = [sys.executable, "-m", "hub"]
@@ -49,8 +51,13 @@ def hub_command(settings: Settings | None = None) -> str:
     if settings is not None:
         defaults = read({})
         words += ["--workspace", str(settings.workspace)] if settings.workspace != defaults.workspace else []
-        # A password stays where it is: whoever set the store in the environment has it there in the next terminal too, or sets it.
-        words += ["--store", settings.store] if settings.store != defaults.store and settings.store.startswith("sqlite") else []
+        # A password stays where it is: whoever set the store in the environment has it there in the next terminal too,
+        # or sets it.
+        words += (
+            ["--store", settings.store]
+            if settings.store != defaults.store and settings.store.startswith("sqlite")
+            else []
+        )
     return shlex.join(words)
 
 
@@ -72,7 +79,11 @@ def when(value: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     if not value:
         return ""
     settings = click.get_current_context().find_object(Settings)
-    return shown(datetime.fromisoformat(value) if isinstance(value, str) else value, settings.zone if settings is not None else "UTC", form)
+    return shown(
+        datetime.fromisoformat(value) if isinstance(value, str) else value,
+        settings.zone if settings is not None else "UTC",
+        form,
+    )
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -115,11 +126,16 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             raise  # whoever reads us has seen enough; click ends in order
         except OSError as error:
-            fail(f"{error.strerror}: {error.filename}." if error.strerror and error.filename else str(error), UNAVAILABLE)
+            fail(
+                f"{error.strerror}: {error.filename}." if error.strerror and error.filename else str(error), UNAVAILABLE
+            )
         except Exception as error:
             if not is_of_a_database(error):
                 raise
-            fail(f"The store rejected a statement: {told_of(error)}. Report this line to the hub's maintainers.", UNAVAILABLE)
+            fail(
+                f"The store rejected a statement: {told_of(error)}. Report this line to the hub's maintainers.",
+                UNAVAILABLE,
+            )
 
     return wrapped
 
@@ -127,6 +143,11 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
 def show_findings(findings: Iterable[Any]) -> None:
     for finding in findings:
         color = "yellow" if finding["level"] == "warning" else "red"
-        errors.print(f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['code']} {finding['text']}", style=color, markup=False, soft_wrap=True)
+        errors.print(
+            f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['code']} {finding['text']}",
+            style=color,
+            markup=False,
+            soft_wrap=True,
+        )
         if finding["fix"]:
             errors.print(f"    {finding['fix']}", style="dim", markup=False, soft_wrap=True)

@@ -15,7 +15,9 @@ LONGEST = 400  # characters of one value
 
 def show_case(case: Case) -> None:
     """Prints the case with its place, then each difference."""
-    _line(f"{case.file}:{case.line}: {case.kind} {case.number}{f' of {case.of}' if case.of != case.file else ''}", "bold")
+    _line(
+        f"{case.file}:{case.line}: {case.kind} {case.number}{f' of {case.of}' if case.of != case.file else ''}", "bold"
+    )
     _line(f"  {ascii_safe(case.about)}", "dim")
     for one in case.wrong:
         if one.difference is None:
@@ -23,8 +25,16 @@ def show_case(case: Case) -> None:
             if one.fix:
                 _line(f"      {ascii_safe(one.fix)}", "dim")
             continue
-        are_lists = isinstance(one.difference.wanted, list) and isinstance(one.difference.got, list)  # they differ in length: that is said first
-        _line("  " + " ".join(part for part in (one.target, one.difference.pointer or "/", f"({one.difference.text})" if are_lists else "") if part))
+        # they differ in length: that is said first
+        are_lists = isinstance(one.difference.wanted, list) and isinstance(one.difference.got, list)
+        _line(
+            "  "
+            + " ".join(
+                part
+                for part in (one.target, one.difference.pointer or "/", f"({one.difference.text})" if are_lists else "")
+                if part
+            )
+        )
         _line(f"      expected {_value(one.difference.wanted)}", "green")
         _line(f"      got      {_value(one.difference.got)}", "red")
 

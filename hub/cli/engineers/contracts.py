@@ -39,20 +39,31 @@ def contracts() -> None:
 @click.pass_obj
 @report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """List all messages of the active configuration with their versions. Shows who used each version in the last 30 days."""
+    """List all messages of the active configuration with their versions. Shows who used each version in the last 30
+    days.
+    """
     with open_serving(settings, writer=False) as store:
         found = looked.contracts(store, Revisions(store).active())
     if as_json:
         say(found)
         return
     rows = [
-        (one["version"], one["state"], one["sunset"], one["messages"] if item["side"] == "emits" else _sent(one), _users(one))
+        (
+            one["version"],
+            one["state"],
+            one["sunset"],
+            one["messages"] if item["side"] == "emits" else _sent(one),
+            _users(one),
+        )
         for item in _dicts(found["items"])
         for one in _dicts(item["versions"])
     ]
     table(f"Since {found['since']} (UTC)", ["version", "state", "ends", "messages", "by"], rows)
     for one in _dicts(found["old"]):
-        console.print(f"{one['version']} is deprecated. It ends on {one['sunset'] or 'no date'}. It is still used by {_users(one)}", markup=False)
+        console.print(
+            f"{one['version']} is deprecated. It ends on {one['sunset'] or 'no date'}. It is still used by {_users(one)}",
+            markup=False,
+        )
 
 
 @contracts.command("show")
@@ -61,7 +72,9 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def show(settings: Settings, message: str, as_json: bool) -> None:
-    """Show MESSAGE, such as oms/order.created. Lists versions, changes between them, use of each field in the last 30 days, and dependent routes and mappings."""
+    """Show MESSAGE, such as oms/order.created. Lists versions, changes between them, use of each field in the last 30
+    days, and dependent routes and mappings.
+    """
     type_, _ = _message(message)
     with open_serving(settings, writer=False) as store:
         found = looked.one_named(store, Revisions(store).active(), type_ or "", folder=settings.workspace)
@@ -72,7 +85,13 @@ def show(settings: Settings, message: str, as_json: bool) -> None:
         ends = f", ends on {one['sunset']}" if one["sunset"] else ""
         console.print(f"{one['version']}: {one['state']}{ends}", style="bold", markup=False)
         rows = [
-            (field["place"], field["kind"], "yes" if field["required"] else "", "personal" if field["isPersonal"] else "", _users({"callers": field["used"]}))
+            (
+                field["place"],
+                field["kind"],
+                "yes" if field["required"] else "",
+                "personal" if field["isPersonal"] else "",
+                _users({"callers": field["used"]}),
+            )
             for field in _dicts(one["fields"])
         ]
         table("", ["field", "kind", "required", "", "sent by"], rows)
@@ -98,12 +117,20 @@ def _sent(one: dict[str, Json]) -> str:
 @contracts.command()
 @click.argument("message", required=False)
 @click.option("--since", type=Span(), default="30d", show_default=True, help="Period to look back, in whole days.")
-@click.option("--by", type=click.Choice(["caller", "field"]), default="caller", show_default=True, help="Group by caller, or by caller and field.")
+@click.option(
+    "--by",
+    type=click.Choice(["caller", "field"]),
+    default="caller",
+    show_default=True,
+    help="Group by caller, or by caller and field.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def usage(settings: Settings, message: str | None, since: timedelta, by: str, as_json: bool) -> None:
-    """Show who sent which version and fields of MESSAGE (oms/order.created, or oms/order.created@1). Counts may be one second old."""
+    """Show who sent which version and fields of MESSAGE (oms/order.created, or oms/order.created@1). Counts may be one
+    second old.
+    """
     type_, version = _message(message)
     with open_serving(settings, writer=False) as store:
         made = Revisions(store).active()
@@ -118,7 +145,13 @@ def usage(settings: Settings, message: str | None, since: timedelta, by: str, as
         }
     rows = [row for row in rows if str(row.ref) not in shadows]
     if as_json:
-        say({"since": day, "used": [used_json(row) for row in rows], "shadows": {name: found for name, found in shadows.items() if found}})
+        say(
+            {
+                "since": day,
+                "used": [used_json(row) for row in rows],
+                "shadows": {name: found for name, found in shadows.items() if found},
+            }
+        )
         return
     columns = ["version", "caller", *(["field"] if by == "field" else []), "messages", "first", "last"]
     cells = [
@@ -140,12 +173,20 @@ def usage(settings: Settings, message: str | None, since: timedelta, by: str, as
 
 @contracts.command("can-retire")
 @click.argument("version")
-@click.option("--quiet", type=Span(), default=f"{QUIET.days}d", show_default=True, help="Period in which nobody may have used the version.")
+@click.option(
+    "--quiet",
+    type=Span(),
+    default=f"{QUIET.days}d",
+    show_default=True,
+    help="Period in which nobody may have used the version.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: bool) -> None:
-    """Check whether VERSION (oms/order.created@1) can be retired. Shows who used it last, and what would break. Exits with 1 if it cannot."""
+    """Check whether VERSION (oms/order.created@1) can be retired. Shows who used it last, and what would break. Exits
+    with 1 if it cannot.
+    """
     ref = Ref.parse(version)
     with open_serving(settings, writer=False) as store:
         found = can_retire(store, Revisions(store).active(), ref, quiet=quiet)
@@ -162,7 +203,10 @@ def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: boo
         for mapping in found.mappings:
             console.print(f"  the mapping {mapping} would have no use any more", markup=False)
         if found.open:
-            console.print(f"  {found.open} deliveries of it still wait. They use the configuration that accepted them", markup=False)
+            console.print(
+                f"  {found.open} deliveries of it still wait. They use the configuration that accepted them",
+                markup=False,
+            )
     if not found.may:
         raise SystemExit(FAULTS)
 
@@ -172,7 +216,9 @@ def can_retire_(settings: Settings, version: str, quiet: timedelta, as_json: boo
 @click.pass_obj
 @report_errors
 def lock_(settings: Settings, as_json: bool) -> None:
-    """Add the hash of each published version to contracts/versions.lock, if it is missing. A locked version must not change."""
+    """Add the hash of each published version to contracts/versions.lock, if it is missing. A locked version must not
+    change.
+    """
     made = catalog.load(settings.workspace)
     lacking = lock.missing(made, catalog.read_files(settings.workspace))
     lock.append(settings.workspace, lacking)
@@ -192,7 +238,9 @@ def lock_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
-    """Compare contract OLD with NEW: versions such as oms/order.created@1, or files. Exits with 1 if the change is not safe for senders and receivers."""
+    """Compare contract OLD with NEW: versions such as oms/order.created@1, or files. Exits with 1 if the change is not
+    safe for senders and receivers.
+    """
     found = compare(_contract(settings, old), _contract(settings, new))
     if as_json:
         say(found.as_json())
@@ -200,8 +248,12 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
         words = {True: "yes", False: "no", None: "not decided: see the changes marked as not decided"}
         undecided = f" ({' or '.join(found.may_be)})" if len(found.may_be) > 1 else ""
         console.print(f"Compatibility: {found.verdict}{undecided}")
-        console.print(f"Safe for senders (all messages that were accepted are still accepted): {words[found.safe_for_senders]}")
-        console.print(f"Safe for receivers (no message arrives that was not possible before): {words[found.safe_for_receivers]}")
+        console.print(
+            f"Safe for senders (all messages that were accepted are still accepted): {words[found.safe_for_senders]}"
+        )
+        console.print(
+            f"Safe for receivers (no message arrives that was not possible before): {words[found.safe_for_receivers]}"
+        )
         said = {
             Effect.NARROWS: "breaks senders",
             Effect.WIDENS: "new for receivers",
@@ -211,7 +263,13 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
             Effect.UNDECIDED: "not decided",
         }
         rows = [
-            (one.pointer or "/", one.text, said[one.effect], "" if one.example is None else json.encode(one.example).decode()[:120]) for one in found.changes
+            (
+                one.pointer or "/",
+                one.text,
+                said[one.effect],
+                "" if one.example is None else json.encode(one.example).decode()[:120],
+            )
+            for one in found.changes
         ]
         table("", ["field", "change", "effect", "example document"], rows)
     if not (found.safe_for_senders and found.safe_for_receivers):
@@ -221,36 +279,77 @@ def diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
 @contracts.command("try")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--type", "version", metavar="VERSION", help="Version for which FILE is a candidate, such as oms/order.created@1. Default: taken from the path of FILE."
+    "--type",
+    "version",
+    metavar="VERSION",
+    help="Version for which FILE is a candidate, such as oms/order.created@1. Default: taken from the path of FILE.",
 )
 @click.option("--since", type=Span(), default="7d", show_default=True, help="Period of stored messages to look back.")
-@click.option("--examples", type=click.IntRange(0, 20), default=0, show_default=True, help="Maximum number of masked example messages for each group.")
+@click.option(
+    "--examples",
+    type=click.IntRange(0, 20),
+    default=0,
+    show_default=True,
+    help="Maximum number of masked example messages for each group.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def try_(settings: Settings, file: Path, version: str | None, since: timedelta, examples: int, as_json: bool) -> None:
-    """Try the candidate contract in FILE on stored messages: count refusals by caller and field. Nothing changes. Exits with 1 if it refuses any."""
+    """Try the candidate contract in FILE on stored messages: count refusals by caller and field. Nothing changes. Exits
+    with 1 if it refuses any.
+    """
     ref = Ref.parse(version) if version else _by_path(file)
     if ref.system == NOWHERE:
         raise ValueError(f"{file} does not name its version. Add --type, such as --type oms/order.created@1.")
     candidate = compile_contract(ref, json.decode(file.read_bytes()))
-    with open_serving(settings, writer=False) as store, Progress(console=errors, transient=True, disable=as_json) as progress:
+    with (
+        open_serving(settings, writer=False) as store,
+        Progress(console=errors, transient=True, disable=as_json) as progress,
+    ):
         task = progress.add_task("messages", total=None)
         # What the published version calls personal stays masked, even where the candidate forgot to say so.
-        active = from_files(store.revision(hash_) or {}).contract(ref) if examples and (hash_ := store.active()) is not None else None
+        active = (
+            from_files(store.revision(hash_) or {}).contract(ref)
+            if examples and (hash_ := store.active()) is not None
+            else None
+        )
         known = [active] if active is not None else []
-        found = try_contract(store, candidate, since=store.now() - since, examples=examples, known=known, step=lambda: progress.advance(task))
+        found = try_contract(
+            store,
+            candidate,
+            since=store.now() - since,
+            examples=examples,
+            known=known,
+            step=lambda: progress.advance(task),
+        )
     if as_json:
         say(found.as_json())
     else:
-        console.print(f"{found.refused} of {found.messages} messages of {ref} since {when(found.since)} would be refused.")
+        console.print(
+            f"{found.refused} of {found.messages} messages of {ref} since {when(found.since)} would be refused."
+        )
         if found.unreadable:
             console.print(f"{found.unreadable} cannot be read any more. They were skipped.")
-        rows = [(one.caller, one.pointer or "/", one.want, one.number, "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages)) for one in found.groups]
+        rows = [
+            (
+                one.caller,
+                one.pointer or "/",
+                one.want,
+                one.number,
+                "\n".join(f"/ops/v1/messages/{id_}" for id_ in one.messages),
+            )
+            for one in found.groups
+        ]
         table("", ["caller", "where", "wanted", "messages", "such as"], rows)
         for one in found.groups:
             for example in one.examples:
-                console.print(f"{one.caller} {one.pointer or '/'}: {json.encode(example).decode()}", markup=False, highlight=False, soft_wrap=True)
+                console.print(
+                    f"{one.caller} {one.pointer or '/'}: {json.encode(example).decode()}",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
     if found.refused:
         raise SystemExit(FAULTS)
 

@@ -39,21 +39,28 @@ def _put(document: Json, out: Path | None) -> None:
 
 
 def _samples(workspace: Path, *, bad: bool = False) -> dict[Ref, dict[str, Json]]:
-    """The good samples of the workspace, examples of their versions; or those that do not fit, without the line that says where."""
+    """The good samples of the workspace, examples of their versions; or those that do not fit, without the line that
+    says where.
+    """
     found: dict[Ref, dict[str, Json]] = {}
     for name, text in catalog.read_files(workspace).items():
         parts = name.split("/")
-        if len(parts) == 5 and parts[2] == "samples" and name.endswith(".bad.json") is bad:  # adapters/<system>/samples/<message>.v<N>/<case>.json
+        # adapters/<system>/samples/<message>.v<N>/<case>.json
+        if len(parts) == 5 and parts[2] == "samples" and name.endswith(".bad.json") is bad:
             message, _, number = parts[3].rpartition(".v")
             payload = json.decode(text.encode())
             if bad and isinstance(payload, dict):
                 payload = {field: value for field, value in payload.items() if field != "//"}
-            found.setdefault(Ref(parts[1], message, int(number)), {})[parts[4].removesuffix(".json").removesuffix(".bad")] = payload
+            found.setdefault(Ref(parts[1], message, int(number)), {})[
+                parts[4].removesuffix(".json").removesuffix(".bad")
+            ] = payload
     return found
 
 
 _system = click.option("--system", help="Only this system.")
-_out = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Output file. Default: standard output.")
+_out = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Output file. Default: standard output."
+)
 
 
 @click.command()
@@ -77,12 +84,20 @@ def asyncapi(settings: Settings, system: str | None, out: Path | None) -> None:
 
 
 @click.command("docs")
-@click.option("--markdown", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Output folder for the pages.")
+@click.option(
+    "--markdown",
+    "folder",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Output folder for the pages.",
+)
 @_system
 @click.pass_obj
 @report_errors
 def handbook(settings: Settings, folder: Path, system: str | None) -> None:
-    """Write a Markdown page for each message. It contains purpose, versions, fields, samples, refusals, changes between versions, and all errors."""
+    """Write a Markdown page for each message. It contains purpose, versions, fields, samples, refusals, changes between
+    versions, and all errors.
+    """
     made = catalog.load(settings.workspace)
     if system is not None and system not in made.systems:
         raise ValueError(f"There is no system {system}. Systems: {', '.join(sorted(made.systems))}.")
@@ -95,8 +110,16 @@ def handbook(settings: Settings, folder: Path, system: str | None) -> None:
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Output folder, with one file for each schema. Default: standard output.")
-@click.option("--write", is_flag=True, help=f"Write into the workspace folder {schemas.FOLDER}, to which the first line of each template refers.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Output folder, with one file for each schema. Default: standard output.",
+)
+@click.option(
+    "--write",
+    is_flag=True,
+    help=f"Write into the workspace folder {schemas.FOLDER}, to which the first line of each template refers.",
+)
 @click.pass_obj
 @report_errors
 def schema(settings: Settings, out: Path | None, write: bool) -> None:

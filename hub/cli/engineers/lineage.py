@@ -15,18 +15,26 @@ from hub.settings import Settings
 
 @click.command()
 @click.argument("what", metavar="MESSAGE [FIELD] | FROM TO", nargs=-1, required=True)
-@click.option("--from-field", "source", metavar="PATH", help="Forward lineage: only the target fields that use this source field, such as /items/*/sku.")
+@click.option(
+    "--from-field",
+    "source",
+    metavar="PATH",
+    help="Forward lineage: only the target fields that use this source field, such as /items/*/sku.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def lineage(settings: Settings, what: tuple[str, ...], source: str | None, as_json: bool) -> None:
     """Show the source of each field.
 
-    MESSAGE is the id of a stored message: each field that its targets received is shown, with values. FROM and TO are two messages such as
-    oms/order.created@1: the fields of the workspace's mapping between them are shown. Personal values are masked.
+    MESSAGE is the id of a stored message: each field that its targets received is shown, with values. FROM and TO are
+    two messages such as oms/order.created@1: the fields of the workspace's mapping between them are shown. Personal
+    values are masked.
     """
     if len(what) > 2:
-        raise ValueError("Write a message id and optionally a target field, or two messages such as oms/order.created@1 wms/outbound.create@1.")
+        raise ValueError(
+            "Write a message id and optionally a target field, or two messages such as oms/order.created@1 wms/outbound.create@1."
+        )
     if "/" in what[0] and "@" in what[0]:
         _of_mapping(settings, what, as_json=as_json)
         return
@@ -51,7 +59,11 @@ def _show(one: dict[str, Json]) -> None:
     for line in fields if isinstance(fields, list) else ():
         assert isinstance(line, dict)
         origins = line["from"]
-        places = [f"{place['path']} = {place['value']!r}" for place in origins if isinstance(place, dict)] if isinstance(origins, list) else []
+        places = (
+            [f"{place['path']} = {place['value']!r}" for place in origins if isinstance(place, dict)]
+            if isinstance(origins, list)
+            else []
+        )
         tables, constants = line["tables"], line["constants"]
         places += [f"table {name}" for name in tables] if isinstance(tables, list) else []
         places += [f"the constant {value!r}" for value in constants] if isinstance(constants, list) else []
@@ -69,6 +81,13 @@ def _of_mapping(settings: Settings, what: tuple[str, ...], *, as_json: bool) -> 
         say({field: origin.as_json() for field, origin in origins.items()})
         return
     cells = [
-        (field, ", ".join(one.paths), ", ".join(one.tables), ", ".join(map(repr, one.constants)), ", ".join(one.functions)) for field, one in origins.items()
+        (
+            field,
+            ", ".join(one.paths),
+            ", ".join(one.tables),
+            ", ".join(map(repr, one.constants)),
+            ", ".join(one.functions),
+        )
+        for field, one in origins.items()
     ]
     table("", ["field", "from", "tables", "constants", "functions"], cells)

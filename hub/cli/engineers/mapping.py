@@ -34,7 +34,9 @@ def map_() -> None:
 @click.pass_obj
 @report_errors
 def list_(settings: Settings, as_json: bool) -> None:
-    """List all mappings of the active configuration. Shows the routes that use them, and the share of received fields that they use (last 30 days)."""
+    """List all mappings of the active configuration. Shows the routes that use them, and the share of received fields
+    that they use (last 30 days).
+    """
     with open_serving(settings, writer=False) as store:
         found = mappings.mappings(store, Revisions(store).active())
     if as_json:
@@ -45,7 +47,15 @@ def list_(settings: Settings, as_json: bool) -> None:
         [coverage] = _dicts([one["coverage"]])
         users = [*_texts(one["routes"]), *_texts(one["hooks"])]
         carried = f"{coverage['carried']} of {coverage['came']}" if coverage["came"] is not None else "-"
-        rows.append((one["from"], one["to"], ", ".join(users), carried, f"{coverage['madeFields']} of {coverage['targetFields']}"))
+        rows.append(
+            (
+                one["from"],
+                one["to"],
+                ", ".join(users),
+                carried,
+                f"{coverage['madeFields']} of {coverage['targetFields']}",
+            )
+        )
     table(f"Since {found['since']} (UTC)", ["from", "to", "used by", "received fields used", "target fields set"], rows)
 
 
@@ -55,7 +65,9 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def show(settings: Settings, mapping: str, as_json: bool) -> None:
-    """Show one mapping of the active configuration, by its file name. Shows how each field is set, and which source fields are unused or target fields missing."""
+    """Show one mapping of the active configuration, by its file name. Shows how each field is set, and which source
+    fields are unused or target fields missing.
+    """
     name = Path(mapping).name.removesuffix(".yaml")
     with open_serving(settings, writer=False) as store:
         made = Revisions(store).active()
@@ -67,7 +79,14 @@ def show(settings: Settings, mapping: str, as_json: bool) -> None:
         return
     console.print(f"{found['from']} → {found['to']}", style="bold", markup=False)
     rows = [
-        (one["field"], one["way"], one["written"], ", ".join(_texts(one["from"])), " and ".join(_texts(one["conditions"]))) for one in _dicts(found["leaves"])
+        (
+            one["field"],
+            one["way"],
+            one["written"],
+            ", ".join(_texts(one["from"])),
+            " and ".join(_texts(one["conditions"])),
+        )
+        for one in _dicts(found["leaves"])
     ]
     table("", ["field", "how", "as written", "from", "when"], rows)
     [coverage] = _dicts([found["coverage"]])
@@ -91,13 +110,17 @@ def _texts(value: Json) -> list[str]:
 @click.pass_obj
 @report_errors
 def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
-    """Run a mapping on the message in FILE (- for standard input). Shows the result, the source of each field, and faults against the contracts.
+    """Run a mapping on the message in FILE (- for standard input). Shows the result, the source of each field, and
+    faults against the contracts.
 
-    MAPPING is a file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1 wms/outbound.create@1. As at a
-    real delivery, a message of FROM is upgraded to the newest live version first, and then mapped. Exits with 1 on faults.
+    MAPPING is a file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1
+    wms/outbound.create@1. As at a real delivery, a message of FROM is upgraded to the newest live version first, and
+    then mapped. Exits with 1 on faults.
     """
     if len(what) not in (2, 3):
-        raise ValueError("Write a mapping and a file, or two versions and a file: hub map try oms/order.created@1 wms/outbound.create@1 order.json")
+        raise ValueError(
+            "Write a mapping and a file, or two versions and a file: hub map try oms/order.created@1 wms/outbound.create@1 order.json"
+        )
     made, findings = catalog.judge(settings.workspace)
     way = _between(made, what[0], what[1], findings) if len(what) == 3 else (_mapping(made, what[0], findings),)
     payload = _message(what[-1])
@@ -138,7 +161,9 @@ def _mapping(made: catalog.Catalog, text: str, findings: list[Finding]) -> Mappi
 
 
 def _between(made: catalog.Catalog, source: str, target: str, findings: list[Finding]) -> tuple[Mapping, ...]:
-    """The mappings from one version to another, as a message goes: first to the newest version that is live, then on from there."""
+    """The mappings from one version to another, as a message goes: first to the newest version that is live, then on
+    from there.
+    """
     one, other = (contract_named(made, text).ref for text in (source, target))
     upgrade = made.upgrade(one) if one.type != other.type else ()
     onward = made.way(upgrade[-1].target, other) if upgrade else None
@@ -147,7 +172,9 @@ def _between(made: catalog.Catalog, source: str, target: str, findings: list[Fin
         if one == other:
             raise ValueError("Both versions are the same. There is nothing to map.")
         _refuse_unreadable(file_name(one, other), findings)
-        raise ValueError(f"There is no mapping from {one} to {other}. Draft it: hub new mapping {upgrade[-1].target if upgrade else one} {other}")
+        raise ValueError(
+            f"There is no mapping from {one} to {other}. Draft it: hub new mapping {upgrade[-1].target if upgrade else one} {other}"
+        )
     return way
 
 
@@ -170,20 +197,32 @@ def _message(file: str) -> Json:
 
 def _show(way: tuple[Mapping, ...], result: Json, before: tuple[Fault, ...], steps: tuple[Step, ...]) -> None:
     if len(way) > 1:
-        console.print(" → ".join([str(way[0].source), *(str(one.target) for one in way)]), style="bold", markup=False, soft_wrap=True)
+        console.print(
+            " → ".join([str(way[0].source), *(str(one.target) for one in way)]),
+            style="bold",
+            markup=False,
+            soft_wrap=True,
+        )
     if result is not None:
         console.print_json(json.encode(result).decode())
     _show_faults("the source's contract", before)
     for number, step in enumerate(steps, 1):
-        _show_faults("the target's contract" if number == len(way) else f"{step.mapping.target}, an intermediate version", step.faults)
+        _show_faults(
+            "the target's contract" if number == len(way) else f"{step.mapping.target}, an intermediate version",
+            step.faults,
+        )
 
 
 def _show_faults(whose: str, faults: tuple[Fault, ...]) -> None:
     for one in faults:
-        errors.print(f"{whose}: {one.pointer or '/'} is {one.got}, wanted {one.want}; {one.fix}", style="red", markup=False)
+        errors.print(
+            f"{whose}: {one.pointer or '/'} is {one.got}, wanted {one.want}; {one.fix}", style="red", markup=False
+        )
 
 
 def _show_lineage(made: catalog.Catalog, mapping: Mapping, *, is_alone: bool) -> None:
     origins = of_mapping(made, mapping.source, mapping.target)
-    rows = [(field, ", ".join((*one.paths, *(f"table {name}" for name in one.tables)))) for field, one in origins.items()]
+    rows = [
+        (field, ", ".join((*one.paths, *(f"table {name}" for name in one.tables)))) for field, one in origins.items()
+    ]
     table("" if is_alone else f"{mapping.source} → {mapping.target}", ["field", "from"], rows)

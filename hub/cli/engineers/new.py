@@ -1,4 +1,6 @@
-"""Commands that create drafts: a system, a route, a mapping. They never overwrite a file, and print what remains to do."""
+"""Commands that create drafts: a system, a route, a mapping. They never overwrite a file, and print what remains to
+do.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,28 @@ def new() -> None:
 
 @new.command("system")
 @click.argument("name")
-@click.option("--emits", multiple=True, metavar="MESSAGE", help="Message that the system sends to the hub, such as order.created. Repeatable.")
-@click.option("--accepts", multiple=True, metavar="MESSAGE", help="Message that the hub sends to the system, such as shipment.create. Repeatable.")
+@click.option(
+    "--emits",
+    multiple=True,
+    metavar="MESSAGE",
+    help="Message that the system sends to the hub, such as order.created. Repeatable.",
+)
+@click.option(
+    "--accepts",
+    multiple=True,
+    metavar="MESSAGE",
+    help="Message that the hub sends to the system, such as shipment.create. Repeatable.",
+)
 @click.option("--owner", default="", help="Owner: the person or team that is responsible.")
 @as_json
 @click.pass_obj
 @report_errors
-def new_system(settings: Settings, name: str, emits: tuple[str, ...], accepts: tuple[str, ...], owner: str, as_json: bool) -> None:
-    """Create the system NAME in adapters/NAME, with a contract and samples for each message. The result passes `hub check`."""
+def new_system(
+    settings: Settings, name: str, emits: tuple[str, ...], accepts: tuple[str, ...], owner: str, as_json: bool
+) -> None:
+    """Create the system NAME in adapters/NAME, with a contract and samples for each message. The result passes
+    `hub check`.
+    """
     _demand_workspace(settings)
     files = system_files(name, emits=emits, accepts=accepts, owner=owner)
     folder = settings.workspace / "adapters" / name
@@ -53,15 +69,36 @@ def new_system(settings: Settings, name: str, emits: tuple[str, ...], accepts: t
 
 @new.command("route")
 @click.argument("name")
-@click.option("--from", "source", required=True, metavar="MESSAGE", help="Source message, such as oms/order.created, in all live versions.")
-@click.option("--to", "targets", required=True, multiple=True, metavar="MESSAGE", help="Target message, such as wms/outbound.create@1. Repeatable.")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    metavar="MESSAGE",
+    help="Source message, such as oms/order.created, in all live versions.",
+)
+@click.option(
+    "--to",
+    "targets",
+    required=True,
+    multiple=True,
+    metavar="MESSAGE",
+    help="Target message, such as wms/outbound.create@1. Repeatable.",
+)
 @click.option("--about", default="", help="Purpose of the route, in one sentence.")
-@click.option("--owner", default="", help="Owner: the person or team that is responsible. Default: the owner of the sending system.")
+@click.option(
+    "--owner",
+    default="",
+    help="Owner: the person or team that is responsible. Default: the owner of the sending system.",
+)
 @as_json
 @click.pass_obj
 @report_errors
-def new_route(settings: Settings, name: str, source: str, targets: tuple[str, ...], about: str, owner: str, as_json: bool) -> None:
-    """Add the route NAME to routes.yaml. The rest of the file does not change. Prints the missing mappings and the commands that draft them."""
+def new_route(
+    settings: Settings, name: str, source: str, targets: tuple[str, ...], about: str, owner: str, as_json: bool
+) -> None:
+    """Add the route NAME to routes.yaml. The rest of the file does not change. Prints the missing mappings and the
+    commands that draft them.
+    """
     _demand_workspace(settings)
     made, _ = catalog.judge(settings.workspace)
     text = (settings.workspace / FILE).read_bytes().decode("utf-8")
@@ -72,16 +109,28 @@ def new_route(settings: Settings, name: str, source: str, targets: tuple[str, ..
     if len(set(to)) < len(to):
         raise ValueError("A target is given twice.")
     system, _, message = type_.partition("/")
-    sentence = about or f"What {system} says with {message} goes to {' and '.join(dict.fromkeys(ref.system for ref in to))}."
+    sentence = (
+        about or f"What {system} says with {message} goes to {' and '.join(dict.fromkeys(ref.system for ref in to))}."
+    )
     route = NewRoute(name, type_, [str(ref) for ref in to], sentence, owner or made.systems[system].owner)
     (settings.workspace / FILE).write_bytes(with_route(text, route).encode("utf-8"))
     missing = _missing_mappings(made, type_, to)
     if as_json:
-        say({"file": str(settings.workspace / FILE), "route": name, "missing": [{"from": str(one), "to": str(other)} for one, other in missing]})
+        say(
+            {
+                "file": str(settings.workspace / FILE),
+                "route": name,
+                "missing": [{"from": str(one), "to": str(other)} for one, other in missing],
+            }
+        )
         return
     console.print(f"{settings.workspace / FILE}: the route {name} was added.", markup=False)
     for one, other in missing:
-        console.print(f"  there is no mapping from {one} to {other} yet. Draft it: hub new mapping {one} {other}", markup=False, soft_wrap=True)
+        console.print(
+            f"  there is no mapping from {one} to {other} yet. Draft it: hub new mapping {one} {other}",
+            markup=False,
+            soft_wrap=True,
+        )
     console.print("Next: hub check", style="dim")
 
 
@@ -92,7 +141,9 @@ def new_route(settings: Settings, name: str, source: str, targets: tuple[str, ..
 @click.pass_obj
 @report_errors
 def new_mapping(settings: Settings, source: str, target: str, as_json: bool) -> None:
-    """Draft the mapping from SOURCE to TARGET, such as oms/order.created@1 wms/outbound.create@1. Fields are matched by name, meaning and type. Unmatched ones are marked."""
+    """Draft the mapping from SOURCE to TARGET, such as oms/order.created@1 wms/outbound.create@1. Fields are matched by
+    name, meaning and type. Unmatched ones are marked.
+    """
     made, _ = catalog.judge(settings.workspace)
     ends = [contract_named(made, text) for text in (source, target)]
     path = settings.workspace / file_name(ends[0].ref, ends[1].ref)
@@ -118,7 +169,9 @@ def _demand_workspace(settings: Settings) -> None:
 
 
 def _missing_mappings(made: catalog.Catalog, source: str, targets: list[Ref]) -> list[tuple[Ref, Ref]]:
-    """What a route from `source` lacks: old versions are upgraded first, so it is the mapping from the newest that each can become."""
+    """What a route from `source` lacks: old versions are upgraded first, so it is the mapping from the newest that each
+    can become.
+    """
     system, _, name = source.partition("/")
     missing: dict[tuple[Ref, Ref], None] = {}
     for number in made.systems[system].emits[name].live:

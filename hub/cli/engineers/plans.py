@@ -38,20 +38,28 @@ _WORDS = {
 
 @click.command()
 @click.option("--last", type=Span(), help="What-if with the messages of this period, such as 24h.")
-@click.option("--messages", type=click.IntRange(0, 1_000_000), help=f"What-if with this number of latest messages. Default: {DEFAULT_MESSAGES}.")
+@click.option(
+    "--messages",
+    type=click.IntRange(0, 1_000_000),
+    help=f"What-if with this number of latest messages. Default: {DEFAULT_MESSAGES}.",
+)
 @click.option("--to", metavar="HASH", help="Plan a rollback to this configuration, instead of the workspace.")
 @as_json
 @click.pass_obj
 @report_errors
 def plan(settings: Settings, last: timedelta | None, messages: int | None, to: str | None, as_json: bool) -> None:
-    """Show what the workspace would change. Covers the configuration, waiting deliveries, and recent messages (what-if). Nothing changes. Exits with 1 on errors."""
+    """Show what the workspace would change. Covers the configuration, waiting deliveries, and recent messages
+    (what-if). Nothing changes. Exits with 1 on errors.
+    """
     with open_serving(settings, writer=False) as store:
         since = store.now() - last if last is not None else None
         most = messages if messages is not None else (None if last is not None else DEFAULT_MESSAGES)
         with Progress(console=errors, transient=True, disable=as_json) as progress:
             task = progress.add_task("what-if", total=most)
             if to is not None:
-                made = plan_back(store, changes.find(store, to), since=since, most=most, step=lambda: progress.advance(task))
+                made = plan_back(
+                    store, changes.find(store, to), since=since, most=most, step=lambda: progress.advance(task)
+                )
             else:
                 made = make_plan(store, settings.workspace, since=since, most=most, step=lambda: progress.advance(task))
     if as_json:
@@ -68,10 +76,21 @@ def _show(made: Plan, *, back: bool) -> None:
     elif not made.changes:
         console.print(f"Nothing changes: the active configuration {made.onto[:12]} is equivalent.")
     for change in made.changes:
-        console.print(change.text, markup=False, style={"+": "green", "-": "red"}.get(change.text[0], "yellow"), soft_wrap=True)
+        console.print(
+            change.text, markup=False, style={"+": "green", "-": "red"}.get(change.text[0], "yellow"), soft_wrap=True
+        )
     show_findings([dict(finding.as_json()) for finding in made.findings])
     if made.waiting:
-        rows = [(one.route, one.target, one.status, one.number, "will be held: no route any more" if one.is_orphaned else "") for one in made.waiting]
+        rows = [
+            (
+                one.route,
+                one.target,
+                one.status,
+                one.number,
+                "will be held: no route any more" if one.is_orphaned else "",
+            )
+            for one in made.waiting
+        ]
         table("Affected waiting deliveries", ["route", "target", "state", "deliveries", ""], rows)
     for one in made.defaults:
         console.print(one.text, markup=False, soft_wrap=True)
@@ -80,7 +99,9 @@ def _show(made: Plan, *, back: bool) -> None:
         console.print(f"What if: {report.messages} messages, {report.unchanged} unchanged.")
         groups = sorted(report.groups.items())
         table(
-            "", ["what", "where", "messages", "such as"], [(_WORDS[kind.what], _where(kind), group.number, _example(group.examples)) for kind, group in groups]
+            "",
+            ["what", "where", "messages", "such as"],
+            [(_WORDS[kind.what], _where(kind), group.number, _example(group.examples)) for kind, group in groups],
         )
     if made.onto is not None and made.changes and not made.errors:
         how = f"hub rollback {made.revision[:12]}" if back else f"hub apply --onto {made.onto[:12]}"
@@ -98,16 +119,29 @@ def _example(examples: list[tuple[str, Json, Json]]) -> str:
 
 @click.command()
 @click.option(
-    "--despite", multiple=True, metavar="CODE:FILE:LINE", help="Apply despite this error. It is stored in the audit log with the acting user. Repeatable."
+    "--despite",
+    multiple=True,
+    metavar="CODE:FILE:LINE",
+    help="Apply despite this error. It is stored in the audit log with the acting user. Repeatable.",
 )
-@click.option("--onto", metavar="HASH", help="Apply only if this configuration, against which the change was planned, is still active.")
-@click.option("--elsewhere", is_flag=True, help="Do not check secrets on this machine: only the processes of the hub have them.")
-@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option(
+    "--onto",
+    metavar="HASH",
+    help="Apply only if this configuration, against which the change was planned, is still active.",
+)
+@click.option(
+    "--elsewhere", is_flag=True, help="Do not check secrets on this machine: only the processes of the hub have them."
+)
+@click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 @_why
 @as_json
 @click.pass_obj
 @report_errors
-def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, elsewhere: bool, by: str, why: str, as_json: bool) -> None:
+def apply(
+    settings: Settings, despite: tuple[str, ...], onto: str | None, elsewhere: bool, by: str, why: str, as_json: bool
+) -> None:
     """Check the whole workspace and make it the active configuration. Running processes use it within a second."""
     with open_serving(settings, writer=False) as store:
         active = store.active()
@@ -122,13 +156,17 @@ def apply(settings: Settings, despite: tuple[str, ...], onto: str | None, elsewh
 
 @click.command()
 @click.argument("hash_", metavar="[HASH]", required=False)
-@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 @_why
 @as_json
 @click.pass_obj
 @report_errors
 def rollback(settings: Settings, hash_: str | None, by: str, why: str, as_json: bool) -> None:
-    """Make an older configuration active again: HASH, or the previous one. Messages that were accepted keep their own configuration."""
+    """Make an older configuration active again: HASH, or the previous one. Messages that were accepted keep their own
+    configuration.
+    """
     with open_serving(settings, writer=False) as store:
         made = revisions.roll_back(store, hash_, by=by, why=why)
     say({"revision": made.revision}) if as_json else console.print(f"Active: {made.revision[:12]}.")
@@ -136,7 +174,9 @@ def rollback(settings: Settings, hash_: str | None, by: str, why: str, as_json: 
 
 @click.command("revisions")
 @click.argument("hash_", metavar="[HASH]", required=False)
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Maximum number of configurations.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Maximum number of configurations."
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -149,7 +189,18 @@ def revisions_(settings: Settings, hash_: str | None, limit: int, as_json: bool)
             return
         rows = store.activations(limit)
     if as_json:
-        say([{"revision": row.hash, "at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows])
+        say(
+            [
+                {
+                    "revision": row.hash,
+                    "at": row.at.isoformat(),
+                    "by": row.by,
+                    "before": row.before,
+                    "despite": list(row.despite),
+                }
+                for row in rows
+            ]
+        )
         return
     cells = [(row.hash[:12], when(row.at), row.by, (row.before or "")[:12], ", ".join(row.despite)) for row in rows]
     table("", ["configuration", "active since (UTC)", "by", "replaced", "despite"], cells)
@@ -159,8 +210,18 @@ def _show_one(told_: Any, *, as_json: bool) -> None:
     if as_json:
         say(told_)
         return
-    console.print(f"{told_['revision'][:12]}{' (active)' if told_['isActive'] else ''}, replaced {(told_['before'] or 'none')[:12]}", markup=False)
+    console.print(
+        f"{told_['revision'][:12]}{' (active)' if told_['isActive'] else ''}, replaced {(told_['before'] or 'none')[:12]}",
+        markup=False,
+    )
     for change in told_["changes"] or ():
-        console.print(change["text"], markup=False, style={"+": "green", "-": "red"}.get(change["text"][0], "yellow"), soft_wrap=True)
+        console.print(
+            change["text"],
+            markup=False,
+            style={"+": "green", "-": "red"}.get(change["text"][0], "yellow"),
+            soft_wrap=True,
+        )
     for file in told_["files"]:
-        console.print(f"{file['what']}: {file['file']} (+{file['added']} -{file['removed']})", markup=False, soft_wrap=True)
+        console.print(
+            f"{file['what']}: {file['file']} (+{file['added']} -{file['removed']})", markup=False, soft_wrap=True
+        )

@@ -1,4 +1,6 @@
-"""Commands that show routes: a list, and one route step by step. The commands that pause and resume are in operators/pauses.py."""
+"""Commands that show routes: a list, and one route step by step. The commands that pause and resume are in
+operators/pauses.py.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,16 @@ def list_(settings: Settings, as_json: bool) -> None:
         say(found)
         return
     rows = [
-        (one["name"], one["state"], one["source"], ", ".join(one["steps"]), " ".join(one["targets"]), f"{one['perSecond']:g}", one["backlog"], one["waiting"])
+        (
+            one["name"],
+            one["state"],
+            one["source"],
+            ", ".join(one["steps"]),
+            " ".join(one["targets"]),
+            f"{one['perSecond']:g}",
+            one["backlog"],
+            one["waiting"],
+        )
         for one in found["items"]
     ]
     table("", ["route", "state", "source", "steps", "targets", "delivered/s", "backlog", "for a person"], rows)
@@ -39,7 +50,9 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def show(settings: Settings, name: str, as_json: bool) -> None:
-    """Show the route NAME step by step. Lists the number of recent messages that pass each step, the tests, and the place in the file."""
+    """Show the route NAME step by step. Lists the number of recent messages that pass each step, the tests, and the
+    place in the file.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.route(hub, name)
     if as_json:
@@ -51,7 +64,11 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
         console.print(f"{written['file']}:{written['line']}", style="dim", markup=False)
     if alert and not found["treatment"]["alertIsTold"]:
         console.print(untold(found["name"], alert), style="yellow", markup=False)
-    table(f"Of the last {drawn['messages']} messages", ["step", "", "pass"], [(one["kind"], one["text"], one["out"]) for one in drawn["steps"]])
+    table(
+        f"Of the last {drawn['messages']} messages",
+        ["step", "", "pass"],
+        [(one["kind"], one["text"], one["out"]) for one in drawn["steps"]],
+    )
     rows = [
         (
             one["target"],
@@ -65,4 +82,8 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     ]
     table("", ["target", "condition", "mapping", "messages", "backlog", "for a person"], rows)
     for case in found["tests"]:
-        console.print(f"{case['verdict']}: {case['about']} (routes.yaml:{case['line']})", markup=False, style="red" if case["verdict"] == "failed" else None)
+        console.print(
+            f"{case['verdict']}: {case['about']} (routes.yaml:{case['line']})",
+            markup=False,
+            style="red" if case["verdict"] == "failed" else None,
+        )

@@ -1,4 +1,6 @@
-"""The command that runs a system's sandbox. It loads no part of the hub but what reads a system and the kit: seven of them start at once."""
+"""The command that runs a system's sandbox. It loads no part of the hub but what reads a system and the kit: seven of
+them start at once.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,42 @@ from hub.vault import resolve
 
 @click.command()
 @click.argument("system")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="Port to listen on. 0: any free port, which is printed.")
-@click.option("--hub", "hub_url", default="http://127.0.0.1:8080", show_default=True, help="URL of the hub to which the sandbox posts.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("var/sandbox"), show_default=True, help="Folder of the sandbox's journal.")
-@click.option("--speed", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Speed factor: with 10, all delays are ten times shorter.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Port to listen on. 0: any free port, which is printed.",
+)
+@click.option(
+    "--hub",
+    "hub_url",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="URL of the hub to which the sandbox posts.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("var/sandbox"),
+    show_default=True,
+    help="Folder of the sandbox's journal.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0.01),
+    default=1.0,
+    show_default=True,
+    help="Speed factor: with 10, all delays are ten times shorter.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @click.pass_obj
 @report_errors
 def sandbox(settings: Settings, system: str, port: int, hub_url: str, data: Path, speed: float, seed: int) -> None:
     """Run the sandbox of SYSTEM. It simulates the system, with its own HTTP server and durable state.
 
-    It posts with HUB_SANDBOX_KEY and HUB_SANDBOX_SECRET. It verifies the hub's calls with the secrets that the system's auth.outbound names.
+    It posts with HUB_SANDBOX_KEY and HUB_SANDBOX_SECRET. It verifies the hub's calls with the secrets that the system's
+    auth.outbound names.
     """
     file = settings.workspace / "adapters" / system / "sandbox.py"
     known = catalog.system(settings.workspace, system)

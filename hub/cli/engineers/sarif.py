@@ -16,7 +16,9 @@ def sarif(findings: Sequence[Finding]) -> Json:
     """One run. Lines and columns count from 1, as SARIF's do."""
     used = sorted({finding.code for finding in findings})
     meanings = {code.value: text for code, text in MEANING.items()}
-    rules: list[Json] = [{"id": code, "shortDescription": {"text": meanings[code]}, "helpUri": "docs/checks.md"} for code in used]
+    rules: list[Json] = [
+        {"id": code, "shortDescription": {"text": meanings[code]}, "helpUri": "docs/checks.md"} for code in used
+    ]
     results: list[Json] = [
         {
             "ruleId": finding.code,
@@ -35,4 +37,8 @@ def sarif(findings: Sequence[Finding]) -> Json:
         for finding in findings
     ]
     driver: Json = {"name": "crossdock", "version": __version__, "rules": rules}
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
+    }

@@ -60,7 +60,11 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     for one in found["addresses"]:
         console.print(f"{one['name']}: {one['url']}", markup=False)
     rows = [
-        (one["variable"], ("a secret, set" if one["isSet"] else "a secret, not set") if one["isSecret"] else one["value"], one["from"])
+        (
+            one["variable"],
+            ("a secret, set" if one["isSet"] else "a secret, not set") if one["isSecret"] else one["value"],
+            one["from"],
+        )
         for one in found["settings"]
     ]
     rows += [(one["name"], one["reference"], "set" if one["isSet"] else "not set") for one in found["secrets"]]
@@ -69,19 +73,29 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
 @system.command()
 @click.argument("name")
-@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 @as_json
 @click.pass_obj
 @report_errors
 def check(settings: Settings, name: str, by: str, as_json: bool) -> None:
-    """Check the addresses of the system NAME: DNS name, connection, TLS. No request is sent. The check is in the audit log. Exits with 1 if an address fails."""
+    """Check the addresses of the system NAME: DNS name, connection, TLS. No request is sent. The check is in the audit
+    log. Exits with 1 if an address fails.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         found: Any = flow.check(hub, name, by=by)
     if as_json:
         say(found)
     else:
         rows = [
-            (one["name"], step["step"], "ok" if step["ok"] else "failed", step["text"] + (f", until {step['until'][:10]}" if step["until"] else ""), step["ms"])
+            (
+                one["name"],
+                step["step"],
+                "ok" if step["ok"] else "failed",
+                step["text"] + (f", until {step['until'][:10]}" if step["until"] else ""),
+                step["ms"],
+            )
             for one in found["addresses"]
             for step in one["steps"]
         ]

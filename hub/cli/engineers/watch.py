@@ -1,4 +1,6 @@
-"""`hub up --watch`: checks each saved change and activates it if it has no errors. A half-written file is read again and does no harm."""
+"""`hub up --watch`: checks each saved change and activates it if it has no errors. A half-written file is read again
+and does no harm.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ POLL_S = 0.3  # a change counts once it stood still for one look: an editor writ
 class Watch:
     """A thread that looks at the workspace. `applied` is called with the new revision's hash.
 
-    `known`: the workspace as it was applied last; what was saved since then is applied too. Without it, as it stands now.
+    `known`: the workspace as it was applied last; what was saved since then is applied too. Without it, as it stands
+    now.
     """
 
     def __init__(
@@ -57,13 +60,16 @@ class Watch:
             try:
                 now = self._look()
             except OSError:
-                continue  # a folder went away in the midst of the look (a checkout, a rename): the next look sees what there is
+                # a folder went away in the midst of the look (a checkout, a rename): the next look sees what there is
+                continue
             if now == before and now != self._known and self._apply(now):
                 self._known = now
             before = now
 
     def _apply(self, now: WorkspaceFiles) -> bool:
-        """Applies what stood still, exactly as it was looked at: what is saved meanwhile is the next look's. False: it must be tried again."""
+        """Applies what stood still, exactly as it was looked at: what is saved meanwhile is the next look's. False: it
+        must be tried again.
+        """
         try:
             made = apply(self._store, now, by=self._by, unmet=self._unmet)
         except BadWorkspace as error:

@@ -42,7 +42,11 @@ def init(folder: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print findings as SARIF 2.1.0, for editors and merge checks.")
-@click.option("--elsewhere", is_flag=True, help="Check only the files. Do not check the secrets and the lease time of this machine.")
+@click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="Check only the files. Do not check the secrets and the lease time of this machine.",
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -63,7 +67,9 @@ def check(settings: Settings, as_sarif: bool, elsewhere: bool, as_json: bool) ->
     else:
         show_findings(findings)
         if not broken:
-            console.print(f"{len(made.systems)} systems, {len(made.mappings)} mappings, {len(made.routes)} routes: no faults ({made.revision[:12]}).")
+            console.print(
+                f"{len(made.systems)} systems, {len(made.mappings)} mappings, {len(made.routes)} routes: no faults ({made.revision[:12]})."
+            )
             _coverage(made)
     if broken:
         raise SystemExit(FAULTS)
@@ -78,7 +84,9 @@ def _coverage(made: catalog.Catalog) -> None:
     for (source, target), places in open_.items():
         examples = len(made.mappings[source, target].examples)
         where = ", ".join(places[:5]) + (", ..." if len(places) > 5 else "")
-        console.print(f"  {source} -> {target}: {where}: unknown, covered by {examples} examples", markup=False, soft_wrap=True)
+        console.print(
+            f"  {source} -> {target}: {where}: unknown, covered by {examples} examples", markup=False, soft_wrap=True
+        )
 
 
 @click.command()

@@ -24,8 +24,16 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True, help="Filter by state.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of deliveries.")
+@click.option(
+    "--status",
+    type=click.Choice(["dead", "held", "unknown"]),
+    default="dead",
+    show_default=True,
+    help="Filter by state.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of deliveries."
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -46,7 +54,11 @@ def list_(settings: Settings, status: str, limit: int, as_json: bool) -> None:
 
 
 @dead.command()
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), help="Filter by state. Default: all deliveries that wait for a person.")
+@click.option(
+    "--status",
+    type=click.Choice(["dead", "held", "unknown"]),
+    help="Filter by state. Default: all deliveries that wait for a person.",
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -62,7 +74,20 @@ def clusters(settings: Settings, status: str | None, as_json: bool) -> None:
     table(
         "",
         ["cause", "how many", "state", "trend", "route", "target", "class", "why"],
-        [(one["id"], one["count"], one["status"], one["trend"], one["route"], one["target"], one["reason"], one["text"]) for one in lines if one["id"]],
+        [
+            (
+                one["id"],
+                one["count"],
+                one["status"],
+                one["trend"],
+                one["route"],
+                one["target"],
+                one["reason"],
+                one["text"],
+            )
+            for one in lines
+            if one["id"]
+        ],
     )
 
 
@@ -72,7 +97,9 @@ def clusters(settings: Settings, status: str | None, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def cluster(settings: Settings, id_: str, as_json: bool) -> None:
-    """Show the cause ID. Lists the number of deliveries, examples, changes at the time when it began, and the remedy."""
+    """Show the cause ID. Lists the number of deliveries, examples, changes at the time when it began, and the
+    remedy.
+    """
     with open_serving(settings, writer=False) as store:
         found: dict[str, Any] | None = causes.found(store, id_, store.clusters())
     if found is None:
@@ -81,11 +108,19 @@ def cluster(settings: Settings, id_: str, as_json: bool) -> None:
         say(found)
         return
     console.print(
-        f"{found['count']} × {found['route']} → {found['target']}  {found['reason']} {found['field']}\n{found['text']}\n{found['mend']['text']}", markup=False
+        f"{found['count']} × {found['route']} → {found['target']}  {found['reason']} {found['field']}\n{found['text']}\n{found['mend']['text']}",
+        markup=False,
     )
     for sign in found["changed"]:
-        console.print("  " + "  ".join(f"{name} {value}" for name, value in sign.items() if value is not None), style="dim", markup=False)
-    rows = [(one["deliveryId"], one["status"], " ".join(one["keys"].values()), when(one["changedAt"]), one["attempts"]) for one in found["examples"]]
+        console.print(
+            "  " + "  ".join(f"{name} {value}" for name, value in sign.items() if value is not None),
+            style="dim",
+            markup=False,
+        )
+    rows = [
+        (one["deliveryId"], one["status"], " ".join(one["keys"].values()), when(one["changedAt"]), one["attempts"])
+        for one in found["examples"]
+    ]
     table("", ["delivery", "state", "numbers", "since", "attempts"], rows)
 
 
@@ -110,7 +145,17 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
     table(
         "",
         ["attempt", "at", "outcome", "status", "ms", "why"],
-        [(one.number, when(one.started_at, "%Y-%m-%d %H:%M:%S.%f"), one.outcome, one.http_status, one.ms, one.why.text if one.why else "") for one in attempts],
+        [
+            (
+                one.number,
+                when(one.started_at, "%Y-%m-%d %H:%M:%S.%f"),
+                one.outcome,
+                one.http_status,
+                one.ms,
+                one.why.text if one.why else "",
+            )
+            for one in attempts
+        ],
     )
 
 
@@ -118,14 +163,18 @@ def show(settings: Settings, id_: str, as_json: bool) -> None:
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_", is_flag=True, help="Replay all dead letters, up to 10 000.")
 @click.option(
-    "--force", is_flag=True, help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last."
+    "--force",
+    is_flag=True,
+    help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last.",
 )
 @click.option("--by", default="command line", show_default=True, help="Acting user; stored with the delivery.")
 @as_json
 @click.pass_obj
 @report_errors
 def replay(settings: Settings, ids: tuple[str, ...], all_: bool, force: bool, by: str, as_json: bool) -> None:
-    """Replay dead letters: send them again with the same Idempotency-Key, in their original order. A running hub sends them within HUB_SWEEP seconds."""
+    """Replay dead letters: send them again with the same Idempotency-Key, in their original order. A running hub sends
+    them within HUB_SWEEP seconds.
+    """
     with open_serving(settings, writer=False) as store:
         wanted = [row.id for row in store.waiting(Status.DEAD, limit=10_000)] if all_ else list(ids)
         if not wanted and not all_:

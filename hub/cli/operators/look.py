@@ -27,7 +27,9 @@ _TIME = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 @click.pass_obj
 @report_errors
 def now(settings: Settings, as_json: bool) -> None:
-    """Show what needs a person, the most urgent first, and the current throughput. Exits with 1 if something needs a person."""
+    """Show what needs a person, the most urgent first, and the current throughput. Exits with 1 if something needs a
+    person.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         store.name_clusters()
         store.name_unrouted()
@@ -56,16 +58,31 @@ def _show_now(found: dict[str, Any]) -> None:
         table("", ["what", "how many", f"since ({when(datetime.now(UTC))[-6:]})", "trend", "why", "remedy"], rows)
     else:
         console.print("Nothing needs a person.", style="green")
-    told_ = [(one["source"], one["caller"], one["code"], one["number"], one["times"], one["newestAt"][:19], one["text"]) for one in found["refusals"]]
+    told_ = [
+        (one["source"], one["caller"], one["code"], one["number"], one["times"], one["newestAt"][:19], one["text"])
+        for one in found["refusals"]
+    ]
     if told_:
-        table("\nRefused; the callers know the reason", ["source", "caller", "code", "contents", "times", "last", "why"], told_)
-    lines = [(way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"]) for way in found["rates"]["ways"]]
+        table(
+            "\nRefused; the callers know the reason",
+            ["source", "caller", "code", "contents", "times", "last", "why"],
+            told_,
+        )
+    lines = [
+        (way["route"], way["target"], way["perSecond"], way["success"], way["p50Ms"], way["p99Ms"])
+        for way in found["rates"]["ways"]
+    ]
     if lines:
-        table("\nThroughput of the last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines)
+        table(
+            "\nThroughput of the last minutes", ["route", "target", "per second", "success", "p50 ms", "p99 ms"], lines
+        )
     table(
         "\nWaiting",
         ["target", "backlog", "late by s"],
-        [(lane["system"], f"{lane['backlog']}{'' if lane['isExact'] else '+'}", lane["lagS"]) for lane in found["lanes"]],
+        [
+            (lane["system"], f"{lane['backlog']}{'' if lane['isExact'] else '+'}", lane["lagS"])
+            for lane in found["lanes"]
+        ],
     )
 
 
@@ -77,8 +94,14 @@ def _show_now(found: dict[str, Any]) -> None:
 @click.option("--route", help="Route of one of its deliveries.")
 @click.option("--target", help="Target system, or one of its messages such as wms/outbound.create@1.")
 @click.option("--status", type=click.Choice([one.value for one in Status]), help="State of one of its deliveries.")
-@click.option("--disposition", type=click.Choice([one.value for one in Disposition]), help="Disposition of the message.")
-@click.option("--reason", type=click.Choice([one.value for one in Reason]), help="Error class of a delivery that waits for a person.")
+@click.option(
+    "--disposition", type=click.Choice([one.value for one in Disposition]), help="Disposition of the message."
+)
+@click.option(
+    "--reason",
+    type=click.Choice([one.value for one in Reason]),
+    help="Error class of a delivery that waits for a person.",
+)
 @click.option("--caller", help="Caller that sent the message.")
 @click.option("--since", type=_TIME, help="Received at this time or later. Without an offset: UTC.")
 @click.option("--until", type=_TIME, help="Received before this time. Without an offset: UTC.")
@@ -91,7 +114,9 @@ def _show_now(found: dict[str, Any]) -> None:
 @click.pass_obj
 @report_errors
 def find(settings: Settings, /, words: tuple[str, ...], limit: int, count: bool, as_json: bool, **given: Any) -> None:
-    """Find messages by number, by words of an error text, and by filters. Numbers are order, waybill, message, delivery and trace numbers, and Idempotency-Keys."""
+    """Find messages by number, by words of an error text, and by filters. Numbers are order, waybill, message, delivery
+    and trace numbers, and Idempotency-Keys.
+    """
     named = {**given, "type": given.pop("type_"), "min_attempts": given.pop("attempts")}
     named |= {name: of(named[name]) for name, of in _READ.items() if named[name] is not None}
     filters = finding.filters(**{name: value for name, value in named.items() if name not in ("type_", "attempts")})
@@ -113,19 +138,36 @@ def _utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
-_READ: dict[str, Callable[[Any], Any]] = {"status": Status, "disposition": Disposition, "reason": Reason, "since": _utc, "until": _utc}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "status": Status,
+    "disposition": Disposition,
+    "reason": Reason,
+    "since": _utc,
+    "until": _utc,
+}
 
 
 def _show_found(found: dict[str, Any]) -> None:
     rows = [
-        (item["id"], when(item["receivedAt"]), f"{item['type']}@{item['version']}", "  ".join(item["keys"].values()), _stands(item)) for item in found["items"]
+        (
+            item["id"],
+            when(item["receivedAt"]),
+            f"{item['type']}@{item['version']}",
+            "  ".join(item["keys"].values()),
+            _stands(item),
+        )
+        for item in found["items"]
     ]
     table("", ["message", "received", "type", "numbers", "state"], rows)
     for word, kind in found["words"].items():
         if kind is None and found["by"] == "number":
             console.print(f"No message has the number {word}.", style="yellow", markup=False)
     if found["scannedUntil"] is not None:
-        console.print(f"Searched back to {when(found['scannedUntil'])}. To continue, narrow the search with --since and --until.", style="dim", markup=False)
+        console.print(
+            f"Searched back to {when(found['scannedUntil'])}. To continue, narrow the search with --since and --until.",
+            style="dim",
+            markup=False,
+        )
     elif found["next"] is not None:
         console.print("There are more messages. Narrow the search, or raise --limit.", style="dim", markup=False)
 
@@ -142,7 +184,9 @@ def _stands(item: dict[str, Any]) -> str:
 @click.pass_obj
 @report_errors
 def object_(settings: Settings, number: str, as_json: bool) -> None:
-    """Show the history of the order behind NUMBER. Lists each system in turn, what is in progress, and what is missing."""
+    """Show the history of the order behind NUMBER. Lists each system in turn, what is in progress, and what is
+    missing.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         found: dict[str, Any] | None = stories.story(desk, number)
     if found is None:
@@ -154,7 +198,9 @@ def object_(settings: Settings, number: str, as_json: bool) -> None:
     table("", ["after", "what", "where", "state"], [_step(step) for step in found["steps"]])
     for gap in found["gaps"]:
         console.print(
-            f"{'missing' if gap['isLate'] else 'awaited'}: {gap['expected']}. {gap['text']}", style="red" if gap["isLate"] else "yellow", markup=False
+            f"{'missing' if gap['isLate'] else 'awaited'}: {gap['expected']}. {gap['text']}",
+            style="red" if gap["isLate"] else "yellow",
+            markup=False,
         )
     if not found["gaps"]:
         console.print("Nothing is missing." if found["isOver"] else "It is in progress.", style="green")
@@ -164,4 +210,9 @@ def _step(step: dict[str, Any]) -> tuple[str, ...]:
     after = f"{step['afterMs'] / 1000:.3f} s"
     if step["kind"] == "message":
         return after, step["message"], step["system"], step["disposition"]
-    return after, f"→ {step['target']}", step["to"], f"{step['status']}, {step['attempts']} attempt(s): {step['stands']}"
+    return (
+        after,
+        f"→ {step['target']}",
+        step["to"],
+        f"{step['status']}, {step['attempts']} attempt(s): {step['stands']}",
+    )

@@ -28,24 +28,42 @@ from hub.settings import Settings
 from hub.store import Store
 
 MAX_OF_TRACE = 50  # lives that are told of one traceId: a batch may have ten thousand
-STYLE = {"delivered": "green", "pending": "yellow", "leased": "yellow", "dead": "red", "unknown": "red", "held": "magenta"}
+STYLE = {
+    "delivered": "green",
+    "pending": "yellow",
+    "leased": "yellow",
+    "dead": "red",
+    "unknown": "red",
+    "held": "magenta",
+}
 
 
 @click.command()
 @click.argument("type_", metavar="SYSTEM/MESSAGE@VERSION")
 @click.argument("file", type=click.File("rb"))
-@click.option("--key", help="Idempotency-Key. Default: the SHA-256 of the file, so that sending the same file twice makes one message.")
+@click.option(
+    "--key",
+    help="Idempotency-Key. Default: the SHA-256 of the file, so that sending the same file twice makes one message.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bool) -> None:
-    """Send FILE as a message, as if its system had posted it. Contract, keys and routes apply. A running hub delivers it."""
+    """Send FILE as a message, as if its system had posted it. Contract, keys and routes apply. A running hub delivers
+    it.
+    """
     ref, raw = Ref.parse(type_), file.read()
     name = key or hashlib.sha256(raw).hexdigest()
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         try:
             incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", name, new_id().replace("-", ""))
-            laid = accept.lay(hub, incoming, source="cli", now=now(), seen=[DedupeKey("command line", ref.type, name, hashlib.sha256(raw).hexdigest())])
+            laid = accept.lay(
+                hub,
+                incoming,
+                source="cli",
+                now=now(),
+                seen=[DedupeKey("command line", ref.type, name, hashlib.sha256(raw).hexdigest())],
+            )
             answer = accept.take(hub, laid)
         except Refused as refused:
             _show_refusal(refused, as_json=as_json)
@@ -59,12 +77,21 @@ def _show_receipt(receipt: Receipt, *, as_json: bool) -> None:
     if as_json:
         say({"messageId": receipt.message_id, "duplicate": receipt.duplicate})
     else:
-        console.print(f"{receipt.message_id}{'  (duplicate: this message was accepted before)' if receipt.duplicate else ''}", markup=False)
+        console.print(
+            f"{receipt.message_id}{'  (duplicate: this message was accepted before)' if receipt.duplicate else ''}",
+            markup=False,
+        )
 
 
 def _show_refusal(refused: Refused, *, as_json: bool) -> None:
     if as_json:
-        say({"code": int(refused.code), "message": refused.text, "details": [dict[str, Json](fault.as_json()) for fault in refused.faults]})
+        say(
+            {
+                "code": int(refused.code),
+                "message": refused.text,
+                "details": [dict[str, Json](fault.as_json()) for fault in refused.faults],
+            }
+        )
         return
     console.print(f"{int(refused.code)} {refused.text}", style="red", markup=False)
     for fault in refused.faults:
@@ -74,7 +101,9 @@ def _show_refusal(refused: Refused, *, as_json: bool) -> None:
 @click.command()
 @click.argument("id_", metavar="ID")
 @click.option("--why", required=True, help="Reason, for the audit log.")
-@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 @click.option("--out", type=click.File("wb"), default="-", help="Output file. Default: standard output.")
 @click.pass_obj
 @report_errors
@@ -93,7 +122,9 @@ def raw(settings: Settings, id_: str, why: str, by: str, out: Any) -> None:
 @click.pass_obj
 @report_errors
 def trace(settings: Settings, number: str, as_json: bool) -> None:
-    """Trace NUMBER through all systems, with times. NUMBER is an order, waybill, outbound or payment number, a message id, or a sender's traceId."""
+    """Trace NUMBER through all systems, with times. NUMBER is an order, waybill, outbound or payment number, a message
+    id, or a sender's traceId.
+    """
     with open_serving(settings, writer=False) as store:
         story = tracing.trace(store, number)
         refused = acts.of_trace(store, number) if story is None else []
@@ -104,12 +135,22 @@ def trace(settings: Settings, number: str, as_json: bool) -> None:
     if as_json and story is not None:
         say(story)
     elif as_json:
-        say({"asked": number, "messages": [line for one in stories for line in one["messages"]], "refused": [acts.as_json(row) for row in refused]})
+        say(
+            {
+                "asked": number,
+                "messages": [line for one in stories for line in one["messages"]],
+                "refused": [acts.as_json(row) for row in refused],
+            }
+        )
     else:
         for one in stories:
             console.print(_tree(one))
         for row in refused:
-            console.print(f"Refused {row.times} time(s), {row.state}: {row.code} {row.text}  hub refused show {row.id}", style="yellow", markup=False)
+            console.print(
+                f"Refused {row.times} time(s), {row.state}: {row.code} {row.text}  hub refused show {row.id}",
+                style="yellow",
+                markup=False,
+            )
 
 
 def _lives(store: Store, number: str) -> list[dict[str, Any]]:
@@ -126,9 +167,15 @@ def _lives(store: Store, number: str) -> list[dict[str, Any]]:
 
 def _tree(story: dict[str, Any]) -> Tree:
     keys = "  ".join(f"{key['name']} {key['value']}" for key in story["keys"])
-    root = Tree(_safe(f"{story['asked']}  began {when(story['began'], '%Y-%m-%d %H:%M:%S.%f')}  {keys}"), guide_style="dim")
+    root = Tree(
+        _safe(f"{story['asked']}  began {when(story['began'], '%Y-%m-%d %H:%M:%S.%f')}  {keys}"), guide_style="dim"
+    )
     for message in story["messages"]:
-        branch = root.add(_safe(f"{_offset(message['afterMs'])}  {message['type']}@{message['version']}  {message['id']}  from {message['source']}"))
+        branch = root.add(
+            _safe(
+                f"{_offset(message['afterMs'])}  {message['type']}@{message['version']}  {message['id']}  from {message['source']}"
+            )
+        )
         if message["disposition"] != "routed":
             branch.add(_safe(f"{message['disposition']}: {message['stands']}"))
         for line in message["deliveries"]:
@@ -140,7 +187,9 @@ def _tree(story: dict[str, Any]) -> Tree:
                 leaf.add(_safe(f"{line['why']['reason']}: {line['stands']} {line['why']['fix']}"))
             for attempt in line["attempts"][:-1]:
                 leaf.add(
-                    _safe(f"attempt {attempt['number']}: {attempt['outcome']} {attempt['status'] or ''} {attempt['why']['text'] if attempt['why'] else ''}")
+                    _safe(
+                        f"attempt {attempt['number']}: {attempt['outcome']} {attempt['status'] or ''} {attempt['why']['text'] if attempt['why'] else ''}"
+                    )
                 )
     return root
 
@@ -161,7 +210,9 @@ def _safe(text: str) -> str:
 @click.pass_obj
 @report_errors
 def explain(settings: Settings, id_or_type: str, file: Path | None, target: str | None, as_json: bool) -> None:
-    """Explain the routing of a message: each condition with its values, and the nearest miss. With FILE, of a message that was never sent."""
+    """Explain the routing of a message: each condition with its values, and the nearest miss. With FILE, of a message
+    that was never sent.
+    """
     at, hops = now(), 0
     if file is not None:
         catalog, ref, raw = load(settings.workspace), Ref.parse(id_or_type), file.read_bytes()
@@ -184,22 +235,35 @@ def _show_explained(ref: Ref, found: dict[str, Any]) -> None:
     """Shows each comparison once, with its constants and values. Other lines refer to it by route and number."""
     console.print(f"{ref}: {found['disposition']}", markup=False)
     for fault in found["faults"]:
-        console.print(f"  contract: {fault['pointer'] or '/'} is {fault['got']}, wanted {fault['want']}", style="red", markup=False)
+        console.print(
+            f"  contract: {fault['pointer'] or '/'} is {fault['got']}, wanted {fault['want']}",
+            style="red",
+            markup=False,
+        )
     listed = {one["route"] for one in found["conditions"]}
     for line in found["considered"]:
         names = ("route", "target", "result", *(() if line["route"] in listed else ("condition",)), "why", "canary")
         words = [str(line[name]) for name in names if line.get(name)]
         console.print("  " + "  ".join(words), markup=False)
     for one in found["conditions"]:
-        console.print(f"  {_place(one)}: {one['shape'] + ' ' if len(one['parts']) > 1 else ''}{'holds' if one['holds'] else 'does not hold'}", markup=False)
+        console.print(
+            f"  {_place(one)}: {one['shape'] + ' ' if len(one['parts']) > 1 else ''}{'holds' if one['holds'] else 'does not hold'}",
+            markup=False,
+        )
         for number, part in enumerate(one["parts"], 1):
             values = ", ".join(f"{name} = {value!r}" for name, value in part["values"].items())
             line = f"      {number}  {'yes' if part['holds'] else 'no '}  {part['text']}   {values}"
             console.print(line.rstrip(), style="green" if part["holds"] else "yellow", markup=False)
     nearest = found["nearest"]
     if nearest is not None and found["disposition"] != "routed":
-        to_blame = [str(number) for number, part in enumerate(nearest["parts"], 1) if part["holds"] is not (nearest["kind"] != "drop")]
-        console.print(f"  The nearest miss: {_place(nearest)}{', by ' + ' and '.join(to_blame) if to_blame else ''}", markup=False)
+        to_blame = [
+            str(number)
+            for number, part in enumerate(nearest["parts"], 1)
+            if part["holds"] is not (nearest["kind"] != "drop")
+        ]
+        console.print(
+            f"  The nearest miss: {_place(nearest)}{', by ' + ' and '.join(to_blame) if to_blame else ''}", markup=False
+        )
     for note in found["notes"]:
         console.print(f"  {note}", style="yellow", markup=False)
     if not found["considered"]:

@@ -13,7 +13,9 @@ from hub.main.desk import at_desk
 from hub.settings import Settings
 from hub.store.messages.pauses import ROUTE, TARGET
 
-_by = click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+_by = click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 _why = click.option("--why", default="", help="Reason, shown with the pause and stored in the audit log.")
 
 
@@ -28,7 +30,10 @@ def target() -> None:
 
 
 def _pause(kind: str) -> click.Command:
-    @click.command("pause", help=f"Pause the {kind} NAME: nothing more is sent. Calls in progress finish. Waiting deliveries stay in the backlog.")
+    @click.command(
+        "pause",
+        help=f"Pause the {kind} NAME: nothing more is sent. Calls in progress finish. Waiting deliveries stay in the backlog.",
+    )
     @click.argument("name")
     @_why
     @_by
@@ -43,14 +48,18 @@ def _pause(kind: str) -> click.Command:
             say({"kind": kind, "name": name, "paused": True, "changed": done, "waiting": waiting})
         else:
             console.print(
-                f"{name} {'is paused' if done else 'was paused already'}; {waiting} deliveries wait. To resume: hub {kind} resume {name}", markup=False
+                f"{name} {'is paused' if done else 'was paused already'}; {waiting} deliveries wait. To resume: hub {kind} resume {name}",
+                markup=False,
             )
 
     return command
 
 
 def _resume(kind: str) -> click.Command:
-    @click.command("resume", help=f"Resume the {kind} NAME, within the rate limits of its target. Exits with 1 if it was not paused.")
+    @click.command(
+        "resume",
+        help=f"Resume the {kind} NAME, within the rate limits of its target. Exits with 1 if it was not paused.",
+    )
     @click.argument("name")
     @_by
     @as_json
@@ -63,7 +72,10 @@ def _resume(kind: str) -> click.Command:
         if as_json:
             say({"kind": kind, "name": name, "paused": False, "changed": done, "waiting": waiting})
         elif done:
-            console.print(f"{name} is resumed. {waiting} deliveries wait. A running hub sends them within HUB_SWEEP seconds.", markup=False)
+            console.print(
+                f"{name} is resumed. {waiting} deliveries wait. A running hub sends them within HUB_SWEEP seconds.",
+                markup=False,
+            )
         if not done:
             fail(f"{name} was not paused.", FAULTS)
 
@@ -71,7 +83,9 @@ def _resume(kind: str) -> click.Command:
 
 
 def _paused(kind: str) -> click.Command:
-    @click.command("paused", help=f"List each paused {kind}: since when, by whom, and the number of waiting deliveries.")
+    @click.command(
+        "paused", help=f"List each paused {kind}: since when, by whom, and the number of waiting deliveries."
+    )
     @as_json
     @click.pass_obj
     @report_errors
@@ -81,7 +95,11 @@ def _paused(kind: str) -> click.Command:
         if as_json:
             say(list(rows))
             return
-        table("", [kind, "since", "by", "why", "waiting"], [(one["name"], when(str(one["since"])), one["by"], one["why"], one["waiting"]) for one in rows])
+        table(
+            "",
+            [kind, "since", "by", "why", "waiting"],
+            [(one["name"], when(str(one["since"])), one["by"], one["why"], one["waiting"]) for one in rows],
+        )
 
     return command
 
@@ -89,7 +107,9 @@ def _paused(kind: str) -> click.Command:
 def _waiting(kind: str) -> click.Command:
     @click.command("waiting", help=f"Show the backlog of the {kind} NAME: the number of deliveries, and the next ones.")
     @click.argument("name")
-    @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Maximum number of deliveries.")
+    @click.option(
+        "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Maximum number of deliveries."
+    )
     @as_json
     @click.pass_obj
     @report_errors
@@ -101,7 +121,11 @@ def _waiting(kind: str) -> click.Command:
             return
         if found.stopped is not None:
             pause = found.stopped.pause
-            console.print(f"Paused since {when(pause.at)} by {pause.by}{f': {pause.why}' if pause.why else '.'}", style="yellow", markup=False)
+            console.print(
+                f"Paused since {when(pause.at)} by {pause.by}{f': {pause.why}' if pause.why else '.'}",
+                style="yellow",
+                markup=False,
+            )
         console.print(f"{found.number}{'' if found.is_exact else '+'} deliveries wait.", markup=False)
         rows = [(row.id, row.route, row.ref, row.order_key, when(row.due_at), row.attempts) for row in found.rows]
         if rows:

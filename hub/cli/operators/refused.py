@@ -17,7 +17,9 @@ from hub.settings import Settings
 from hub.store import ArrivalFilter
 from hub.store.repairs.arrivals import STATES, WAITING
 
-BY = click.option("--by", default="command line", show_default=True, help="Acting user; stored with the refused arrival.")
+BY = click.option(
+    "--by", default="command line", show_default=True, help="Acting user; stored with the refused arrival."
+)
 MOST = 10_000
 ANY = "any"
 
@@ -28,14 +30,24 @@ def refused() -> None:
 
 
 @refused.command("list")
-@click.option("--state", type=click.Choice([*STATES, ANY]), help="Filter by state. Default: waiting; with --trace: any.")
-@click.option("--source", default="", help="Filter by source, such as hook:tms/push, queue:wms/stock or post:shop/order.placed.")
+@click.option(
+    "--state", type=click.Choice([*STATES, ANY]), help="Filter by state. Default: waiting; with --trace: any."
+)
+@click.option(
+    "--source", default="", help="Filter by source, such as hook:tms/push, queue:wms/stock or post:shop/order.placed."
+)
 @click.option("--caller", default="", help="Filter by caller.")
 @click.option("--code", type=click.IntRange(40_000, 59_999), help="Filter by error code, five digits (docs/errors.md).")
 @click.option("--trace", default="", help="Filter by the traceId of the answer to the sender.")
 @click.option("--text", default="", help="Filter by a part of the source or of the reason.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]), help="Refused at this time or later, in UTC.")
-@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="Maximum number of refused arrivals.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="Refused at this time or later, in UTC.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="Maximum number of refused arrivals."
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -45,7 +57,15 @@ def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, *
     since: datetime | None = given["since"]
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    wanted = ArrivalFilter(None if state == ANY else state, given["source"], given["caller"], given["code"], given["trace"].lower(), given["text"], since)
+    wanted = ArrivalFilter(
+        None if state == ANY else state,
+        given["source"],
+        given["caller"],
+        given["code"],
+        given["trace"].lower(),
+        given["text"],
+        since,
+    )
     with open_serving(settings, writer=False) as store:
         rows = store.refused(limit=limit, wanted=wanted)
     if as_json:
@@ -54,7 +74,18 @@ def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, *
     table(
         "",
         ["refused", "source", "message id", "times", "since", "bytes", "why"],
-        [(row.id, row.source.removeprefix("queue:"), row.message_id, row.times, when(row.received_at), row.size, row.text) for row in rows],
+        [
+            (
+                row.id,
+                row.source.removeprefix("queue:"),
+                row.message_id,
+                row.times,
+                when(row.received_at),
+                row.size,
+                row.text,
+            )
+            for row in rows
+        ],
     )
     if rows and state == WAITING:
         console.print("Correct the cause, then retry: hub refused retry ID … (or --all)", style="dim", markup=False)
@@ -63,12 +94,16 @@ def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, *
 @refused.command()
 @click.argument("id_", metavar="ID")
 @click.option("--why", default="", help="Show the body of a post or a hook. The reason is stored in the audit log.")
-@click.option("--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False)
+@click.option(
+    "--by", default=user, help="Acting user, for the audit log. Default: the current user.", show_default=False
+)
 @as_json
 @click.pass_obj
 @report_errors
 def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None:
-    """Show the refused arrival ID with each fault. Headers and body are shown for queues, and for other sources with --why."""
+    """Show the refused arrival ID with each fault. Headers and body are shown for queues, and for other sources with
+    --why.
+    """
     with open_serving(settings, writer=False) as store:
         row = next(iter(store.refused_ones(id_)), None)
         if row is None:
@@ -83,11 +118,23 @@ def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None
         console.print(f"caller {row.caller}  traces {' '.join(row.trace_ids)}", markup=False)
     if row.note:
         console.print(f"dropped: {row.note}", markup=False)
-    table("", ["place", "got", "wanted", "fix"], [(one["pointer"] or "/", one["got"], one["want"], one["fix"]) for one in row.faults])
+    table(
+        "",
+        ["place", "got", "wanted", "fix"],
+        [(one["pointer"] or "/", one["got"], one["want"], one["fix"]) for one in row.faults],
+    )
     if "body" not in shown:
-        console.print(f"The body of {row.size} bytes may contain personal data. To see it: hub refused show {row.id} --why …", style="dim", markup=False)
+        console.print(
+            f"The body of {row.size} bytes may contain personal data. To see it: hub refused show {row.id} --why …",
+            style="dim",
+            markup=False,
+        )
         return
-    table("", ["header", "value"], [("topic", row.topic), *((row.arrival.headers if row.arrival is not None else {}).items())])
+    table(
+        "",
+        ["header", "value"],
+        [("topic", row.topic), *((row.arrival.headers if row.arrival is not None else {}).items())],
+    )
     table("", [f"body, {row.size} bytes"], [(shown["body"],)])
 
 
@@ -99,9 +146,13 @@ def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None
 @click.pass_obj
 @report_errors
 def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json: bool) -> None:
-    """Retry refused arrivals with the active configuration. A running hub delivers what is accepted within HUB_SWEEP seconds."""
+    """Retry refused arrivals with the active configuration. A running hub delivers what is accepted within HUB_SWEEP
+    seconds.
+    """
     with open_serving(settings, writer=False) as store:
-        wanted = [row.id for row in store.refused(limit=MOST) if row.door not in (QUESTION, UNPROVEN)] if all_ else list(ids)
+        wanted = (
+            [row.id for row in store.refused(limit=MOST) if row.door not in (QUESTION, UNPROVEN)] if all_ else list(ids)
+        )
         if not wanted and not all_:
             fail("Write ids of refused arrivals, or use --all. List them: hub refused list", FAULTS)
         with at_desk(settings, store) as hub:
@@ -117,7 +168,9 @@ def retry(settings: Settings, ids: tuple[str, ...], all_: bool, by: str, as_json
 @click.pass_obj
 @report_errors
 def drop(settings: Settings, ids: tuple[str, ...], why: str, by: str, as_json: bool) -> None:
-    """Drop refused arrivals: they will not be retried. The rows stay, with the acting user. The reason is in the audit log."""
+    """Drop refused arrivals: they will not be retried. The rows stay, with the acting user. The reason is in the audit
+    log.
+    """
     with open_serving(settings, writer=False) as store:
         done = acts.drop(store, list(ids), by=by, why=why[:500])
     _tell(done, acts.GONE, as_json)

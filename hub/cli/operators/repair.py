@@ -38,7 +38,13 @@ def repair() -> None:
 
 @repair.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--status", type=click.Choice(["dead", "held", "unknown"]), default="dead", show_default=True, help="Filter by state of the deliveries.")
+@click.option(
+    "--status",
+    type=click.Choice(["dead", "held", "unknown"]),
+    default="dead",
+    show_default=True,
+    help="Filter by state of the deliveries.",
+)
 @click.option("--cluster", help="Filter by cause id (hub dead clusters).")
 @click.option("--route", help="Filter by route.")
 @click.option("--lane", help="Filter by target system.")
@@ -47,7 +53,13 @@ def repair() -> None:
 @click.option("--field", help="Filter by the target field that caused the fault, as a JSON pointer.")
 @click.option("--text", help="Filter by words in the text of the cause.")
 @click.option("--last", type=Span(), help="Only deliveries that began to wait within this time, such as 24h.")
-@click.option("--most", type=click.IntRange(1, MOST), default=MOST, show_default=True, help="Maximum number of deliveries. The oldest are chosen first.")
+@click.option(
+    "--most",
+    type=click.IntRange(1, MOST),
+    default=MOST,
+    show_default=True,
+    help="Maximum number of deliveries. The oldest are chosen first.",
+)
 @click.option(
     "--with",
     "with_",
@@ -56,14 +68,27 @@ def repair() -> None:
     show_default=True,
     help="Configuration: pinned (accepted the message), current (active now), or candidate.",
 )
-@click.option("--revision", help="Hash of the candidate configuration. Default: the workspace is checked and stored as the candidate.")
 @click.option(
-    "--canary", type=click.IntRange(0, MOST), default=0, show_default=True, help="Number of deliveries to send first. The rest waits for `hub repair continue`."
+    "--revision",
+    help="Hash of the candidate configuration. Default: the workspace is checked and stored as the candidate.",
 )
-@click.option("--go-on-at", type=click.IntRange(1, 100), help="Percentage of the canary that must be delivered for the rest to start automatically.")
+@click.option(
+    "--canary",
+    type=click.IntRange(0, MOST),
+    default=0,
+    show_default=True,
+    help="Number of deliveries to send first. The rest waits for `hub repair continue`.",
+)
+@click.option(
+    "--go-on-at",
+    type=click.IntRange(1, 100),
+    help="Percentage of the canary that must be delivered for the rest to start automatically.",
+)
 @click.option("--rate", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Deliveries per second.")
 @click.option(
-    "--force", is_flag=True, help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last."
+    "--force",
+    is_flag=True,
+    help="Replay even if a later delivery on the same business key was delivered. The target then gets the older state last.",
 )
 @click.option("--discard", is_flag=True, help="Discard the deliveries instead of sending them.")
 @click.option("--why", required=True, help="Reason, stored with the repair.")
@@ -73,7 +98,9 @@ def repair() -> None:
 @as_json
 @click.pass_obj
 @report_errors
-def new(settings: Settings, /, ids: tuple[str, ...], is_started: bool, key: str | None, as_json: bool, **given: Any) -> None:
+def new(
+    settings: Settings, /, ids: tuple[str, ...], is_started: bool, key: str | None, as_json: bool, **given: Any
+) -> None:
     """Make a repair: choose deliveries by id or by filter. Nothing is sent before the repair is started."""
     with open_serving(settings, writer=False) as store:
         if given["with_"] == With.CANDIDATE.value and given["revision"] is None:
@@ -106,7 +133,9 @@ def new(settings: Settings, /, ids: tuple[str, ...], is_started: bool, key: str 
 
 @repair.command("list")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Filter by state of the repair.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of repairs.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000), default=50, show_default=True, help="Maximum number of repairs."
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -117,14 +146,19 @@ def list_(settings: Settings, state: str | None, limit: int, as_json: bool) -> N
     if as_json:
         say([acts.as_json(row) for row in rows])
         return
-    lines = [(row.id, row.act, row.state, row.number, _numbers(row), row.created_by, when(row.created_at), row.why) for row in rows]
+    lines = [
+        (row.id, row.act, row.state, row.number, _numbers(row), row.created_by, when(row.created_at), row.why)
+        for row in rows
+    ]
     table("", ["repair", "act", "state", "of", "results", "by", "since", "why"], lines)
 
 
 @repair.command()
 @click.argument("id_", metavar="ID")
 @click.option("--result", type=click.Choice([result.value for result in Result]), help="Filter by result.")
-@click.option("--rows", type=click.IntRange(0, 1_000), default=50, show_default=True, help="Maximum number of deliveries.")
+@click.option(
+    "--rows", type=click.IntRange(0, 1_000), default=50, show_default=True, help="Maximum number of deliveries."
+)
 @click.option("--after", type=click.IntRange(0, MOST), default=0, help="Show deliveries after this position.")
 @as_json
 @click.pass_obj
@@ -133,7 +167,11 @@ def show(settings: Settings, id_: str, result: str | None, rows: int, after: int
     """Show the repair ID, with the result of each delivery."""
     with open_serving(settings, writer=False) as store:
         row = acts.find(store, id_)
-        lines = store.repaired(id_, result=Result(result) if result is not None else None, limit=rows, after=after) if rows else []
+        lines = (
+            store.repaired(id_, result=Result(result) if result is not None else None, limit=rows, after=after)
+            if rows
+            else []
+        )
     if as_json:
         items: list[Json] = [acts.row_json(line) for line in lines]
         say({**acts.as_json(row), "rows": items})
@@ -142,25 +180,51 @@ def show(settings: Settings, id_: str, result: str | None, rows: int, after: int
     table(
         "",
         ["place", "delivery", "target", "key", "result", "why"],
-        [(one.place, one.delivery_id, one.ref, one.order_key, one.result, one.note or (one.why.text if one.why else "")) for one in lines],
+        [
+            (
+                one.place,
+                one.delivery_id,
+                one.ref,
+                one.order_key,
+                one.result,
+                one.note or (one.why.text if one.why else ""),
+            )
+            for one in lines
+        ],
     )
 
 
 @repair.command()
 @click.argument("id_", metavar="ID")
-@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="Maximum number of deliveries to compute.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=50,
+    show_default=True,
+    help="Maximum number of deliveries to compute.",
+)
 @as_json
 @click.pass_obj
 @report_errors
 def preview(settings: Settings, id_: str, limit: int, as_json: bool) -> None:
-    """Preview what would be sent, and how it differs from what was sent. Nothing changes. Exits with 1 if some deliveries would be dead again."""
+    """Preview what would be sent, and how it differs from what was sent. Nothing changes. Exits with 1 if some
+    deliveries would be dead again.
+    """
     with open_serving(settings, writer=False) as store:
         catalogs, seen = Revisions(store), Preview()
         with Progress(console=errors, transient=True, disable=as_json) as progress:
             task = progress.add_task("preview", total=min(limit, acts.find(store, id_).number))
             while seen.next is not None or not seen.items:
                 left = min(previewing.MOST, limit - len(seen.items))
-                previewing.preview(store, catalogs, id_, limit=left, after=seen.next or 0, into=seen, step=lambda: progress.advance(task))
+                previewing.preview(
+                    store,
+                    catalogs,
+                    id_,
+                    limit=left,
+                    after=seen.next or 0,
+                    into=seen,
+                    step=lambda: progress.advance(task),
+                )
                 if len(seen.items) >= limit or not seen.items:
                     break
     say(seen.as_json()) if as_json else _show_preview(seen)
@@ -172,10 +236,15 @@ def _show_preview(seen: Preview) -> None:
     numbers = ", ".join(f"{number} {name}" for name, number in seen.counts.items() if number)
     console.print(f"Of {len(seen.items)}: {numbers or 'no delivery waits'}.", markup=False)
     told_ = seen.as_json()
-    for title, names in (("would be dead again", ("number", "reason", "field")), ("would differ from what was sent", ("number", "pointer"))):
+    for title, names in (
+        ("would be dead again", ("number", "reason", "field")),
+        ("would differ from what was sent", ("number", "pointer")),
+    ):
         groups: Any = told_["faults" if "dead" in title else "changes"]
         if groups:
-            lines = [(*(one[name] for name in names), one["example"].get("text", _change(one["example"]))) for one in groups]
+            lines = [
+                (*(one[name] for name in names), one["example"].get("text", _change(one["example"]))) for one in groups
+            ]
             table(title, [*names, "example"], lines)
     notes = {str(item["note"]) for item in seen.items if item["verdict"] == "skipped"}
     for note in sorted(notes)[:5]:
@@ -228,7 +297,9 @@ def stop(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def watch(settings: Settings, id_: str, as_json: bool) -> None:
-    """Follow the repair ID until it waits for a person, is stopped, or is done. Exits with 1 unless each delivery succeeded."""
+    """Follow the repair ID until it waits for a person, is stopped, or is done. Exits with 1 unless each delivery
+    succeeded.
+    """
     with open_serving(settings, writer=False) as store, Progress(console=errors, disable=as_json) as progress:
         row = acts.find(store, id_)
         task = progress.add_task(row.state.value, total=row.number)
@@ -250,7 +321,9 @@ def watch(settings: Settings, id_: str, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def candidate(settings: Settings, as_json: bool) -> None:
-    """Check and store the workspace as a candidate configuration for repairs, without activating it. Prints its hash."""
+    """Check and store the workspace as a candidate configuration for repairs, without activating it. Prints its
+    hash.
+    """
     with open_serving(settings, writer=False) as store:
         made = keep(store, settings.workspace)
     say({"revision": made.revision}) if as_json else console.print(made.revision, markup=False)
@@ -266,17 +339,25 @@ def candidate(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def edit(settings: Settings, id_: str, file: Path, why: str, force: bool, by: str, as_json: bool) -> None:
-    """Replace DELIVERY: it ends, and the message is sent with FILE as its body. FILE is checked like a post. A repeat changes nothing."""
+    """Replace DELIVERY: it ends, and the message is sent with FILE as its body. FILE is checked like a post. A repeat
+    changes nothing.
+    """
     try:
         with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
             made = editing.edit(hub, id_, file.read_bytes(), by=by, why=why, force=force)
     except Refused as refused:
-        table("", ["place", "got", "wanted", "fix"], [(one.pointer or "/", one.got, one.want, one.fix) for one in refused.faults])
+        table(
+            "",
+            ["place", "got", "wanted", "fix"],
+            [(one.pointer or "/", one.got, one.want, one.fix) for one in refused.faults],
+        )
         fail(f"{int(refused.code)}: {refused.text}", FAULTS)
     if as_json:
         say(made.as_json())
     else:
-        console.print(f"Message {made.message_id} replaces it." + (" It did already." if made.is_known else ""), markup=False)
+        console.print(
+            f"Message {made.message_id} replaces it." + (" It did already." if made.is_known else ""), markup=False
+        )
 
 
 def _numbers(row: RepairRow) -> str:
@@ -287,7 +368,11 @@ def _show(row: RepairRow, *, as_json: bool) -> None:
     if as_json:
         say(acts.as_json(row))
         return
-    console.print(f"{row.id}  {row.act.value}  {row.state.value}  {row.number} deliveries: {_numbers(row)}", markup=False, soft_wrap=True)
+    console.print(
+        f"{row.id}  {row.act.value}  {row.state.value}  {row.number} deliveries: {_numbers(row)}",
+        markup=False,
+        soft_wrap=True,
+    )
     hints = {
         State.READY: f"Preview: hub repair preview {row.id}   Start: hub repair start {row.id}",
         State.CANARY: f"Follow: hub repair watch {row.id}",

@@ -19,7 +19,9 @@ BY = click.option("--by", default="command line", show_default=True, help="Actin
 IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
 CAUSE = click.option("--cause", help="All messages of this cause id (hub unrouted causes).")
 FORCE = click.option(
-    "--force", is_flag=True, help="Route even if a later delivery on the same business key exists. The target then gets the older message last."
+    "--force",
+    is_flag=True,
+    help="Route even if a later delivery on the same business key exists. The target then gets the older message last.",
 )
 
 
@@ -41,7 +43,18 @@ def causes(settings: Settings, as_json: bool) -> None:
     if as_json:
         say(lines)
         return
-    rows = [(line["id"], line["number"], line["trend"], line["message"], when(line["oldestAt"]), line["text"], _wish(line["wish"])) for line in lines]
+    rows = [
+        (
+            line["id"],
+            line["number"],
+            line["trend"],
+            line["message"],
+            when(line["oldestAt"]),
+            line["text"],
+            _wish(line["wish"]),
+        )
+        for line in lines
+    ]
     table("", ["cause", "messages", "trend", "type", "since", "why", "in progress"], rows)
     if rows:
         console.print("Correct the routes, then: hub unrouted preview --cause CAUSE", style="dim", markup=False)
@@ -53,7 +66,9 @@ def _wish(wish: Any) -> str:
 
 @unrouted.command("list")
 @click.option("--cause", help="Filter by cause id (hub unrouted causes).")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of messages.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of messages."
+)
 @as_json
 @click.pass_obj
 @report_errors
@@ -64,22 +79,43 @@ def list_(settings: Settings, cause: str | None, limit: int, as_json: bool) -> N
     if as_json:
         say(lines)
         return
-    rows = [(one["messageId"], f"{one['type']}@{one['version']}", " ".join(one["keys"].values()), when(one["receivedAt"]), one["note"] or "") for one in lines]
+    rows = [
+        (
+            one["messageId"],
+            f"{one['type']}@{one['version']}",
+            " ".join(one["keys"].values()),
+            when(one["receivedAt"]),
+            one["note"] or "",
+        )
+        for one in lines
+    ]
     table("", ["message", "type", "numbers", "received", "reason for staying"], rows)
     if rows:
-        console.print("Reason: hub explain ID. After you correct the routes: hub unrouted preview ID …", style="dim", markup=False)
+        console.print(
+            "Reason: hub explain ID. After you correct the routes: hub unrouted preview ID …", style="dim", markup=False
+        )
 
 
 @unrouted.command()
 @IDS
 @CAUSE
 @FORCE
-@click.option("--limit", type=click.IntRange(1, looks.MOST), default=50, show_default=True, help="Maximum number of messages to compute.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, looks.MOST),
+    default=50,
+    show_default=True,
+    help="Maximum number of messages to compute.",
+)
 @as_json
 @click.pass_obj
 @report_errors
-def preview(settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, limit: int, as_json: bool) -> None:
-    """Preview the deliveries that the active configuration would make. Nothing changes. Exits with 1 if some messages would stay or be dead at once."""
+def preview(
+    settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, limit: int, as_json: bool
+) -> None:
+    """Preview the deliveries that the active configuration would make. Nothing changes. Exits with 1 if some messages
+    would stay or be dead at once.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         seen: Any = looks.preview(hub, ids=ids, cause=cause, force=force, limit=max(limit, min(len(ids), looks.MOST)))
@@ -93,11 +129,20 @@ def preview(settings: Settings, ids: tuple[str, ...], cause: str | None, force: 
 
 def _show_preview(seen: dict[str, Any]) -> None:
     numbers = ", ".join(f"{number} {name}" for name, number in seen["counts"].items() if number)
-    console.print(f"Of {seen['number']}, {seen['looked']} looked at: {numbers or 'no message waits'}. Configuration: {seen['revision'][:12]}.", markup=False)
+    console.print(
+        f"Of {seen['number']}, {seen['looked']} looked at: {numbers or 'no message waits'}. Configuration: {seen['revision'][:12]}.",
+        markup=False,
+    )
     if seen["ways"]:
-        rows = [(way["route"], way["target"], way["number"], way["faults"] or "", way["fault"] or "") for way in seen["ways"]]
+        rows = [
+            (way["route"], way["target"], way["number"], way["faults"] or "", way["fault"] or "")
+            for way in seen["ways"]
+        ]
         table("deliveries that would be made", ["route", "target", "number", "dead at once", "first fault"], rows)
-    lines = [(one["messageId"], one["becomes"], ", ".join(line["target"] for line in one["deliveries"]), one["note"] or "") for one in seen["items"]]
+    lines = [
+        (one["messageId"], one["becomes"], ", ".join(line["target"] for line in one["deliveries"]), one["note"] or "")
+        for one in seen["items"]
+    ]
     table("", ["message", "becomes", "deliveries", "why not"], lines)
 
 
@@ -110,8 +155,12 @@ def _show_preview(seen: dict[str, Any]) -> None:
 @as_json
 @click.pass_obj
 @report_errors
-def route(settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, why: str, by: str, as_json: bool) -> None:
-    """Route messages again with the active configuration. A running hub delivers them within HUB_SWEEP seconds, and continues with the rest of a large cause."""
+def route(
+    settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, why: str, by: str, as_json: bool
+) -> None:
+    """Route messages again with the active configuration. A running hub delivers them within HUB_SWEEP seconds, and
+    continues with the rest of a large cause.
+    """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         if cause is not None:
@@ -145,7 +194,10 @@ def _show_ordered(done: acts.UnroutedResult, as_json: bool) -> None:
         say(done.as_json())
     else:
         numbers = ", ".join(f"{number} {name}" for name, number in done.results.items()) or "nothing yet"
-        console.print(f"Of {done.number}: {numbers}. {f'{done.left} continue in the background.' if done.left else ''}".rstrip(), markup=False)
+        console.print(
+            f"Of {done.number}: {numbers}. {f'{done.left} continue in the background.' if done.left else ''}".rstrip(),
+            markup=False,
+        )
     if done.results.get(acts.STAYS):
         raise SystemExit(FAULTS)
 

@@ -53,5 +53,14 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
 
 def _form(desk: Desk, failed: str = "") -> Response:
-    systems = [(name, system.title) for name, system in sorted(desk.hub.catalogs.active().systems.items()) if system.emits]
-    return desk.render("key_new.html", status=400 if failed else 200, failed=failed, systems=systems, forms=keys.FORMS, given=request.form)
+    systems = [
+        (name, system.title) for name, system in sorted(desk.hub.catalogs.active().systems.items()) if system.emits
+    ]
+    return desk.render(
+        "key_new.html",
+        status=400 if failed else 200,
+        failed=failed,
+        systems=systems,
+        forms=keys.FORMS,
+        given=request.form,
+    )

@@ -21,14 +21,22 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.post("/people")
     def add_person() -> Response:
         try:
-            accounts.add(desk.hub.store, desk.field("name", 100), request.form.get("password", ""), desk.field("role", 20), by=desk.by)
+            accounts.add(
+                desk.hub.store,
+                desk.field("name", 100),
+                request.form.get("password", ""),
+                desk.field("role", 20),
+                by=desk.by,
+            )
         except ValueError as error:
             return _page(desk, failed=str(error))
         return desk.go(url_for("console.people"))
 
     @pages.post("/people/<name>/change")
     def change_person(name: str) -> Response:
-        """Disabled, enabled, or given another role. Nobody does it to themselves: the last operator would be shut out."""
+        """Disabled, enabled, or given another role. Nobody does it to themselves: the last operator would be shut
+        out.
+        """
         what = desk.field("what", 20)
         if name == desk.by:
             raise Refused(Code.FORBIDDEN, desk.words("people.not_oneself"))
@@ -39,4 +47,6 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
 
 def _page(desk: Desk, failed: str = "") -> Response:
-    return desk.render("people.html", status=400 if failed else 200, rows=desk.hub.store.users(), failed=failed, given=request.form)
+    return desk.render(
+        "people.html", status=400 if failed else 200, rows=desk.hub.store.users(), failed=failed, given=request.form
+    )

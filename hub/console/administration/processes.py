@@ -12,4 +12,6 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
     @pages.get("/processes")
     def processes() -> Response:
-        return desk.render("processes.html", every=5, processes=desk.hub.store.processes(), active=desk.hub.store.active() or "")
+        return desk.render(
+            "processes.html", every=5, processes=desk.hub.store.processes(), active=desk.hub.store.active() or ""
+        )

@@ -1,4 +1,6 @@
-"""Signing in and out. A new session for each sign-in, in a cookie that scripts cannot read and other sites cannot send."""
+"""Signing in and out. A new session for each sign-in, in a cookie that scripts cannot read and other sites cannot
+send.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from hub.flow.accounts import people
 from hub.flow.intake.authentication import client_of
 from hub.http.ops import operator_auth
 
-# How a browser on this machine calls it. It decides about a warning alone: what is typed there does not pass a line that others read.
+# How a browser on this machine calls it. It decides about a warning alone: what is typed there does not pass a line
+# that others read.
 _HERE = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 
 
@@ -39,12 +42,22 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
 
 def _try(desk: Desk) -> Response:
-    name, password, to = request.form.get("name", "").strip(), request.form.get("password", ""), request.form.get("next", "")
+    name, password, to = (
+        request.form.get("name", "").strip(),
+        request.form.get("password", ""),
+        request.form.get("next", ""),
+    )
     try:
         device = operator_auth.session_token(desk.hub, g.incoming, operator_auth.DEVICE)
         token = people.sign_in(desk.hub.store, name, password, address=client_of(desk.hub, g.incoming), device=device)
     except Refused as error:
-        text = desk.words("sign_in.many" if isinstance(error, people.TooMany) else "sign_in.busy" if isinstance(error, people.Busy) else "sign_in.wrong")
+        text = desk.words(
+            "sign_in.many"
+            if isinstance(error, people.TooMany)
+            else "sign_in.busy"
+            if isinstance(error, people.Busy)
+            else "sign_in.wrong"
+        )
         response = _form(desk, status=error.code.status, failed=text, to=to, name=name[:63])
         response.headers.extend(error.headers)
         return response
@@ -54,7 +67,15 @@ def _try(desk: Desk) -> Response:
     _set(desk, response, token)
     name = operator_auth.cookie_name(desk.hub, operator_auth.DEVICE)
     age = int(people.KNOWN.total_seconds())
-    response.set_cookie(name, people.device_of(token), httponly=True, secure=name.startswith("__Host-"), samesite="Strict", path="/", max_age=age)
+    response.set_cookie(
+        name,
+        people.device_of(token),
+        httponly=True,
+        secure=name.startswith("__Host-"),
+        samesite="Strict",
+        path="/",
+        max_age=age,
+    )
     return response
 
 
@@ -67,6 +88,14 @@ def _set(desk: Desk, response: Response, token: str) -> None:
     name = operator_auth.cookie_name(desk.hub)
     is_secure = name.startswith("__Host-")
     if token:
-        response.set_cookie(name, token, httponly=True, secure=is_secure, samesite="Strict", path="/", max_age=int(people.LONGEST.total_seconds()))
+        response.set_cookie(
+            name,
+            token,
+            httponly=True,
+            secure=is_secure,
+            samesite="Strict",
+            path="/",
+            max_age=int(people.LONGEST.total_seconds()),
+        )
     else:
         response.delete_cookie(name, httponly=True, secure=is_secure, samesite="Strict", path="/")

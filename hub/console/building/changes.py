@@ -1,4 +1,6 @@
-"""Changes: which configuration was active when, what each changed, what the files on the hub's machine would change, and the change itself."""
+"""Changes: which configuration was active when, what each changed, what the files on the hub's machine would change,
+and the change itself.
+"""
 
 from __future__ import annotations
 
@@ -30,47 +32,72 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/changes")
     def changes() -> Response:
         told: Any = flow.history(desk.hub, limit=PAGE)
-        return desk.render("changes.html", every=EVERY_S, told=told, shown=SHOWN, done=request.args.get("done", ""), at=datetime.fromisoformat)
+        return desk.render(
+            "changes.html",
+            every=EVERY_S,
+            told=told,
+            shown=SHOWN,
+            done=request.args.get("done", ""),
+            at=datetime.fromisoformat,
+        )
 
     @pages.get("/changes/plan")
     @desk.operators
     def plan() -> Response:
         most = _most()
-        return _planned(desk, flow.watched(desk.hub, most=most), most, folder=str(desk.hub.settings.workspace.absolute()))
+        return _planned(
+            desk, flow.watched(desk.hub, most=most), most, folder=str(desk.hub.settings.workspace.absolute())
+        )
 
     @pages.post("/changes/apply")
     def apply_plan() -> Response:
         given = {"revision": desk.field("revision", 64), "onto": desk.field("onto", 64)}
-        made = flow.make_active(desk.hub.store, desk.hub.settings.workspace, **given, by=desk.by, why=_why(desk), unmet=desk.hub.catalogs.unmet)
+        made = flow.make_active(
+            desk.hub.store,
+            desk.hub.settings.workspace,
+            **given,
+            by=desk.by,
+            why=_why(desk),
+            unmet=desk.hub.catalogs.unmet,
+        )
         return _done(desk, made)
 
     @pages.get("/changes/<revision>")
     def one_change(revision: str) -> Response:
-        return desk.render("change.html", told=flow.one(desk.hub, revision), grouped=_grouped, at=datetime.fromisoformat)
+        return desk.render(
+            "change.html", told=flow.one(desk.hub, revision), grouped=_grouped, at=datetime.fromisoformat
+        )
 
     @pages.get("/changes/<revision>/back")
     @desk.operators
     def plan_back(revision: str) -> Response:
         most = _most()
-        return _planned(desk, flow.watched_back(desk.hub, flow.find(desk.hub.store, revision), most=most), most, folder="")
+        return _planned(
+            desk, flow.watched_back(desk.hub, flow.find(desk.hub.store, revision), most=most), most, folder=""
+        )
 
     @pages.post("/changes/<revision>/back")
     def go_back(revision: str) -> Response:
-        made = flow.go_back(desk.hub.store, flow.find(desk.hub.store, revision), onto=desk.field("onto", 64), by=desk.by, why=_why(desk))
+        made = flow.go_back(
+            desk.hub.store, flow.find(desk.hub.store, revision), onto=desk.field("onto", 64), by=desk.by, why=_why(desk)
+        )
         return _done(desk, made)
 
 
 def _planned(desk: Desk, making: BackgroundResult[Plan], most: int, *, folder: str) -> Response:
     """The plan, if it is made soon; else how far it is, and the page comes again by itself."""
     is_poll = request.headers.get("HX-Request") == "true"
-    if is_poll and making.is_ended:  # what polls is the page before: the plan has its buttons outside the part that does, and an error has no such part
+    # what polls is the page before: the plan has its buttons outside the part that does, and an error has no such part
+    if is_poll and making.is_ended:
         return Response(status=200, headers={"HX-Refresh": "true"})
     plan = None if is_poll else making.wait(SOON_S)
     if plan is None:
         return desk.render("planning.html", steps=making.steps, most=most, folder=folder)
     made: Any = plan.as_json()
     errors = [one for one in made["findings"] if one["level"] == "error"]
-    return desk.render("plan.html", made=made, errors=errors, most=most, choices=CHOICES, folder=folder, value=_value, grouped=_grouped)
+    return desk.render(
+        "plan.html", made=made, errors=errors, most=most, choices=CHOICES, folder=folder, value=_value, grouped=_grouped
+    )
 
 
 def _done(desk: Desk, made: flow.Activation) -> Response:
@@ -96,13 +123,20 @@ def _why(desk: Desk) -> str:
 def _grouped(changes: Sequence[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """Changes by the thing that they are about: its kind, its name, and its changes."""
     parts = groupby(changes, key=lambda one: (one["place"][0], one["place"][1]))
-    return [(kind, name, [{**one, **_narrowed(one["before"], one["after"])} for one in rows]) for (kind, name), rows in parts]
+    return [
+        (kind, name, [{**one, **_narrowed(one["before"], one["after"])} for one in rows])
+        for (kind, name), rows in parts
+    ]
 
 
 def _narrowed(before: str | None, after: str | None) -> dict[str, str | None]:
     """Of two values that are lists of the same names (`attempts 24, first 1 s`) only what differs."""
     one, other = (before or "").split(", "), (after or "").split(", ")
-    if before is None or after is None or [part.split(" ")[0] for part in one] != [part.split(" ")[0] for part in other]:
+    if (
+        before is None
+        or after is None
+        or [part.split(" ")[0] for part in one] != [part.split(" ")[0] for part in other]
+    ):
         return {"before": before, "after": after}
     pairs = [(part, another) for part, another in zip(one, other, strict=True) if part != another]
     return {"before": ", ".join(part for part, _ in pairs), "after": ", ".join(another for _, another in pairs)}

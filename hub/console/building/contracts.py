@@ -1,4 +1,6 @@
-"""Contracts: all messages with their versions and who uses them; and one, field by field, with what changes between its versions."""
+"""Contracts: all messages with their versions and who uses them; and one, field by field, with what changes between its
+versions.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/contracts")
     def all_contracts() -> Response:
         hub = desk.hub
-        told: Any = hub.shelf.at("contracts", lambda: contracts.contracts(hub.store, hub.catalogs.active()), least_s=LEAST_S).get()
+        told: Any = hub.shelf.at(
+            "contracts", lambda: contracts.contracts(hub.store, hub.catalogs.active()), least_s=LEAST_S
+        ).get()
         wanted = {name: request.args.get(name, "").strip()[:100] for name in ("words", "side")}
         rows = [one for one in told["items"] if _fits(one, wanted)]
         return desk.render("contracts.html", told=told, rows=rows, wanted=wanted, at=datetime.fromisoformat)
@@ -38,7 +42,13 @@ def add(pages: Blueprint, desk: Desk) -> None:
         chosen = int(asked) if asked.isascii() and asked.isdigit() and int(asked[:6]) in numbers else _first(told)
         version = next((one for one in told["versions"] if one["number"] == chosen), None)
         return desk.render(
-            "contract.html", told=told, version=version, names=_names(version), at=datetime.fromisoformat, text_of=text_of, readable=json.readable
+            "contract.html",
+            told=told,
+            version=version,
+            names=_names(version),
+            at=datetime.fromisoformat,
+            text_of=text_of,
+            readable=json.readable,
         )
 
     @pages.get("/contracts/<system>/<message>/samples/<int:version>/<name>")
@@ -58,17 +68,26 @@ def _told(hub: Hub, type_: str) -> dict[str, Json]:
 
     def told() -> dict[str, Json]:
         return contracts.one_named(
-            hub.store, hub.catalogs.active(), type_, folder=hub.settings.workspace, count_open=lambda: contracts.opened(hub).soon(SOON_S)
+            hub.store,
+            hub.catalogs.active(),
+            type_,
+            folder=hub.settings.workspace,
+            count_open=lambda: contracts.opened(hub).soon(SOON_S),
         )
 
     # A name that nobody has is not kept.
     systems = hub.catalogs.active().systems.values()
-    is_known = any(type_ in (*(one.type for one in system.emits.values()), *(one.type for one in system.accepts.values())) for system in systems)
+    is_known = any(
+        type_ in (*(one.type for one in system.emits.values()), *(one.type for one in system.accepts.values()))
+        for system in systems
+    )
     return hub.shelf.at(f"contract {type_}", told).get() if is_known else told()
 
 
 def _fits(one: dict[str, Any], wanted: dict[str, str]) -> bool:
-    text = " ".join((one["type"], one["about"], *(caller["name"] for version in one["versions"] for caller in version["callers"]))).casefold()
+    text = " ".join(
+        (one["type"], one["about"], *(caller["name"] for version in one["versions"] for caller in version["callers"]))
+    ).casefold()
     return all(word in text for word in wanted["words"].casefold().split()) and wanted["side"] in ("", one["side"])
 
 
@@ -77,7 +96,9 @@ def _names(version: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _first(told: dict[str, Any]) -> int | None:
-    """The version that is looked at first: the oldest deprecated one that somebody uses, which is what people come for; else the newest live one."""
+    """The version that is looked at first: the oldest deprecated one that somebody uses, which is what people come for;
+    else the newest live one.
+    """
     used = [one["number"] for one in told["versions"] if one["state"] == "deprecated" and one["callers"]]
     live = [one["number"] for one in told["versions"] if one["state"] in ("current", "deprecated")]
     numbers = [one["number"] for one in told["versions"]]

@@ -52,7 +52,9 @@ def _page(desk: Desk, kind: str, name: str) -> Response:
     told: Any = now.now(hub)
     hour = sparklines.lines(hub)
     span = request.args.get("span", "60")
-    ways = [row for row in routes(hub, told) if name == (row["target"].split("/")[0] if kind == TARGET else row["route"])]
+    ways = [
+        row for row in routes(hub, told) if name == (row["target"].split("/")[0] if kind == TARGET else row["route"])
+    ]
     messages = {row.id: row for row in hub.store.messages(*dict.fromkeys(row.message_id for row in behind.rows))}
     return desk.render(
         "flow.html",
@@ -85,7 +87,11 @@ def _about(hub: Hub, kind: str, name: str) -> dict[str, Any] | None:
         system = catalog.systems.get(name)
         return None if system is None else {"text": system.title, "owner": system.owner, "source": "", "to": []}
     route = next((one for one in catalog.routes if one.name == name), None)
-    return None if route is None else {"text": route.about, "owner": route.owner, "source": route.source, "to": [str(to.ref) for to in route.to]}
+    return (
+        None
+        if route is None
+        else {"text": route.about, "owner": route.owner, "source": route.source, "to": [str(to.ref) for to in route.to]}
+    )
 
 
 def _flow(told: Any, kind: str, name: str) -> Any:

@@ -1,4 +1,6 @@
-"""Mappings: what carries which message on to which; one as a picture of its two trees; and a trial on a message, of which nothing is sent or stored."""
+"""Mappings: what carries which message on to which; one as a picture of its two trees; and a trial on a message, of
+which nothing is sent or stored.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/mappings")
     def all_mappings() -> Response:
         hub = desk.hub
-        told: Any = hub.shelf.at("mappings", lambda: mappings.mappings(hub.store, hub.catalogs.active()), least_s=LEAST_S).get()
+        told: Any = hub.shelf.at(
+            "mappings", lambda: mappings.mappings(hub.store, hub.catalogs.active()), least_s=LEAST_S
+        ).get()
         words = request.args.get("words", "").strip()[:100]
         rows = [one for one in told["items"] if _fits(one, words)]
         return desk.render("mappings.html", told=told, rows=rows, words=words)
@@ -38,11 +42,15 @@ def add(pages: Blueprint, desk: Desk) -> None:
         """With `case`, what it makes of a sample."""
         case = request.args.get("case", "")[:200]
         one = mapping.one_named(desk.hub.catalogs.active(), name)
-        return _page(desk, name, mapping.of_case(desk.hub.store, desk.hub.settings.workspace, one, case) if case else None)
+        return _page(
+            desk, name, mapping.of_case(desk.hub.store, desk.hub.settings.workspace, one, case) if case else None
+        )
 
     @pages.post("/mappings/<name>/try")
     def try_mapping(name: str) -> Response:
-        """On a message that somebody pastes, or on a stored one. Operators only, as for all forms; nothing is sent or stored."""
+        """On a message that somebody pastes, or on a stored one. Operators only, as for all forms; nothing is sent or
+        stored.
+        """
         one = mapping.one_named(desk.hub.catalogs.active(), name)
         pasted, id_ = request.form.get("pasted", "").strip(), desk.field("message", 100)
         try:
@@ -59,7 +67,9 @@ def _given(desk: Desk, one: NamedMapping, pasted: str, id_: str) -> TrialInput:
     if id_:
         if not _ID.fullmatch(id_.lower()):
             raise Refused(Code.BAD_REQUEST, desk.words("try.no_message"))
-        return mapping.of_message(hub.store, hub.catalogs.active(), one, id_.lower(), by=desk.by, why=desk.field("why", 500))
+        return mapping.of_message(
+            hub.store, hub.catalogs.active(), one, id_.lower(), by=desk.by, why=desk.field("why", 500)
+        )
     if not pasted or len(pasted) > MAX_PASTED:
         raise Refused(Code.BAD_REQUEST, desk.words("try.nothing"))
     return mapping.brought(hub.store, json.decode(pasted.encode()))
@@ -70,7 +80,16 @@ def _fits(one: dict[str, Any], words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def _page(desk: Desk, name: str, given: TrialInput | None, *, pasted: str = "", id_: str = "", wrong: str = "", faults: Any = ()) -> Response:
+def _page(
+    desk: Desk,
+    name: str,
+    given: TrialInput | None,
+    *,
+    pasted: str = "",
+    id_: str = "",
+    wrong: str = "",
+    faults: Any = (),
+) -> Response:
     hub = desk.hub
     catalog = hub.catalogs.active()
     one = mapping.one_named(catalog, name)

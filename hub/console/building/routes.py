@@ -1,4 +1,6 @@
-"""Routes: all of them with how they stand; and what the page of one flow shows of a route besides: its graph, its treatment, its text, its tests."""
+"""Routes: all of them with how they stand; and what the page of one flow shows of a route besides: its graph, its
+treatment, its text, its tests.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
     @pages.get("/routes")
     def routes() -> Response:
-        return desk.render("routes.html", every=EVERY_S, rows=flow.routes(desk.hub)["items"], hour=sparklines.lines(desk.hub))
+        return desk.render(
+            "routes.html", every=EVERY_S, rows=flow.routes(desk.hub)["items"], hour=sparklines.lines(desk.hub)
+        )
 
 
 def made_of(desk: Desk, name: str) -> dict[str, Any]:
@@ -34,7 +38,9 @@ def made_of(desk: Desk, name: str) -> dict[str, Any]:
         "told": told,
         "drawings": (("wide", graph(told["graph"])), ("narrow", narrow(told["graph"]))),
         "treated": treatment.of_route(told["treatment"], words),
-        "treatments": treatment.together([(one["target"], treatment.of_target(one, words)) for one in told["treatment"]["targets"]]),
+        "treatments": treatment.together(
+            [(one["target"], treatment.of_target(one, words)) for one in told["treatment"]["targets"]]
+        ),
         "mapping_link": mapping_link,
         "contract_link": contract_link,
     }

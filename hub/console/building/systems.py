@@ -1,4 +1,6 @@
-"""Systems: all neighbours with how they stand; one with its addresses, settings without secrets, caps and breaker, and a check that it can be reached."""
+"""Systems: all neighbours with how they stand; one with its addresses, settings without secrets, caps and breaker, and
+a check that it can be reached.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from hub.flow.overview import systems as flow
 
 EVERY_S = 5
 # Health as a badge has it.
-MARKS = {"ok": "ok", "paused": "paused", "open": "open", "half_open": "half_open", "failing": "broken", "stuck": "dead", "none": "disabled"}
+MARKS = {
+    "ok": "ok",
+    "paused": "paused",
+    "open": "open",
+    "half_open": "half_open",
+    "failing": "broken",
+    "stuck": "dead",
+    "none": "disabled",
+}
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
@@ -22,13 +32,20 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/systems")
     def systems() -> Response:
         return desk.render(
-            "systems.html", every=EVERY_S, rows=flow.systems(desk.hub)["items"], hour=sparklines.lines(desk.hub), at=datetime.fromisoformat, marks=MARKS
+            "systems.html",
+            every=EVERY_S,
+            rows=flow.systems(desk.hub)["items"],
+            hour=sparklines.lines(desk.hub),
+            at=datetime.fromisoformat,
+            marks=MARKS,
         )
 
     @pages.get("/systems/<name>")
     def one_system(name: str) -> Response:
         told = flow.system(desk.hub, name)
-        return desk.render("system.html", every=EVERY_S, told=told, contract_link=contract_link, at=datetime.fromisoformat, marks=MARKS)
+        return desk.render(
+            "system.html", every=EVERY_S, told=told, contract_link=contract_link, at=datetime.fromisoformat, marks=MARKS
+        )
 
     @pages.post("/systems/<name>/check")
     def check_system(name: str) -> Response:

@@ -1,4 +1,6 @@
-"""How a route treats its messages, in plain words: pairs of what is said and how, from what flow.overview.routes tells. Pure but for the words."""
+"""How a route treats its messages, in plain words: pairs of what is said and how, from what flow.overview.routes tells.
+Pure but for the words.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,21 @@ def of_route(told: Mapping[str, Any], words: Words) -> list[Fact]:
         parts = [words("treat.enrich.text", call=one["call"])]
         if one["cacheS"]:
             parts.append(words("treat.enrich.cache", span=formatting.length(one["cacheS"])))
-        found.append((words("treat.enrich", name=one["name"]), "; ".join([*parts, words(f"treat.enrich.{one['onFail']}")])))
+        found.append(
+            (words("treat.enrich", name=one["name"]), "; ".join([*parts, words(f"treat.enrich.{one['onFail']}")]))
+        )
     if told["sync"]:
         parts = [words("treat.sync.text", span=formatting.length(told["sync"]["deadlineS"]))]
         if told["sync"]["fallbackS"]:
             parts.append(words("treat.sync.fallback", span=formatting.length(told["sync"]["fallbackS"])))
         found.append((words("treat.sync"), "; ".join(parts)))
     if told["alert"]:
-        found.append((words("treat.alert"), told["alert"] if told["alertIsTold"] else words("treat.alert.untold", level=told["alert"])))
+        found.append(
+            (
+                words("treat.alert"),
+                told["alert"] if told["alertIsTold"] else words("treat.alert.untold", level=told["alert"]),
+            )
+        )
     return found
 
 
@@ -46,7 +55,12 @@ def of_target(told: Mapping[str, Any], words: Words) -> list[Fact]:
     if told["expiresS"]:
         found.append((words("treat.expires"), words("treat.expires.text", span=formatting.length(told["expiresS"]))))
     if told["batch"]:
-        found.append((words("treat.batch"), words("treat.batch.text", size=told["batch"]["size"], span=formatting.length(told["batch"]["withinS"]))))
+        found.append(
+            (
+                words("treat.batch"),
+                words("treat.batch.text", size=told["batch"]["size"], span=formatting.length(told["batch"]["withinS"])),
+            )
+        )
     if told["reply"]:
         found.append((words("treat.reply"), words("treat.reply.text", message=told["reply"])))
     if told["topic"]:
@@ -73,7 +87,15 @@ def _retry(told: Mapping[str, Any], words: Words) -> str:
         spans = ", ".join(formatting.length(one) for one in told["scheduleS"])
         text = words("treat.retry.schedule", attempts=told["attempts"], spans=spans)
     else:
-        given = {"first": formatting.length(told["firstS"]), "factor": f"{told['factor']:g}", "max": formatting.length(told["maxS"])}
+        given = {
+            "first": formatting.length(told["firstS"]),
+            "factor": f"{told['factor']:g}",
+            "max": formatting.length(told["maxS"]),
+        }
         text = words("treat.retry.grown", attempts=told["attempts"], **given)
-    parts = [text, words("treat.retry.jitter") if told["jitter"] else "", words("treat.retry.until", span=formatting.length(told["giveUpAfterS"]))]
+    parts = [
+        text,
+        words("treat.retry.jitter") if told["jitter"] else "",
+        words("treat.retry.until", span=formatting.length(told["giveUpAfterS"])),
+    ]
     return "; ".join(filter(None, parts))

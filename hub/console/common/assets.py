@@ -1,4 +1,5 @@
-"""What browsers load beside the pages: one style sheet, one script, and two libraries as their makers publish them (static/vendor/vendor.json).
+"""What browsers load beside the pages: one style sheet, one script, and two libraries as their makers publish them
+(static/vendor/vendor.json).
 
 A file's name holds the hash of its content, so it may be kept for ever, and a new one is a new name.
 """

@@ -66,7 +66,9 @@ def count(number: float | None) -> str:
 
 
 def short(id_: str) -> str:
-    """An id so that two of one list differ: its random end, with the first letters. UUIDv7 of one second begin alike."""
+    """An id so that two of one list differ: its random end, with the first letters. UUIDv7 of one second begin
+    alike.
+    """
     return id_ if len(id_) <= 12 else f"{id_[:4]}…{id_[-6:]}"
 
 
@@ -76,4 +78,7 @@ def spark(values: list[float], width: int = 96, height: int = 24) -> str:
         return ""
     top = max(*values, 1e-9)
     step = width / (len(values) - 1)
-    return " ".join(f"{index * step:.1f},{height - 1 - (height - 2) * max(value, 0) / top:.1f}" for index, value in enumerate(values))
+    return " ".join(
+        f"{index * step:.1f},{height - 1 - (height - 2) * max(value, 0) / top:.1f}"
+        for index, value in enumerate(values)
+    )

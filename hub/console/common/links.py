@@ -16,7 +16,9 @@ def mapping_link(name: str) -> str | None:
 
 
 def contract_link(message: str) -> str | None:
-    """The page of a message's contracts, such as oms/order.created or wms/outbound.create@1; None: no page shows contracts."""
+    """The page of a message's contracts, such as oms/order.created or wms/outbound.create@1; None: no page shows
+    contracts.
+    """
     system, _, name = message.partition("@")[0].partition("/")
     return _there(f"/console/contracts/{quoted(system)}/{quoted(name)}")
 

@@ -54,10 +54,13 @@ class Desk:
     entries: dict[str, Entry] = field(default_factory=dict)
     under: dict[str, frozenset[str]] = field(default_factory=dict)  # endpoint → those that lie under it
     open_endpoints: set[str] = field(default_factory=set)  # that need no sign-in
-    free_endpoints: set[str] = field(default_factory=set)  # that a viewer may change something by: their own sign-in, nothing else
+    # that a viewer may change something by: their own sign-in, nothing else
+    free_endpoints: set[str] = field(default_factory=set)
 
     def nav(self, key: str, endpoint: str, *, only: str = "", under: tuple[str, ...] = ()) -> None:
-        """Links a page. `key` stands in GROUPS, and `nav.<key>` in the words; `endpoint` is the view's function name, `under` those of its details."""
+        """Links a page. `key` stands in GROUPS, and `nav.<key>` in the words; `endpoint` is the view's function name,
+        `under` those of its details.
+        """
         assert any(key in keys for keys in GROUPS.values()), f"{key} has no place in the navigation"
         self.entries[key] = Entry(key, f"console.{endpoint}", only)
         self.under[f"console.{endpoint}"] = frozenset(f"console.{one}" for one in under)
@@ -65,7 +68,10 @@ class Desk:
     def links(self) -> dict[str, list[Entry]]:
         """The navigation as whoever asks may see it, by group."""
         role = self.session.role if self.is_signed_in else ""
-        found = {group: [self.entries[key] for key in keys if key in self.entries and self.entries[key].only in ("", role)] for group, keys in GROUPS.items()}
+        found = {
+            group: [self.entries[key] for key in keys if key in self.entries and self.entries[key].only in ("", role)]
+            for group, keys in GROUPS.items()
+        }
         return {group: entries for group, entries in found.items() if entries}
 
     @property
@@ -103,7 +109,9 @@ class Desk:
         return guarded
 
     def render(self, template: str, status: int = 200, **given: Any) -> Response:
-        """A page from pages/`template`. A poll (HX-Request) is answered with the block `live` alone, or with 304 where it is what the browser has."""
+        """A page from pages/`template`. A poll (HX-Request) is answered with the block `live` alone, or with 304 where
+        it is what the browser has.
+        """
         is_part = request.headers.get("HX-Request") == "true" and status == 200
         text = render_template(template, layout="part.html" if is_part else "page.html", status=status, **given)
         response = Response(text, status, content_type="text/html; charset=utf-8")
@@ -131,7 +139,9 @@ class Desk:
         return f"/console/static/{self.assets[name].name}"
 
     def fix(self, reason: str, sentence: str) -> str:
-        """What to do about it. The flow says so in English, of the very case; other languages have the sentence of its class, where there is one."""
+        """What to do about it. The flow says so in English, of the very case; other languages have the sentence of its
+        class, where there is one.
+        """
         if self.words.language == "en" or reason not in set(Reason):
             return sentence
         mend = MENDS.get(Reason(reason))
@@ -139,13 +149,17 @@ class Desk:
 
     @staticmethod
     def object_path(number: str) -> str:
-        """Where a business object's page is. A path takes no escapes of slashes, per cent signs and the like; a query takes any number."""
+        """Where a business object's page is. A path takes no escapes of slashes, per cent signs and the like; a query
+        takes any number.
+        """
         return f"/console/objects/{number}" if _PLAIN.fullmatch(number) else f"/console/objects?number={quoted(number)}"
 
     @staticmethod
     def told(details: Mapping[str, Json]) -> str:
         """A small document on one line, without what is empty: `name: value, …`."""
-        return ", ".join(f"{name}: {_brief(value)}" for name, value in details.items() if value not in (None, "", [], {}))
+        return ", ".join(
+            f"{name}: {_brief(value)}" for name, value in details.items() if value not in (None, "", [], {})
+        )
 
     @staticmethod
     def filled(wanted: Mapping[str, str]) -> dict[str, str]:
@@ -162,7 +176,13 @@ def _brief(value: Json) -> str:
 
 def own_path(text: str) -> str:
     """Where to go on after signing in: a path of the console, whatever a link said (`next=//evil`)."""
-    fits = text.startswith("/console") and "\\" not in text and "//" not in text and text.isprintable() and (len(text) == 8 or text[8] in "/?")
+    fits = (
+        text.startswith("/console")
+        and "\\" not in text
+        and "//" not in text
+        and text.isprintable()
+        and (len(text) == 8 or text[8] in "/?")
+    )
     return text if fits else "/console"
 
 

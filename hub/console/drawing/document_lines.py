@@ -1,4 +1,6 @@
-"""Documents as lines to look at: each with its pointer, its place among alike ones, and how it differs from the stage before. Pure."""
+"""Documents as lines to look at: each with its pointer, its place among alike ones, and how it differs from the stage
+before. Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ MOST_TEXT = 2_000  # characters of one value
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
-    """One line of a document. `place` is the pointer with `*` for each element of a list; empty for a line that only closes."""
+    """One line of a document. `place` is the pointer with `*` for each element of a list; empty for a line that only
+    closes.
+    """
 
     depth: int
     name: str
@@ -47,7 +51,9 @@ def shown(body: Json, changes: Sequence[Mapping[str, Any]] | None) -> DocumentVi
     given = list(changes or ())
     marks = {str(one["pointer"]): str(one["kind"]) for one in given if one["kind"] != "removed"}
     found = list(islice(_lines(body, "", "", "", 0, marks, ""), MOST + 1))
-    moved = {str(one["pointer"]): str(one["from"]) for one in given if one["kind"] == "moved" and one.get("from") is not None}
+    moved = {
+        str(one["pointer"]): str(one["from"]) for one in given if one["kind"] == "moved" and one.get("from") is not None
+    }
     removed = [{**one, "text": text_of(one.get("old"))} for one in given if one["kind"] == "removed"]
     return DocumentView(found[:MOST], len(found) > MOST, removed, moved, Counter(str(one["kind"]) for one in given))
 
@@ -58,12 +64,16 @@ def text_of(value: Json) -> str:
     return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
 
 
-def _lines(value: Json, name: str, pointer: str, place: str, depth: int, marks: Mapping[str, str], above: str) -> Iterator[DocumentLine]:
+def _lines(
+    value: Json, name: str, pointer: str, place: str, depth: int, marks: Mapping[str, str], above: str
+) -> Iterator[DocumentLine]:
     mark = marks.get(pointer, above)
     if isinstance(value, dict) and value:
         yield DocumentLine(depth, name, "{", pointer, place, mark)
         for member, inner in value.items():
-            yield from _lines(inner, member, f"{pointer}/{escape(member)}", f"{place}/{escape(member)}", depth + 1, marks, mark)
+            yield from _lines(
+                inner, member, f"{pointer}/{escape(member)}", f"{place}/{escape(member)}", depth + 1, marks, mark
+            )
         yield DocumentLine(depth, "", "}", pointer, "", mark)
     elif isinstance(value, list) and value:
         yield DocumentLine(depth, name, "[", pointer, place, mark)

@@ -1,4 +1,6 @@
-"""One route as a picture: what a message meets, one under the other; beside it a row for each target. Where everything stands, in pixels. Pure."""
+"""One route as a picture: what a message meets, one under the other; beside it a row for each target. Where everything
+stands, in pixels. Pure.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ PAD = 10
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box. `kind`: a step's, or when, canary, mapping, none, target; `lines`: its text as it fits; `told`: what flow.overview.routes tells of it."""
+    """A box. `kind`: a step's, or when, canary, mapping, none, target; `lines`: its text as it fits; `told`: what
+    flow.overview.routes tells of it.
+    """
 
     kind: str
     lines: tuple[str, ...]
@@ -99,7 +103,9 @@ def narrow(told: Mapping[str, Any]) -> Graph:
 
 
 def fitted(text: str, wide: int) -> tuple[str, ...]:
-    """A text in at most two lines of a box so wide; broken at blanks where that is possible, cut with … where it is too long."""
+    """A text in at most two lines of a box so wide; broken at blanks where that is possible, cut with … where it is too
+    long.
+    """
     room = int((wide - 2 * PAD) / LETTER)
     lines: list[str] = []
     rest = " ".join(text.split())
@@ -179,12 +185,16 @@ def _moved(box: Box, down: float) -> Box:
 
 def _down(one: Box, other: Box, told: Mapping[str, Any] | None = None) -> Wire:
     x = one.x + 24
-    return Wire(f"M{x},{one.y + one.height:.1f} L{x},{other.y:.1f}", thickness(told["perSecond"]) if told else 1.5, told or {})
+    return Wire(
+        f"M{x},{one.y + one.height:.1f} L{x},{other.y:.1f}", thickness(told["perSecond"]) if told else 1.5, told or {}
+    )
 
 
 def _across(one: Box, other: Box, told: Mapping[str, Any]) -> Wire:
     bend = (one.right + other.x) / 2
-    path = f"M{one.right},{one.middle:.1f} C{bend},{one.middle:.1f} {bend},{other.middle:.1f} {other.x},{other.middle:.1f}"
+    path = (
+        f"M{one.right},{one.middle:.1f} C{bend},{one.middle:.1f} {bend},{other.middle:.1f} {other.x},{other.middle:.1f}"
+    )
     if other.x - one.right > 2 * GAP_X:  # a row without a condition passes its place in a straight line
         bend = one.right + GAP_X
         turn = (one.right + bend) / 2

@@ -1,6 +1,8 @@
-"""The landscape as a picture in three columns: who sends, the routes, who receives. Where everything stands, in pixels. Pure.
+"""The landscape as a picture in three columns: who sends, the routes, who receives. Where everything stands, in pixels.
+Pure.
 
-A system that sends and receives stands on both sides: what flows always flows to the right, and no line runs back under the others.
+A system that sends and receives stands on both sides: what flows always flows to the right, and no line runs back under
+the others.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ COLUMNS = {SENDS: (0, 170), ROUTES: (390, 172), TAKES: (780, 180)}  # left edge 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node. `side`: sends, route or takes; `told` is what the flow tells of it (see flow.overview.landscape), with rates added up."""
+    """A node. `side`: sends, route or takes; `told` is what the flow tells of it (see flow.overview.landscape), with
+    rates added up.
+    """
 
     side: str
     name: str
@@ -67,11 +71,16 @@ def picture(told: Mapping[str, Any]) -> Picture:
     known = {node["id"]: node for node in told["nodes"]}
     boxes = {key: _box(key, middle, known, edges) for key, middle in middles.items()}
     flows = tuple(_flow(boxes[tail], boxes[head], edge) for (tail, head), edge in zip(ends, edges, strict=True))
-    return Picture(WIDTH, height, tuple(boxes.values()), tuple(sorted(flows, key=lambda one: bool(one.told["isFaulty"]))))  # faults above the rest
+    # faults above the rest
+    return Picture(
+        WIDTH, height, tuple(boxes.values()), tuple(sorted(flows, key=lambda one: bool(one.told["isFaulty"])))
+    )
 
 
 def width(per_second: float) -> float:
-    """How thick a line is: a step per tenfold of what flows, so that one order a minute is seen beside a thousand a second."""
+    """How thick a line is: a step per tenfold of what flows, so that one order a minute is seen beside a thousand a
+    second.
+    """
     return 1.25 if per_second <= 0 else round(min(8.0, 1.75 + 1.5 * math.log10(1 + per_second * 20)), 2)
 
 
@@ -85,18 +94,28 @@ Key = tuple[str, str]
 
 @lru_cache(maxsize=4)  # a configuration is laid out once, and asked for every few seconds
 def _placed(ends: tuple[tuple[Key, Key], ...]) -> tuple[dict[Key, float], int]:
-    """The middle of each node's box from the top, and the picture's height. Routes in the order with the fewest crossings, systems beside their routes."""
-    keys = list(dict.fromkeys(key for side in (SENDS, ROUTES, TAKES) for pair in ends for key in pair if key[0] == side))
+    """The middle of each node's box from the top, and the picture's height. Routes in the order with the fewest
+    crossings, systems beside their routes.
+    """
+    keys = list(
+        dict.fromkeys(key for side in (SENDS, ROUTES, TAKES) for pair in ends for key in pair if key[0] == side)
+    )
     names = {key: "\0".join(key) for key in keys}
     drawing = draw([names[key] for key in keys], [(names[tail], names[head]) for tail, head in ends])
-    order = {side: sorted((key for key in keys if key[0] == side), key=lambda key: drawing.spots[names[key]].y) for side in COLUMNS}
+    order = {
+        side: sorted((key for key in keys if key[0] == side), key=lambda key: drawing.spots[names[key]].y)
+        for side in COLUMNS
+    }
     tallest = max(len(order[ROUTES]) * ROW, *(len(order[side]) * (TALL + GAP) for side in (SENDS, TAKES)), 1)
     middles: dict[Key, float] = {}
     lead = (tallest - len(order[ROUTES]) * ROW) / 2
     for place, key in enumerate(order[ROUTES]):
         middles[key] = TOP + lead + (place + 0.5) * ROW
     for side in (SENDS, TAKES):
-        wanted = {key: _mean([middles[other] for pair in ends for other in pair if key in pair and other != key]) for key in order[side]}
+        wanted = {
+            key: _mean([middles[other] for pair in ends for other in pair if key in pair and other != key])
+            for key in order[side]
+        }
         middles.update(_apart(wanted, TOP + tallest))
     return middles, int(tallest + 2 * TOP)
 
@@ -106,7 +125,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _apart(wanted: Mapping[Key, float], bottom: float) -> dict[Key, float]:
-    """Each as near as may be to where it is wanted, none on another: pushed down from the top, then up from the bottom."""
+    """Each as near as may be to where it is wanted, none on another: pushed down from the top, then up from the
+    bottom.
+    """
     step = TALL + GAP
     keys = sorted(wanted, key=lambda key: (wanted[key], key))
     found: dict[Key, float] = {}
@@ -126,8 +147,16 @@ def _box(key: Key, middle: float, known: Mapping[str, Any], edges: Sequence[Mapp
     node = known[f"{'route' if side == ROUTES else 'system'}:{name}"]
     kind, end = ("out", "to") if side == TAKES else ("in", "from" if side == SENDS else "to")
     # A message that several routes take is one message.
-    rates = {(edge["message"], edge["from"] if kind == "out" else ""): edge["perSecond"] for edge in edges if edge["kind"] == kind and edge[end] == node["id"]}
-    mine = [edge for edge in edges if edge["kind"] == "out" and node["id"] in ((edge["to"],) if side == TAKES else (edge["from"],))]
+    rates = {
+        (edge["message"], edge["from"] if kind == "out" else ""): edge["perSecond"]
+        for edge in edges
+        if edge["kind"] == kind and edge[end] == node["id"]
+    }
+    mine = [
+        edge
+        for edge in edges
+        if edge["kind"] == "out" and node["id"] in ((edge["to"],) if side == TAKES else (edge["from"],))
+    ]
     told = {
         "title": node["title"],
         "perSecond": round(sum(rates.values()), 3),

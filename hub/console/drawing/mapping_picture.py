@@ -1,7 +1,8 @@
-"""A mapping as a picture: the source's fields on the left, the target's on the right, lines between. Where everything stands, in pixels. Pure.
+"""A mapping as a picture: the source's fields on the left, the target's on the right, lines between. Where everything
+stands, in pixels. Pure.
 
-Of a large mapping each group of the target (an object or a list at its top, or the plain fields there) is a picture of its own, with the source's
-fields that it is made of.
+Of a large mapping each group of the target (an object or a list at its top, or the plain fields there) is a picture of
+its own, with the source's fields that it is made of.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ WHOLE = "/"
 
 @dataclass(slots=True)
 class Row:
-    """One field of one side. `id` is its own within the page; `told`: what flow.interfaces.mappings tells of it; `leaves`: of a target, how it is made."""
+    """One field of one side. `id` is its own within the page; `told`: what flow.interfaces.mappings tells of it;
+    `leaves`: of a target, how it is made.
+    """
 
     id: str
     place: str
@@ -114,7 +117,13 @@ def _with_own(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*told["target"], *({**nothing, "place": place or WHOLE} for place in beside)]
 
 
-def _picture(name: str, source: Sequence[Mapping[str, Any]], target: Sequence[Mapping[str, Any]], leaves: Iterable[Mapping[str, Any]], number: int) -> Picture:
+def _picture(
+    name: str,
+    source: Sequence[Mapping[str, Any]],
+    target: Sequence[Mapping[str, Any]],
+    leaves: Iterable[Mapping[str, Any]],
+    number: int,
+) -> Picture:
     by_field: dict[Name, list[Mapping[str, Any]]] = {}
     for leaf in leaves:
         by_field.setdefault(name_of(leaf["field"]), []).append(leaf)
@@ -150,7 +159,9 @@ def _row(id_: str, one: Mapping[str, Any], place: int, lead: float) -> Row:
 
 
 def written(leaves: Sequence[Mapping[str, Any]], *, brief: bool = False) -> str:
-    """How a field is made, in one line, as its file has it: conditions with a question mark behind them, or in brief the mark alone."""
+    """How a field is made, in one line, as its file has it: conditions with a question mark behind them, or in brief
+    the mark alone.
+    """
     texts = []
     for leaf in leaves:
         conditions = leaf["conditions"][-1:]

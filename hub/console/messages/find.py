@@ -1,4 +1,6 @@
-"""Find: one box for numbers of every kind and words of error texts, beside filters; counted, in pages that go both ways, kept as views."""
+"""Find: one box for numbers of every kind and words of error texts, beside filters; counted, in pages that go both
+ways, kept as views.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,22 @@ from hub.http.ops.finding import Asked, question
 from hub.store.queries.views import EVERYBODY
 
 NAMES = (
-    *("q", "system", "type", "version", "route", "target", "status", "disposition", "reason", "cluster", "caller", "since", "until", "attempts"),
+    *(
+        "q",
+        "system",
+        "type",
+        "version",
+        "route",
+        "target",
+        "status",
+        "disposition",
+        "reason",
+        "cluster",
+        "caller",
+        "since",
+        "until",
+        "attempts",
+    ),
     *("minBytes", "maxBytes"),
 )
 PAGE = 50
@@ -35,16 +52,29 @@ def add(pages: Blueprint, desk: Desk) -> None:
         asked, wrong = _asked(desk, wanted)
         place = request.args.get("place", "")
         found: Any = {}
-        # A sender's traceId of something that was refused: it is no message, and it is there; of a batch beside those that are.
+        # A sender's traceId of something that was refused: it is no message, and it is there; of a batch beside those
+        # that are.
         refused = acts.of_trace(desk.hub.store, wanted.get("q", ""))
         if asked is not None:
             try:
                 found = finding.find(desk.hub.store, question(asked), limit=PAGE, place=place or None)
             except ValueError as error:
                 raise Refused(Code.BAD_REQUEST, str(error)) from error
-            if not refused and found["by"] == "number" and len(found["items"]) == 1 and set(asked) == {"q"} and "key" not in found["words"].values():
+            if (
+                not refused
+                and found["by"] == "number"
+                and len(found["items"]) == 1
+                and set(asked) == {"q"}
+                and "key" not in found["words"].values()
+            ):
                 return desk.go(url_for("console.one_message", message_id=found["items"][0]["id"]))
-        given: dict[str, Any] = {"wanted": wanted, "wrong": wrong, "found": found, "views": desk.hub.store.views(desk.by), "choices": _choices(desk)}
+        given: dict[str, Any] = {
+            "wanted": wanted,
+            "wrong": wrong,
+            "found": found,
+            "views": desk.hub.store.views(desk.by),
+            "choices": _choices(desk),
+        }
         given["refused"] = refused
         given["times"] = {name: _local(wanted.get(name, ""), desk.hub.settings.zone) for name in ("since", "until")}
         return desk.render("find.html", place=place, at=datetime.fromisoformat, **given)
@@ -80,7 +110,10 @@ def _wanted(given: Mapping[str, str]) -> dict[str, str]:
 
 def _asked(desk: Desk, wanted: Mapping[str, str]) -> tuple[dict[str, Any] | None, list[str]]:
     """The same as `/ops/v1/find` reads it; or the names of the fields that are wrong."""
-    given = {**wanted, **{name: _instant(wanted[name], desk.hub.settings.zone) for name in ("since", "until") if name in wanted}}
+    given = {
+        **wanted,
+        **{name: _instant(wanted[name], desk.hub.settings.zone) for name in ("since", "until") if name in wanted},
+    }
     try:
         loaded: dict[str, Any] = Asked().load(given)
     except ma.ValidationError as error:

@@ -1,4 +1,6 @@
-"""One message: its way, its bodies at each stage with what each step changed, why it was routed so, and what today's configuration would make of it."""
+"""One message: its way, its bodies at each stage with what each step changed, why it was routed so, and what today's
+configuration would make of it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
         tab = request.args.get("tab", "way")
         told: dict[str, Any] = {}
         if tab == "content":
-            told = _content(desk, _told(stages.stages(desk.hub.store, desk.hub.catalogs, row.id)), request.args.get("delivery", ""))
+            told = _content(
+                desk, _told(stages.stages(desk.hub.store, desk.hub.catalogs, row.id)), request.args.get("delivery", "")
+            )
             told["traced"] = _traced(desk, row, told["line"])
         elif tab == "routing":
             told = _routing(desk, row, request.args.get("target", "").strip()[:150])
@@ -45,7 +49,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
         """The content with all that is personal, once: the next look masks it again."""
         row = _row(desk, message_id)
         found = stages.reveal(desk.hub.store, desk.hub.catalogs, row.id, by=desk.by, why=_why(desk))
-        response = _page(desk, row, "content", **_content(desk, _told(found), desk.field("delivery")), traced=None, is_revealed=True)
+        response = _page(
+            desk, row, "content", **_content(desk, _told(found), desk.field("delivery")), traced=None, is_revealed=True
+        )
         response.headers["cache-control"] = "no-store"
         return response
 
@@ -54,14 +60,29 @@ def add(pages: Blueprint, desk: Desk) -> None:
         """The bytes as they were signed and stored."""
         row = _row(desk, message_id)
         body = stages.download(desk.hub.store, row.id, by=desk.by, why=_why(desk)) or b""
-        named = {"content-disposition": f'attachment; filename="{row.id}.json"', "cache-control": "no-store", "x-content-type-options": "nosniff"}
+        named = {
+            "content-disposition": f'attachment; filename="{row.id}.json"',
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+        }
         return Response(body, content_type="application/octet-stream", headers=named)
 
 
 def _page(desk: Desk, row: MessageRow, tab: str, *, every: int = 0, is_revealed: bool = False, **told: Any) -> Response:
-    tabs = [(desk.words(f"message.tab.{one}"), url_for("console.one_message", message_id=row.id, tab=one), one == tab) for one in TABS]
+    tabs = [
+        (desk.words(f"message.tab.{one}"), url_for("console.one_message", message_id=row.id, tab=one), one == tab)
+        for one in TABS
+    ]
     path = url_for("console.one_message", message_id=row.id, tab=tab)
-    given = {**told, "row": row, "tab": tab, "tabs": tabs, "is_revealed": is_revealed, "at": datetime.fromisoformat, "text_of": text_of}
+    given = {
+        **told,
+        "row": row,
+        "tab": tab,
+        "tabs": tabs,
+        "is_revealed": is_revealed,
+        "at": datetime.fromisoformat,
+        "text_of": text_of,
+    }
     return desk.render("message.html", every=every, path=path, **given)
 
 
@@ -117,7 +138,13 @@ def _content(desk: Desk, told: dict[str, Any], wanted: str) -> dict[str, Any]:
     documents: list[DocumentView] = [shown(stage["body"], stage["changes"]) for stage in chain]
     reply = line["attempts"][-1] if line is not None and line["attempts"] else None
     answered = shown(reply["reply"]["body"], None) if reply is not None and reply["reply"]["body"] is not None else None
-    return {"told": told, "line": line, "chain": list(zip(chain, documents, strict=True)), "reply": reply, "answered": answered}
+    return {
+        "told": told,
+        "line": line,
+        "chain": list(zip(chain, documents, strict=True)),
+        "reply": reply,
+        "answered": answered,
+    }
 
 
 def _traced(desk: Desk, row: MessageRow, line: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -130,7 +157,9 @@ def _traced(desk: Desk, row: MessageRow, line: dict[str, Any] | None) -> dict[st
         found: Any = lineage.of_message(desk.hub.store, desk.hub.catalogs, row.id, **asked)
     except (NoRevision, BadWorkspace, ValueError, Refused):
         return {"field": field, "side": side, "fields": []}
-    mine = next((one for one in found["deliveries"] if one["deliveryId"] == line["deliveryId"]), None) if found else None
+    mine = (
+        next((one for one in found["deliveries"] if one["deliveryId"] == line["deliveryId"]), None) if found else None
+    )
     fields = [one for one in mine["fields"] if side != "target" or one["field"] == field] if mine is not None else []
     return {"field": field, "side": side, "fields": fields}
 
@@ -143,14 +172,27 @@ def _routing(desk: Desk, row: MessageRow, target: str) -> dict[str, Any]:
     try:
         catalog = hub.catalogs.pinned(row.routed_with)
         found = explain.explain_message(catalog, row.ref, raw, row.received_at, hops=row.routed_hops)
-        # A target that somebody misses is one of all that there are, not only of those that a route of this message leads to.
-        targets = sorted(f"{side.type}@{number}" for system in catalog.systems.values() for side in system.accepts.values() for number in side.versions)
+        # A target that somebody misses is one of all that there are, not only of those that a route of this message
+        # leads to.
+        targets = sorted(
+            f"{side.type}@{number}"
+            for system in catalog.systems.values()
+            for side in system.accepts.values()
+            for number in side.versions
+        )
         led = {str(to.ref) for route in catalog.routes_from(row.type) for to in route.to}
     except (NoRevision, BadWorkspace, Refused) as error:
         problem, targets, led = str(error), [], set()
     lines = hub.store.deliveries(row.id)
     got = {str(line.ref): line for line in lines}
-    return {"found": found, "problem": problem, "targets": [(one, one) for one in targets], "led": led, "wanted": target, "got": got}
+    return {
+        "found": found,
+        "problem": problem,
+        "targets": [(one, one) for one in targets],
+        "led": led,
+        "wanted": target,
+        "got": got,
+    }
 
 
 def _today(desk: Desk, row: MessageRow) -> dict[str, Any]:
@@ -158,4 +200,8 @@ def _today(desk: Desk, row: MessageRow) -> dict[str, Any]:
         told = _told(message.afresh(desk.hub.store, desk.hub.catalogs, row.id))
     except (NoRevision, BadWorkspace, Refused) as error:
         return {"told": None, "problem": str(error), "documents": []}
-    return {"told": told, "problem": "", "documents": [(one, shown(one["body"], one["changes"])) for one in told["deliveries"]]}
+    return {
+        "told": told,
+        "problem": "",
+        "documents": [(one, shown(one["body"], one["changes"])) for one in told["deliveries"]],
+    }

@@ -1,4 +1,6 @@
-"""One business object: its whole life across all systems on one line, by the numbers that lead to one another, and what is missing."""
+"""One business object: its whole life across all systems on one line, by the numbers that lead to one another, and what
+is missing.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,17 @@ def _page(desk: Desk, value: str) -> Response:
     if told is None:
         raise Refused(Code.NOT_FOUND, desk.words("object.none"))
     steps = told["steps"]
-    given = {"told": told, "rows": list(_rows(told)), "where": _where(desk, told), "marks": _marks(told), "first": _first(steps), "lane": LANE}
-    return desk.render("object.html", every=0 if told["isOver"] else 5, at=datetime.fromisoformat, about=_about(desk, told), **given)
+    given = {
+        "told": told,
+        "rows": list(_rows(told)),
+        "where": _where(desk, told),
+        "marks": _marks(told),
+        "first": _first(steps),
+        "lane": LANE,
+    }
+    return desk.render(
+        "object.html", every=0 if told["isOver"] else 5, at=datetime.fromisoformat, about=_about(desk, told), **given
+    )
 
 
 def _rows(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -63,7 +74,13 @@ def _rows(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if step["kind"] == "message":
             yield {**step, "x": place(step["system"])}
         else:
-            yield {**step, "x": place(step["from"]), "to_x": place(step["to"]), "tone": TONES.get(step["status"], "idle"), "is_back": _is_back(lanes, step)}
+            yield {
+                **step,
+                "x": place(step["from"]),
+                "to_x": place(step["to"]),
+                "tone": TONES.get(step["status"], "idle"),
+                "is_back": _is_back(lanes, step),
+            }
         if last[step["messageId"]] == number:
             for gap in gaps.get(step["messageId"], ()):
                 yield {**gap, "gap": gap["kind"], "kind": "gap", "x": place(gap["system"])}
@@ -80,23 +97,37 @@ def _where(desk: Desk, told: dict[str, Any]) -> dict[str, str]:
     late = [gap for gap in told["gaps"] if gap["isLate"]]
     stuck = next((gap for gap in late if gap["kind"] == "stuck"), None)
     if stuck is not None:
-        return {"state": "dead", "text": desk.words("object.stuck", system=titles.get(stuck["system"], stuck["system"])), "more": stuck["text"]}
+        return {
+            "state": "dead",
+            "text": desk.words("object.stuck", system=titles.get(stuck["system"], stuck["system"])),
+            "more": stuck["text"],
+        }
     if late:
         gap = late[0]
         text = desk.words("object.missing", system=titles.get(gap["system"], gap["system"]), expected=gap["expected"])
         return {"state": "held", "text": text, "more": gap["text"]}
     under_way = next((step for step in reversed(sends) if step["status"] not in _ENDED), None)
     if under_way is not None:
-        return {"state": "leased", "text": desk.words("object.under_way", system=titles.get(under_way["to"], under_way["to"])), "more": under_way["target"]}
+        return {
+            "state": "leased",
+            "text": desk.words("object.under_way", system=titles.get(under_way["to"], under_way["to"])),
+            "more": under_way["target"],
+        }
     end = told["steps"][-1]
     system = end["to"] if end["kind"] == "delivery" else end["system"]
     if told["gaps"]:
         return {"state": "pending", "text": desk.words("object.waiting"), "more": end["message"]}
-    return {"state": "delivered", "text": desk.words("object.over", system=titles.get(system, system)), "more": end["message"]}
+    return {
+        "state": "delivered",
+        "text": desk.words("object.over", system=titles.get(system, system)),
+        "more": end["message"],
+    }
 
 
 def _marks(told: dict[str, Any]) -> dict[str, Any]:
-    """The life on one line: where each step stands between its beginning and its end, and where nothing happened for long."""
+    """The life on one line: where each step stands between its beginning and its end, and where nothing happened for
+    long.
+    """
     began, ended = datetime.fromisoformat(told["began"]), datetime.fromisoformat(told["ended"])
     whole = max((ended - began).total_seconds(), 0.001)
     dots: list[dict[str, Any]] = []

@@ -1,4 +1,6 @@
-"""The workbench: what waits for a person by its cause, one cause with what is to be done about it, and the keys that wait behind dead letters."""
+"""The workbench: what waits for a person by its cause, one cause with what is to be done about it, and the keys that
+wait behind dead letters.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 def add(pages: Blueprint, desk: Desk) -> None:
-    desk.nav("dead", "dead", under=("cause", "parked", "repairs", "one_repair", "one_delivery", "edit", "open_body", "send_edited"))
+    desk.nav(
+        "dead",
+        "dead",
+        under=("cause", "parked", "repairs", "one_repair", "one_delivery", "edit", "open_body", "send_edited"),
+    )
 
     @pages.get("/dead")
     def dead() -> Response:
@@ -46,23 +52,40 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/dead/parked")
     def parked() -> Response:
         keys, is_whole = backlog.parked(desk.hub)
-        return desk.render("parked.html", every=10, tabs=tabs(desk), keys=keys[:MOST_KEYS], is_whole=is_whole and len(keys) <= MOST_KEYS)
+        return desk.render(
+            "parked.html",
+            every=10,
+            tabs=tabs(desk),
+            keys=keys[:MOST_KEYS],
+            is_whole=is_whole and len(keys) <= MOST_KEYS,
+        )
 
     @pages.get("/dead/causes/<cause_id>")
     def cause(cause_id: str) -> Response:
-        found = clusters.found(desk.hub.store, cause_id, clusters.counted(desk.hub)) if _ID.fullmatch(cause_id) else None
+        found = (
+            clusters.found(desk.hub.store, cause_id, clusters.counted(desk.hub)) if _ID.fullmatch(cause_id) else None
+        )
         if found is None:
             raise Refused(Code.NOT_FOUND, desk.words("error.404"))
-        counts = {str(one["status"]): one for one in found["states"] if isinstance(one, dict)} if isinstance(found["states"], list) else {}
+        counts = (
+            {str(one["status"]): one for one in found["states"] if isinstance(one, dict)}
+            if isinstance(found["states"], list)
+            else {}
+        )
         wanted = request.args.get("status", "")
         status = _status(wanted if wanted in counts else next(iter(counts), "dead"))
-        rows = desk.hub.store.cluster_members(cause_id, status, limit=PAGE + 1, before=_place(request.args.get("before", "")))
+        rows = desk.hub.store.cluster_members(
+            cause_id, status, limit=PAGE + 1, before=_place(request.args.get("before", ""))
+        )
         given: dict[str, Any] = {
             "rows": rows[:PAGE],
             "next": _told_place(rows[PAGE - 1]) if len(rows) > PAGE else "",
             "is_first": not request.args.get("before"),
         }
-        keys = {row.id: ", ".join(text for _, text in row.keys) for row in desk.hub.store.messages(*(row.message_id for row in rows))}
+        keys = {
+            row.id: ", ".join(text for _, text in row.keys)
+            for row in desk.hub.store.messages(*(row.message_id for row in rows))
+        }
         return desk.render(
             "cause.html",
             every=5,
@@ -81,11 +104,16 @@ def tabs(desk: Desk) -> dict[str, Any]:
     """How much waits in each state, and how many keys: what the tabs say. Counted once a second for all who look."""
     counted = clusters.counted(desk.hub)
     keys, is_whole = backlog.parked(desk.hub)
-    return {**{status.value: sum(one.number for one in counted if one.status is status) for status in WAITS}, "parked": f"{len(keys)}{'' if is_whole else '+'}"}
+    return {
+        **{status.value: sum(one.number for one in counted if one.status is status) for status in WAITS},
+        "parked": f"{len(keys)}{'' if is_whole else '+'}",
+    }
 
 
 def choices(desk: Desk) -> dict[str, Any]:
-    """What a form for a repair is made with: kept configurations, and a name under which one press of the button is one repair."""
+    """What a form for a repair is made with: kept configurations, and a name under which one press of the button is one
+    repair.
+    """
     return {"candidates": desk.hub.store.candidates(), "request_key": desk.hub.new_id()}
 
 
@@ -107,7 +135,15 @@ def _has(one: ClusterBacklog, words: str) -> bool:
 
 def _texts(one: Cluster) -> tuple[str, ...]:
     cause = one.cause
-    return (one.sample, cause.route, str(cause.target), str(cause.source), cause.reason.value, cause.field, str(cause.code or ""))
+    return (
+        one.sample,
+        cause.route,
+        str(cause.target),
+        str(cause.source),
+        cause.reason.value,
+        cause.field,
+        str(cause.code or ""),
+    )
 
 
 def _told_place(row: DeliveryRow) -> str:

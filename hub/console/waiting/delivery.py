@@ -1,4 +1,6 @@
-"""One delivery that waits: its tries, the repairs it was in, a repair of it alone; and a message with another body in its place."""
+"""One delivery that waits: its tries, the repairs it was in, a repair of it alone; and a message with another body in
+its place.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,14 @@ def add(pages: Blueprint, desk: Desk) -> None:
         # Forms send lines with CR LF; the text that was shown had none.
         text, why = request.form.get("body", "").replace("\r\n", "\n"), _why(desk)
         try:
-            done = editing.edit(desk.hub, str(delivery_id), text.encode("utf-8", "surrogatepass"), by=desk.by, why=why, force=bool(desk.field("force")))
+            done = editing.edit(
+                desk.hub,
+                str(delivery_id),
+                text.encode("utf-8", "surrogatepass"),
+                by=desk.by,
+                why=why,
+                force=bool(desk.field("force")),
+            )
         except Refused as error:
             if error.code in (Code.NOT_FOUND, Code.CONFLICT, Code.IDEMPOTENCY_MISMATCH):
                 raise
@@ -66,7 +75,14 @@ def add(pages: Blueprint, desk: Desk) -> None:
             if line is None or message is None:
                 raise
             return _form(desk, EditableBody(line, message, text, True, len(text)), why=why, error=error)
-        return desk.go(url_for("console.one_delivery", delivery_id=str(delivery_id), edited=done.message_id, known=1 if done.is_known else None))
+        return desk.go(
+            url_for(
+                "console.one_delivery",
+                delivery_id=str(delivery_id),
+                edited=done.message_id,
+                known=1 if done.is_known else None,
+            )
+        )
 
 
 def _why(desk: Desk) -> str:
@@ -77,7 +93,9 @@ def _why(desk: Desk) -> str:
 
 
 def _form(desk: Desk, body: EditableBody, *, why: str = "", error: Refused | None = None) -> Response:
-    faults: list[tuple[Fault, int | None]] = [(fault, line_of(body.text or "", fault.pointer)) for fault in error.faults] if error is not None else []
+    faults: list[tuple[Fault, int | None]] = (
+        [(fault, line_of(body.text or "", fault.pointer)) for fault in error.faults] if error is not None else []
+    )
     return desk.render(
         "edit.html",
         status=error.code.status if error is not None else 200,

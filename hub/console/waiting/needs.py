@@ -19,7 +19,9 @@ _NO_LINE = (Kind.UNNAMED, Kind.UNROUTED, Kind.ARRIVALS, Kind.SUNSET, Kind.UNACCO
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A line. `said` is what somebody else wrote (an error's text, a reason); `values`: failures by the minute, empty where nothing is counted."""
+    """A line. `said` is what somebody else wrote (an error's text, a reason); `values`: failures by the minute, empty
+    where nothing is counted.
+    """
 
     id: str
     kind: str
@@ -70,12 +72,29 @@ def _text(kind: Kind, subject: Mapping[str, Any], words: Words, now: datetime) -
     if kind is Kind.LAG:
         return words("need.text.lag", system=subject["system"], lag=formatting.length(float(subject["lagS"])))
     if kind is Kind.SUNSET:
-        return words("need.text.sunset", message=subject["message"], days=subject["daysLeft"], callers=", ".join(subject["names"][:3]))
+        return words(
+            "need.text.sunset",
+            message=subject["message"],
+            days=subject["daysLeft"],
+            callers=", ".join(subject["names"][:3]),
+        )
     if kind is Kind.UNROUTED:
-        return words("need.text.unrouted", message=subject["message"]) if subject["message"] else words("need.text.unrouted.unnamed")
+        return (
+            words("need.text.unrouted", message=subject["message"])
+            if subject["message"]
+            else words("need.text.unrouted.unnamed")
+        )
     if kind is Kind.CONFIGURATION:
-        return words("need.text.configuration", process=subject["process"], revision=subject["revision"][:8], kept=subject["kept"][:8])
-    return words(f"need.text.{kind}", **{name: subject.get(name, "–") for name in ("route", "target", "system", "deliveries", "source", "worker")})
+        return words(
+            "need.text.configuration",
+            process=subject["process"],
+            revision=subject["revision"][:8],
+            kept=subject["kept"][:8],
+        )
+    return words(
+        f"need.text.{kind}",
+        **{name: subject.get(name, "–") for name in ("route", "target", "system", "deliveries", "source", "worker")},
+    )
 
 
 def _said(kind: Kind, subject: Mapping[str, Any], words: Words) -> str:
@@ -94,7 +113,10 @@ def missed(misses: list[Mapping[str, Any]], words: Words) -> str:
     """What the routes said, on one line."""
     if not misses:
         return words("unrouted.no_route")
-    said = [f"{one['route']}{' → ' + one['target'] if one['target'] else ''}: {one['condition'] or words.sentence(one['why'])}" for one in misses[:3]]
+    said = [
+        f"{one['route']}{' → ' + one['target'] if one['target'] else ''}: {one['condition'] or words.sentence(one['why'])}"
+        for one in misses[:3]
+    ]
     return "; ".join(said) + (f" +{len(misses) - 3}" if len(misses) > 3 else "")
 
 
@@ -127,7 +149,13 @@ def _href(kind: Kind, one: Mapping[str, Any], subject: Mapping[str, Any]) -> str
         type_, _, version = str(subject["message"]).partition("@")
         system, _, message = type_.partition("/")
         return url_for("console.one_contract", system=system, message=message, version=version, _anchor="used")
-    pages = {Kind.PARKED: "parked", Kind.ARRIVALS: "refused", Kind.UNACCOUNTED: "store", Kind.SILENT: "processes", Kind.CONFIGURATION: "changes"}
+    pages = {
+        Kind.PARKED: "parked",
+        Kind.ARRIVALS: "refused",
+        Kind.UNACCOUNTED: "store",
+        Kind.SILENT: "processes",
+        Kind.CONFIGURATION: "changes",
+    }
     page = pages[kind]
     if kind is Kind.ARRIVALS:
         return url_for("console.refused", source=subject["source"])

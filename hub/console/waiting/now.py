@@ -40,7 +40,9 @@ def _page(desk: Desk) -> Response:
         needs=needs,
         more=max(0, len(told["needs"]) - MOST),
         told=told,
-        due=min((lane for lane in told["lanes"] if lane["oldestDueAt"]), key=lambda lane: lane["oldestDueAt"], default=None),
+        due=min(
+            (lane for lane in told["lanes"] if lane["oldestDueAt"]), key=lambda lane: lane["oldestDueAt"], default=None
+        ),
         hour=hour,
         targets=targets(hub, told),
         routes=routes(hub, told),
@@ -70,12 +72,22 @@ def routes(hub: Hub, told: Mapping[str, Any]) -> list[dict[str, Any]]:
     for route in hub.catalogs.active().routes:
         for to in route.to:
             way = (route.name, str(to.ref))
-            found.append({"route": route.name, "about": route.about, "target": way[1], "flow": flowed.get(way), "waits": waits.get(way)})
+            found.append(
+                {
+                    "route": route.name,
+                    "about": route.about,
+                    "target": way[1],
+                    "flow": flowed.get(way),
+                    "waits": waits.get(way),
+                }
+            )
     return found
 
 
 def marks(needs: list[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """The state of a route or target that stands out, by ("route" or "target", name): paused, open (its breaker), half_open."""
+    """The state of a route or target that stands out, by ("route" or "target", name): paused, open (its breaker),
+    half_open.
+    """
     found: dict[tuple[str, str], str] = {}
     for one in needs:
         subject = one["subject"]
@@ -87,7 +99,9 @@ def marks(needs: list[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
 
 
 def curves(hub: Hub, span: str, **narrowed: str) -> dict[str, list[Any]]:
-    """What the graphs draw, per point: when (seconds since 1970), accepted, delivered, failed (per minute), p50, p99 (ms)."""
+    """What the graphs draw, per point: when (seconds since 1970), accepted, delivered, failed (per minute), p50, p99
+    (ms).
+    """
     minutes, step = SPANS.get(span, SPANS["60"])
     told: Any = rates.series(hub, minutes=minutes, step=step, **narrowed)
     points = told["points"]

@@ -25,7 +25,14 @@ def add(pages: Blueprint, desk: Desk) -> None:
         asked = {name: request.args.get(name, "").strip()[:191] for name in FILTERS}
         asked = {name: value for name, value in asked.items() if value}
         code = int(asked["code"]) if _is_number(asked.get("code", "")) else None
-        wanted = ArrivalFilter(state, asked.get("source", ""), asked.get("caller", ""), code, asked.get("trace", "").lower(), asked.get("q", ""))
+        wanted = ArrivalFilter(
+            state,
+            asked.get("source", ""),
+            asked.get("caller", ""),
+            code,
+            asked.get("trace", "").lower(),
+            asked.get("q", ""),
+        )
         rows = desk.hub.store.refused(limit=PAGE + 1, before=before or None, wanted=wanted)
         good, of = request.args.get("good", ""), request.args.get("of", "")
         return desk.render(
@@ -48,7 +55,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.post("/refused/<uuid:refused_id>/show")
     def show_refused(refused_id: object) -> Response:
         one = _one(desk, str(refused_id))
-        return desk.render("refused_one.html", one=one, body=acts.revealed(desk.hub.store, one, by=desk.by, why=desk.field("why", 500)))
+        return desk.render(
+            "refused_one.html", one=one, body=acts.revealed(desk.hub.store, one, by=desk.by, why=desk.field("why", 500))
+        )
 
     @pages.post("/refused/retry")
     def retry_refused() -> Response:
@@ -63,7 +72,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
     def drop_refused() -> Response:
         ids = _ids()
         acts.drop(desk.hub.store, ids, by=desk.by, why=desk.field("why", 500))
-        return desk.go(url_for("console.one_refused", refused_id=ids[0]) if len(ids) == 1 else url_for("console.refused"))
+        return desk.go(
+            url_for("console.one_refused", refused_id=ids[0]) if len(ids) == 1 else url_for("console.refused")
+        )
 
 
 def _one(desk: Desk, id_: str) -> RefusedRow:

@@ -1,4 +1,6 @@
-"""Repairs: one is chosen from a cause or a delivery, looked at, started with its first few, let go on, stopped; each delivery with its result."""
+"""Repairs: one is chosen from a cause or a delivery, looked at, started with its first few, let go on, stopped; each
+delivery with its result.
+"""
 
 from __future__ import annotations
 
@@ -30,24 +32,47 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.get("/repairs")
     def repairs() -> Response:
         state, before = request.args.get("state", ""), request.args.get("before", "")[:36]
-        rows = desk.hub.store.repairs(state=State(state) if state in set(State) else None, limit=PAGE + 1, before=before or None)
-        given: dict[str, Any] = {"rows": rows[:PAGE], "next": rows[PAGE - 1].id if len(rows) > PAGE else "", "is_first": not before}
-        return desk.render("repairs.html", every=0 if before else 5, tabs=tabs(desk), state=state, states=list(State), **given, **_TOLD)
+        rows = desk.hub.store.repairs(
+            state=State(state) if state in set(State) else None, limit=PAGE + 1, before=before or None
+        )
+        given: dict[str, Any] = {
+            "rows": rows[:PAGE],
+            "next": rows[PAGE - 1].id if len(rows) > PAGE else "",
+            "is_first": not before,
+        }
+        return desk.render(
+            "repairs.html", every=0 if before else 5, tabs=tabs(desk), state=state, states=list(State), **given, **_TOLD
+        )
 
     @pages.post("/repairs")
     def new_repair() -> Response:
-        made, _ = acts.create(desk.hub.store, _order(desk), id_=desk.hub.new_id(), request_key=desk.field("key", 64) or None)
+        made, _ = acts.create(
+            desk.hub.store, _order(desk), id_=desk.hub.new_id(), request_key=desk.field("key", 64) or None
+        )
         return desk.go(url_for("console.one_repair", repair_id=made.id))
 
     @pages.get("/repairs/<uuid:repair_id>")
     def one_repair(repair_id: object) -> Response:
         row = acts.find(desk.hub.store, str(repair_id))
         result, after = request.args.get("result", ""), _whole(request.args.get("after", "0"), 0, MOST)
-        rows = desk.hub.store.repaired(row.id, result=Result(result) if result in set(Result) else None, limit=PAGE + 1, after=after)
-        given: dict[str, Any] = {"rows": rows[:PAGE], "next": rows[PAGE - 1].place if len(rows) > PAGE else 0, "after": after, "result": result}
+        rows = desk.hub.store.repaired(
+            row.id, result=Result(result) if result in set(Result) else None, limit=PAGE + 1, after=after
+        )
+        given: dict[str, Any] = {
+            "rows": rows[:PAGE],
+            "next": rows[PAGE - 1].place if len(rows) > PAGE else 0,
+            "after": after,
+            "result": result,
+        }
         is_part = request.headers.get("HX-Request") == "true"
         return desk.render(
-            "repair.html", every=2 if row.state is not State.DONE else 0, one=row, look=None if is_part else _look(desk, row), shown=SHOWN, **given, **_TOLD
+            "repair.html",
+            every=2 if row.state is not State.DONE else 0,
+            one=row,
+            look=None if is_part else _look(desk, row),
+            shown=SHOWN,
+            **given,
+            **_TOLD,
         )
 
     @pages.post("/repairs/<uuid:repair_id>/<any(start, continue, stop):step>")
@@ -99,7 +124,11 @@ def _look(desk: Desk, row: RepairRow) -> previewing.Preview | None:
     if row.state not in LOOKED_AT or not (asked or row.state is State.READY):
         return None
     return previewing.preview(
-        desk.hub.store, desk.hub.catalogs, row.id, limit=_whole(asked, 1, previewing.MOST) if asked else FIRST_LOOK, limits=desk.hub.limits
+        desk.hub.store,
+        desk.hub.catalogs,
+        row.id,
+        limit=_whole(asked, 1, previewing.MOST) if asked else FIRST_LOOK,
+        limits=desk.hub.limits,
     )
 
 
@@ -116,7 +145,15 @@ def _done(row: RepairRow) -> int:
 def _bar(row: RepairRow) -> list[tuple[str, float, float]]:
     """The parts of the progress bar: tone, from, width, in hundredths."""
     found, at = [], 0.0
-    for result in (Result.DELIVERED, Result.DISCARDED, Result.FAILED, Result.SKIPPED, Result.ENDED, Result.PARKED, Result.GOING):
+    for result in (
+        Result.DELIVERED,
+        Result.DISCARDED,
+        Result.FAILED,
+        Result.SKIPPED,
+        Result.ENDED,
+        Result.PARKED,
+        Result.GOING,
+    ):
         width = 100 * row.results.get(result, 0) / max(row.number, 1)
         if width:
             found.append((result.value, round(at, 2), round(width, 2)))
@@ -134,4 +171,11 @@ def _chosen(row: RepairRow) -> dict[str, Any]:
     return {name: value for name, value in row.selection.items() if name not in ("most", "ids")}
 
 
-_TOLD: dict[str, Any] = {"done": _done, "bar": _bar, "chosen": _chosen, "results": list(Result), "pretty": json.readable, "shown_value": _value}
+_TOLD: dict[str, Any] = {
+    "done": _done,
+    "bar": _bar,
+    "chosen": _chosen,
+    "results": list(Result),
+    "pretty": json.readable,
+    "shown_value": _value,
+}

@@ -1,4 +1,6 @@
-"""Messages that no route took: by cause, what routing them again would make of them, and the two things a person may do."""
+"""Messages that no route took: by cause, what routing them again would make of them, and the two things a person may
+do.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
             raise Refused(Code.NOT_FOUND, desk.words("error.404"))
         lines = [looks.line_json(line) for line in looks.counted(desk.hub) if line.id == cause_id]
         rows = desk.hub.store.unrouted(cause=cause_id, limit=PAGE + 1, before=before or None)
-        seen: Any = looks.preview(desk.hub, cause=cause_id, limit=LOOKED) if "preview" in request.args and lines else None
+        seen: Any = (
+            looks.preview(desk.hub, cause=cause_id, limit=LOOKED) if "preview" in request.args and lines else None
+        )
         return desk.render(
             "unrouted_cause.html",
             every=0 if before or seen else 5,
@@ -51,7 +55,9 @@ def add(pages: Blueprint, desk: Desk) -> None:
     @pages.post("/unrouted/<cause_id>/route")
     def route_unrouted(cause_id: str) -> Response:
         """All of a cause; of many the rest in the background."""
-        done = acts.route_cause(desk.hub, cause_id, by=desk.by, why=desk.field("why", acts.MAX_WHY), force=bool(desk.field("force")))
+        done = acts.route_cause(
+            desk.hub, cause_id, by=desk.by, why=desk.field("why", acts.MAX_WHY), force=bool(desk.field("force"))
+        )
         return desk.go(url_for("console.one_unrouted", cause_id=cause_id, done=_ended(desk, done)))
 
     @pages.post("/unrouted/<cause_id>/drop")
@@ -82,7 +88,11 @@ def _why(desk: Desk) -> str:
 
 def _ended(desk: Desk, done: acts.UnroutedResult) -> str:
     """What became of a cause, on one line."""
-    numbers: dict[str, Json] = {desk.words(f"unrouted.end.{name}"): number for name, number in {**done.results, "left": done.left}.items() if number}
+    numbers: dict[str, Json] = {
+        desk.words(f"unrouted.end.{name}"): number
+        for name, number in {**done.results, "left": done.left}.items()
+        if number
+    }
     return desk.told(numbers)
 
 

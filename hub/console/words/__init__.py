@@ -1,7 +1,7 @@
 """What the console says, in each language. Imports nothing of the hub.
 
-One module per group of pages, each a table TEXTS of key → (English, 中文). A key stands once in the whole house; a place for a value is
-`{name}`, the same in both languages, which a test proves.
+One module per group of pages, each a table TEXTS of key → (English, 中文). A key stands once in the whole house. A
+place for a value is `{name}`, the same in both languages, which a test proves.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Words:
         return self(key) if key in self._texts else otherwise
 
     def sentence(self, text: str) -> str:
-        """A sentence that the flow wrote, in this language: its places, and sentences joined by `; `, are read alike. As it is where the table lacks it."""
+        """A sentence that the flow wrote, in this language: its places, and sentences joined by `; `, are read alike.
+        As it is where the table lacks it.
+        """
         if not self._place:
             return text
         for key in [key for key in self._texts if key.startswith(SENTENCES)]:

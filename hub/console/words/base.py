@@ -40,11 +40,20 @@ TEXTS = {
     "sign_in": ("Sign in", "登录"),
     "sign_in.name": ("User name", "用户名"),
     "sign_in.password": ("Password", "密码"),
-    "sign_in.wrong": ("The name or the password is wrong, or this account is closed.", "用户名或密码错误，或账号已停用。"),
+    "sign_in.wrong": (
+        "The name or the password is wrong, or this account is closed.",
+        "用户名或密码错误，或账号已停用。",
+    ),
     "sign_in.many": ("Too many tries. Wait five minutes, then try again.", "尝试次数过多。请等五分钟再试。"),
-    "sign_in.busy": ("Many are signing in at this moment. Try again in a few seconds.", "此刻登录的人太多，请过几秒再试。"),
+    "sign_in.busy": (
+        "Many are signing in at this moment. Try again in a few seconds.",
+        "此刻登录的人太多，请过几秒再试。",
+    ),
     "sign_in.ended": ("You were signed out. Sign in again to go on.", "登录已失效，请重新登录。"),
-    "sign_in.hint": ("No account yet? Whoever runs the hub makes one: hub user add NAME", "还没有账号？请管理员创建：hub user add 用户名"),
+    "sign_in.hint": (
+        "No account yet? Whoever runs the hub makes one: hub user add NAME",
+        "还没有账号？请管理员创建：hub user add 用户名",
+    ),
     "sign_in.plain": (
         "This page came unencrypted. Do not type a password that is of use elsewhere; put TLS in front (docs/deploying.md).",
         "此页面未加密传输。请勿输入在别处也使用的密码；请在前端启用 TLS（docs/deploying.md）。",
@@ -103,13 +112,19 @@ TEXTS = {
     "error.trace": ("Trace {id}; the log has more under it.", "追踪号 {id}，日志中有详情。"),
     "error.back": ("Back to the console", "返回控制台"),
     "error.404": ("There is nothing at this address.", "此地址没有内容。"),
-    "error.404.mend": ("It may have been pruned, or the address is mistyped. Search for it by its number.", "可能已被清理，或地址有误。请按编号查找。"),
+    "error.404.mend": (
+        "It may have been pruned, or the address is mistyped. Search for it by its number.",
+        "可能已被清理，或地址有误。请按编号查找。",
+    ),
     "error.403": ("Your account may not do this.", "您的账号无权执行此操作。"),
     "error.403.mend": (
         "Ask an operator to do it, or to give you the role: hub user role NAME operator",
         "请操作员代为执行，或授予角色：hub user role 用户名 operator",
     ),
-    "error.csrf": ("This form was not made for your present sign-in; nothing was changed.", "此表单不属于当前登录；未作任何更改。"),
+    "error.csrf": (
+        "This form was not made for your present sign-in; nothing was changed.",
+        "此表单不属于当前登录；未作任何更改。",
+    ),
     "error.csrf.mend": ("Go back, reload the page and send it again.", "请返回、刷新页面后重新提交。"),
     "error.503": ("The store cannot answer now.", "存储暂时无法响应。"),
     "error.503.mend": (
@@ -117,6 +132,9 @@ TEXTS = {
         "请稍后刷新；数据不会丢失。若持续出现，请查看进程与日志。",
     ),
     "error.500": ("A fault of the hub's.", "系统内部错误。"),
-    "error.500.mend": ("Reload. If it stays, give the trace id to whoever runs the hub.", "请刷新。若仍出现，请将追踪号告知管理员。"),
+    "error.500.mend": (
+        "Reload. If it stays, give the trace id to whoever runs the hub.",
+        "请刷新。若仍出现，请将追踪号告知管理员。",
+    ),
     "error.400.mend": ("Go back and change what the message names.", "请返回并修改提示中的内容。"),
 }

@@ -12,7 +12,10 @@ TEXTS = {
     "contracts.side.emits": ("sent to the hub", "发往枢纽"),
     "contracts.side.accepts": ("sent by the hub", "由枢纽发出"),
     "contracts.old": ("Old versions still in use", "仍在使用的旧版本"),
-    "contracts.old.about": ("Deprecated versions that somebody used within 30 days, the first to end first.", "近 30 天仍有调用的已弃用版本，最先到期的在前。"),
+    "contracts.old.about": (
+        "Deprecated versions that somebody used within 30 days, the first to end first.",
+        "近 30 天仍有调用的已弃用版本，最先到期的在前。",
+    ),
     "contracts.old.none": ("Nobody used a deprecated version within 30 days.", "近 30 天无人使用已弃用的版本。"),
     "contracts.all": ("All messages", "全部消息"),
     "contracts.message": ("Message", "消息"),

@@ -11,7 +11,10 @@ TEXTS = {
     "find.view.me": ("me alone", "仅自己"),
     "find.view.everybody": ("everybody", "所有人"),
     "find.view.delete": ("Delete this view", "删除视图"),
-    "find.view.delete.question": ("Delete the view {name}? No message is touched.", "删除视图“{name}”？不影响任何消息。"),
+    "find.view.delete.question": (
+        "Delete the view {name}? No message is touched.",
+        "删除视图“{name}”？不影响任何消息。",
+    ),
     "find.view.wrong": ("A view has a name, and a search that can be made.", "视图需要名称和有效的查找条件。"),
     "find.view.gone": ("There is no such view of yours.", "没有这个视图。"),
     "find.q": ("Search", "查找"),
@@ -52,7 +55,10 @@ TEXTS = {
     ),
     "find.none.do.filters": ("Take a filter away, or widen the time.", "请减少筛选条件或扩大时间范围。"),
     "find.none.yet": ("None since {at}.", "{at} 之后没有符合的消息。"),
-    "find.none.yet.do": ("What is older was not looked at yet: go on with Older, or narrow the time.", "更早的数据尚未查找：请点“更早”继续，或缩小时间范围。"),
+    "find.none.yet.do": (
+        "What is older was not looked at yet: go on with Older, or narrow the time.",
+        "更早的数据尚未查找：请点“更早”继续，或缩小时间范围。",
+    ),
     "find.nothing": ("There is no message yet.", "还没有消息。"),
     "find.nothing.do": ("Messages show here as soon as a system posts one.", "系统提交消息后会显示在这里。"),
     "find.scanned": ("Looked at so far: all since {at}.", "已查找范围：{at} 之后。"),
@@ -78,6 +84,9 @@ TEXTS = {
     "object.gap.late": ("late", "逾期"),
     "object.due": ("expected by", "预计不晚于"),
     "object.share": ("in {share} % of {of} cases", "{of} 例中占 {share}%"),
-    "object.cut": ("Only the first messages are shown; this number ties too many together.", "仅显示最早的部分消息；该编号关联过多。"),
+    "object.cut": (
+        "Only the first messages are shown; this number ties too many together.",
+        "仅显示最早的部分消息；该编号关联过多。",
+    ),
     "object.all": ("Everything", "全部"),
 }

@@ -94,7 +94,10 @@ TEXTS = {
     "message.curl.sent": ("The same call, in curl", "相同调用的 curl 命令"),
     "message.curl.page": ("This page as JSON", "本页的 JSON 接口"),
     "message.routing.unknown": ("Its routing cannot be computed again.", "无法重新计算路由。"),
-    "message.routing.fault": ("Against its contract: {pointer} is {got}, wanted {want}", "不符合契约：{pointer} 为 {got}，应为 {want}"),
+    "message.routing.fault": (
+        "Against its contract: {pointer} is {got}, wanted {want}",
+        "不符合契约：{pointer} 为 {got}，应为 {want}",
+    ),
     "message.routing.target": ("Target", "目标"),
     "message.routing.all": ("all targets", "全部目标"),
     "message.routing.ask": ("Why?", "查看原因"),
@@ -111,7 +114,10 @@ TEXTS = {
     ),
     "message.routing.got": ("{target} got it; see Way.", "{target} 已纳入投递，见“流转过程”。"),
     "message.routing.none": ("No route takes {type}.", "没有路由接收 {type}。"),
-    "message.routing.none.do": ("Add one to routes.yaml, or take the message out of what its system sends.", "请在 routes.yaml 中添加路由，或停止发送此消息。"),
+    "message.routing.none.do": (
+        "Add one to routes.yaml, or take the message out of what its system sends.",
+        "请在 routes.yaml 中添加路由，或停止发送此消息。",
+    ),
     "message.routing.conditions": ("Conditions, with their values", "条件与取值"),
     "message.routing.kind.when": ("goes only when", "仅当"),
     "message.routing.kind.drop": ("is dropped when", "丢弃条件"),

@@ -73,19 +73,34 @@ TEXTS = {
         "逐条按当前配置重新读取，仍有问题的留在此处。",
     ),
     "refused.drop": ("Drop", "丢弃"),
-    "refused.drop.question": ("It never becomes a message. The row stays, with your name.", "将不再成为消息；记录保留，并注明操作人。"),
+    "refused.drop.question": (
+        "It never becomes a message. The row stays, with your name.",
+        "将不再成为消息；记录保留，并注明操作人。",
+    ),
     "refused.done": ("{good} of {number} accepted.", "{number} 条中 {good} 条已受理。"),
-    "sentence.fits_not": ("The post does not fit {message} version {version}.", "不符合 {message} 版本 {version} 的契约。"),
-    "sentence.fits_none": ("The post fits {message}, but its fields contradict each other.", "符合 {message} 的契约，但字段之间互相矛盾。"),
+    "sentence.fits_not": (
+        "The post does not fit {message} version {version}.",
+        "不符合 {message} 版本 {version} 的契约。",
+    ),
+    "sentence.fits_none": (
+        "The post fits {message}, but its fields contradict each other.",
+        "符合 {message} 的契约，但字段之间互相矛盾。",
+    ),
     "sentence.fits_old": (
         "The post fits {message}, but cannot be upgraded to the newest version.",
         "符合 {message} 的契约，但无法升级到最新版本。",
     ),
     "sentence.rule": ("A rule of the contract cannot be computed: {fault}", "契约规则无法计算：{fault}"),
-    "sentence.no_such": ("There is no message {message}. The interface docs list what there is.", "没有消息 {message}，请查看接口文档。"),
+    "sentence.no_such": (
+        "There is no message {message}. The interface docs list what there is.",
+        "没有消息 {message}，请查看接口文档。",
+    ),
     "sentence.empty_batch": ("The batch has no message.", "批次中没有消息。"),
     "sentence.identifier": ("{field} is no identifier.", "{field} 不是有效标识。"),
     "sentence.key": ("The key {key} cannot be computed: {fault}", "标识 {key} 无法计算：{fault}"),
     "sentence.may_not": ("This key may not speak for {system}.", "该密钥无权代表 {system}。"),
-    "sentence.name": ("Its name stands for another message already; read again it still would.", "其标识已属于另一条消息，重新读取也不会改变。"),
+    "sentence.name": (
+        "Its name stands for another message already; read again it still would.",
+        "其标识已属于另一条消息，重新读取也不会改变。",
+    ),
 }

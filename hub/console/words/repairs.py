@@ -2,7 +2,10 @@
 
 TEXTS = {
     "repair.new": ("Repair", "发起修复"),
-    "repair.of_cause": ("All {number} of this cause, or only those ticked below.", "该原因下全部 {number} 条；若在下方勾选，则仅处理勾选的。"),
+    "repair.of_cause": (
+        "All {number} of this cause, or only those ticked below.",
+        "该原因下全部 {number} 条；若在下方勾选，则仅处理勾选的。",
+    ),
     "repair.of_one": ("This delivery.", "仅此投递。"),
     "repair.state_of": ("Those that are", "状态"),
     "repair.with": ("Made by", "使用配置"),
@@ -60,7 +63,10 @@ TEXTS = {
     "repair.rate_of": ("{number} per second", "每秒 {number} 条"),
     "repair.canary_of": ("{number} first", "先试投 {number} 条"),
     "repair.ready.about": ("Nothing was sent yet. Look at the preview, then start.", "尚未发送。请查看预览后启动。"),
-    "repair.canary.about": ("The first {number} are going; the rest waits for their end.", "前 {number} 条正在试投，其余等待结果。"),
+    "repair.canary.about": (
+        "The first {number} are going; the rest waits for their end.",
+        "前 {number} 条正在试投，其余等待结果。",
+    ),
     "repair.waiting.about": (
         "The first {number} have ended. Look at what became of them, then let the rest go, or stop.",
         "前 {number} 条已有结果。请查看后决定放行其余，或停止。",
@@ -76,10 +82,19 @@ TEXTS = {
         "The first {number} go under their old keys, in their old order. The rest waits.",
         "前 {number} 条按原幂等键、原顺序重放，其余等待。",
     ),
-    "repair.start.all.question": ("All {number} go under their old keys, at {rate} per second.", "{number} 条按原幂等键重放，每秒 {rate} 条。"),
-    "repair.start.discard.question": ("They end for good and are never sent. Reason: {why}", "将永久终止，不再发送。原因：{why}"),
+    "repair.start.all.question": (
+        "All {number} go under their old keys, at {rate} per second.",
+        "{number} 条按原幂等键重放，每秒 {rate} 条。",
+    ),
+    "repair.start.discard.question": (
+        "They end for good and are never sent. Reason: {why}",
+        "将永久终止，不再发送。原因：{why}",
+    ),
     "repair.continue": ("Let the rest go", "放行其余"),
-    "repair.continue.question": ("The other {number} go at {rate} per second.", "其余 {number} 条按每秒 {rate} 条重放。"),
+    "repair.continue.question": (
+        "The other {number} go at {rate} per second.",
+        "其余 {number} 条按每秒 {rate} 条重放。",
+    ),
     "repair.stop": ("Stop", "停止"),
     "repair.preview": ("What would be sent", "将发送的内容"),
     "repair.preview.some": ("Computed for the first {number} of {all}.", "已计算前 {number} 条，共 {all} 条。"),
@@ -119,7 +134,10 @@ TEXTS = {
     "repair.rows.first": ("From the first", "从头"),
     "repair.rows.none": ("None has this result.", "没有该结果的投递。"),
     "repair.list.none": ("No repair yet.", "还没有修复任务。"),
-    "repair.list.none.do": ("Open a cause of dead letters and choose what is to be done with them.", "打开一个死信原因，选择处理方式。"),
+    "repair.list.none.do": (
+        "Open a cause of dead letters and choose what is to be done with them.",
+        "打开一个死信原因，选择处理方式。",
+    ),
     "repair.list.causes": ("To the causes", "查看原因"),
     "repair.any_state": ("any", "不限"),
     "act.repair.created": ("made a repair", "创建修复任务"),

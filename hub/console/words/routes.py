@@ -10,7 +10,10 @@ TEXTS = {
     "routes.step.capacity": ("quota", "限额"),
     "routes.step.enrich": ("look-up", "查询"),
     "routes.none": ("There is no route yet.", "还没有路由。"),
-    "routes.none.do": ("A route stands in routes.yaml; hub new route writes one.", "路由写在 routes.yaml 中；可用 hub new route 生成。"),
+    "routes.none.do": (
+        "A route stands in routes.yaml; hub new route writes one.",
+        "路由写在 routes.yaml 中；可用 hub new route 生成。",
+    ),
     "routes.about": ("Rates and times over the last five minutes.", "速率与耗时取自最近五分钟。"),
     "routes.state.live": ("live", "运行中"),
     "routes.state.canary": ("trial", "灰度"),
@@ -52,7 +55,10 @@ TEXTS = {
     "treat.drop": ("Dropped because", "丢弃原因"),
     "treat.hold": ("Waits until", "等待至"),
     "treat.capacity": ("At most", "限额"),
-    "treat.capacity.text": ("{quota}, by the clock of {zone}; what is over it goes in the next window", "{quota}（{zone} 时间），超出部分进入下一窗口"),
+    "treat.capacity.text": (
+        "{quota}, by the clock of {zone}; what is over it goes in the next window",
+        "{quota}（{zone} 时间），超出部分进入下一窗口",
+    ),
     "treat.enrich": ("Looks up ${name}", "查询 ${name}"),
     "treat.enrich.text": ("asks {call} once per message", "每条消息查询一次 {call}"),
     "treat.enrich.cache": ("an answer serves for {span}", "应答复用 {span}"),
@@ -64,9 +70,15 @@ TEXTS = {
     "treat.sync.text": ("at most {span}", "至多 {span}"),
     "treat.sync.fallback": ("an older answer serves for {span}", "旧应答可复用 {span}"),
     "treat.alert": ("Dead letters are told as", "死信告警级别"),
-    "treat.alert.untold": ("{level}: kept, but nobody is told in this version", "{level}：已登记，但本版本不会通知任何人"),
+    "treat.alert.untold": (
+        "{level}: kept, but nobody is told in this version",
+        "{level}：已登记，但本版本不会通知任何人",
+    ),
     "treat.retry": ("Tries", "重试"),
-    "treat.retry.grown": ("{attempts}: after {first}, each time {factor}× longer, at most {max}", "{attempts} 次：首隔 {first}，逐次 ×{factor}，至多 {max}"),
+    "treat.retry.grown": (
+        "{attempts}: after {first}, each time {factor}× longer, at most {max}",
+        "{attempts} 次：首隔 {first}，逐次 ×{factor}，至多 {max}",
+    ),
     "treat.retry.schedule": ("{attempts}: after {spans}", "{attempts} 次：间隔 {spans}"),
     "treat.retry.one": ("one, and no other", "仅一次"),
     "treat.retry.jitter": ("spread evenly", "间隔随机分散"),
@@ -97,7 +109,13 @@ TEXTS = {
     "tested.what": ("What must hold", "应满足"),
     "tested.where": ("Where", "位置"),
     "tested.none": ("This route has no test of its own.", "此路由没有测试。"),
-    "tested.none.do": ("Write a message and what must come of it under tests: in routes.yaml.", "请在 routes.yaml 的 tests: 下写出消息及期望结果。"),
-    "tested.about": ("Run by the active configuration, on the samples that lie on the hub's machine.", "按当前配置、使用本机样本运行。"),
+    "tested.none.do": (
+        "Write a message and what must come of it under tests: in routes.yaml.",
+        "请在 routes.yaml 的 tests: 下写出消息及期望结果。",
+    ),
+    "tested.about": (
+        "Run by the active configuration, on the samples that lie on the hub's machine.",
+        "按当前配置、使用本机样本运行。",
+    ),
     "written": ("As it is written", "配置原文"),
 }

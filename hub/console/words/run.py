@@ -31,7 +31,10 @@ TEXTS = {
         "What people do to deliveries, keys, configurations and accounts is written down as they do it.",
         "人员对投递、密钥、配置和账号的操作会即时记录。",
     ),
-    "record.stands": ("All {number} records stand, none altered, missing or cut off.", "全部 {number} 条记录完好，无篡改、缺失或截断。"),
+    "record.stands": (
+        "All {number} records stand, none altered, missing or cut off.",
+        "全部 {number} 条记录完好，无篡改、缺失或截断。",
+    ),
     "record.broken": ("Record {number} does not stand.", "第 {number} 条记录不完整。"),
     "record.broken.mend": (
         "Somebody changed the store beside the hub. Keep a copy of it as it is, and compare with the last backup whose chain stands.",
@@ -96,7 +99,10 @@ TEXTS = {
         "两秒内将永久拒绝 {name} 使用此密钥的请求。已受理的消息仍会投递。",
     ),
     "callers.none": ("No key is valid.", "没有有效密钥。"),
-    "callers.none.do": ("Without one nobody can post. Make one for each partner and system.", "没有密钥则无人可提交消息。请为每个合作方与系统创建。"),
+    "callers.none.do": (
+        "Without one nobody can post. Make one for each partner and system.",
+        "没有密钥则无人可提交消息。请为每个合作方与系统创建。",
+    ),
     "callers.ended": ("Show {number} that have ended", "显示已失效的 {number} 个"),
     "callers.valid_only": ("Show only valid ones", "仅显示有效的"),
     "callers.made.title": ("The key is made", "密钥已创建"),
@@ -104,7 +110,10 @@ TEXTS = {
         "This is shown once, now. Copy it before you leave; the hub keeps a hash and cannot show it again.",
         "仅此一次显示。请在离开前复制；系统只保存摘要，无法再次显示。",
     ),
-    "callers.docs": ("Give it to the partner over a safe way. How to sign, and what to post: {url}", "请通过安全渠道交给合作方。签名与接口说明：{url}"),
+    "callers.docs": (
+        "Give it to the partner over a safe way. How to sign, and what to post: {url}",
+        "请通过安全渠道交给合作方。签名与接口说明：{url}",
+    ),
     "callers.kept": ("I have copied it", "已复制"),
     "people.name": ("User name", "用户名"),
     "people.name.hint": ("Small letters, digits and . _ @ -", "小写字母、数字及 . _ @ -"),
@@ -130,8 +139,14 @@ TEXTS = {
         "{name} may then replay, cancel, pause and apply. They sign in anew.",
         "{name} 将可重投、取消、暂停与应用配置，并需重新登录。",
     ),
-    "people.make.ask.viewer": ("{name} may then change nothing. They sign in anew.", "{name} 将不能作任何更改，并需重新登录。"),
-    "people.not_oneself": ("Nobody changes their own account here; ask another operator.", "不能在此更改自己的账号，请其他操作员处理。"),
+    "people.make.ask.viewer": (
+        "{name} may then change nothing. They sign in anew.",
+        "{name} 将不能作任何更改，并需重新登录。",
+    ),
+    "people.not_oneself": (
+        "Nobody changes their own account here; ask another operator.",
+        "不能在此更改自己的账号，请其他操作员处理。",
+    ),
     "store.kind": ("Database", "数据库"),
     "store.size": ("Size", "大小"),
     "store.schema": ("Schema", "结构版本"),

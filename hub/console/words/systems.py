@@ -16,7 +16,10 @@ TEXTS = {
     "system.last": ("Last tried", "最近调用"),
     "system.flight": ("In flight / cap", "在途 / 上限"),
     "system.none": ("There is no system yet.", "还没有系统。"),
-    "system.none.do": ("A system is a folder under adapters/; hub new system makes one.", "系统是 adapters/ 下的一个目录；可用 hub new system 生成。"),
+    "system.none.do": (
+        "A system is a folder under adapters/; hub new system makes one.",
+        "系统是 adapters/ 下的一个目录；可用 hub new system 生成。",
+    ),
     "system.flow": ("What waits", "查看等待"),
     "system.breaker": ("Breaker", "熔断器"),
     "system.breaker.closed": ("closed: calls go out", "闭合：正常调用"),

@@ -50,7 +50,10 @@ TEXTS = {
     ),
     "unrouted.force": ("Even behind a later one on the same key", "即使同一单号已有更新的投递"),
     "unrouted.act.drop": ("Let go", "放弃"),
-    "unrouted.act.drop.question": ("They go nowhere, for good. Your name and your reason go on record.", "将永久不发送；您的姓名和原因会被记录。"),
+    "unrouted.act.drop.question": (
+        "They go nowhere, for good. Your name and your reason go on record.",
+        "将永久不发送；您的姓名和原因会被记录。",
+    ),
     "unrouted.numbers": ("Numbers", "单号"),
     "unrouted.received": ("Received", "接收时间"),
     "unrouted.caller": ("Caller", "调用方"),
@@ -74,10 +77,16 @@ TEXTS = {
     ),
     "sentence.trial": ("{way}: the trial does not take it", "{way}：未进入灰度"),
     "sentence.trial.why": ("the trial does not take it", "未进入灰度"),
-    "sentence.empty": ("{way}: the list that it splits is empty or absent: {list}", "{way}：待拆分的列表为空或不存在：{list}"),
+    "sentence.empty": (
+        "{way}: the list that it splits is empty or absent: {list}",
+        "{way}：待拆分的列表为空或不存在：{list}",
+    ),
     "sentence.empty.why": ("the list that it splits is empty or absent: {list}", "待拆分的列表为空或不存在：{list}"),
     "sentence.no_message": ("The configuration knows no message {message}.", "配置中没有消息 {message}。"),
-    "sentence.not_live": ("Version {version} of {message} is not live, and nothing upgrades it.", "{message} 的版本 {version} 未启用，且没有升级映射。"),
+    "sentence.not_live": (
+        "Version {version} of {message} is not live, and nothing upgrades it.",
+        "{message} 的版本 {version} 未启用，且没有升级映射。",
+    ),
     "sentence.cannot": ("It cannot be routed: {fault}", "无法路由：{fault}"),
     "sentence.unforeseen": ("{name}; see the log.", "{name}，详见日志。"),
     "sentence.later": (
@@ -95,5 +104,8 @@ TEXTS = {
         "A key holds half a surrogate pair, and cannot be stored. Send whole characters.",
         "单号含有不完整的字符，无法存储。请发送完整字符。",
     ),
-    "sentence.nul": ("A key holds the character NUL, and cannot be stored. Send it without.", "单号含有 NUL 字符，无法存储。请去除后发送。"),
+    "sentence.nul": (
+        "A key holds the character NUL, and cannot be stored. Send it without.",
+        "单号含有 NUL 字符，无法存储。请去除后发送。",
+    ),
 }

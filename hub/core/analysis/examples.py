@@ -28,7 +28,11 @@ class Difference:
     def as_json(self) -> dict[str, Json]:
         """`expected` and `got` are left out where there is nothing."""
         values = (("expected", self.wanted), ("got", self.got))
-        return {"pointer": self.pointer, "text": self.text, **{name: value for name, value in values if value is not MISSING}}
+        return {
+            "pointer": self.pointer,
+            "text": self.text,
+            **{name: value for name, value in values if value is not MISSING},
+        }
 
 
 def check_example(example: Example, made: Json) -> list[str]:
@@ -52,7 +56,9 @@ def _differences(made: Any, wanted: Any, at: str, *, whole: bool) -> Iterator[Di
             else:
                 yield Difference(there, f"wanted {_shown(value)}, but the mapping made nothing", wanted=value)
         for name in sorted(made.keys() - wanted.keys()) if whole else ():
-            yield Difference(f"{at}/{escape(name)}", f"made {_shown(made[name])}, but the example does not have it", got=made[name])
+            yield Difference(
+                f"{at}/{escape(name)}", f"made {_shown(made[name])}, but the example does not have it", got=made[name]
+            )
     elif isinstance(wanted, list) and isinstance(made, list):
         if len(wanted) != len(made):
             yield Difference(at, f"wanted {len(wanted)} elements, made {len(made)}", wanted, made)
@@ -63,7 +69,8 @@ def _differences(made: Any, wanted: Any, at: str, *, whole: bool) -> Iterator[Di
 
 
 def _exact(value: Any) -> Any:
-    return Decimal(repr(value)) if isinstance(value, float) else value  # an example's 0.1 is the decimal that was written
+    # an example's 0.1 is the decimal that was written
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _shown(value: Any) -> str:

@@ -19,7 +19,9 @@ MAX_SHOWN = 80  # characters of a value
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One comparison of a condition. `holds` None: it cannot be computed. `values`: what its fields are, missing ones left out."""
+    """One comparison of a condition. `holds` None: it cannot be computed. `values`: what its fields are, missing ones
+    left out.
+    """
 
     text: str
     holds: bool | None
@@ -38,7 +40,9 @@ class Outline:
 
 
 def explain(text: str, payload: Json, *, now: datetime, contract: Contract | None) -> list[Part]:
-    """The parts that `and` and `or` join, from left to right, each by itself and each once. What `contract` calls personal is masked."""
+    """The parts that `and` and `or` join, from left to right, each by itself and each once. What `contract` calls
+    personal is masked.
+    """
     return [_part(one, payload, now, contract) for one in outline(text).parts]
 
 
@@ -56,7 +60,12 @@ def _outline(text: str, start: int, end: int, node: Node, parts: list[str]) -> s
     if isinstance(node, Binary) and node.sign in ("and", "or"):
         after = node.at + len(node.sign)
         return f"{_outline(text, start, node.at, node.left, parts)} {node.sign} {_outline(text, after, end, node.right, parts)}"
-    if isinstance(node, Block) and len(node.parts) == 1 and text[start:end].strip().startswith("(") and text[start:end].strip().endswith(")"):
+    if (
+        isinstance(node, Block)
+        and len(node.parts) == 1
+        and text[start:end].strip().startswith("(")
+        and text[start:end].strip().endswith(")")
+    ):
         inner = text.index("(", start) + 1
         within = _outline(text, inner, text.rindex(")", inner, end), node.parts[0], parts)
         return f"({within})" if isinstance(node.parts[0], Binary) and " " in within else within

@@ -1,4 +1,5 @@
-"""What a mapping carries on of what comes, and what it leaves behind: its leaves laid over the places that were really seen. Pure.
+"""What a mapping carries on of what comes, and what it leaves behind: its leaves laid over the places that were really
+seen. Pure.
 
 Places are compared without their `*`: an expression goes through lists whether or not it says so.
 """
@@ -45,12 +46,19 @@ class FieldCoverage:
 
     def _below(self, leaf: Leaf, read: Name, name: Name) -> bool:
         """Whether a copy of `read` takes along what stands at `name`."""
-        return leaf.way is Way.COPY and len(name) > len(read) and name[: len(read)] == read and name[len(read)] not in leaf.without
+        return (
+            leaf.way is Way.COPY
+            and len(name) > len(read)
+            and name[: len(read)] == read
+            and name[len(read)] not in leaf.without
+        )
 
     def numbers(self, targets: Collection[str], came: Mapping[str, int], messages: int) -> dict[str, int]:
-        """How many messages fill each place of the target, as far as `came` (places of the source, each with how many messages had it) tells.
+        """How many messages fill each place of the target, as far as `came` (places of the source, each with how many
+        messages had it) tells.
 
-        `messages`: how many there were at all; what is made without the source is in each of them. A place that nothing makes is not in it.
+        `messages`: how many there were at all; what is made without the source is in each of them. A place that nothing
+        makes is not in it.
         """
         known = {name_of(place): number for place, number in came.items()}
         found: dict[str, int] = {}

@@ -1,4 +1,6 @@
-"""The forms of texts that contracts name (`format`), and pictures of `$date`: which of them exclude each other, and which a pattern never takes."""
+"""The forms of texts that contracts name (`format`), and pictures of `$date`: which of them exclude each other, and
+which a pattern never takes.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from hub.core.analysis.narrowing import matches
+from hub.core.analysis.narrowed_values import matches
 
 # No text is of two of these forms.
 _APART = frozenset({"date-time", "date", "time", "uuid", "email", "ipv4", "ipv6", "duration", "uri"})
 _PICTURE = re.compile(r"yyyy|SSS|XXX|MM|dd|HH|mm|ss")
-_DAYS = [(year, month, day) for month, day, year in product(range(1, 13), (1, 15, 28), range(1900, 2101))] + [(2026, 1, 29), (2026, 1, 30), (2026, 1, 31)]
+_DAYS = [(year, month, day) for month, day, year in product(range(1, 13), (1, 15, 28), range(1900, 2101))] + [
+    (2026, 1, 29),
+    (2026, 1, 30),
+    (2026, 1, 31),
+]
 _TIMES = ((0, 0, 0), (8, 15, 30), (12, 0, 59), (23, 59, 9))
 _FRACTIONS = ("", ".1", ".123", ".000", ".123456", ".123456789")
 _ZONES = ("Z", "+08:00", "-05:00", "+00:00", "z")
@@ -34,7 +40,9 @@ def are_apart(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=4_000)
 def never_meets(form: str, pattern: str) -> bool:
-    """Whether a pattern takes none of many texts of a form, of all its spellings. False: it takes one, or that is not decided."""
+    """Whether a pattern takes none of many texts of a form, of all its spellings. False: it takes one, or that is not
+    decided.
+    """
     seen = False
     for text in _texts(form):
         seen = True

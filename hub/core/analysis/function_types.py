@@ -1,4 +1,6 @@
-"""What the functions of expressions give, by what they are given: kinds, values, lengths, bounds and formats. What is not here is undecided."""
+"""What the functions of expressions give, by what they are given: kinds, values, lengths, bounds and formats. What is
+not here is undecided.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,14 @@ def joined(left: Shape, right: Shape) -> Shape:
     personal = left.personal or right.personal
     sides = [_texts(left), _texts(right)]
     if all(side is not None for side in sides) and len(sides[0] or ()) * len(sides[1] or ()) <= MAX_VALUES:
-        return replace(union([of_value(one + other) for one in sides[0] or () for other in sides[1] or ()]), personal=personal)
-    longest = left.longest + right.longest if left.longest is not None and right.longest is not None and _is_text(left) and _is_text(right) else None
+        return replace(
+            union([of_value(one + other) for one in sides[0] or () for other in sides[1] or ()]), personal=personal
+        )
+    longest = (
+        left.longest + right.longest
+        if left.longest is not None and right.longest is not None and _is_text(left) and _is_text(right)
+        else None
+    )
     least = [0 if one.may(MISSING) or not _is_text(one) else one.shortest or 0 for one in (left, right)]
     return of_kind("string", shortest=sum(least) or None, longest=longest, personal=personal)
 
@@ -88,7 +96,12 @@ def _as_text(shapes: Sequence[Shape]) -> Shape:
     shape = _first(shapes)
     if _is_text(shape):
         return shape.without(MISSING)
-    if shape.kinds is not None and shape.kinds - {MISSING} == {"integer"} and shape.span.low is not None and shape.span.high is not None:
+    if (
+        shape.kinds is not None
+        and shape.kinds - {MISSING} == {"integer"}
+        and shape.span.low is not None
+        and shape.span.high is not None
+    ):
         return of_kind("string", longest=max(len(str(int(shape.span.low))), len(str(int(shape.span.high)))))
     return of_kind("string")
 
@@ -118,10 +131,20 @@ def _of_date(shapes: Sequence[Shape]) -> Shape:
         return UNDECIDED
     if picture in _PICTURES:
         name = _PICTURES[picture]
-        return of_kind("string", formats=frozenset({name}), shortest={"date": 10, "time": 14}.get(name, 25), longest={"date": 10, "time": 14}.get(name))
+        return of_kind(
+            "string",
+            formats=frozenset({name}),
+            shortest={"date": 10, "time": 14}.get(name, 25),
+            longest={"date": 10, "time": 14}.get(name),
+        )
     length = len(picture) + 3 * picture.count("XXX")
     is_plain = not set(_PICTURE.sub("", picture)) & set("yMdHmsSX")
-    return of_kind("string", formats=frozenset({picture}) if is_plain and _PICTURE.search(picture) else frozenset(), shortest=length, longest=length)
+    return of_kind(
+        "string",
+        formats=frozenset({picture}) if is_plain and _PICTURE.search(picture) else frozenset(),
+        shortest=length,
+        longest=length,
+    )
 
 
 def _from_millis(shapes: Sequence[Shape]) -> Shape:
@@ -136,7 +159,9 @@ def _is_filled(shape: Shape) -> bool:
 
 
 def _sum(shapes: Sequence[Shape]) -> Shape:
-    """$sum of what is missing gives nothing. A list that may be empty is taken for one that is not, as its contract could say by minItems."""
+    """$sum of what is missing gives nothing. A list that may be empty is taken for one that is not, as its contract
+    could say by minItems.
+    """
     shape = _first(shapes)
     kinds = item_of(shape).kinds
     made = of_kind("integer" if kinds is not None and kinds and kinds - {MISSING} <= {"integer"} else "number")
@@ -160,7 +185,11 @@ def _average(shapes: Sequence[Shape]) -> Shape:
 
 def _rounded(shapes: Sequence[Shape]) -> Shape:
     places = _only(shapes, 1)
-    is_whole = len(shapes) == 1 or (isinstance(places, int) and places <= 0) or not (_first(shapes).may("number") or _first(shapes).kinds is None)
+    is_whole = (
+        len(shapes) == 1
+        or (isinstance(places, int) and places <= 0)
+        or not (_first(shapes).may("number") or _first(shapes).kinds is None)
+    )
     return of_kind("integer" if is_whole else "number")
 
 
@@ -171,7 +200,12 @@ def _absolute(shapes: Sequence[Shape]) -> Shape:
 
 def _power(shapes: Sequence[Shape]) -> Shape:
     exponent = _only(shapes, 1)
-    is_whole = isinstance(exponent, int | Decimal) and exponent >= 0 and exponent == int(exponent) and not _first(shapes).may("number")
+    is_whole = (
+        isinstance(exponent, int | Decimal)
+        and exponent >= 0
+        and exponent == int(exponent)
+        and not _first(shapes).may("number")
+    )
     return of_kind("integer" if is_whole and _first(shapes).may("integer") else "number")
 
 
@@ -185,7 +219,11 @@ def _appended(shapes: Sequence[Shape]) -> Shape:
         return UNDECIDED
     if not any(one.kinds == frozenset({"array"}) for one in shapes):
         return UNDECIDED
-    return of_kind("array", item=union([item_of(one) for one in shapes if one.kinds != frozenset({MISSING})]), filled=any(map(_is_filled, shapes)))
+    return of_kind(
+        "array",
+        item=union([item_of(one) for one in shapes if one.kinds != frozenset({MISSING})]),
+        filled=any(map(_is_filled, shapes)),
+    )
 
 
 def _looked_up(shapes: Sequence[Shape]) -> Shape:
@@ -208,12 +246,30 @@ def _counted(_: Sequence[Shape]) -> Shape:
 
 
 FUNCTIONS: Mapping[str, Callable[[Sequence[Shape]], Shape]] = {
-    **dict.fromkeys(("join", "replace", "base64encode", "base64decode", "formatNumber", "formatInteger", "formatBase", "type"), _text()),
-    **dict.fromkeys(("encodeUrl", "encodeUrlComponent", "decodeUrl", "decodeUrlComponent", "mask", "dec_add", "dec_mul", "dec_round", "pad"), _text()),
+    **dict.fromkeys(
+        ("join", "replace", "base64encode", "base64decode", "formatNumber", "formatInteger", "formatBase", "type"),
+        _text(),
+    ),
+    **dict.fromkeys(
+        (
+            "encodeUrl",
+            "encodeUrlComponent",
+            "decodeUrl",
+            "decodeUrlComponent",
+            "mask",
+            "dec_add",
+            "dec_mul",
+            "dec_round",
+            "pad",
+        ),
+        _text(),
+    ),
     "uppercase": _changed(str.upper),
     "lowercase": _changed(str.lower),
     "trim": _changed(lambda text: " ".join(text.split())),
-    **dict.fromkeys(("substringBefore", "substringAfter"), lambda shapes: of_kind("string", longest=_first(shapes).longest)),
+    **dict.fromkeys(
+        ("substringBefore", "substringAfter"), lambda shapes: of_kind("string", longest=_first(shapes).longest)
+    ),
     "string": _as_text,
     "substring": _cut,
     "date": _of_date,
@@ -238,10 +294,15 @@ FUNCTIONS: Mapping[str, Callable[[Sequence[Shape]], Shape]] = {
     "append": _appended,
     "lookup": _looked_up,
 }
-TOTAL = frozenset({"exists", "count", "now", "millis", "append", "sum", "max", "min", "average"})  # what they give of what is missing they say themselves
+# what they give of what is missing they say themselves
+TOTAL = frozenset({"exists", "count", "now", "millis", "append", "sum", "max", "min", "average"})
 HIDING = frozenset({"mask", "exists", "boolean", "count", "length", "not", "uuid5", "contains", "type"})
-IN_DOUBLES = frozenset({"sum", "average", "max", "min", "round", "abs", "floor", "ceil", "sqrt", "power", "number", "formatNumber"})
+IN_DOUBLES = frozenset(
+    {"sum", "average", "max", "min", "round", "abs", "floor", "ceil", "sqrt", "power", "number", "formatNumber"}
+)
 OF_TEXT = frozenset(
     "uppercase lowercase trim substring substringBefore substringAfter length contains split pad replace toMillis parseInteger".split(),
 )
-OF_NUMBER = frozenset({"floor", "ceil", "round", "abs", "sqrt", "power", "formatNumber", "formatInteger", "formatBase", "fromMillis"})
+OF_NUMBER = frozenset(
+    {"floor", "ceil", "round", "abs", "sqrt", "power", "formatNumber", "formatInteger", "formatBase", "fromMillis"}
+)

@@ -1,7 +1,9 @@
-"""A directed graph as a picture: which node stands in which layer and where in it, and along which points its edges run. Pure.
+"""A directed graph as a picture: which node stands in which layer and where in it, and along which points its edges
+run. Pure.
 
-Four steps: edges that close a circle are turned round for the layout; each node stands one layer behind the last of those that lead to it;
-edges over several layers get a point in each; and each layer is sorted, back and forth, by where its neighbours stand.
+Four steps: edges that close a circle are turned round for the layout; each node stands one layer behind the last of
+those that lead to it; edges over several layers get a point in each; and each layer is sorted, back and forth, by where
+its neighbours stand.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ Edge: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a node stands: its layer from the left, from 0; `y` within the picture's height, both in steps of one node."""
+    """Where a node stands: its layer from the left, from 0; `y` within the picture's height, both in steps of one
+    node.
+    """
 
     layer: int
     y: float
@@ -25,7 +29,9 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """`edges`: along which points, from its tail to its head, each runs. `backwards`: those against the reading direction. Width and height in nodes."""
+    """`edges`: along which points, from its tail to its head, each runs. `backwards`: those against the reading
+    direction. Width and height in nodes.
+    """
 
     spots: Mapping[str, Spot]
     edges: Mapping[Edge, tuple[Spot, ...]]
@@ -35,7 +41,9 @@ class Drawing:
 
 
 def draw(nodes: Sequence[str], edges: Sequence[Edge]) -> Drawing:
-    """The order of `nodes` decides where nothing else does, so that the same graph is always the same picture. Edges name known nodes alone."""
+    """The order of `nodes` decides where nothing else does, so that the same graph is always the same picture. Edges
+    name known nodes alone.
+    """
     known = set(nodes)
     wanted = [edge for edge in dict.fromkeys(edges) if edge[0] in known and edge[1] in known and edge[0] != edge[1]]
     turned = _circles(nodes, wanted)
@@ -53,7 +61,9 @@ def draw(nodes: Sequence[str], edges: Sequence[Edge]) -> Drawing:
 
 
 def _circles(nodes: Sequence[str], edges: Sequence[Edge]) -> set[Edge]:
-    """Edges that lead back to a node that is on the way to them. Walked without recursion: a long chain is no reason to fail."""
+    """Edges that lead back to a node that is on the way to them. Walked without recursion: a long chain is no reason to
+    fail.
+    """
     out: dict[str, list[str]] = {node: [] for node in nodes}
     into = dict.fromkeys(nodes, 0)
     for tail, head in edges:
@@ -131,7 +141,9 @@ def _sorted_rows(rows: list[list[str]], chains: Mapping[Edge, tuple[str, ...]]) 
         for index in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
             fixed = {one: place for place, one in enumerate(rows[index - 1 if down else index + 1])}
             own = {one: place for place, one in enumerate(rows[index])}
-            weights = {one: _middle([fixed[other] for other in near[one] if other in fixed], own[one]) for one in rows[index]}
+            weights = {
+                one: _middle([fixed[other] for other in near[one] if other in fixed], own[one]) for one in rows[index]
+            }
             rows[index].sort(key=lambda one, weights=weights, own=own: (weights[one], own[one]))  # type: ignore[misc]
         number = _crossings(rows, after)
         if number < fewest:
@@ -155,4 +167,8 @@ def _crossings(rows: Sequence[Sequence[str]], after: Mapping[str, Sequence[str]]
 def _spots(rows: Sequence[Sequence[str]]) -> dict[str, Spot]:
     """Each layer in the middle of the picture's height."""
     height = max((len(row) for row in rows), default=0)
-    return {one: Spot(layer, place + (height - len(row)) / 2) for layer, row in enumerate(rows) for place, one in enumerate(row)}
+    return {
+        one: Spot(layer, place + (height - len(row)) / 2)
+        for layer, row in enumerate(rows)
+        for place, one in enumerate(row)
+    }

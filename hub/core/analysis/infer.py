@@ -1,4 +1,6 @@
-"""What an expression can give, inferred from what it is over. Paths, objects, arrays, conditions, operators and the functions; what it cannot tell is undecided."""
+"""What an expression can give, inferred from what it is over. Paths, objects, arrays, conditions, operators and the
+functions; what it cannot tell is undecided.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,39 @@ from decimal import Decimal
 from hub.core.analysis.function_types import FUNCTIONS, HIDING, IN_DOUBLES, NAMES, OF_NUMBER, OF_TEXT, TOTAL, joined
 from hub.core.analysis.narrowing import narrow
 from hub.core.expressions.syntax import tree
-from hub.core.expressions.tree import Array, Binary, Bind, Block, Call, Chain, Condition, Filter, Lambda, Literal, Name, Negate, Node, Object, Step, Variable
+from hub.core.expressions.tree import (
+    Array,
+    Binary,
+    Bind,
+    Block,
+    Call,
+    Chain,
+    Condition,
+    Filter,
+    Lambda,
+    Literal,
+    Name,
+    Negate,
+    Node,
+    Object,
+    Step,
+    Variable,
+)
 from hub.core.schemas.ranges import ANY, Range, negative, plus, times
-from hub.core.schemas.types import MISSING, NOTHING, SAFE, UNDECIDED, Shape, field_of, item_of, least_elements, names_of, of_kind, of_value, union
+from hub.core.schemas.types import (
+    MISSING,
+    NOTHING,
+    SAFE,
+    UNDECIDED,
+    Shape,
+    field_of,
+    item_of,
+    least_elements,
+    names_of,
+    of_kind,
+    of_value,
+    union,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +74,7 @@ def infer(text: str, over: InferenceScope) -> Shape:
     return UNDECIDED if node is None else _of(node, over)
 
 
-def _of(node: Node, over: InferenceScope) -> Shape:
+def _of(node: Node, over: InferenceScope) -> Shape:  # noqa: C901, PLR0912  # one case per kind of node
     match node:
         case Literal(value=value):
             return of_value(value)
@@ -61,11 +93,17 @@ def _of(node: Node, over: InferenceScope) -> Shape:
             ranges = [of_kind("integer")] if len(shapes) < len(items) else []
             # Nothing in an array leaves no place; a list is laid out flat in it, but for one that is written out there.
             flat = [shape.without(MISSING) if isinstance(one, Array) else _laid_out(shape) for one, shape in parts]
-            is_filled = any(one.many or not one.may("array") for one in shapes if one.kinds is not None and MISSING not in one.kinds)
+            is_filled = any(
+                one.many or not one.may("array") for one in shapes if one.kinds is not None and MISSING not in one.kinds
+            )
             return of_kind("array", item=union([*flat, *ranges]) if flat or ranges else NOTHING, filled=is_filled)
         case Object(pairs=pairs):
             over.touched = True
-            made = {key.value: _of(value, over) for key, value in pairs if isinstance(key, Literal) and isinstance(key.value, str)}
+            made = {
+                key.value: _of(value, over)
+                for key, value in pairs
+                if isinstance(key, Literal) and isinstance(key.value, str)
+            }
             return of_kind("object", fields=made) if len(made) == len(pairs) else UNDECIDED
         case Block(parts=parts):
             shapes = [_of(one, over) for one in parts]
@@ -76,7 +114,11 @@ def _of(node: Node, over: InferenceScope) -> Shape:
         case Condition(test=test, then=then, other=other):
             over.touched = True
             _of(test, over)
-            otherwise = _of(other, over if isinstance(other, Literal) else _where(test, over, holds=False)) if other is not None else NOTHING
+            otherwise = (
+                _of(other, over if isinstance(other, Literal) else _where(test, over, holds=False))
+                if other is not None
+                else NOTHING
+            )
             return union([_narrowed(test, then, over), otherwise])
         case Negate(value=value):
             over.touched = True
@@ -120,7 +162,8 @@ def _named(base: Shape, name: str, over: InferenceScope) -> Shape:
 
 def _step(node: Step, over: InferenceScope) -> Shape:
     if isinstance(node.right, Filter) and node.right.predicate is None:
-        return _filtered(Filter(Step(node.left, node.right.base, node.at), None, node.at), over)  # [] at the end is about the whole path
+        # [] at the end is about the whole path
+        return _filtered(Filter(Step(node.left, node.right.base, node.at), None, node.at), over)
     left = _of(node.left, over)
     if isinstance(node.right, Name):
         before = len(over.odd)
@@ -139,7 +182,11 @@ def _step(node: Step, over: InferenceScope) -> Shape:
     if not left.may("array"):
         return inner.also(MISSING) if left.may(MISSING) else inner
     element = inner.without("array", MISSING)
-    made = replace(element.also("array", MISSING), item=union([element, item_of(inner)]) if inner.may("array") else element, many=True)
+    made = replace(
+        element.also("array", MISSING),
+        item=union([element, item_of(inner)]) if inner.may("array") else element,
+        many=True,
+    )
     if inner.may(MISSING) or inner.may("array") or left.may(MISSING):
         return made
     return made.without(MISSING) if least_elements(left) else replace(made, hollow=True)
@@ -198,7 +245,9 @@ def _filtered(node: Filter, over: InferenceScope) -> Shape:
 
 
 def _narrowed(test: Node, then: Node, over: InferenceScope) -> Shape:
-    """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`; and what is no plain path alike."""
+    """What `then` gives where `test` holds: `$exists(a) ? a` is there, `a != null ? a` is not null, and so `a ? a`; and
+    what is no plain path alike.
+    """
     if isinstance(then, Literal):
         return _of(then, over)
     shape = _of(then, _where(test, over, holds=True))
@@ -214,7 +263,9 @@ def _proven(test: Node) -> list[Node]:
             return [*_proven(left), *_proven(right)]
         case Binary(sign="!=", left=left, right=Literal(value=None)):
             return [left]
-        case Binary(sign=">", left=Call(function=Variable(name="count"), arguments=(one,)), right=Literal()) if one is not None:
+        case Binary(sign=">", left=Call(function=Variable(name="count"), arguments=(one,)), right=Literal()) if (
+            one is not None
+        ):
             return [one]
         case Block(parts=(one,)):
             return _proven(one)
@@ -233,7 +284,10 @@ def _bare(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_bare(one) for one in value)
     if hasattr(value, "__dataclass_fields__"):
-        return (type(value).__name__, *(_bare(getattr(value, name)) for name in value.__dataclass_fields__ if name != "at"))
+        return (
+            type(value).__name__,
+            *(_bare(getattr(value, name)) for name in value.__dataclass_fields__ if name != "at"),
+        )
     return value
 
 
@@ -252,7 +306,13 @@ def _binary(node: Binary, over: InferenceScope) -> Shape:
             for one in (left, right):
                 if _is_beyond(one):
                     fix = "compare what is smaller, or its text: $string(field)"
-                    over.odd.append(Oddity("lost_digits", f"{node.sign} compares doubles, and the contract allows more digits than they hold", fix))
+                    over.odd.append(
+                        Oddity(
+                            "lost_digits",
+                            f"{node.sign} compares doubles, and the contract allows more digits than they hold",
+                            fix,
+                        )
+                    )
             shape = of_kind("boolean")
             return shape.also(MISSING) if left.may(MISSING) or right.may(MISSING) else shape
         case sign if sign in _COMPARING:
@@ -266,12 +326,22 @@ def _binary(node: Binary, over: InferenceScope) -> Shape:
 def _number(shapes: Sequence[Shape], over: InferenceScope, sign: str) -> Shape:
     for one in shapes:
         if one.kinds is not None and one.kinds - {MISSING} and not one.kinds & {"number", "integer"}:
-            kind = "a list" if one.may("array") else "a text" if one.may("string") else " or ".join(sorted(one.kinds - {MISSING}))
+            kind = (
+                "a list"
+                if one.may("array")
+                else "a text"
+                if one.may("string")
+                else " or ".join(sorted(one.kinds - {MISSING}))
+            )
             fix = "use $number(...), or $dec_add and its kin for money" if one.may("string") else "compute with numbers"
             over.odd.append(Oddity("no_number", f"{sign} stands beside {kind}", fix))
         if one.long_number:
             over.odd.append(
-                Oddity("lost_digits", f"{sign} computes in doubles, and the contract allows more digits than they hold", "use $dec_add, $dec_mul or $dec_round")
+                Oddity(
+                    "lost_digits",
+                    f"{sign} computes in doubles, and the contract allows more digits than they hold",
+                    "use $dec_add, $dec_mul or $dec_round",
+                )
             )
     if any(one.kinds is None for one in shapes):
         return of_kind("number")
@@ -284,7 +354,15 @@ def _span(shapes: Sequence[Shape], sign: str) -> Range:
     if len(shapes) == 1:
         return negative(shapes[0].span)
     one, other = (shape.span for shape in shapes)
-    return plus(one, other) if sign == "+" else plus(one, negative(other)) if sign == "-" else times(one, other) if sign == "*" else ANY
+    return (
+        plus(one, other)
+        if sign == "+"
+        else plus(one, negative(other))
+        if sign == "-"
+        else times(one, other)
+        if sign == "*"
+        else ANY
+    )
 
 
 def _is_beyond(shape: Shape) -> bool:
@@ -331,9 +409,15 @@ def _call(node: Call, over: InferenceScope) -> Shape:
     if makes is None:
         return UNDECIDED
     _judge_argument(name, shapes, over)
-    if name in IN_DOUBLES and shapes and (_is_beyond(shapes[0]) or (shapes[0].kinds in _LISTS and _is_beyond(item_of(shapes[0])))):
+    if (
+        name in IN_DOUBLES
+        and shapes
+        and (_is_beyond(shapes[0]) or (shapes[0].kinds in _LISTS and _is_beyond(item_of(shapes[0]))))
+    ):
         text = f"${name} computes in doubles, and the contract allows more digits than they hold"
-        over.odd.append(Oddity("lost_digits", text, "copy it as it is, or use $string, $dec_add, $dec_mul or $dec_round"))
+        over.odd.append(
+            Oddity("lost_digits", text, "copy it as it is, or use $string, $dec_add, $dec_mul or $dec_round")
+        )
     made = makes(shapes)
     # What is missing gives nothing, but for the few that answer for it.
     if name not in TOTAL and shapes and (shapes[0].kinds is None or shapes[0].may(MISSING)) and made.kinds is not None:
@@ -351,7 +435,11 @@ def _judge_argument(name: str, shapes: Sequence[Shape], over: InferenceScope) ->
     fits = {"string"} if wanted == "string" else {"number", "integer"}
     if kinds and not kinds & fits:
         over.odd.append(
-            Oddity("wrong_argument", f"${name} takes a {wanted}, and gets {' or '.join(sorted(kinds))}", "convert it first: $string(...), $number(...)")
+            Oddity(
+                "wrong_argument",
+                f"${name} takes a {wanted}, and gets {' or '.join(sorted(kinds))}",
+                "convert it first: $string(...), $number(...)",
+            )
         )
 
 

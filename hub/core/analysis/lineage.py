@@ -1,4 +1,6 @@
-"""Where each field of a mapping's target comes from: the paths, tables, constants and functions that make it. Static: no message is looked at."""
+"""Where each field of a mapping's target comes from: the paths, tables, constants and functions that make it. Static:
+no message is looked at.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _NUMBERED = re.compile(r"\.([0-9]{1,6})(?=\.|\[|$)")  # our plain paths have `it
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What makes one field. Paths are places of the whole source (`/items/*/sku`), in the order of the mapping, without repetition.
+    """What makes one field. Paths are places of the whole source (`/items/*/sku`), in the order of the mapping, without
+    repetition.
 
     `is_known` is False where an expression is beyond the reader: then what stands here may not be all.
     """
@@ -61,7 +64,8 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One way in which one field is made; a field that depends on a condition has several. `written` as in the file, for people.
+    """One way in which one field is made; a field that depends on a condition has several. `written` as in the file,
+    for people.
 
     `value`: what it is made of; `decided`: what the conditions above it read. `without`: names that a copy leaves out.
     """
@@ -97,7 +101,11 @@ def leaves(document: Json) -> list[Leaf]:
 
 def forwards(origins: Mapping[str, Origin], path: str) -> list[str]:
     """The target fields that a field of the source reaches, it or what is below it."""
-    return [field for field, origin in origins.items() if any(one == path or one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in origin.paths)]
+    return [
+        field
+        for field, origin in origins.items()
+        if any(one == path or one.startswith(f"{path}/") or path.startswith(f"{one}/") for one in origin.paths)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +130,24 @@ def _leaf(leaf: Json, field: str, base: Names, above: _Above, found: list[Leaf])
         over = str(leaf["each"])
         places = _paths(over, base)
         add(Way.EACH, over, _origin(over, base))
-        _leaf(leaf.get("fields", leaf.get("value")), f"{field}/{ELEMENT}", (*(places[0] if places else base), ELEMENT), above, found)
+        _leaf(
+            leaf.get("fields", leaf.get("value")),
+            f"{field}/{ELEMENT}",
+            (*(places[0] if places else base), ELEMENT),
+            above,
+            found,
+        )
     elif _is(leaf, "copy", {"except"}, is_alone=True):
         over, without = str(leaf["copy"]), leaf.get("except", [])
         names = tuple(str(name) for name in without) if isinstance(without, list) else ()
         add(Way.COPY if _way(over) is Way.COPY else Way.EXPRESSION, over, _origin(over, base), names)
     elif _is(leaf, "table", {"of", "otherwise"}):
         constants = (leaf["otherwise"],) if "otherwise" in leaf else ()
-        add(Way.LOOKUP, f"{leaf['table']}[{leaf['of']}]", _origin(str(leaf["of"]), base) | Origin(tables=(str(leaf["table"]),), constants=constants))
+        add(
+            Way.LOOKUP,
+            f"{leaf['table']}[{leaf['of']}]",
+            _origin(str(leaf["of"]), base) | Origin(tables=(str(leaf["table"]),), constants=constants),
+        )
     elif _is(leaf, "const", set(), is_alone=True):
         add(Way.CONSTANT, encode(leaf["const"]).decode(), Origin(constants=(leaf["const"],)))
     elif _is(leaf, "when", {"value", "otherwise"}):
@@ -198,7 +216,10 @@ def _origin(text: str, base: Names) -> Origin:
         and node.arguments
         and isinstance(node.arguments[0], Literal)
     )
-    places = tuple("".join(f"/{name if name == ELEMENT else escape(name)}" for name in place) or "/" for place in _paths(text, base))
+    places = tuple(
+        "".join(f"/{name if name == ELEMENT else escape(name)}" for name in place) or "/"
+        for place in _paths(text, base)
+    )
     return Origin(places, tables, (), _joined((), tuple(f"${name}" for name in called(tree))))
 
 

@@ -1,30 +1,31 @@
-"""What a condition proves of what it is over: a field that exists is not missing, one that equals a value is that value; and whether it can hold at all.
+"""What a condition proves of what it is over: a field that exists is not missing, one that equals a value is that
+value; and whether it can hold at all.
 
-Where a condition does not hold, less is proven: `a = 1` does not hold of an `a` that is missing either (and neither does `a != 1`).
+Where a condition does not hold, less is proven: `a = 1` does not hold of an `a` that is missing either (and neither
+does `a != 1`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
-from typing import Any
 
+from hub.core.analysis.narrowed_values import NUMBERS, among, bounded, other_than, sized, with_true
 from hub.core.expressions.syntax import tree
 from hub.core.expressions.tree import Array, Binary, Block, Call, Literal, Name, Negate, Node, Step, Variable
-from hub.core.schemas.ranges import ANY, Range
 from hub.core.schemas.types import MISSING, Shape, field_of, union
 
-NUMBERS = frozenset({"number", "integer"})
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What one part of a condition says of one field. `is_there`: it holds only of a field that is there. `said`: in words."""
+    """What one part of a condition says of one field. `is_there`: it holds only of a field that is there. `said`: in
+    words.
+    """
 
     names: tuple[str, ...]
     change: Callable[[Shape], Shape]
@@ -35,7 +36,9 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """Why a condition cannot hold. `fact`: the part that cannot, with what its field can be before it; None: it is false as it stands."""
+    """Why a condition cannot hold. `fact`: the part that cannot, with what its field can be before it; None: it is
+    false as it stands.
+    """
 
     fact: Fact | None = None
     before: Shape | None = None
@@ -64,7 +67,11 @@ def narrow(shape: Shape, node: Node, *, holds: bool = True) -> Shape:
             return narrow(shape, one, holds=not holds) if holds or _is_boolean(one) else shape
         case _:
             fact = _fact(node, holds=holds)
-            return shape if fact is None else _with(shape, list(fact.names), fact.change, is_there=fact.is_there, is_presence=fact.is_presence)
+            return (
+                shape
+                if fact is None
+                else _with(shape, list(fact.names), fact.change, is_there=fact.is_there, is_presence=fact.is_presence)
+            )
 
 
 def never(shape: Shape, node: Node) -> Never | None:
@@ -114,16 +121,27 @@ def _refuted(shape: Shape, fact: Fact, node: Node) -> Never | None:
 
 
 def _at(shape: Shape, names: tuple[str, ...]) -> Shape | None:
-    """What a path finds; None where that is not known well enough: over lists, or where a name is none of the contract's."""
+    """What a path finds; None where that is not known well enough: over lists, or where a name is none of the
+    contract's.
+    """
     for name in names:
         if shape.kinds is None or shape.may("array"):
             return None
         shape = field_of(shape, name)
-    return None if shape.kinds is None or shape.many or shape.unknown or (shape.may("array") and len(shape.kinds - {MISSING, "null", "array"})) else shape
+    return (
+        None
+        if shape.kinds is None
+        or shape.many
+        or shape.unknown
+        or (shape.may("array") and len(shape.kinds - {MISSING, "null", "array"}))
+        else shape
+    )
 
 
 def _either(shape: Shape, left: Node, right: Node) -> Shape:
-    """What holds of both sides' fields: a field of which both say something is either; of any other nothing is known."""
+    """What holds of both sides' fields: a field of which both say something is either; of any other nothing is
+    known.
+    """
     sides = []
     for side in (left, right):
         facts = list(_facts(side))
@@ -167,7 +185,11 @@ def _fact(node: Node, *, holds: bool) -> Fact | None:
         case Binary(sign="=" | "!=" | "in" | "<" | "<=" | ">" | ">=" as sign, left=left, right=right):
             values = literals(right) if sign == "in" or not isinstance(right, Array) else None
             if values is None and sign != "in" and not isinstance(left, Array):
-                return None if (mirrored := literals(left)) is None else _compared(right, _MIRRORED[sign], mirrored, holds=holds)
+                return (
+                    None
+                    if (mirrored := literals(left)) is None
+                    else _compared(right, _MIRRORED[sign], mirrored, holds=holds)
+                )
             return None if values is None else _compared(left, sign, values, holds=holds)
         case Call(function=Variable(name="exists"), arguments=(one,)) if one is not None:
             names = path_of(one)
@@ -177,11 +199,15 @@ def _fact(node: Node, *, holds: bool) -> Fact | None:
                 return Fact(tuple(names), lambda found: found.without(MISSING), "is there", is_presence=True)
             return Fact(tuple(names), lambda found: found.only(MISSING), "is not there", is_there=False)
         case Name() | Step() | Call(function=Variable(name="boolean")):
-            names = path_of(node.arguments[0] if isinstance(node, Call) and node.arguments and node.arguments[0] is not None else node)
+            names = path_of(
+                node.arguments[0]
+                if isinstance(node, Call) and node.arguments and node.arguments[0] is not None
+                else node
+            )
             if names is None:
                 return None
             # Where it does not hold, it may be missing, null, false, 0, "", {} or []: that is not followed.
-            return Fact(tuple(names), _true, "holds", is_presence=True) if holds else None
+            return Fact(tuple(names), with_true, "holds", is_presence=True) if holds else None
         case _:
             return None
 
@@ -190,10 +216,21 @@ def _compared(left: Node, sign: str, values: frozenset[object], *, holds: bool) 
     match left:
         case Call(function=Variable(name="length"), arguments=(one,)) if one is not None:
             names, [value] = path_of(one), list(values)[:1] or [None]
-            if names is None or len(values) != 1 or not isinstance(value, int) or isinstance(value, bool) or not (holds or sign in _OPPOSITE):
+            if (
+                names is None
+                or len(values) != 1
+                or not isinstance(value, int)
+                or isinstance(value, bool)
+                or not (holds or sign in _OPPOSITE)
+            ):
                 return None
             length, sign = value, sign if holds else _OPPOSITE[sign]
-            return Fact(tuple(names), lambda found: _sized(found, sign, length, holds=holds), f"has a length {sign} {length}", is_there=holds)
+            return Fact(
+                tuple(names),
+                lambda found: sized(found, sign, length, holds=holds),
+                f"has a length {sign} {length}",
+                is_there=holds,
+            )
         case Call(function=Variable(name="type"), arguments=(one,)) if one is not None and sign in ("=", "!="):
             names = path_of(one)
             if names is None or not all(isinstance(value, str) for value in values):
@@ -201,7 +238,9 @@ def _compared(left: Node, sign: str, values: frozenset[object], *, holds: bool) 
             kinds = frozenset(kind for value in values for kind in (NUMBERS if value == "number" else {str(value)}))
             is_it = (sign == "=") is holds
             said = f"is {'' if is_it else 'not '}of type {', '.join(sorted(map(str, values)))}"
-            return Fact(tuple(names), lambda found: found.only(*kinds) if is_it else found.without(*kinds), said, is_there=holds)
+            return Fact(
+                tuple(names), lambda found: found.only(*kinds) if is_it else found.without(*kinds), said, is_there=holds
+            )
         case _:
             names = path_of(left)
             if names is None:
@@ -210,15 +249,24 @@ def _compared(left: Node, sign: str, values: frozenset[object], *, holds: bool) 
     if sign in ("=", "in") or (sign == "!=" and len(values) == 1):
         is_among = (sign != "!=") is holds
         if is_among and not holds:  # `!=` does not hold of what is missing
-            return Fact(tuple(names), lambda found: _among(found, values).also(*(found.kinds or frozenset()) & {MISSING}), f"is {shown}", is_there=False)
+            return Fact(
+                tuple(names),
+                lambda found: among(found, values).also(*(found.kinds or frozenset()) & {MISSING}),
+                f"is {shown}",
+                is_there=False,
+            )
         if is_among:
-            return Fact(tuple(names), lambda found: _among(found, values), f"is {shown}")
-        return Fact(tuple(names), lambda found: _other_than(found, values, holds=holds), f"is not {shown}", is_there=holds)
+            return Fact(tuple(names), lambda found: among(found, values), f"is {shown}")
+        return Fact(
+            tuple(names), lambda found: other_than(found, values, holds=holds), f"is not {shown}", is_there=holds
+        )
     [value] = list(values)[:1] or [None]
     if len(values) != 1 or isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     sign = sign if holds else _OPPOSITE[sign]
-    return Fact(tuple(names), lambda found: _bounded(found, sign, value, holds=holds), f"is {sign} {value!r}", is_there=holds)
+    return Fact(
+        tuple(names), lambda found: bounded(found, sign, value, holds=holds), f"is {sign} {value!r}", is_there=holds
+    )
 
 
 def path_of(node: Node) -> list[str] | None:
@@ -250,12 +298,16 @@ def literals(node: Node) -> frozenset[object] | None:
             return None
 
 
-def _with(shape: Shape, names: list[str], change: Callable[[Shape], Shape], *, is_there: bool, is_presence: bool = False) -> Shape:
-    """The shape with one of its fields changed, however deep; if it `is_there`, so is what is around it. Lists on the way are left as they are, but for
-    what a path over one gives, if it is known to give something.
+def _with(
+    shape: Shape, names: list[str], change: Callable[[Shape], Shape], *, is_there: bool, is_presence: bool = False
+) -> Shape:
+    """The shape with one of its fields changed, however deep; if it `is_there`, so is what is around it. Lists on the
+    way are left as they are, but for what a path over one gives, if it is known to give something.
     """
     first, rest = names[0], names[1:]
-    if shape.kinds is None or (shape.may("array") and (not is_presence or rest or shape.kinds - {"array", MISSING, "null"})):
+    if shape.kinds is None or (
+        shape.may("array") and (not is_presence or rest or shape.kinds - {"array", MISSING, "null"})
+    ):
         return shape
     inner = field_of(shape.only("array") if shape.may("array") else shape, first)
     if inner.kinds is None or inner.unknown:
@@ -263,118 +315,16 @@ def _with(shape: Shape, names: list[str], change: Callable[[Shape], Shape], *, i
     if rest:
         inner = _with(inner, rest, change, is_there=is_there, is_presence=is_presence)
         kept = "array" if inner.may("array") else "object"
-        inner = inner.only(kept) if is_there and inner.may(kept) and not (inner.may("array") and inner.may("object")) else inner
+        inner = (
+            inner.only(kept)
+            if is_there and inner.may(kept) and not (inner.may("array") and inner.may("object"))
+            else inner
+        )
     elif is_presence:
         inner = inner.without(MISSING) if inner.many else change(inner)
     elif not (inner.may("array") and inner.many):
         inner = change(inner)
     return replace(shape, known={**(shape.known or {}), first: inner})
-
-
-def _true(found: Shape) -> Shape:
-    kinds = found.without(MISSING, "null")
-    if kinds.kinds == frozenset({"boolean"}):
-        return _settled(replace(kinds, values=frozenset({True}) if kinds.values is None else kinds.values & {True}))
-    return kinds
-
-
-def could_be(found: Shape, value: object) -> bool:
-    """Whether a constant may stand there, by its kind, the values that are known, bounds, lengths and patterns."""
-    kinds = found.kinds or frozenset()
-    if value is None:
-        return "null" in kinds
-    if isinstance(value, bool):
-        return "boolean" in kinds and (found.values is None or any(one is value for one in found.values))
-    if isinstance(value, str):
-        is_sized = (found.longest is None or len(value) <= found.longest) and (found.shortest is None or len(value) >= found.shortest)
-        is_known = found.values is None or value in found.values
-        return "string" in kinds and is_known and is_sized and found.between.holds(value) and all(matches(one, value) is not False for one in found.patterns)
-    is_known = found.values is None or any(one == value and not isinstance(one, bool) for one in found.values)
-    is_whole = value == int(value) if isinstance(value, int | Decimal) else True
-    return bool(kinds & NUMBERS) and is_known and found.span.holds(value) and ("number" in kinds or is_whole)
-
-
-def matches(pattern: str, text: str) -> bool | None:
-    """Whether a text meets a contract's pattern; None where this reader of patterns is not of the contract's mind."""
-    try:
-        return re.search(pattern, text) is not None
-    except (re.error, RecursionError):
-        return None
-
-
-def _among(found: Shape, values: frozenset[object]) -> Shape:
-    """What is one of these values: of the kinds that they are of, without bounds that they meet anyhow."""
-    kept = [value for value in values if could_be(found, value)]
-    scalars = [value for value in kept if value is not None]
-    texts = [value for value in scalars if isinstance(value, str)]
-    numbers: list[Any] = [value for value in scalars if isinstance(value, int | Decimal) and not isinstance(value, bool)]
-    kinds = {"null"} if None in kept else set()
-    kinds |= {"string"} if texts else set()
-    kinds |= {"boolean"} if any(isinstance(value, bool) for value in scalars) else set()
-    if numbers:
-        kinds |= {"integer" if all(value == int(value) for value in numbers) else "number"}
-    return replace(
-        found,
-        kinds=frozenset(kinds),
-        values=frozenset(scalars),
-        shortest=min(map(len, texts), default=found.shortest),
-        longest=max(map(len, texts), default=found.longest),
-        span=Range(min(numbers), max(numbers)) if numbers else found.span,
-    )
-
-
-def _other_than(found: Shape, values: frozenset[object], *, holds: bool) -> Shape:
-    """`!=` holds only of what is there; where `=` does not hold, it may be missing."""
-    shape = found.without(MISSING) if holds else found
-    if None in values:
-        shape = shape.without("null")
-    if shape.values is not None:
-        shape = replace(shape, values=frozenset(one for one in shape.values if not any(one == value and type(one) is type(value) for value in values)))
-    elif shape.kinds is not None and shape.kinds - {MISSING} == {"boolean"} and all(isinstance(value, bool) for value in values):
-        shape = replace(shape, values=frozenset({True, False}) - values)
-    return _settled(shape)
-
-
-def _bounded(found: Shape, sign: str, value: Any, *, holds: bool) -> Shape:
-    """A comparison holds only between two numbers or two texts, and of neither that is missing."""
-    is_high = sign.startswith("<")
-    bound = Range(None, value, high_open=sign == "<") if is_high else Range(value, None, low_open=sign == ">")
-    own = frozenset({"string"}) if isinstance(value, str) else NUMBERS
-    shape = found.only(*own) if holds else found
-    shape = replace(shape, between=shape.between.meet(bound)) if isinstance(value, str) else replace(shape, span=shape.span.meet(bound))
-    if shape.values is not None:
-        is_text = isinstance(value, str)
-        kept = frozenset(one for one in shape.values if isinstance(one, bool) or isinstance(one, str) is not is_text or bound.holds(one))
-        shape = replace(shape, values=kept)
-    return _settled(shape)
-
-
-def _sized(found: Shape, sign: str, value: int, *, holds: bool) -> Shape:
-    shape = found.only("string") if holds else found
-    least, most = shape.shortest, shape.longest
-    if sign in ("<", "<=", "="):
-        most = min(one for one in (most, value - (sign == "<")) if one is not None)
-    if sign in (">", ">=", "="):
-        least = max(one for one in (least, value + (sign == ">")) if one is not None)
-    return _settled(replace(shape, shortest=least, longest=most))
-
-
-def _settled(shape: Shape) -> Shape:
-    """Without the kinds of which nothing is left."""
-    if shape.kinds is None:
-        return shape
-    dead = set()
-    values = shape.values
-    if shape.between.is_empty() or (shape.longest is not None and (shape.longest < 0 or (shape.shortest or 0) > shape.longest)):
-        dead.add("string")
-    if values is not None:
-        dead |= set() if any(isinstance(one, str) for one in values) else {"string"}
-        dead |= set() if any(isinstance(one, bool) for one in values) else {"boolean"}
-        dead |= set() if any(isinstance(one, int | float | Decimal) and not isinstance(one, bool) for one in values) else set(NUMBERS)
-    span = shape.span if shape.may("number") else shape.span.whole() if shape.span is not ANY else ANY
-    if span.is_empty():
-        dead |= NUMBERS
-    return shape.without(*dead)
 
 
 def proven(shape: Shape, texts: tuple[tuple[str, bool], ...]) -> Shape:
@@ -391,6 +341,10 @@ def reaching(shape: Shape, names: tuple[str, ...], number: int) -> Shape:
         span = found.span
         is_high = number > 0 and span.high is None
         is_low = number < 0 and span.low is None
-        return replace(found, span=replace(span, high=number) if is_high else replace(span, low=number) if is_low else span, is_computed=True)
+        return replace(
+            found,
+            span=replace(span, high=number) if is_high else replace(span, low=number) if is_low else span,
+            is_computed=True,
+        )
 
     return _with(shape, list(names), change, is_there=False)

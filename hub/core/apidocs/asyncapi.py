@@ -1,4 +1,5 @@
-"""AsyncAPI 3.0: a channel, an operation and a message per message version; the hub receives what systems emit, and sends what they accept.
+"""AsyncAPI 3.0: a channel, an operation and a message per message version; the hub receives what systems emit, and
+sends what they accept.
 
 The headers that all messages have in common are traits, and stand once.
 """
@@ -15,7 +16,9 @@ from hub.core.config.system import Accept, System
 from hub.core.message import Json
 
 
-def asyncapi(systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None) -> dict[str, Json]:
+def asyncapi(
+    systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None
+) -> dict[str, Json]:
     """The document of the systems' messages, in both directions."""
     known = list(systems)
     channels: dict[str, Json] = {}
@@ -35,7 +38,11 @@ def asyncapi(systems: Iterable[System], *, title: str, version: str, examples: E
         }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": title, "version": version, "description": "The messages of the hub, made from their contracts."},
+        "info": {
+            "title": title,
+            "version": version,
+            "description": "The messages of the hub, made from their contracts.",
+        },
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
@@ -51,7 +58,9 @@ def _message(offer: Offer) -> Json:
         "contentType": "application/json",
         "traits": [{"$ref": f"#/components/messageTraits/{trait}"} for trait in _traits(offer)],
         "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": offer.schema},
-        "examples": [{"name": one, "payload": value} for one, value in offer.samples.items() if isinstance(value, dict)],
+        "examples": [
+            {"name": one, "payload": value} for one, value in offer.samples.items() if isinstance(value, dict)
+        ],
     }
 
 
@@ -70,13 +79,28 @@ def _channel(offer: Offer) -> Json:
         "messages": {offer.name: {"$ref": f"#/components/messages/{offer.name}"}},
     }
     if isinstance(message, Accept) and message.publish is not None and message.publish.queue:
-        return {"address": message.publish.queue, "description": f"A queue of the system's own broker. {offer.lifetime}", **told}
+        return {
+            "address": message.publish.queue,
+            "description": f"A queue of the system's own broker. {offer.lifetime}",
+            **told,
+        }
     if isinstance(message, Accept) and message.publish is not None:
-        exchange: dict[str, Json] = {"name": message.publish.exchange, "type": message.publish.kind, "durable": message.publish.durable}
+        exchange: dict[str, Json] = {
+            "name": message.publish.exchange,
+            "type": message.publish.kind,
+            "durable": message.publish.durable,
+        }
         about = f"An exchange of the system's own broker; the route says the topic. {offer.lifetime}"
-        return {"address": message.publish.exchange, "description": about, "bindings": {"amqp": {"is": "routingKey", "exchange": exchange}}, **told}
+        return {
+            "address": message.publish.exchange,
+            "description": about,
+            "bindings": {"amqp": {"is": "routingKey", "exchange": exchange}},
+            **told,
+        }
     address = message.path if isinstance(message, Accept) and message.path else f"/api/v{ref.version}/{ref.type}"
-    about = f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime
+    about = (
+        f"The system's own path; the hub calls it. {offer.lifetime}" if isinstance(message, Accept) else offer.lifetime
+    )
     written, parameters = _parameters(address) if isinstance(message, Accept) and message.path else (address, {})
     return {"address": written, "description": about, **({"parameters": parameters} if parameters else {}), **told}
 
@@ -93,7 +117,9 @@ def _parameters(path: str) -> tuple[str, dict[str, Json]]:
             parts.append(part)
             continue
         word = re.sub(r"[^A-Za-z0-9_-]+", "_", part.text).strip("_") or f"hole{len(parameters) + 1}"
-        told: dict[str, Json] = {"description": "The Idempotency-Key." if part.expression is None else f"{part.text} of what is sent."}
+        told: dict[str, Json] = {
+            "description": "The Idempotency-Key." if part.expression is None else f"{part.text} of what is sent."
+        }
         if part.expression is not None and part.expression.path and part.field:
             told["location"] = f"$message.payload#{part.field}"
         parameters[word] = told
@@ -111,7 +137,8 @@ def _binding(offer: Offer) -> Json:
 
 
 def _trait(about: str, headers: dict[str, Json], *, required: bool) -> Json:
-    # Traits are merged as JSON Merge Patch (RFC 7396) says, where a list replaces a list: of those that meet in a message one alone may require.
+    # Traits are merged as JSON Merge Patch (RFC 7396) says, where a list replaces a list: of those that meet in a
+    # message one alone may require.
     schema: dict[str, Json] = {"type": "object", "properties": headers}
     return {"summary": about, "headers": schema | ({"required": list(headers)} if required else {})}
 
@@ -127,7 +154,8 @@ _TRAITS: dict[str, Json] = {
         "What every message may carry, in either direction.",
         {
             "Idempotency-Key": _text(
-                "The same key again is the same message again: constant over all attempts. In a post webhook-id counts without it.", **_KEY
+                "The same key again is the same message again: constant over all attempts. In a post webhook-id counts without it.",
+                **_KEY,
             ),
             "traceparent": _text("W3C Trace Context; its trace id is the traceId of all that follows."),
         },
@@ -153,7 +181,10 @@ _TRAITS: dict[str, Json] = {
         {
             "Authorization": _AUTHORIZATION,
             "X-Timestamp": _text("Milliseconds since 1970, at most five minutes off.", pattern="^[0-9]{1,16}$"),
-            "X-Signature": _text("SHA-256 in small hexadecimal digits of the timestamp, the key, the body and the secret.", pattern="^[0-9a-f]{64}$"),
+            "X-Signature": _text(
+                "SHA-256 in small hexadecimal digits of the timestamp, the key, the body and the secret.",
+                pattern="^[0-9a-f]{64}$",
+            ),
         },
         required=True,
     ),
@@ -162,10 +193,16 @@ _TRAITS: dict[str, Json] = {
         {
             "Authorization": _AUTHORIZATION,
             "X-Timestamp": _text("Seconds since 1970, at most five minutes off.", pattern="^[0-9]{10,13}$"),
-            "X-Signature": _text("HMAC-SHA256 of timestamp.body in small hexadecimal digits.", pattern="^[0-9a-f]{64}$"),
+            "X-Signature": _text(
+                "HMAC-SHA256 of timestamp.body in small hexadecimal digits.", pattern="^[0-9a-f]{64}$"
+            ),
         },
         required=True,
     ),
     "keyed": _trait("Proven by a key that shows itself.", {"Authorization": _AUTHORIZATION}, required=True),
-    "bearer": _trait("Proven by an access token (OAuth 2.0).", {"Authorization": _text("Bearer, a blank, and the token.", pattern="^Bearer ")}, required=True),
+    "bearer": _trait(
+        "Proven by an access token (OAuth 2.0).",
+        {"Authorization": _text("Bearer, a blank, and the token.", pattern="^Bearer ")},
+        required=True,
+    ),
 }

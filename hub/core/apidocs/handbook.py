@@ -1,6 +1,8 @@
-"""A page per message, in Markdown: what it is for, its versions, fields and samples, what changed between versions, and what may go wrong.
+"""A page per message, in Markdown: what it is for, its versions, fields and samples, what changed between versions, and
+what may go wrong.
 
-For wikis and for people. Whatever comes from a contract or a sample is escaped: a pattern's `|` ends no cell, and nothing becomes a link or a tag.
+For wikis and for people. Whatever comes from a contract or a sample is escaped: a pattern's `|` ends no cell, and
+nothing becomes a link or a tag.
 """
 
 from __future__ import annotations
@@ -31,17 +33,31 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>#&~])")
 _ANSWERS = (
     ("2xx", "{taken} The same Idempotency-Key again means the same delivery again: answer it as the first time."),
     ("408, 425, 429", "Later: the hub sends it again, not before Retry-After says."),
-    ("409, 423", "With a Retry-After, or after a try whose outcome the hub did not see: still under way, and it comes again. Else refused for good."),
+    (
+        "409, 423",
+        "With a Retry-After, or after a try whose outcome the hub did not see: still under way, and it comes again. Else refused for good.",
+    ),
     ("any other 4xx, 3xx", "Refused for good; a person looks at it. Redirects are not followed."),
-    ("5xx, or nothing that can be reached", "Later: the hub sends it again under the same Idempotency-Key, not before Retry-After says."),
-    ("nothing, after it was sent", "In doubt: what happens then is agreed per target. Most are sent it again under the same Idempotency-Key."),
+    (
+        "5xx, or nothing that can be reached",
+        "Later: the hub sends it again under the same Idempotency-Key, not before Retry-After says.",
+    ),
+    (
+        "nothing, after it was sent",
+        "In doubt: what happens then is agreed per target. Most are sent it again under the same Idempotency-Key.",
+    ),
 )
 
 
 def pages(system: System, examples: Examples, refused: Examples | None = None) -> dict[str, str]:
-    """File name → Markdown: for each message of a system, and a list of them. `refused`: samples that do not fit, to show what is answered to them."""
+    """File name → Markdown: for each message of a system, and a list of them. `refused`: samples that do not fit, to
+    show what is answered to them.
+    """
     messages: dict[str, Emit | Accept] = {**system.emits, **system.accepts}
-    made_of = {f"{system.name}.{name}.md": _page(system, name, message, examples, refused or {}) for name, message in messages.items()}
+    made_of = {
+        f"{system.name}.{name}.md": _page(system, name, message, examples, refused or {})
+        for name, message in messages.items()
+    }
     return {f"{system.name}.md": _list(system), **made_of}
 
 
@@ -49,7 +65,10 @@ def _list(system: System) -> str:
     """What the system posts and what it is called with, each with a link to its page."""
     parts = [f"# {text(system.title)}", "", f"Owner: {text(system.owner)}."]
     for head, messages in (("What it posts to the hub", system.emits), ("What the hub calls it with", system.accepts)):
-        rows = [(f"[{name}]({system.name}.{name}.md)", _live(message), text(message.about)) for name, message in messages.items()]
+        rows = [
+            (f"[{name}]({system.name}.{name}.md)", _live(message), text(message.about))
+            for name, message in messages.items()
+        ]
         parts += ["", f"## {head}", "", *table(("message", "versions", "what for"), rows)] if rows else []
     return "\n".join(parts) + "\n"
 
@@ -61,7 +80,10 @@ def _live(message: Emit | Accept) -> str:
 def _page(system: System, name: str, message: Emit | Accept, examples: Examples, refused: Examples) -> str:
     lines = [f"# {text(system.title)}: {name}", "", text(message.about), "", *_way(system, name, message), ""]
     versions = sorted(message.versions.items())
-    lines += table(("version", "state", "since", "until"), [(str(number), one.state.value, text(one.since), text(one.sunset)) for number, one in versions])
+    lines += table(
+        ("version", "state", "since", "until"),
+        [(str(number), one.state.value, text(one.since), text(one.sunset)) for number, one in versions],
+    )
     for number in sorted(message.contracts, reverse=True):
         ref, contract = Ref(system.name, name, number), message.contracts[number]
         lines += ["", f"## Version {number}", "", *_fields(contract), *_samples(examples.get(ref) or made(contract))]
@@ -88,8 +110,17 @@ def _fields(contract: Contract) -> list[str]:
     lines = table(head, [(*_cells(one), *((text(one.about),) if has_words else ())) for one in known])
     others = "Other fields are let through." if takes_others(contract) else "Other fields are refused."
     rules = [f"- {text(sentence)}: {code(rule.text)}" for rule, sentence in contract.rules]
-    more = [f"The schema binds the whole message besides, by its {', '.join(map(code, beyond(contract)))}."] if beyond(contract) else []
-    return [*lines, "", " ".join([others, *more]), *(["", "What must hold between fields:", "", *rules] if rules else ())]
+    more = (
+        [f"The schema binds the whole message besides, by its {', '.join(map(code, beyond(contract)))}."]
+        if beyond(contract)
+        else []
+    )
+    return [
+        *lines,
+        "",
+        " ".join([others, *more]),
+        *(["", "What must hold between fields:", "", *rules] if rules else ()),
+    ]
 
 
 def _cells(one: Field) -> tuple[str, ...]:
@@ -117,12 +148,19 @@ def _changes(contracts: Mapping[int, Contract]) -> Iterator[str]:
     for before, after in pairwise(sorted(contracts)):
         found = compare(contracts[before], contracts[after])
         yield from ("", f"## From version {before} to {after}", "")
-        yield from (f"- {code(one.pointer or '/')}: {text(one.text)}" + (f" ({_EFFECTS[one.effect]})" if _EFFECTS[one.effect] else "") for one in found.changes)
+        yield from (
+            f"- {code(one.pointer or '/')}: {text(one.text)}"
+            + (f" ({_EFFECTS[one.effect]})" if _EFFECTS[one.effect] else "")
+            for one in found.changes
+        )
 
 
 def _errors() -> list[str]:
     """What a sender may be answered instead of a receipt."""
-    rows = [(str(one.status), str(int(one)), code(one.label), text(meaning.title), text(meaning.do)) for one, meaning in MEANINGS.items()]
+    rows = [
+        (str(one.status), str(int(one)), code(one.label), text(meaning.title), text(meaning.do))
+        for one, meaning in MEANINGS.items()
+    ]
     words = "Whatever is not 2xx was not accepted; after a 5xx it may have been, so send the same again under the same key: nothing is stored twice."
     return ["## Errors", "", words, "", *table(("status", "code", "name", "meaning", "what to do"), rows)]
 
@@ -133,14 +171,31 @@ def _answers(message: Accept) -> list[str]:
     if message.success is not None:
         taken = f"Taken, where {code(message.success.text)} holds of its status, headers and body; else refused for good, and a person looks at it."
     rows = [(status, words.replace("{taken}", taken)) for status, words in _ANSWERS]
-    known = [(f"any, where {code(message.already.text)} holds", "Known already: taken.")] if message.already is not None else []
+    known = (
+        [(f"any, where {code(message.already.text)} holds", "Known already: taken.")]
+        if message.already is not None
+        else []
+    )
     if message.again is not None:
-        known.append((f"any other, where {code(message.again.text)} holds", "Busy: the hub sends it again, not before Retry-After says."))
-    return ["## Answers", "", "What the hub makes of the system's answer:", "", *table(("answer", "what becomes of it"), [*known, *rows])]
+        known.append(
+            (
+                f"any other, where {code(message.again.text)} holds",
+                "Busy: the hub sends it again, not before Retry-After says.",
+            )
+        )
+    return [
+        "## Answers",
+        "",
+        "What the hub makes of the system's answer:",
+        "",
+        *table(("answer", "what becomes of it"), [*known, *rows]),
+    ]
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """The lines of a table. Cells are Markdown already, but for `|`: it ends a cell even between backticks, unless it is escaped."""
+    """The lines of a table. Cells are Markdown already, but for `|`: it ends a cell even between backticks, unless it
+    is escaped.
+    """
     names = tuple(head)
     lines = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     return [f"| {' | '.join(names)} |", "|" + "---|" * len(names), *(f"| {' | '.join(line)} |" for line in lines)]

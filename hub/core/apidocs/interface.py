@@ -1,6 +1,7 @@
 """What a caller may use, as values: each live version of each message that its systems post, or are called with.
 
-OpenAPI, AsyncAPI, the handbook and the page at `/docs` are all made of these, so that they cannot differ on what there is.
+OpenAPI, AsyncAPI, the handbook and the page at `/docs` are all made of these, so that they cannot differ on what there
+is.
 """
 
 from __future__ import annotations
@@ -50,19 +51,34 @@ class Offer:
     @property
     def successor(self) -> int | None:
         """The newest live version after this one."""
-        return max((number for number, version in self.message.versions.items() if number > self.ref.version and version.state in LIVE), default=None)
+        return max(
+            (
+                number
+                for number, version in self.message.versions.items()
+                if number > self.ref.version and version.state in LIVE
+            ),
+            default=None,
+        )
 
     @property
     def lifetime(self) -> str:
         """`deprecated, since 2026-06-01, until 2026-12-01; version 2 comes after it`."""
         version = self.version
-        words = [version.state.value, f"since {version.since}" if version.since else "", f"until {version.sunset}" if version.sunset else ""]
-        after = f"; version {self.successor} comes after it" if self.is_deprecated and self.successor is not None else ""
+        words = [
+            version.state.value,
+            f"since {version.since}" if version.since else "",
+            f"until {version.sunset}" if version.sunset else "",
+        ]
+        after = (
+            f"; version {self.successor} comes after it" if self.is_deprecated and self.successor is not None else ""
+        )
         return ", ".join(word for word in words if word) + after
 
     @property
     def schema(self) -> dict[str, Json]:
-        """The contract as a schema of its own: with an id, its references `#/$defs/…` stay its own wherever it stands."""
+        """The contract as a schema of its own: with an id, its references `#/$defs/…` stay its own wherever it
+        stands.
+        """
         return {
             **{word: value for word, value in self.contract.schema.items() if word != "$schema"},
             "$id": f"urn:crossdock:{self.ref.system}:{self.ref.name}:{self.ref.version}",

@@ -1,4 +1,5 @@
-"""OpenAPI 3.1: a path for each version that may be posted, one for each message without a version, and a webhook for each that the hub calls with.
+"""OpenAPI 3.1: a path for each version that may be posted, one for each message without a version, and a webhook for
+each that the hub calls with.
 
 Everything that many operations share stands once, in the components.
 """
@@ -33,7 +34,9 @@ Versions that contradict each other are refused.
 the form of RFC 9457. `/docs/errors` lists all codes."""
 
 
-def openapi(systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None, max_batch: int = MAX_BATCH) -> dict[str, Json]:
+def openapi(
+    systems: Iterable[System], *, title: str, version: str, examples: Examples | None = None, max_batch: int = MAX_BATCH
+) -> dict[str, Json]:
     """The document of what the systems may post, and of what the hub calls on them."""
     known = list(systems)
     paths: dict[str, Json] = {}
@@ -74,7 +77,10 @@ def openapi(systems: Iterable[System], *, title: str, version: str, examples: Ex
 def _paths(path: str, offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
     question = offers[-1].message if isinstance(offers[-1].message, Emit) and offers[-1].message.get else None
     return {
-        path: {**({"get": _get(offers, is_versioned=is_versioned)} if question else {}), "post": _post(offers, is_versioned=is_versioned)},
+        path: {
+            **({"get": _get(offers, is_versioned=is_versioned)} if question else {}),
+            "post": _post(offers, is_versioned=is_versioned),
+        },
         f"{path}/batch": {"post": _batch(offers, max_batch, is_versioned=is_versioned)},
     }
 
@@ -113,8 +119,15 @@ def _post(offers: Sequence[Offer], *, is_versioned: bool) -> dict[str, Json]:
     }
     return {
         **_head(offers, is_versioned=is_versioned),
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_of(offers), "examples": _examples(offers)}}},
-        "responses": {"200": ok, "202": stored | ({"headers": ending} if ending else {}), **response_components.refusals()},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _one_of(offers), "examples": _examples(offers)}},
+        },
+        "responses": {
+            "200": ok,
+            "202": stored | ({"headers": ending} if ending else {}),
+            **response_components.refusals(),
+        },
     }
 
 
@@ -147,15 +160,30 @@ def _query(shape: Shape, schema: Any, before: str, depth: int = 0) -> Iterator[J
                 yield from _query(inner, there, f"{before}{name}.", depth + 1)
             continue
         kinds = sorted((inner.kinds or frozenset({"string"})) - {MISSING})
-        made: dict[str, Json] = dict(there) if isinstance(there, dict) and "$ref" not in there else {"type": kinds[0] if len(kinds) == 1 else list[Json](kinds)}
-        yield {"name": f"{before}{name}", "in": "query", "required": name in required and not before, "style": "form", "explode": False, "schema": made}
+        made: dict[str, Json] = (
+            dict(there)
+            if isinstance(there, dict) and "$ref" not in there
+            else {"type": kinds[0] if len(kinds) == 1 else list[Json](kinds)}
+        )
+        yield {
+            "name": f"{before}{name}",
+            "in": "query",
+            "required": name in required and not before,
+            "style": "form",
+            "explode": False,
+            "schema": made,
+        }
 
 
 def _batch(offers: Sequence[Offer], max_batch: int, *, is_versioned: bool) -> dict[str, Json]:
     samples = list(offers[-1].samples.values())
     lines = "\n".join(json.encode(one).decode() for one in samples)
-    array: dict[str, Json] = {"schema": {"type": "array", "minItems": 1, "maxItems": max_batch, "items": _one_of(offers)}}
-    about = f"One message per line, each as an element of the array; at most {max_batch} lines. Empty lines do not count."
+    array: dict[str, Json] = {
+        "schema": {"type": "array", "minItems": 1, "maxItems": max_batch, "items": _one_of(offers)}
+    }
+    about = (
+        f"One message per line, each as an element of the array; at most {max_batch} lines. Empty lines do not count."
+    )
     stream: dict[str, Json] = {"schema": {"type": "string", "description": about}}
     if samples:
         array["example"], stream["example"] = samples, lines
@@ -176,7 +204,11 @@ def _webhook(offer: Offer) -> dict[str, Json]:
     accept, outbound = offer.message, offer.system.outbound
     assert isinstance(accept, Accept)
     busy = f" Where `{accept.again.text}` holds, it counts as 5XX." if accept.again is not None else ""
-    taken = f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good." if accept.success is not None else "Taken."
+    taken = (
+        f"Taken, where `{accept.success.text}` holds of its status, headers and body; else refused for good."
+        if accept.success is not None
+        else "Taken."
+    )
     taken += busy
     operation: dict[str, Json] = {
         "operationId": f"call-{offer.name}",
@@ -185,11 +217,21 @@ def _webhook(offer: Offer) -> dict[str, Json]:
         "description": f"The hub calls `{accept.method} {accept.path}` on the system.\n\nVersion {offer.ref.version}: {offer.lifetime}.",
         "security": security.security(offer.system, outbound),
         "parameters": [_shared("DeliveryKey"), _shared("TraceParent")],
-        **_asked(accept, {"required": True, "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}}}),
+        **_asked(
+            accept,
+            {
+                "required": True,
+                "content": {"application/json": {"schema": _one_of([offer]), "examples": _examples([offer])}},
+            },
+        ),
         "responses": {
             "2XX": {"description": f"{taken} The same Idempotency-Key again means the same delivery again."},
-            "4XX": {"description": "Refused for good, and a person looks at it. But 408, 425 and 429 count as 5XX; so do 409 and 423 with a Retry-After."},
-            "5XX": {"description": "It cannot be taken now. It comes again under the same Idempotency-Key, not before what Retry-After says."},
+            "4XX": {
+                "description": "Refused for good, and a person looks at it. But 408, 425 and 429 count as 5XX; so do 409 and 423 with a Retry-After."
+            },
+            "5XX": {
+                "description": "It cannot be taken now. It comes again under the same Idempotency-Key, not before what Retry-After says."
+            },
         },
     }
     return {accept.method.lower(): operation}
@@ -208,7 +250,11 @@ def _one_of(offers: Sequence[Offer]) -> dict[str, Json]:
 def _examples(offers: Sequence[Offer]) -> dict[str, Json]:
     """By name; of several versions, by version and name."""
     many = len(offers) > 1
-    return {f"v{offer.ref.version}-{name}" if many else name: {"value": value} for offer in offers for name, value in offer.samples.items()}
+    return {
+        f"v{offer.ref.version}-{name}" if many else name: {"value": value}
+        for offer in offers
+        for name, value in offer.samples.items()
+    }
 
 
 def _ending(offers: Sequence[Offer]) -> dict[str, Json]:
@@ -230,8 +276,16 @@ def _shared(name: str) -> Json:
 
 
 def _api_version(numbers: Sequence[int]) -> Json:
-    about = "The contract's version. Without it, and without one in Accept: what the key pins, else the newest current one."
-    return {"name": "API-Version", "in": "header", "required": False, "description": about, "schema": {"type": "integer", "enum": list(numbers)}}
+    about = (
+        "The contract's version. Without it, and without one in Accept: what the key pins, else the newest current one."
+    )
+    return {
+        "name": "API-Version",
+        "in": "header",
+        "required": False,
+        "description": about,
+        "schema": {"type": "integer", "enum": list(numbers)},
+    }
 
 
 def _in_header(name: str, about: str, schema: dict[str, Json], *, required: bool = False) -> Json:

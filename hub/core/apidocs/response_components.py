@@ -1,4 +1,6 @@
-"""What partners are answered, as components of the OpenAPI document: the envelopes, and a response per status, made from the table of codes."""
+"""What partners are answered, as components of the OpenAPI document: the envelopes, and a response per status, made
+from the table of codes.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,27 @@ _DETAIL: dict[str, Json] = {
     "want": "integer, at least 1, at most 1000000",
     "fix": "send 2, without quotes",
 }
-_DETAILED = {Code.CONTRACT_VIOLATION: _DETAIL, Code.INCONSISTENT: {**_DETAIL, "pointer": "", "got": "fields that contradict each other", "want": "$sum(lines.amount) = total", "fix": "name a total that is the sum of its lines"}}  # fmt: skip
+_DETAILED = {
+    Code.CONTRACT_VIOLATION: _DETAIL,
+    Code.INCONSISTENT: {
+        **_DETAIL,
+        "pointer": "",
+        "got": "fields that contradict each other",
+        "want": "$sum(lines.amount) = total",
+        "fix": "name a total that is the sum of its lines",
+    },
+}
 
 # The headers that an answer of a status carries: RFC 9110 asks for most of them.
-_HEADERS = {401: ["WWW-Authenticate"], 405: ["Allow"], 409: ["Retry-After"], 410: ["Link"], 429: ["Retry-After"], 503: ["Retry-After"], 507: ["Retry-After"]}
+_HEADERS = {
+    401: ["WWW-Authenticate"],
+    405: ["Allow"],
+    409: ["Retry-After"],
+    410: ["Link"],
+    429: ["Retry-After"],
+    503: ["Retry-After"],
+    507: ["Retry-After"],
+}
 STATUSES = tuple(dict.fromkeys(code.status for code in MEANINGS))  # all that a post may be refused with
 READING = (400, 401, 404, 405, 414, 431, 500, 503)  # a question about one's own message, which has no body
 
@@ -65,7 +84,10 @@ def accepted() -> dict[str, Json]:
 
 def batch_accepted() -> Json:
     """The receipt of a batch, of which one item was refused."""
-    items: list[Json] = [{"index": 0, "code": 0, "messageId": _ID, "duplicate": False}, {"index": 1, **_refused(Code.CONTRACT_VIOLATION)}]
+    items: list[Json] = [
+        {"index": 0, "code": 0, "messageId": _ID, "duplicate": False},
+        {"index": 1, **_refused(Code.CONTRACT_VIOLATION)},
+    ]
     return {"code": 0, "message": "success", "data": {"accepted": 1, "refused": 1, "items": items}, **_TRACE}
 
 
@@ -81,15 +103,23 @@ def _codes(status: int) -> list[Code]:
 def _response(status: int) -> Json:
     codes = _codes(status)
     lines = [f"- `{int(code)}` {code.label}: {MEANINGS[code].title} {MEANINGS[code].do}" for code in codes]
-    examples: dict[str, Json] = {code.label: {"summary": MEANINGS[code].title, "value": _envelope(code)} for code in codes}
+    examples: dict[str, Json] = {
+        code.label: {"summary": MEANINGS[code].title, "value": _envelope(code)} for code in codes
+    }
     if status in (422, 503):
         examples["whole_batch"] = {"summary": "Of a batch nothing was accepted.", "value": _whole_batch(codes[0])}
     known: dict[str, Json] = {"properties": {"code": {"enum": [int(code) for code in codes]}}}
     found: dict[str, Json] = {
         "description": "\n".join(lines),
         "content": {
-            "application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/Refusal"}, known]}, "examples": examples},
-            "application/problem+json": {"schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, known]}, "example": _problem(codes[0])},
+            "application/json": {
+                "schema": {"allOf": [{"$ref": "#/components/schemas/Refusal"}, known]},
+                "examples": examples,
+            },
+            "application/problem+json": {
+                "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, known]},
+                "example": _problem(codes[0]),
+            },
         },
     }
     if status in _HEADERS:
@@ -98,7 +128,11 @@ def _response(status: int) -> Json:
 
 
 def _refused(code: Code) -> dict[str, Json]:
-    return {"code": int(code), "message": MEANINGS[code].title, "details": [_DETAILED[code]] if code in _DETAILED else []}
+    return {
+        "code": int(code),
+        "message": MEANINGS[code].title,
+        "details": [_DETAILED[code]] if code in _DETAILED else [],
+    }
 
 
 def _envelope(code: Code) -> dict[str, Json]:
@@ -153,7 +187,17 @@ def _object(*required: str, **properties: Any) -> dict[str, Json]:
 
 
 def _success(data: Json) -> dict[str, Json]:
-    return _object("code", "message", "data", "traceId", "timestamp", code={"const": 0}, message={"type": "string"}, data=data, **_TIMED)
+    return _object(
+        "code",
+        "message",
+        "data",
+        "traceId",
+        "timestamp",
+        code={"const": 0},
+        message={"type": "string"},
+        data=data,
+        **_TIMED,
+    )
 
 
 SCHEMAS: dict[str, Json] = {

@@ -26,7 +26,9 @@ _TRAITS = {"hub-signature": "", "hmac": "signed-hmac", "api-key": "keyed", "oaut
 
 
 def security(system: System, side: Inbound | Outbound) -> list[Json]:
-    """What OpenAPI's `security` says of one side of a system: each entry is a way, and all that stands in it is needed."""
+    """What OpenAPI's `security` says of one side of a system: each entry is a way, and all that stands in it is
+    needed.
+    """
     match side.scheme:
         case "hub-signature" if isinstance(side, Inbound):
             return [DEFAULT, LEGACY]
@@ -73,22 +75,42 @@ def _is_odd(side: Inbound | Outbound) -> bool:
 
 def _scheme(side: Inbound | Outbound) -> Json:
     if side.scheme == "oauth2":
-        issuer = f"An access token of {side.issuer} for {side.audience}" if isinstance(side, Inbound) else "An access token of the system's own authority"
+        issuer = (
+            f"An access token of {side.issuer} for {side.audience}"
+            if isinstance(side, Inbound)
+            else "An access token of the system's own authority"
+        )
         scope = f", with the scope {side.scope}" if side.scope else ""
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": f"{issuer}{scope}."}
     if side.scheme == "declared" and side.declared is not None:
         return _declared(side.declared)
     if isinstance(side, Outbound) and _is_odd(side):
         place = side.at
-        return {"type": "apiKey", "in": place.kind if place else "header", "name": place.name if place else "Authorization", "description": "The system's key."}
+        return {
+            "type": "apiKey",
+            "in": place.kind if place else "header",
+            "name": place.name if place else "Authorization",
+            "description": "The system's key.",
+        }
     return None
 
 
 def _declared(scheme: Scheme) -> Json:
-    """The place of its signature; what it is over and how it is made is said in words. One in the body has no word in OpenAPI."""
+    """The place of its signature; what it is over and how it is made is said in words. One in the body has no word in
+    OpenAPI.
+    """
     spot = scheme.places.get("signature")
-    further = ", ".join(f"{role} at {place}" for role, place in scheme.places.items() if role != "signature" and scheme.tolerance is not None)
+    further = ", ".join(
+        f"{role} at {place}"
+        for role, place in scheme.places.items()
+        if role != "signature" and scheme.tolerance is not None
+    )
     about = f"The system's own signature: {scheme.alg}, as {scheme.encode}{f'; {further}' if further else ''}."
     if spot is None or spot.kind not in ("header", "query"):
-        return {"type": "apiKey", "in": "header", "name": "X-Body", "description": f"{about} It stands in the body, at {spot}."}
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Body",
+            "description": f"{about} It stands in the body, at {spot}.",
+        }
     return {"type": "apiKey", "in": spot.kind, "name": spot.name, "description": about}

@@ -1,7 +1,9 @@
-"""The address of a call, with holes: `/orders/{orderNo}?lines={$count(items)}`. Each hole is an expression over what is sent. Pure.
+"""The address of a call, with holes: `/orders/{orderNo}?lines={$count(items)}`. Each hole is an expression over what is
+sent. Pure.
 
-One mechanism for `call` and `probe`: for deliveries, look-ups, synchronous questions and their previews. A value is escaped whole: it may hold slashes and
-question marks, and never makes another path. What would be a dot segment, before or after a reader has unescaped it, is refused before anything is sent.
+One mechanism for `call` and `probe`: for deliveries, look-ups, synchronous questions and their previews. A value is
+escaped whole: it may hold slashes and question marks, and never makes another path. What would be a dot segment, before
+or after a reader has unescaped it, is refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -68,10 +70,14 @@ class Address:
         return tuple(part for part in self.parts if isinstance(part, Hole))
 
     def filled(self, payload: Json, *, key: str, now: datetime) -> str:
-        """The address for one payload. Raises GiveUp (transform_error, with the field): a value is missing, empty, no scalar, or a dot segment."""
+        """The address for one payload. Raises GiveUp (transform_error, with the field): a value is missing, empty, no
+        scalar, or a dot segment.
+        """
         if not self.holes:
             return self.text
-        made = "".join(part if isinstance(part, str) else _escaped(part, _value(part, payload, key, now)) for part in self.parts)
+        made = "".join(
+            part if isinstance(part, str) else _escaped(part, _value(part, payload, key, now)) for part in self.parts
+        )
         path = made.partition("?")[0]
         if any(_is_dots(part) for part in path.split("/")):
             raise _refused(self.holes[0], "it would make a dot segment of the path")
@@ -80,7 +86,9 @@ class Address:
     def shown(self, payload: Json, *, key: str, now: datetime, contract: Contract | None) -> str:
         """The same for people: what the contract calls personal is masked. Raises GiveUp."""
         self.filled(payload, key=key, now=now)
-        return "".join(part if isinstance(part, str) else self._shown(part, payload, key, now, contract) for part in self.parts)
+        return "".join(
+            part if isinstance(part, str) else self._shown(part, payload, key, now, contract) for part in self.parts
+        )
 
     def _shown(self, hole: Hole, payload: Json, key: str, now: datetime, contract: Contract | None) -> str:
         if hole.expression is not None and (contract is None or _is_personal(hole, payload, contract)):
@@ -92,7 +100,9 @@ class Address:
 def address_of(text: str) -> Address:
     """Reads an address. Raises ValueError with the reason, in words for whoever wrote it."""
     if not re.fullmatch(PATTERN, text, re.ASCII):
-        raise ValueError("an address is a path such as /orders/{orderNo}?sku={items[0].sku}; a hole holds an expression without braces")
+        raise ValueError(
+            "an address is a path such as /orders/{orderNo}?sku={items[0].sku}; a hole holds an expression without braces"
+        )
     parts: list[str | Hole] = []
     at, in_path = 0, True
     for found in _HOLE.finditer(text):
@@ -150,7 +160,9 @@ def _value(hole: Hole, payload: Json, key: str, now: datetime) -> str:
 
 
 def _escaped(hole: Hole, text: str) -> str:
-    """A value as one part of an address (RFC 3986 section 2.1). Raises GiveUp for what a reader could take for more than one."""
+    """A value as one part of an address (RFC 3986 section 2.1). Raises GiveUp for what a reader could take for more
+    than one.
+    """
     plain = _unescaped(text)
     if hole.in_path and any(_is_dots(part) for part in _PARTS.split(plain)):
         raise _refused(hole, "it holds a dot segment, which would lead elsewhere")
@@ -175,11 +187,20 @@ def _unescaped(text: str) -> str:
 
 
 def _is_dots(part: str) -> bool:
-    """Whether a part of a path is `.` or `..` to some reader: also escaped, and before a path parameter, which some take off."""
+    """Whether a part of a path is `.` or `..` to some reader: also escaped, and before a path parameter, which some
+    take off.
+    """
     return _unescaped(part).partition(";")[0].strip() in (".", "..")
 
 
 def _refused(hole: Hole, text: str) -> GiveUp:
     # Never the value: it may be personal.
     fix = "Mend the mapping or the source's data, then replay; or mend the address in system.yaml."
-    return GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The hole {{{hole.text}}} of the address cannot be filled: {text}.", hole.field, fix))
+    return GiveUp(
+        Cause(
+            Reason.TRANSFORM_ERROR,
+            f"The hole {{{hole.text}}} of the address cannot be filled: {text}.",
+            hole.field,
+            fix,
+        )
+    )

@@ -30,7 +30,9 @@ _WORDS = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class EventReader:
-    """What an event is: the message that it becomes, and where it lies. Expressions are over the element, with `body` and the rest beside it."""
+    """What an event is: the message that it becomes, and where it lies. Expressions are over the element, with `body`
+    and the rest beside it.
+    """
 
     emit: Ref | None  # None: it is acknowledged and not kept, for the reason in `skip`
     when: Expression | None = None
@@ -64,12 +66,17 @@ class Event:
 
     @property
     def content(self) -> str:
-        """What it says, for whoever compares a repeat with it: as it was told, and as the message that became of it, which may hold the time."""
+        """What it says, for whoever compares a repeat with it: as it was told, and as the message that became of it,
+        which may hold the time.
+        """
         return fingerprint((self.ref, self.payload), *((("told", self.element),) if self.element is not None else ()))
 
 
-def told(reads: Sequence[EventReader], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime) -> list[Event]:
-    """All events of one arrival, in their order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it.
+def told(
+    reads: Sequence[EventReader], view: dict[str, Json], at: Callable[[str], Json], who: str, now: datetime
+) -> list[Event]:
+    """All events of one arrival, in their order. [] only where a `skip` says so. Raises Refused: nothing that is
+    declared fits it.
 
     `view` is what the expressions are over, its `body` the decoded content; `at` gives the JSON that lies at a place.
     """
@@ -82,7 +89,12 @@ def told(reads: Sequence[EventReader], view: dict[str, Json], at: Callable[[str]
         if read.emit is not None:
             found += _events(read, read.emit, view, at, now)
     if not fits:
-        fault = Fault("", "an event of another kind", " or ".join(read.when.text for read in reads if read.when is not None) or "what read: says", "")
+        fault = Fault(
+            "",
+            "an event of another kind",
+            " or ".join(read.when.text for read in reads if read.when is not None) or "what read: says",
+            "",
+        )
         raise Refused(Code.CONTRACT_VIOLATION, f"Nothing in read: of {who} fits it.", [fault])
     if len(found) > MAX_EVENTS:
         raise Refused(Code.TOO_LARGE, f"It tells {len(found)} events; at most {MAX_EVENTS} are taken at once.")
@@ -90,20 +102,29 @@ def told(reads: Sequence[EventReader], view: dict[str, Json], at: Callable[[str]
 
 
 def _over(read: EventReader, view: dict[str, Json], at: Callable[[str], Json]) -> dict[str, Json]:
-    """What a condition is over. Where the event lies in a field of the form or the query, `body` is the event: the fields have their own names."""
-    if read.when is None or not read.spot.startswith(("form:", "query:")) or "body" not in _WORDS.findall(read.when.text):
+    """What a condition is over. Where the event lies in a field of the form or the query, `body` is the event: the
+    fields have their own names.
+    """
+    if (
+        read.when is None
+        or not read.spot.startswith(("form:", "query:"))
+        or "body" not in _WORDS.findall(read.when.text)
+    ):
         return view
     kind, _, name = read.spot.partition(":")
     fields = view.get(kind)
     return {**view, "body": at(read.spot) if isinstance(fields, dict) and name in fields else None}
 
 
-def _events(read: EventReader, ref: Ref, view: dict[str, Json], at: Callable[[str], Json], now: datetime) -> Iterator[Event]:
+def _events(
+    read: EventReader, ref: Ref, view: dict[str, Json], at: Callable[[str], Json], now: datetime
+) -> Iterator[Event]:
     whole = at(read.spot) if read.spot else view["body"]
     around: dict[str, Json] = {**view, "body": whole}
     elements = _elements(read, whole, around, now)
     is_whole = read.mapping is None and read.each is None and not read.spot
-    # The engine is handed all that an expression is over: the whole body beside each of its elements only where somebody asks for it.
+    # The engine is handed all that an expression is over: the whole body beside each of its elements only where
+    # somebody asks for it.
     around = {name: value for name, value in around.items() if name in read.words}
     for element in elements:
         over: dict[str, Json] = {**element, **around} if isinstance(element, dict) else {"item": element, **around}
@@ -111,14 +132,18 @@ def _events(read: EventReader, ref: Ref, view: dict[str, Json], at: Callable[[st
             payload = read.mapping.apply(over, now=now) if read.mapping is not None else element
         except GiveUp as error:
             fault = Fault(error.why.field, "what cannot be mapped", error.why.text, error.why.fix)
-            yield Event(ref, element, "", fault=Refused(Code.CONTRACT_VIOLATION, f"The event cannot be made a {ref}.", [fault]))
+            yield Event(
+                ref, element, "", fault=Refused(Code.CONTRACT_VIOLATION, f"The event cannot be made a {ref}.", [fault])
+            )
             continue
         try:
             name = _id(read, over, now)
         except Refused as refused:
             yield Event(ref, payload, "", fault=refused)
             continue
-        yield Event(ref, payload, name or hashed(payload), bool(name), is_whole, by_content=read.by_content, element=element)
+        yield Event(
+            ref, payload, name or hashed(payload), bool(name), is_whole, by_content=read.by_content, element=element
+        )
 
 
 def _elements(read: EventReader, whole: Json, around: dict[str, Json], now: datetime) -> list[Json]:
@@ -126,7 +151,11 @@ def _elements(read: EventReader, whole: Json, around: dict[str, Json], now: date
         return [whole]
     value = _computed(read.each.evaluate, around, read.each.text, now)
     if value is MISSING or value is None:
-        raise Refused(Code.CONTRACT_VIOLATION, f"There is no {read.each.text} in it.", [Fault("", "nothing", read.each.text, "send it")])
+        raise Refused(
+            Code.CONTRACT_VIOLATION,
+            f"There is no {read.each.text} in it.",
+            [Fault("", "nothing", read.each.text, "send it")],
+        )
     return value if isinstance(value, list) else [value]
 
 
@@ -140,16 +169,24 @@ def _id(read: EventReader, over: dict[str, Json], now: datetime) -> str:
 
 
 def named(events: Sequence[Event], name: str) -> list[Event]:
-    """Gives those that have no id, and are not known by their content, the name of their arrival, numbered where it tells several."""
+    """Gives those that have no id, and are not known by their content, the name of their arrival, numbered where it
+    tells several.
+    """
     is_numbered = len(events) > 1
     return [
-        event if event.named or event.by_content or event.fault is not None else replace(event, id=_short(f"{name}#{number}" if is_numbered else name))
+        event
+        if event.named or event.by_content or event.fault is not None
+        else replace(event, id=_short(f"{name}#{number}" if is_numbered else name))
         for number, event in enumerate(events)
     ]
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MAX_ID and text.isprintable() else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return (
+        text
+        if len(text) <= MAX_ID and text.isprintable()
+        else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def hashed(payload: Json) -> str:

@@ -1,6 +1,8 @@
-"""A hook: a foreign system's own webhook, as its folder declares it; and what it makes of a request, once that is proven. Pure.
+"""A hook: a foreign system's own webhook, as its folder declares it; and what it makes of a request, once that is
+proven. Pure.
 
-handshake → (proof) → read: one event, or one for each element → payload of a message of ours → acknowledgement in the partner's words
+handshake → (proof) → read: one event, or one for each element → payload of a message of ours → acknowledgement in the
+partner's words
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _HOLE = re.compile(r"\{((?:header|query|form|json):[^\s{}]{1,200})\}")
 
 @dataclass(frozen=True, slots=True)
 class HookAnswer:
-    """An answer in the partner's words: a text as it stands, anything else as JSON. `{query:echostr}` and the like are filled in."""
+    """An answer in the partner's words: a text as it stands, anything else as JSON. `{query:echostr}` and the like are
+    filled in.
+    """
 
     status: int = 200
     body: Json = None
@@ -80,23 +84,33 @@ def shakes(hook: Hook, opened: ParsedRequest, now: datetime, *, signed: bool) ->
 
 
 def events(hook: Hook, opened: ParsedRequest, now: datetime, arrival: str) -> list[Event]:
-    """What a proven request tells, in its order. [] only where a `skip` says so. Raises Refused: nothing that is declared fits it.
+    """What a proven request tells, in its order. [] only where a `skip` says so. Raises Refused: nothing that is
+    declared fits it.
 
-    An event without an `id` is known by its request: by the time, nonce or id that is signed with it; where none is, each `arrival` is new.
-    A value that comes back (a stock of 5, of 6, of 5 again) is no repeat, unless `repeats: content` says so.
+    An event without an `id` is known by its request: by the time, nonce or id that is signed with it; where none is,
+    each `arrival` is new. A value that comes back (a stock of 5, of 6, of 5 again) is no repeat, unless
+    `repeats: content` says so.
     """
-    found = told(hook.reads, opened.view(), lambda spot: opened.decoded_at(read_spot(spot)), f"{hook.system}/{hook.name}", now)
+    found = told(
+        hook.reads, opened.view(), lambda spot: opened.decoded_at(read_spot(spot)), f"{hook.system}/{hook.name}", now
+    )
     return named(found, _request_name(hook, opened) or arrival)
 
 
 def _request_name(hook: Hook, opened: ParsedRequest) -> str:
-    """A hash of a request with what its partner signed to make it one of a kind; empty where nothing of that kind is signed."""
+    """A hash of a request with what its partner signed to make it one of a kind; empty where nothing of that kind is
+    signed.
+    """
     spots = hook.scheme.fresh if hook.scheme is not None else ()
     marks = [opened.at(spot) or "" for spot in spots]
     if not any(marks):
         return ""
     whole = hashlib.sha256()
-    for part in (*(mark.encode("utf-8", "replace") for mark in marks), opened.request.query.encode("utf-8", "replace"), opened.body):
+    for part in (
+        *(mark.encode("utf-8", "replace") for mark in marks),
+        opened.request.query.encode("utf-8", "replace"),
+        opened.body,
+    ):
         whole.update(len(part).to_bytes(8, "big") + part)
     return f"request:{whole.hexdigest()}"
 

@@ -1,4 +1,6 @@
-"""What a sender sent, as far as it is known who it is: kept beside a refusal, so that it is found, and read again once its cause is mended. Pure."""
+"""What a sender sent, as far as it is known who it is: kept beside a refusal, so that it is found, and read again once
+its cause is mended. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from hub.core.config.queue import Arrival
 from hub.core.errors import Trail
 from hub.core.message import Json
 
-# The doors. Whoever comes by the first two hears no word that it could act by: a person must look. The others are told what to change.
+# The doors. Whoever comes by the first two hears no word that it could act by: a person must look. The others are told
+# what to change.
 QUEUE: Final = "queue"
 HOOK: Final = "hook"
 POST: Final = "post"  # one message, or an item of a batch
@@ -30,7 +33,9 @@ MAX_CALLER = 191
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedRequest(Trail):
-    """`proof`: the caller as it was proven; None: it was not, or its door proves by itself. `request`: how it is read again, by its door."""
+    """`proof`: the caller as it was proven; None: it was not, or its door proves by itself. `request`: how it is read
+    again, by its door.
+    """
 
     door: str
     source: str  # queue:wms/stock, hook:tms/push, post:shop/order.placed
@@ -42,11 +47,17 @@ class IdentifiedRequest(Trail):
     @property
     def room(self) -> str:
         """The caller as a column takes it."""
-        return self.caller if len(self.caller) <= MAX_CALLER else self.caller[:120] + hashlib.sha256(self.caller.encode("utf-8", "replace")).hexdigest()
+        return (
+            self.caller
+            if len(self.caller) <= MAX_CALLER
+            else self.caller[:120] + hashlib.sha256(self.caller.encode("utf-8", "replace")).hexdigest()
+        )
 
     @property
     def fingerprint(self) -> str:
-        """Tells this content from any other of its source: what is sent again is the same, under whatever signature, time or id of transport."""
+        """Tells this content from any other of its source: what is sent again is the same, under whatever signature,
+        time or id of transport.
+        """
         if self.door == QUEUE:
             return self.arrival.fingerprint
         whole = hashlib.sha256()

@@ -1,8 +1,9 @@
 """A mapping: how one contract's shape becomes another's. Compiled once; pure; never changes what it is given.
 
-Each leaf of `fields:` is an expression over the source. A plain path is copied losslessly; a leaf that gives nothing is left out, and the
-target's contract says whether that is a fault. Inside `each:` expressions are over the element (`$$` too), and `$source` is the whole source.
-A result may share parts with its source and with the mapping's tables: neither may be changed afterwards.
+Each leaf of `fields:` is an expression over the source. A plain path is copied losslessly; a leaf that gives nothing is
+left out, and the target's contract says whether that is a fault. Inside `each:` expressions are over the element (`$$`
+too), and `$source` is the whole source. A result may share parts with its source and with the mapping's tables: neither
+may be changed afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from hub.core import json
+from hub.core.config.mapping_limits import measure
 from hub.core.errors import Cause, GiveUp, Reason
 from hub.core.expressions import evaluation_door, evaluation_jobs
 from hub.core.expressions.cost import LINEAR, NOTHING, PATH, cost_of
@@ -27,8 +29,6 @@ from hub.core.expressions.slips import hint
 from hub.core.json import escape
 from hub.core.message import Json, Ref
 
-MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
-MAX_TEXT = 10_000_000  # characters in one result
 PATIENCE = 4  # times the work of an expression in place: no event loop makes a mapping
 
 Lookups: TypeAlias = "collections.abc.Mapping[str, Json]"
@@ -57,7 +57,8 @@ class BadMapping(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A source and what it must become: `expect` is a subset, `exactly` the whole. `given` is a sample's path, or the value itself.
+    """A source and what it must become: `expect` is a subset, `exactly` the whole. `given` is a sample's path, or the
+    value itself.
 
     `lookups` are what the route's `enrich` would have found, by name.
     """
@@ -90,10 +91,12 @@ class Mapping:
     examples: tuple[Example, ...] = ()
     expressions: tuple[tuple[str, str], ...] = ()
     cost: Cost = LINEAR
-    fixed: bytes = field(default=b"", repr=False, compare=False)  # its document and the code lists, as an evaluator is told them
+    # its document and the code lists, as an evaluator is told them
+    fixed: bytes = field(default=b"", repr=False, compare=False)
 
     def apply(self, payload: Json, *, now: datetime, lookups: Lookups = _NO_LOOKUPS) -> Json:
-        """The target's payload. `now`: when the message was received; `lookups`: what its route looked up, bound as `$name`.
+        """The target's payload. `now`: when the message was received; `lookups`: what its route looked up, bound as
+        `$name`.
 
         Raises GiveUp (transform_error, transform_timeout, codelist_miss) with the field.
         """
@@ -110,7 +113,7 @@ class Mapping:
         source = PreparedValue(payload)
         bindings: dict[str, Over] = {name: PreparedValue(value) for name, value in lookups.items()}
         made = self.make(_Scope(source, {**bindings, "source": source}, now))
-        _measure(made)
+        measure(made)
         return made  # type: ignore[no-any-return]
 
     def leaves(self) -> Iterator[tuple[str, str]]:
@@ -119,7 +122,9 @@ class Mapping:
 
 
 def compile_mapping(document: Json, shared: dict[str, Table] | None = None) -> Mapping:
-    """Reads a mapping's document (plain values). `shared` are the workspace's code lists. Raises BadMapping with all faults."""
+    """Reads a mapping's document (plain values). `shared` are the workspace's code lists. Raises BadMapping with all
+    faults.
+    """
     return _Compiler(shared or {}).mapping(document)
 
 
@@ -137,7 +142,9 @@ class _Compiler:
             raise BadMapping([MappingFault((), "a mapping is a file with from, to and fields")])
         for word in document:
             if word not in ("from", "to", "fields", "tables", "examples"):
-                self._fault((word,), f"unknown key {word!r}", _near(word, ("from", "to", "fields", "tables", "examples")))
+                self._fault(
+                    (word,), f"unknown key {word!r}", _near(word, ("from", "to", "fields", "tables", "examples"))
+                )
         source, target = self._ref(document, "from"), self._ref(document, "to")
         self._read_tables(document.get("tables"))
         if "fields" not in document:
@@ -148,7 +155,9 @@ class _Compiler:
             raise BadMapping(self._faults)
         own = {name: part for name, part in document.items() if name != "examples"}
         text = json.encode(own).decode()
-        fixed = json.encode({"document": own, "tables": {name: rows for name, rows in self._shared.items() if name in text}})
+        fixed = json.encode(
+            {"document": own, "tables": {name: rows for name, rows in self._shared.items() if name in text}}
+        )
         return Mapping(source, target, make, examples, tuple(self._leaves), self._cost.scaled(1 / PATIENCE), fixed)
 
     def _fault(self, path: Place, text: str, fix: str = "") -> None:
@@ -193,8 +202,8 @@ class _Compiler:
             self._fault(("examples",), "examples is a list")
         return tuple(found)
 
-    # Each of these gives a maker: a function of the scope. What it raises names the target's field from its own place downwards; each
-    # level above puts its own name before it, so that a pointer is only built when something failed.
+    # Each of these gives a maker: a function of the scope. What it raises names the target's field from its own place
+    # downwards; each level above puts its own name before it, so that a pointer is only built when something failed.
 
     def _fields(self, fields: Json, path: Place, field: str, *, is_whole: bool = False) -> _Maker:
         if not isinstance(fields, dict):
@@ -211,7 +220,8 @@ class _Compiler:
                     raise _under(name, error) from error
                 if value is not MISSING:
                     made[name] = value
-            return made if made or is_whole else MISSING  # an object of nothing is nothing; the whole message is always an object
+            # an object of nothing is nothing; the whole message is always an object
+            return made if made or is_whole else MISSING
 
         return make
 
@@ -228,7 +238,8 @@ class _Compiler:
             ("const", {"const"}, self._const),
             ("when", {"when", "value", "otherwise"}, self._when),
         ):
-            # A target may itself have a field called `copy` or `when`: it is a directive only with its own partners beside it.
+            # A target may itself have a field called `copy` or `when`: it is a directive only with its own partners
+            # beside it.
             if word in leaf and leaf.keys() <= known and (len(leaf) > 1 or word in ("copy", "const")):
                 return compile_leaf(leaf, path, field)
         return self._fields(leaf, path, field)
@@ -247,7 +258,8 @@ class _Compiler:
             return make
 
         def make_one(scope: _Scope) -> Any:
-            value = scope.value.value  # most leaves are one name: this is what `evaluate` does with it, without the way there
+            # most leaves are one name: this is what `evaluate` does with it, without the way there
+            value = scope.value.value
             return value.get(name, MISSING) if isinstance(value, dict) else make(scope)
 
         return make_one
@@ -284,7 +296,8 @@ class _Compiler:
                     value = inner(_Scope(PreparedValue(element), scope.bindings, scope.now))
                 except GiveUp as error:
                     raise _under(str(index), error) from error
-                # An element whose fields are all left out stays, as {}: the target's contract sees it, and no line of an order disappears.
+                # An element whose fields are all left out stays, as {}: the target's contract sees it, and no line of
+                # an order disappears.
                 if value is not MISSING or part == "fields":
                     made.append({} if value is MISSING else value)
             return made
@@ -307,7 +320,9 @@ class _Compiler:
         name = str(leaf["table"])
         table = self._tables.get(name)
         if table is None:
-            self._fault((*path, "table"), f"there is no table {name!r}", _near(name, self._tables) or "add it under tables:")
+            self._fault(
+                (*path, "table"), f"there is no table {name!r}", _near(name, self._tables) or "add it under tables:"
+            )
             return _nothing
         if "of" not in leaf:
             self._fault(path, "a table wants of: the expression that is looked up")
@@ -324,7 +339,13 @@ class _Compiler:
             if key is MISSING:
                 return MISSING  # nothing was there to be translated; the target's contract says whether it must be
             shown = "null" if key is None else repr(row[:64]) if row is not None else "an array or an object"
-            raise GiveUp(Cause(Reason.CODELIST_MISS, f"The table {name} has no row for {shown}.", fix="Add the row to the table, or write an otherwise."))
+            raise GiveUp(
+                Cause(
+                    Reason.CODELIST_MISS,
+                    f"The table {name} has no row for {shown}.",
+                    fix="Add the row to the table, or write an otherwise.",
+                )
+            )
 
         return make
 
@@ -372,22 +393,3 @@ def _under(name: str, error: GiveUp) -> GiveUp:
 def _near(word: str, known: Any) -> str:
     near = difflib.get_close_matches(word, list(known), 1)
     return f"did you mean {near[0]}?" if near else ""
-
-
-def _measure(made: Any) -> None:
-    """A result may not be larger than a message may be: a mapping that doubles its input harms one delivery, not the worker."""
-    values = text = 0
-    stack = [made]
-    while stack:
-        node = stack.pop()
-        values += 1
-        if isinstance(node, dict):
-            stack.extend(node.values())
-        elif isinstance(node, list):
-            stack.extend(node)
-        elif isinstance(node, str):
-            text += len(node)
-        if values > MAX_VALUES or text > MAX_TEXT:
-            raise GiveUp(
-                Cause(Reason.TRANSFORM_ERROR, f"The mapping made more than {MAX_VALUES} values or {MAX_TEXT} characters.", fix="Mend the mapping, then replay.")
-            )

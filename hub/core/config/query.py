@@ -1,4 +1,6 @@
-"""A query as a message: `?sku=S1&limit=10&near.city=Beijing` by the kinds that the contract wants. Pure; the contract judges what comes out."""
+"""A query as a message: `?sku=S1&limit=10&near.city=Beijing` by the kinds that the contract wants. Pure; the contract
+judges what comes out.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re
 
 
 def message_of(fields: dict[str, str], schema: Any, limits: Limits = LIMITS) -> dict[str, Json]:
-    """The object that a query's fields say. A dot goes into an object, a comma parts a list. Raises Refused: names that exclude each other."""
+    """The object that a query's fields say. A dot goes into an object, a comma parts a list. Raises Refused: names that
+    exclude each other.
+    """
     made: dict[str, Json] = {}
     root = of_schema(schema)
     for name, text in fields.items():
@@ -42,7 +46,9 @@ def _inner(shape: Shape, name: str) -> Shape:
 
 
 def _value(text: str, shape: Shape, limits: Limits) -> Json:
-    """Text stays text where text may stand; what cannot be read as the kind that is wanted stays text too, and is refused by the contract."""
+    """Text stays text where text may stand; what cannot be read as the kind that is wanted stays text too, and is
+    refused by the contract.
+    """
     kinds = shape.kinds or frozenset({"string"})
     if "string" in kinds:
         return text
@@ -56,5 +62,10 @@ def _value(text: str, shape: Shape, limits: Limits) -> Json:
 
 
 def _odd(name: str, got: str) -> Refused:
-    fault = Fault("/" + name.replace(".", "/")[:64], got, "one name per value, with dots into objects", "write ?sku=S1&near.city=Beijing")
+    fault = Fault(
+        "/" + name.replace(".", "/")[:64],
+        got,
+        "one name per value, with dots into objects",
+        "write ?sku=S1&near.city=Beijing",
+    )
     return Refused(Code.BAD_REQUEST, "The query cannot be made a message.", [fault])

@@ -1,6 +1,7 @@
 """A queue as a source: what its folder declares of it, what comes out of it, and what that tells. Pure.
 
-arrival → read: one event, or one for each element → payload of a message of ours. The acknowledgement is the broker's own, after the commit.
+arrival → read: one event, or one for each element → payload of a message of ours. The acknowledgement is the broker's
+own, after the commit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ QUEUE = "queue"  # the way in, as a message remembers it
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue of a system's broker. `exchange` empty: whoever owns the broker binds it; else it is bound for `topics`."""
+    """One queue of a system's broker. `exchange` empty: whoever owns the broker binds it; else it is bound for
+    `topics`.
+    """
 
     system: str
     name: str
@@ -37,7 +40,9 @@ class Queue:
 
     @property
     def wants_tags(self) -> bool:
-        """Whether something of it may be known by its delivery alone: also where an `id` is declared, for an event may come that has none."""
+        """Whether something of it may be known by its delivery alone: also where an `id` is declared, for an event may
+        come that has none.
+        """
         return any(read.emit is not None and not read.by_content for read in self.reads)
 
     @property
@@ -48,7 +53,9 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came out of a queue, as it came. `flaw`: it arrived, but what its broker's client could not read of it (headers, say)."""
+    """What came out of a queue, as it came. `flaw`: it arrived, but what its broker's client could not read of it
+    (headers, say).
+    """
 
     body: bytes
     topic: str = ""
@@ -66,8 +73,14 @@ class Arrival:
 
     @property
     def fingerprint(self) -> str:
-        """Tells this arrival from any other of its queue; a redelivery has the same. By its content, where it has neither id nor tag."""
-        return self._hash(self.message_id, self.topic) if self.message_id or not self.tag else self._hash(self.tag, self.topic)
+        """Tells this arrival from any other of its queue; a redelivery has the same. By its content, where it has
+        neither id nor tag.
+        """
+        return (
+            self._hash(self.message_id, self.topic)
+            if self.message_id or not self.tag
+            else self._hash(self.tag, self.topic)
+        )
 
     def _hash(self, *texts: str) -> str:
         whole = hashlib.sha256()
@@ -77,10 +90,11 @@ class Arrival:
 
 
 def arrived(queue: Queue, arrival: Arrival, limits: Limits, now: datetime) -> list[Event]:
-    """What an arrival tells, in its order; [] only where a `skip` says so. Raises Refused: unreadable, or nothing that is declared fits it.
+    """What an arrival tells, in its order; [] only where a `skip` says so. Raises Refused: unreadable, or nothing that
+    is declared fits it.
 
-    Without an `id` of its own in `read`, an event's name is the broker's message id, else the delivery's tag (numbered, where one arrival tells
-    several); with `repeats: content`, and where there is no tag either, a hash.
+    Without an `id` of its own in `read`, an event's name is the broker's message id, else the delivery's tag (numbered,
+    where one arrival tells several); with `repeats: content`, and where there is no tag either, a hash.
     """
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)

@@ -1,4 +1,6 @@
-"""Which deliveries a message gets: a pure function of the message and the routes. Content-based router, filter and splitter (EIP)."""
+"""Which deliveries a message gets: a pure function of the message and the routes. Content-based router, filter and
+splitter (EIP).
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class HoldUntil:
-    """A delivery waits until the time that `until` gives over its payload; `zone` is where a time without an offset is meant."""
+    """A delivery waits until the time that `until` gives over its payload; `zone` is where a time without an offset is
+    meant.
+    """
 
     until: Expression
     zone: str = ""
@@ -51,7 +55,9 @@ class HoldUntil:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """At most so many deliveries per window, and per value of `by` over the payload. What is over it goes in the next window with room."""
+    """At most so many deliveries per window, and per value of `by` over the payload. What is over it goes in the next
+    window with room.
+    """
 
     quota: Quota
     by: Expression | None = None
@@ -68,7 +74,9 @@ class OnFail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enrich:
-    """A look-up before the mapping, bound there as `$name`: asked once per message, recorded, and from then on the same for ever."""
+    """A look-up before the mapping, bound there as `$name`: asked once per message, recorded, and from then on the same
+    for ever.
+    """
 
     name: str
     call: Ref
@@ -80,8 +88,9 @@ class Enrich:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """The caller waits for the target's answer, at most `deadline`. `answer`: what it gets, mapped from the destination's `reply`; without it the
-    target's own body. `fallback`: an answer to the same question serves again for so long where the target gives none.
+    """The caller waits for the target's answer, at most `deadline`. `answer`: what it gets, mapped from the
+    destination's `reply`; without it the target's own body. `fallback`: an answer to the same question serves again for
+    so long where the target gives none.
     """
 
     deadline: timedelta
@@ -99,7 +108,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A trial by share or by condition. By share: `percent` of the values of `by`, and a value is always on the same side."""
+    """A trial by share or by condition. By share: `percent` of the values of `by`, and a value is always on the same
+    side.
+    """
 
     percent: Decimal | None = None
     by: Expression | None = None
@@ -131,7 +142,8 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class RouteTest:
-    """A message and what a route must make of it: per target the payload (a subset), several for a split; or why nothing goes out.
+    """A message and what a route must make of it: per target the payload (a subset), several for a split; or why
+    nothing goes out.
 
     `given` is a sample's path, or the payload itself, which is then of version `version`.
     """
@@ -176,7 +188,8 @@ class TargetPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RoutingResult:
-    """What matching decided: the deliveries, or why there is none. `considered` has a line for each route from this type.
+    """What matching decided: the deliveries, or why there is none. `considered` has a line for each route from this
+    type.
 
     A route that cannot be decided has one delivery per target that says so (`NewDelivery.undecided`).
     """
@@ -187,9 +200,11 @@ class RoutingResult:
 
 
 def parts(payload: Json, split: Split, now: datetime) -> list[Json]:
-    """The payloads of a split message, in the order of first appearance. Each is the whole payload with `list` cut down to the part.
+    """The payloads of a split message, in the order of first appearance. Each is the whole payload with `list` cut down
+    to the part.
 
-    Raises GiveUp where `list` is something else than an array. An empty array gives no parts, and so does a list that is absent or null.
+    Raises GiveUp where `list` is something else than an array. An empty array gives no parts, and so does a list that
+    is absent or null.
     """
     path = split.list.split(".")
     found: Json = payload
@@ -198,7 +213,14 @@ def parts(payload: Json, split: Split, now: datetime) -> list[Json]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"split: {split.list} is not an array.", split.list, "Send an array, or take `split` out of the route."))
+        raise GiveUp(
+            Cause(
+                Reason.TRANSFORM_ERROR,
+                f"split: {split.list} is not an array.",
+                split.list,
+                "Send an array, or take `split` out of the route.",
+            )
+        )
     groups: dict[str, list[Json]] = {}
     for index, element in enumerate(found):
         value = split.by.evaluate(element, now=now) if split.by is not None else index
@@ -233,11 +255,13 @@ def match(
 ) -> RoutingResult:
     """All deliveries of one message. `routes` are those from its type.
 
-    A condition, split, hold, capacity or canary that cannot be computed is the fault of its route alone: a guess would lose the message or
-    send it twice, so each target of that route gets a delivery that is undecided, and the other routes go on.
+    A condition, split, hold, capacity or canary that cannot be computed is the fault of its route alone: a guess would
+    lose the message or send it twice, so each target of that route gets a delivery that is undecided, and the other
+    routes go on.
     """
     if hops > MAX_HOPS:
-        # Nobody wrote that it shall end here, so it waits for a person. The text is the same for all, so that they share a cause.
+        # Nobody wrote that it shall end here, so it waits for a person. The text is the same for all, so that they
+        # share a cause.
         why = f"more than {MAX_HOPS} messages caused one another; a loop of routes is cut there"
         return RoutingResult(Disposition.UNROUTED, (), ({"route": "*", "result": "missed", "why": why},))
     planned: list[NewDelivery] = []
@@ -253,7 +277,8 @@ def match(
             continue
         if missed is not None:
             considered.append({"route": route.name, **missed})
-            # What the route leaves out by its own word, and a list to split that has nothing in it: nobody need be asked.
+            # What the route leaves out by its own word, and a list to split that has nothing in it: nobody need be
+            # asked.
             dropped = dropped or missed["result"] == "dropped" or "condition" not in missed
             continue
         for destination in route.to:
@@ -261,10 +286,16 @@ def match(
             try:
                 missed = _missed(destination, payload, now)
                 if missed is not None:
-                    considered.append({"route": route.name, "target": str(destination.ref), "result": "missed", **missed})
-                    dropped = dropped or "canary" in missed  # a trial without another side: what it does not take shall go nowhere
+                    considered.append(
+                        {"route": route.name, "target": str(destination.ref), "result": "missed", **missed}
+                    )
+                    # a trial without another side: what it does not take shall go nowhere
+                    dropped = dropped or "canary" in missed
                     continue
-                planned += [_planned(route, destination, policy, order_key, number, piece, now, new_id()) for number, piece in pieces]
+                planned += [
+                    _planned(route, destination, policy, order_key, number, piece, now, new_id())
+                    for number, piece in pieces
+                ]
             except GiveUp as error:
                 considered.append(_undecided_line(route, destination, error.why))
                 planned.append(_undecided(route, destination, targets, order_key, now, new_id(), error))
@@ -286,15 +317,27 @@ def _route_decision(route: Route, payload: Json, now: datetime) -> tuple[dict[st
     if route.split is None:
         return None, [(None, payload)]
     pieces: Pieces = list(enumerate(parts(payload, route.split, now)))
-    return (None, pieces) if pieces else ({"result": "missed", "why": f"the list that it splits is empty or absent: {route.split.list}"}, [])
+    return (
+        (None, pieces)
+        if pieces
+        else ({"result": "missed", "why": f"the list that it splits is empty or absent: {route.split.list}"}, [])
+    )
 
 
 def _undecided(
-    route: Route, to: Destination, targets: Mapping[str, TargetPolicy], order_key: str | None, now: datetime, new_id: str, error: GiveUp
+    route: Route,
+    to: Destination,
+    targets: Mapping[str, TargetPolicy],
+    order_key: str | None,
+    now: datetime,
+    new_id: str,
+    error: GiveUp,
 ) -> NewDelivery:
     """What keeps the place of the deliveries that the route would make, in the order of its key too."""
     bare = replace(route, hold=None, capacity=None)
-    planned = _planned(bare, replace(to, batch=None), targets.get(to.ref.system, TargetPolicy()), order_key, None, None, now, new_id)
+    planned = _planned(
+        bare, replace(to, batch=None), targets.get(to.ref.system, TargetPolicy()), order_key, None, None, now, new_id
+    )
     return replace(planned, undecided=undecided_why(route.name, error.why), is_busy=isinstance(error, Busy))
 
 
@@ -313,7 +356,14 @@ def _undecided_line(route: Route, to: Destination, why: Cause) -> dict[str, Json
 
 
 def _planned(
-    route: Route, to: Destination, policy: TargetPolicy, order_key: str | None, number: int | None, piece: Json, now: datetime, new_id: str
+    route: Route,
+    to: Destination,
+    policy: TargetPolicy,
+    order_key: str | None,
+    number: int | None,
+    piece: Json,
+    now: datetime,
+    new_id: str,
 ) -> NewDelivery:
     return NewDelivery(
         id=new_id,
@@ -337,7 +387,9 @@ def bundle_of(route: Route, to: Destination) -> Bundle | None:
 
 
 def _hold_until(route: Route, piece: Json, now: datetime) -> datetime | None:
-    """The time that the payload names, if it lies ahead. Raises GiveUp for a value that is none: to send at once would be a guess."""
+    """The time that the payload names, if it lies ahead. Raises GiveUp for a value that is none: to send at once would
+    be a guess.
+    """
     if route.hold is None:
         return None
     value = route.hold.until.evaluate(piece, now=now)
@@ -379,5 +431,7 @@ def _in_trial(canary: Canary, payload: Json, now: datetime) -> tuple[bool, str]:
 
 
 def bucket(name: str) -> Decimal:
-    """Where a value lies between 0 and 100, in steps of a hundredth: the same in every process and for ever, and evenly spread."""
+    """Where a value lies between 0 and 100, in steps of a hundredth: the same in every process and for ever, and evenly
+    spread.
+    """
     return Decimal(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % 10_000) / 100

@@ -1,6 +1,8 @@
-"""A signature scheme as data: what is signed, how it is hashed and written, and where it stands. Six primitives say nearly every partner's.
+"""A signature scheme as data: what is signed, how it is hashed and written, and where it stands. Six primitives say
+nearly every partner's.
 
-Values and their reading; nothing here hashes, and no secret comes here. `hub.kit.proof` computes. Source: docs/hooks.md.
+Values and their reading; nothing here hashes, and no secret comes here. `hub.kit.proof` computes. Source:
+docs/hooks.md.
 """
 
 from __future__ import annotations
@@ -13,7 +15,17 @@ from typing import Any, Final, TypeAlias
 
 from hub.core.message import Json
 
-ALGORITHMS: Final = ("hmac-sha256", "hmac-sha1", "hmac-sha512", "sha256", "sha1", "md5", "rsa-sha256", "ed25519", "none")
+ALGORITHMS: Final = (
+    "hmac-sha256",
+    "hmac-sha1",
+    "hmac-sha512",
+    "sha256",
+    "sha1",
+    "md5",
+    "rsa-sha256",
+    "ed25519",
+    "none",
+)
 ENCODINGS: Final = ("hex", "HEX", "base64", "base64-hex")
 QUOTES: Final = ("none", "form", "percent")
 KINDS: Final = ("header", "query", "form", "json")
@@ -49,7 +61,9 @@ Template: TypeAlias = "tuple[str | Spot | Word, ...]"
 
 @dataclass(frozen=True, slots=True)
 class SortedFields:
-    """Fields of the form, the query or the JSON body, sorted by their names as bytes; or a few values, sorted themselves."""
+    """Fields of the form, the query or the JSON body, sorted by their names as bytes; or a few values, sorted
+    themselves.
+    """
 
     of: str  # form | query | json, or "values"
     values: tuple[Template, ...] = ()
@@ -77,7 +91,11 @@ class Scheme:
     def parts(self) -> tuple[str | Spot | Word, ...]:
         """All that stands in its templates."""
         over = self.over
-        return over if not isinstance(over, SortedFields) else (*over.before, *over.after, *(part for one in over.values for part in one))
+        return (
+            over
+            if not isinstance(over, SortedFields)
+            else (*over.before, *over.after, *(part for one in over.values for part in one))
+        )
 
     @property
     def signs_bytes(self) -> bool:
@@ -85,7 +103,9 @@ class Scheme:
         return Word("body") in self.parts
 
     def covers(self, spot: Spot) -> bool:
-        """Whether what lies at a place is part of what is signed. Of a JSON body a field covers all that is under it."""
+        """Whether what lies at a place is part of what is signed. Of a JSON body a field covers all that is under
+        it.
+        """
         if self.alg == "none":
             return False
         if spot.kind in ("form", "json") and self.signs_bytes:
@@ -94,13 +114,23 @@ class Scheme:
             return (spot.name.partition(".")[0] if spot.kind == "json" else spot.name) not in self.over.without
         if spot.kind == "query" and Word("url") in self.parts:
             return True
-        named = [part if isinstance(part, Spot) else self.places.get(part.name) for part in self.parts if not isinstance(part, str)]
+        named = [
+            part if isinstance(part, Spot) else self.places.get(part.name)
+            for part in self.parts
+            if not isinstance(part, str)
+        ]
         return any(part is not None and not part.pick and _is_at(part, spot) for part in named)
 
     @property
     def fresh(self) -> tuple[Spot, ...]:
-        """Where a time, a nonce or an id lies that is signed: two requests with the same ones and the same body are one, sent twice."""
-        return tuple(spot for role in ("id", "nonce", "timestamp") if (spot := self.places.get(role)) is not None and self._signs(role, spot))
+        """Where a time, a nonce or an id lies that is signed: two requests with the same ones and the same body are
+        one, sent twice.
+        """
+        return tuple(
+            spot
+            for role in ("id", "nonce", "timestamp")
+            if (spot := self.places.get(role)) is not None and self._signs(role, spot)
+        )
 
     def _signs(self, role: str, spot: Spot) -> bool:
         return self.alg != "none" and (Word(role) in self.parts or self.covers(spot))
@@ -125,11 +155,15 @@ class Scheme:
         """Whether the body is part of what is signed: a scheme that leaves it out proves nothing of it."""
         if isinstance(self.over, SortedFields):
             return self.over.of in ("form", "json")
-        return any(part == Word("body") or (isinstance(part, Spot) and part.kind in ("form", "json")) for part in self.over)
+        return any(
+            part == Word("body") or (isinstance(part, Spot) and part.kind in ("form", "json")) for part in self.over
+        )
 
 
 def _is_at(part: Spot, spot: Spot) -> bool:
-    return part.kind == spot.kind and (part.name == spot.name or (spot.kind == "json" and spot.name.startswith(f"{part.name}.")))
+    return part.kind == spot.kind and (
+        part.name == spot.name or (spot.kind == "json" and spot.name.startswith(f"{part.name}."))
+    )
 
 
 def read_spot(text: str) -> Spot:
@@ -155,14 +189,18 @@ def read_template(text: str) -> Template:
         elif _NAME.fullmatch(inside):
             parts.append(Word(inside))
         else:
-            raise ValueError(f"{{{inside[:40]}}} is neither a name nor a place; write {{body}}, {{timestamp}}, {{header:X-Name}} or a setting's name")
+            raise ValueError(
+                f"{{{inside[:40]}}} is neither a name nor a place; write {{body}}, {{timestamp}}, {{header:X-Name}} or a setting's name"
+            )
         at = found.end()
     parts.append(text[at:])
     return tuple(part for part in parts if part != "")
 
 
 def read_scheme(row: Mapping[str, Any]) -> Scheme:
-    """The six primitives as they are written (their words were checked before). Raises ValueError with what to write instead."""
+    """The six primitives as they are written (their words were checked before). Raises ValueError with what to write
+    instead.
+    """
     alg = str(row.get("alg"))
     if alg == "none":
         if set(row) != {"alg"}:
@@ -175,11 +213,21 @@ def read_scheme(row: Mapping[str, Any]) -> Scheme:
     places = _places(row["at"])
     used = _roles(over)
     for role in sorted(used - places.keys()):
-        raise ValueError(f"{{{role}}} is signed, and `at` does not say where it is; write at: {{signature: …, {role}: header:X-Name}}")
+        raise ValueError(
+            f"{{{role}}} is signed, and `at` does not say where it is; write at: {{signature: …, {role}: header:X-Name}}"
+        )
     tolerance: timedelta | None = row.get("tolerance")
     if tolerance is not None and "timestamp" not in places:
         raise ValueError("tolerance looks at a timestamp, and `at` does not say where it is")
-    return Scheme(alg, str(row["encode"]), over, str(row.get("quote") or "none"), places, tolerance, str(row.get("stamp") or "seconds"))
+    return Scheme(
+        alg,
+        str(row["encode"]),
+        over,
+        str(row.get("quote") or "none"),
+        places,
+        tolerance,
+        str(row.get("stamp") or "seconds"),
+    )
 
 
 def _over(given: Json) -> Template | SortedFields:
@@ -189,7 +237,9 @@ def _over(given: Json) -> Template | SortedFields:
         raise ValueError('over is a text such as "{timestamp}.{body}", or {sorted: form, …}')
     unknown = set(given) - {"sorted", "except", "pair", "join", "empty", "before", "after"}
     if unknown:
-        raise ValueError(f"{min(unknown)!r} is not known beside sorted; there are except, pair, join, empty, before, after")
+        raise ValueError(
+            f"{min(unknown)!r} is not known beside sorted; there are except, pair, join, empty, before, after"
+        )
     of, values = given["sorted"], ()
     if isinstance(of, list):
         of, values = "values", tuple(read_template(str(one)) for one in of)  # type: ignore[assignment]
@@ -219,7 +269,9 @@ def _places(given: Json) -> dict[str, Spot]:
         beside = Spot("header", "x-timestamp") if signature.kind == "header" else Spot(signature.kind, "timestamp")
         return {"signature": signature, "timestamp": beside}
     if not isinstance(given, dict) or "signature" not in given:
-        raise ValueError("at is a place such as header:X-Signature, or {signature: …, timestamp: …, nonce: …, id: …, key: …}")
+        raise ValueError(
+            "at is a place such as header:X-Signature, or {signature: …, timestamp: …, nonce: …, id: …, key: …}"
+        )
     unknown = set(given) - set(ROLES)
     if unknown:
         raise ValueError(f"{min(unknown)!r} is not known in at; there are {', '.join(ROLES)}")
@@ -227,5 +279,9 @@ def _places(given: Json) -> dict[str, Spot]:
 
 
 def _roles(over: Template | SortedFields) -> set[str]:
-    parts = [*over] if isinstance(over, tuple) else [*over.before, *over.after, *(part for one in over.values for part in one)]
+    parts = (
+        [*over]
+        if isinstance(over, tuple)
+        else [*over.before, *over.after, *(part for one in over.values for part in one)]
+    )
     return {part.name for part in parts if isinstance(part, Word)} & {"timestamp", "nonce", "id", "key"}

@@ -37,7 +37,9 @@ class Version:
 
     @property
     def ends_at(self) -> datetime | None:
-        """From when on it is taken no more, as callers are told by `Sunset`: the beginning of that day in UTC. None: no end is said, or one before it began."""
+        """From when on it is taken no more, as callers are told by `Sunset`: the beginning of that day in UTC. None: no
+        end is said, or one before it began.
+        """
         sunset, since = midnight(self.sunset), midnight(self.since)
         return None if sunset is None or (since is not None and sunset < since) else sunset
 
@@ -95,7 +97,10 @@ class Emit:
     def newest_at(self, now: datetime) -> int | None:
         """`newest` of those."""
         open_ = self.open_at(now)
-        return max((number for number in open_ if self.versions[number].state is VersionState.CURRENT), default=max(open_, default=None))
+        return max(
+            (number for number in open_ if self.versions[number].state is VersionState.CURRENT),
+            default=max(open_, default=None),
+        )
 
     @property
     def shadows(self) -> list[int]:
@@ -105,7 +110,9 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How the system is asked whether it has a message. Expressions are over {status, headers, body}; `path` has holes for the message's fields."""
+    """How the system is asked whether it has a message. Expressions are over {status, headers, body}; `path` has holes
+    for the message's fields.
+    """
 
     method: str
     path: str  # `{key}` is the Idempotency-Key, `{orderNo}` a field of what was sent
@@ -115,7 +122,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Where a message is published at the broker of the system's `url`: an exchange, and the route says the topic; or one queue by its name."""
+    """Where a message is published at the broker of the system's `url`: an exchange, and the route says the topic; or
+    one queue by its name.
+    """
 
     exchange: str = ""
     kind: str = "topic"
@@ -150,12 +159,13 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """How a system's posts are proven. Secrets and keys of the hub's own callers are in the store; what stands here is public, or a setting's name.
+    """How a system's posts are proven. Secrets and keys of the hub's own callers are in the store; what stands here is
+    public, or a setting's name.
 
     hub-signature, hmac, api-key   by a caller's key (`hub key create --form`)
     oauth2                         by an access token (JWT, RFC 9068) of `issuer`, for `audience`
-    mtls                           by a client certificate that a trusted proxy has checked: its SHA-256 is one of `certificates`
-    declared                       by a scheme of six primitives, with the system's setting `secret`
+    mtls                           by a client certificate that a trusted proxy has checked: its SHA-256 is one of
+    `certificates` declared                       by a scheme of six primitives, with the system's setting `secret`
     none                           by its address alone: `peers`
     """
 
@@ -175,12 +185,18 @@ class Inbound:
         return _FORMS.get(self.scheme, frozenset())
 
 
-_FORMS = {"hub-signature": frozenset({"default", "legacy"}), "hmac": frozenset({"hmac"}), "api-key": frozenset({"api-key"})}
+_FORMS = {
+    "hub-signature": frozenset({"default", "legacy"}),
+    "hmac": frozenset({"hmac"}),
+    "api-key": frozenset({"api-key"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """How calls to the system prove who calls. `key`, `secret`, `certificate` and the like are references (`env:…`, `file:…`), resolved by `main`."""
+    """How calls to the system prove who calls. `key`, `secret`, `certificate` and the like are references (`env:…`,
+    `file:…`), resolved by `main`.
+    """
 
     scheme: str = "none"  # none | hub-signature | hmac | api-key | oauth2 | mtls | declared
     form: str = "default"  # of hub-signature: default | legacy

@@ -1,8 +1,10 @@
-"""A target's answer, read leniently: whatever says the same in another spelling is read. What came in is decided; our own decoder is for posts.
+"""A target's answer, read leniently: whatever says the same in another spelling is read. What came in is decided; our
+own decoder is for posts.
 
-gzip and deflate are inflated, also unasked · a byte order mark is dropped · the declared charset, else UTF-8, UTF-16, GB18030 · whole numbers keep all
-digits · of a name that stands twice the last one counts · control characters in texts are taken · NaN and infinity are null.
-Nothing here raises: what cannot be read is not understood, and `core.config.verdict` says what that means.
+gzip and deflate are inflated, also unasked · a byte order mark is dropped · the declared charset, else UTF-8, UTF-16,
+GB18030 · whole numbers keep all digits · of a name that stands twice the last one counts · control characters in texts
+are taken · NaN and infinity are null. Nothing here raises: what cannot be read is not understood, and
+`core.config.verdict` says what that means.
 """
 
 from __future__ import annotations
@@ -29,21 +31,38 @@ MAX_MEMBERS = 16  # of one gzip file
 _GZIP = b"\x1f\x8b"
 _INFLATED = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.ASCII | re.IGNORECASE)
-# The name that an answer gives itself is not trusted to be any codec of Python's: some of them take hours, or unpack archives.
+# The name that an answer gives itself is not trusted to be any codec of Python's: some of them take hours, or unpack
+# archives.
 _CODECS = {
     **dict.fromkeys(("utf-8", "utf8", "us-ascii", "ascii"), "utf-8-sig"),
     **dict.fromkeys(("gbk", "gb2312", "gb18030", "cp936", "x-gbk"), "gb18030"),
     **dict.fromkeys(("iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "latin-1", "windows-1252", "cp1252"), "cp1252"),
     **dict.fromkeys(("big5", "big5-hkscs"), "big5hkscs"),
     **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "windows-31j"), "cp932"),
-    **{name: name for name in ("utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be", "euc-jp", "euc-kr", "iso-8859-15", "windows-1251")},
+    **{
+        name: name
+        for name in (
+            "utf-16",
+            "utf-16le",
+            "utf-16be",
+            "utf-32",
+            "utf-32le",
+            "utf-32be",
+            "euc-jp",
+            "euc-kr",
+            "iso-8859-15",
+            "windows-1251",
+        )
+    },
 }
 _LONELY = re.compile("[\ud800-\udfff\0]")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`value` of a body that was read; without one, `trouble` says why, for people. An empty body is neither: there is nothing to be read."""
+    """`value` of a body that was read; without one, `trouble` says why, for people. An empty body is neither: there is
+    nothing to be read.
+    """
 
     value: Json = None
     is_read: bool = False
@@ -52,7 +71,8 @@ class Body:
 
 
 def inflated(raw: bytes, coding: str) -> bytes | None:
-    """The body without its content codings, at most JUDGED_BYTES and one more; None where it cannot be unpacked, or not whole.
+    """The body without its content codings, at most JUDGED_BYTES and one more; None where it cannot be unpacked, or not
+    whole.
 
     A body that begins as gzip does is unpacked whatever the header says: no text begins so.
     """
@@ -115,7 +135,9 @@ def shown(raw: bytes, kind: str = "") -> bytes:
     codec = _declared(kind)
     if codec in ("", "utf-8-sig") and not raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         return raw[:KEPT_BYTES]
-    return next(iter(_texts(raw[: KEPT_BYTES * 4], codec)), "").encode("utf-8", "replace")[:KEPT_BYTES] or raw[:KEPT_BYTES]
+    return (
+        next(iter(_texts(raw[: KEPT_BYTES * 4], codec)), "").encode("utf-8", "replace")[:KEPT_BYTES] or raw[:KEPT_BYTES]
+    )
 
 
 def _declared(kind: str) -> str:
@@ -124,7 +146,9 @@ def _declared(kind: str) -> str:
 
 
 def _texts(raw: bytes, codec: str) -> Iterable[str]:
-    """The body as text, in each way that fits; the likeliest first. The last one has signs in place of what fits no charset."""
+    """The body as text, in each way that fits; the likeliest first. The last one has signs in place of what fits no
+    charset.
+    """
     for name in dict.fromkeys((codec, standard.detect_encoding(raw), "utf-8-sig", "gb18030")):
         if name:
             try:

@@ -1,4 +1,6 @@
-"""Content codings of a body: gzip and deflate, said by its header and inflated within a limit. Pure. Source: RFC 9110 section 8.4."""
+"""Content codings of a body: gzip and deflate, said by its header and inflated within a limit. Pure. Source: RFC 9110
+section 8.4.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,13 @@ def coding_of(request: Request) -> str:
 def inflated(body: bytes, coding: str, limit: int) -> bytes:
     """The body as it was before `coding`, held to `limit` bytes while it grows.
 
-    Raises Refused: 400 for a body that is cut or goes on after its end, 413 over the limit, 415 for one that was compressed twice.
+    Raises Refused: 400 for a body that is cut or goes on after its end, 413 over the limit, 415 for one that was
+    compressed twice.
     """
     if not coding or not body:
         return body
-    stream = zlib.decompressobj(31 if coding == "gzip" else 15)  # gzip's frame, or zlib's, which is what HTTP calls deflate
+    # gzip's frame, or zlib's, which is what HTTP calls deflate
+    stream = zlib.decompressobj(31 if coding == "gzip" else 15)
     try:
         plain = stream.decompress(body, limit + 1)
     except zlib.error as error:
@@ -37,7 +41,12 @@ def inflated(body: bytes, coding: str, limit: int) -> bytes:
     if len(plain) > limit:
         raise too_large(f"The inflated body has more than {limit} bytes.")
     if not stream.eof or stream.unused_data:
-        fault = Fault("", "a body that is cut off" if not stream.eof else "bytes after the end", f"one whole {coding} body", "send all of it, in one piece")
+        fault = Fault(
+            "",
+            "a body that is cut off" if not stream.eof else "bytes after the end",
+            f"one whole {coding} body",
+            "send all of it, in one piece",
+        )
         raise Refused(Code.BAD_ENCODING, f"The {coding} body is cut off, or goes on after its end.", [fault])
     if plain.startswith(_GZIP):
         fault = Fault("", "gzip in gzip", "gzip, deflate or none", "compress the body once")

@@ -1,8 +1,10 @@
-"""The structural difference of two documents: what was added, removed, changed or moved, each at its JSON pointer. Pure.
+"""The structural difference of two documents: what was added, removed, changed or moved, each at its JSON pointer.
+Pure.
 
-Members of objects are the same by their name. Elements of lists are the same by what they hold; else by a field that tells them apart (a sku,
-a line number); else by their place. What was removed here and added there with the same content, once on each side, has moved, where the
-content is no word that stands in many fields. A number is what is written: 1 and 1.0 differ, as they do on the wire.
+Members of objects are the same by their name. Elements of lists are the same by what they hold; else by a field that
+tells them apart (a sku, a line number); else by their place. What was removed here and added there with the same
+content, once on each side, has moved, where the content is no word that stands in many fields. A number is what is
+written: 1 and 1.0 differ, as they do on the wire.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from hub.core.message import Json
 MAX_CHANGES = 2_000  # of one difference; whoever looks at more looks at the documents
 MAX_ALIGNED = 2_000  # elements of two lists together: beyond it they are compared by their place
 LEAST_TELLING = 4  # digits of a number that is taken for the same one elsewhere
-_CODE_WORD = re.compile(r"[A-Z][A-Z_-]*|[0-9]{1,3}", re.ASCII)  # a word of a code list, such as NORMAL; a small number as text
+# a word of a code list, such as NORMAL; a small number as text
+_CODE_WORD = re.compile(r"[A-Z][A-Z_-]*|[0-9]{1,3}", re.ASCII)
 _TRIVIAL = frozenset({b"null", b"true", b"false", b'""', b"{}", b"[]", b"0", b"1"})  # too common to say that they moved
 
 
@@ -33,7 +36,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `pointer` is a place of the new document, of a removed value one of the old; "" is the whole. `origin`: where it stood before."""
+    """One difference. `pointer` is a place of the new document, of a removed value one of the old; "" is the whole.
+    `origin`: where it stood before.
+    """
 
     kind: Kind
     pointer: str
@@ -76,7 +81,9 @@ def _compared(old: Json, new: Json, was: str, is_: str) -> Iterator[Change]:
 
 
 def _same(old: Json, new: Json) -> bool:
-    return type(old) is type(new) and (old == new if isinstance(old, str | bool) or old is None else canonical(old) == canonical(new))
+    return type(old) is type(new) and (
+        old == new if isinstance(old, str | bool) or old is None else canonical(old) == canonical(new)
+    )
 
 
 def _listed(old: list[Json], new: list[Json], was: str, is_: str) -> Iterator[Change]:
@@ -102,7 +109,12 @@ def _pairs(old: Sequence[Json], new: Sequence[Json]) -> list[int | None]:
         return [index if index < len(new) else None for index in range(len(old))]
     name = _telling(old, new)
     pairs: list[int | None] = [None] * len(old)
-    _match(old, new, pairs, canonical if name is None else lambda one: canonical(one[name]) if isinstance(one, dict) else b"")
+    _match(
+        old,
+        new,
+        pairs,
+        canonical if name is None else lambda one: canonical(one[name]) if isinstance(one, dict) else b"",
+    )
     if name is not None:
         return pairs
     # What is left stands for what stood at its place among those that are left: its content was changed.
@@ -125,7 +137,9 @@ def _match(old: Sequence[Json], new: Sequence[Json], pairs: list[int | None], ke
 
 
 def _telling(old: Sequence[Json], new: Sequence[Json]) -> str | None:
-    """A field by which the elements of both lists are told apart, and of which most are in both; None where there is none."""
+    """A field by which the elements of both lists are told apart, and of which most are in both; None where there is
+    none.
+    """
     before, after = ([one for one in side if isinstance(one, dict)] for side in (old, new))
     if not before or not after or len(before) + len(after) < len(old) + len(new):
         return None
@@ -161,9 +175,15 @@ def _rising(places: Sequence[int]) -> frozenset[int]:
 
 
 def _moved(changes: list[Change]) -> list[Change]:
-    """Pairs what was removed with what was added elsewhere, where the content is the same and neither side has it twice."""
+    """Pairs what was removed with what was added elsewhere, where the content is the same and neither side has it
+    twice.
+    """
     split = _split(changes)
-    gone = {key: change for key, change in _once(split, Kind.REMOVED, lambda change: change.old).items() if key not in _TRIVIAL}
+    gone = {
+        key: change
+        for key, change in _once(split, Kind.REMOVED, lambda change: change.old).items()
+        if key not in _TRIVIAL
+    }
     come = _once(split, Kind.ADDED, lambda change: change.new)
     moves = {id(come[key]): change for key, change in gone.items() if key in come and _is_telling(change, come[key])}
     sources = {id(change) for change in moves.values()}
@@ -187,9 +207,17 @@ def _is_telling(gone: Change, come: Change) -> bool:
 
 
 def _split(changes: list[Change]) -> list[Change]:
-    """What was removed or added whole falls into its leaves where one of them went elsewhere alone: a mapping that spreads an object is told so."""
-    leaves = {side: Counter(key for change in changes if change.kind is side for key in _leaf_keys(change)) for side in (Kind.REMOVED, Kind.ADDED)}
-    whole = {side: {canonical(_content(change)) for change in changes if change.kind is side} for side in (Kind.REMOVED, Kind.ADDED)}
+    """What was removed or added whole falls into its leaves where one of them went elsewhere alone: a mapping that
+    spreads an object is told so.
+    """
+    leaves = {
+        side: Counter(key for change in changes if change.kind is side for key in _leaf_keys(change))
+        for side in (Kind.REMOVED, Kind.ADDED)
+    }
+    whole = {
+        side: {canonical(_content(change)) for change in changes if change.kind is side}
+        for side in (Kind.REMOVED, Kind.ADDED)
+    }
     found: list[Change] = []
     for change in changes:
         other = {Kind.REMOVED: Kind.ADDED, Kind.ADDED: Kind.REMOVED}.get(change.kind)

@@ -10,7 +10,9 @@ _MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
 def line_of(text: str, pointer: str) -> int | None:
-    """The line, from 1, of the value at a JSON pointer, or of the nearest one around it that is there. None: the text is no JSON."""
+    """The line, from 1, of the value at a JSON pointer, or of the nearest one around it that is there. None: the text
+    is no JSON.
+    """
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
     best: int | None = None
     deepest = -1

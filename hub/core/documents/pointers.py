@@ -9,7 +9,9 @@ from hub.core.message import Json
 ELEMENT = "*"
 
 
-def places(value: Json, names: Sequence[str], at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+def places(
+    value: Json, names: Sequence[str], at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Json]]:
     """Each value that the path finds, with its place. A list is gone through whether or not the path says `*`."""
     if not names:
         yield at, value

@@ -1,4 +1,6 @@
-"""Times as text: RFC 3339 with an offset, and local times whose zone a contract names. Strict, where the standard library guesses."""
+"""Times as text: RFC 3339 with an offset, and local times whose zone a contract names. Strict, where the standard
+library guesses.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,15 @@ def is_date_time(text: str) -> bool:
 
 
 def is_local_date_time(text: str) -> bool:
-    """The same without an offset; a contract's `x-zone` says where (seed 002 section 2.2 writes 2025-11-22T10:00:00)."""
+    """The same without an offset; a contract's `x-zone` says where (seed 002 section 2.2 writes
+    2025-11-22T10:00:00).
+    """
     return _exists(_LOCAL_TIME.fullmatch(text))
 
 
 def instant(text: str, zone: str = "") -> datetime:
-    """The instant that a text means, in UTC: RFC 3339 with an offset, or without one in `zone`. Raises ValueError with what to write instead.
+    """The instant that a text means, in UTC: RFC 3339 with an offset, or without one in `zone`. Raises ValueError with
+    what to write instead.
 
     A local time that a clock change skips or repeats is the earlier reading (PEP 495, fold 0).
     """
@@ -39,7 +44,9 @@ def instant(text: str, zone: str = "") -> datetime:
     if not is_local_date_time(text):
         raise ValueError("it is no time; send RFC 3339, such as 2025-11-22T10:00:00+08:00")
     if not zone:
-        raise ValueError("it is a local time, and nothing says where; send an offset, or name the zone in the route (zone: Asia/Shanghai)")
+        raise ValueError(
+            "it is a local time, and nothing says where; send an offset, or name the zone in the route (zone: Asia/Shanghai)"
+        )
     return datetime.fromisoformat(_cut(text)).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 

@@ -1,8 +1,10 @@
-"""What an expression may cost, told from its text: how its work grows with the message, and whether anything bounds it at all.
+"""What an expression may cost, told from its text: how its work grows with the message, and whether anything bounds it
+at all.
 
-A bound for two uses: the check warns, and `core.expressions.evaluation_door` chooses where an expression runs. The engine does not look at its clock inside some of its
-own loops, so nothing else protects who evaluates in place: what is not known to be cheap counts as costly, which costs a hand-over and no more.
-The weight of a message is its values, and its characters by sixteen (`core.expressions.prepared.weigh`). A unit of work is about 2.5 µs.
+A bound for two uses: the check warns, and `core.expressions.evaluation_door` chooses where an expression runs. The
+engine does not look at its clock inside some of its own loops, so nothing else protects who evaluates in place: what is
+not known to be cheap counts as costly, which costs a hand-over and no more. The weight of a message is its values, and
+its characters by sixteen (`core.expressions.prepared.weigh`). A unit of work is about 2.5 µs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""A bound that grows with the weight of a message: so much of it, of its square, of its cube; and a cost, which is two of them. Values.
+"""A bound that grows with the weight of a message: so much of it, of its square, of its cube; and a cost, which is two
+of them. Values.
 
 A weight is values, and characters by sixteen (`core.expressions.prepared.weigh`). A unit of work is about 2.5 µs.
 """
@@ -57,7 +58,9 @@ ENTRY = Terms((2.0, 1 / 16, 0.0, 0.0))  # the engine is handed the message, and 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`near`: work over the value itself, `far`: over what is bound beside it. `why` and `instead` are empty where its writer need not be told."""
+    """`near`: work over the value itself, `far`: over what is bound beside it. `why` and `instead` are empty where its
+    writer need not be told.
+    """
 
     near: Terms = ENTRY
     far: Terms = NONE
@@ -80,7 +83,9 @@ class Cost:
         return weight > self.most or self.is_unbounded
 
     def of_each(self, depth: int) -> Cost:
-        """For each element of a list, within `depth` such: elements share the work over themselves, and each has all of the rest."""
+        """For each element of a list, within `depth` such: elements share the work over themselves, and each has all of
+        the rest.
+        """
         if not depth:
             return self
         rest = self.far + constant(self.near.of[0])
@@ -92,7 +97,11 @@ class Cost:
         return Cost(self.near.scaled(times), self.far.scaled(times), self.is_unbounded, self.why, self.instead)
 
     def __add__(self, other: Cost) -> Cost:
-        worse = self if (self.is_unbounded, bool(self.why), self.degree) >= (other.is_unbounded, bool(other.why), other.degree) else other
+        worse = (
+            self
+            if (self.is_unbounded, bool(self.why), self.degree) >= (other.is_unbounded, bool(other.why), other.degree)
+            else other
+        )
         return Cost(self.near + other.near, self.far + other.far, worse.is_unbounded, worse.why, worse.instead)
 
 

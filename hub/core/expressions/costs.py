@@ -1,8 +1,9 @@
 """The reader of costs: what each node of an expression works and makes at most, as terms of the message's weight.
 
-`near` is work over the context, which iterations share out among their elements; `far` is over what stands outside, done once for each element.
-So with sizes: what `near_size` says is made of all elements together, `far_size` by each. An element of a list is entered by turning what was near
-outside into far inside, variables and the context alike: that is what makes a product of every nested iteration, whatever the outer one is over.
+`near` is work over the context, which iterations share out among their elements; `far` is over what stands outside,
+done once for each element. So with sizes: what `near_size` says is made of all elements together, `far_size` by each.
+An element of a list is entered by turning what was near outside into far inside, variables and the context alike, so
+that every nested iteration makes a product.
 """
 
 from __future__ import annotations
@@ -42,8 +43,7 @@ _LOOK_UP = "sort or group the list once before ($m := list{key: value}), and loo
 _EACH_OF_EACH = "it goes through a list once for each element of a list"
 
 
-class _TooMuch(Exception):  # a signal inside this module
-    pass
+class _TooMuch(Exception): ...  # a signal inside this module
 
 
 class Reader:
@@ -76,7 +76,7 @@ class Reader:
         cost = Cost(near, far + MESSAGE.scaled(TELLING) if self._names_outside else far)
         return replace(cost, why=self._said[0], instead=self._said[1]) if cost.degree > 1 else cost
 
-    def _work(self, node: tree.Node, scope: Scope) -> Work:
+    def _work(self, node: tree.Node, scope: Scope) -> Work:  # noqa: C901, PLR0912  # one case per kind of node
         self._looks += 1
         if self._looks > MAX_LOOKS:
             raise _TooMuch
@@ -99,7 +99,9 @@ class Reader:
                 base = self._work(node.base, scope)
                 return self._each(base, node.terms, scope, times=SORTED).sized(base.near_size, base.far_size)
             case tree.Group():
-                return self._each(self._work(node.base, scope), [part for pair in node.pairs for part in pair], scope, times=4)
+                return self._each(
+                    self._work(node.base, scope), [part for pair in node.pairs for part in pair], scope, times=4
+                )
             case tree.Focus():
                 return self._work(node.base, scope)
             case tree.Call():
@@ -131,7 +133,7 @@ class Reader:
         whole = Work(far=NODE_WORK).plus(*works)
         return whole.sized(total(work.near_size for work in works), total(work.far_size for work in works) + ONE)
 
-    # -- paths ------------------------------------------------------------------------------------------------------------------------------
+    # -- paths
 
     def _named(self, held: Value) -> Work:
         return Work(held.near.scaled(1 / 16), NODE_WORK, held.near, held.far)
@@ -139,8 +141,13 @@ class Reader:
     def _step(self, node: tree.Step, scope: Scope) -> Work:
         base, right = self._work(node.left, scope), node.right
         if isinstance(right, tree.Name) or (isinstance(right, tree.Special) and right.sign == "*"):
-            # A field of a variable is one look; a longer path may lead through a list. Its limit says so, which the engine keeps here.
-            far = NONE if isinstance(node.left, tree.Variable) and isinstance(right, tree.Name) else base.far_size.scaled(1 / 64)
+            # A field of a variable is one look; a longer path may lead through a list. Its limit says so, which the
+            # engine keeps here.
+            far = (
+                NONE
+                if isinstance(node.left, tree.Variable) and isinstance(right, tree.Name)
+                else base.far_size.scaled(1 / 64)
+            )
             return replace(base, near=base.near + base.near_size.scaled(1 / 16), far=base.far + far + NODE_WORK)
         if isinstance(right, tree.Special) and right.sign == "**":
             if any(isinstance(part, tree.Special) and part.sign == "**" for part in tree.walk(node.left)):
@@ -173,7 +180,9 @@ class Reader:
             self._say(_EACH_OF_EACH, _LOOK_UP)
         count = base.count * body.count
         if count > MAX_COUNT:
-            self._never_ends(f"it makes more than {MAX_COUNT} elements of ranges", "make fewer, or none: a table has the values")
+            self._never_ends(
+                f"it makes more than {MAX_COUNT} elements of ranges", "make fewer, or none: a table has the values"
+            )
         return Work(
             base.near + (body.near * near + products[0]).scaled(times),
             base.far + (body.near * far + products[1]).scaled(times),
@@ -182,11 +191,13 @@ class Reader:
             count,
         )
 
-    # -- blocks and operators -------------------------------------------------------------------------------------------------------------
+    # -- blocks and operators
 
     def _block(self, node: tree.Block, scope: dict[str, Value | Closure]) -> Work:
         """What a part binds, those behind it see."""
-        works = [self._bind(part, scope) if isinstance(part, tree.Bind) else self._work(part, scope) for part in node.parts]
+        works = [
+            self._bind(part, scope) if isinstance(part, tree.Bind) else self._work(part, scope) for part in node.parts
+        ]
         return Work(far=NODE_WORK).plus(*works)
 
     def _bind(self, node: tree.Bind, scope: dict[str, Value | Closure]) -> Work:
@@ -207,8 +218,12 @@ class Reader:
         near_size, far_size = left.near_size + right.near_size, left.far_size + right.far_size
         if node.sign == "&":
             both = replace(both, near=both.near + near_size.scaled(1 / 16), far=both.far + far_size.scaled(1 / 32))
-            parts = [(work, 1 if is_text(part) else 2) for work, part in ((left, node.left), (right, node.right))]  # a list becomes its JSON
-            return both.sized(total(work.near_size.scaled(times) for work, times in parts), total(work.far_size.scaled(times) for work, times in parts))
+            # a list becomes its JSON
+            parts = [(work, 1 if is_text(part) else 2) for work, part in ((left, node.left), (right, node.right))]
+            return both.sized(
+                total(work.near_size.scaled(times) for work, times in parts),
+                total(work.far_size.scaled(times) for work, times in parts),
+            )
         if node.sign == "in":
             both = replace(both, near=both.near + near_size.scaled(1 / 8), far=both.far + right.far_size.scaled(1 / 8))
         elif node.sign in ("?:", "??"):
@@ -216,7 +231,9 @@ class Reader:
         else:
             # Two values are compared no further than the smaller of them goes.
             is_far = bool(left.far_size.degree and right.far_size.degree)
-            both = replace(both, near=both.near + near_size.scaled(1 / 32), far=both.far + far_size.scaled(1 / 16 if is_far else 0))
+            both = replace(
+                both, near=both.near + near_size.scaled(1 / 32), far=both.far + far_size.scaled(1 / 16 if is_far else 0)
+            )
         return both.sized(NONE, ONE)
 
     def _range(self, node: tree.Binary, scope: Scope) -> Work:
@@ -226,12 +243,19 @@ class Reader:
             return Work(NONE, constant(1 + count / 8), NONE, constant(count), count)
         last = counted_in(node.right)
         if last is not None and low is not None:
-            counted = self._all([part for part in last.arguments if part is not None] or [tree.Variable("", node.at)], scope)
-            times = 16 if isinstance(last.function, tree.Variable) and last.function.name == "length" else 1
-            return replace(counted, near=counted.near + counted.near_size.scaled(times / 8), far=counted.far + counted.far_size.scaled(times / 8)).sized(
-                counted.near_size.scaled(times), counted.far_size.scaled(times) + constant(abs(low))
+            counted = self._all(
+                [part for part in last.arguments if part is not None] or [tree.Variable("", node.at)], scope
             )
-        self._never_ends("a range ends where a number of the message says", "go through the list itself, or end the range with $count(list) or a number")
+            times = 16 if isinstance(last.function, tree.Variable) and last.function.name == "length" else 1
+            return replace(
+                counted,
+                near=counted.near + counted.near_size.scaled(times / 8),
+                far=counted.far + counted.far_size.scaled(times / 8),
+            ).sized(counted.near_size.scaled(times), counted.far_size.scaled(times) + constant(abs(low)))
+        self._never_ends(
+            "a range ends where a number of the message says",
+            "go through the list itself, or end the range with $count(list) or a number",
+        )
         return Work()
 
     def _transform(self, over: Value, node: tree.Transform, scope: Scope) -> Work:
@@ -241,7 +265,7 @@ class Reader:
         changes = self._each(pattern, [part for part in (node.update, node.delete) if part is not None], scope, times=2)
         return copy.plus(changes).sized(copy.near_size + changes.near_size, copy.far_size + changes.far_size)
 
-    # -- functions --------------------------------------------------------------------------------------------------------------------------
+    # -- functions
 
     def _chain(self, node: tree.Chain, scope: Scope) -> Work:
         right = node.right
@@ -255,7 +279,9 @@ class Reader:
     def _call(self, node: tree.Call, scope: Scope) -> Work:
         arguments = [part for part in node.arguments if part is not None]
         if isinstance(node.function, tree.Lambda):
-            return self._apply(Closure(node.function, scope), [self._work(part, scope) for part in arguments], arguments)
+            return self._apply(
+                Closure(node.function, scope), [self._work(part, scope) for part in arguments], arguments
+            )
         name = node.function.name if isinstance(node.function, tree.Variable) else ""
         held = scope.get(name) if name else Value()
         if isinstance(held, Closure):
@@ -284,15 +310,23 @@ class Reader:
         if name == "pad" and len(arguments) > 1:
             width = number_of(arguments[1])
             if width is None or abs(width) > MAX_WIDTH:
-                self._never_ends("$pad makes a text as wide as it is told", f"write the width as a number of at most {MAX_WIDTH}")
+                self._never_ends(
+                    "$pad makes a text as wide as it is told", f"write the width as a number of at most {MAX_WIDTH}"
+                )
             else:
                 far_size += constant(abs(width) / 16)
-        whole = replace(whole, near=whole.near + near_size.scaled(known.times), far=whole.far + far_size.scaled(known.times) + constant(known.once))
+        whole = replace(
+            whole,
+            near=whole.near + near_size.scaled(known.times),
+            far=whole.far + far_size.scaled(known.times) + constant(known.once),
+        )
         if known.squared:
             square = near_size + far_size
             square = (square * square).scaled(known.squared)
             whole = replace(
-                whole, near=whole.near + (square if near_size.of[1] or near_size.degree else NONE), far=whole.far if near_size.degree else whole.far + square
+                whole,
+                near=whole.near + (square if near_size.of[1] or near_size.degree else NONE),
+                far=whole.far if near_size.degree else whole.far + square,
             )
         if not known.makes:
             return whole.sized(NONE, ONE)
@@ -301,7 +335,13 @@ class Reader:
 
     def _repeating(self, name: str, arguments: list[tree.Node], works: list[Work], whole: Work, scope: Scope) -> Work:
         """What `$join` and `$replace` put in, as often as the message says."""
-        part = arguments[1] if name == "join" and len(arguments) > 1 else arguments[2] if name == "replace" and len(arguments) > 2 else None
+        part = (
+            arguments[1]
+            if name == "join" and len(arguments) > 1
+            else arguments[2]
+            if name == "replace" and len(arguments) > 2
+            else None
+        )
         if part is None:
             return whole
         times = 1 if name == "join" else 16  # a separator for each element, a replacement for each character
@@ -309,38 +349,81 @@ class Reader:
             length = times * (1 + len(str(part.value)) / 16)
             made = whole.sized(whole.near_size.scaled(length), whole.far_size.scaled(length))
         elif isinstance(part, tree.Lambda):
-            made = self._over(works[0].sized(works[0].near_size.scaled(times), works[0].far_size.scaled(times)), part, scope, ["near"])
-            return Work(whole.near + made.near, whole.far + made.far, whole.near_size + made.near_size, whole.far_size + made.far_size, made.count)
+            made = self._over(
+                works[0].sized(works[0].near_size.scaled(times), works[0].far_size.scaled(times)), part, scope, ["near"]
+            )
+            return Work(
+                whole.near + made.near,
+                whole.far + made.far,
+                whole.near_size + made.near_size,
+                whole.far_size + made.far_size,
+                made.count,
+            )
         else:
-            self._say(f"${name} repeats a text of the message as often as the message says", "write that text into the expression")
-            made = whole.sized(works[0].size * whole.size.scaled(times), NONE) if works[0].near_size.degree else whole.sized(NONE, whole.size * whole.size)
+            self._say(
+                f"${name} repeats a text of the message as often as the message says",
+                "write that text into the expression",
+            )
+            made = (
+                whole.sized(works[0].size * whole.size.scaled(times), NONE)
+                if works[0].near_size.degree
+                else whole.sized(NONE, whole.size * whole.size)
+            )
         return replace(made, near=made.near + made.near_size.scaled(1 / 8), far=made.far + made.far_size.scaled(1 / 8))
 
     def _iteration(self, name: str, arguments: list[tree.Node], scope: Scope) -> Work:
         base, function = self._work(arguments[0], scope), arguments[1]
         first = self._work(arguments[2], scope) if len(arguments) > 2 else Work(far_size=NONE)
         base = replace(base, near=base.near + first.near, far=base.far + first.far)
-        held = scope.get(function.name) if isinstance(function, tree.Variable) else Closure(function, scope) if isinstance(function, tree.Lambda) else None
+        held = (
+            scope.get(function.name)
+            if isinstance(function, tree.Variable)
+            else Closure(function, scope)
+            if isinstance(function, tree.Lambda)
+            else None
+        )
         if not isinstance(held, Closure):
-            library = LIBRARY.get(function.name, UNKNOWN) if isinstance(function, tree.Variable) and held is None else UNKNOWN
+            library = (
+                LIBRARY.get(function.name, UNKNOWN) if isinstance(function, tree.Variable) and held is None else UNKNOWN
+            )
             if name != "reduce" and library.makes <= 4 and not library.squared and not library.is_joining:
-                return replace(base, near=base.near + base.near_size.scaled(2 + library.times), far=base.far + base.far_size.scaled(2 + library.times))
+                return replace(
+                    base,
+                    near=base.near + base.near_size.scaled(2 + library.times),
+                    far=base.far + base.far_size.scaled(2 + library.times),
+                )
             square = base.size * base.size
             return replace(base, near=base.near + square, near_size=square)
-        kinds = {"sort": ["near", "near"], "each": ["near", "near", "far"], "sift": ["near", "near", "far"], "reduce": ["far", "near", "one", "far"]}
-        work = self._over(base, held.function, held.scope, kinds.get(name, ["near", "one", "far"]), times=SORTED if name == "sort" else 1)
+        kinds = {
+            "sort": ["near", "near"],
+            "each": ["near", "near", "far"],
+            "sift": ["near", "near", "far"],
+            "reduce": ["far", "near", "one", "far"],
+        }
+        work = self._over(
+            base,
+            held.function,
+            held.scope,
+            kinds.get(name, ["near", "one", "far"]),
+            times=SORTED if name == "sort" else 1,
+        )
         if name in ("filter", "single", "sift", "sort"):
             return work.sized(base.near_size, base.far_size)
         if name == "reduce":
             added = self._over(base, held.function, held.scope, ["one", "near", "one", "far"]).size
-            return self._reduction(held.function, work, added).sized(added + base.near_size + first.near_size, base.far_size + first.far_size)
+            return self._reduction(held.function, work, added).sized(
+                added + base.near_size + first.near_size, base.far_size + first.far_size
+            )
         return work
 
     def _over(self, base: Work, function: tree.Lambda, scope: Scope, kinds: list[str], *, times: float = 1.0) -> Work:
-        """A function for each of `base`: what it has of its own is its parameters, the context is that of where it was written."""
+        """A function for each of `base`: its parameters are its own, the context is where it was written."""
         values = {"near": NEAR, "far": Value(NONE, base.size + ONE), "one": SCALAR}
         inner: dict[str, Value | Closure] = {name: held.outside() for name, held in scope.items()}
-        inner |= {parameter: values[kinds[place] if place < len(kinds) else "far"] for place, parameter in enumerate(function.parameters)}
+        inner |= {
+            parameter: values[kinds[place] if place < len(kinds) else "far"]
+            for place, parameter in enumerate(function.parameters)
+        }
         body = self._called(function, inner)
         return self._times(base, replace(body, far=body.far + ONE), times)
 
@@ -352,18 +435,28 @@ class Reader:
         uses = sum(isinstance(part, tree.Variable) and part.name == held for part in tree.walk(function.body))
         grows = any(joins(part) for part in tree.walk(function.body))
         if grows and uses > 1:
-            self._never_ends(f"$reduce repeats ${held} within itself", f"use ${held} once in each step, or $join and $map")
+            self._never_ends(
+                f"$reduce repeats ${held} within itself", f"use ${held} once in each step, or $join and $map"
+            )
         elif grows and uses:
-            self._say(f"$reduce copies ${held} for each element", "build the list with $map or $filter, and join it once with $join")
+            self._say(
+                f"$reduce copies ${held} for each element",
+                "build the list with $map or $filter, and join it once with $join",
+            )
             work = replace(work, near=work.near + MESSAGE * added)
         return work
 
     def _apply(self, held: Closure, works: list[Work], arguments: list[tree.Node], name: str = "") -> Work:
         inner: dict[str, Value | Closure] = {variable: value.outside() for variable, value in held.scope.items()}
-        inner |= {parameter: Value(work.near_size, work.far_size) for parameter, work in zip(held.function.parameters, works, strict=False)}
+        inner |= {
+            parameter: Value(work.near_size, work.far_size)
+            for parameter, work in zip(held.function.parameters, works, strict=False)
+        }
         inner |= dict.fromkeys(held.function.parameters[len(works) :], SCALAR)
         growth = dict(self._growth)
-        self._growth |= {parameter: self._grown(part) for parameter, part in zip(held.function.parameters, arguments, strict=False)}
+        self._growth |= {
+            parameter: self._grown(part) for parameter, part in zip(held.function.parameters, arguments, strict=False)
+        }
         body = self._called(held.function, inner, name)
         self._growth = growth
         return Work().plus(*works, body)
@@ -377,18 +470,27 @@ class Reader:
         self._calls.pop()
         return body
 
-    # -- growth, and what is said -----------------------------------------------------------------------------------------------------------
+    # -- growth, and what is said
 
     def _grown(self, node: tree.Node) -> int:
         number = copies_in(node, self._growth)
-        repeated = [part.name for part in tree.walk(node) if isinstance(part, tree.Variable) and part.name in self._growth] if number > MAX_GROWTH else []
+        repeated = (
+            [part.name for part in tree.walk(node) if isinstance(part, tree.Variable) and part.name in self._growth]
+            if number > MAX_GROWTH
+            else []
+        )
         if len(repeated) > len(set(repeated)):
-            self._never_ends("it repeats a text or a list within itself, again and again", "build what is wanted once, with $join over a list")
+            self._never_ends(
+                "it repeats a text or a list within itself, again and again",
+                "build what is wanted once, with $join over a list",
+            )
         return number
 
     def _recursive(self, name: str) -> None:
         what = f"${name}" if name else "a function"
-        self._never_ends(f"{what} calls itself", "go through a list with $map, $filter or $reduce, which end where the list ends")
+        self._never_ends(
+            f"{what} calls itself", "go through a list with $map, $filter or $reduce, which end where the list ends"
+        )
 
     def _say(self, why: str, instead: str) -> None:
         self._said = self._said if self._said[0] else (why, instead)

@@ -1,8 +1,10 @@
-"""The door between here and an evaluator: where an expression or a mapping that may cost much goes, so that it holds nobody else up.
+"""The door between here and an evaluator: where an expression or a mapping that may cost much goes, so that it holds
+nobody else up.
 
-Without an evaluator everything runs in place (tests, and the evaluator itself). With one, what is cheap runs in place under a short limit, and
-what is not is handed over with budgets of processor time and memory. A thread says what it may wait for: the event loop for nothing
-(`at_once`), a crowded post for no evaluator (`deferring`), all others wait. The one state of a process that the ground has: decision 021.
+Without an evaluator everything runs in place (tests, and the evaluator itself). With one, what is cheap runs in place
+under a short limit, and what is not is handed over with budgets of processor time and memory. A thread says what it may
+wait for: the event loop for nothing (`at_once`), a crowded post for no evaluator (`deferring`), all others wait. The
+one state of a process that the ground has: decision 021.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ INLINE_MS = 10  # that one evaluation may take in place, before it is begun anew
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an evaluator is asked: `fixed` is the same for all messages and kept there by its text, `body` is of this one. JSON, both."""
+    """What an evaluator is asked: `fixed` is the same for all messages and kept there by its text, `body` is of this
+    one. JSON, both.
+    """
 
     kind: str  # expression or mapping
     fixed: bytes
@@ -32,7 +36,9 @@ class Job:
 
 class Evaluator(Protocol):
     def work(self, caller: str, job: Job) -> bytes:
-        """The answer, as JSON. `caller`: in whose turn. Raises GiveUp where it is over its budget, Busy where there was no time for it."""
+        """The answer, as JSON. `caller`: in whose turn. Raises GiveUp where it is over its budget, Busy where there was
+        no time for it.
+        """
         ...
 
 
@@ -56,7 +62,9 @@ _door = _Door()
 _local = threading.local()
 _making = threading.Lock()
 _DEFERRED = Cause(
-    Reason.TRANSFORM_TIMEOUT, "It needs more time than a post of a caller that has posted many such.", fix="Send it again later, under the same key."
+    Reason.TRANSFORM_TIMEOUT,
+    "It needs more time than a post of a caller that has posted many such.",
+    fix="Send it again later, under the same key.",
 )
 
 
@@ -66,7 +74,9 @@ def hand_in(make: Callable[[], Evaluator] | None) -> None:
 
 
 def measure(cpu_ms: Callable[[], float]) -> None:
-    """By the evaluator, of itself: a time limit then counts processor time, and a busy machine costs nobody a message."""
+    """By the evaluator, of itself: a time limit then counts processor time, and a busy machine costs nobody a
+    message.
+    """
     _door.cpu_ms = cpu_ms
 
 
@@ -105,7 +115,9 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def deferring() -> Iterator[None]:
-    """Nothing is handed over: Busy is raised instead. A route is then decided at its claim; a whole message has to come again."""
+    """Nothing is handed over: Busy is raised instead. A route is then decided at its claim; a whole message has to come
+    again.
+    """
     with _patience(_Patience.DEFER):
         yield
 

@@ -1,12 +1,14 @@
 """Expressions: one pinned JSONata engine behind one door, and plain paths that never reach it.
 
-A plain path (`consignee.name`, `items[0].sku`, `items.0.sku`, `items.sku`, `$source.orderNo`) is copied losslessly. Everything else goes to
-the engine, whose numbers are doubles. A number goes in as a number where a double keeps all of it: whole numbers up to ±2⁵³, fractions of
-up to 15 significant digits (so `totalAmount > 100` compares numbers). Any other goes in as text, with all its digits. What comes out has 15
-significant digits, as JSONata's own `$string` writes numbers: 0.1 + 0.2 is 0.3, 19.99 * 100 is 1999. Comparisons inside are still between
-doubles, so exact money is made with `$dec_add`, `$dec_mul`, `$dec_round` on decimal texts (`core.expressions.functions`).
+A plain path (`consignee.name`, `items[0].sku`, `items.0.sku`, `items.sku`, `$source.orderNo`) is copied losslessly.
+Everything else goes to the engine, whose numbers are doubles. A number goes in as a number where a double keeps all of
+it: whole numbers up to ±2⁵³, fractions of up to 15 significant digits (so `totalAmount > 100` compares numbers). Any
+other goes in as text, with all its digits. What comes out has 15 significant digits, as JSONata's own `$string` writes
+numbers: 0.1 + 0.2 is 0.3, 19.99 * 100 is 1999. Comparisons inside are still between doubles, so exact money is made
+with `$dec_add`, `$dec_mul`, `$dec_round` on decimal texts (`core.expressions.functions`).
 
-A compiled expression belongs to the thread that made it: used or even dropped in another it panics. So each thread has its own cache.
+A compiled expression belongs to the thread that made it: used or even dropped in another it panics. So each thread has
+its own cache.
 """
 
 from __future__ import annotations
@@ -87,7 +89,9 @@ class _Slow(Exception):  # a signal, from `_run` to `_anywhere`
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression: `text` as written; `path` if it is a plain one over the value itself. Equal and safe in every thread."""
+    """A compiled expression: `text` as written; `path` if it is a plain one over the value itself. Equal and safe in
+    every thread.
+    """
 
     text: str
     path: tuple[str | int, ...] | None = None
@@ -104,9 +108,11 @@ class Expression:
         bindings: Mapping[str, Over] | None = None,
         tables: Mapping[str, Mapping[str, Json]] = _NO_TABLES,
     ) -> Any:
-        """The result over `value` (MISSING: there is no input at all), or MISSING. `bindings` are what `$name` finds; `now` is what `$now()` says; `tables` those of `$table`.
+        """The result over `value` (MISSING: there is no input at all), or MISSING. `bindings` are what `$name` finds;
+        `now` is what `$now()` says; `tables` those of `$table`.
 
-        Raises GiveUp: transform_error, transform_timeout, codelist_miss (without field). Nothing that is given is changed; the result may share parts of it.
+        Raises GiveUp: transform_error, transform_timeout, codelist_miss (without field). Nothing that is given is
+        changed; the result may share parts of it.
         """
         if self.steps is not None:
             start: Any = value if self.root is None else (bindings or {}).get(self.root, MISSING)
@@ -115,7 +121,9 @@ class Expression:
                 return found
         return self._anywhere(value, now, bindings, tables)
 
-    def _anywhere(self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]) -> Any:
+    def _anywhere(
+        self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]]
+    ) -> Any:
         """In place where it is cheap; through the door where it is not, or takes longer than was thought."""
         if not evaluation_door.is_open():
             return self._here(value, now, bindings, tables, self.limit_ms)
@@ -124,7 +132,9 @@ class Expression:
             for _ in range(2):
                 with suppress(_Slow):
                     return self._here(value, now, bindings, tables, evaluation_door.INLINE_MS)
-        return evaluation_jobs.evaluate(self.text, self.limit_ms, value, now, bindings, tables, is_identity=bool(self.strict))
+        return evaluation_jobs.evaluate(
+            self.text, self.limit_ms, value, now, bindings, tables, is_identity=bool(self.strict)
+        )
 
     def _is_heavy(self, value: Over, bindings: Mapping[str, Over] | None) -> bool:
         cost = cost_of(self.text)
@@ -135,7 +145,14 @@ class Expression:
             weight += sum(weigh(part, cost.most) for name, part in bindings.items() if "$" + name in self.text)
         return weight > cost.most
 
-    def _here(self, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
+    def _here(
+        self,
+        value: Over,
+        now: datetime,
+        bindings: Mapping[str, Over] | None,
+        tables: Mapping[str, Mapping[str, Json]],
+        limit_ms: int,
+    ) -> Any:
         if value is MISSING:
             return self._over_nothing(now, bindings, tables, limit_ms)
         text = self.strict or _readable(self)
@@ -147,11 +164,21 @@ class Expression:
             raise
         if result is None:
             # The engine gives None for null and for nothing; asked whether there is something, it can tell them apart.
-            return None if self._run(f"$exists(({text}\n))", value, now, bindings, tables, limit_ms) is True else MISSING
+            return (
+                None if self._run(f"$exists(({text}\n))", value, now, bindings, tables, limit_ms) is True else MISSING
+            )
         return result
 
-    def _over_nothing(self, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
-        """The engine has no input that is nothing, only null: what then is null, or needs the context as an argument, is nothing."""
+    def _over_nothing(
+        self,
+        now: datetime,
+        bindings: Mapping[str, Over] | None,
+        tables: Mapping[str, Mapping[str, Json]],
+        limit_ms: int,
+    ) -> Any:
+        """The engine has no input that is nothing, only null: what then is null, or needs the context as an argument,
+        is nothing.
+        """
         try:
             result = self._run(_readable(self), None, now, bindings, tables, limit_ms)
         except GiveUp as error:
@@ -164,7 +191,15 @@ class Expression:
         """As a condition, by JSONata's `$boolean`: missing, null, "", 0, {} and [] are false. Raises GiveUp."""
         return _truth(self.evaluate(value, now=now, bindings=bindings))
 
-    def _run(self, text: str, value: Over, now: datetime, bindings: Mapping[str, Over] | None, tables: Mapping[str, Mapping[str, Json]], limit_ms: int) -> Any:
+    def _run(
+        self,
+        text: str,
+        value: Over,
+        now: datetime,
+        bindings: Mapping[str, Over] | None,
+        tables: Mapping[str, Mapping[str, Json]],
+        limit_ms: int,
+    ) -> Any:
         """Raises GiveUp, and _Slow where it took longer than it may in place."""
         given = _given()
         began = evaluation_door.cpu_ms()
@@ -174,11 +209,14 @@ class Expression:
             try:
                 result = _compiled(text, limit_ms).evaluate(ready(value), bound)
             except ValueError as error:
-                if TOO_LONG not in str(error) or (began is not None and (evaluation_door.cpu_ms() or 0.0) - began >= limit_ms * ENOUGH):
+                if TOO_LONG not in str(error) or (
+                    began is not None and (evaluation_door.cpu_ms() or 0.0) - began >= limit_ms * ENOUGH
+                ):
                     raise
                 if limit_ms < self.limit_ms:
                     raise _Slow from error
-                # The limit is a clock's, and a busy machine may have had no time for us: nobody is refused, and nothing dies, for that alone.
+                # The limit is a clock's, and a busy machine may have had no time for us: nobody is refused, and nothing
+                # dies, for that alone.
                 given.told(now, tables)
                 result = _compiled(text, limit_ms * PATIENCE).evaluate(ready(value), bound)
         except (ValueError, TypeError, RecursionError) as error:
@@ -190,12 +228,19 @@ class Expression:
             if type(error).__name__ != "PanicException":
                 raise
             _local.engines = {}
-            raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The expression {_short(self.text)} broke the engine.", fix="Write it another way.")) from error
+            raise GiveUp(
+                Cause(
+                    Reason.TRANSFORM_ERROR,
+                    f"The expression {_short(self.text)} broke the engine.",
+                    fix="Write it another way.",
+                )
+            ) from error
         return _Result(self.text).taken(result, 0)
 
 
 def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: bool = False) -> Expression:
-    """Reads an expression. `limit_ms`: how long one evaluation may take. `is_identity`: no part of it may be missing (core.expressions.joined_identity).
+    """Reads an expression. `limit_ms`: how long one evaluation may take. `is_identity`: no part of it may be missing
+    (core.expressions.joined_identity).
 
     Raises ValueError with the reason, in words for whoever wrote it.
     """
@@ -204,7 +249,14 @@ def compile_expression(text: str, *, limit_ms: int = CONDITION_MS, is_identity: 
     if len(text) > MAX_TEXT:
         raise ValueError(f"the expression has {len(text)} characters; at most {MAX_TEXT} are taken")
     root, steps = read_plain(text)
-    expression = Expression(text, steps if root is None else None, limit_ms, root, steps, joined_identity.strict(text) if is_identity and steps is None else "")
+    expression = Expression(
+        text,
+        steps if root is None else None,
+        limit_ms,
+        root,
+        steps,
+        joined_identity.strict(text) if is_identity and steps is None else "",
+    )
     try:
         _compiled(expression.strict or _readable(expression), limit_ms)
     except (ValueError, TypeError, RecursionError) as error:
@@ -253,9 +305,10 @@ def _compiled(text: str, limit_ms: int) -> Any:
 def _kept_native(text: str) -> frozenset[str]:
     """The engine's functions that stay in place in this expression.
 
-    The engine hands a function of ours nothing in place of a regular expression or a lambda, not the context that stands for an argument that
-    is left out, and takes null as its answer where its own may answer nothing. So `$replace` with a regular expression or a lambda, and
-    `$toMillis` with no picture or with one that has a year, are the engine's own.
+    The engine hands a function of ours nothing in place of a regular expression or a lambda, not the context that
+    stands for an argument that is left out, and takes null as its answer where its own may answer nothing. So
+    `$replace` with a regular expression or a lambda, and `$toMillis` with no picture or with one that has a year, are
+    the engine's own.
     """
     if "$replace" not in text and "$toMillis" not in text:
         return frozenset()
@@ -264,16 +317,25 @@ def _kept_native(text: str) -> frozenset[str]:
     except ValueError:
         return frozenset({"replace"})
     native = {"replace"} if any(isinstance(node, Regex | Lambda) for node in nodes) else set()
-    times = [node for node in nodes if isinstance(node, Call) and isinstance(node.function, Variable) and node.function.name == "toMillis"]
+    times = [
+        node
+        for node in nodes
+        if isinstance(node, Call) and isinstance(node.function, Variable) and node.function.name == "toMillis"
+    ]
     return frozenset(native if any(_may_lack_year(call) for call in times) else native | {"toMillis"})
 
 
 def _may_lack_year(call: Call) -> bool:
-    """Whether a call of `$toMillis` has a picture that takes its year from a clock, or one that is known at run time only."""
+    """Whether a call of `$toMillis` has a picture that takes its year from a clock, or one that is known at run time
+    only.
+    """
     pictures = call.arguments[-1:]
     if not pictures or (len(call.arguments) == 1 and not isinstance(pictures[0], Literal)):
         return False
-    return not (isinstance(pictures[0], Literal) and ("[Y" in str(pictures[0].value) or "[X" in str(pictures[0].value) or "[" not in str(pictures[0].value)))
+    return not (
+        isinstance(pictures[0], Literal)
+        and ("[Y" in str(pictures[0].value) or "[X" in str(pictures[0].value) or "[" not in str(pictures[0].value))
+    )
 
 
 def _given() -> FunctionContext:
@@ -289,7 +351,9 @@ def _native(text: str, bindings: Mapping[str, Any]) -> Any:
     if natives is None:
         natives = _local.natives = {}
     if text not in natives:
-        natives[text] = jsonatapy.compile(text, timeout=CONDITION_MS, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE)
+        natives[text] = jsonatapy.compile(
+            text, timeout=CONDITION_MS, max_stack_depth=MAX_DEPTH, max_sequence_length=MAX_SEQUENCE
+        )
     return natives[text].evaluate(None, bindings)
 
 
@@ -305,7 +369,11 @@ class _Result:
         self.size += len(value) + 1 if kind is str else 1
         if self.size > MAX_MADE or depth > MAX_NESTING:
             raise GiveUp(
-                Cause(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is too large.", fix=f"At most {MAX_MADE} characters, {MAX_NESTING} levels.")
+                Cause(
+                    Reason.TRANSFORM_ERROR,
+                    f"What {_short(self.text)} makes is too large.",
+                    fix=f"At most {MAX_MADE} characters, {MAX_NESTING} levels.",
+                )
             )
         if kind is dict:
             return {name: self.taken(member, depth + 1) for name, member in value.items()}
@@ -314,7 +382,11 @@ class _Result:
         if kind is float:
             if value - value != 0.0:  # infinity, or not a number
                 raise GiveUp(
-                    Cause(Reason.TRANSFORM_ERROR, f"What {_short(self.text)} makes is no number that JSON has.", fix="Guard the division: b = 0 ? 0 : a / b")
+                    Cause(
+                        Reason.TRANSFORM_ERROR,
+                        f"What {_short(self.text)} makes is no number that JSON has.",
+                        fix="Guard the division: b = 0 ? 0 : a / b",
+                    )
                 )
             return _clean(value)
         return value
@@ -355,7 +427,11 @@ def _reason(error: Exception) -> str:
 def _why(text: str, error: Exception, given: FunctionContext) -> Cause:
     """In our own words: the engine's may repeat a value, and a value may be personal."""
     if given.missed:
-        return Cause(Reason.CODELIST_MISS, f"The table {given.missed[:64]!r} has no row for the value.", fix="Add the row to the table, then replay.")
+        return Cause(
+            Reason.CODELIST_MISS,
+            f"The table {given.missed[:64]!r} has no row for the value.",
+            fix="Add the row to the table, then replay.",
+        )
     found = _CODE.search(str(error))
     code = found[0] if found else ""
     is_limit = code in _LIMITS or isinstance(error, RecursionError)

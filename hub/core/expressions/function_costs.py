@@ -1,5 +1,6 @@
-"""What the functions of expressions work and make: measured, where the engine does not look at its clock within them (`$split`, `$match`, `$replace`
-with a regular expression, `$distinct`, `$spread`, `$string`, `$sort`, all of a single text). What is not in this table counts as costly.
+"""What the functions of expressions work and make: measured, where the engine does not look at its clock within them
+(`$split`, `$match`, `$replace` with a regular expression, `$distinct`, `$spread`, `$string`, `$sort`, all of a single
+text). What is not in this table counts as costly.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Per weight of its arguments: `times` units of work, `makes` as much; `once` for each call. `makes` of nothing: one value."""
+    """Per weight of its arguments: `times` units of work, `makes` as much; `once` for each call. `makes` of nothing:
+    one value.
+    """
 
     times: float = 1 / 8
     makes: float = 0.0
@@ -23,9 +26,20 @@ FREE_PICTURE = Function(times=8, makes=16, squared=1 / 8)
 _OURS = 4.0  # a call from the engine into Python
 
 EACH = frozenset({"map", "filter", "reduce", "each", "sift", "single", "sort"})
-PICTURES = frozenset({"formatNumber", "formatInteger", "parseInteger", "fromMillis", "toMillis", "date"})  # what they are told how to write
+# what they are told how to write
+PICTURES = frozenset({"formatNumber", "formatInteger", "parseInteger", "fromMillis", "toMillis", "date"})
 # So many arguments; where there is one less, the context is the first.
-OF_CONTEXT = {"contains": 2, "split": 2, "match": 2, "replace": 3, "substring": 2, "substringBefore": 2, "substringAfter": 2, "formatNumber": 2, "pad": 2}
+OF_CONTEXT = {
+    "contains": 2,
+    "split": 2,
+    "match": 2,
+    "replace": 3,
+    "substring": 2,
+    "substringBefore": 2,
+    "substringAfter": 2,
+    "formatNumber": 2,
+    "pad": 2,
+}
 OF_CONTEXT |= {"now": 0, "millis": 0, "formatBase": 2, "formatInteger": 2, "parseInteger": 2}
 
 LIBRARY: dict[str, Function] = {
@@ -49,7 +63,9 @@ LIBRARY: dict[str, Function] = {
     "pad": Function(makes=1, once=_OURS),
     "base64encode": Function(makes=2),
     "base64decode": Function(makes=1),
-    **dict.fromkeys("encodeUrl encodeUrlComponent decodeUrl decodeUrlComponent".split(), Function(times=1, makes=4, once=_OURS)),
+    **dict.fromkeys(
+        "encodeUrl encodeUrlComponent decodeUrl decodeUrlComponent".split(), Function(times=1, makes=4, once=_OURS)
+    ),
     "toMillis": Function(once=2 * _OURS),
     "fromMillis": Function(makes=1, once=2),
     **dict.fromkeys("formatNumber formatBase formatInteger parseInteger".split(), Function(makes=8, once=2)),

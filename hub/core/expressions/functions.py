@@ -1,20 +1,27 @@
-"""The functions that expressions have beside JSONata's own, and those of JSONata's own that are replaced because they are not pure or not bounded.
+"""The functions that expressions have beside JSONata's own, and those of JSONata's own that are replaced because they
+are not pure or not bounded.
 
 | function | gives |
 |---|---|
-| `$dec_add(a, b, …)`, `$dec_mul(a, b, …)` | exact sum and product of decimal texts or numbers, or of an array of them; as text |
+| `$dec_add(a, b, …)`, `$dec_mul(a, b, …)` | exact sum and product of decimal texts or numbers, or of an array of them;
+as text |
 | `$dec_round(a, places)` | rounded half to even, with just so many places; as text |
 | `$table(name, key)` | the row of one of the mapping's tables; no row: the delivery is dead, `codelist_miss` |
-| `$date(value, from, to, zone)` | a time written another way: `rfc3339`, `epoch_s`, `epoch_ms`, or a pattern of yyyy MM dd HH mm ss SSS XXX |
-| `$mask(value)` | all but the first three and the last four characters as `*`; all of them, where there are fewer than eight |
+| `$date(value, from, to, zone)` | a time written another way: `rfc3339`, `epoch_s`, `epoch_ms`, or a pattern of yyyy MM
+dd HH mm ss SSS XXX |
+| `$mask(value)` | all but the first three and the last four characters as `*`; all of them, where there are fewer than
+eight |
 | `$uuid5(namespace, name)` | the name-based UUID (RFC 9562); the namespace is a UUID, or any word |
 | `$now()`, `$millis()` | when the message was received |
-| `$pad`, `$replace` | as JSONata has them, up to a million characters; `$replace` with a regular expression or a function is the engine's own |
-| `$toMillis` | as JSONata has it; what its picture leaves out is taken from when the message was received, not from today |
+| `$pad`, `$replace` | as JSONata has them, up to a million characters; `$replace` with a regular expression or a
+function is the engine's own |
+| `$toMillis` | as JSONata has it; what its picture leaves out is taken from when the message was received, not from
+today |
 | `$random`, `$shuffle`, `$eval` | refused |
 
-A function here that is given nothing, or null, where it needs a value makes its whole expression give nothing, as an unknown does in SQL:
-the engine hands over both alike, and has no way for a function to answer "nothing". No reason repeats a value: it may be personal.
+A function here that is given nothing, or null, where it needs a value makes its whole expression give nothing, as an
+unknown does in SQL: the engine hands over both alike, and has no way for a function to answer "nothing". No reason
+repeats a value: it may be personal.
 """
 
 from __future__ import annotations
@@ -35,7 +42,15 @@ MAX_MADE = 1_000_000  # characters that one call may make
 MAX_PLACES = 400
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?", re.ASCII)
 _TOKEN = re.compile(r"yyyy|MM|dd|HH|mm|ss|SSS|XXX|.", re.DOTALL)
-_READS = {"yyyy": r"(\d{4})", "MM": r"(\d\d)", "dd": r"(\d\d)", "HH": r"(\d\d)", "mm": r"(\d\d)", "ss": r"(\d\d)", "SSS": r"(\d{3})"}
+_READS = {
+    "yyyy": r"(\d{4})",
+    "MM": r"(\d\d)",
+    "dd": r"(\d\d)",
+    "HH": r"(\d\d)",
+    "mm": r"(\d\d)",
+    "ss": r"(\d\d)",
+    "SSS": r"(\d{3})",
+}
 _ZONE = "XXX"
 _OFFSET = r"(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 
@@ -45,7 +60,9 @@ class Stop(Exception):  # a signal: the evaluation ends, and `FunctionContext` s
 
 
 class FunctionContext:
-    """What the functions of one thread are told before each evaluation (`now`, `tables`), and what they tell back (`nothing`, `missed`, `said`)."""
+    """What the functions of one thread are told before each evaluation (`now`, `tables`), and what they tell back
+    (`nothing`, `missed`, `said`).
+    """
 
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     tables: Mapping[str, Mapping[str, Json]] = {}  # never written to
@@ -83,7 +100,9 @@ def _guarded(name: str, function: Callable[..., Any], given: FunctionContext) ->
         except Stop:
             raise
         except (ValueError, TypeError, ArithmeticError, OverflowError) as error:
-            given.said = f"${name}: {error}" if isinstance(error, _Wrong) else f"${name} was given arguments that it cannot use"
+            given.said = (
+                f"${name}: {error}" if isinstance(error, _Wrong) else f"${name} was given arguments that it cannot use"
+            )
             raise Stop from error
 
     return call
@@ -141,7 +160,9 @@ _PICTURE_PART = re.compile(r"\[\s*([YXMxWwdDFPHhmsfZzCE])[^\]]*\]|\[\[")
 
 
 def _to_millis(given: FunctionContext, text: Any, picture: Any = None, *_: Any) -> Any:
-    """The engine takes the day of today for what a picture leaves out; the same message must always give the same result."""
+    """The engine takes the day of today for what a picture leaves out; the same message must always give the same
+    result.
+    """
     if not isinstance(picture, str):
         return given.native("$toMillis($text)", {"text": text})
     parts = set(_PICTURE_PART.findall(picture))
@@ -149,7 +170,13 @@ def _to_millis(given: FunctionContext, text: Any, picture: Any = None, *_: Any) 
         if parts & {"W", "w", "x", "F"}:
             _wrong("needs a year in its picture, such as [Y0001], beside a week")
         day = given.now.astimezone(UTC)
-        known = ("[Y0001]",) if parts & {"M", "d"} else ("[Y0001]", "[M01]") if "D" in parts else ("[Y0001]", "[M01]", "[D01]")
+        known = (
+            ("[Y0001]",)
+            if parts & {"M", "d"}
+            else ("[Y0001]", "[M01]")
+            if "D" in parts
+            else ("[Y0001]", "[M01]", "[D01]")
+        )
         shown = {"[Y0001]": f"{day.year:04}", "[M01]": f"{day.month:02}", "[D01]": f"{day.day:02}"}
         text = "-".join(shown[part] for part in known) + " " + str(text)
         picture = "-".join(known) + " " + picture
@@ -168,7 +195,11 @@ def _decimal(value: Any) -> Decimal:
         raise _NothingGiven
     text = f"{Decimal(repr(value)):f}" if isinstance(value, float) else str(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float) or not _DECIMAL.fullmatch(text):
-        shown = f"a text of {len(value)} characters" if isinstance(value, str) else "something that is no text and no number"
+        shown = (
+            f"a text of {len(value)} characters"
+            if isinstance(value, str)
+            else "something that is no text and no number"
+        )
         _wrong(f"{shown} is no decimal such as 19.99")
     return Decimal(text)
 
@@ -205,7 +236,9 @@ def _dec_mul(given: FunctionContext, *values: Any) -> str:
 def _dec_round(given: FunctionContext, value: Any, places: Any = 0) -> str:
     if isinstance(places, bool) or not isinstance(places, int) or not 0 <= places <= MAX_PLACES:
         _wrong(f"rounds to 0 to {MAX_PLACES} places")
-    return _exact(given, (value,), lambda numbers: numbers[0].quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN))
+    return _exact(
+        given, (value,), lambda numbers: numbers[0].quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    )
 
 
 def _table(given: FunctionContext, name: Any, key: Any = None) -> Json:
@@ -223,7 +256,9 @@ def _table(given: FunctionContext, name: Any, key: Any = None) -> Json:
 
 
 def table_key(value: Any) -> str | None:
-    """A value as the name of a row: texts as they are, whole numbers and booleans as JSON writes them; None for what names no row."""
+    """A value as the name of a row: texts as they are, whole numbers and booleans as JSON writes them; None for what
+    names no row.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal | float):
@@ -248,7 +283,9 @@ def _uuid5(given: FunctionContext, namespace: Any, name: Any = None) -> str:
 
 
 def _date(_: FunctionContext, value: Any, source: Any, target: Any, zone: Any = "UTC") -> str | int:
-    """A time without an offset is read in `zone`; of an hour that a clock shows twice, the first. The result is written in `zone`."""
+    """A time without an offset is read in `zone`; of an hour that a clock shows twice, the first. The result is written
+    in `zone`.
+    """
     try:
         where = ZoneInfo(str(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -266,7 +303,9 @@ def _moment(value: Any, pattern: str, zone: ZoneInfo) -> datetime:
             _wrong("the time is not written as RFC 3339 with an offset, such as 2025-11-22T10:00:00+08:00")
         return datetime.fromisoformat(text.upper())
     tokens = _TOKEN.findall(pattern)
-    found = re.fullmatch("".join(_OFFSET if token == _ZONE else _READS.get(token, re.escape(token)) for token in tokens), text, re.ASCII)
+    found = re.fullmatch(
+        "".join(_OFFSET if token == _ZONE else _READS.get(token, re.escape(token)) for token in tokens), text, re.ASCII
+    )
     if found is None:
         _wrong(f"the time is not written as {pattern[:64]}")
     part = dict(zip([token for token in tokens if token in _READS or token == _ZONE], found.groups(), strict=True))
@@ -288,7 +327,9 @@ _FIRST = {"yyyy": "1970", "MM": "1", "dd": "1", "HH": "0", "mm": "0", "ss": "0",
 
 def _written(moment: datetime, pattern: str, zone: ZoneInfo) -> str | int:
     if pattern in {"epoch_s", "epoch_ms"}:
-        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1000 if pattern == "epoch_s" else 1)
+        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+            milliseconds=1000 if pattern == "epoch_s" else 1
+        )
     local = moment.astimezone(zone)
     if pattern == "rfc3339":
         return local.isoformat()
@@ -307,7 +348,9 @@ def _written(moment: datetime, pattern: str, zone: ZoneInfo) -> str | int:
 
 
 def _url(change: Callable[[str], str]) -> Callable[..., Any]:
-    """The engine's own leave blanks as they are, and escape what ECMAScript's encodeURI and encodeURIComponent do not."""
+    """The engine's own leave blanks as they are, and escape what ECMAScript's encodeURI and encodeURIComponent do
+    not.
+    """
 
     def function(_given: FunctionContext, text: Any) -> Any:
         if not isinstance(text, str):
@@ -348,7 +391,8 @@ _OWN: Mapping[str, Callable[..., Any]] = {
     "mask": _mask,
     "uuid5": _uuid5,
 }
-_NEEDS: Mapping[str, int] = {"now": 0, "millis": 0, "random": 0, "shuffle": 0, "eval": 0}  # how many arguments must be there; else one
+# how many arguments must be there; else one
+_NEEDS: Mapping[str, int] = {"now": 0, "millis": 0, "random": 0, "shuffle": 0, "eval": 0}
 REPLACED = frozenset(_REPLACED)
 OWN = frozenset(_OWN)
 BUILT_IN = frozenset(

@@ -1,7 +1,8 @@
-"""Identities put together of parts: `orderNo & '/' & lineNo`. A part that is missing makes no shorter identity, which would be another thing's: it is a fault.
+"""Identities put together of parts: `orderNo & '/' & lineNo`. A part that is missing makes no shorter identity, which
+would be another thing's: it is a fault.
 
-JSONata takes what is missing for an empty text, and `$join` leaves it out of a list. So an expression that gives an identity is computed in
-another spelling, in which each such part must be there.
+JSONata takes what is missing for an empty text, and `$join` leaves it out of a list. So an expression that gives an
+identity is computed in another spelling, in which each such part must be there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from hub.core.expressions.tree import Array, Binary, Call, Literal, Name, Node, 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of an identity, from `start` to `end` of the expression. `is_field`: it is a field, which must not be empty either."""
+    """A part of an identity, from `start` to `end` of the expression. `is_field`: it is a field, which must not be
+    empty either.
+    """
 
     start: int
     end: int
@@ -23,7 +26,9 @@ class Part:
 
 
 def parts(text: str) -> list[Part]:
-    """What stands between `&`, and in a list that `$join` gets, wherever in the expression; fixed texts are none. [] where the reader cannot read it."""
+    """What stands between `&`, and in a list that `$join` gets, wherever in the expression; fixed texts are none. []
+    where the reader cannot read it.
+    """
     try:
         tree = read(text)
     except ValueError:
@@ -59,5 +64,7 @@ def _of(node: Node) -> Iterator[Part]:
 
 
 def _part(node: Node, end: int) -> Part:
-    is_field = isinstance(node, Name | Variable) or (isinstance(node, Step) and all(isinstance(one, Name | Step | Variable) for one in walk(node)))
+    is_field = isinstance(node, Name | Variable) or (
+        isinstance(node, Step) and all(isinstance(one, Name | Step | Variable) for one in walk(node))
+    )
     return Part(start(node), end, is_field)

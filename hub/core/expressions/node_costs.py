@@ -1,4 +1,6 @@
-"""What `core.expressions.costs` says of one node of an expression, and what it knows of a variable. Values, and questions to a node."""
+"""What `core.expressions.costs` says of one node of an expression, and what it knows of a variable. Values, and
+questions to a node.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,13 @@ class Work:
         """One after another, of which the last is the result."""
         last = others[-1] if others else self
         parts = (self, *others)
-        return Work(total(part.near for part in parts), total(part.far for part in parts), last.near_size, last.far_size, max(part.count for part in parts))
+        return Work(
+            total(part.near for part in parts),
+            total(part.far for part in parts),
+            last.near_size,
+            last.far_size,
+            max(part.count for part in parts),
+        )
 
     def sized(self, near_size: Terms, far_size: Terms) -> Work:
         return replace(self, near_size=near_size, far_size=far_size)
@@ -79,7 +87,11 @@ def number_of(node: Node) -> float | None:
     value = getattr(node, "value", None)
     if not isinstance(node, Literal):  # a minus before a number
         value = getattr(value, "value", None)
-        return -float(value) if value is not None and not isinstance(value, str | bool) and not hasattr(value, "at") else None
+        return (
+            -float(value)
+            if value is not None and not isinstance(value, str | bool) and not hasattr(value, "at")
+            else None
+        )
     return float(value) if value is not None and not isinstance(value, str | bool) else None
 
 
@@ -103,13 +115,24 @@ def counted_in(node: Node) -> Call | None:
     """`$count(list)` or `$length(text)`, and so many before or behind it."""
     if isinstance(node, Block) and len(node.parts) == 1:
         return counted_in(node.parts[0])
-    if isinstance(node, Binary) and node.sign in ("+", "-") and isinstance(number_of(node.right), float) and abs(number_of(node.right) or 0.0) <= MAX_WIDTH:
+    if (
+        isinstance(node, Binary)
+        and node.sign in ("+", "-")
+        and isinstance(number_of(node.right), float)
+        and abs(number_of(node.right) or 0.0) <= MAX_WIDTH
+    ):
         return counted_in(node.left)
-    return node if isinstance(node, Call) and isinstance(node.function, Variable) and node.function.name in ("count", "length") else None
+    return (
+        node
+        if isinstance(node, Call) and isinstance(node.function, Variable) and node.function.name in ("count", "length")
+        else None
+    )
 
 
 def copies_in(node: Node, growth: Mapping[str, int]) -> int:
-    """How often what a node is made of stands in what it makes; literals count as one. `growth`: of what variables hold."""
+    """How often what a node is made of stands in what it makes; literals count as one. `growth`: of what variables
+    hold.
+    """
     match node:
         case Variable():
             return growth.get(node.name, 1)

@@ -1,4 +1,6 @@
-"""Plain paths (`consignee.name`, `items[0].sku`, `items.0.sku`, `$source.orderNo`): read and followed here, losslessly; no engine sees them."""
+"""Plain paths (`consignee.name`, `items[0].sku`, `items.0.sku`, `$source.orderNo`): read and followed here, losslessly;
+no engine sees them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _WORDS = frozenset({"true", "false", "null", "and", "or", "in", "function"})  # 
 
 
 def plain_path(text: str) -> tuple[str | int, ...] | None:
-    """The steps of a plain path over the value itself, names and indexes; None for anything else. `$` is the value: no step at all."""
+    """The steps of a plain path over the value itself, names and indexes; None for anything else. `$` is the value: no
+    step at all.
+    """
     root, steps = read_plain(text)
     return steps if root is None else None
 
@@ -33,8 +37,9 @@ def read_plain(text: str) -> tuple[str | None, tuple[str | int, ...] | None]:
     return root, tuple(int(step) if step.isdecimal() else step for step in names)
 
 
-def follow(value: Any, steps: tuple[str | int, ...]) -> Any:
-    is_sequence = False  # an array was met on the way: from here on many are followed at once, and what they give is flattened
+def follow(value: Any, steps: tuple[str | int, ...]) -> Any:  # noqa: C901  # called for each field of a message
+    # an array was met on the way: from here on many are followed at once, and what they give is flattened
+    is_sequence = False
     last = len(steps) - 1
     for place, step in enumerate(steps):
         if isinstance(step, str):
@@ -63,7 +68,9 @@ def follow(value: Any, steps: tuple[str | int, ...]) -> Any:
 
 
 def _only_array(values: list[Any], name: str) -> list[Any] | None:
-    """At the end of a path, an array that only one element has is the result itself: neither flattened nor unwrapped. None: it is not so."""
+    """At the end of a path, an array that only one element has is the result itself: neither flattened nor unwrapped.
+    None: it is not so.
+    """
     only: list[Any] | None = None
     for value in values:
         if type(value) is dict and name in value:

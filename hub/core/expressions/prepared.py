@@ -23,7 +23,9 @@ MISSING: Final = _Missing()
 
 
 class PreparedValue:
-    """A value that several expressions are over, one after another: made ready for the engine once, and only if one needs it."""
+    """A value that several expressions are over, one after another: made ready for the engine once, and only if one
+    needs it.
+    """
 
     __slots__ = ("_ready", "_weight", "value")
 
@@ -62,7 +64,11 @@ def _into_engine(value: Any) -> Any:
     if kind is int:
         return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
     if kind is Decimal:
-        return float(value) if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300 else f"{value:f}"
+        return (
+            float(value)
+            if len(value.as_tuple().digits) <= SAFE_DIGITS and abs(value.adjusted()) <= 300
+            else f"{value:f}"
+        )
     return value
 
 

@@ -1,4 +1,6 @@
-"""Which places of its source an expression reads: the paths from its context, through steps, filters, blocks and bindings."""
+"""Which places of its source an expression reads: the paths from its context, through steps, filters, blocks and
+bindings.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,13 @@ from hub.core.expressions.tree import (
 Names: TypeAlias = tuple[str, ...]
 Places: TypeAlias = tuple[Names, ...]
 
-_HANDING_ON = frozenset({"distinct", "reverse", "sort", "shuffle", "filter", "append"})  # what they give stands where what they got stands
+# what they give stands where what they got stands
+_HANDING_ON = frozenset({"distinct", "reverse", "sort", "shuffle", "filter", "append"})
 
 
 def paths(text: str, base: Names = (), bound: Mapping[str, Names] | None = None) -> list[Names]:
-    """All paths that the expression reads, each once, in the order of the text. `bound` are variables that stand for places.
+    """All paths that the expression reads, each once, in the order of the text. `bound` are variables that stand for
+    places.
 
     Raises ValueError for what the reader does not know. An unknown variable is read as a place of its own, `$name`.
     """
@@ -47,7 +51,7 @@ def paths(text: str, base: Names = (), bound: Mapping[str, Names] | None = None)
     return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
 
 
-def _of(node: Node, here: Places, scope: dict[str, Places], found: dict[Names, None]) -> Places:
+def _of(node: Node, here: Places, scope: dict[str, Places], found: dict[Names, None]) -> Places:  # noqa: C901, PLR0912  # one case per kind of node
     """Where the node's value stands; what is read on the way is noted in `found`."""
     match node:
         case Name(text=text):
@@ -93,7 +97,11 @@ def _of(node: Node, here: Places, scope: dict[str, Places], found: dict[Names, N
         case Call():
             return _call(node, here, scope, found)
         case Chain(left=left, right=right):
-            call = Call(right.function, (left, *right.arguments), right.at) if isinstance(right, Call) else Call(right, (left,), node.at)
+            call = (
+                Call(right.function, (left, *right.arguments), right.at)
+                if isinstance(right, Call)
+                else Call(right, (left,), node.at)
+            )
             return _call(call, here, scope, found)
         case Literal() | Regex():
             return ()

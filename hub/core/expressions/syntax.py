@@ -1,7 +1,9 @@
-"""A reader of JSONata: from an expression's text to its tree, for whoever reasons about expressions (types, lineage, explanations). The engine runs them.
+"""A reader of JSONata: from an expression's text to its tree, for whoever reasons about expressions (types, lineage,
+explanations). The engine runs them.
 
-A Pratt reader with the binding powers of the language (docs.jsonata.org). Positions are offsets in the text. It takes what the engine takes, as
-far as mappings are concerned; what it cannot read is a ValueError, and counts as undecided, never as fine.
+A Pratt reader with the binding powers of the language (docs.jsonata.org). Positions are offsets in the text. It takes
+what the engine takes, as far as mappings are concerned; what it cannot read is a ValueError, and counts as undecided,
+never as fine.
 """
 
 from __future__ import annotations
@@ -97,7 +99,9 @@ class _Reader:
         return ValueError(f"{what} stands at {self.token.at}, where it cannot")
 
     def _advance(self, *, prefix: bool = False) -> _Token:
-        """Moves to the next token; gives the one before. `prefix`: a slash begins a regular expression, it is no division."""
+        """Moves to the next token; gives the one before. `prefix`: a slash begins a regular expression, it is no
+        division.
+        """
         before, self.token = self.token, self._next(prefix=prefix)
         return before
 
@@ -273,7 +277,7 @@ class _Reader:
         self._take("}")
         return Lambda(tuple(parameters), body, at)
 
-    def _infix(self, left: Node) -> Node:
+    def _infix(self, left: Node) -> Node:  # noqa: C901, PLR0912  # one case per operator
         sign, at = self.token.value, self.token.at
         power = _POWERS[sign]
         self._advance(prefix=True)
@@ -345,6 +349,11 @@ class _Reader:
 def _value(text: str) -> Any:
     if text[0] in "\"'":
         return _ESCAPE.sub(
-            lambda found: chr(int(found[1][1:], 16)) if found[1][0] == "u" and len(found[1]) == 5 else _ESCAPES.get(found[1], found[1]), text[1:-1]
+            lambda found: (
+                chr(int(found[1][1:], 16))
+                if found[1][0] == "u" and len(found[1]) == 5
+                else _ESCAPES.get(found[1], found[1])
+            ),
+            text[1:-1],
         )
     return Decimal(text) if any(char in text for char in ".eE") else int(text)

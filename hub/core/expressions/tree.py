@@ -1,4 +1,6 @@
-"""The tree of an expression: what `core.expressions.syntax` reads, and the walks over it. Positions (`at`) are offsets in the expression's text."""
+"""The tree of an expression: what `core.expressions.syntax` reads, and the walks over it. Positions (`at`) are offsets
+in the expression's text.
+"""
 
 from __future__ import annotations
 

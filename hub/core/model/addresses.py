@@ -17,7 +17,9 @@ _ELEMENT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+', re.ASCII)
 
 
 def is_among(address: str, networks: Iterable[Network]) -> bool:
-    """Whether an address lies in one of the ranges. One that is mapped into IPv6 counts as the one that it is; what is no address lies nowhere."""
+    """Whether an address lies in one of the ranges. One that is mapped into IPv6 counts as the one that it is; what is
+    no address lies nowhere.
+    """
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in networks)
 
@@ -31,7 +33,9 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 def bare(text: str) -> str:
-    """An address as a proxy writes it down, without its port, brackets and quotes; a text that is no address is given back as it is."""
+    """An address as a proxy writes it down, without its port, brackets and quotes; a text that is no address is given
+    back as it is.
+    """
     trimmed = text.strip().strip('"')
     matched = _WITH_PORT.fullmatch(trimmed)
     address = (matched["inner"] or matched["outer"] or "") if matched is not None else trimmed
@@ -39,7 +43,9 @@ def bare(text: str) -> str:
 
 
 def hops(forwarded_for: Sequence[str], forwarded: Sequence[str]) -> list[str]:
-    """The addresses that proxies wrote down, the nearest hop last: those of X-Forwarded-For; where it was not sent, the `for` of Forwarded (RFC 7239)."""
+    """The addresses that proxies wrote down, the nearest hop last: those of X-Forwarded-For; where it was not sent, the
+    `for` of Forwarded (RFC 7239).
+    """
     if forwarded_for:
         return [bare(part) for part in ",".join(forwarded_for).split(",") if part.strip()]
     elements = _ELEMENT.findall(",".join(forwarded))
@@ -47,7 +53,9 @@ def hops(forwarded_for: Sequence[str], forwarded: Sequence[str]) -> list[str]:
 
 
 def client(peer: str, steps: Sequence[str], proxies: Sequence[Network]) -> str:
-    """Whom the last trusted proxy saw. Read from the nearest hop: what a stranger wrote stands before what the first trusted proxy adds, and is not believed."""
+    """Whom the last trusted proxy saw. Read from the nearest hop: what a stranger wrote stands before what the first
+    trusted proxy adds, and is not believed.
+    """
     address = peer
     for hop in reversed(steps):
         if not is_among(address, proxies):

@@ -1,4 +1,6 @@
-"""Windows of time for a capacity: so many per second, minute, hour, day or week, by the clock of a zone. Pure arithmetic."""
+"""Windows of time for a capacity: so many per second, minute, hour, day or week, by the clock of a zone. Pure
+arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,20 @@ from zoneinfo import ZoneInfo
 PATTERN = r"[1-9][0-9]{0,8}/(s|second|min|minute|h|hour|d|day|week)"
 _FORM = re.compile(r"([1-9][0-9]{0,8})/(s|second|min|minute|h|hour|d|day|week)", re.ASCII)
 _UNITS = {"s": "second", "min": "minute", "h": "hour", "d": "day"}
-_STEPS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+_STEPS = {
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most `limit` in each window of one `unit`: second, minute, hour, day or week (from Monday), as the clocks of `zone` show it."""
+    """At most `limit` in each window of one `unit`: second, minute, hour, day or week (from Monday), as the clocks of
+    `zone` show it.
+    """
 
     limit: int
     unit: str

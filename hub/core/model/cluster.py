@@ -1,7 +1,9 @@
-"""A cluster: what waits for a person for one and the same cause. Values and pure functions; the store counts what is in each.
+"""A cluster: what waits for a person for one and the same cause. Values and pure functions; the store counts what is in
+each.
 
-The cause is the route, the target, the version of the message, the class of the error, its code and field, and the shape of its text: what
-is left of it without numbers, ids and quoted values. So ten thousand orders that a target refuses with one sentence are one line.
+The cause is the route, the target, the version of the message, the class of the error, its code and field, and the
+shape of its text: what is left of it without numbers, ids and quoted values. So ten thousand orders that a target
+refuses with one sentence are one line.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from hub.core.errors import Cause, Reason
 from hub.core.message import Ref
 
 MAX_SHAPE = 200  # characters
-MAX_SHAPES = 50  # of one route, target, class, code and field: a target that says something else each time is one cluster from then on
+# of one route, target, class, code and field: a target that says something else each time is one cluster from then on
+MAX_SHAPES = 50
 
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|“[^”]*”|「[^」]*」|`[^`]*`")
 _NUMBERED = re.compile(r"[A-Za-z0-9_.:@/+-]*[0-9][A-Za-z0-9_.:@/+-]*", re.ASCII)
@@ -26,7 +29,9 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class ClusterKey:
-    """Why deliveries wait. `code`: the target's HTTP status, where it answered. `field`: the target's field to blame, `*` for whichever element."""
+    """Why deliveries wait. `code`: the target's HTTP status, where it answered. `field`: the target's field to blame,
+    `*` for whichever element.
+    """
 
     route: str
     target: Ref
@@ -39,7 +44,9 @@ class ClusterKey:
     @property
     def coarse(self) -> str:
         """The same without the text, as a hash."""
-        return _hash(self.route, str(self.target), str(self.source), self.reason.value, str(self.code or ""), self.field)
+        return _hash(
+            self.route, str(self.target), str(self.source), self.reason.value, str(self.code or ""), self.field
+        )
 
     @property
     def id(self) -> str:
@@ -49,7 +56,9 @@ class ClusterKey:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cause with what is known of it. `sample`: the first text as it was. `first_at`: when it first came up, also if that was mended long ago."""
+    """A cause with what is known of it. `sample`: the first text as it was. `first_at`: when it first came up, also if
+    that was mended long ago.
+    """
 
     id: str
     cause: ClusterKey

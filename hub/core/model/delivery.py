@@ -27,13 +27,23 @@ class Status(StrEnum):
     SUPERSEDED = "superseded"  # a newer one on the same key made it pointless
 
 
-ENDED = frozenset({Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED})  # may be pruned by age; the others wait in sight
+# may be pruned by age; the others wait in sight
+ENDED = frozenset({Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED})
 
-# From each state, where a delivery may go. The database's CHECK and the drawing in docs/states.md are compared with this by a test.
+# From each state, where a delivery may go. The database's CHECK and the drawing in docs/states.md are compared with
+# this by a test.
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.LEASED, Status.HELD, Status.CANCELLED, Status.SUPERSEDED, Status.DEAD}),
     Status.LEASED: frozenset(
-        {Status.DELIVERED, Status.PENDING, Status.DEAD, Status.UNKNOWN, Status.HELD, Status.SUPERSEDED, Status.CANCELLED},
+        {
+            Status.DELIVERED,
+            Status.PENDING,
+            Status.DEAD,
+            Status.UNKNOWN,
+            Status.HELD,
+            Status.SUPERSEDED,
+            Status.CANCELLED,
+        },
     ),
     Status.DELIVERED: frozenset(),
     Status.DEAD: frozenset({Status.PENDING, Status.CANCELLED, Status.SUPERSEDED}),
@@ -80,7 +90,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Deliveries that travel together: at most `size` in one call, and none waits longer than `within` for the others."""
+    """Deliveries that travel together: at most `size` in one call, and none waits longer than `within` for the
+    others.
+    """
 
     name: str  # its route and target: what travels together shares it
     size: int
@@ -122,7 +134,8 @@ class NewDelivery:
     bundle: Bundle | None = None
     lease: Lease | None = None
     fresh: str | None = None  # how new its content is, as a text that sorts
-    undecided: Cause | None = None  # why its route could not be decided; the claim decides it again, and until then it may be none or several
+    # why its route could not be decided; the claim decides it again, and until then it may be none or several
+    undecided: Cause | None = None
     is_busy: bool = False  # there was only no time to decide it
     made_with: str | None = None  # the revision that makes its content; None: the message's own
 
@@ -133,7 +146,9 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that one worker holds until `until` (the database's clock). `token` is the fence that every later write must show."""
+    """A delivery that one worker holds until `until` (the database's clock). `token` is the fence that every later
+    write must show.
+    """
 
     id: str
     message: Message
@@ -159,7 +174,9 @@ class Claim:
 
     @property
     def content_revision(self) -> str:
-        """Whose contract and mapping make what is sent: the revision that accepted the message, unless a repair chose another."""
+        """Whose contract and mapping make what is sent: the revision that accepted the message, unless a repair chose
+        another.
+        """
         return self.made_with or self.message.revision
 
 
@@ -177,7 +194,8 @@ class Retry:
 
     why: Cause
     after_s: float
-    alone: bool = False  # from now on it travels by itself: a batch that was refused says nothing about each of its members
+    # from now on it travels by itself: a batch that was refused says nothing about each of its members
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +207,9 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`), or unknown (and asked about after `after_s`)."""
+    """Sent, outcome not seen. The status that its policy makes of it: pending (after `after_s`), or unknown (and asked
+    about after `after_s`).
+    """
 
     why: Cause
     policy: InDoubtPolicy
@@ -222,7 +242,9 @@ Outcome: TypeAlias = Delivered | Retry | Dead | InDoubt | Hold | Ended | Superse
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What one try looked like from here, for the attempt's row. Sizes in bytes, times in milliseconds; `request_sha256` of the sent body."""
+    """What one try looked like from here, for the attempt's row. Sizes in bytes, times in milliseconds;
+    `request_sha256` of the sent body.
+    """
 
     url: str = ""
     method: str = ""
@@ -236,12 +258,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A claim with its judged outcome, as `store.settle` writes it: attempt row, new state, and the reply as a message, in one transaction."""
+    """A claim with its judged outcome, as `store.settle` writes it: attempt row, new state, and the reply as a message,
+    in one transaction.
+    """
 
     claim: Claim
     outcome: Outcome
     exchange: Exchange
-    revision: str  # of the configuration by which this attempt went: endpoint, secret, limits; its content has the claim's
+    # of the configuration by which this attempt went: endpoint, secret, limits; its content has the claim's
+    revision: str
     reply: AcceptedMessage | None = None
 
 
@@ -252,8 +277,8 @@ EVERYBODY = "*"  # in place of a caller: the name holds for all callers of the s
 class DedupeKey:
     """One name by which a repeat of a message is known. Unique over (caller, type, key) for `keep_for`.
 
-    The same name with another fingerprint is refused. It is the SHA-256 of method, path and raw body in hex; or with `by_content` what
-    `core.schemas.content` says of the message. Empty: not compared, any repeat is a duplicate.
+    The same name with another fingerprint is refused. It is the SHA-256 of method, path and raw body in hex; or with
+    `by_content` what `core.schemas.content` says of the message. Empty: not compared, any repeat is a duplicate.
     """
 
     NATURAL: ClassVar[str] = "\x1f"  # before a natural key: no id that is sent may hold it, so the two never meet
@@ -276,7 +301,9 @@ class DedupeKey:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a foreign system sent, as it came, where messages were made of it: kept beside the first of them that is new. All have its trace id."""
+    """What a foreign system sent, as it came, where messages were made of it: kept beside the first of them that is
+    new. All have its trace id.
+    """
 
     source: str  # hook:<system>/<hook>
     method: str
@@ -296,10 +323,14 @@ class AcceptedMessage:
     origin: Origin | None = None
 
 
-def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoubtPolicy, jitter: float, now: datetime) -> Outcome:
-    """What an answer means for the delivery. `jitter` in [0, 1) spreads the wait (full jitter); `now` is compared with `first_at`.
+def judge(
+    answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoubtPolicy, jitter: float, now: datetime
+) -> Outcome:
+    """What an answer means for the delivery. `jitter` in [0, 1) spreads the wait (full jitter); `now` is compared with
+    `first_at`.
 
-    A target that may have received it is never treated as if it had not: `Unknown` goes by `in_doubt`, everything else by the retry policy.
+    A target that may have received it is never treated as if it had not: `Unknown` goes by `in_doubt`, everything else
+    by the retry policy.
     """
     match answer:
         case Reply():
@@ -319,11 +350,19 @@ def judge(answer: Answer, claim: Claim, *, policy: RetryPolicy, in_doubt: InDoub
             assert_never(answer)
 
 
-def _again(why: Cause, after_s: float | None, claim: Claim, *, policy: RetryPolicy, jitter: float, now: datetime) -> Retry | Dead:
+def _again(
+    why: Cause, after_s: float | None, claim: Claim, *, policy: RetryPolicy, jitter: float, now: datetime
+) -> Retry | Dead:
     age = now - claim.first_at
     if not may_retry(policy, spent=claim.spent, age=age):
         is_last = claim.spent >= policy.attempts
-        limit = f"Attempt {claim.spent} of {policy.attempts} was the last." if is_last else f"It is older than {policy.give_up_after}, and is given up."
+        limit = (
+            f"Attempt {claim.spent} of {policy.attempts} was the last."
+            if is_last
+            else f"It is older than {policy.give_up_after}, and is given up."
+        )
         text = f"{why.text} {limit}"
-        return Dead(Cause(Reason.EXHAUSTED, text, why.field, why.fix or "Mend the cause, then: hub dead replay " + claim.id))
+        return Dead(
+            Cause(Reason.EXHAUSTED, text, why.field, why.fix or "Mend the cause, then: hub dead replay " + claim.id)
+        )
     return Retry(why, wait_s(policy, spent=claim.spent, jitter=jitter, asked_s=after_s))

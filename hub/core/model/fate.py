@@ -1,4 +1,6 @@
-"""Fate: how a delivery or a message stands, and why. Derived here alone, so that lists, traces, pages and calls say the same. Values only."""
+"""Fate: how a delivery or a message stands, and why. Derived here alone, so that lists, traces, pages and calls say the
+same. Values only.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def reason_of(status: Status, why: Cause | None) -> Cause | None:
     return None if status in _WITHOUT_REASON else why
 
 
-def delivery_stands(status: Status, why: Cause | None, *, attempts: int, due_at: datetime, release_at: datetime | None) -> str:
+def delivery_stands(
+    status: Status, why: Cause | None, *, attempts: int, due_at: datetime, release_at: datetime | None
+) -> str:
     """How a delivery stands, as one sentence. `why`: as `reason_of` gives it."""
     text = why.text if why is not None else ""
     match status:
@@ -43,14 +47,22 @@ def message_stands(source: Ref, disposition: Disposition, why: Mapping[str, Json
     match disposition:
         case Disposition.ROUTED:
             numbers = Counter(lines)
-            return ", ".join(f"{numbers[status]} {status.value}" for status in Status if numbers[status]) + "." if numbers else "Routed."
+            return (
+                ", ".join(f"{numbers[status]} {status.value}" for status in Status if numbers[status]) + "."
+                if numbers
+                else "Routed."
+            )
         case Disposition.UNROUTED:
             return cause_of(source, considered).text
         case Disposition.FILTERED:
             dropped = why.get("dropped")
             if isinstance(dropped, dict):
                 return f"Let go by {dropped.get('by')}: {dropped.get('why')}"
-            said = [f"{line.get('route')}: {line.get('why') or 'the trial does not take it'}" for line in considered if line.get("why") or line.get("canary")]
+            said = [
+                f"{line.get('route')}: {line.get('why') or 'the trial does not take it'}"
+                for line in considered
+                if line.get("why") or line.get("canary")
+            ]
             return "; ".join(said) or "A route leaves it out."
 
 

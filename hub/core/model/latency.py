@@ -1,4 +1,6 @@
-"""Latencies as counts in buckets: what can be added up over processes and minutes, and still says its median and its worst."""
+"""Latencies as counts in buckets: what can be added up over processes and minutes, and still says its median and its
+worst.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ BUCKETS = len(BOUNDS_MS) + 1  # the last one: longer than all bounds
 
 
 def quantile(numbers: Sequence[int], share: float) -> float | None:
-    """The milliseconds within which `share` of them lay, straight between two bounds; beyond the last bound, that bound. None: there were none."""
+    """The milliseconds within which `share` of them lay, straight between two bounds; beyond the last bound, that
+    bound. None: there were none.
+    """
     total = sum(numbers)
     if not total:
         return None

@@ -1,4 +1,5 @@
-"""A repair: a choice of deliveries that wait for a person, and what is to be done with them, a few first. Values and judgement, no I/O.
+"""A repair: a choice of deliveries that wait for a person, and what is to be done with them, a few first. Values and
+judgement, no I/O.
 
 Drawn in docs/repairs.md.
 """
@@ -17,7 +18,8 @@ from hub.core.model.delivery import Status
 
 MOST = 10_000  # deliveries of one repair
 BURST_S = 2.0  # what a driver that was late may catch up with, in seconds of the rate
-AHEAD_S = 2.0  # what is sent again and not tried yet, in seconds of the rate: a target that is slow, or paused, slows the repair down
+# what is sent again and not tried yet, in seconds of the rate: a target that is slow, or paused, slows the repair down
+AHEAD_S = 2.0
 
 
 class Act(StrEnum):
@@ -59,7 +61,8 @@ class Result(StrEnum):
 
     WAITING = "waiting"  # nothing was done to it yet
     GOING = "going"  # sent again; its end is waited for
-    PARKED = "parked"  # sent again, and behind one on its key, or in its lane, that waits for a person: it goes when that one is mended
+    # sent again, and behind one on its key, or in its lane, that waits for a person: it goes when that one is mended
+    PARKED = "parked"
     DELIVERED = "delivered"
     FAILED = "failed"  # it waits for a person again: dead, held or unknown, with its new cause
     ENDED = "ended"  # cancelled or superseded meanwhile
@@ -81,7 +84,9 @@ RESULTS: Mapping[Status, Result] = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which deliveries: named ones, or all of one cause that wait for a person. Every part that is given must hold; the oldest first, up to `most`."""
+    """Which deliveries: named ones, or all of one cause that wait for a person. Every part that is given must hold; the
+    oldest first, up to `most`.
+    """
 
     ids: tuple[str, ...] = ()
     status: Status = Status.DEAD
@@ -126,7 +131,8 @@ class Order:
     revision: str | None = None  # the content hash that `with_` means; None: each message's own
     force: bool = False  # also behind a later one on its key
     canary: int = 0  # so many first; 0: all at once
-    go_on_at: int | None = None  # per cent of the canary delivered, from which the rest goes by itself; None: a person says so
+    # per cent of the canary delivered, from which the rest goes by itself; None: a person says so
+    go_on_at: int | None = None
     rate: int = 50  # deliveries per second
 
     def as_json(self) -> dict[str, Json]:
@@ -145,7 +151,8 @@ class Order:
 
 
 def allowed(rate: int, waited_s: float | None, *, ahead: int, most: int) -> tuple[int, float]:
-    """How many may go now, at most `most`, and how many seconds of the wait they leave over. `waited_s`: since the last ones went; None: none yet.
+    """How many may go now, at most `most`, and how many seconds of the wait they leave over. `waited_s`: since the last
+    ones went; None: none yet.
 
     `ahead`: how many went and were not tried yet. Whoever asks twice as often gets half as many.
     """
@@ -155,6 +162,8 @@ def allowed(rate: int, waited_s: float | None, *, ahead: int, most: int) -> tupl
 
 
 def is_good(results: Mapping[Result, int], go_on_at: int | None) -> bool:
-    """Whether the canary lets the rest go by itself: enough of those that were tried are delivered, and at least one was."""
+    """Whether the canary lets the rest go by itself: enough of those that were tried are delivered, and at least one
+    was.
+    """
     tried = sum(number for result, number in results.items() if result is not Result.SKIPPED)
     return go_on_at is not None and tried > 0 and results.get(Result.DELIVERED, 0) * 100 >= go_on_at * tried

@@ -8,16 +8,19 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-# A Retry-After is honoured within these: a target can neither be hammered by its own word, nor push a delivery out of sight.
+# A Retry-After is honoured within these: a target can neither be hammered by its own word, nor push a delivery out of
+# sight.
 LEAST_ASKED, MAX_ASKED = timedelta(seconds=1), timedelta(hours=1)
 _SECONDS = re.compile(r"([+-]?)([0-9]{1,400})(\.[0-9]{0,400})?(?: ?s(?:ec(?:ond)?s?)?)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` in all, the first included. Waits: `schedule` if given (its last value repeats), else `first * factor**n`, at most `max`.
+    """`attempts` in all, the first included. Waits: `schedule` if given (its last value repeats), else
+    `first * factor**n`, at most `max`.
 
-    `full_jitter` spreads each wait evenly over [0, wait): a thousand deliveries that failed together do not come back together.
+    `full_jitter` spreads each wait evenly over [0, wait): a thousand deliveries that failed together do not come back
+    together.
     """
 
     attempts: int = 16
@@ -35,9 +38,15 @@ def may_retry(policy: RetryPolicy, *, spent: int, age: timedelta) -> bool:
 
 
 def wait_s(policy: RetryPolicy, *, spent: int, jitter: float, asked_s: float | None = None) -> float:
-    """Seconds to wait after attempt number `spent`. `jitter` in [0, 1). What the target asked for (Retry-After) is a floor, from a second to an hour."""
+    """Seconds to wait after attempt number `spent`. `jitter` in [0, 1). What the target asked for (Retry-After) is a
+    floor, from a second to an hour.
+    """
     turn = max(spent, 1)
-    base = policy.schedule[min(turn, len(policy.schedule)) - 1].total_seconds() if policy.schedule else _grown(policy, turn)
+    base = (
+        policy.schedule[min(turn, len(policy.schedule)) - 1].total_seconds()
+        if policy.schedule
+        else _grown(policy, turn)
+    )
     wait = base * jitter if policy.full_jitter else base
     if asked_s is not None:
         wait = max(wait, clamped(asked_s))
@@ -51,9 +60,11 @@ def clamped(asked_s: float) -> float:
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After asks for, within a second and an hour; None for what asks for nothing that can be read.
+    """Seconds that a Retry-After asks for, within a second and an hour; None for what asks for nothing that can be
+    read.
 
-    RFC 9110 section 10.2.3 has whole seconds, or a date in one of three forms; fractions, signs and a unit come too. What is over, is a second.
+    RFC 9110 section 10.2.3 has whole seconds, or a date in one of three forms; fractions, signs and a unit come too.
+    What is over, is a second.
     """
     text = (text or "").strip().strip("\"'").strip()
     found = _SECONDS.fullmatch(text)
@@ -63,7 +74,12 @@ def retry_after(text: str | None, now: datetime) -> float | None:
         try:
             until = date(text[:64])
             return clamped(((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
-        except (ValueError, TypeError, IndexError, OverflowError):  # the library's reader of dates is not written for strangers' text
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+            OverflowError,
+        ):  # the library's reader of dates is not written for strangers' text
             continue
     return None
 

@@ -1,15 +1,17 @@
-"""Retry budget: when what failed may be tried again, so that retries stay a small part of a target's traffic. A calendar; no clock, no I/O.
+"""Retry budget: when what failed may be tried again, so that retries stay a small part of a target's traffic. A
+calendar; no clock, no I/O.
 
-Its cells are five seconds long. A retry has the moment that its policy gives it, where the cell of that moment has room; else a place in the next
-cell that has. How many fit follows from what was tried for the first time lately, and a few always do.
+Its cells are five seconds long. A retry has the moment that its policy gives it, where the cell of that moment has
+room; else a place in the next cell that has. How many fit follows from what was tried for the first time lately, and a
+few always do.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-# Retries for each first attempt. A quarter would be one in five of all that a target is sent; of a load that goes up and down each cell gets what
-# fitted when most did, and both together must stay below it.
+# Retries for each first attempt. A quarter would be one in five of all that a target is sent; of a load that goes up
+# and down each cell gets what fitted when most did, and both together must stay below it.
 PART = 0.23
 FLOOR_PER_SECOND = 10.0  # over all processes, however little else goes: what is tried seldom is not kept waiting
 FLOOR_OF_RATE = 0.2  # of a target's own `rate`, where that is less
@@ -18,13 +20,17 @@ LATELY_S = 10.0
 
 
 def floor(per_second: float | None, part: float) -> float:
-    """Retries a second that always fit, in a process that has `part` of the target's places; `per_second` is the target's rate, if it has one."""
+    """Retries a second that always fit, in a process that has `part` of the target's places; `per_second` is the
+    target's rate, if it has one.
+    """
     whole = FLOOR_PER_SECOND if per_second is None else min(FLOOR_PER_SECOND, per_second * FLOOR_OF_RATE)
     return whole * part
 
 
 class RetryBudget:
-    """One target's, in one process. Times are seconds on any clock that does not go back; the sum over all processes keeps what each of them keeps."""
+    """One target's, in one process. Times are seconds on any clock that does not go back; the sum over all processes
+    keeps what each of them keeps.
+    """
 
     def __init__(self) -> None:
         self._firsts: deque[tuple[int, int]] = deque()  # second, how many: those of lately
@@ -47,7 +53,9 @@ class RetryBudget:
         return max(1, int((self._lately / LATELY_S * PART + floor_per_second) * CELL_S))
 
     def book(self, now: float, due: float, *, latest: float, floor_per_second: float) -> float:
-        """When a retry that is due at `due` may go: then, or at the next free place, but at `latest` whether there is one or not."""
+        """When a retry that is due at `due` may go: then, or at the next free place, but at `latest` whether there is
+        one or not.
+        """
         room = self.room(now, floor_per_second)
         wanted = int(due // CELL_S)
         cell = self._free(wanted, room)
@@ -63,7 +71,8 @@ class RetryBudget:
         while self._booked.get(cell, 0) >= room:
             passed.append(cell)
             cell = self._beyond.get(cell, cell + 1)
-        # What was passed is full, or was when less fitted: nobody looks at it again, so a calendar of hours costs no more than one of seconds.
+        # What was passed is full, or was when less fitted: nobody looks at it again, so a calendar of hours costs no
+        # more than one of seconds.
         for full in passed:
             self._beyond[full] = cell
         return cell

@@ -1,4 +1,6 @@
-"""Sharing: how many of a target's places each process may fill, so that all together keep to its cap. Pure arithmetic."""
+"""Sharing: how many of a target's places each process may fill, so that all together keep to its cap. Pure
+arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ def is_scarce(most: int, holders: int | None) -> bool:
 
 
 def fair(most: int, others: Mapping[str, int], me: str, *, holders: int | None = None) -> int:
-    """How many of `most` places are mine. `others`: what each other process holds now; 0 is one that waits for its part. `holders`: at most so many hold any.
+    """How many of `most` places are mine. `others`: what each other process holds now; 0 is one that waits for its
+    part. `holders`: at most so many hold any.
 
-    Never more than is free: whoever comes later waits until the others have come down to their own part; of many places one is kept free, so
-    that it can begin at once. With more processes than places, who has one keeps it as long as it has work.
+    Never more than is free: whoever comes later waits until the others have come down to their own part; of many places
+    one is kept free, so that it can begin at once. With more processes than places, who has one keeps it as long as it
+    has work.
     """
     free = most - sum(others.values())
     if holders is not None and sum(number > 0 for number in others.values()) >= holders:

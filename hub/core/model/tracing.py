@@ -58,12 +58,19 @@ def accept_span(message_id: str) -> str:
 
 
 def tracestate_of(values: Sequence[str]) -> str:
-    """`tracestate` as it may be handed on, of all headers of that name; empty where any of it is not what the standard says, or too long."""
+    """`tracestate` as it may be handed on, of all headers of that name; empty where any of it is not what the standard
+    says, or too long.
+    """
     members = [member.strip(" \t") for value in values for member in value.split(",")]
     kept = [member for member in members if member]
     names = {member.partition("=")[0] for member in kept}
     whole = ",".join(kept)
-    if len(kept) > MAX_MEMBERS or len(names) != len(kept) or len(whole) > MAX_STATE or not all(_MEMBER.fullmatch(member) for member in kept):
+    if (
+        len(kept) > MAX_MEMBERS
+        or len(names) != len(kept)
+        or len(whole) > MAX_STATE
+        or not all(_MEMBER.fullmatch(member) for member in kept)
+    ):
         return ""
     return whole
 
@@ -71,6 +78,7 @@ def tracestate_of(values: Sequence[str]) -> str:
 def is_sampled(trace_id: str, ratio: float) -> bool:
     """Whether a trace is among the `ratio` that is recorded: by its id alone, so that every process decides alike.
 
-    By its last 56 bits, which the standard's level 2 wants random: above them our own ids, UUIDs, have bits that are always the same.
+    By its last 56 bits, which the standard's level 2 wants random: above them our own ids, UUIDs, have bits that are
+    always the same.
     """
     return int(trace_id[18:], 16) < round(ratio * (1 << 56))

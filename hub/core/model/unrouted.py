@@ -1,4 +1,6 @@
-"""Why no route took a message, as a cause that many messages share. Values only; what each route said is made by `core.config.routing`."""
+"""Why no route took a message, as a cause that many messages share. Values only; what each route said is made by
+`core.config.routing`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """One route, or one target of it, that did not take the message. `condition` did not hold; without one, `why` says what stood against it."""
+    """One route, or one target of it, that did not take the message. `condition` did not hold; without one, `why` says
+    what stood against it.
+    """
 
     route: str
     target: str = ""
@@ -37,7 +41,9 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class UnroutedCause:
-    """A version of a message, and the routes from it as they missed, in their order; no miss: there is no route from it."""
+    """A version of a message, and the routes from it as they missed, in their order; no miss: there is no route from
+    it.
+    """
 
     source: Ref
     misses: tuple[Miss, ...]

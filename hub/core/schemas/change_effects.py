@@ -24,7 +24,8 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """One difference, before it is proven. `values`: what may stand at the place in a document that shows it, tried in turn.
+    """One difference, before it is proven. `values`: what may stand at the place in a document that shows it, tried in
+    turn.
 
     `chosen`: of the lists of branches on the way, by their id, which branch; for the old contract and for the new one.
     """

@@ -1,7 +1,7 @@
 """Content: whether two messages say the same, however they are written. Pure.
 
-Over the decoded value, not over its bytes: white space, the order of names and the spelling of a number (1, 1.0, 1E+0) say nothing. The order of a
-list does, and so does a field that is null instead of missing.
+Over the decoded value, not over its bytes: white space, the order of names and the spelling of a number (1, 1.0, 1E+0)
+say nothing. The order of a list does, and so does a field that is null instead of missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _EXACT = Context(prec=json.MAX_DIGITS)
 
 
 def fingerprint(*readings: tuple[Ref | str, Json]) -> str:
-    """Of one content, in each of the forms that it is known in: a version, or a word for another form. At most 64 characters for two."""
+    """Of one content, in each of the forms that it is known in: a version, or a word for another form. At most 64
+    characters for two.
+    """
     return ".".join(dict.fromkeys(_hash(ref, payload) for ref, payload in readings))
 
 

@@ -1,7 +1,8 @@
-"""A contract: the JSON Schema 2020-12 of one version of one message, compiled once. Its faults say where, what, what is wanted, what to write.
+"""A contract: the JSON Schema 2020-12 of one version of one message, compiled once. Its faults say where, what, what is
+wanted, what to write.
 
-Beside the standard's keywords there are annotations (`x-…`), and one format of ours: `local-date-time` with `x-zone` names the zone of a
-time that is written without an offset (seed 002 §2.2 writes 2025-11-22T10:00:00).
+Beside the standard's keywords there are annotations (`x-…`), and one format of ours: `local-date-time` with `x-zone`
+names the zone of a time that is written without an offset (seed 002 §2.2 writes 2025-11-22T10:00:00).
 """
 
 from __future__ import annotations
@@ -44,8 +45,22 @@ _KEYWORDS = frozenset(
     " additionalProperties propertyNames allOf anyOf oneOf not if then else format unevaluatedProperties unevaluatedItems"
     " contentEncoding contentMediaType".split(),
 )
-_NAMED = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})  # their names are the writer's, not keywords
-_SINGLE = frozenset({"items", "additionalProperties", "propertyNames", "contains", "not", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems"})
+# their names are the writer's, not keywords
+_NAMED = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
+_SINGLE = frozenset(
+    {
+        "items",
+        "additionalProperties",
+        "propertyNames",
+        "contains",
+        "not",
+        "if",
+        "then",
+        "else",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+    }
+)
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _IN_PLACE = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not"})  # schemas of the same value
 _WORDED_BY_ITSELF = frozenset({"type", "enum", "const"})
@@ -53,29 +68,46 @@ _WORDED_BY_ITSELF = frozenset({"type", "enum", "const"})
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One version of one message. `pii` are the schema's personal places, as tuples of property names, with `*` for items."""
+    """One version of one message. `pii` are the schema's personal places, as tuples of property names, with `*` for
+    items.
+    """
 
     ref: Ref
     schema: dict[str, Json]
     pii: frozenset[tuple[str, ...]] = frozenset()
     _validator: Any = field(default=None, repr=False, compare=False)
-    rules: tuple[tuple[Expression, str], ...] = ()  # `x-consistent`: what must hold between fields, and what to say where it does not
-    integers: dict[tuple[str | int, ...], bool] = field(default_factory=dict, repr=False, compare=False)  # what `core.schemas.integers` found of places
+    # `x-consistent`: what must hold between fields, and what to say where it does not
+    rules: tuple[tuple[Expression, str], ...] = ()
+    # what `core.schemas.integers` found of places
+    integers: dict[tuple[str | int, ...], bool] = field(default_factory=dict, repr=False, compare=False)
 
     looks: int = 1  # the most sub-schemas that apply to one value
 
     def contradictions(self, value: Json, *, now: datetime) -> list[Fault]:
-        """What fields say against each other, in a value that fits; [] where nothing does. Raises GiveUp where a rule cannot be computed."""
-        return [Fault("", "fields that contradict each other", rule.text, text) for rule, text in self.rules if not rule.holds(value, now=now)]
+        """What fields say against each other, in a value that fits; [] where nothing does. Raises GiveUp where a rule
+        cannot be computed.
+        """
+        return [
+            Fault("", "fields that contradict each other", rule.text, text)
+            for rule, text in self.rules
+            if not rule.holds(value, now=now)
+        ]
 
     def check(self, value: Json) -> list[Fault]:
-        """All faults of `value`, up to 50; [] when it fits. Raises Busy where there was no time to see; NeedsTime where an event loop must not tell them."""
+        """All faults of `value`, up to 50; [] when it fits. Raises Busy where there was no time to see; NeedsTime where
+        an event loop must not tell them.
+        """
         if self.looks > FEW and evaluation_door.is_open() and self.looks * size(value) > CHECKED_HERE:
             return self._away(value, is_unfit=False)
         if self._validator.is_valid(value):
             return []
-        # To say what is wrong costs a hundred times what it costs to see it: each branch of each choice says why it does not fit.
-        return self._away(value, is_unfit=True) if evaluation_door.is_open() and self.looks * size(value) > TOLD_HERE else self.faults(value)
+        # To say what is wrong costs a hundred times what it costs to see it: each branch of each choice says why it
+        # does not fit.
+        return (
+            self._away(value, is_unfit=True)
+            if evaluation_door.is_open() and self.looks * size(value) > TOLD_HERE
+            else self.faults(value)
+        )
 
     def _away(self, value: Json, *, is_unfit: bool) -> list[Fault]:
         try:
@@ -83,7 +115,14 @@ class Contract:
         except GiveUp as error:
             if isinstance(error, Busy) and not is_unfit:
                 raise
-            return [Fault("", "more faults than can be told", f"a message of {self.ref}", "compare it with the contract, part by part")]
+            return [
+                Fault(
+                    "",
+                    "more faults than can be told",
+                    f"a message of {self.ref}",
+                    "compare it with the contract, part by part",
+                )
+            ]
 
     def faults(self, value: Json) -> list[Fault]:
         """The same in place, whatever it costs."""
@@ -98,17 +137,32 @@ class Contract:
             case "required":
                 missing = str(error.kind.property)
                 wanted = [fault_texts.want(below) for below in _below(self.schema, [node], missing)]
-                yield Fault(_pointer([*path, missing]), "nothing", wanted[0] if wanted else "a value; the field is required", f"add {missing}")
+                yield Fault(
+                    _pointer([*path, missing]),
+                    "nothing",
+                    wanted[0] if wanted else "a value; the field is required",
+                    f"add {missing}",
+                )
             case "additionalProperties" | "unevaluatedProperties":
                 known = node.get("properties", {}) if isinstance(node, dict) else {}
                 for unknown in error.kind.unexpected:
                     instead = fault_texts.did_you_mean(str(unknown), known, "leave it out")
-                    yield Fault(_pointer([*path, unknown]), "a field that the contract does not have", "only fields of the contract", instead)
+                    yield Fault(
+                        _pointer([*path, unknown]),
+                        "a field that the contract does not have",
+                        "only fields of the contract",
+                        instead,
+                    )
             case "propertyNames":
                 inner = error.kind.error
                 is_shown = not self.is_personal(path)
                 shown = f"the name {str(inner.instance)[: fault_texts.MAX_SHOWN]}" if is_shown else "a name"
-                yield Fault(_pointer(path), shown, f"names with {fault_texts.want(_at(self.schema, inner.schema_path[:-1]))}", "send another name")
+                yield Fault(
+                    _pointer(path),
+                    shown,
+                    f"names with {fault_texts.want(_at(self.schema, inner.schema_path[:-1]))}",
+                    "send another name",
+                )
             case "anyOf" | "oneOf" if (branch := _meant(error)) is not None:
                 for inner in branch:
                     yield from self._faults(inner)
@@ -122,7 +176,9 @@ class Contract:
         return Fault(_pointer(path), got, fault_texts.want(node), fault_texts.fix(node, keyword, value))
 
     def masked(self, value: Json, at: tuple[str | int, ...] = ()) -> Json:
-        """`value`, which stands at `at`, with everything personal in it masked, however deep. For whatever people or logs may see."""
+        """`value`, which stands at `at`, with everything personal in it masked, however deep. For whatever people or
+        logs may see.
+        """
         if self.is_personal(list(at)):
             return MASK
         if isinstance(value, dict):
@@ -147,7 +203,9 @@ class Contract:
         return frozenset(one for types in named for one in ([types] if isinstance(types, str) else types))
 
     def is_personal(self, path: list[Any]) -> bool:
-        """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in recursive schemas too."""
+        """Whether the value, or one that it is part of, stands under `x-pii`. Follows the path, so that it holds in
+        recursive schemas too.
+        """
         nodes = list(_same_value(self.schema, [self.schema]))
         for step in path:
             if any("x-pii" in node for node in nodes):
@@ -184,7 +242,9 @@ def compile_contract(ref: Ref, schema: Json) -> Contract:
 
 
 def _rules(schema: dict[str, Any]) -> tuple[tuple[Expression, str], ...]:
-    """`x-consistent: {"sentence": "expression"}` at the top of a contract: sums, and names that stand once. JSON Schema cannot say these."""
+    """`x-consistent: {"sentence": "expression"}` at the top of a contract: sums, and names that stand once. JSON Schema
+    cannot say these.
+    """
     written = schema.get("x-consistent", {})
     if not isinstance(written, dict):
         raise ValueError('#/x-consistent: write {"what to say": "an expression that must hold"}')  # noqa: TRY004  one kind of error
@@ -247,7 +307,9 @@ def _is_zone(name: Any) -> bool:
 
 
 def _personal(schema: dict[str, Any]) -> frozenset[tuple[str, ...]]:
-    """The places under `x-pii`, through references and choices. A recursive schema is followed once; `is_personal` follows it for ever."""
+    """The places under `x-pii`, through references and choices. A recursive schema is followed once; `is_personal`
+    follows it for ever.
+    """
     if not any("x-pii" in node for _, node in _nodes(schema)):
         return frozenset()
     found: set[tuple[str, ...]] = set()
@@ -280,7 +342,9 @@ def _same_value(root: dict[str, Any], nodes: list[Any]) -> Iterator[dict[str, An
             waiting += node[word] if isinstance(node[word], list) else [node[word]]
         waiting += node.get("dependentSchemas", {}).values()
         if str(node.get("$ref", "")).startswith("#/"):
-            waiting.append(_at(root, [part.replace("~1", "/").replace("~0", "~") for part in str(node["$ref"])[2:].split("/")]))
+            waiting.append(
+                _at(root, [part.replace("~1", "/").replace("~0", "~") for part in str(node["$ref"])[2:].split("/")])
+            )
         elif node.get("$ref") == "#":
             waiting.append(root)
 
@@ -290,24 +354,41 @@ def _below(root: dict[str, Any], nodes: list[Any], step: Any) -> list[Any]:
     found: list[Any] = []
     for node in _same_value(root, nodes):
         if isinstance(step, int):
-            found += [node.get("items"), node.get("contains"), node.get("unevaluatedItems"), *node.get("prefixItems", [])[step : step + 1]]
+            found += [
+                node.get("items"),
+                node.get("contains"),
+                node.get("unevaluatedItems"),
+                *node.get("prefixItems", [])[step : step + 1],
+            ]
         elif step in node.get("properties", {}):
             found.append(node["properties"][step])
         else:
-            found += [*node.get("patternProperties", {}).values(), node.get("additionalProperties"), node.get("unevaluatedProperties")]
+            found += [
+                *node.get("patternProperties", {}).values(),
+                node.get("additionalProperties"),
+                node.get("unevaluatedProperties"),
+            ]
     return [node for node in found if isinstance(node, dict)]
 
 
 def _meant(error: Any) -> list[Any] | None:
-    """Of a choice's branches the one that the value means: the only one whose type and constants it has. None if there is no such one."""
+    """Of a choice's branches the one that the value means: the only one whose type and constants it has. None if there
+    is no such one.
+    """
     branches = getattr(error.kind, "context", [])
-    meant = [branch for branch in branches if branch and not any(_is_of_another_kind(inner, error.instance_path) for inner in branch)]
+    meant = [
+        branch
+        for branch in branches
+        if branch and not any(_is_of_another_kind(inner, error.instance_path) for inner in branch)
+    ]
     return meant[0] if len(meant) == 1 and all(branches) else None
 
 
 def _is_of_another_kind(inner: Any, path: list[Any]) -> bool:
     depth = len(inner.instance_path) - len(path)
-    return (depth == 0 and inner.kind.name in _WORDED_BY_ITSELF) or (depth == 1 and inner.kind.name in {"const", "enum"})
+    return (depth == 0 and inner.kind.name in _WORDED_BY_ITSELF) or (
+        depth == 1 and inner.kind.name in {"const", "enum"}
+    )
 
 
 def _at(schema: Any, path: list[Any]) -> Any:

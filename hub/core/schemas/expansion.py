@@ -1,7 +1,9 @@
-"""How often a contract looks at one value: what it applies to the same value multiplies, through references and from level to level.
+"""How often a contract looks at one value: what it applies to the same value multiplies, through references and from
+level to level.
 
-A schema of three kilobytes can ask for 9¹² looks at one number. So what may be asked is counted before the schema is compiled or drawn, by the
-schema alone: at each place of a message, all sub-schemas that apply there, each as often as it does.
+A schema of three kilobytes can ask for 9¹² looks at one number. So what may be asked is counted before the schema is
+compiled or drawn, by the schema alone: at each place of a message, all sub-schemas that apply there, each as often as
+it does.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _SINGLE = ("if", "then", "else", "not")
 
 
 def looks_of(schema: dict[str, Any]) -> int:
-    """The most sub-schemas that are applied to one value. Raises ValueError, `#/place: reason`, where those are too many."""
+    """The most sub-schemas that are applied to one value. Raises ValueError, `#/place: reason`, where those are too
+    many.
+    """
     counting = _Counting(schema)
     fault = counting.fault()
     if fault is not None:
@@ -94,7 +98,7 @@ class _Counting:
         self._closures[start] = found
         return found
 
-    def _below(self, applied: Counter[int]) -> Iterator[Counter[int]]:
+    def _below(self, applied: Counter[int]) -> Iterator[Counter[int]]:  # noqa: C901  # one case per keyword
         """What applies to each value right below: by name, to any other name, and to the elements of a list."""
         names: dict[str, Counter[int]] = {}
         others: Counter[int] = Counter()
@@ -115,7 +119,8 @@ class _Counting:
             for index, child in enumerate(schema.get("prefixItems") or ()):
                 if isinstance(child, dict):
                     elements[self._known((*place, "prefixItems", index), child)] += number
-        # A name may fit a pattern too, and what is said of all others counts where no name is known: each is counted with the patterns.
+        # A name may fit a pattern too, and what is said of all others counts where no name is known: each is counted
+        # with the patterns.
         yield from (named + others if others else named for named in names.values())
         if others:
             yield others
@@ -123,7 +128,7 @@ class _Counting:
             yield elements
 
 
-def _in_place(root: dict[str, Any], place: Place, node: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _in_place(root: dict[str, Any], place: Place, node: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:  # noqa: C901  # one case per keyword
     for word in _LISTED:
         for index, child in enumerate(node.get(word) or ()):
             if isinstance(child, dict):
@@ -141,7 +146,9 @@ def _in_place(root: dict[str, Any], place: Place, node: dict[str, Any]) -> Itera
         steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in reference[2:].split("/"))
         target: Any = root
         for step in steps:
-            target = target.get(step) if isinstance(target, dict) else target[int(step)] if _is_index(target, step) else None
+            target = (
+                target.get(step) if isinstance(target, dict) else target[int(step)] if _is_index(target, step) else None
+            )
         if isinstance(target, dict):
             yield steps, target
 

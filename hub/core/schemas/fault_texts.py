@@ -1,4 +1,6 @@
-"""A contract's faults in words: what stands there, what is wanted, what to write instead. No personal value is repeated."""
+"""A contract's faults in words: what stands there, what is wanted, what to write instead. No personal value is
+repeated.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +50,21 @@ def kind_of(value: Any) -> str:
 
 
 def got(value: Any, *, is_personal: bool, is_of_wrong_type: bool) -> str:
-    """What stands there: type and length, and the value itself where it is short, not personal, and of the type that is wanted."""
+    """What stands there: type and length, and the value itself where it is short, not personal, and of the type that is
+    wanted.
+    """
     kind = kind_of(value)
     if isinstance(value, list | dict):
         return f"{kind}, {counted(len(value), 'item' if isinstance(value, list) else 'field')}"
     text = value if isinstance(value, str) else str(value).lower()
     length = f", {counted(len(text), 'character')}" if isinstance(value, str) else ""
-    is_shown = not (is_personal or value is None or (isinstance(value, str) and is_of_wrong_type) or len(text) > MAX_SHOWN or not text.isprintable())
+    is_shown = not (
+        is_personal
+        or value is None
+        or (isinstance(value, str) and is_of_wrong_type)
+        or len(text) > MAX_SHOWN
+        or not text.isprintable()
+    )
     return f"{kind}{length}: {text}" if is_shown else kind + length
 
 
@@ -66,7 +76,11 @@ def want(node: Any) -> str:
         return f"just {_shown(node['const'])}"
     if "enum" in node:
         options = node["enum"]
-        return "one of " + ", ".join(_shown(option) for option in options[:MAX_OPTIONS]) + (", …" if len(options) > MAX_OPTIONS else "")
+        return (
+            "one of "
+            + ", ".join(_shown(option) for option in options[:MAX_OPTIONS])
+            + (", …" if len(options) > MAX_OPTIONS else "")
+        )
     words = [" or ".join(_kinds(node))] if "type" in node else []
     words += bounds(node)
     if "pattern" in node:
@@ -115,9 +129,15 @@ def _other_type(node: dict[str, Any], value: Any) -> str:
     kinds = _kinds(node)
     if isinstance(value, str):
         if "integer" in kinds or "number" in kinds:
-            return f"send {value}, without quotes" if len(value) <= 20 and _NUMBER.fullmatch(value) else "send a number, without quotes"
+            return (
+                f"send {value}, without quotes"
+                if len(value) <= 20 and _NUMBER.fullmatch(value)
+                else "send a number, without quotes"
+            )
         if "boolean" in kinds:
-            return f"send {value}, without quotes" if value in {"true", "false"} else "send true or false, without quotes"
+            return (
+                f"send {value}, without quotes" if value in {"true", "false"} else "send true or false, without quotes"
+            )
     if "array" in kinds:
         return "put it in [ ]"
     if value is None:
@@ -129,7 +149,9 @@ def _other_type(node: dict[str, Any], value: Any) -> str:
 
 def _nearest(value: Any, options: list[Any]) -> str:
     return (
-        did_you_mean(str(value), [str(option) for option in options], "send one of them, in the same letters") if isinstance(value, str) else "send one of them"
+        did_you_mean(str(value), [str(option) for option in options], "send one of them, in the same letters")
+        if isinstance(value, str)
+        else "send one of them"
     )
 
 

@@ -1,4 +1,6 @@
-"""The fields of a contract, to be read: path, kind, whether it is required, what its values may be. In the words of refusals, so that both say the same."""
+"""The fields of a contract, to be read: path, kind, whether it is required, what its values may be. In the words of
+refusals, so that both say the same.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ _BEYOND = ("if", "not", "contains", "dependentSchemas", "dependentRequired", "pr
 class Field:
     """One field, or the elements of an array (`tags[]`), or the values under any other name (`extras.*`).
 
-    `values`: the only ones that it may have, as JSON writes them but for quotes. `patterns`: regular expressions, all of which it must meet.
-    `place`: the same as `path` as a pointer, `*` for each element (`/items/*/sku`). `is_personal`: it, or what it is part of, is marked `x-pii`.
+    `values`: the only ones that it may have, as JSON writes them but for quotes. `patterns`: regular expressions, all
+    of which it must meet.
+    `place`: the same as `path` as a pointer, `*` for each element (`/items/*/sku`). `is_personal`: it, or what it is
+    part of, is marked `x-pii`.
     """
 
     path: str
@@ -60,24 +64,57 @@ def beyond(contract: Contract) -> list[str]:
 
 
 def _below(shape: Shape, under: str, at: str, depth: int, above: frozenset[int]) -> Iterator[Field]:
-    here = frozenset(id(node) for schema in shape.schemas for node in schema.nodes if "properties" in node or "additionalProperties" in node)
+    here = frozenset(
+        id(node)
+        for schema in shape.schemas
+        for node in schema.nodes
+        if "properties" in node or "additionalProperties" in node
+    )
     # A schema that contains itself is told once: below it the same would stand again, in as many ways as it has fields.
     if depth > MAX_DEPTH or (here and here <= above):
         return
     above |= here
     required = required_of(shape)
     for name in sorted(names_of(shape), key=lambda one: (one not in required, one)):
-        nodes = [(schema.root, node["properties"][name]) for schema in shape.schemas for node in schema.nodes if name in node.get("properties", {})]
-        yield from _one(f"{under}{name}", f"{at}/{escape(name)}", field_of(shape, name), nodes, depth, above, is_required=name in required)
+        nodes = [
+            (schema.root, node["properties"][name])
+            for schema in shape.schemas
+            for node in schema.nodes
+            if name in node.get("properties", {})
+        ]
+        yield from _one(
+            f"{under}{name}",
+            f"{at}/{escape(name)}",
+            field_of(shape, name),
+            nodes,
+            depth,
+            above,
+            is_required=name in required,
+        )
     for schema in shape.schemas:
         for node in schema.nodes:
             if isinstance(node.get("additionalProperties"), dict):
                 rest = node["additionalProperties"]
-                yield from _one(f"{under}*", f"{at}/{ELEMENT}", of_schema(schema.root, rest), [(schema.root, rest)], depth, above, is_required=False)
+                yield from _one(
+                    f"{under}*",
+                    f"{at}/{ELEMENT}",
+                    of_schema(schema.root, rest),
+                    [(schema.root, rest)],
+                    depth,
+                    above,
+                    is_required=False,
+                )
 
 
 def _one(
-    path: str, place: str, shape: Shape, nodes: list[tuple[dict[str, Any], Any]], depth: int, above: frozenset[int], *, is_required: bool
+    path: str,
+    place: str,
+    shape: Shape,
+    nodes: list[tuple[dict[str, Any], Any]],
+    depth: int,
+    above: frozenset[int],
+    *,
+    is_required: bool,
 ) -> Iterator[Field]:
     kind = " or ".join(sorted((shape.kinds or frozenset({"anything"})) - {MISSING}))
     yield replace(_described(path, kind, nodes, is_required=is_required), place=place)
@@ -88,7 +125,12 @@ def _one(
         if element.may("object"):
             yield from _below(element, f"{path}[].", f"{place}/{ELEMENT}", depth + 1, above)
         else:
-            items = [(root, one["items"]) for root, node in nodes for one in _same(root, node) if isinstance(one.get("items"), dict)]
+            items = [
+                (root, one["items"])
+                for root, node in nodes
+                for one in _same(root, node)
+                if isinstance(one.get("items"), dict)
+            ]
             if items:
                 yield from _one(f"{path}[]", f"{place}/{ELEMENT}", element, items, depth + 1, above, is_required=False)
 
@@ -101,14 +143,18 @@ def _described(path: str, kind: str, nodes: list[tuple[dict[str, Any], Any]], *,
     for root, start in nodes:
         for node in _same(root, start):
             limits |= dict.fromkeys(_limits(node))
-            values |= dict.fromkeys(_written(one) for one in node.get("enum", [node["const"]] if "const" in node else []))
+            values |= dict.fromkeys(
+                _written(one) for one in node.get("enum", [node["const"]] if "const" in node else [])
+            )
             patterns |= dict.fromkeys([str(node["pattern"])] if "pattern" in node else [])
             about = about or str(node.get("description") or node.get("title") or "")
     return Field(path, kind, is_required, tuple(limits), tuple(values), tuple(patterns), about)
 
 
 def _same(root: dict[str, Any], start: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all that must hold with it: what it refers to, what it is made of, and the only real branch of a choice (`or null`)."""
+    """A schema and all that must hold with it: what it refers to, what it is made of, and the only real branch of a
+    choice (`or null`).
+    """
     waiting, seen = [start], set()
     while waiting:
         node = waiting.pop(0)
@@ -142,9 +188,17 @@ def _limits(node: dict[str, Any]) -> Iterator[str]:
         yield "deprecated"
     for word in ("anyOf", "oneOf"):
         branches = _branches(node, word)
-        told = [fault_texts.want(branch) for branch in branches if isinstance(branch, dict) and "properties" not in branch and "$ref" not in branch]
+        told = [
+            fault_texts.want(branch)
+            for branch in branches
+            if isinstance(branch, dict) and "properties" not in branch and "$ref" not in branch
+        ]
         if len(branches) > 1:
-            yield "either " + "; or ".join(told) if len(told) == len(branches) else f"one of {len(branches)} forms: see the schema"
+            yield (
+                "either " + "; or ".join(told)
+                if len(told) == len(branches)
+                else f"one of {len(branches)} forms: see the schema"
+            )
     beyond = [word for word in _BEYOND if word in node]
     if beyond:
         yield f"see the schema for its {' and '.join(beyond)}"

@@ -1,6 +1,8 @@
-"""Whole numbers where a contract wants them: `1.0`, `100.00` and `1E+2` are integers to JSON Schema, and to few readers of JSON. Pure.
+"""Whole numbers where a contract wants them: `1.0`, `100.00` and `1E+2` are integers to JSON Schema, and to few readers
+of JSON. Pure.
 
-What a contract calls an integer leaves as one, with all of its digits; what it calls a number keeps the digits that it was written with.
+What a contract calls an integer leaves as one, with all of its digits; what it calls a number keeps the digits that it
+was written with.
 """
 
 from __future__ import annotations
@@ -19,14 +21,18 @@ MAX_PLACES = 10_000  # of one contract that are remembered; names under `additio
 
 
 def declared(contract: Contract | None, value: Json) -> Json:
-    """`value`, which fits the contract, with an integer at each place that the contract says is one. Nothing is changed in place."""
+    """`value`, which fits the contract, with an integer at each place that the contract says is one. Nothing is changed
+    in place.
+    """
     if contract is None or not _has_whole(value):
         return value
     return _taken(contract, value, ())  # type: ignore[no-any-return]
 
 
 def plain(value: int | Decimal) -> int | Decimal:
-    """One spelling for equal numbers: 1, 1.0 and 1E+0 are 1; 1.50 is 1.5. Beyond 64 bits a whole number stays a Decimal, without an exponent."""
+    """One spelling for equal numbers: 1, 1.0 and 1E+0 are 1; 1.50 is 1.5. Beyond 64 bits a whole number stays a
+    Decimal, without an exponent.
+    """
     if not isinstance(value, Decimal):
         return value
     if value == value.to_integral_value():
@@ -41,7 +47,9 @@ def text_of(value: int | Decimal) -> str:
 
 
 def _has_whole(value: Json) -> bool:
-    """Whether there is a whole number with a point or an exponent in it. Nearly no message has one, and each pays for this look."""
+    """Whether there is a whole number with a point or an exponent in it. Nearly no message has one, and each pays for
+    this look.
+    """
     waiting: list[Any] = [[value]]
     while waiting:
         here = waiting.pop()
@@ -85,4 +93,7 @@ def _says_integer(contract: Contract, at: tuple[str | int, ...]) -> bool:
     if not numbers:  # under a pattern, another name, an element by its place: whatever its schemas say in one voice
         types = contract.types_at(list(at))
         return "integer" in types and "number" not in types
-    return numbers == {"integer"} or (shape.values is not None and all(isinstance(one, int) for one in shape.values if isinstance(one, int | Decimal | float)))
+    return numbers == {"integer"} or (
+        shape.values is not None
+        and all(isinstance(one, int) for one in shape.values if isinstance(one, int | Decimal | float))
+    )

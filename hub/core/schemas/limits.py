@@ -1,4 +1,6 @@
-"""What two contracts say of one value, compared word by word: its types, its values, its range, length, pattern and format. Exact where that can be decided."""
+"""What two contracts say of one value, compared word by word: its types, its values, its range, length, pattern and
+format. Exact where that can be decided.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _COUNTS = {
 
 
 def limits(old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[SchemaChange]:
-    """All differences in what a single value may be. `items`: an element that fits the old one, and one that fits the new one."""
+    """All differences in what a single value may be. `items`: an element that fits the old one, and one that fits the
+    new one.
+    """
     yield from _kinds(old, new, at)
     yield from _values(old, new, at)
     shared = (_wide(old.kinds)) & (_wide(new.kinds))
@@ -44,7 +48,9 @@ def limits(old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -
     if "array" in shared and old.words.get("uniqueItems") != new.words.get("uniqueItems"):
         is_asked = "uniqueItems" in new.words
         text = "No two elements may be equal now" if is_asked else "Elements may be equal now"
-        yield SchemaChange(at, text, Effect.NARROWS if is_asked else Effect.WIDENS, ([items[0 if is_asked else 1]] * 2,))
+        yield SchemaChange(
+            at, text, Effect.NARROWS if is_asked else Effect.WIDENS, ([items[0 if is_asked else 1]] * 2,)
+        )
     for word in ("x-pii", "x-money", "x-unit", "x-zone"):
         if old.words.get(word) != new.words.get(word):
             yield SchemaChange(at, f"{word} was {old.words.get(word)!r} and is {new.words.get(word)!r}", Effect.SAME)
@@ -70,7 +76,11 @@ def _kinds(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange]
 
 
 def _of_kind(kind: str, node: Conjunction) -> tuple[Any, ...]:
-    given = tuple(one for one in node.words.get("enum", ()) if kind_of(one) == kind or (kind == "integer" and kind_of(one) == "number"))
+    given = tuple(
+        one
+        for one in node.words.get("enum", ())
+        if kind_of(one) == kind or (kind == "integer" and kind_of(one) == "number")
+    )
     return (*given, specimen({**node.words, "type": kind}), *((_KINDS[kind],) if kind in _KINDS else ()))
 
 
@@ -81,7 +91,10 @@ def _values(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange
     if before is None:
         assert after is not None
         yield SchemaChange(
-            at, f"Only {', '.join(map(repr, after[:8]))} {'are' if len(after) > 1 else 'is'} taken now", Effect.NARROWS, (*_free(old), *ANYTHING)
+            at,
+            f"Only {', '.join(map(repr, after[:8]))} {'are' if len(after) > 1 else 'is'} taken now",
+            Effect.NARROWS,
+            (*_free(old), *ANYTHING),
         )
     elif after is None:
         yield SchemaChange(at, "Any value is taken now", Effect.WIDENS, (*_free(new), *ANYTHING))
@@ -109,13 +122,24 @@ def _range(old: Conjunction, new: Conjunction, at: At) -> Iterator[SchemaChange]
         if before == after:
             continue
         is_tighter = before is None or (after is not None and _is_tighter(after, before, is_low=is_low))
-        told = f"It must be {_worded(after, said)}; {'it was ' + _worded(before, said) if before else 'there was no limit'}" if after else ""
+        told = (
+            f"It must be {_worded(after, said)}; {'it was ' + _worded(before, said) if before else 'there was no limit'}"
+            if after
+            else ""
+        )
         text = told or f"There is no limit any more; it was {_worded(before, said)}"
-        yield SchemaChange(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _near(*((after, before) if is_tighter else (before, after))))
+        yield SchemaChange(
+            at,
+            text,
+            Effect.NARROWS if is_tighter else Effect.WIDENS,
+            _near(*((after, before) if is_tighter else (before, after))),
+        )
 
 
 def _bound(node: Conjunction, *, is_low: bool) -> _Bound:
-    """The one bound that minimum and exclusiveMinimum (or the two of the other end) come to; a whole number's is a whole number, and within."""
+    """The one bound that minimum and exclusiveMinimum (or the two of the other end) come to; a whole number's is a
+    whole number, and within.
+    """
     words = ("minimum", "exclusiveMinimum") if is_low else ("maximum", "exclusiveMaximum")
     bounds = [(node.words[word], word.startswith("exclusive")) for word in words if word in node.words]
     if not bounds:
@@ -155,14 +179,26 @@ def _multiples(before: Any, after: Any, at: At) -> Iterator[SchemaChange]:
         return
     if before is None or (after is not None and after % before == 0):
         was = f"; it was of {before}" if before is not None else ""
-        yield SchemaChange(at, f"It must be a multiple of {after} now{was}", Effect.NARROWS, (before or 1, after + (before or 1), after - (before or 1)))
+        yield SchemaChange(
+            at,
+            f"It must be a multiple of {after} now{was}",
+            Effect.NARROWS,
+            (before or 1, after + (before or 1), after - (before or 1)),
+        )
     elif after is None or before % after == 0:
-        yield SchemaChange(at, f"It need no longer be a multiple of {before}", Effect.WIDENS, (after or 1, before + (after or 1), before - (after or 1)))
+        yield SchemaChange(
+            at,
+            f"It need no longer be a multiple of {before}",
+            Effect.WIDENS,
+            (after or 1, before + (after or 1), before - (after or 1)),
+        )
     else:
         yield SchemaChange(at, f"It was a multiple of {before}, and is one of {after}", Effect.UNDECIDED)
 
 
-def _count(word: str, said: str, old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]) -> Iterator[SchemaChange]:
+def _count(
+    word: str, said: str, old: Conjunction, new: Conjunction, at: At, items: tuple[Any, Any]
+) -> Iterator[SchemaChange]:
     is_low = word.startswith("min")
     none = 0 if is_low else None  # at least none is no limit
     before, after = old.words.get(word, none), new.words.get(word, none)
@@ -175,7 +211,12 @@ def _count(word: str, said: str, old: Conjunction, new: Conjunction, at: At, ite
     # What has one too few or one too many for the tighter of the two.
     tight = int((after if is_tighter else before) or 0)
     number = tight - 1 if is_low else tight + 1
-    yield SchemaChange(at, text, Effect.NARROWS if is_tighter else Effect.WIDENS, _of_size(word, max(number, 0), items[0 if is_tighter else 1]))
+    yield SchemaChange(
+        at,
+        text,
+        Effect.NARROWS if is_tighter else Effect.WIDENS,
+        _of_size(word, max(number, 0), items[0 if is_tighter else 1]),
+    )
 
 
 def _of_size(word: str, number: int, item: Any) -> tuple[Any, ...]:
@@ -192,16 +233,32 @@ def _asked(word: str, old: dict[str, Any], new: dict[str, Any], at: At) -> Itera
         return
     length = min(int(max(old.get("minLength", 0), new.get("minLength", 0))), MAX_LENGTH)
     texts = tuple(FORMATS.values()) if word == "format" else ()
-    values = ("\x01" * max(length, 1), "no such thing", *(text + "x" * (length - len(text)) for text in (*texts, *TEXTS)), MADE)
+    values = (
+        "\x01" * max(length, 1),
+        "no such thing",
+        *(text + "x" * (length - len(text)) for text in (*texts, *TEXTS)),
+        MADE,
+    )
     if before is None:
         yield SchemaChange(at, f"`{word}` is asked for now: {after!r}", Effect.NARROWS, values)
     elif after is None:
         yield SchemaChange(at, f"`{word}` is no longer asked for; it was {before!r}", Effect.WIDENS, values)
     else:
-        # Of simple patterns it is decided which takes all that the other takes; of others, a text that shows the contrary is found or is not.
+        # Of simple patterns it is decided which takes all that the other takes; of others, a text that shows the
+        # contrary is found or is not.
         is_pattern = word == "pattern"
         narrows, widens = (tuple(beyond(before, after)), tuple(beyond(after, before))) if is_pattern else ((), ())
         if not (is_pattern and is_within(before, after)):
-            yield SchemaChange(at, f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused", Effect.MAY_NARROW, (*narrows, *values))
+            yield SchemaChange(
+                at,
+                f"`{word}` was {before!r} and is {after!r}: some of what was taken is refused",
+                Effect.MAY_NARROW,
+                (*narrows, *values),
+            )
         if not (is_pattern and is_within(after, before)):
-            yield SchemaChange(at, f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken", Effect.MAY_WIDEN, (*widens, *values))
+            yield SchemaChange(
+                at,
+                f"`{word}` was {before!r} and is {after!r}: some of what was refused is taken",
+                Effect.MAY_WIDEN,
+                (*widens, *values),
+            )

@@ -1,6 +1,8 @@
-"""The veil over what is personal: documents are masked by their contracts; texts and documents without one, by the values that a contract named.
+"""The veil over what is personal: documents are masked by their contracts; texts and documents without one, by the
+values that a contract named.
 
-What no contract describes may hold more that is personal than is known here. Source: threat S26, docs/design/inputs.md#answers.
+What no contract describes may hold more that is personal than is known here. Source: threat S26,
+docs/design/inputs.md#answers.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Masker:
         self.has_masked = True
         return MASK
 
-    def over_changes(self, changes: Iterable[Change], old: tuple[Contract | None, Json], new: tuple[Contract | None, Json]) -> list[Json]:
+    def over_changes(
+        self, changes: Iterable[Change], old: tuple[Contract | None, Json], new: tuple[Contract | None, Json]
+    ) -> list[Json]:
         """Changes as JSON, each side masked as the document that it is of."""
         told: list[Json] = []
         for change in changes:
@@ -58,7 +62,8 @@ class Masker:
             is_ = path_in(new[1], change.pointer)
             before = self.over(old[0], change.old, was) if change.kind is not Kind.ADDED else None
             after = self.over(new[0], change.new, is_) if change.kind is not Kind.REMOVED else None
-            # What is personal on one side is not shown by the other: a mapping may lead into a document that does not say so.
+            # What is personal on one side is not shown by the other: a mapping may lead into a document that does not
+            # say so.
             if MASK in (before, after):
                 before, after = (MASK if one is not None else None for one in (before, after))
             told.append(Change(change.kind, change.pointer, before, after, change.origin).as_json())
@@ -73,7 +78,11 @@ class Masker:
             for known in sorted(self._known, key=len, reverse=True):
                 value = value.replace(known, MASK)
             return value
-        return MASK if isinstance(value, int | Decimal) and not isinstance(value, bool) and str(value) in self._known else value
+        return (
+            MASK
+            if isinstance(value, int | Decimal) and not isinstance(value, bool) and str(value) in self._known
+            else value
+        )
 
 
 def _personal(contract: Contract, value: Json, at: tuple[str | int, ...]) -> Iterable[str]:

@@ -1,4 +1,6 @@
-"""The branches of two choices, brought together: by a field whose value names the branch, by type, or as they stand where that proves enough."""
+"""The branches of two choices, brought together: by a field whose value names the branch, by type, or as they stand
+where that proves enough.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Any, TypeAlias
 from hub.core.schemas.change_effects import same
 from hub.core.schemas.normalize import NUMBERS, Conjunction, conjunction, kind_of
 
-# What tells a branch from its neighbours: the values of a field, or types, as texts. No two branches of a list share one.
+# What tells a branch from its neighbours: the values of a field, or types, as texts. No two branches of a list share
+# one.
 Keys: TypeAlias = Sequence[frozenset[str]]
 
 
@@ -24,11 +27,17 @@ class BranchPairs:
     names: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def pair(old_root: Any, old: tuple[str, list[Any]], new_root: Any, new: tuple[str, list[Any]], required: tuple[set[str], set[str]]) -> BranchPairs | None:
+def pair(
+    old_root: Any,
+    old: tuple[str, list[Any]],
+    new_root: Any,
+    new: tuple[str, list[Any]],
+    required: tuple[set[str], set[str]],
+) -> BranchPairs | None:
     """Which branch of `old` is which of `new`. None where comparing them one by one would prove nothing.
 
-    Branches that exclude each other may be compared one by one, whether the list says oneOf or anyOf. Of anyOf it is enough that each old
-    branch is within its new one, whichever that is.
+    Branches that exclude each other may be compared one by one, whether the list says oneOf or anyOf. Of anyOf it is
+    enough that each old branch is within its new one, whichever that is.
     """
     one = [conjunction(old_root, branch) for branch in old[1]]
     other = [conjunction(new_root, branch) for branch in new[1]]
@@ -40,7 +49,9 @@ def pair(old_root: Any, old: tuple[str, list[Any]], new_root: Any, new: tuple[st
     return _as_they_stand(old[1], new[1])
 
 
-def _keyed(one: list[Conjunction], other: list[Conjunction], required: tuple[set[str], set[str]]) -> list[tuple[Keys, Keys]]:
+def _keyed(
+    one: list[Conjunction], other: list[Conjunction], required: tuple[set[str], set[str]]
+) -> list[tuple[Keys, Keys]]:
     """What may tell them apart, the fields first."""
     names = [set(node.words.get("properties", {})) for node in (*one, *other)]
     shared = sorted(set.intersection(*names)) if names else []
@@ -54,7 +65,13 @@ def _tags(nodes: list[Conjunction], name: str, required: set[str]) -> Keys | Non
     found = []
     for node in nodes:
         schema = node.words["properties"][name]
-        values = [schema["const"]] if isinstance(schema, dict) and "const" in schema else schema.get("enum") if isinstance(schema, dict) else None
+        values = (
+            [schema["const"]]
+            if isinstance(schema, dict) and "const" in schema
+            else schema.get("enum")
+            if isinstance(schema, dict)
+            else None
+        )
         if values is None or name not in {*required, *node.words.get("required", ())}:
             return None
         if node.kinds != {"object"}:
@@ -95,13 +112,26 @@ def _names(keys: Keys) -> tuple[str, ...]:
 def _as_they_stand(old: list[Any], new: list[Any]) -> BranchPairs:
     pairs: list[tuple[int, int]] = []
     for number, one in enumerate(old):
-        place = next((place for place, other in enumerate(new) if same(one, other) and place not in [known for _, known in pairs]), None)
+        place = next(
+            (
+                place
+                for place, other in enumerate(new)
+                if same(one, other) and place not in [known for _, known in pairs]
+            ),
+            None,
+        )
         if place is not None:
             pairs.append((number, place))
     olds, news = {one for one, _ in pairs}, {other for _, other in pairs}
     # The rest in its order: any pairing proves what it proves.
-    left, right = [one for one in range(len(old)) if one not in olds], [one for one in range(len(new)) if one not in news]
+    left, right = (
+        [one for one in range(len(old)) if one not in olds],
+        [one for one in range(len(new)) if one not in news],
+    )
     both = min(len(left), len(right))
     pairs += zip(left[:both], right[:both], strict=True)
-    numbered = (tuple(f"number {number + 1}" for number in range(len(old))), tuple(f"number {number + 1}" for number in range(len(new))))
+    numbered = (
+        tuple(f"number {number + 1}" for number in range(len(old))),
+        tuple(f"number {number + 1}" for number in range(len(new))),
+    )
     return BranchPairs(tuple(pairs), tuple(left[both:]), tuple(right[both:]), numbered)

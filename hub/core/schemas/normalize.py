@@ -1,4 +1,6 @@
-"""A schema with its references and its allOf laid into one, so that two of them can be compared word by word. Exactly: what cannot be laid together is kept apart."""
+"""A schema with its references and its allOf laid into one, so that two of them can be compared word by word. Exactly:
+what cannot be laid together is kept apart.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _NOTHING: dict[str, Any] = {"not": {}}  # what `false` says
 
 @dataclass(frozen=True, slots=True)
 class Conjunction:
-    """What must hold at once. `words`: each said once. `choices`: the lists of oneOf and anyOf. `apart`: what is compared as it is written."""
+    """What must hold at once. `words`: each said once. `choices`: the lists of oneOf and anyOf. `apart`: what is
+    compared as it is written.
+    """
 
     words: dict[str, Any]
     choices: dict[str, list[list[Any]]]
@@ -39,8 +43,16 @@ class Conjunction:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its fields are said by `properties` and a yes or no to all others: then a field that comes or goes has a plain meaning."""
-        return not self.apart.keys() & {"patternProperties", "unevaluatedProperties", "additionalProperties", "propertyNames", "dependentSchemas"}
+        """Whether its fields are said by `properties` and a yes or no to all others: then a field that comes or goes
+        has a plain meaning.
+        """
+        return not self.apart.keys() & {
+            "patternProperties",
+            "unevaluatedProperties",
+            "additionalProperties",
+            "propertyNames",
+            "dependentSchemas",
+        }
 
     @property
     def is_closed(self) -> bool:
@@ -63,7 +75,9 @@ def conjunction(root: Any, node: Any) -> Conjunction:
     """What `node` and all that it refers to say of one value."""
     parts = _parts(root, node)
     found = Conjunction({}, {}, {}, frozenset(id(part) for part in parts))
-    is_mixed = sum("properties" in part or "patternProperties" in part or "additionalProperties" in part for part in parts) > 1
+    is_mixed = (
+        sum("properties" in part or "patternProperties" in part or "additionalProperties" in part for part in parts) > 1
+    )
     for part in parts:
         _add(found, part, is_mixed=is_mixed)
     return found
@@ -96,13 +110,19 @@ def _add(found: Conjunction, part: dict[str, Any], *, is_mixed: bool) -> None:
             apart.setdefault(group[0], []).append({word: part[word] for word in group if word in part})
         taken |= set(group)
     if "prefixItems" in part:  # `items` are those behind them
-        apart.setdefault("prefixItems", []).append({word: part[word] for word in ("prefixItems", "items") if word in part})
+        apart.setdefault("prefixItems", []).append(
+            {word: part[word] for word in ("prefixItems", "items") if word in part}
+        )
         taken |= {"prefixItems", "items"}
     closing = part.get("additionalProperties", True)
     taken.add("additionalProperties")
     if closing not in (True, {}):
         if is_mixed or closing is not False or "patternProperties" in part:
-            names = {"names": sorted(part.get("properties", {})), "patterns": sorted(part.get("patternProperties", {})), "others": closing}
+            names = {
+                "names": sorted(part.get("properties", {})),
+                "patterns": sorted(part.get("patternProperties", {})),
+                "others": closing,
+            }
             apart.setdefault("additionalProperties", []).append(names)
         else:
             words["additionalProperties"] = False
@@ -111,7 +131,7 @@ def _add(found: Conjunction, part: dict[str, Any], *, is_mixed: bool) -> None:
             _say(found, word, content)
 
 
-def _say(found: Conjunction, word: str, content: Any) -> None:
+def _say(found: Conjunction, word: str, content: Any) -> None:  # noqa: C901, PLR0912  # one case per keyword
     words = found.words
     if word in ("oneOf", "anyOf"):
         found.choices.setdefault(word, []).append(content)
@@ -119,7 +139,9 @@ def _say(found: Conjunction, word: str, content: Any) -> None:
         words["type"] = _both_kinds(words.get("type"), [content] if isinstance(content, str) else content)
     elif word in ("enum", "const"):
         values = content if word == "enum" else [content]
-        words["enum"] = [one for one in values if "enum" not in words or any(same(one, other) for other in words["enum"])]
+        words["enum"] = [
+            one for one in values if "enum" not in words or any(same(one, other) for other in words["enum"])
+        ]
     elif word == "required":
         words["required"] = sorted({*words.get("required", ()), *content})
     elif word == "properties":
@@ -134,7 +156,9 @@ def _say(found: Conjunction, word: str, content: Any) -> None:
     elif word == "uniqueItems":
         if content:
             words[word] = True
-    elif word.startswith("x-") or (word in ("pattern", "format", "multipleOf") and word not in words and word not in found.apart):
+    elif word.startswith("x-") or (
+        word in ("pattern", "format", "multipleOf") and word not in words and word not in found.apart
+    ):
         words.setdefault(word, content)
     elif word in words and same(words[word], content):
         pass
@@ -145,5 +169,7 @@ def _say(found: Conjunction, word: str, content: Any) -> None:
 def _both_kinds(one: list[str] | None, other: list[str]) -> list[str]:
     if one is None:
         return sorted(set(other))
-    kinds = {kind for kind in other if kind in one} | {"integer" for kind in other if kind in NUMBERS and NUMBERS & set(one) and "integer" in (kind, *one)}
+    kinds = {kind for kind in other if kind in one} | {
+        "integer" for kind in other if kind in NUMBERS and NUMBERS & set(one) and "integer" in (kind, *one)
+    }
     return sorted(kinds)

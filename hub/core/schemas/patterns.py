@@ -1,4 +1,6 @@
-"""Simple patterns, of which it can be decided whether one takes all that another takes: characters and classes in a row, each so often, from ^ to $."""
+"""Simple patterns, of which it can be decided whether one takes all that another takes: characters and classes in a
+row, each so often, from ^ to $.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_TIMES = 200  # of one atom in a text that is made
-_ATOM = re.compile(r"(\[[A-Za-z0-9_.:/+ \\-]+\]|\\d|[A-Za-z0-9_:/-])(\?|\*|\+|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?", re.ASCII)
+_ATOM = re.compile(
+    r"(\[[A-Za-z0-9_.:/+ \\-]+\]|\\d|[A-Za-z0-9_:/-])(\?|\*|\+|\{[0-9]{1,4}(?:,[0-9]{0,4})?\})?", re.ASCII
+)
 _DIGITS = frozenset("0123456789")
 
 
@@ -46,7 +50,9 @@ def text_lengths(pattern: str) -> tuple[int, int | None] | None:
     found = atoms(pattern)
     if found is None:
         return None
-    return sum(atom.least for atom in found), None if any(atom.most is None for atom in found) else sum(atom.most or 0 for atom in found)
+    return sum(atom.least for atom in found), None if any(atom.most is None for atom in found) else sum(
+        atom.most or 0 for atom in found
+    )
 
 
 def is_within(one: str, other: str) -> bool:
@@ -55,7 +61,9 @@ def is_within(one: str, other: str) -> bool:
     if narrow is None or wide is None or len(narrow) != len(wide):
         return False
     return all(
-        a.characters <= b.characters and a.least >= b.least and (b.most is None or (a.most is not None and a.most <= b.most))
+        a.characters <= b.characters
+        and a.least >= b.least
+        and (b.most is None or (a.most is not None and a.most <= b.most))
         for a, b in zip(narrow, wide, strict=True)
     )
 
@@ -91,7 +99,9 @@ def _times(written: str | None) -> tuple[int, int | None]:
 
 
 def _characters(written: str) -> frozenset[str] | None:
-    """The characters of a class, a digit or a single one; None for what is written in a way that readers may differ on."""
+    """The characters of a class, a digit or a single one; None for what is written in a way that readers may differ
+    on.
+    """
     if written == "\\d":
         return _DIGITS
     if not written.startswith("["):

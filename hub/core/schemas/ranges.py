@@ -44,7 +44,11 @@ class Range:
 
     def exceeds(self, other: Range) -> bool:
         """Whether a bound of its own, where it has one, lies outside `other`."""
-        is_low = other.low is not None and self.low is not None and (self.low < other.low or (self.low == other.low and other.low_open and not self.low_open))
+        is_low = (
+            other.low is not None
+            and self.low is not None
+            and (self.low < other.low or (self.low == other.low and other.low_open and not self.low_open))
+        )
         is_high = (
             other.high is not None
             and self.high is not None
@@ -81,7 +85,9 @@ def plus(one: Range, other: Range) -> Range:
 
 
 def negative(one: Range) -> Range:
-    return Range(None if one.high is None else -one.high, None if one.low is None else -one.low, one.high_open, one.low_open)
+    return Range(
+        None if one.high is None else -one.high, None if one.low is None else -one.low, one.high_open, one.low_open
+    )
 
 
 def times(one: Range, other: Range) -> Range:

@@ -1,4 +1,6 @@
-"""Small documents that fit a schema: for examples of what a change means, and for the first draft of a sample. Deterministic; what cannot be made is None."""
+"""Small documents that fit a schema: for examples of what a change means, and for the first draft of a sample.
+Deterministic; what cannot be made is None.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,16 @@ _FIRST: Final[Mapping[int, int]] = {}
 
 
 def specimen(
-    root: dict[str, Any], node: Any = None, *, at: tuple[str, ...] = (), value: Any = _NOTHING, chosen: Mapping[int, int] = _FIRST, depth: int = 0
+    root: dict[str, Any],
+    node: Any = None,
+    *,
+    at: tuple[str, ...] = (),
+    value: Any = _NOTHING,
+    chosen: Mapping[int, int] = _FIRST,
+    depth: int = 0,
 ) -> Any:
-    """A value for `node` (default: the whole schema) with only what is required, and the place `at` besides (`*` is an element); there stands `value`.
+    """A value for `node` (default: the whole schema) with only what is required, and the place `at` besides (`*` is an
+    element); there stands `value`.
 
     `chosen`: of lists of branches, by their id, which branch it is made by; else the first.
     None where there is none that this can make. Whether it really fits is for the compiled contract to say.
@@ -70,7 +79,11 @@ def specimen(
     if not at and node.get("enum"):
         return next((one for one in node["enum"] if _is_within(node, one)), node["enum"][0])
     kinds = node.get("type")
-    kind = at_kind(at) or (kinds if isinstance(kinds, str) else next((one for one in kinds or () if one != "null"), None)) or _guess(node)
+    kind = (
+        at_kind(at)
+        or (kinds if isinstance(kinds, str) else next((one for one in kinds or () if one != "null"), None))
+        or _guess(node)
+    )
     match kind:
         case "object":
             return _object(root, node, at, value, chosen, depth)
@@ -101,7 +114,9 @@ def at_kind(at: tuple[str, ...]) -> str | None:
 
 
 def joined(root: dict[str, Any], node: dict[str, Any], chosen: Mapping[int, int] = _FIRST) -> dict[str, Any]:
-    """A schema with its references and its allOf laid into it, and one branch of each choice. Where two say the same word the outer one stands."""
+    """A schema with its references and its allOf laid into it, and one branch of each choice. Where two say the same
+    word the outer one stands.
+    """
     made: dict[str, Any] = {}
     waiting: list[Any] = [node]
     seen: set[int] = set()
@@ -143,16 +158,22 @@ def _guess(node: dict[str, Any]) -> str:
     return "integer" if "minimum" in node or "maximum" in node else "string"
 
 
-def _object(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int) -> Json:
+def _object(
+    root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int
+) -> Json:
     made: dict[str, Json] = {}
     properties = node.get("properties", {})
     for name in dict.fromkeys([*node.get("required", ()), *at[:1]]):
         below = (at[1:], value) if at and at[0] == name else ((), _NOTHING)
-        made[name] = specimen(root, properties.get(name, {}), at=below[0], value=below[1], chosen=chosen, depth=depth + 1)
+        made[name] = specimen(
+            root, properties.get(name, {}), at=below[0], value=below[1], chosen=chosen, depth=depth + 1
+        )
     return made
 
 
-def _array(root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int) -> Json:
+def _array(
+    root: dict[str, Any], node: dict[str, Any], at: tuple[str, ...], value: Any, chosen: Mapping[int, int], depth: int
+) -> Json:
     items = node.get("items", {})
     number = max(int(node.get("minItems", 0)), 1 if at else 0)
     made = [specimen(root, items, chosen=chosen, depth=depth + 1) for _ in range(number)]

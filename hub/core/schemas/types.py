@@ -1,7 +1,8 @@
-"""What a value can be, as far as a contract or an expression says: for checks before anything is sent. In doubt it says so, and never guesses.
+"""What a value can be, as far as a contract or an expression says: for checks before anything is sent. In doubt it says
+so, and never guesses.
 
-A `Shape` is what may stand at one place: its kinds, its finite values if there are few, its length, format and so on. Objects and arrays of a
-contract are followed lazily, so that recursive schemas cost nothing.
+A `Shape` is what may stand at one place: its kinds, its finite values if there are few, its length, format and so on.
+Objects and arrays of a contract are followed lazily, so that recursive schemas cost nothing.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ class Schema:
     seen: dict[str, Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(slots=True)  # not frozen, as they are made by the million, and a frozen one takes twice as long to make; nobody changes one
+# not frozen, as they are made by the million, and a frozen one takes twice as long to make; nobody changes one
+@dataclass(slots=True)
 class Shape:
-    """What may stand at a place. `kinds` None: undecided. `values`: the only scalars that it can be, None if they are many.
+    """What may stand at a place. `kinds` None: undecided. `values`: the only scalars that it can be, None if they are
+    many.
 
-    `many`: a path over an array, which gives nothing, one or an array of many. `schemas`: where its objects and arrays come from;
-    `fields` and `item`: of those that an expression makes, which are never empty if `filled`. `span` bounds its numbers, `between` its texts.
+    `many`: a path over an array, which gives nothing, one or an array of many. `schemas`: where its objects and arrays
+    come from; `fields` and `item`: of those that an expression makes, which are never empty if `filled`. `span` bounds
+    its numbers, `between` its texts.
     """
 
     kinds: frozenset[str] | None = None
@@ -57,9 +61,11 @@ class Shape:
     fields: Mapping[str, Shape] | None = None
     item: Shape | None = None
     personal: bool = False
-    long_number: bool = False  # a number that a double may not hold: its contract says that it goes beyond 2**53, or that it is money
+    # a number that a double may not hold: its contract says that it goes beyond 2**53, or that it is money
+    long_number: bool = False
     known: Mapping[str, Shape] | None = None  # fields of which a condition has proven more than their contract says
-    unknown: tuple[str, ...] = field(default=(), compare=False)  # names that closed contracts do not have, met on the way
+    # names that closed contracts do not have, met on the way
+    unknown: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def is_decided(self) -> bool:
@@ -70,17 +76,29 @@ class Shape:
         return self.kinds is not None and kind in self.kinds
 
     def without(self, *kinds: str) -> Shape:
-        return self if self.kinds is None or self.kinds.isdisjoint(kinds) else replace(self, kinds=self.kinds.difference(kinds))
+        return (
+            self
+            if self.kinds is None or self.kinds.isdisjoint(kinds)
+            else replace(self, kinds=self.kinds.difference(kinds))
+        )
 
     def only(self, *kinds: str) -> Shape:
         """What it is where it is of these kinds."""
-        return self if self.kinds is None or self.kinds.issubset(kinds) else replace(self, kinds=self.kinds.intersection(kinds))
+        return (
+            self
+            if self.kinds is None or self.kinds.issubset(kinds)
+            else replace(self, kinds=self.kinds.intersection(kinds))
+        )
 
     def also(self, *kinds: str) -> Shape:
         if self.kinds is None:
             return self
         hollow = self.hollow and MISSING not in kinds
-        return self if self.kinds.issuperset(kinds) and hollow is self.hollow else replace(self, kinds=self.kinds.union(kinds), hollow=hollow)
+        return (
+            self
+            if self.kinds.issuperset(kinds) and hollow is self.hollow
+            else replace(self, kinds=self.kinds.union(kinds), hollow=hollow)
+        )
 
 
 _WHOLE = (frozenset({"object"}), frozenset({"array"}))
@@ -102,11 +120,15 @@ def of_value(value: Any) -> Shape:
         case bool():
             return of_kind("boolean", values=frozenset({value}))
         case int() | float() | Decimal():
-            return of_kind("integer" if value == int(value) else "number", values=frozenset({value}), span=Range(value, value))
+            return of_kind(
+                "integer" if value == int(value) else "number", values=frozenset({value}), span=Range(value, value)
+            )
         case str():
             return of_kind("string", values=frozenset({value}), shortest=len(value), longest=len(value))
         case list():
-            return of_kind("array", item=union([of_value(one) for one in value]) if value else NOTHING, filled=bool(value))
+            return of_kind(
+                "array", item=union([of_value(one) for one in value]) if value else NOTHING, filled=bool(value)
+            )
         case dict():
             return of_kind("object", fields={name: of_value(one) for name, one in value.items()})
         case _:
@@ -126,9 +148,15 @@ def union(shapes: Iterable[Shape]) -> Shape:
     texts = [one for one in real if one.may("string")]
     return Shape(
         kinds=frozenset().union(*(one.kinds or () for one in found)),
-        values=frozenset().union(*(one.values or () for one in real)) if real and all(one.values is not None for one in real) else None,
-        shortest=min((one.shortest or 0 for one in texts), default=None) if texts and all(one.shortest is not None for one in texts) else None,
-        longest=max((one.longest or 0 for one in texts), default=None) if texts and all(one.longest is not None for one in texts) else None,
+        values=frozenset().union(*(one.values or () for one in real))
+        if real and all(one.values is not None for one in real)
+        else None,
+        shortest=min((one.shortest or 0 for one in texts), default=None)
+        if texts and all(one.shortest is not None for one in texts)
+        else None,
+        longest=max((one.longest or 0 for one in texts), default=None)
+        if texts and all(one.longest is not None for one in texts)
+        else None,
         span=_hull([one.span for one in real if one.may("number") or one.may("integer")]),
         between=_hull([one.between for one in texts]),
         patterns=frozenset.intersection(*(one.patterns for one in texts)) if texts else frozenset(),
@@ -138,8 +166,12 @@ def union(shapes: Iterable[Shape]) -> Shape:
         formats=frozenset.intersection(*(one.formats for one in texts)) if texts else frozenset(),
         many=any(one.many for one in found),
         schemas=tuple(schema for one in real for schema in one.schemas),
-        fields=_joined([one.fields for one in real if one.fields is not None]) if any(one.fields is not None for one in real) else None,
-        item=union([one.item for one in real if one.item is not None]) if any(one.item is not None for one in real) else None,
+        fields=_joined([one.fields for one in real if one.fields is not None])
+        if any(one.fields is not None for one in real)
+        else None,
+        item=union([one.item for one in real if one.item is not None])
+        if any(one.item is not None for one in real)
+        else None,
         personal=any(one.personal for one in found),
         long_number=any(one.long_number for one in found),
         unknown=tuple(name for one in found for name in one.unknown),
@@ -157,7 +189,11 @@ def _joined(objects: list[Mapping[str, Shape]]) -> dict[str, Shape]:
 
 def of_schema(root: dict[str, Any], node: Any | None = None) -> Shape:
     """What a contract, or one of its schemas, allows."""
-    return _shape(Schema(root, (root if node is None else node,)) if isinstance(root if node is None else node, dict) else Schema(root, ({},)))
+    return _shape(
+        Schema(root, (root if node is None else node,))
+        if isinstance(root if node is None else node, dict)
+        else Schema(root, ({},))
+    )
 
 
 def _shape(schema: Schema) -> Shape:
@@ -172,8 +208,12 @@ def _shape(schema: Schema) -> Shape:
 _JOINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
-def _alternatives(root: dict[str, Any], nodes: list[Any], seen: frozenset[int] = frozenset()) -> Iterator[list[dict[str, Any]]]:
-    """The conjunctions that a value can fulfil: references and allOf joined, one branch of each anyOf and oneOf chosen."""
+def _alternatives(
+    root: dict[str, Any], nodes: list[Any], seen: frozenset[int] = frozenset()
+) -> Iterator[list[dict[str, Any]]]:
+    """The conjunctions that a value can fulfil: references and allOf joined, one branch of each anyOf and oneOf
+    chosen.
+    """
     flat: list[dict[str, Any]] = []
     waiting = list(nodes)
     while waiting:
@@ -229,7 +269,9 @@ def _one(root: dict[str, Any], nodes: list[dict[str, Any]]) -> Shape:
         shortest=least,
         longest=most,
         span=span_of(nodes, values) if kinds & {"number", "integer"} else ANY,
-        patterns=frozenset(node["pattern"] for node in nodes if isinstance(node.get("pattern"), str)) if "string" in kinds else frozenset(),
+        patterns=frozenset(node["pattern"] for node in nodes if isinstance(node.get("pattern"), str))
+        if "string" in kinds
+        else frozenset(),
         formats=formats,
         schemas=(Schema(root, tuple(nodes)),) if kinds & {"object", "array"} else (),
         personal=any("x-pii" in node for node in nodes),
@@ -253,11 +295,16 @@ def _kind_of(value: Any) -> tuple[str, ...]:
 def _is_long(node: dict[str, Any]) -> bool:
     if node.get("x-money") or node.get("format") == "int64":
         return True
-    return any(isinstance(node.get(word), int | Decimal) and abs(node[word]) > SAFE for word in ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"))
+    return any(
+        isinstance(node.get(word), int | Decimal) and abs(node[word]) > SAFE
+        for word in ("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum")
+    )
 
 
 def field_of(shape: Shape, name: str) -> Shape:
-    """What `name` of it is: missing where it may not be there, or where it is no object. Over an array: of each element."""
+    """What `name` of it is: missing where it may not be there, or where it is no object. Over an array: of each
+    element.
+    """
     if shape.known is not None and name in shape.known:
         return shape.known[name] if shape.kinds is None or shape.kinds in _WHOLE else shape.known[name].also(MISSING)
     if shape.kinds is None:
@@ -272,7 +319,11 @@ def field_of(shape: Shape, name: str) -> Shape:
         inner = field_of(element, name)
         over = _over(inner)
         if not inner.may(MISSING):
-            over = over.without(MISSING) if least_elements(shape) else replace(over, hollow=not shape.kinds & {MISSING, "null"})
+            over = (
+                over.without(MISSING)
+                if least_elements(shape)
+                else replace(over, hollow=not shape.kinds & {MISSING, "null"})
+            )
         found.append(over)
     if shape.kinds - {"object", "array"}:
         found.append(NOTHING)
@@ -290,11 +341,16 @@ def least_elements(shape: Shape) -> int:
     arrays = [schema for schema in shape.schemas if all("array" in _kinds(node) for node in schema.nodes)]
     if not arrays:
         return int(shape.filled)
-    return min(max([node["minItems"] for node in schema.nodes if isinstance(node.get("minItems"), int)], default=0) for schema in arrays)
+    return min(
+        max([node["minItems"] for node in schema.nodes if isinstance(node.get("minItems"), int)], default=0)
+        for schema in arrays
+    )
 
 
 def _over(inner: Shape) -> Shape:
-    """What a path over an array gives of its elements: nothing, one, or an array of several; arrays of arrays become one."""
+    """What a path over an array gives of its elements: nothing, one, or an array of several; arrays of arrays become
+    one.
+    """
     if inner.kinds is None:
         return inner
     element = inner.without(MISSING, "array")
@@ -317,7 +373,10 @@ def _property(schema: Schema, name: str) -> Shape:
 def _found_property(schema: Schema, name: str) -> Shape:
     found = [node["properties"][name] for node in schema.nodes if name in node.get("properties", {})]
     if not found:
-        if any(node.get("additionalProperties") is False or node.get("unevaluatedProperties") is False for node in schema.nodes):
+        if any(
+            node.get("additionalProperties") is False or node.get("unevaluatedProperties") is False
+            for node in schema.nodes
+        ):
             return replace(NOTHING, unknown=(name,))
         return replace(UNDECIDED, unknown=())
     shape = _shape(Schema(schema.root, tuple(one for one in found if isinstance(one, dict))))
@@ -354,7 +413,11 @@ def names_of(shape: Shape) -> frozenset[str]:
 
 def required_of(shape: Shape) -> frozenset[str]:
     """The names that every object of it must have."""
-    each = [frozenset(name for node in schema.nodes for name in node.get("required", ())) for schema in shape.schemas if _is_object(schema)]
+    each = [
+        frozenset(name for node in schema.nodes for name in node.get("required", ()))
+        for schema in shape.schemas
+        if _is_object(schema)
+    ]
     return frozenset.intersection(*each) if each else frozenset()
 
 
@@ -362,4 +425,6 @@ def is_closed(shape: Shape) -> bool:
     """Whether no other names than its own may stand in it."""
     objects = [schema for schema in shape.schemas if _is_object(schema)]
     closing = ("additionalProperties", "unevaluatedProperties")
-    return bool(objects) and all(any(node.get(word) is False for node in schema.nodes for word in closing) for schema in objects)
+    return bool(objects) and all(
+        any(node.get(word) is False for node in schema.nodes for word in closing) for schema in objects
+    )

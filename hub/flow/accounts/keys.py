@@ -1,4 +1,6 @@
-"""Creates and revokes callers' keys. A new key is shown once: the store has the key as a hash, and the secret encrypted."""
+"""Creates and revokes callers' keys. A new key is shown once: the store has the key as a hash, and the secret
+encrypted.
+"""
 
 from __future__ import annotations
 
@@ -43,19 +45,34 @@ def make_key(
     hashed = vault.hash_key(key)
     id_ = key_id(hashed)
     expires = at + timedelta(days=days) if days is not None else None
-    store.add_key(KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), at, expires, pins=pins or {}), by=by)
+    store.add_key(
+        KeyRow(id_, name, systems, form, hashed, vault.seal(secret, id_), at, expires, pins=pins or {}), by=by
+    )
     return NewKey(id_, key, secret)
 
 
-def make_for(hub: Hub, *, name: str, systems: tuple[str, ...], form: str, by: str, days: float | None = None, pins: Mapping[str, int] | None = None) -> NewKey:
-    """Creates a key at a running hub, under its master key. Raises Refused (400) for an unknown system, form or message."""
+def make_for(
+    hub: Hub,
+    *,
+    name: str,
+    systems: tuple[str, ...],
+    form: str,
+    by: str,
+    days: float | None = None,
+    pins: Mapping[str, int] | None = None,
+) -> NewKey:
+    """Creates a key at a running hub, under its master key. Raises Refused (400) for an unknown system, form or
+    message.
+    """
     catalog = hub.catalogs.active()
     unknown = sorted({*systems} - catalog.systems.keys()) + sorted(
         {*(pins or {})} - {type_ for system in catalog.systems.values() for type_ in system_types(system)}
     )
     if unknown or not systems or form not in FORMS or not name:
         problem = ", ".join(unknown) or "a name, one system at least, and one of the forms"
-        raise Refused(Code.BAD_REQUEST, f"The key cannot be created: {problem}. Systems: {', '.join(sorted(catalog.systems))}.")
+        raise Refused(
+            Code.BAD_REQUEST, f"The key cannot be created: {problem}. Systems: {', '.join(sorted(catalog.systems))}."
+        )
     return make_key(hub.store, hub.callers.vault, name=name, systems=systems, form=form, by=by, days=days, pins=pins)
 
 

@@ -1,4 +1,6 @@
-"""User accounts and sessions: sign-in with rate limits, sign-out, roles. Every failure has the same answer and takes the same time."""
+"""User accounts and sessions: sign-in with rate limits, sign-out, roles. Every failure has the same answer and takes
+the same time.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ WINDOW = timedelta(minutes=5)
 KNOWN = timedelta(days=30)  # how long a browser or address counts as known for a name after a sign-in
 MOST_PAIR, MOST_NAME = 5, 30  # failed attempts per window after which the password is not checked any more
 MOST_TOLD = 30  # recorded failures per address and window for unknown names
-PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)  # a password hash takes 0.1 s, 64 MiB and a thread that also serves pages
+# a password hash takes 0.1 s, 64 MiB and a thread that also serves pages
+PLACES = Places(strangers=2, known=1, waiting=2, patience_s=5.0)
 
 
 class TooMany(Refused):
@@ -51,20 +54,30 @@ class TooMany(Refused):
 
     def __init__(self) -> None:
         seconds = int(WINDOW.total_seconds())
-        super().__init__(Code.TOO_MANY_REQUESTS, "Too many tries; wait five minutes, and try again.", headers=[("retry-after", str(seconds))])
+        super().__init__(
+            Code.TOO_MANY_REQUESTS,
+            "Too many tries; wait five minutes, and try again.",
+            headers=[("retry-after", str(seconds))],
+        )
 
 
 class Busy(Refused):
     """All slots for password hashing are in use; one more would slow down users who are signed in."""
 
     def __init__(self) -> None:
-        super().__init__(Code.TOO_MANY_REQUESTS, "Many are signing in at this moment; try again in a few seconds.", headers=[("retry-after", "3")])
+        super().__init__(
+            Code.TOO_MANY_REQUESTS,
+            "Many are signing in at this moment; try again in a few seconds.",
+            headers=[("retry-after", "3")],
+        )
 
 
 def add(store: Store, name: str, password: str, role: str, *, by: str) -> None:
     """Creates an account. Raises ValueError for an invalid name, a name that is taken, or a short password."""
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name[:80]!r} is not a user name. Write at most 63 lower-case letters, digits and . _ @ -, starting with a letter or digit.")
+        raise ValueError(
+            f"{name[:80]!r} is not a user name. Write at most 63 lower-case letters, digits and . _ @ -, starting with a letter or digit."
+        )
     if role not in ROLES:
         raise ValueError(f"{role!r} is not a role. Roles: {', '.join(ROLES)}.")
     store.add_user(name, hash_password(password), role, by=by)
@@ -98,23 +111,34 @@ def change_password(store: Store, name: str, password: str, *, by: str) -> bool:
 
 
 def sign_in(store: Store, name: str, password: str, *, address: str, device: str = "") -> str:
-    """Signs a user in; gives the token of a new session, which is stored only as a hash. `device`: the browser's device cookie (`device_of`).
+    """Signs a user in; gives the token of a new session, which is stored only as a hash. `device`: the browser's device
+    cookie (`device_of`).
 
-    Raises Refused: 401 with one text, or 429. An unknown name takes the same time and counts the same attempts as a wrong password. An attempt is
-    counted before the password is checked and given back on success, so parallel attempts do not get around the limit.
+    Raises Refused: 401 with one text, or 429. An unknown name takes the same time and counts the same attempts as a
+    wrong password. An attempt is counted before the password is checked and given back on success, so parallel attempts
+    do not get around the limit.
 
-    Strangers cannot lock a user out. A browser that the name has used before is known by a cookie and has its own limit. Otherwise the attempts of
-    the address and name count together, and those of the name from all unknown places. An address alone is never blocked: behind a proxy all
-    users share it.
+    Strangers cannot lock a user out. A browser that the name has used before is known by a cookie and has its own
+    limit. Otherwise the attempts of the address and name count together, and those of the name from all unknown places.
+    An address alone is never blocked: behind a proxy all users share it.
     """
     # An invalid name is not looked up and not stored: somebody may have typed the password into this field.
     is_name = NAME.fullmatch(name) is not None
     kept = name if is_name else ""
-    browser, pair, of_name, of_address = f"device {hash_of(device)} {kept}", f"pair {address} {kept}", f"name {kept}", f"address {address}"
+    browser, pair, of_name, of_address = (
+        f"device {hash_of(device)} {kept}",
+        f"pair {address} {kept}",
+        f"name {kept}",
+        f"address {address}",
+    )
     tries = store.tries([browser, pair, of_name], WINDOW)
-    is_known = {scope: (at := tries[scope].succeeded_at) is not None and at > store.now() - KNOWN for scope in (browser, pair)}
+    is_known = {
+        scope: (at := tries[scope].succeeded_at) is not None and at > store.now() - KNOWN for scope in (browser, pair)
+    }
     place = browser if is_known[browser] else pair
-    limits: dict[str, int | None] = {place: MOST_PAIR, of_address: None} | ({} if is_known[place] else {of_name: MOST_NAME})
+    limits: dict[str, int | None] = {place: MOST_PAIR, of_address: None} | (
+        {} if is_known[place] else {of_name: MOST_NAME}
+    )
     if any(limit is not None and tries[scope].failed >= limit for scope, limit in limits.items()):
         raise TooMany
     with PLACES.one(address, is_known=place == browser) as is_free:
@@ -130,12 +154,14 @@ def sign_in(store: Store, name: str, password: str, *, address: str, device: str
         if is_outdated(user.password_hash):
             store.renew_hash(name, user.password_hash, hash_password(password))
         store.give_back(limits)
-        # A known browser proves nothing about its address, which strangers may share: their attempts from there stay counted.
+        # A known browser proves nothing about its address, which strangers may share: their attempts from there stay
+        # counted.
         for scope in (*([pair] if place == pair else []), f"device {hash_of(device_of(token))} {name}"):
             store.note_success(scope)
         event("user.signed_in", "a new session", user=name, address=address)
         return token
-    # Recorded once per window, and once more when the limit is reached, so that a flood of attempts cannot fill the audit record.
+    # Recorded once per window, and once more when the limit is reached, so that a flood of attempts cannot fill the
+    # audit record.
     if counts[place] in (1, MOST_PAIR) and (user is not None or counts[of_address] <= MOST_TOLD):
         store.note_failure(user.name if user is not None else "", address)
     event("user.sign_in_failed", f"{counts[place]} from there of late", level="warning", address=address)
@@ -161,7 +187,9 @@ def csrf_of(token: str) -> str:
 
 
 def device_of(token: str) -> str:
-    """The device cookie that a browser keeps after a session: it gives no access, and shows that this name has signed in here before."""
+    """The device cookie that a browser keeps after a session: it gives no access, and shows that this name has signed
+    in here before.
+    """
     return hashlib.sha256(b"device " + token.encode("utf-8", "replace")).hexdigest()
 
 

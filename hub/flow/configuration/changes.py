@@ -30,8 +30,8 @@ FOR_EVER_S = 1e9  # the difference between two hashes never changes
 def history(hub: Hub, *, limit: int = 50) -> dict[str, Json]:
     """The history of activations, newest first. `kept`: stored configurations that were never active.
 
-    An item: revision, at, by, why, before, despite, isActive, summary [{what: added, removed or changed; kind; name}]. `processes` say which
-    revision each goes by; `refused` why this process does not go by the active one, else null.
+    An item: revision, at, by, why, before, despite, isActive, summary [{what: added, removed or changed; kind; name}].
+    `processes` say which revision each goes by; `refused` why this process does not go by the active one, else null.
     """
     store, active = hub.store, hub.store.active()
     rows = store.activations(limit)
@@ -84,26 +84,41 @@ def one(hub: Hub, name: str) -> dict[str, Json]:
         "revision": hash_,
         "isActive": hash_ == store.active(),
         "before": before,
-        "activations": [{"at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows],
+        "activations": [
+            {"at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows
+        ],
         "changes": changes,
         "unreadable": unreadable,
-        "files": [_file(path, old.get(path), new.get(path)) for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)],
+        "files": [
+            _file(path, old.get(path), new.get(path))
+            for path in sorted(old.keys() | new.keys())
+            if old.get(path) != new.get(path)
+        ],
         "processes": [process for process in _processes(store) if process["revision"] == hash_],
     }
 
 
 def find(store: Store, name: str) -> str:
     """The full hash for a unique prefix. Raises Refused (404)."""
-    known = {hash_of_row for row in store.activations(HISTORY) for hash_of_row in (row.hash, row.before) if hash_of_row is not None}
+    known = {
+        hash_of_row
+        for row in store.activations(HISTORY)
+        for hash_of_row in (row.hash, row.before)
+        if hash_of_row is not None
+    }
     known |= {hash_ for hash_, _ in store.candidates(HISTORY)}
     hashes = sorted(hash_ for hash_ in known if hash_.startswith(name)) if name else []
     if len(hashes) != 1:
-        raise Refused(Code.NOT_FOUND, f"{len(hashes)} configurations begin with {name[:64]!r}. List them: hub revisions")
+        raise Refused(
+            Code.NOT_FOUND, f"{len(hashes)} configurations begin with {name[:64]!r}. List them: hub revisions"
+        )
     return hashes[0]
 
 
 def planned(store: Store, workspace: Path, *, most: int, step: Callable[[], None] = lambda: None) -> Plan:
-    """Plans the files on this machine, with the last `most` messages. Changes nothing. `step` is called after each message."""
+    """Plans the files on this machine, with the last `most` messages. Changes nothing. `step` is called after each
+    message.
+    """
     return plan(store, workspace, most=min(most, MOST), step=step)
 
 
@@ -112,11 +127,15 @@ def planned_back(store: Store, hash_: str, *, most: int, step: Callable[[], None
     try:
         return plan_back(store, hash_, most=min(most, MOST), step=step)
     except (KeyError, BadWorkspace) as error:
-        raise Refused(Code.NOT_FOUND, f"The configuration {hash_[:12]} is not kept, or this hub cannot read it any more.") from error
+        raise Refused(
+            Code.NOT_FOUND, f"The configuration {hash_[:12]} is not kept, or this hub cannot read it any more."
+        ) from error
 
 
 def watched(hub: Hub, *, most: int) -> BackgroundResult[Plan]:
-    """The same as `planned`, in the background with progress; cached per files, active configuration and number of messages."""
+    """The same as `planned`, in the background with progress; cached per files, active configuration and number of
+    messages.
+    """
     folder = hub.settings.workspace
     key = (looks(folder), hub.store.active(), most)
     return hub.shelf.made("plan", key, lambda step: planned(hub.store, folder, most=most, step=step), fresh_s=FRESH_S)
@@ -124,7 +143,12 @@ def watched(hub: Hub, *, most: int) -> BackgroundResult[Plan]:
 
 def watched_back(hub: Hub, hash_: str, *, most: int) -> BackgroundResult[Plan]:
     """The same as `planned_back`, in the background with progress."""
-    return hub.shelf.made("back", (hash_, hub.store.active(), most), lambda step: planned_back(hub.store, hash_, most=most, step=step), fresh_s=FRESH_S)
+    return hub.shelf.made(
+        "back",
+        (hash_, hub.store.active(), most),
+        lambda step: planned_back(hub.store, hash_, most=most, step=step),
+        fresh_s=FRESH_S,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +163,30 @@ class Activation:
 
 
 def make_active(
-    store: Store, workspace: Path, *, revision: str, onto: str, by: str, why: str, despite: Sequence[str] = (), unmet: Unmet = nothing_unmet
+    store: Store,
+    workspace: Path,
+    *,
+    revision: str,
+    onto: str,
+    by: str,
+    why: str,
+    despite: Sequence[str] = (),
+    unmet: Unmet = nothing_unmet,
 ) -> Activation:
-    """Activates a plan: the files on this machine, if they are unchanged since the plan, and if the same configuration is still active.
+    """Activates a plan: the files on this machine, if they are unchanged since the plan, and if the same configuration
+    is still active.
 
-    The same again changes nothing. Raises Refused: 409, the files or the active configuration are others by now; 422, the check finds errors.
+    The same again changes nothing. Raises Refused: 409, the files or the active configuration are others by now; 422,
+    the check finds errors.
     """
     if store.active() == revision:
         return Activation(revision, changed=False)
     workspace_files = read(workspace)
     if hash_of(workspace_files.files) != revision:
-        raise Refused(Code.CONFLICT, f"The files on the hub's machine are no longer what was planned, {revision[:12]}. Plan again.")
+        raise Refused(
+            Code.CONFLICT,
+            f"The files on the hub's machine are no longer what was planned, {revision[:12]}. Plan again.",
+        )
     try:
         apply(store, workspace_files, by=by, why=why, despite=despite, onto=onto, unmet=unmet)
     except RevisionConflict as error:
@@ -164,7 +201,8 @@ def make_active(
 def go_back(store: Store, revision: str, *, onto: str, by: str, why: str) -> Activation:
     """Activates a former configuration again. A second call changes nothing.
 
-    Raises Refused: 409, another one is active than this was decided on; 404, it was never active, or cannot be read any more.
+    Raises Refused: 409, another one is active than this was decided on; 404, it was never active, or cannot be read any
+    more.
     """
     if store.active() == revision:
         return Activation(revision, changed=False)
@@ -197,7 +235,9 @@ def _summed_up(store: Store, before: str | None, after: str) -> list[Json]:
 
 
 def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[dict[str, Json]]:
-    """What was added, removed or changed between two configurations' files, by kind and name. Nothing is compiled, so it is fast."""
+    """What was added, removed or changed between two configurations' files, by kind and name. Nothing is compiled, so
+    it is fast.
+    """
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) == new.get(path):
             continue

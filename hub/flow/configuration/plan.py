@@ -16,7 +16,8 @@ from hub.flow.dry_run.whatif import Report, all_destinations, recent, what_if
 from hub.flow.intake.default_version import NewDefault, new_defaults
 from hub.store import RevisionConflict, Store
 
-HISTORY = 100  # activations that are read for published contracts; each includes those of the one before, except after a rollback
+# activations that are read for published contracts; each includes those of the one before, except after a rollback
+HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,20 @@ class AffectedBacklog:
     is_orphaned: bool  # the route or its target is gone: they will be held
 
     def as_json(self) -> dict[str, Json]:
-        return {"route": self.route, "target": self.target, "status": self.status, "number": self.number, "orphaned": self.is_orphaned}
+        return {
+            "route": self.route,
+            "target": self.target,
+            "status": self.status,
+            "number": self.number,
+            "orphaned": self.is_orphaned,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change, tested as far as possible before activation. `onto`: the active configuration that it was compared with."""
+    """A change, tested as far as possible before activation. `onto`: the active configuration that it was compared
+    with.
+    """
 
     revision: str
     onto: str | None
@@ -62,9 +71,15 @@ class Plan:
 
 
 def plan(
-    store: Store, folder: Path | WorkspaceFiles, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None
+    store: Store,
+    folder: Path | WorkspaceFiles,
+    *,
+    since: datetime | None = None,
+    most: int | None = None,
+    step: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or the latest ones.
+    """Compares the workspace with the active configuration, and runs stored messages through both: all since a time, or
+    the latest ones.
 
     If the workspace cannot be read, the plan has only its findings. `step` is called after each message.
     """
@@ -72,7 +87,14 @@ def plan(
     return _compared(store, new, findings, since=since, most=most, step=step)
 
 
-def plan_back(store: Store, hash_: str, *, since: datetime | None = None, most: int | None = None, step: Callable[[], None] = lambda: None) -> Plan:
+def plan_back(
+    store: Store,
+    hash_: str,
+    *,
+    since: datetime | None = None,
+    most: int | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> Plan:
     """Does the same for a stored configuration, as a rollback. Raises KeyError if it is not stored; BadWorkspace."""
     files = store.revision(hash_)
     if files is None:
@@ -81,9 +103,17 @@ def plan_back(store: Store, hash_: str, *, since: datetime | None = None, most: 
 
 
 def _compared(
-    store: Store, new: Catalog, findings_of_check: Sequence[Finding] | None, *, since: datetime | None, most: int | None, step: Callable[[], None]
+    store: Store,
+    new: Catalog,
+    findings_of_check: Sequence[Finding] | None,
+    *,
+    since: datetime | None,
+    most: int | None,
+    step: Callable[[], None],
 ) -> Plan:
-    """`findings_of_check`: the findings for the new configuration; None: it was checked when it was applied, and is not compared with later publications."""
+    """`findings_of_check`: the findings for the new configuration; None: it was checked when it was applied, and is not
+    compared with later publications.
+    """
     findings = list(findings_of_check or ())
     active = store.active()
     files = store.revision(active) if active is not None else None
@@ -96,12 +126,26 @@ def _compared(
     readable = not any(finding.level == "error" and not _is_of_a_proof(finding) for finding in findings)
     report = what_if(old, new, recent(store, since=since, most=most), step=step) if changes and readable else Report()
     defaults = new_defaults(store, old, new, store.now()) if changes else []
-    return Plan(new.revision, active, tuple(changes), tuple(findings), tuple(_waiting(store, new, changes)), report, tuple(defaults))
+    return Plan(
+        new.revision,
+        active,
+        tuple(changes),
+        tuple(findings),
+        tuple(_waiting(store, new, changes)),
+        report,
+        tuple(defaults),
+    )
 
 
 def _is_of_a_proof(finding: Finding) -> bool:
     """Whether the finding is a failed test or a type error: the configuration can be read in spite of it."""
-    return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {"E402", "E403", "E406", "E603", "E604"}
+    return (finding.code.startswith("E5") and finding.code != "E501") or finding.code in {
+        "E402",
+        "E403",
+        "E406",
+        "E603",
+        "E604",
+    }
 
 
 def apply(
@@ -114,21 +158,26 @@ def apply(
     onto: str | None = None,
     unmet: Unmet = nothing_unmet,
 ) -> Catalog:
-    """Checks the whole workspace, stores it by its content hash and activates it in one transaction. Published contracts stay published.
+    """Checks the whole workspace, stores it by its content hash and activates it in one transaction. Published
+    contracts stay published.
 
-    `workspace`: its folder, or its files if they are read already. `unmet`: gives the requirements that this machine does not meet. `despite`: accepted
-    errors, each as `CODE:FILE:LINE`; they are recorded with the person. `onto`: the hash that the change was planned against. Raises BadWorkspace
-    (nothing changes) and RevisionConflict.
+    `workspace`: its folder, or its files if they are read already. `unmet`: gives the requirements that this machine
+    does not meet. `despite`: accepted errors, each as `CODE:FILE:LINE`; they are recorded with the person. `onto`: the
+    hash that the change was planned against. Raises BadWorkspace (nothing changes) and RevisionConflict.
     """
     while True:
         active = store.active()
         catalog, findings = judge(workspace)
-        errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
+        errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(
+            published(store), catalog.files
+        )
         errors += unmet(catalog) if all(_is_of_a_proof(finding) for finding in errors) else []
         named = {f"{finding.code}:{finding.file}:{finding.line}" for finding in errors}
         unknown = [name for name in despite if name not in named]
         if unknown:
-            raise ValueError(f"{unknown[0]} is not an error of this workspace. Errors: {', '.join(sorted(named)) or 'none'}.")
+            raise ValueError(
+                f"{unknown[0]} is not an error of this workspace. Errors: {', '.join(sorted(named)) or 'none'}."
+            )
         refusing = [finding for finding in errors if f"{finding.code}:{finding.file}:{finding.line}" not in despite]
         if refusing or (errors and not is_readable(catalog)):
             raise BadWorkspace(refusing or errors)  # an unreadable configuration cannot be accepted with `despite`
@@ -143,9 +192,13 @@ def apply(
 
 
 def keep(store: Store, workspace: Path) -> Catalog:
-    """Checks the whole workspace and stores it by its content hash, without activating it: a candidate. Raises BadWorkspace; then nothing is stored."""
+    """Checks the whole workspace and stores it by its content hash, without activating it: a candidate. Raises
+    BadWorkspace; then nothing is stored.
+    """
     catalog, findings = judge(workspace)
-    errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(published(store), catalog.files)
+    errors = [finding for finding in findings if finding.level == "error"] + lock.withdrawn(
+        published(store), catalog.files
+    )
     if errors:
         raise BadWorkspace(errors)
     store.save_revision(catalog.revision, dict(catalog.files))
@@ -153,7 +206,8 @@ def keep(store: Store, workspace: Path) -> Catalog:
 
 
 def published(store: Store) -> dict[str, str]:
-    """Every contract that was locked in a configuration that was active, with the hash of its first time. What was withdrawn on purpose is none any more.
+    """Every contract that was locked in a configuration that was active, with the hash of its first time. What was
+    withdrawn on purpose is none any more.
 
     Older ones than the active one count too: going back to a configuration does not unpublish what came after it.
     """
@@ -162,7 +216,11 @@ def published(store: Store) -> dict[str, str]:
     for row in reversed(store.activations(HISTORY)):
         if row.hash not in seen:
             seen[row.hash] = lock.locked(store.revision(row.hash) or {})
-        kept = {path: digest for path, digest in known.items() if not any(lock.is_withdrawal_of(name, path) for name in row.despite)}
+        kept = {
+            path: digest
+            for path, digest in known.items()
+            if not any(lock.is_withdrawal_of(name, path) for name in row.despite)
+        }
         known = seen[row.hash] | kept
     return known
 
@@ -175,6 +233,11 @@ def _waiting(store: Store, new: Catalog, changes: list[Change]) -> list[Affected
     affected = []
     for route, target, status, number in store.waiting_by_way():
         is_orphaned = (route, target) not in ways
-        if is_orphaned or route in touched.routes or target.partition("/")[0] in touched.targets or target in touched.refs:
+        if (
+            is_orphaned
+            or route in touched.routes
+            or target.partition("/")[0] in touched.targets
+            or target in touched.refs
+        ):
             affected.append(AffectedBacklog(route, target, status.value, number, is_orphaned))
     return affected

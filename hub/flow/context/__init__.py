@@ -1,1 +1,3 @@
-"""The shared state of a process: configuration cache, query cache, rate limits, circuit breakers, counters, background queue."""
+"""The shared state of a process: configuration cache, query cache, rate limits, circuit breakers, counters, background
+queue.
+"""

@@ -1,4 +1,6 @@
-"""Caches answers of targets: of look-ups, and for the fallback of synchronous routes. In memory, per process; a lost entry costs one call."""
+"""Caches answers of targets: of look-ups, and for the fallback of synchronous routes. In memory, per process; a lost
+entry costs one call.
+"""
 
 from __future__ import annotations
 

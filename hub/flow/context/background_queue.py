@@ -1,7 +1,7 @@
 """A background queue with one worker thread: counts fields and shadow versions of messages outside the event loop.
 
-If the process is killed, the waiting tasks are lost, and with them counts, never a message. If the queue is full, a task runs at once in the
-calling thread.
+If the process is killed, the waiting tasks are lost, and with them counts, never a message. If the queue is full, a
+task runs at once in the calling thread.
 """
 
 from __future__ import annotations

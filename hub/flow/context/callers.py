@@ -13,20 +13,31 @@ from hub.core.config.parsed_request import ParsedRequest
 from hub.core.errors import Code, Refused
 from hub.core.message import Request
 from hub.kit.proof import verify
-from hub.kit.signature import SECONDS_DIGITS, UNPROVEN, Credentials, check_claims, read_credentials, shortcomings, verify_default, verify_legacy
+from hub.kit.signature import (
+    SECONDS_DIGITS,
+    UNPROVEN,
+    Credentials,
+    check_claims,
+    read_credentials,
+    shortcomings,
+    verify_default,
+    verify_legacy,
+)
 from hub.kit.signer import HMAC
 from hub.store import KeyRow, Store
 from hub.vault import Vault
 
 API_KEY = "api-key"
-MADE_UP = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="  # a dummy secret for unknown keys, so that they take the same time
+# a dummy secret for unknown keys, so that they take the same time
+MADE_UP = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 SIGNATURE_SEEN = timedelta(minutes=10)  # a signature that serves as dedupe key is kept for twice its time window
 REMEMBERED_S = 2.0  # cache TTL: a revoked key is refused at most this much later
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller. `request_key` is the request's dedupe key: webhook-id (default form), or the signature; empty if there is none.
+    """An authenticated caller. `request_key` is the request's dedupe key: webhook-id (default form), or the signature;
+    empty if there is none.
 
     `form` is the key's (default, legacy, hmac, api-key), or the system's scheme (oauth2, mtls, declared, none).
     """
@@ -51,25 +62,37 @@ class Callers:
         self._rows: dict[str, tuple[float, KeyRow | None, str]] = {}
 
     def authenticate(self, request: Request, *, now: datetime) -> Caller:
-        """Verifies the request's key and signature. Raises Refused: 401 with one text, or 400 if the request itself is malformed.
+        """Verifies the request's key and signature. Raises Refused: 401 with one text, or 400 if the request itself is
+        malformed.
 
-        The details of a 401 say which headers are missing, and nothing else. Neither the text nor the response time reveals what is wrong.
+        The details of a 401 say which headers are missing, and nothing else. Neither the text nor the response time
+        reveals what is wrong.
         """
         credentials = read_credentials(request)
         check_claims(credentials, now=now)
         row, secret = self._row(credentials.key)
         if not self._is_proven(row, credentials, secret, request, now) or row is None:
             raise Refused(Code.UNAUTHENTICATED, UNPROVEN, shortcomings(request))
-        names = {"default": credentials.message_id, "legacy": f"sig:{credentials.legacy_signature}", "hmac": f"sig:{credentials.legacy_signature}"}
+        names = {
+            "default": credentials.message_id,
+            "legacy": f"sig:{credentials.legacy_signature}",
+            "hmac": f"sig:{credentials.legacy_signature}",
+        }
         keep = None if row.form == "default" else SIGNATURE_SEEN
         return Caller(row.id, row.name, frozenset(row.systems), row.form, names.get(row.form, ""), row.pins, keep)
 
     def is_known(self, request: Request) -> bool:
-        """Whether the request names an existing key: enough to start reading its body, not enough to trust it. Raises Refused."""
+        """Whether the request names an existing key: enough to start reading its body, not enough to trust it. Raises
+        Refused.
+        """
         return self._row(read_credentials(request).key)[0] is not None
 
-    def _is_proven(self, row: KeyRow | None, credentials: Credentials, secret: str, request: Request, now: datetime) -> bool:
-        """Verifies the signature in constant time per set of headers: an unknown or expired key takes as long as a wrong signature."""
+    def _is_proven(
+        self, row: KeyRow | None, credentials: Credentials, secret: str, request: Request, now: datetime
+    ) -> bool:
+        """Verifies the signature in constant time per set of headers: an unknown or expired key takes as long as a
+        wrong signature.
+        """
         is_alive = row is not None and row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
         if row is not None and row.form == API_KEY and is_alive:
             return True  # an API key is proven by its hash, which was compared

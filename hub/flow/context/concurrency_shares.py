@@ -1,4 +1,6 @@
-"""Concurrency shares: the part of each target's concurrency and rate limit that this process may use, beside other processes on the lane."""
+"""Concurrency shares: the part of each target's concurrency and rate limit that this process may use, beside other
+processes on the lane.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class _Part:
 
 
 class Parts:
-    """The shares of this process. A share is taken with the lane's first work, renewed while there is work, and changes only between rounds.
+    """The shares of this process. A share is taken with the lane's first work, renewed while there is work, and changes
+    only between rounds.
 
     Calls under way keep their slots.
     """
@@ -43,7 +46,9 @@ class Parts:
         self._renewed_at = time.monotonic()
 
     def mine(self, lane: str, policy: TargetPolicy) -> int:
-        """The number of the target's slots that this process has; 0: other processes still hold them. Raises StoreBusy."""
+        """The number of the target's slots that this process has; 0: other processes still hold them. Raises
+        StoreBusy.
+        """
         if self._store.is_alone:
             return policy.concurrency
         slots_held = self._known(lane, policy)
@@ -66,15 +71,24 @@ class Parts:
             self._count(lane, -1)
 
     def rest(self, lane: str) -> None:
-        """Notes that the lane has no more work. If its slots are few and wanted by others, the share is released at once. Raises StoreBusy."""
+        """Notes that the lane has no more work. If its slots are few and wanted by others, the share is released at
+        once. Raises StoreBusy.
+        """
         with self._lock:
             part = self._parts.get(lane)
-            if part is None or part.under_way or not part.others or not is_scarce(part.policy.concurrency, _holders(part.policy)):
+            if (
+                part is None
+                or part.under_way
+                or not part.others
+                or not is_scarce(part.policy.concurrency, _holders(part.policy))
+            ):
                 return
         self._give_up([lane])
 
     def look(self) -> None:
-        """Renews the shares, reads those of other processes, and releases idle shares that others want. Raises StoreBusy."""
+        """Renews the shares, reads those of other processes, and releases idle shares that others want. Raises
+        StoreBusy.
+        """
         if self._store.is_alone:
             return
         now = time.monotonic()
@@ -88,7 +102,8 @@ class Parts:
             self._renewed_at = now
             with self._lock:
                 for part in self._parts.values():
-                    part.is_old = part.is_old or renewed < held  # this process stalled for too long, and some shares have lapsed
+                    # this process stalled for too long, and some shares have lapsed
+                    part.is_old = part.is_old or renewed < held
         slots_of_others: dict[str, dict[str, int]] = {}
         for share in self._store.shares():
             if share.worker != self._worker:
@@ -96,9 +111,16 @@ class Parts:
         with self._lock:
             for lane, part in self._parts.items():
                 beside = slots_of_others.get(lane, {})
-                part.is_old = part.is_old or fair(part.policy.concurrency, beside, self._worker, holders=_holders(part.policy)) != part.slots
+                part.is_old = (
+                    part.is_old
+                    or fair(part.policy.concurrency, beside, self._worker, holders=_holders(part.policy)) != part.slots
+                )
                 part.others = len(beside)
-            idle = [lane for lane, part in self._parts.items() if part.others and not part.under_way and now - part.asked_at > IDLE_S]
+            idle = [
+                lane
+                for lane, part in self._parts.items()
+                if part.others and not part.under_way and now - part.asked_at > IDLE_S
+            ]
         self._give_up(idle)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Counters and histograms of this process for `/metrics`. Figures about stored data are not kept here: they are read from the store on demand.
+"""Counters and histograms of this process for `/metrics`. Figures about stored data are not kept here: they are read
+from the store on demand.
 
-A label value comes from the hub or the configuration (a code, a lane, a route, a message type), never from a caller. As a second guard, the
-number of series per metric is limited.
+A label value comes from the hub or the configuration (a code, a lane, a route, a message type), never from a caller. As
+a second guard, the number of series per metric is limited.
 """
 
 from __future__ import annotations
@@ -96,7 +97,10 @@ class Counts:
     def histograms(self) -> dict[tuple[str, Labels], Histogram]:
         with self._lock:
             rows = {key: tuple(row) for key, row in self._rows.items()}
-            return {key: Histogram(self._bounds[key[0]], tuple(int(number) for number in row[:-1]), row[-1]) for key, row in rows.items()}
+            return {
+                key: Histogram(self._bounds[key[0]], tuple(int(number) for number in row[:-1]), row[-1])
+                for key, row in rows.items()
+            }
 
     def states(self) -> dict[tuple[str, str], str]:
         with self._lock:
@@ -105,7 +109,9 @@ class Counts:
     def total(self, name: str, labels: Iterable[str] | None = None) -> int:
         """The sum of a counter, or of those of its series whose labels begin with `labels`."""
         prefix = tuple(labels or ())
-        return sum(number for (of, series), number in self.counts().items() if of == name and series[: len(prefix)] == prefix)
+        return sum(
+            number for (of, series), number in self.counts().items() if of == name and series[: len(prefix)] == prefix
+        )
 
     def _note(self, name: str, bounds: tuple[int, ...], value: float, labels: Labels, by: int) -> None:
         index = bisect_left(bounds, value)

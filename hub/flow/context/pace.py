@@ -1,6 +1,8 @@
-"""Paces each lane: circuit breaker, concurrency limit, rate limit, slow start and retry budget. The worker asks it before each claim.
+"""Paces each lane: circuit breaker, concurrency limit, rate limit, slow start and retry budget. The worker asks it
+before each claim.
 
-A lane that is not allowed to send claims nothing: waiting costs no attempt, so a backlog survives an outage (promise P10).
+A lane that is not allowed to send claims nothing: waiting costs no attempt, so a backlog survives an outage (promise
+P10).
 """
 
 from __future__ import annotations
@@ -59,9 +61,13 @@ class _Seen:
 
 
 class Pace:
-    """One per process. The tick calls `look`: changes of other processes are seen one sweep later, those of this process at once."""
+    """One per process. The tick calls `look`: changes of other processes are seen one sweep later, those of this
+    process at once.
+    """
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep, worker: str = "") -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], sleep: Callable[[float], None] = time.sleep, worker: str = ""
+    ) -> None:
         self._store = store
         self._clock = clock
         self._sleep = sleep
@@ -80,8 +86,8 @@ class Pace:
             before, is_steady = self._changes, not self._writing
         breakers = {row.lane: _Seen(row) for row in self._store.breakers()}
         with self._lock:
-            # What was read may be older than this process's own changes: a probe under way would look like an open breaker, and its answer
-            # would be ignored. Then the reading is dropped, and the next look sees the changes.
+            # What was read may be older than this process's own changes: a probe under way would look like an open
+            # breaker, and its answer would be ignored. Then the reading is dropped, and the next look sees the changes.
             if is_steady and self._changes == before and not self._writing:
                 self._breakers = breakers
         self._parts.look()
@@ -104,7 +110,9 @@ class Pace:
             return sorted((breaker.state for breaker in self._breakers.values()), key=lambda breaker: breaker.lane)
 
     def width(self, lane: str, policy: TargetPolicy) -> int:
-        """How many parallel calls this process may have: its share of the target's `concurrency`, less after an outage; 0: none now. Raises StoreBusy."""
+        """How many parallel calls this process may have: its share of the target's `concurrency`, less after an outage;
+        0: none now. Raises StoreBusy.
+        """
         slots = self._parts.mine(lane, policy)
         self._known(lane, policy).part = max(1, slots) / policy.concurrency
         return max(1, int(slots * self._slow_start(lane, policy))) if slots else 0
@@ -113,7 +121,9 @@ class Pace:
         """A context around the use of `width`: the slots stay reserved until it ends."""
         return self._parts.used(lane)
 
-    def allows(self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S, ahead: bool = False) -> int:
+    def allows(
+        self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S, ahead: bool = False
+    ) -> int:
         """How many of `wanted` may be claimed now; 0: none, ask again at the next ring. Raises StoreBusy.
 
         All of them may be sent at once. With `ahead` there are more of them, and each call asks `go` before it is sent.
@@ -138,14 +148,18 @@ class Pace:
         return allowed
 
     def go(self, lane: str, number: int) -> float:
-        """0.0: a call with `number` deliveries, claimed `ahead`, may be sent now. Otherwise the seconds to wait for the rate limit; then ask again."""
+        """0.0: a call with `number` deliveries, claimed `ahead`, may be sent now. Otherwise the seconds to wait for the
+        rate limit; then ask again.
+        """
         state = self._lanes[lane]
         if state.policy is None or state.policy.rate is None:
             return 0.0
         return state.bucket.go(state.share, number)
 
     def fits(self, lane: str, size: int) -> int:
-        """Limits the claim size: all bodies are in memory at the same time, and what a round cannot finish is claimed in vain."""
+        """Limits the claim size: all bodies are in memory at the same time, and what a round cannot finish is claimed
+        in vain.
+        """
         state = self._lanes[lane]
         return max(1, min(size, state.worked, int(CLAIM_BYTES / state.body_bytes)))
 
@@ -155,7 +169,9 @@ class Pace:
         state.body_bytes = max(1.0, size / number, state.body_bytes / 2)
 
     def left(self, lane: str, claimed: int, left: int) -> None:
-        """Records how many of a claim were not finished in time. If any, the next claims are smaller; otherwise the limit doubles."""
+        """Records how many of a claim were not finished in time. If any, the next claims are smaller; otherwise the
+        limit doubles.
+        """
         state = self._lanes[lane]
         state.worked = max(LEAST_CLAIMED, claimed - left) if left else min(MOST_CLAIMED, state.worked * 2)
 
@@ -166,14 +182,21 @@ class Pace:
         if not claimed:
             self.rest(lane)
         if not claimed and breaker is not None and breaker.state.state is Circuit.HALF_OPEN:
-            self._change(BreakerState(lane, Circuit.OPEN, self._clock(), breaker.state.trips), lambda: self._store.return_probe(lane))
+            self._change(
+                BreakerState(lane, Circuit.OPEN, self._clock(), breaker.state.trips),
+                lambda: self._store.return_probe(lane),
+            )
 
     def rest(self, lane: str) -> None:
-        """Notes that the lane has no more work: if its slots are few, other processes may have them. Raises StoreBusy."""
+        """Notes that the lane has no more work: if its slots are few, other processes may have them. Raises
+        StoreBusy.
+        """
         self._parts.rest(lane)
 
     def enter(self, lane: str, policy: TargetPolicy) -> bool:
-        """Admits one synchronous caller; False if the breaker is open or the concurrency is used up. `leave` ends it."""
+        """Admits one synchronous caller; False if the breaker is open or the concurrency is used up. `leave` ends
+        it.
+        """
         state = self._known(lane, policy)
         # At least one call is always allowed: a caller must not wait until another process releases its share.
         places = max(1, self._parts.mine(lane, policy))
@@ -194,7 +217,13 @@ class Pace:
         """Records one answer of the target. May open its breaker, or close it after a probe."""
         failed = is_failure(answer)
         lane_state = self._lanes.get(lane)
-        if failed is None or lane_state is None or lane_state.window is None or lane_state.policy is None or lane_state.policy.breaker is None:
+        if (
+            failed is None
+            or lane_state is None
+            or lane_state.window is None
+            or lane_state.policy is None
+            or lane_state.policy.breaker is None
+        ):
             return
         state = self._state(lane)
         if state.state is Circuit.CLOSED:
@@ -215,7 +244,8 @@ class Pace:
     def put_off(self, lane: str, after_s: float, latest_s: float) -> float:
         """How many seconds longer than `after_s` a retry must wait for the retry budget; 0: no longer.
 
-        It is sent after `latest_s` at the latest. Each process has a budget for its own attempts, so that all together keep the same proportion.
+        It is sent after `latest_s` at the latest. Each process has a budget for its own attempts, so that all together
+        keep the same proportion.
         """
         with self._lock:
             state = self._lanes.setdefault(lane, _Lane())
@@ -234,7 +264,9 @@ class Pace:
         return breaker.state if breaker is not None else BreakerState(lane)
 
     def _slow_start(self, lane: str, policy: TargetPolicy) -> float:
-        """The part of the limits that applies during slow start, 0 to 1. All processes compute it from the time at which the breaker closed."""
+        """The part of the limits that applies during slow start, 0 to 1. All processes compute it from the time at
+        which the breaker closed.
+        """
         breaker = self._breakers.get(lane)
         if breaker is None or policy.breaker is None or breaker.state.state is not Circuit.CLOSED:
             return 1.0
@@ -251,7 +283,12 @@ class Pace:
     def _gate(self, lane: str) -> int | None:
         """How many deliveries the breaker admits. 0: none. 1: the probe. None: no limit."""
         lane_state, breaker = self._lanes[lane], self._breakers.get(lane)
-        if breaker is None or breaker.state.state is Circuit.CLOSED or lane_state.policy is None or lane_state.policy.breaker is None:
+        if (
+            breaker is None
+            or breaker.state.state is Circuit.CLOSED
+            or lane_state.policy is None
+            or lane_state.policy.breaker is None
+        ):
             return None
         if not breaker.is_over():
             return 0
@@ -268,11 +305,21 @@ class Pace:
         trips = state.trips + 1
         span = lane_state.policy.breaker.span(trips)
         lane_state.window.clear()
-        self._change(BreakerState(lane, Circuit.OPEN, self._clock() + span, trips, span), lambda: self._store.trip_breaker(lane, span))
-        event("breaker.opened", f"nothing goes for {span.total_seconds():g} s; then one is tried", level="warning", lane=lane, trips=trips)
+        self._change(
+            BreakerState(lane, Circuit.OPEN, self._clock() + span, trips, span),
+            lambda: self._store.trip_breaker(lane, span),
+        )
+        event(
+            "breaker.opened",
+            f"nothing goes for {span.total_seconds():g} s; then one is tried",
+            level="warning",
+            lane=lane,
+            trips=trips,
+        )
 
     def _close(self, lane: str) -> None:
-        # The age is 0 now, here and in the store, so that slow start begins: a target that has just recovered must not get the whole backlog.
+        # The age is 0 now, here and in the store, so that slow start begins: a target that has just recovered must not
+        # get the whole backlog.
         self._change(BreakerState(lane), lambda: self._store.close_breaker(lane))
         event("breaker.closed", "the target answers again", lane=lane)
 
@@ -282,7 +329,9 @@ class Pace:
             self._breakers = {**self._breakers, state.lane: _Seen(state)}
 
     def _change(self, state: BreakerState, write: Callable[[], bool]) -> None:
-        """Sets the state here at once, then writes it. Until the write ends, readings of the store may be older than this change."""
+        """Sets the state here at once, then writes it. Until the write ends, readings of the store may be older than
+        this change.
+        """
         with self._lock:
             self._writing += 1
         self._set(state)

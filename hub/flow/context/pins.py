@@ -1,7 +1,8 @@
-"""Version pins: a caller that posts without a contract version stays on the version of its first such post, also if the default changes.
+"""Version pins: a caller that posts without a contract version stays on the version of its first such post, also if the
+default changes.
 
-Pins are cached in memory and written to the store by the tick. If the process is killed, the pins of the last seconds are lost, and the next
-such post sets a new one.
+Pins are cached in memory and written to the store by the tick. If the process is killed, the pins of the last seconds
+are lost, and the next such post sets a new one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Pins:
         return stored
 
     def mean(self, caller: str, type_: str, version: int) -> None:
-        """Notes that a post without a version uses this version, the current default. It becomes the caller's pin when the post is accepted."""
+        """Notes that a post without a version uses this version, the current default. It becomes the caller's pin when
+        the post is accepted.
+        """
         with self._lock:
             if len(self._meant) >= MAX_KNOWN:  # entries of refused posts remain, so the map is cleared when it is full
                 self._meant.clear()
@@ -53,7 +56,9 @@ class Pins:
                 self._known[key] = version
 
     def flush(self, store: Store) -> None:
-        """Writes new pins. If another process was first, its pin counts. Raises StoreBusy: then they are written the next time."""
+        """Writes new pins. If another process was first, its pin counts. Raises StoreBusy: then they are written the
+        next time.
+        """
         with self._lock:
             new, self._new = self._new, {}
         if not new:

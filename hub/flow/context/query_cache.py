@@ -1,4 +1,6 @@
-"""Caches queries of the console and API: many people look at one page, and the store is queried once for all of them."""
+"""Caches queries of the console and API: many people look at one page, and the store is queried once for all of
+them.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ T = TypeVar("T")
 
 
 class CachedQuery(Generic[T]):
-    """Caches one query. The TTL is 40 times the query's duration, at least `least_s`. Concurrent callers share one query.
+    """Caches one query. The TTL is 40 times the query's duration, at least `least_s`. Concurrent callers share one
+    query.
 
-    For a slow query only the first caller waits, and the first one after a long pause; the others get the old result during the refresh.
+    For a slow query only the first caller waits, and the first one after a long pause; the others get the old result
+    during the refresh.
     """
 
     def __init__(self, ask: Callable[[], T], *, least_s: float = 0.0) -> None:
@@ -50,8 +54,8 @@ class CachedQuery(Generic[T]):
             return self._answer
 
     def soon(self, seconds: float = 0.0) -> T | None:
-        """The cached result, however old; None if there is none and none arrives within `seconds`. A thread refreshes an old result, so that no
-        caller waits for a slow query.
+        """The cached result, however old; None if there is none and none arrives within `seconds`. A thread refreshes
+        an old result, so that no caller waits for a slow query.
         """
         with self._lock:
             if self._answer is None or self._is_old():
@@ -104,7 +108,9 @@ class _Unwanted(Exception):  # ends the thread, and is no error
 
 
 class BackgroundResult(Generic[T]):
-    """A result that a background thread computes once for all callers, with progress. `make` gets a function to call after each step."""
+    """A result that a background thread computes once for all callers, with progress. `make` gets a function to call
+    after each step.
+    """
 
     def __init__(self, make: Callable[[Callable[[], None]], T]) -> None:
         self._make = make
@@ -167,8 +173,12 @@ class QueryCache:
                 self._answers.popitem(last=False)
             return query
 
-    def made(self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float) -> BackgroundResult[T]:
-        """The background result for this key. It is started if there is none, or if it is older than `fresh_s`; the oldest of a kind are evicted."""
+    def made(
+        self, kind: str, key: object, make: Callable[[Callable[[], None]], T], *, fresh_s: float
+    ) -> BackgroundResult[T]:
+        """The background result for this key. It is started if there is none, or if it is older than `fresh_s`; the
+        oldest of a kind are evicted.
+        """
         with self._lock:
             makings = self._makings.setdefault(kind, OrderedDict())
             if key not in makings or makings[key].is_older(fresh_s):

@@ -20,7 +20,9 @@ class _Account:
 
 
 class Allowance:
-    """`per_second` messages for each caller; 0: no limit. A batch passes whole if a token is left; the balance may become negative."""
+    """`per_second` messages for each caller; 0: no limit. A batch passes whole if a token is left; the balance may
+    become negative.
+    """
 
     def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
@@ -30,7 +32,9 @@ class Allowance:
         self._accounts: dict[str, _Account] = {}  # authenticated callers only, so not more entries than keys
 
     def ask(self, caller: str) -> None:
-        """Checks the limit before the expensive work of a post. Raises Refused (429) with Retry-After if no token is left."""
+        """Checks the limit before the expensive work of a post. Raises Refused (429) with Retry-After if no token is
+        left.
+        """
         if not self._per_second:
             return
         with self._lock:

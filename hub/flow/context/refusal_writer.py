@@ -1,6 +1,8 @@
-"""Writes refusals to the store: buffers them in memory and writes them in a background thread. The refused sender does not wait for it.
+"""Writes refusals to the store: buffers them in memory and writes them in a background thread. The refused sender does
+not wait for it.
 
-If the process is killed, the buffered refusals are lost; their senders have their answers. If the buffer is full, a refusal is only counted.
+If the process is killed, the buffered refusals are lost; their senders have their answers. If the buffer is full, a
+refusal is only counted.
 """
 
 from __future__ import annotations
@@ -42,12 +44,19 @@ class Refusals:
         with self._changed:
             buffered = self._waiting.get(key)
             if buffered is not None:
-                # The newest refusal replaces the content; the id and time of the first stay, and the trace ids are joined.
+                # The newest refusal replaces the content; the id and time of the first stay, and the trace ids are
+                # joined.
                 traces = f"{refusal.trace_id} {buffered.trace_id}"[: 20 * 33]
-                self._waiting[key] = replace(refusal, id=buffered.id, at=buffered.at, times=buffered.times + 1, trace_id=traces)
+                self._waiting[key] = replace(
+                    refusal, id=buffered.id, at=buffered.at, times=buffered.times + 1, trace_id=traces
+                )
                 return True
             contents, held = self._rooms.get(room, (0, 0))
-            most, most_bytes = (STRANGERS, STRANGERS_BYTES) if room.startswith(UNPROVEN) else (MAX_WAITING // SHARE, MAX_BYTES // SHARE)
+            most, most_bytes = (
+                (STRANGERS, STRANGERS_BYTES)
+                if room.startswith(UNPROVEN)
+                else (MAX_WAITING // SHARE, MAX_BYTES // SHARE)
+            )
             if contents >= most or held + size > most_bytes or not self._has_room(size):
                 return False
             self._waiting[key] = refusal

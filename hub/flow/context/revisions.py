@@ -1,4 +1,6 @@
-"""Caches compiled configuration revisions: the active one, and those that older messages pin. Each is loaded and replaced as a whole (laws 5 and 6)."""
+"""Caches compiled configuration revisions: the active one, and those that older messages pin. Each is loaded and
+replaced as a whole (laws 5 and 6).
+"""
 
 from __future__ import annotations
 
@@ -35,21 +37,28 @@ class NoRevision(HubError):
 def roll_back(store: Store, to: str | None, *, by: str = "", why: str = "", onto: str | None = None) -> Catalog:
     """Makes an older configuration active again: the one whose hash begins with `to`, or the one before the active one.
 
-    `onto`: the active hash on which the decision is based. Raises NoRevision, BadWorkspace; RevisionConflict if another one is active.
+    `onto`: the active hash on which the decision is based. Raises NoRevision, BadWorkspace; RevisionConflict if another
+    one is active.
     """
     history = store.activations(1_000)
     active = store.active()
     if to is None:
         hashes = {history[0].before} if history and history[0].before is not None else set()
     else:
-        hashes = {hash_of_row for row in history for hash_of_row in (row.hash, row.before) if hash_of_row is not None and hash_of_row.startswith(to)}
+        hashes = {
+            hash_of_row
+            for row in history
+            for hash_of_row in (row.hash, row.before)
+            if hash_of_row is not None and hash_of_row.startswith(to)
+        }
     if len(hashes) != 1:
         raise NoRevision(f"{len(hashes)} configurations fit {to or 'the one before'!r}; see: hub revisions")
     [hash_] = hashes
     files = store.revision(hash_)
     if files is None:
         raise NoRevision(f"The store does not have the configuration {hash_[:12]}.")
-    catalog = from_files(files)  # a configuration that this hub cannot read is refused here, before it reaches every process
+    # a configuration that this hub cannot read is refused here, before it reaches every process
+    catalog = from_files(files)
     store.activate(hash_, by=by, why=why, onto=onto or active)
     return catalog
 
@@ -69,31 +78,38 @@ class Refusal:
 class Revisions:
     """An LRU cache of catalogues by revision hash, and the active catalogue.
 
-    At most `kept` are cached beside the active one and those in use; the least recently used is evicted and compiled again from the store when
-    it is needed. Thread-safe.
+    At most `kept` are cached beside the active one and those in use; the least recently used is evicted and compiled
+    again from the store when it is needed. Thread-safe.
     """
 
     def __init__(self, store: Store, *, kept: int = KEPT, unmet: Unmet = nothing_unmet) -> None:
-        """`unmet` gives the requirements of a configuration that this process does not meet; a configuration with any is not activated here."""
+        """`unmet` gives the requirements of a configuration that this process does not meet; a configuration with any
+        is not activated here.
+        """
         self.unmet = unmet
         self._looks = 0  # since the active configuration was refused
         self._store = store
         self._most = kept
         self._lock = threading.Lock()  # guards the cache; held for a moment
-        self._compiling = threading.Lock()  # held while compiling, so that each is compiled once; cached ones do not wait for it
+        # held while compiling, so that each is compiled once; cached ones do not wait for it
+        self._compiling = threading.Lock()
         self._kept: OrderedDict[str, Catalog] = OrderedDict()  # the most recently used is last
         self._under_way: Counter[str] = Counter()
         self._refused: Refusal | None = None
         active = store.active()
         if active is None:
-            raise NoRevision("No configuration is active in this store. Run `hub apply` (or `hub up`) in the workspace first.")
+            raise NoRevision(
+                "No configuration is active in this store. Run `hub apply` (or `hub up`) in the workspace first."
+            )
         self._active = self._load(active)
 
     def active(self) -> Catalog:
         return self._active
 
     def pinned(self, revision: str) -> Catalog:
-        """The catalogue of `revision` as it was. Raises NoRevision if the store does not have it, BadWorkspace if it cannot be read."""
+        """The catalogue of `revision` as it was. Raises NoRevision if the store does not have it, BadWorkspace if it
+        cannot be read.
+        """
         active = self._active
         if revision == active.revision:
             return active  # the usual case, without a lock
@@ -106,7 +122,9 @@ class Revisions:
 
     @contextmanager
     def under_way(self, revisions: Iterable[str]) -> Iterator[None]:
-        """Keeps these revisions in the cache for the duration of the context. Otherwise a batch that pins many would compile each again for each step."""
+        """Keeps these revisions in the cache for the duration of the context. Otherwise a batch that pins many would
+        compile each again for each step.
+        """
         named = set(revisions)
         with self._lock:
             self._under_way.update(named)
@@ -124,7 +142,8 @@ class Revisions:
         return self._refused
 
     def refresh(self) -> bool:
-        """Follows the store's active revision. If it cannot be loaded, that is reported once and the old one stays. Returns whether it changed.
+        """Follows the store's active revision. If it cannot be loaded, that is reported once and the old one stays.
+        Returns whether it changed.
 
         Raises StoreBusy: the next tick tries again.
         """
@@ -132,7 +151,8 @@ class Revisions:
         if active is None:
             return False
         if self._refused is not None and active == self._refused.revision:
-            # An unreadable configuration stays unreadable. A missing secret may have been added, so that is checked again.
+            # An unreadable configuration stays unreadable. A missing secret may have been added, so that is checked
+            # again.
             self._looks += 1
             if self._looks % LOOK_AGAIN or not self._refused.is_of_this_machine or self.unmet(self.pinned(active)):
                 return False
@@ -146,7 +166,13 @@ class Revisions:
         except Exception as error:  # noqa: BLE001  whatever the error is, the old configuration stays and the reason is shown to operators
             reason = str(error) if isinstance(error, HubError) else f"It could not be compiled: {error!r}"
             self._refused = Refusal(active, reason[:MAX_REASON], isinstance(error, BadWorkspace))
-            event("revision.refused", f"the old configuration stays: {reason}", level="error", revision=active[:12], kept=self._active.revision[:12])
+            event(
+                "revision.refused",
+                f"the old configuration stays: {reason}",
+                level="error",
+                revision=active[:12],
+                kept=self._active.revision[:12],
+            )
             return False
         self._keep(self._active.revision, self._active)  # messages accepted under it are still being delivered
         self._active, self._refused = catalog, None
@@ -181,7 +207,9 @@ class Revisions:
             self._trim()
 
     def _trim(self) -> None:
-        """Evicts the least recently used revisions that are not in use, down to the limit. The active one is held separately."""
+        """Evicts the least recently used revisions that are not in use, down to the limit. The active one is held
+        separately.
+        """
         over = len(self._kept) - len(self._under_way.keys() & self._kept.keys()) - self._most
         if over > 0:
             for revision in [cached for cached in self._kept if cached not in self._under_way][:over]:

@@ -1,4 +1,5 @@
-"""The interface for tracing: reports spans of traced messages after the fact. Nothing waits for it, and it is not called if tracing is off.
+"""The interface for tracing: reports spans of traced messages after the fact. Nothing waits for it, and it is not
+called if tracing is off.
 
 A span's id is computed from its subject (core.model.tracing), so that independent processes name the same parent span.
 """

@@ -1,4 +1,6 @@
-"""Throughput per minute: counts messages and attempts per route and target in memory; the tick writes them. A kill loses seconds of counts, no message."""
+"""Throughput per minute: counts messages and attempts per route and target in memory; the tick writes them. A kill
+loses seconds of counts, no message.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ MAX_WAYS = 2_000  # maximum number of rows per minute; routes and targets come f
 _JOURNEY = len(OUTCOMES)
 _SENDING = _JOURNEY + BUCKETS
 _PLACES = {name: place for place, name in enumerate(OUTCOMES)}
-_WORDS = {Status.DELIVERED: "delivered", Status.PENDING: "retried", Status.DEAD: "dead", Status.UNKNOWN: "unknown", Status.HELD: "held"}
+_WORDS = {
+    Status.DELIVERED: "delivered",
+    Status.PENDING: "retried",
+    Status.DEAD: "dead",
+    Status.UNKNOWN: "unknown",
+    Status.HELD: "held",
+}
 Key = tuple[datetime, str, str]
 
 
@@ -76,4 +84,6 @@ class Minutes:
 
 def _flowed(key: Key, row: list[int]) -> ThroughputRow:
     at, route, way = key
-    return ThroughputRow(at, route, way, dict(zip(OUTCOMES, row, strict=False)), tuple(row[_JOURNEY:_SENDING]), tuple(row[_SENDING:]))
+    return ThroughputRow(
+        at, route, way, dict(zip(OUTCOMES, row, strict=False)), tuple(row[_JOURNEY:_SENDING]), tuple(row[_SENDING:])
+    )

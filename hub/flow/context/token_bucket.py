@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 SAVED_S = 0.05  # burst size in seconds of the rate: an idle target must not get a full second's calls at once
 # The refill rate as a part of the limit: burst and refill together must stay within the limit in any second.
 FLOW = 0.9
-# Seconds of the rate that are claimed at once and then sent one by one: with a long backlog a claim costs far more than a call.
+# Seconds of the rate that are claimed at once and then sent one by one: with a long backlog a claim costs far more than
+# a call.
 AHEAD_S = 0.25
 SLOWEST = 20.0  # per second; below this rate deliveries are claimed one at a time, because a batch is settled together
 
@@ -21,12 +22,15 @@ class Bucket:
 
     tokens: float = 0.0
     filled_at: float = field(default_factory=time.monotonic)
-    _lock: threading.Lock = field(default_factory=threading.Lock)  # used by the lane, and by synchronous callers of the same target
+    # used by the lane, and by synchronous callers of the same target
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, per_second: float, most: int, *, patience_s: float, sleep: Callable[[float], None]) -> int:
         """Takes up to `most` tokens, after waiting at most `patience_s`; 0 if that is too short for one token."""
         # Waits for half a burst instead of one token: a claim costs more than the few milliseconds of longer waiting.
-        if not self._wait(per_second, max(1.0, per_second * SAVED_S / 2), patience_s, sleep) and not self._wait(per_second, 1.0, patience_s, sleep):
+        if not self._wait(per_second, max(1.0, per_second * SAVED_S / 2), patience_s, sleep) and not self._wait(
+            per_second, 1.0, patience_s, sleep
+        ):
             return 0
         with self._lock:
             self._fill(per_second)
@@ -35,7 +39,9 @@ class Bucket:
             return taken
 
     def ahead(self, per_second: float, most: int, *, patience_s: float, sleep: Callable[[float], None]) -> int:
-        """How many of `most` to claim now; each calls `go` before it is sent. Waits until the first may be sent. 0: as with `take`."""
+        """How many of `most` to claim now; each calls `go` before it is sent. Waits until the first may be sent. 0: as
+        with `take`.
+        """
         if not self._wait(per_second, 1.0, patience_s, sleep):
             return 0
         flow = per_second * FLOW
@@ -55,7 +61,9 @@ class Bucket:
             self.tokens += unused
 
     def _wait(self, per_second: float, wanted: float, patience_s: float, sleep: Callable[[float], None]) -> bool:
-        """Waits until `wanted` tokens are there, unless one is there already. False, at once, if that takes longer than `patience_s`."""
+        """Waits until `wanted` tokens are there, unless one is there already. False, at once, if that takes longer than
+        `patience_s`.
+        """
         with self._lock:
             self._fill(per_second)
             short = wanted - self.tokens if self.tokens < 1.0 - 1e-6 else 0.0

@@ -1,4 +1,6 @@
-"""Usage of contracts: counts which caller sends which version and which fields. In memory; the tick writes it. A kill loses seconds of counts, no message."""
+"""Usage of contracts: counts which caller sends which version and which fields. In memory; the tick writes it. A kill
+loses seconds of counts, no message.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from hub.core.json import escape
 from hub.core.message import Json, Ref
 from hub.store import Store, UsageCount
 
-MAX_FIELDS = 500  # maximum number of field names per contract version and caller: invented names fill only their own sender's room
+# maximum number of field names per contract version and caller: invented names fill only their own sender's room
+MAX_FIELDS = 500
 MAX_PATH = 200  # maximum length of a field path, in characters
 MAX_DEPTH = 16
 REFUSED = "refused"  # cannot be a field path: those begin with a slash
@@ -66,7 +69,11 @@ class Usage:
             raise
         return len(batch)
 
-    def _put_back(self, rows: dict[tuple[Ref, str, str], dict[str, list[int]]], times: dict[tuple[Ref, str, str], tuple[datetime, datetime]]) -> None:
+    def _put_back(
+        self,
+        rows: dict[tuple[Ref, str, str], dict[str, list[int]]],
+        times: dict[tuple[Ref, str, str], tuple[datetime, datetime]],
+    ) -> None:
         with self._lock:
             for key, fields in rows.items():
                 row = self._rows.setdefault(key, {})

@@ -1,4 +1,6 @@
-"""A concurrency limit for expensive work that unauthenticated clients can request. Known clients have their own slots and do not queue behind strangers."""
+"""A concurrency limit for expensive work that unauthenticated clients can request. Known clients have their own slots
+and do not queue behind strangers.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from contextlib import contextmanager
 
 
 class Places:
-    """Slots of this process: `strangers` and `known` at once; `waiting` strangers may wait, for `patience_s` seconds each.
+    """Slots of this process: `strangers` and `known` at once; `waiting` strangers may wait, for `patience_s` seconds
+    each.
 
     One address may use all slots of strangers but one, so that it cannot block everybody else.
     """
@@ -24,7 +27,9 @@ class Places:
 
     @contextmanager
     def one(self, address: str, *, is_known: bool) -> Iterator[bool]:
-        """Holds a slot for the duration of the context. False: no slot was free in time, and the work must not be done."""
+        """Holds a slot for the duration of the context. False: no slot was free in time, and the work must not be
+        done.
+        """
         is_free = self._enter(address, is_known)
         try:
             yield is_free

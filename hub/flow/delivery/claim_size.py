@@ -1,4 +1,6 @@
-"""Computes the claim size: how many deliveries a lane claims at once. It is limited by what can be sent before the lease ends."""
+"""Computes the claim size: how many deliveries a lane claims at once. It is limited by what can be sent before the
+lease ends.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,21 @@ MARGIN_S = 1.0  # time for settling: the lease must outlast the longest send by 
 
 
 def claim_size(hub: Hub, lane: str, width: int) -> int:
-    """The claim size of a lane: what can be sent before the lease ends, with `width` parallel calls that each use their full timeout.
+    """The claim size of a lane: what can be sent before the lease ends, with `width` parallel calls that each use their
+    full timeout.
 
-    With `in_doubt: park` or `probe`, it is one round of parallel calls: then few deliveries have an unknown outcome if we die.
+    With `in_doubt: park` or `probe`, it is one round of parallel calls: then few deliveries have an unknown outcome if
+    we die.
     """
     catalog = hub.catalogs.active()
     policy = catalog.targets.get(lane, TargetPolicy())
     # A route with look-ups may need its timeout twice: for the look-up and for the call.
-    timeouts = [to.timeout.total_seconds() * (2 if route.enrich else 1) for route in catalog.routes for to in route.to if to.ref.system == lane]
+    timeouts = [
+        to.timeout.total_seconds() * (2 if route.enrich else 1)
+        for route in catalog.routes
+        for to in route.to
+        if to.ref.system == lane
+    ]
     rounds = max(1, int((hub.settings.lease - MARGIN_S) / max([*timeouts, 0.1])))
     if policy.in_doubt is not InDoubtPolicy.RESEND:
         rounds = 1

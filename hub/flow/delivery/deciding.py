@@ -1,7 +1,8 @@
-"""Decides routes at the claim that acceptance could not decide, with the configuration that is active now. Pure, except for the ids and the store.
+"""Decides routes at the claim that acceptance could not decide, with the configuration that is active now. Pure, except
+for the ids and the store.
 
-If a route still cannot be decided, its delivery is dead, so that a person sees it; a replay after the repair decides it again. If we die in
-between, the lease ends and it is decided again: nothing was sent.
+If a route still cannot be decided, its delivery is dead, so that a person sees it; a replay after the repair decides it
+again. If we die in between, the lease ends and it is decided again: nothing was sent.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
         if time.monotonic() > end:
             late.add(claim.id)
             continue
-        # A repair names its configuration. Otherwise the active one counts, because the delivery waits for a corrected route.
+        # A repair names its configuration. Otherwise the active one counts, because the delivery waits for a corrected
+        # route.
         catalog = hub.catalogs.pinned(claim.made_with) if claim.made_with is not None else hub.catalogs.active()
         try:
             with evaluation_door.on_behalf(claim.message.caller):
@@ -54,11 +56,19 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
 
 
 def _pieces(hub: Hub, catalog: Catalog, claim: Claim, to: Destination) -> list[NewDelivery] | Cause:
-    """The deliveries that the route makes of the message for this target, or the cause why it makes none. Raises GiveUp."""
+    """The deliveries that the route makes of the message for this target, or the cause why it makes none. Raises
+    GiveUp.
+    """
     message = claim.message
     route = next((route for route in catalog.routes if route.name == claim.route), None)
     if route is None:
-        raise GiveUp(Cause(Reason.ORPHANED, f"There is no route {claim.route} in the configuration that decides it.", fix="Replay it by another one."))
+        raise GiveUp(
+            Cause(
+                Reason.ORPHANED,
+                f"There is no route {claim.route} in the configuration that decides it.",
+                fix="Replay it by another one.",
+            )
+        )
     destination = next((destination for destination in route.to if destination.ref == to.ref), to)
     matched = match(
         [replace(route, to=(destination,))],

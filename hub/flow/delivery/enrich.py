@@ -1,4 +1,5 @@
-"""Looks up data for a route before its mapping (`enrich`). Each look-up is made once per message, and its answer is recorded.
+"""Looks up data for a route before its mapping (`enrich`). Each look-up is made once per message, and its answer is
+recorded.
 
 recorded? → cached? → ask (no transaction open) → record → the mapping reads the recorded answer
 
@@ -42,14 +43,18 @@ class Question:
 
 @dataclass(slots=True)
 class LookupResult:
-    """`found`: the look-ups that the mappings read, by delivery. `ended`: settlements of the deliveries whose look-up failed."""
+    """`found`: the look-ups that the mappings read, by delivery. `ended`: settlements of the deliveries whose look-up
+    failed.
+    """
 
     found: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     ended: list[Settlement] = field(default_factory=list)
 
 
 def look_up(hub: Hub, ways: Sequence[tuple[Claim, Destination]], sender: Sender) -> LookupResult:
-    """Makes all look-ups of these deliveries, each by the revision that makes the delivery's content. Raises StoreBusy: nothing was recorded."""
+    """Makes all look-ups of these deliveries, each by the revision that makes the delivery's content. Raises StoreBusy:
+    nothing was recorded.
+    """
     result = LookupResult()
     routes = {claim.id: route for claim, _ in ways if (route := pinned_route(hub, claim)) is not None and route.enrich}
     enriched = [(claim, to) for claim, to in ways if claim.id in routes]
@@ -57,7 +62,12 @@ def look_up(hub: Hub, ways: Sequence[tuple[Claim, Destination]], sender: Sender)
         return result
     ids = sorted({claim.message.id for claim, _ in enriched})
     recorded = {(lookup.message_id, lookup.route, lookup.part, lookup.name) for lookup in hub.store.lookups(*ids)}
-    asked = _ask(hub, [question for question in _questions(hub, enriched, routes, result) if _lookup_key(question) not in recorded], sender, result)
+    asked = _ask(
+        hub,
+        [question for question in _questions(hub, enriched, routes, result) if _lookup_key(question) not in recorded],
+        sender,
+        result,
+    )
     hub.store.record_lookups(asked)
     by_message: dict[str, list[Lookup]] = {}
     for lookup in hub.store.lookups(*ids):  # read again: if two workers asked, the first recorded answer counts
@@ -77,14 +87,26 @@ def _lookup_key(question: Question) -> tuple[str, str, int | None, str]:
     return (question.claim.message.id, question.claim.route, question.claim.part, question.enrich.name)
 
 
-def _questions(hub: Hub, ways: Sequence[tuple[Claim, Destination]], routes: Mapping[str, Route], result: LookupResult) -> list[Question]:
-    """Builds the questions by the pinned revision. If a question cannot be built, its delivery ends: a retry would build the same one."""
+def _questions(
+    hub: Hub, ways: Sequence[tuple[Claim, Destination]], routes: Mapping[str, Route], result: LookupResult
+) -> list[Question]:
+    """Builds the questions by the pinned revision. If a question cannot be built, its delivery ends: a retry would
+    build the same one.
+    """
     questions: list[Question] = []
     for claim, to in ways:
         message = claim.message
         catalog = hub.catalogs.pinned(claim.content_revision)
         try:
-            payload = source_part(catalog, message.raw, message.ref, route=claim.route, part=claim.part, at=message.received_at, limits=hub.limits)
+            payload = source_part(
+                catalog,
+                message.raw,
+                message.ref,
+                route=claim.route,
+                part=claim.part,
+                at=message.received_at,
+                limits=hub.limits,
+            )
             for enrich in routes[claim.id].enrich:
                 asked = enrich.fields.apply(payload, now=message.received_at)
                 contract = catalog.contract(enrich.call)
@@ -127,7 +149,9 @@ def _ask(hub: Hub, questions: Sequence[Question], sender: Sender, result: Lookup
 def _cached(hub: Hub, question: Question) -> bytes | None:
     if question.enrich.cache is None:
         return None
-    cached = hub.remembered.get(f"lookup {question.enrich.call}", question.body, within=question.enrich.cache, now=hub.clock())
+    cached = hub.remembered.get(
+        f"lookup {question.enrich.call}", question.body, within=question.enrich.cache, now=hub.clock()
+    )
     return cached[0] if cached is not None else None
 
 
@@ -157,13 +181,26 @@ def _verdict(hub: Hub, target: LaneTarget, parcel: Parcel, done: HttpResult) -> 
     try:
         return target.verdict(parcel, done, now=hub.clock())
     except Exception as error:  # noqa: BLE001  an adapter's bug fails its look-up, not the round
-        event("answer.unexpected", told(error), level="error", message_id=parcel.message_id, trace_id=parcel.trace_id, lane=parcel.ref.system)
+        event(
+            "answer.unexpected",
+            told(error),
+            level="error",
+            message_id=parcel.message_id,
+            trace_id=parcel.trace_id,
+            lane=parcel.ref.system,
+        )
         return TryLater(Cause(Reason.UNEXPECTED, f"{type(error).__name__} while judging the answer."))
 
 
 def _judged(hub: Hub, question: Question, answer: Reply) -> Answer:
-    """Validates the answer against the reply contract of the look-up. An answer that does not fit counts as a failure: the mapping could not read it."""
-    contract = hub.catalogs.pinned(question.claim.content_revision).contract(question.enrich.reply) if question.enrich.reply is not None else None
+    """Validates the answer against the reply contract of the look-up. An answer that does not fit counts as a failure:
+    the mapping could not read it.
+    """
+    contract = (
+        hub.catalogs.pinned(question.claim.content_revision).contract(question.enrich.reply)
+        if question.enrich.reply is not None
+        else None
+    )
     faults = contract.check(answer.payload) if contract is not None else []
     if not faults:
         return answer
@@ -178,7 +215,8 @@ def _unreachable(question: Question) -> Answer:
 def _parcel(question: Question) -> Parcel:
     message = question.claim.message
     return Parcel(
-        key=f"{message.id}.{question.claim.route}.{question.enrich.name}" + (f".{question.claim.part}" if question.claim.part is not None else ""),
+        key=f"{message.id}.{question.claim.route}.{question.enrich.name}"
+        + (f".{question.claim.part}" if question.claim.part is not None else ""),
         ref=question.enrich.call,
         payload=question.asked,
         body=question.body,
@@ -186,15 +224,24 @@ def _parcel(question: Question) -> Parcel:
         trace_id=message.trace_id,
         attempt=question.claim.attempt,
         deadline_s=question.destination.timeout.total_seconds(),
-        is_doubted=question.claim.attempt > 1,  # the key is the same for each attempt; whether an earlier question arrived is not recorded
+        # the key is the same for each attempt; whether an earlier question arrived is not recorded
+        is_doubted=question.claim.attempt > 1,
     )
 
 
-def _end(hub: Hub, question: Question, answer: TryLater | GiveUp | Unknown, done: HttpResult | None, result: LookupResult) -> None:
-    """Ends a delivery whose look-up failed, as `on_fail` says. It is settled once, even if several of its look-ups failed."""
+def _end(
+    hub: Hub, question: Question, answer: TryLater | GiveUp | Unknown, done: HttpResult | None, result: LookupResult
+) -> None:
+    """Ends a delivery whose look-up failed, as `on_fail` says. It is settled once, even if several of its look-ups
+    failed.
+    """
     if any(settled.claim.id == question.claim.id for settled in result.ended):
         return
-    why = Cause(Reason.LOOKUP_FAILED, f"The look-up {question.enrich.name} ({question.enrich.call}) failed: {answer.why.text}", fix=answer.why.fix)
+    why = Cause(
+        Reason.LOOKUP_FAILED,
+        f"The look-up {question.enrich.name} ({question.enrich.call}) failed: {answer.why.text}",
+        fix=answer.why.fix,
+    )
     outcome: Outcome
     match question.enrich.on_fail:
         case OnFail.HOLD:
@@ -203,7 +250,18 @@ def _end(hub: Hub, question: Question, answer: TryLater | GiveUp | Unknown, done
             outcome = Dead(why)
         case _:
             # The delivery itself was not sent, so no outcome is unknown: the look-up may be repeated.
-            again: Answer = GiveUp(why) if isinstance(answer, GiveUp) else TryLater(why, answer.after_s if isinstance(answer, TryLater) else None)
-            outcome = judge(again, question.claim, policy=question.destination.retry, in_doubt=InDoubtPolicy.RESEND, jitter=hub.random(), now=hub.clock())
+            again: Answer = (
+                GiveUp(why)
+                if isinstance(answer, GiveUp)
+                else TryLater(why, answer.after_s if isinstance(answer, TryLater) else None)
+            )
+            outcome = judge(
+                again,
+                question.claim,
+                policy=question.destination.retry,
+                in_doubt=InDoubtPolicy.RESEND,
+                jitter=hub.random(),
+                now=hub.clock(),
+            )
     exchange = Exchange(status=done.status, reply=done.kept, ms=int(done.ms)) if done is not None else Exchange()
     result.ended.append(Settlement(question.claim, outcome, exchange, hub.catalogs.active().revision))

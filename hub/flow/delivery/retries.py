@@ -1,4 +1,6 @@
-"""Applies the retry budget: delays a retry beyond its policy if the target would get too large a share of retries (promise P9)."""
+"""Applies the retry budget: delays a retry beyond its policy if the target would get too large a share of retries
+(promise P9).
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,14 @@ from hub.flow.outbound import destination_for
 
 
 def put_off(hub: Hub, batch: Sequence[Settlement]) -> tuple[list[Settlement], int]:
-    """Sets the due time of each retry; gives the batch, and how many retries are later than their policy says. Also counts first attempts.
+    """Sets the due time of each retry; gives the batch, and how many retries are later than their policy says. Also
+    counts first attempts.
 
     If we die before the batch is settled, the bookings are lost: the next process begins with an empty retry budget.
     """
-    for lane, number in Counter(settlement.claim.lane for settlement in batch if settlement.claim.spent == 1 and settlement.exchange.url).items():
+    for lane, number in Counter(
+        settlement.claim.lane for settlement in batch if settlement.claim.spent == 1 and settlement.exchange.url
+    ).items():
         hub.pace.tried(lane, number)
     delayed: list[Settlement] = []
     waiting = 0
@@ -33,7 +38,8 @@ def put_off(hub: Hub, batch: Sequence[Settlement]) -> tuple[list[Settlement], in
 def _later(hub: Hub, claim: Claim, outcome: Outcome) -> Retry | InDoubt | None:
     """The outcome with a later due time, or None if it need not be delayed.
 
-    Only deliveries that are sent again are booked. The members of a refused batch are not: the target works, and has not seen them alone.
+    Only deliveries that are sent again are booked. The members of a refused batch are not: the target works, and has
+    not seen them alone.
     """
     match outcome:
         case Retry(alone=False) | InDoubt(policy=InDoubtPolicy.RESEND):
@@ -42,7 +48,9 @@ def _later(hub: Hub, claim: Claim, outcome: Outcome) -> Retry | InDoubt | None:
             return None
     if longer_s <= 0:
         return None
-    text = f"{outcome.why.text} Put off by {longer_s:.1f} s: at most a fifth of what {claim.lane} is sent may be retries."
+    text = (
+        f"{outcome.why.text} Put off by {longer_s:.1f} s: at most a fifth of what {claim.lane} is sent may be retries."
+    )
     return replace(outcome, why=replace(outcome.why, text=text), after_s=outcome.after_s + longer_s)
 
 

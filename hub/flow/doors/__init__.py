@@ -1,1 +1,3 @@
-"""The doors of the hub beside HTTP posts: hooks, queues, refused posts. Each leads to the one intake recipe (hub.flow.accept)."""
+"""The doors of the hub beside HTTP posts: hooks, queues, refused posts. Each leads to the one intake recipe
+(hub.flow.accept).
+"""

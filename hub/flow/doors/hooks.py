@@ -1,4 +1,5 @@
-"""Receives hooks: turns a partner's webhook request into messages. The signature is verified over the raw bytes; the acknowledgement follows the commit.
+"""Receives hooks: turns a partner's webhook request into messages. The signature is verified over the raw bytes; the
+acknowledgement follows the commit.
 
 handshake → verify → read events → map → contract → match → (group commit) → the partner's own acknowledgement
 
@@ -31,7 +32,9 @@ MAX_TYPE = 200  # maximum length of a stored content type, in characters
 
 @dataclass(frozen=True, slots=True)
 class ProvenRequest:
-    """An authenticated hook request. `said`: the answer to a handshake, with nothing to store; otherwise `laid` has one entry per event, in order."""
+    """An authenticated hook request. `said`: the answer to a handshake, with nothing to store; otherwise `laid` has one
+    entry per event, in order.
+    """
 
     hook: Hook
     opened: ParsedRequest
@@ -41,7 +44,9 @@ class ProvenRequest:
 
 
 def receive(hub: Hub, request: Request, system: str, name: str) -> ProvenRequest:
-    """Runs all steps before the commit. Raises Refused if there is no such hook, it is not authentic, or its body is unreadable; then nothing is stored."""
+    """Runs all steps before the commit. Raises Refused if there is no such hook, it is not authentic, or its body is
+    unreadable; then nothing is stored.
+    """
     catalog = hub.catalogs.active()
     known_system = catalog.systems.get(system)
     hook = known_system.hooks.get(name) if known_system is not None else None
@@ -60,12 +65,18 @@ def receive(hub: Hub, request: Request, system: str, name: str) -> ProvenRequest
     except Refused as refused:
         refused.sent = refusal_origins.hook(hook, request, is_proven=False)
         raise
-    return ProvenRequest(hook, opened, said, trace_id=trace_id) if said is not None else _read(hub, hook, opened, now, trace_id)
+    return (
+        ProvenRequest(hook, opened, said, trace_id=trace_id)
+        if said is not None
+        else _read(hub, hook, opened, now, trace_id)
+    )
 
 
-def again(hub: Hub, hook: Hook, request: Request, arrival: str, *, is_proven: bool) -> tuple[AcceptedMessage | Refused, ...]:
-    """Reads a refused hook request again, with the hook's current configuration. An unauthenticated one is verified again, without a time limit:
-    the hub's secret may have been corrected since.
+def again(
+    hub: Hub, hook: Hook, request: Request, arrival: str, *, is_proven: bool
+) -> tuple[AcceptedMessage | Refused, ...]:
+    """Reads a refused hook request again, with the hook's current configuration. An unauthenticated one is verified
+    again, without a time limit: the hub's secret may have been corrected since.
 
     Raises Refused. A hook with an adapter verifies by itself, each time.
     """
@@ -86,21 +97,33 @@ def _admit(hub: Hub, hook: Hook, request: Request) -> None:
 
 def _prove(hub: Hub, hook: Hook, scheme: Scheme, opened: ParsedRequest, now: datetime) -> None:
     settings = hub.values(hook.system)
-    verify(scheme, opened, settings, now=now, url=_url(hub, opened.request), zone=settings.get("zone") or hub.settings.zone)
+    verify(
+        scheme, opened, settings, now=now, url=_url(hub, opened.request), zone=settings.get("zone") or hub.settings.zone
+    )
 
 
-def _read(hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = "") -> ProvenRequest:
+def _read(
+    hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = ""
+) -> ProvenRequest:
     try:
         return _laid(hub, hook, opened, events(hook, opened, now, arrival or trace_id), now, trace_id)
     except Refused as refused:
-        event("hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code))
+        event(
+            "hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code)
+        )
         return ProvenRequest(hook, opened, laid=(refused,), trace_id=trace_id)
 
 
-def _laid(hub: Hub, hook: Hook, opened: ParsedRequest, hook_events: list[Event], now: datetime, trace_id: str) -> ProvenRequest:
-    """Prepares each event independently: a bad one does not block the others. The partner is asked to send all of them again."""
+def _laid(
+    hub: Hub, hook: Hook, opened: ParsedRequest, hook_events: list[Event], now: datetime, trace_id: str
+) -> ProvenRequest:
+    """Prepares each event independently: a bad one does not block the others. The partner is asked to send all of them
+    again.
+    """
     request = opened.request
-    origin = Origin(hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], opened.body)
+    origin = Origin(
+        hook.caller, request.method, request.query, (opened.header("content-type") or "")[:MAX_TYPE], opened.body
+    )
     results: list[AcceptedMessage | Refused] = []
     for number, hook_event in enumerate(hook_events):
         try:
@@ -109,7 +132,15 @@ def _laid(hub: Hub, hook: Hook, opened: ParsedRequest, hook_events: list[Event],
             results.append(_one(hub, hook, hook_event, origin, trace_id, now))
         except Refused as refused:
             # Also logged: the partner gets only its own code for a retry, and nobody at the hub sees that.
-            event("hook.refused", refused.text, level="warning", hook=hook.caller, number=number, trace_id=trace_id, code=int(refused.code))
+            event(
+                "hook.refused",
+                refused.text,
+                level="warning",
+                hook=hook.caller,
+                number=number,
+                trace_id=trace_id,
+                code=int(refused.code),
+            )
             results.append(refused)
     if not hook_events:
         event("hook.skipped", "acknowledged, and not kept", level="info", hook=hook.caller, trace_id=trace_id)
@@ -117,24 +148,52 @@ def _laid(hub: Hub, hook: Hook, opened: ParsedRequest, hook_events: list[Event],
 
 
 def _one(hub: Hub, hook: Hook, hook_event: Event, origin: Origin, trace_id: str, now: datetime) -> AcceptedMessage:
-    incoming = Incoming(hook_event.ref, hook_event.payload, json.encode(hook_event.payload), hook.caller, hook_event.id, trace_id, in_batch=True)
-    # Compared by content: a repeat under the same id may be formatted differently. Other content under that id is a conflict and must not be lost.
-    dedupe_key = DedupeKey(hook.caller, hook_event.ref.type, hook_event.id, hook_event.content, timedelta(days=hub.settings.keep_keys), by_content=True)
+    incoming = Incoming(
+        hook_event.ref,
+        hook_event.payload,
+        json.encode(hook_event.payload),
+        hook.caller,
+        hook_event.id,
+        trace_id,
+        in_batch=True,
+    )
+    # Compared by content: a repeat under the same id may be formatted differently. Other content under that id is a
+    # conflict and must not be lost.
+    dedupe_key = DedupeKey(
+        hook.caller,
+        hook_event.ref.type,
+        hook_event.id,
+        hook_event.content,
+        timedelta(days=hub.settings.keep_keys),
+        by_content=True,
+    )
     return replace(lay(hub, incoming, source=HOOK, now=now, seen=[dedupe_key]), origin=origin)
 
 
-def _by_adapter(hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = "") -> ProvenRequest:
-    """Lets the adapter verify and read the request (encrypted bodies, keys by serial number). Its events are validated against the contract like all others."""
+def _by_adapter(
+    hub: Hub, hook: Hook, opened: ParsedRequest, now: datetime, trace_id: str, arrival: str = ""
+) -> ProvenRequest:
+    """Lets the adapter verify and read the request (encrypted bodies, keys by serial number). Its events are validated
+    against the contract like all others.
+    """
     request = opened.request
     if opened.body is not request.body:  # the adapter gets the body without its content coding
-        request = replace(request, body=opened.body, headers=tuple(header for header in request.headers if header[0] != "content-encoding"))
+        request = replace(
+            request,
+            body=opened.body,
+            headers=tuple(header for header in request.headers if header[0] != "content-encoding"),
+        )
     read = list(hub.sources(hook.system, hook.name).read(request))
     return _laid(
         hub,
         hook,
         opened,
         named(
-            [Event(incoming.ref, incoming.payload, incoming.idempotency_key or "", bool(incoming.idempotency_key)) for incoming in read], arrival or trace_id
+            [
+                Event(incoming.ref, incoming.payload, incoming.idempotency_key or "", bool(incoming.idempotency_key))
+                for incoming in read
+            ],
+            arrival or trace_id,
         ),
         now,
         trace_id,

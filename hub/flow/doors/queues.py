@@ -1,8 +1,11 @@
-"""Consumes broker queues: turns a batch of arrivals into messages, and stores refused arrivals as they came. The acknowledgement follows both.
+"""Consumes broker queues: turns a batch of arrivals into messages, and stores refused arrivals as they came. The
+acknowledgement follows both.
 
-read events → map → contract → match → (one transaction: the messages of the batch) → refused arrivals → the consumer acknowledges
+read events → map → contract → match → (one transaction: the messages of the batch) → refused arrivals → the consumer
+acknowledges
 
-If we die before the acknowledgement, the broker delivers the batch again. Each event and each refused arrival is recognised by its id or tag.
+If we die before the acknowledgement, the broker delivers the batch again. Each event and each refused arrival is
+recognised by its id or tag.
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ class BatchResult:
 
 
 def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool = True) -> BatchResult:
-    """Accepts a batch in order. After it returns, all of it may be acknowledged. Raises StoreBusy: then nothing may be, and the whole batch is repeated.
+    """Accepts a batch in order. After it returns, all of it may be acknowledged. Raises StoreBusy: then nothing may be,
+    and the whole batch is repeated.
 
     `keeps`: stores refused arrivals as they came; off for a retry of arrivals that are stored already.
 
@@ -64,8 +68,12 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     outcomes = [[result if isinstance(result, Refused) else next(ends) for result in results] for results in read]
     refused = tuple(together([result for result in results if isinstance(result, Refused)]) for results in outcomes)
     if keeps:
-        _keep(hub, queue, [(arrival, why) for arrival, why in zip(arrivals, refused, strict=True) if why is not None], now)
-    receipts = [(result, answer) for result, answer in zip(messages, answers, strict=True) if isinstance(answer, Receipt)]
+        _keep(
+            hub, queue, [(arrival, why) for arrival, why in zip(arrivals, refused, strict=True) if why is not None], now
+        )
+    receipts = [
+        (result, answer) for result, answer in zip(messages, answers, strict=True) if isinstance(answer, Receipt)
+    ]
     _note(hub, queue, receipts, refused, began)
     ids = tuple(tuple(result.message_id for result in results if isinstance(result, Receipt)) for results in outcomes)
     duplicates = sum(answer.duplicate for _, answer in receipts)
@@ -73,26 +81,41 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
 
 
 def acknowledged(hub: Hub, queue: Queue, tags: Sequence[str]) -> None:
-    """Removes the tags of acknowledged deliveries: the broker will not deliver them again. Raises StoreBusy: then they are removed with their retention."""
+    """Removes the tags of acknowledged deliveries: the broker will not deliver them again. Raises StoreBusy: then they
+    are removed with their retention.
+    """
     if tags:
         hub.store.forget_deliveries(queue.source, tags)
 
 
 def _tagged(hub: Hub, queue: Queue, arrivals: Sequence[Arrival]) -> tuple[list[Arrival], tuple[str, ...]]:
-    """Gives each arrival without an id a tag, by which a redelivery is recognised; gives the arrivals and the tags. Raises StoreBusy."""
-    nameless = [arrival for arrival in arrivals if not arrival.message_id and not arrival.tag] if queue.wants_tags else []
+    """Gives each arrival without an id a tag, by which a redelivery is recognised; gives the arrivals and the tags.
+    Raises StoreBusy.
+    """
+    nameless = (
+        [arrival for arrival in arrivals if not arrival.message_id and not arrival.tag] if queue.wants_tags else []
+    )
     if not nameless:
         return list(arrivals), ()
     batch = [InFlightDelivery(arrival.content, arrival.is_again, hub.new_id()) for arrival in nameless]
-    tags = hub.store.tag_deliveries(queue.source, batch, keep=timedelta(days=hub.settings.keep_keys), is_shared=queue.shared)
+    tags = hub.store.tag_deliveries(
+        queue.source, batch, keep=timedelta(days=hub.settings.keep_keys), is_shared=queue.shared
+    )
     unused_tags = iter(tags)
-    return [arrival if arrival.message_id or arrival.tag else replace(arrival, tag=next(unused_tags)) for arrival in arrivals], tuple(tags)
+    return [
+        arrival if arrival.message_id or arrival.tag else replace(arrival, tag=next(unused_tags))
+        for arrival in arrivals
+    ], tuple(tags)
 
 
 def _keep(hub: Hub, queue: Queue, refused: Sequence[tuple[Arrival, Refused]], now: datetime) -> None:
-    """Stores refused arrivals with their bytes and the reason. If we die after this, a redelivery finds the same row. Raises StoreBusy."""
+    """Stores refused arrivals with their bytes and the reason. If we die after this, a redelivery finds the same row.
+    Raises StoreBusy.
+    """
     revision = hub.catalogs.active().revision
-    hub.store.refuse([Refusal(hub.new_id(), queue.source, _kept(arrival), why, revision, now) for arrival, why in refused])
+    hub.store.refuse(
+        [Refusal(hub.new_id(), queue.source, _kept(arrival), why, revision, now) for arrival, why in refused]
+    )
 
 
 def _kept(arrival: Arrival) -> Arrival:
@@ -108,7 +131,9 @@ def kept_again(arrival: Arrival) -> Arrival:
 
 
 def _read(hub: Hub, queue: Queue, arrival: Arrival, now: datetime) -> list[AcceptedMessage | Refused]:
-    """Prepares each event independently: a bad one does not block the others. The arrival is stored too; at its retry the accepted events are duplicates."""
+    """Prepares each event independently: a bad one does not block the others. The arrival is stored too; at its retry
+    the accepted events are duplicates.
+    """
     try:
         queue_events = arrived(queue, arrival, hub.limits, now)
         return [_lay(hub, queue, arrival, queue_event, now) for queue_event in queue_events]
@@ -116,29 +141,46 @@ def _read(hub: Hub, queue: Queue, arrival: Arrival, now: datetime) -> list[Accep
         return [refused]
     except Exception as error:  # noqa: BLE001  any error: uncaught, the arrival would be delivered again for ever and block the queue
         event("queue.failed", told(error), level="error", queue=queue.source, message_id=arrival.message_id[:100])
-        return [Refused(Code.INTERNAL, f"It cannot be read: {type(error).__name__}. This is a fault of the hub; see its log.")]
+        return [
+            Refused(
+                Code.INTERNAL, f"It cannot be read: {type(error).__name__}. This is a fault of the hub; see its log."
+            )
+        ]
 
 
 def _lay(hub: Hub, queue: Queue, arrival: Arrival, queue_event: Event, now: datetime) -> AcceptedMessage | Refused:
     try:
         if queue_event.fault is not None:
             raise queue_event.fault
-        # Continues the sender's trace. An event of a larger original gets a new trace id, because the original is stored by trace id, one for each.
-        trace_id = (trace_id_of(_text(arrival, "traceparent")) if queue_event.whole else None) or hub.new_id().replace("-", "")
+        # Continues the sender's trace. An event of a larger original gets a new trace id, because the original is
+        # stored by trace id, one for each.
+        trace_id = (trace_id_of(_text(arrival, "traceparent")) if queue_event.whole else None) or hub.new_id().replace(
+            "-", ""
+        )
         raw = arrival.body if queue_event.whole else json.encode(queue_event.payload)
-        incoming = Incoming(queue_event.ref, queue_event.payload, raw, queue.source, queue_event.id, trace_id, in_batch=True)
-        # A known id with other content is an error of the sender, and the message must not be lost. Under the sender's id the content is compared,
-        # under the broker's id the bytes.
+        incoming = Incoming(
+            queue_event.ref, queue_event.payload, raw, queue.source, queue_event.id, trace_id, in_batch=True
+        )
+        # A known id with other content is an error of the sender, and the message must not be lost. Under the sender's
+        # id the content is compared, under the broker's id the bytes.
         fingerprint = queue_event.content if queue_event.named else hashlib.sha256(arrival.body).hexdigest()
         dedupe_key = DedupeKey(
-            queue.source, queue_event.ref.type, queue_event.id, fingerprint, timedelta(days=hub.settings.keep_keys), by_content=queue_event.named
+            queue.source,
+            queue_event.ref.type,
+            queue_event.id,
+            fingerprint,
+            timedelta(days=hub.settings.keep_keys),
+            by_content=queue_event.named,
         )
         message = lay(hub, incoming, source=QUEUE, now=now, seen=[dedupe_key])
     except Refused as refused:
         return refused
     if queue_event.whole:
         return message
-    return replace(message, origin=Origin(queue.source, "", arrival.topic[:MAX_TYPE], arrival.content_type[:MAX_TYPE], arrival.body))
+    return replace(
+        message,
+        origin=Origin(queue.source, "", arrival.topic[:MAX_TYPE], arrival.content_type[:MAX_TYPE], arrival.body),
+    )
 
 
 def _text(arrival: Arrival, name: str) -> str | None:
@@ -154,7 +196,13 @@ def together(refused: Sequence[Refused]) -> Refused | None:
     return Refused(refused[0].code, f"{len(refused)} of its events: {refused[0].text}", faults)
 
 
-def _note(hub: Hub, queue: Queue, receipts: Sequence[tuple[AcceptedMessage, Receipt]], refused: Sequence[Refused | None], began: float) -> None:
+def _note(
+    hub: Hub,
+    queue: Queue,
+    receipts: Sequence[tuple[AcceptedMessage, Receipt]],
+    refused: Sequence[Refused | None],
+    began: float,
+) -> None:
     for message, answer in receipts:
         ref = message.message.ref
         hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new")

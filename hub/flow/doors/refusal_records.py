@@ -1,4 +1,6 @@
-"""Records refused requests, so that operators can see and retry them. It runs in the background and never changes the answer."""
+"""Records refused requests, so that operators can see and retry them. It runs in the background and never changes the
+answer.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,22 @@ PASSING = frozenset({Code.TOO_MANY_REQUESTS, Code.REQUEST_TIMEOUT})
 
 
 def keep(hub: Hub, refused: Refused, what: IdentifiedRequest, trace_id: str) -> None:
-    """Queues a refusal for writing, if there is room. Costs one hash of the body. Raises nothing: the answer does not depend on it."""
+    """Queues a refusal for writing, if there is room. Costs one hash of the body. Raises nothing: the answer does not
+    depend on it.
+    """
     if refused.code in PASSING:
         return
     try:
-        refusal = Refusal(hub.new_id(), what.source, what.arrival, refused, hub.catalogs.active().revision, hub.clock(), what, trace_id)
+        refusal = Refusal(
+            hub.new_id(),
+            what.source,
+            what.arrival,
+            refused,
+            hub.catalogs.active().revision,
+            hub.clock(),
+            what,
+            trace_id,
+        )
         is_kept = hub.refusals.add(hub.store, refusal)
     except Exception as error:  # noqa: BLE001  see above
         event("refusals.unwritten", told(error), level="error", trace_id=trace_id)
@@ -36,25 +49,38 @@ def keep(hub: Hub, refused: Refused, what: IdentifiedRequest, trace_id: str) -> 
 
 
 def answered(hub: Hub, refused: Refused, request: Request, trace_id: str) -> None:
-    """Records a request that was refused as a whole. Of an unauthenticated request only method, path and code are recorded."""
+    """Records a request that was refused as a whole. Of an unauthenticated request only method, path and code are
+    recorded.
+    """
     if isinstance(refused.sent, IdentifiedRequest):
         keep(hub, refused, refused.sent, trace_id)
     elif request.path.startswith(("/api/", "/in/")) and refused.code.status < 500:
         keep(hub, refused, refusal_origins.stranger(request, int(refused.code)), trace_id)
 
 
-def keep_items(hub: Hub, messages: Sequence[AcceptedMessage | Refused], outcomes: Sequence[Receipt | Refused | StoreBusy], trace_id: str) -> None:
+def keep_items(
+    hub: Hub,
+    messages: Sequence[AcceptedMessage | Refused],
+    outcomes: Sequence[Receipt | Refused | StoreBusy],
+    trace_id: str,
+) -> None:
     """Records the refused items of a batch."""
     for message, outcome in zip(messages, outcomes, strict=True):
         if isinstance(outcome, Refused):
-            what = refusal_origins.laid(message) if isinstance(message, AcceptedMessage) and outcome.sent is None else outcome.sent
+            what = (
+                refusal_origins.laid(message)
+                if isinstance(message, AcceptedMessage) and outcome.sent is None
+                else outcome.sent
+            )
             if isinstance(what, IdentifiedRequest):
                 keep(hub, outcome, what, trace_id)
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalRecorder:
-    """A context that attaches the origin to a refusal raised inside it: the post of an authenticated caller, without its content coding if possible."""
+    """A context that attaches the origin to a refusal raised inside it: the post of an authenticated caller, without
+    its content coding if possible.
+    """
 
     hub: Hub
     request: Request
@@ -79,4 +105,6 @@ class RefusalRecorder:
         except Refused:
             body, key = request.body, None
         door = BATCH if self.is_batch else POST
-        return refusal_origins.post(self.caller, request, self.message, door=door, version=self.version, body=body, key=key, is_named=is_named)
+        return refusal_origins.post(
+            self.caller, request, self.message, door=door, version=self.version, body=body, key=key, is_named=is_named
+        )

@@ -1,4 +1,6 @@
-"""Retries refused posts: with the current configuration, as the caller authenticated at the time, and under the same dedupe keys."""
+"""Retries refused posts: with the current configuration, as the caller authenticated at the time, and under the same
+dedupe keys.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,24 @@ def laid(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
     assert arrival is not None
     message = str(read.get("message") or "")
     if arrival.flaw or not message:
-        raise Refused(Code.BAD_REQUEST, arrival.flaw or "What it is cannot be read of it. Its sender must send it again.")
+        raise Refused(
+            Code.BAD_REQUEST, arrival.flaw or "What it is cannot be read of it. Its sender must send it again."
+        )
     system, _, name = message.partition("/")
     if row.door == COMMAND:
         return [_command(hub, Ref.parse(f"{message}@{read.get('version')}"), arrival.body, arrival.message_id)]
     if row.proof is None:
-        fault = Fault("", "another content under a name that is taken", "a name of its own", "its sender sends it under another id")
-        raise Refused(Code.IDEMPOTENCY_MISMATCH, "Its name stands for another message already; read again it still would.", [fault])
+        fault = Fault(
+            "",
+            "another content under a name that is taken",
+            "a name of its own",
+            "its sender sends it under another id",
+        )
+        raise Refused(
+            Code.IDEMPOTENCY_MISMATCH,
+            "Its name stands for another message already; read again it still would.",
+            [fault],
+        )
     caller = caller_of(row.proof)
     if system not in caller.systems:
         raise Refused(Code.FORBIDDEN, f"{caller.name} may not speak for {system}.")
@@ -45,7 +58,9 @@ def laid(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
     return [_one(hub, caller, request, ref, read, next(iter(row.trace_ids), "") or hub.new_id().replace("-", ""))]
 
 
-def _one(hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json], trace_id: str) -> AcceptedMessage:
+def _one(
+    hub: Hub, caller: Caller, request: Request, ref: Ref, read: Mapping[str, Json], trace_id: str
+) -> AcceptedMessage:
     """Prepares one post. `trace_id`: the one that its sender got with the refusal, so that it finds the message."""
     key = read.get("key")
     item = accept.Item(ref, json.decode(request.body, hub.limits), request.body, str(key) if key is not None else None)
@@ -60,5 +75,9 @@ def _command(hub: Hub, ref: Ref, raw: bytes, key: str) -> AcceptedMessage:
 
 
 def _request(read: Mapping[str, Json], body: bytes, headers: Mapping[str, Json]) -> Request:
-    kept_headers = tuple((name, str(value)) for name, value in headers.items() if name not in ("content-encoding", "traceparent"))
-    return Request(str(read.get("method") or ""), str(read.get("path") or ""), "", kept_headers, body, str(read.get("peer") or ""))
+    kept_headers = tuple(
+        (name, str(value)) for name, value in headers.items() if name not in ("content-encoding", "traceparent")
+    )
+    return Request(
+        str(read.get("method") or ""), str(read.get("path") or ""), "", kept_headers, body, str(read.get("peer") or "")
+    )

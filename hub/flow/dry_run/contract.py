@@ -22,7 +22,9 @@ MAX_EXAMPLES = 5
 
 @dataclass(slots=True)
 class Group:
-    """One caller's messages that would be refused at one place for one reason, with the ids of a few; `examples` are masked."""
+    """One caller's messages that would be refused at one place for one reason, with the ids of a few; `examples` are
+    masked.
+    """
 
     caller: str
     pointer: str
@@ -32,7 +34,13 @@ class Group:
     examples: list[Json] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Json]:
-        row: dict[str, Json] = {"caller": self.caller, "pointer": self.pointer, "want": self.want, "number": self.number, "messages": list(self.messages)}
+        row: dict[str, Json] = {
+            "caller": self.caller,
+            "pointer": self.pointer,
+            "want": self.want,
+            "number": self.number,
+            "messages": list(self.messages),
+        }
         return {**row, "examples": list(self.examples)} if self.examples else row
 
 
@@ -48,21 +56,35 @@ class Trial:
 
     def as_json(self) -> dict[str, Json]:
         groups: list[Json] = [group.as_json() for group in self.groups]
-        return {"since": self.since.isoformat(), "messages": self.messages, "refused": self.refused, "unreadable": self.unreadable, "groups": groups}
+        return {
+            "since": self.since.isoformat(),
+            "messages": self.messages,
+            "refused": self.refused,
+            "unreadable": self.unreadable,
+            "groups": groups,
+        }
 
 
 def try_contract(
-    store: Store, candidate: Contract, *, since: datetime, examples: int = 0, known: Sequence[Contract] = (), step: Callable[[], None] = lambda: None
+    store: Store,
+    candidate: Contract,
+    *,
+    since: datetime,
+    examples: int = 0,
+    known: Sequence[Contract] = (),
+    step: Callable[[], None] = lambda: None,
 ) -> Trial:
     """Validates every stored message of the candidate's type and version since then.
 
-    `examples`: up to so many messages per group are shown, without what is personal by the candidate or by one of `known`, and without
-    what none of them describes.
+    `examples`: up to so many messages per group are shown, without what is personal by the candidate or by one of
+    `known`, and without what none of them describes.
     """
     trial = Trial(since)
     groups: dict[tuple[str, str, str], Group] = {}
     before: str | None = None
-    while rows := store.search(type_=candidate.ref.type, version=candidate.ref.version, since=since, limit=PAGE, before=before):
+    while rows := store.search(
+        type_=candidate.ref.type, version=candidate.ref.version, since=since, limit=PAGE, before=before
+    ):
         bodies = store.bodies(*(row.id for row in rows))
         for row in rows:
             if row.id in bodies:
@@ -75,7 +97,9 @@ def try_contract(
     return trial
 
 
-def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Contract, row: MessageRow, raw: bytes) -> list[tuple[Group, Json]]:
+def _try(
+    trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Contract, row: MessageRow, raw: bytes
+) -> list[tuple[Group, Json]]:
     """The groups of a message's faults; none if it fits."""
     trial.messages += 1
     try:
@@ -101,7 +125,9 @@ def _try(trial: Trial, groups: dict[tuple[str, str, str], Group], candidate: Con
 def shown(value: Json, contracts: Sequence[Contract], at: tuple[str | int, ...] = ()) -> Json:
     """`value` for display: masked where a contract marks it as personal, or where no contract describes it."""
     place = list(at)
-    if any(contract.is_personal(place) for contract in contracts) or not any(contract.describes(place) for contract in contracts):
+    if any(contract.is_personal(place) for contract in contracts) or not any(
+        contract.describes(place) for contract in contracts
+    ):
         return MASK
     if isinstance(value, dict):
         return {name: shown(member, contracts, (*at, name)) for name, member in value.items()}

@@ -1,6 +1,7 @@
 """Tries a mapping on a message: the result, the changes, and the faults by each contract. Nothing is sent or stored.
 
-A person's own input is shown unmasked. The personal values of a stored message are masked, unless a person reveals it, which is recorded.
+A person's own input is shown unmasked. The personal values of a stored message are masked, unless a person reveals it,
+which is recorded.
 """
 
 from __future__ import annotations
@@ -36,12 +37,18 @@ class Step:
     faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, Json]:
-        return {"from": str(self.mapping.source), "to": str(self.mapping.target), "faults": [dict(fault.as_json()) for fault in self.faults]}
+        return {
+            "from": str(self.mapping.source),
+            "to": str(self.mapping.target),
+            "faults": [dict(fault.as_json()) for fault in self.faults],
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class MappingTrial:
-    """The final result, each step, and the fault that stopped it. `before`: the faults of the input by the source's contract."""
+    """The final result, each step, and the fault that stopped it. `before`: the faults of the input by the source's
+    contract.
+    """
 
     result: Json
     before: tuple[Fault, ...]
@@ -49,8 +56,12 @@ class MappingTrial:
     fault: Cause | None = None
 
 
-def tried(catalog: Catalog, way: Sequence[Mapping], payload: Json, at: datetime, *, lookups: dict[str, Json] | None = None) -> MappingTrial:
-    """Runs mappings one after the other. An intermediate result that does not fit its contract stops the run, as in a delivery."""
+def tried(
+    catalog: Catalog, way: Sequence[Mapping], payload: Json, at: datetime, *, lookups: dict[str, Json] | None = None
+) -> MappingTrial:
+    """Runs mappings one after the other. An intermediate result that does not fit its contract stops the run, as in a
+    delivery.
+    """
     before = _faults(catalog.contract(way[0].source), payload)
     steps: list[Step] = []
     payload = declared(catalog.contract(way[0].source), payload)
@@ -82,8 +93,16 @@ class TrialInput:
 
 def cases(catalog: Catalog, folder: Path, named_mapping: NamedMapping) -> list[str]:
     """The available test inputs: samples of the source, and the mapping's own inline examples."""
-    names = sorted(samples.samples(folder, named_mapping.mapping.source), key=lambda name: name.endswith(".bad")) if not named_mapping.is_foreign else []
-    names += [f"{EXAMPLE}{number}" for number, example in enumerate(named_mapping.mapping.examples, 1) if not isinstance(example.given, str)]
+    names = (
+        sorted(samples.samples(folder, named_mapping.mapping.source), key=lambda name: name.endswith(".bad"))
+        if not named_mapping.is_foreign
+        else []
+    )
+    names += [
+        f"{EXAMPLE}{number}"
+        for number, example in enumerate(named_mapping.mapping.examples, 1)
+        if not isinstance(example.given, str)
+    ]
     return names
 
 
@@ -92,7 +111,9 @@ def of_case(store: Store, folder: Path, named_mapping: NamedMapping, case: str) 
     lookups: dict[str, Json] = {}
     try:
         if case.startswith(EXAMPLE):
-            example = {f"{EXAMPLE}{number}": example for number, example in enumerate(named_mapping.mapping.examples, 1)}[case]
+            example = {
+                f"{EXAMPLE}{number}": example for number, example in enumerate(named_mapping.mapping.examples, 1)
+            }[case]
             payload, lookups = example.given, example.lookups
         else:
             payload = samples.read(folder, named_mapping.mapping.source, case)
@@ -106,8 +127,11 @@ def brought(store: Store, payload: Json) -> TrialInput:
     return TrialInput(payload, Masker(is_lifted=True), store.now(), {}, "")
 
 
-def of_message(store: Store, catalog: Catalog, named_mapping: NamedMapping, message_id: str, *, by: str = "", why: str = "") -> TrialInput:
-    """The trial input of a stored message, upgraded to the mapping's source version. With `why` it is revealed, which is recorded first.
+def of_message(
+    store: Store, catalog: Catalog, named_mapping: NamedMapping, message_id: str, *, by: str = "", why: str = ""
+) -> TrialInput:
+    """The trial input of a stored message, upgraded to the mapping's source version. With `why` it is revealed, which
+    is recorded first.
 
     Raises Refused: there is none, or it does not lead to this mapping.
     """
@@ -123,18 +147,26 @@ def of_message(store: Store, catalog: Catalog, named_mapping: NamedMapping, mess
     veil = Masker(is_lifted=bool(why))
     payload = json.decode(raw)
     veil.learn(catalog.contract(row.ref), payload)
-    for step in (catalog.way(row.ref, named_mapping.mapping.source) or ()) if row.ref != named_mapping.mapping.source else ():
+    for step in (
+        (catalog.way(row.ref, named_mapping.mapping.source) or ()) if row.ref != named_mapping.mapping.source else ()
+    ):
         try:
             payload = declared(catalog.contract(step.target), step.apply(payload, now=row.received_at))
         except GiveUp as error:
-            raise Refused(Code.BAD_REQUEST, f"It cannot be upgraded to {step.target}: {error.why.field} {veil.over_text(error.why.text)}") from error
-    lookups: dict[str, Json] = {look.name: read(look.found).value for look in store.lookups(row.id) if look.found is not None}
+            raise Refused(
+                Code.BAD_REQUEST,
+                f"It cannot be upgraded to {step.target}: {error.why.field} {veil.over_text(error.why.text)}",
+            ) from error
+    lookups: dict[str, Json] = {
+        look.name: read(look.found).value for look in store.lookups(row.id) if look.found is not None
+    }
     return TrialInput(payload, veil, row.received_at, lookups, row.id)
 
 
 def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInput) -> dict[str, Json]:
-    """What the mapping makes of it: mapping, from, to, of, source, result (null: nothing), changes (see core.documents.difference), isMasked,
-    `fault` (reason, text, field, fix: what stopped it; null: nothing), sourceFaults and targetFaults ({pointer, got, want, fix}).
+    """What the mapping makes of it: mapping, from, to, of, source, result (null: nothing), changes (see
+    core.documents.difference), isMasked, `fault` (reason, text, field, fix: what stopped it; null: nothing),
+    sourceFaults and targetFaults ({pointer, got, want, fix}).
     """
     veil, mapping = trial_input.veil, named_mapping.mapping
     done = tried(catalog, [mapping], trial_input.payload, trial_input.at, lookups=trial_input.lookups)
@@ -143,7 +175,9 @@ def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInpu
     veil.learn(makes, done.result)
     changes: list[Json] = []
     if done.steps:
-        masked_changes = veil.over_changes(difference(trial_input.payload, done.result), (reads, trial_input.payload), (makes, done.result))
+        masked_changes = veil.over_changes(
+            difference(trial_input.payload, done.result), (reads, trial_input.payload), (makes, done.result)
+        )
         changes = [veil.over(None, change) for change in masked_changes]
     fault = done.fault
     if fault is not None:
@@ -154,7 +188,8 @@ def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInpu
         "to": str(mapping.target),
         "of": trial_input.of,
         "source": veil.over(reads, trial_input.payload),
-        # A target's contract may forget to say what is personal: what the source's calls so is masked in it all the same.
+        # A target's contract may forget to say what is personal: what the source's calls so is masked in it all the
+        # same.
         "result": veil.over(None, veil.over(makes, done.result)) if done.steps else None,
         "changes": changes,
         "fault": dict(fault.as_json()) if fault is not None else None,

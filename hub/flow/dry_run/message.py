@@ -1,4 +1,6 @@
-"""Compares what the current configuration would make of a message with what was made of it. Reads only; nothing is sent."""
+"""Compares what the current configuration would make of a message with what was made of it. Reads only; nothing is
+sent.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,15 @@ from hub.flow.dry_run.whatif import Rendition, StoredMessage, make
 from hub.store import Store
 
 
-def afresh(store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog | None = None, is_revealed: bool = False) -> dict[str, Json] | None:
+def afresh(
+    store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog | None = None, is_revealed: bool = False
+) -> dict[str, Json] | None:
     """What `with_` (default: the active configuration) would make of a message; None if there is no such message.
 
-    made {revision, disposition, refused}, now {the same}, isSame, and `deliveries`: per route, target and part: `what` (same, changed, gained,
-    lost, mended: it could not be made then, broken: it cannot be made now, still_broken), changes (see core.documents.difference), faultThen, faultNow,
-    body (as it would be sent now; null if it would not). Look-ups are the recorded ones; one that only the new configuration asks is missing.
+    made {revision, disposition, refused}, now {the same}, isSame, and `deliveries`: per route, target and part: `what`
+    (same, changed, gained, lost, mended: it could not be made then, broken: it cannot be made now, still_broken),
+    changes (see core.documents.difference), faultThen, faultNow, body (as it would be sent now; null if it would not).
+    Look-ups are the recorded ones; one that only the new configuration asks is missing.
     """
     row, raw = store.message(message_id), store.body(message_id)
     if row is None or raw is None:
@@ -53,7 +58,14 @@ def _side(revision: str, rendition: Rendition) -> Json:
     return {"revision": revision, "disposition": rendition.disposition, "refused": rendition.refused}
 
 
-def _delivery(veil: Masker, old: Catalog | None, new: Catalog, before: Rendition, after: Rendition, key: tuple[str, str, int | None]) -> Json:
+def _delivery(
+    veil: Masker,
+    old: Catalog | None,
+    new: Catalog,
+    before: Rendition,
+    after: Rendition,
+    key: tuple[str, str, int | None],
+) -> Json:
     route, target, part = key
     ref = Ref.parse(target)
     was, is_ = (old.contract(ref) if old is not None else None), new.contract(ref)

@@ -1,4 +1,5 @@
-"""Previews a repair: what it would send now, and the differences from what was sent. Computed from stored data; reads only, makes no look-ups.
+"""Previews a repair: what it would send now, and the differences from what was sent. Computed from stored data; reads
+only, makes no look-ups.
 
 Personal values are masked if either configuration marks them, so that a change that removes the mark reveals nothing.
 """
@@ -26,7 +27,9 @@ from hub.store import Lookup, MessageRow, RepairedRow, RepairRow, Store
 
 MOST = 1_000  # deliveries of one page
 MAX_DIFFERENCES = 50  # of one delivery
-_UNREADABLE = Cause(Reason.UNEXPECTED, "The configuration that makes its content cannot be read.", fix="Choose another one.")
+_UNREADABLE = Cause(
+    Reason.UNEXPECTED, "The configuration that makes its content cannot be read.", fix="Choose another one."
+)
 
 
 @dataclass(slots=True)
@@ -41,11 +44,14 @@ class Group:
 class Preview:
     """The preview of some deliveries of a repair.
 
-    `counts`: `made` (the mapping makes it; of these, `same` as was sent), `fault` (it would be dead again), `unsure` (it needs a look-up that is
-    not recorded), `ends` (it would be discarded), `skipped`. `faults` by reason and field, `changes` by the target's field.
+    `counts`: `made` (the mapping makes it; of these, `same` as was sent), `fault` (it would be dead again), `unsure`
+    (it needs a look-up that is not recorded), `ends` (it would be discarded), `skipped`. `faults` by reason and field,
+    `changes` by the target's field.
     """
 
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("made", "same", "fault", "unsure", "ends", "skipped"), 0))
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("made", "same", "fault", "unsure", "ends", "skipped"), 0)
+    )
     faults: dict[tuple[str, str], Group] = field(default_factory=dict)
     changes: dict[str, Group] = field(default_factory=dict)
     items: list[dict[str, Json]] = field(default_factory=list)
@@ -60,7 +66,13 @@ class Preview:
             {"pointer": pointer, "number": group.number, "example": group.example}
             for pointer, group in sorted(self.changes.items(), key=lambda entry: (-entry[1].number, entry[0]))
         ]
-        return {"counts": dict(self.counts), "faults": faults, "changes": changes, "items": list(self.items), "next": self.next}
+        return {
+            "counts": dict(self.counts),
+            "faults": faults,
+            "changes": changes,
+            "items": list(self.items),
+            "next": self.next,
+        }
 
 
 def preview(
@@ -74,7 +86,8 @@ def preview(
     into: Preview | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Preview:
-    """The next deliveries of a repair as they would go: those that wait, in their order, up to `limit`. `into`: added to a page before it.
+    """The next deliveries of a repair as they would go: those that wait, in their order, up to `limit`. `into`: added
+    to a page before it.
 
     `step` is called after each. Raises Refused where there is no such repair.
     """
@@ -90,8 +103,20 @@ def preview(
         lookups.setdefault(lookup.message_id, []).append(lookup)
     with catalogs.under_way({repair.revision or "", *(message.revision for message in messages.values())} - {""}):
         for row in rows:
-            item: dict[str, Json] = {"place": row.place, "deliveryId": row.delivery_id, "messageId": row.message_id, "orderKey": row.order_key}
-            item |= {"target": str(row.ref) if row.ref is not None else None, "fault": None, "before": None, "payload": None, "call": None, "differences": []}
+            item: dict[str, Json] = {
+                "place": row.place,
+                "deliveryId": row.delivery_id,
+                "messageId": row.message_id,
+                "orderKey": row.order_key,
+            }
+            item |= {
+                "target": str(row.ref) if row.ref is not None else None,
+                "fault": None,
+                "before": None,
+                "payload": None,
+                "call": None,
+                "differences": [],
+            }
             message = messages.get(row.message_id or "")
             if row.delivery_id in notes or message is None or message.id not in bodies:
                 verdict, item["note"] = "skipped", notes.get(row.delivery_id, "Its message is not there any more.")
@@ -120,10 +145,17 @@ class _Seen:
     limits: Limits
 
     def into(self, item: dict[str, Json], result: Preview) -> str:
-        old, new = (self._catalog(hash_) for hash_ in (self.row.made_with or self.message.revision, self.repair.revision or self.message.revision))
+        old, new = (
+            self._catalog(hash_)
+            for hash_ in (self.row.made_with or self.message.revision, self.repair.revision or self.message.revision)
+        )
         if new is None:
             item["fault"] = dict(_UNREADABLE.as_json())
-            _count(result.faults, (_UNREADABLE.reason.value, ""), {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text})
+            _count(
+                result.faults,
+                (_UNREADABLE.reason.value, ""),
+                {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text},
+            )
             return "fault"
         if self.row.undecided:
             return "unsure"  # its route is decided again when it goes: into none, one or several
@@ -134,16 +166,29 @@ class _Seen:
             if self._asks(new, seen):
                 return "unsure"
             item["fault"] = dict(error.why.as_json())
-            _count(result.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
+            _count(
+                result.faults,
+                (error.why.reason.value, error.why.field),
+                {"deliveryId": self.row.delivery_id, "text": error.why.text},
+            )
             return "fault"
         if self._asks(new, seen):
             return "unsure"
         try:
             # Where it goes is the active configuration's to say, whatever revision makes its content.
-            item["call"] = address(self.catalogs.active(), self._ref, payload, self.row.delivery_id or "", self.message.received_at) or None
+            item["call"] = (
+                address(
+                    self.catalogs.active(), self._ref, payload, self.row.delivery_id or "", self.message.received_at
+                )
+                or None
+            )
         except GiveUp as error:
             item["fault"] = dict(error.why.as_json())
-            _count(result.faults, (error.why.reason.value, error.why.field), {"deliveryId": self.row.delivery_id, "text": error.why.text})
+            _count(
+                result.faults,
+                (error.why.reason.value, error.why.field),
+                {"deliveryId": self.row.delivery_id, "text": error.why.text},
+            )
             return "fault"
         before, why = self._before(old, seen)
         item["payload"] = self._masked((new, old), payload)
@@ -153,7 +198,9 @@ class _Seen:
         self._compare((new, old), before, payload, item, result)
         return "made"
 
-    def _compare(self, by: Sequence[Catalog | None], before: Json, payload: Json, item: dict[str, Json], result: Preview) -> None:
+    def _compare(
+        self, by: Sequence[Catalog | None], before: Json, payload: Json, item: dict[str, Json], result: Preview
+    ) -> None:
         differences: list[Json] = []
         seen: set[str] = set()
         for change in difference(before, payload)[:MAX_DIFFERENCES]:
@@ -161,7 +208,11 @@ class _Seen:
             differences.append(shown)
             if (pointer := ELEMENT.sub("/*", change.pointer)) not in seen:
                 seen.add(pointer)
-                _count(result.changes, pointer, {"deliveryId": self.row.delivery_id, "old": shown.get("old"), "new": shown.get("new")})
+                _count(
+                    result.changes,
+                    pointer,
+                    {"deliveryId": self.row.delivery_id, "old": shown.get("old"), "new": shown.get("new")},
+                )
         item["differences"] = differences
         result.counts["same"] += not differences
 
@@ -169,7 +220,9 @@ class _Seen:
         """The change with both sides masked if one side is personal."""
         was = path_in(before, change.origin if change.origin is not None else change.pointer)
         old = self._masked(by, change.old, was) if change.kind is not Kind.ADDED else None
-        new = self._masked(by, change.new, path_in(payload, change.pointer)) if change.kind is not Kind.REMOVED else None
+        new = (
+            self._masked(by, change.new, path_in(payload, change.pointer)) if change.kind is not Kind.REMOVED else None
+        )
         if MASK in (old, new):
             old, new = (MASK if side is not None else None for side in (old, new))
         return replace(change, old=old, new=new)
@@ -185,13 +238,27 @@ class _Seen:
 
     def _made(self, catalog: Catalog, seen: Mapping[str, Json]) -> Json:
         row, message = self.row, self.message
-        return render(catalog, self.raw, message.ref, self._ref, route=row.route or "", part=row.part, at=message.received_at, limits=self.limits, lookups=seen)
+        return render(
+            catalog,
+            self.raw,
+            message.ref,
+            self._ref,
+            route=row.route or "",
+            part=row.part,
+            at=message.received_at,
+            limits=self.limits,
+            lookups=seen,
+        )
 
     def _asks(self, catalog: Catalog, seen: Mapping[str, Json]) -> bool:
         """Whether its route needs a look-up that is not recorded, so that its result is unknown."""
         route = next((route for route in catalog.routes if route.name == self.row.route), None)
-        known = {lookup.name for lookup in self.lookups if lookup.route == self.row.route and lookup.part == self.row.part}
-        return route is not None and any(enrich.name not in known and enrich.name not in seen for enrich in route.enrich)
+        known = {
+            lookup.name for lookup in self.lookups if lookup.route == self.row.route and lookup.part == self.row.part
+        }
+        return route is not None and any(
+            enrich.name not in known and enrich.name not in seen for enrich in route.enrich
+        )
 
     def _catalog(self, revision: str) -> Catalog | None:
         try:

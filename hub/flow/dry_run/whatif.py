@@ -1,7 +1,8 @@
-"""What-if: runs stored messages through two configurations without side effects, and groups the differences with examples.
+"""What-if: runs stored messages through two configurations without side effects, and groups the differences with
+examples.
 
-Pure steps on stored bodies: contract, upgrade, match, map, the target's contract. `$now()` is each message's own time, look-ups are the recorded ones,
-delivery ids are not made; so the only differences are those of the configurations.
+Pure steps on stored bodies: contract, upgrade, match, map, the target's contract. `$now()` is each message's own time,
+look-ups are the recorded ones, delivery ids are not made; so the only differences are those of the configurations.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kind:
-    """What is different: `refused`, `accepted`, `target_gained`, `target_lost`, `fault_gained`, `fault_mended`, `field`; where; and for a field its place."""
+    """What is different: `refused`, `accepted`, `target_gained`, `target_lost`, `fault_gained`, `fault_mended`,
+    `field`; where; and for a field its place.
+    """
 
     what: str
     route: str = ""
@@ -79,14 +82,23 @@ class Report:
                 "target": kind.target,
                 "pointer": kind.pointer,
                 "messages": group.number,
-                "examples": [{"message": id_, "before": before, "after": after} for id_, before, after in group.examples],
+                "examples": [
+                    {"message": id_, "before": before, "after": after} for id_, before, after in group.examples
+                ],
             }
             for kind, group in sorted(self.groups.items())
         ]
         return {"messages": self.messages, "unchanged": self.unchanged, "differences": differences}
 
 
-def what_if(old: Catalog, new: Catalog, messages: Iterable[StoredMessage], *, limits: Limits = LIMITS, step: Callable[[], None] = lambda: None) -> Report:
+def what_if(
+    old: Catalog,
+    new: Catalog,
+    messages: Iterable[StoredMessage],
+    *,
+    limits: Limits = LIMITS,
+    step: Callable[[], None] = lambda: None,
+) -> Report:
     """Compares what `old` and `new` make of each message. `step` is called after each: progress."""
     report = Report()
     for message in messages:
@@ -174,7 +186,9 @@ def all_destinations(routes: Sequence[Route]) -> frozenset[tuple[str, str]]:
     return frozenset((route.name, str(to.ref)) for route in routes for to in route.to)
 
 
-def _differences(old: Catalog, new: Catalog, old_made: Rendition, new_made: Rendition) -> Iterator[tuple[Kind, Json, Json]]:
+def _differences(
+    old: Catalog, new: Catalog, old_made: Rendition, new_made: Rendition
+) -> Iterator[tuple[Kind, Json, Json]]:
     if old_made.refused is not None or new_made.refused is not None:
         if (old_made.refused is None) != (new_made.refused is None):
             yield Kind("refused" if new_made.refused is not None else "accepted"), old_made.refused, new_made.refused
@@ -189,14 +203,20 @@ def _differences(old: Catalog, new: Catalog, old_made: Rendition, new_made: Rend
         if key in old_made.payloads and key in new_made.payloads:
             for pointer, was, is_ in _fields(old_made.payloads[key], new_made.payloads[key]):
                 ref = Ref.parse(target)
-                yield Kind("field", route, target, _any_element(pointer)), masked((old, new), ref, pointer, was), masked((old, new), ref, pointer, is_)
+                yield (
+                    Kind("field", route, target, _any_element(pointer)),
+                    masked((old, new), ref, pointer, was),
+                    masked((old, new), ref, pointer, is_),
+                )
         elif key in new_made.faults and key in old_made.payloads:
             yield Kind("fault_gained", route, target), "made", new_made.faults[key]
         elif key in old_made.faults and key in new_made.payloads:
             yield Kind("fault_mended", route, target), old_made.faults[key], "made"
 
 
-def _fields(old_value: Json, new_value: Json, at: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json, Json]]:
+def _fields(
+    old_value: Json, new_value: Json, at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Json, Json]]:
     if isinstance(old_value, dict) and isinstance(new_value, dict):
         for name in sorted(old_value.keys() | new_value.keys()):
             yield from _fields(old_value.get(name, _NOTHING), new_value.get(name, _NOTHING), (*at, name))
@@ -215,7 +235,9 @@ def _any_element(at: tuple[str | int, ...]) -> str:
 
 
 def masked(by: Iterable[Catalog], ref: Ref, at: tuple[str | int, ...], value: Json) -> Json:
-    """A value at a place of `ref` as people may see it. Any of the configurations says what is personal: a change that drops the mark shows no more."""
+    """A value at a place of `ref` as people may see it. Any of the configurations says what is personal: a change that
+    drops the mark shows no more.
+    """
     for catalog in by:
         contract = catalog.contract(ref)
         if contract is not None and value != _NOTHING:

@@ -15,7 +15,9 @@ from hub.store import Store
 
 
 class MeasuredAdd:
-    """`Store.add` with metrics, for the group commit. Costs a few µs per group, whatever its size, if tracing is off."""
+    """`Store.add` with metrics, for the group commit. Costs a few µs per group, whatever its size, if tracing is
+    off.
+    """
 
     def __init__(self, store: Store, counts: Counts, spans: Spans | None = None) -> None:
         self._store = store

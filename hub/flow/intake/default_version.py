@@ -19,7 +19,9 @@ QUIET = timedelta(days=30)  # callers without a post for this time are left out
 
 @dataclass(frozen=True, slots=True)
 class PinnedCaller:
-    """A caller whose posts without a version are in `version`. `is_taken`: that version may still be posted; otherwise each post gets 410 or 404."""
+    """A caller whose posts without a version are in `version`. `is_taken`: that version may still be posted; otherwise
+    each post gets 410 or 404.
+    """
 
     caller: str
     name: str  # of its key; empty where it has none
@@ -32,7 +34,9 @@ class PinnedCaller:
 
 @dataclass(frozen=True, slots=True)
 class NewDefault:
-    """A message type whose default version changes. `stay`: callers with a pin; `free`: other callers, who name their version or get the new one."""
+    """A message type whose default version changes. `stay`: callers with a pin; `free`: other callers, who name their
+    version or get the new one.
+    """
 
     type: str
     before: int | None
@@ -48,7 +52,8 @@ class NewDefault:
     def text(self) -> str:
         """A one-line summary for an engineer."""
         callers = [
-            f"{caller.name or caller.caller} on version {caller.version}{'' if caller.is_taken else ', which is not taken any more'}" for caller in self.stay
+            f"{caller.name or caller.caller} on version {caller.version}{'' if caller.is_taken else ', which is not taken any more'}"
+            for caller in self.stay
         ]
         stay = "; ".join(callers) if callers else "nobody"
         free = f" {', '.join(self.free)}: in the version that they say, or in the new one." if self.free else ""
@@ -67,10 +72,21 @@ def new_defaults(store: Store, old: Catalog, new: Catalog, now: datetime) -> lis
     pins |= {(key.id, type_): version for key in keys.values() for type_, version in key.pins.items() if type_ in types}
     defaults: list[NewDefault] = []
     for before, emit in changed:
-        pinned = sorted((caller, version) for (caller, type_), version in pins.items() if type_ == emit.type and _is_alive(keys, caller, now))
-        stay = tuple(PinnedCaller(caller, keys[caller].name if caller in keys else "", version, version in emit.open_at(now)) for caller, version in pinned)
-        users = {row.caller for row in store.usage(type_=emit.type, since=(now - QUIET).date().isoformat())} - {caller for caller, _ in pinned}
-        free = tuple(sorted(keys[caller].name if caller in keys else caller for caller in users if _is_alive(keys, caller, now)))
+        pinned = sorted(
+            (caller, version)
+            for (caller, type_), version in pins.items()
+            if type_ == emit.type and _is_alive(keys, caller, now)
+        )
+        stay = tuple(
+            PinnedCaller(caller, keys[caller].name if caller in keys else "", version, version in emit.open_at(now))
+            for caller, version in pinned
+        )
+        users = {row.caller for row in store.usage(type_=emit.type, since=(now - QUIET).date().isoformat())} - {
+            caller for caller, _ in pinned
+        }
+        free = tuple(
+            sorted(keys[caller].name if caller in keys else caller for caller in users if _is_alive(keys, caller, now))
+        )
         defaults.append(NewDefault(emit.type, before.newest_at(now), emit.newest_at(now), stay, free))
     return defaults
 

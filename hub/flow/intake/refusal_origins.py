@@ -1,4 +1,6 @@
-"""Records the origin of a refused request: its bytes, its authenticated caller, and how to read it again. Credentials and signatures are not recorded."""
+"""Records the origin of a refused request: its bytes, its authenticated caller, and how to read it again. Credentials
+and signatures are not recorded.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from hub.core.model.delivery import AcceptedMessage
 from hub.flow.context.callers import Caller
 
 MAX_TYPE = 200  # maximum length of a recorded content type, in characters
-CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "client-cert", "x-ssl-client-cert"})
+CREDENTIALS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "client-cert", "x-ssl-client-cert"}
+)
 MAX_UNPROVEN = 65_536  # maximum size of an unauthenticated hook's body, in bytes
 
 
@@ -30,12 +34,20 @@ def post(
     suffix: str = "",
     is_named: bool = False,
 ) -> IdentifiedRequest:
-    """The origin of a post of an authenticated caller, or of one item of it. `message`: system/name; "" if that could not be read.
+    """The origin of a post of an authenticated caller, or of one item of it. `message`: system/name; "" if that could
+    not be read.
 
     `key` and `suffix` make its dedupe keys; a retry uses the same ones. `is_named`: the sender chose the key.
     """
     source = f"{door if door != identified_request.BATCH else identified_request.POST}:{message}" if message else door
-    read: dict[str, Json] = {"method": request.method, "path": request.path, "message": message, "version": version, "suffix": suffix, "isNamed": is_named}
+    read: dict[str, Json] = {
+        "method": request.method,
+        "path": request.path,
+        "message": message,
+        "version": version,
+        "suffix": suffix,
+        "isNamed": is_named,
+    }
     read |= {"key": key, "peer": request.peer}
     arrival = _kept(request, request.body if body is None else body, MAX_KEPT, name=key or caller.request_key + suffix)
     return IdentifiedRequest(door, source, caller.id, arrival, _proof(caller), read)
@@ -44,7 +56,14 @@ def post(
 def question(caller: Caller, request: Request, message: str) -> IdentifiedRequest:
     """The origin of a GET request. Nobody waits for its answer any more, so it is shown but not retried."""
     read: dict[str, Json] = {"method": request.method, "path": request.path, "query": request.query, "message": message}
-    return IdentifiedRequest(identified_request.QUESTION, f"{identified_request.QUESTION}:{message}", caller.id, _kept(request, b"", 0), _proof(caller), read)
+    return IdentifiedRequest(
+        identified_request.QUESTION,
+        f"{identified_request.QUESTION}:{message}",
+        caller.id,
+        _kept(request, b"", 0),
+        _proof(caller),
+        read,
+    )
 
 
 def laid(accepted: AcceptedMessage) -> IdentifiedRequest:
@@ -62,20 +81,41 @@ def laid(accepted: AcceptedMessage) -> IdentifiedRequest:
 
 
 def hook(config: Hook, request: Request, *, is_proven: bool) -> IdentifiedRequest:
-    """The origin of a hook request. Unauthenticated ones are recorded too, with a small size limit: the hub's own secret may be the wrong one."""
-    read: dict[str, Json] = {"method": request.method, "path": request.path, "query": request.query, "peer": request.peer}
+    """The origin of a hook request. Unauthenticated ones are recorded too, with a small size limit: the hub's own
+    secret may be the wrong one.
+    """
+    read: dict[str, Json] = {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "peer": request.peer,
+    }
     if is_proven:
-        return IdentifiedRequest(identified_request.HOOK, config.caller, config.caller, _kept(request, request.body, MAX_KEPT), None, read)
+        return IdentifiedRequest(
+            identified_request.HOOK, config.caller, config.caller, _kept(request, request.body, MAX_KEPT), None, read
+        )
     return IdentifiedRequest(
-        identified_request.UNPROVEN, config.caller, f"{identified_request.UNPROVEN} {config.caller}", _kept(request, request.body, MAX_UNPROVEN), None, read
+        identified_request.UNPROVEN,
+        config.caller,
+        f"{identified_request.UNPROVEN} {config.caller}",
+        _kept(request, request.body, MAX_UNPROVEN),
+        None,
+        read,
     )
 
 
 def command(ref: Ref, raw: bytes, key: str) -> IdentifiedRequest:
     """The origin of a message of `hub send`."""
-    arrival = Arrival(raw, message_id=key) if len(raw) <= MAX_KEPT else Arrival(b"", message_id=key, flaw=_too_long(raw))
+    arrival = (
+        Arrival(raw, message_id=key) if len(raw) <= MAX_KEPT else Arrival(b"", message_id=key, flaw=_too_long(raw))
+    )
     return IdentifiedRequest(
-        identified_request.COMMAND, f"{identified_request.COMMAND}:{ref.type}", "command line", arrival, None, {"message": ref.type, "version": ref.version}
+        identified_request.COMMAND,
+        f"{identified_request.COMMAND}:{ref.type}",
+        "command line",
+        arrival,
+        None,
+        {"message": ref.type, "version": ref.version},
     )
 
 

@@ -1,8 +1,10 @@
-"""Handles synchronous routes: the caller waits for the target's answer. The exchange is recorded like any other delivery.
+"""Handles synchronous routes: the caller waits for the target's answer. The exchange is recorded like any other
+delivery.
 
 add as claimed (group commit) → map → send within the deadline → judge → settle → answer
 
-If we die after the commit, the lease ends and the attempt is recorded as *outcome not seen*. The caller got no answer, and asks again under its key.
+If we die after the commit, the lease ends and the attempt is recorded as *outcome not seen*. The caller got no answer,
+and asks again under its key.
 """
 
 from __future__ import annotations
@@ -21,7 +23,20 @@ from hub.core.config.routing import Destination, Route, TargetPolicy
 from hub.core.config.target_answers import KEPT_BYTES, read
 from hub.core.errors import Cause, Code, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown
 from hub.core.message import Json, Message, Receipt, Ref
-from hub.core.model.delivery import AcceptedMessage, Claim, Delivered, Ended, Exchange, InDoubt, InDoubtPolicy, Lease, NewDelivery, Outcome, Settlement, Status
+from hub.core.model.delivery import (
+    AcceptedMessage,
+    Claim,
+    Delivered,
+    Ended,
+    Exchange,
+    InDoubt,
+    InDoubtPolicy,
+    Lease,
+    NewDelivery,
+    Outcome,
+    Settlement,
+    Status,
+)
 from hub.core.schemas.integers import declared
 from hub.flow.hub import Hub
 from hub.flow.render import render, rendered
@@ -44,7 +59,8 @@ _CODES = {
     Reason.CIRCUIT_OPEN: Code.UNAVAILABLE,
     Reason.PAUSED: Code.UNAVAILABLE,
 }
-# The target's own text is recorded with the attempt, for operators only: it may contain personal data, or repeat a secret of ours (input B86).
+# The target's own text is recorded with the attempt, for operators only: it may contain personal data, or repeat a
+# secret of ours (input B86).
 _FOR_CALLERS = {
     Reason.REFUSED: "The system behind refused it.",
     Reason.UNSUCCESSFUL: "The system behind answered, and says no.",
@@ -66,7 +82,9 @@ class SyncReply:
 
 
 def lease(hub: Hub, planned: NewDelivery, routes: dict[str, Route]) -> NewDelivery:
-    """Leases the delivery to this process if its route is synchronous. It gets no order key: a question needs no order."""
+    """Leases the delivery to this process if its route is synchronous. It gets no order key: a question needs no
+    order.
+    """
     sync = routes[planned.route].sync
     if sync is None:
         return planned
@@ -88,7 +106,7 @@ def ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str = "") -> 
         return _ask(hub, laid, began, tracestate)
 
 
-def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> SyncReply:
+def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> SyncReply:  # noqa: C901  # the steps of a question in one place
     stored = hub.commit.submit(laid)
     try:
         receipt = stored.result(COMMIT_S)
@@ -98,7 +116,10 @@ def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> Sync
     if isinstance(receipt, Refused):
         raise receipt
     if receipt.duplicate and receipt.message_id == laid.message.id:
-        raise Refused(Code.CONFLICT, "Another caller of the system has asked the same already (dedupe_scope: system), and the answer was given to it.")
+        raise Refused(
+            Code.CONFLICT,
+            "Another caller of the system has asked the same already (dedupe_scope: system), and the answer was given to it.",
+        )
     if receipt.duplicate:
         return _again(hub, laid.message.caller, receipt.message_id)
     planned, claim = _leased(hub, laid)
@@ -130,15 +151,25 @@ def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> Sync
     except (GiveUp, TryLater) as error:
         answer = error
     except Exception as error:  # noqa: BLE001
-        # An unexpected error. Uncaught, the lease would end, and a call that was never sent would be recorded as possibly sent.
-        event("exchange.unexpected", told(error), level="error", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
+        # An unexpected error. Uncaught, the lease would end, and a call that was never sent would be recorded as
+        # possibly sent.
+        event(
+            "exchange.unexpected",
+            told(error),
+            level="error",
+            delivery=claim.id,
+            message_id=claim.message.id,
+            trace_id=claim.message.trace_id,
+        )
         why = Cause(Reason.UNEXPECTED, f"{type(error).__name__} while it was asked.", fix="See the log.")
         answer = Unknown(why) if tried.is_sent else GiveUp(why)
     if not tried.is_sent:
         answer = _unsent(answer)
     _settle(hub, claim, _outcome(hub, answer, to), tried)
     if route.sync.fallback is not None and not isinstance(answer, GiveUp):
-        cached = hub.remembered.get(f"sync {route.name} {to.ref}", question, within=route.sync.fallback, now=hub.clock())
+        cached = hub.remembered.get(
+            f"sync {route.name} {to.ref}", question, within=route.sync.fallback, now=hub.clock()
+        )
         if cached is not None:
             return SyncReply(laid.message.id, _answer(hub, laid.message, route, to, cached[0]), age=cached[1])
     raise _refusal(laid.message.id, answer.why, is_sent=tried.is_sent)
@@ -146,7 +177,9 @@ def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> Sync
 
 @dataclass(slots=True)
 class _Tried:
-    """How far the call came. Once it is handed to the HTTP client it counts as sent, until the client reports its result."""
+    """How far the call came. Once it is handed to the HTTP client it counts as sent, until the client reports its
+    result.
+    """
 
     call: Call | None = None
     done: HttpResult | None = None
@@ -157,7 +190,9 @@ class _Tried:
 
 
 def _unsent(answer: Answer) -> GiveUp | TryLater:
-    """The answer for a call that was not sent. Its text says so: nobody needs to look at the target, and the outcome is not unknown."""
+    """The answer for a call that was not sent. Its text says so: nobody needs to look at the target, and the outcome is
+    not unknown.
+    """
     assert not isinstance(answer, Reply)
     why = answer.why if answer.why.text.startswith(UNSENT) else replace(answer.why, text=f"{UNSENT}: {answer.why.text}")
     return GiveUp(why) if isinstance(answer, GiveUp) else TryLater(why)
@@ -171,7 +206,9 @@ def _leased(hub: Hub, laid: AcceptedMessage) -> tuple[NewDelivery, Claim]:
 
 
 def _end_late(hub: Hub, laid: AcceptedMessage, late: Future[Receipt | Refused]) -> None:
-    """Ends a delivery that was stored after its caller had been told of the timeout; it is recorded as unsent. If we die before that, the lease ends it."""
+    """Ends a delivery that was stored after its caller had been told of the timeout; it is recorded as unsent. If we
+    die before that, the lease ends it.
+    """
     receipt = late.result() if late.exception() is None else None
     if not isinstance(receipt, Receipt) or receipt.duplicate:
         return
@@ -180,7 +217,9 @@ def _end_late(hub: Hub, laid: AcceptedMessage, late: Future[Receipt | Refused]) 
 
 
 def _send(hub: Hub, route: str, parcel: Parcel, seconds: float, tried: _Tried) -> Answer:
-    """Sends the call and interprets the answer; `tried` records how far it came. Raises GiveUp and TryLater if the call cannot be built or signed."""
+    """Sends the call and interprets the answer; `tried` records how far it came. Raises GiveUp and TryLater if the call
+    cannot be built or signed.
+    """
     lane = parcel.ref.system
     policy = hub.catalogs.active().targets.get(lane, TargetPolicy())
     target = hub.targets(lane)
@@ -191,7 +230,9 @@ def _send(hub: Hub, route: str, parcel: Parcel, seconds: float, tried: _Tried) -
     if hub.pace.is_paused("route", route) or hub.pace.is_paused("target", lane):
         return TryLater(Cause(Reason.PAUSED, f"{route} is paused for now."))
     if not hub.pace.enter(lane, policy):
-        return TryLater(Cause(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may."))
+        return TryLater(
+            Cause(Reason.CIRCUIT_OPEN, f"{lane} is left alone for now, or has as much under way as it may.")
+        )
     try:
         call = target.call(replace(parcel, deadline_s=seconds))
         with hub.pace.working(lane):
@@ -215,7 +256,9 @@ def _sender(hub: Hub) -> Sender:
 
 
 def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: bytes) -> Json:
-    """The answer for the caller, from the target's body: unchanged, or validated as the route's reply and mapped. Raises GiveUp."""
+    """The answer for the caller, from the target's body: unchanged, or validated as the route's reply and mapped.
+    Raises GiveUp.
+    """
     answer = read(body)
     if not answer.is_read:
         raise GiveUp(Cause(Reason.BAD_ANSWER, f"The answer cannot be read: it {answer.trouble or 'is empty'}."))
@@ -227,38 +270,71 @@ def _answer(hub: Hub, message: Message, route: Route, to: Destination, body: byt
         contract = catalog.contract(ref)
         faults = contract.check(payload) if contract is not None else []
         if faults:
-            raise GiveUp(Cause(Reason.BAD_ANSWER, f"The answer does not fit {ref}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}."))
+            raise GiveUp(
+                Cause(
+                    Reason.BAD_ANSWER,
+                    f"The answer does not fit {ref}: {faults[0].pointer or '/'} is {faults[0].got}, wanted {faults[0].want}.",
+                )
+            )
         if route.sync.answer is not None:
-            return rendered(catalog, payload, ref, route.sync.answer, route=route.name, part=None, at=message.received_at)
+            return rendered(
+                catalog, payload, ref, route.sync.answer, route=route.name, part=None, at=message.received_at
+            )
         return declared(contract, payload)
     return payload
 
 
 def _outcome(hub: Hub, answer: Answer, to: Destination) -> Outcome:
-    """The outcome of the delivery. It is not retried, because the caller has its answer. With `in_doubt: park`, a person decides on an unknown outcome."""
+    """The outcome of the delivery. It is not retried, because the caller has its answer. With `in_doubt: park`, a
+    person decides on an unknown outcome.
+    """
     assert not isinstance(answer, Reply)
     policy = hub.catalogs.active().targets.get(to.ref.system, TargetPolicy())
-    return InDoubt(answer.why, InDoubtPolicy.PARK) if isinstance(answer, Unknown) and policy.in_doubt is InDoubtPolicy.PARK else Ended(answer.why)
+    return (
+        InDoubt(answer.why, InDoubtPolicy.PARK)
+        if isinstance(answer, Unknown) and policy.in_doubt is InDoubtPolicy.PARK
+        else Ended(answer.why)
+    )
 
 
 def _settle(hub: Hub, claim: Claim, outcome: Outcome, tried: _Tried) -> None:
     exchange, call, done = Exchange(), tried.call, tried.done
     if done is not None and call is not None:
-        exchange = Exchange(call.shown or call.url, call.method, done.status, done.sent, len(call.body), done.kept, int(done.ms), dict(done.timings))
+        exchange = Exchange(
+            call.shown or call.url,
+            call.method,
+            done.status,
+            done.sent,
+            len(call.body),
+            done.kept,
+            int(done.ms),
+            dict(done.timings),
+        )
     elif call is not None:
         exchange = Exchange(call.shown or call.url, call.method, sent=True, request_bytes=len(call.body))
     try:
         settle(hub, [Settlement(claim, outcome, exchange, hub.catalogs.active().revision)])
     except StoreBusy as error:
         # The caller still gets its answer. The lease ends, and the attempt is recorded as outcome not seen.
-        event("exchange.unrecorded", str(error), level="warning", delivery=claim.id, message_id=claim.message.id, trace_id=claim.message.trace_id)
+        event(
+            "exchange.unrecorded",
+            str(error),
+            level="warning",
+            delivery=claim.id,
+            message_id=claim.message.id,
+            trace_id=claim.message.trace_id,
+        )
 
 
 def _again(hub: Hub, caller: str, message_id: str) -> SyncReply:
-    """Answers a duplicate question with the recorded answer or refusal; nothing is sent. A question of another caller is not revealed."""
+    """Answers a duplicate question with the recorded answer or refusal; nothing is sent. A question of another caller
+    is not revealed.
+    """
     row = hub.store.message(message_id)
     if row is not None and row.caller != caller:
-        raise Refused(Code.CONFLICT, "Another caller asked this already, under the same natural key; its answer is its own.")
+        raise Refused(
+            Code.CONFLICT, "Another caller asked this already, under the same natural key; its answer is its own."
+        )
     raw = hub.store.body(message_id)
     lines = hub.store.deliveries(message_id)
     if row is None or raw is None or not lines:
@@ -269,16 +345,37 @@ def _again(hub: Hub, caller: str, message_id: str) -> SyncReply:
     if line is None:
         raise Refused(Code.CONFLICT, f"Message {message_id} is known under this key, and was no question.")
     if line.status is Status.LEASED:
-        raise Refused(Code.CONFLICT, f"The same question, message {message_id}, is under way.", headers=[("retry-after", "1")])
+        raise Refused(
+            Code.CONFLICT, f"The same question, message {message_id}, is under way.", headers=[("retry-after", "1")]
+        )
     if line.status is not Status.DELIVERED:
         tries = hub.store.attempts(line.id)
-        raise _refusal(message_id, line.why or Cause(Reason.UNEXPECTED, f"It is {line.status.value}."), is_sent=not tries or tries[-1].sent)
+        raise _refusal(
+            message_id,
+            line.why or Cause(Reason.UNEXPECTED, f"It is {line.status.value}."),
+            is_sent=not tries or tries[-1].sent,
+        )
     route = routes[line.route]
     to = next(to for to in route.to if to.ref == line.ref)
-    message = Message(row.id, row.ref, row.received_at, row.caller, row.source, raw, row.trace_id, row.revision, row.disposition, row.planned, hops=row.hops)
+    message = Message(
+        row.id,
+        row.ref,
+        row.received_at,
+        row.caller,
+        row.source,
+        raw,
+        row.trace_id,
+        row.revision,
+        row.disposition,
+        row.planned,
+        hops=row.hops,
+    )
     reply = hub.store.attempts(line.id)[-1].reply
     if len(reply) >= KEPT_BYTES and not read(reply).is_read:
-        raise Refused(Code.CONFLICT, f"The same question, message {message_id}, was answered at more length than is kept. Ask anew, under another key.")
+        raise Refused(
+            Code.CONFLICT,
+            f"The same question, message {message_id}, was answered at more length than is kept. Ask anew, under another key.",
+        )
     return SyncReply(message_id, _answer(hub, message, route, to, reply), duplicate=True)
 
 
@@ -289,7 +386,21 @@ def _route(hub: Hub, message: Message, name: str) -> tuple[Route, Destination]:
 
 def _claim(hub: Hub, message: Message, planned: NewDelivery, held: Lease) -> Claim:
     now = hub.clock()
-    return Claim(planned.id, message, planned.route, planned.ref, None, None, None, 1, 1, now, now, held.token, now + timedelta(seconds=held.seconds))
+    return Claim(
+        planned.id,
+        message,
+        planned.route,
+        planned.ref,
+        None,
+        None,
+        None,
+        1,
+        1,
+        now,
+        now,
+        held.token,
+        now + timedelta(seconds=held.seconds),
+    )
 
 
 def _parcel(claim: Claim, payload: Json, body: bytes) -> Parcel:

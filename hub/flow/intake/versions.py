@@ -1,4 +1,6 @@
-"""Chooses the contract version of a post, checks that it may be posted, upgrades it, and validates it against shadow versions."""
+"""Chooses the contract version of a post, checks that it may be posted, upgrades it, and validates it against shadow
+versions.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,15 @@ from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 from hub.logs import event, told
 
-# Maximum size in bytes of a message whose fields are counted on the event loop: 8 µs for an order of two lines, 19 µs if every five bytes are a field.
-# A larger message would block the loop, 64 kB for 5 ms; so would the upgrade and validation of a shadow version.
+# Maximum size in bytes of a message whose fields are counted on the event loop: 8 µs for an order of two lines, 19 µs
+# if every five bytes are a field. A larger message would block the loop, 64 kB for 5 ms; so would the upgrade and
+# validation of a shadow version.
 SMALL = 512
 
 
 def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
-    """The contract version of a post: the one that it names; else the caller's pin (of its key, or of its first such post); else the newest current one.
+    """The contract version of a post: the one that it names; else the caller's pin (of its key, or of its first such
+    post); else the newest current one.
 
     Raises Refused; StoreBusy if the caller's pin cannot be read.
     """
@@ -41,22 +45,37 @@ def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -
 
 
 def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
-    """The refusal for a version that cannot be posted, with those that can. Retired, or past its sunset: 410 with the successor. Draft or shadow: 404."""
+    """The refusal for a version that cannot be posted, with those that can. Retired, or past its sunset: 410 with the
+    successor. Draft or shadow: 404.
+    """
     newest = emit.newest_at(now)
     live = ", ".join(f"v{number}" for number in emit.open_at(now)) or "none"
     version = emit.versions.get(ref.version)
     if version is not None and (version.state is VersionState.RETIRED or version.state in LIVE):
-        headers = [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')] if newest is not None else []
+        headers = (
+            [("link", f'</api/v{newest}/{ref.system}/{ref.name}>; rel="successor-version"')]
+            if newest is not None
+            else []
+        )
         ended = f" since its sunset on {version.sunset}" if version.state in LIVE else ""
-        move = f"is retired{ended}. Move to version {newest}." if newest is not None else f"is retired{ended}, without a successor."
+        move = (
+            f"is retired{ended}. Move to version {newest}."
+            if newest is not None
+            else f"is retired{ended}, without a successor."
+        )
         return Refused(Code.GONE, f"{ref.type} version {ref.version} {move}", headers=headers)
     if version is not None:
-        return Refused(Code.NOT_FOUND, f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.")
+        return Refused(
+            Code.NOT_FOUND,
+            f"{ref.type} version {ref.version} is a {version.state.value}, and cannot be posted yet; there is {live}.",
+        )
     return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
 def later(error: Busy) -> Refused:
-    """The refusal (429) if an evaluator is too busy to check the message. The message is not at fault: the same post may be accepted a moment later."""
+    """The refusal (429) if an evaluator is too busy to check the message. The message is not at fault: the same post
+    may be accepted a moment later.
+    """
     return Refused(Code.TOO_MANY_REQUESTS, f"It was not accepted: {error.why.text}", headers=[("retry-after", "1")])
 
 
@@ -68,13 +87,19 @@ def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, J
         raise later(error) from error
     except GiveUp as error:
         fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
-        raise Refused(Code.CONTRACT_VIOLATION, f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.", [fault]) from error
+        raise Refused(
+            Code.CONTRACT_VIOLATION,
+            f"The post fits {incoming.ref}, but cannot be upgraded to the newest version.",
+            [fault],
+        ) from error
 
 
 def accepted(hub: Hub, laid: AcceptedMessage) -> None:
-    """Counts a message after it is stored for the first time: versions and fields per caller, and the results of shadow versions.
+    """Counts a message after it is stored for the first time: versions and fields per caller, and the results of shadow
+    versions.
 
-    Called on the event loop. A small message is counted at once; a large one, or one with shadow versions, in the background thread.
+    Called on the event loop. A small message is counted at once; a large one, or one with shadow versions, in the
+    background thread.
     """
     hub.pins.accepted(laid.message, laid.message.received_at)
     hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
@@ -104,7 +129,8 @@ def shadow(hub: Hub, laid: AcceptedMessage, ref: Ref) -> None:
     if contract is None:
         return
     try:
-        # Uses the direct mapping to the shadow version if there is one; otherwise the upgrade to the newest live version.
+        # Uses the direct mapping to the shadow version if there is one; otherwise the upgrade to the newest live
+        # version.
         steps = catalog.way(message.ref, ref)
         for step in steps if steps is not None else catalog.upgrade(message.ref):
             payload = step.apply(payload, now=message.received_at)

@@ -1,4 +1,6 @@
-"""Contracts as people see them: versions, their usage by caller, the changes between them, and whether a version may be retired."""
+"""Contracts as people see them: versions, their usage by caller, the changes between them, and whether a version may be
+retired.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,13 @@ DELIVERED = timedelta(hours=24)  # the time over which sent messages are counted
 
 
 def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
-    """All messages that systems send or take: `items` by system, each with type, system, name, about, side ("emits" or "accepts") and `versions`:
-    version, state, since, sunset, daysLeft, `messages` since then and `callers` {name, caller, number, firstAt, lastAt}, busiest first; of what the
-    hub sends, `delivered` {route, number} of the last day instead.
+    """All messages that systems send or take: `items` by system, each with type, system, name, about, side ("emits" or
+    "accepts") and `versions`: version, state, since, sunset, daysLeft, `messages` since then and `callers` {name,
+    caller, number, firstAt, lastAt}, busiest first; of what the hub sends, `delivered` {route, number} of the last day
+    instead.
 
-    `old`: deprecated versions that somebody used since then, the first to end first: {version, sunset, daysLeft, callers}.
+    `old`: deprecated versions that somebody used since then, the first to end first: {version, sunset, daysLeft,
+    callers}.
     """
     now = store.now()
     since = (now - lately).date().isoformat()
@@ -41,10 +45,15 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
     items: list[Json] = []
     old: list[dict[str, Json]] = []
     for system in sorted(catalog.systems.values(), key=lambda system: system.name):
-        sides: tuple[tuple[str, Iterable[Emit | Accept]], ...] = (("emits", system.emits.values()), ("accepts", system.accepts.values()))
+        sides: tuple[tuple[str, Iterable[Emit | Accept]], ...] = (
+            ("emits", system.emits.values()),
+            ("accepts", system.accepts.values()),
+        )
         for side, messages in sides:
             for message in messages:
-                versions = [_version(message, side, number, now, used, flowed, names) for number in sorted(message.versions)]
+                versions = [
+                    _version(message, side, number, now, used, flowed, names) for number in sorted(message.versions)
+                ]
                 items.append({**_head(message, side), "versions": list(versions)})
                 old += [
                     {name: version[name] for name in ("version", "sunset", "daysLeft", "callers")}
@@ -56,14 +65,22 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
 
 
 def contract(
-    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
+    store: Store,
+    catalog: Catalog,
+    type_: str,
+    *,
+    folder: Path | None = None,
+    count_open: Callable[[], Mapping[Ref, int] | None] | None = None,
 ) -> dict[str, Json] | None:
-    """One message, `system/name`; None if no system has it. `folder`: the workspace's, for samples. `count_open`: see flow.interfaces.retire.
+    """One message, `system/name`; None if no system has it. `folder`: the workspace's, for samples. `count_open`: see
+    flow.interfaces.retire.
 
-    As in `contracts`, and per version: `fields` (place, kind, required, about, values, limits, isPersonal, isKnown: the contract has it, and
-    `used`: {name, caller, number, firstAt, lastAt}, its recent senders), `samples`, `schema`, `retirement` (see flow.interfaces.retire; null if the
-    version is retired, or not sent by a system) and `shadow` (what it would have refused, by caller; null if it is not a shadow version). `steps`
-    between neighbouring versions: from, to, and the result of `hub contracts diff`.
+    As in `contracts`, and per version: `fields` (place, kind, required, about, values, limits, isPersonal, isKnown: the
+    contract has it, and
+    `used`: {name, caller, number, firstAt, lastAt}, its recent senders), `samples`, `schema`, `retirement` (see
+    flow.interfaces.retire; null if the version is retired, or not sent by a system) and `shadow` (what it would have
+    refused, by caller; null if it is not a shadow version). `steps` between neighbouring versions: from, to, and the
+    result of `hub contracts diff`.
     `routes`: name, about, as ("source", "target" or "reply"); `mappings`: name, from, to.
     """
     side, message = _message(catalog, type_)
@@ -89,7 +106,9 @@ def contract(
                 "fields": _fields(schema_contract, counts, names),
                 "schema": dict(schema_contract.schema) if schema_contract is not None else None,
                 "samples": list(samples(folder, ref)) if folder is not None else [],
-                "retirement": can_retire(store, catalog, ref, count_open=lambda: counted).as_json() if side == "emits" and state in _MAY_GO else None,
+                "retirement": can_retire(store, catalog, ref, count_open=lambda: counted).as_json()
+                if side == "emits" and state in _MAY_GO
+                else None,
                 "shadow": shadow_report(counts) if state is VersionState.SHADOW else None,
             }
         )
@@ -108,7 +127,12 @@ _MAY_GO = (VersionState.CURRENT, VersionState.DEPRECATED)
 
 
 def one_named(
-    store: Store, catalog: Catalog, type_: str, *, folder: Path | None = None, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
+    store: Store,
+    catalog: Catalog,
+    type_: str,
+    *,
+    folder: Path | None = None,
+    count_open: Callable[[], Mapping[Ref, int] | None] | None = None,
 ) -> dict[str, Json]:
     """Does the same as `contract`. Raises Refused if there is no such message."""
     message = contract(store, catalog, type_, folder=folder, count_open=count_open)
@@ -126,7 +150,11 @@ def _message(catalog: Catalog, type_: str) -> tuple[str, Emit | Accept | None]:
     system, _, name = type_.partition("/")
     known_system = catalog.systems.get(system)
     emit = catalog.emit(type_)
-    return ("emits", emit) if emit is not None else ("accepts", known_system.accepts.get(name) if known_system is not None else None)
+    return (
+        ("emits", emit)
+        if emit is not None
+        else ("accepts", known_system.accepts.get(name) if known_system is not None else None)
+    )
 
 
 def _ref(type_: str, number: int) -> Ref:
@@ -140,12 +168,26 @@ def _head(message: Emit | Accept, side: str) -> dict[str, Json]:
 
 
 def _version(
-    message: Emit | Accept, side: str, number: int, now: datetime, used: Sequence[UsageCount], flowed: Sequence[ThroughputRow], names: Mapping[str, str]
+    message: Emit | Accept,
+    side: str,
+    number: int,
+    now: datetime,
+    used: Sequence[UsageCount],
+    flowed: Sequence[ThroughputRow],
+    names: Mapping[str, str],
 ) -> dict[str, Json]:
     version: Version = message.versions[number]
     ref = f"{message.type}@{number}"
-    counts = [usage for usage in used if usage.ref.type == message.type and usage.ref.version == number and not usage.field] if side == "emits" else []
-    sent = sorted((row.route, row.numbers.get("delivered", 0)) for row in flowed if row.route and row.way == ref) if side == "accepts" else []
+    counts = (
+        [usage for usage in used if usage.ref.type == message.type and usage.ref.version == number and not usage.field]
+        if side == "emits"
+        else []
+    )
+    sent = (
+        sorted((row.route, row.numbers.get("delivered", 0)) for row in flowed if row.route and row.way == ref)
+        if side == "accepts"
+        else []
+    )
     return {
         "version": ref,
         "number": number,
@@ -161,7 +203,10 @@ def _version(
 
 def _by(usage: UsageCount, names: Mapping[str, str]) -> dict[str, Json]:
     row = used_json(usage)
-    return {"name": names.get(usage.caller, usage.caller), **{name: row[name] for name in ("caller", "number", "firstAt", "lastAt")}}
+    return {
+        "name": names.get(usage.caller, usage.caller),
+        **{name: row[name] for name in ("caller", "number", "firstAt", "lastAt")},
+    }
 
 
 def names_of(store: Store) -> dict[str, str]:
@@ -191,7 +236,15 @@ def _fields(contract_: Contract | None, used: Sequence[UsageCount], names: Mappi
         for field in known
     ]
     for place, callers in sorted(by_place.items()):
-        nothing: dict[str, Json] = {"kind": "", "required": False, "about": "", "values": [], "limits": [], "isPersonal": False, "isKnown": False}
+        nothing: dict[str, Json] = {
+            "kind": "",
+            "required": False,
+            "about": "",
+            "values": [],
+            "limits": [],
+            "isPersonal": False,
+            "isKnown": False,
+        }
         rows.append({"place": place, **nothing, "used": callers})
     return rows
 
@@ -217,7 +270,14 @@ def _routes(catalog: Catalog, type_: str) -> list[Json]:
 
 def _mappings(catalog: Catalog, type_: str) -> list[Json]:
     pairs = sorted(pair for pair in catalog.mappings if type_ in (pair[0].type, pair[1].type))
-    rows: list[Json] = [{"name": file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), "from": str(pair[0]), "to": str(pair[1])} for pair in pairs]
+    rows: list[Json] = [
+        {
+            "name": file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"),
+            "from": str(pair[0]),
+            "to": str(pair[1]),
+        }
+        for pair in pairs
+    ]
     rows += [
         {"name": name, "from": mapping.source.name, "to": str(mapping.target)}
         for name, mapping in sorted(catalog.foreign.items())

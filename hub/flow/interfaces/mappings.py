@@ -23,7 +23,9 @@ LATELY = timedelta(days=30)  # the time over which traffic is counted
 
 @dataclass(frozen=True, slots=True)
 class NamedMapping:
-    """A mapping with its name: its file name without folder and extension. `is_foreign`: it reads the body of a hook or queue, not a message."""
+    """A mapping with its name: its file name without folder and extension. `is_foreign`: it reads the body of a hook or
+    queue, not a message.
+    """
 
     name: str
     mapping: FieldMapping
@@ -40,13 +42,18 @@ class NamedMapping:
 
 def named(catalog: Catalog) -> dict[str, NamedMapping]:
     """All mappings of the configuration, by name."""
-    own = [NamedMapping(file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), mapping) for pair, mapping in catalog.mappings.items()]
+    own = [
+        NamedMapping(file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"), mapping)
+        for pair, mapping in catalog.mappings.items()
+    ]
     foreign = [NamedMapping(name, mapping, is_foreign=True) for name, mapping in catalog.foreign.items()]
     return {entry.name: entry for entry in sorted((*own, *foreign), key=lambda entry: entry.name)}
 
 
 def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
-    """All of them: `items`, each with name, file, from, to, isForeign, routes and hooks that use it, examples (how many), and coverage (see `mapping`)."""
+    """All of them: `items`, each with name, file, from, to, isForeign, routes and hooks that use it, examples (how
+    many), and coverage (see `mapping`).
+    """
     since = (store.now() - lately).date().isoformat()
     seen = traffic.counted(store.usage(since=since, fields=True))
     items: list[Json] = []
@@ -60,13 +67,15 @@ def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> d
 def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LATELY) -> dict[str, Json] | None:
     """One mapping; None where there is none of this name.
 
-    `source` and `target`: their fields in the contract's order, each with place, kind, required, about, isPersonal; of a source also `came` (in
-    how many messages of late) and `isTaken`; of a target `isMade` and `filled` (in about how many). `leaves`: how each target field is made:
-    field, way (copy, expression, constant, lookup, each), written, from (places of the source), conditions with what they read (`decidedBy`),
-    tables, constants, functions, known. `lookups`: what the route must have looked up, `$name`.
+    `source` and `target`: their fields in the contract's order, each with place, kind, required, about, isPersonal; of
+    a source also `came` (in how many messages of late) and `isTaken`; of a target `isMade` and `filled` (in about how
+    many). `leaves`: how each target field is made: field, way (copy, expression, constant, lookup, each), written, from
+    (places of the source), conditions with what they read (`decidedBy`), tables, constants, functions, known.
+    `lookups`: what the route must have looked up, `$name`.
 
-    `coverage`: messages of late; sourceFields and targetFields that hold values; came, carried and filled of those; `left`: places that came and
-    nothing takes, each with its number; `lacking`: required places of the target that nothing makes. Numbers are null for what is not counted.
+    `coverage`: messages of late; sourceFields and targetFields that hold values; came, carried and filled of those;
+    `left`: places that came and nothing takes, each with its number; `lacking`: required places of the target that
+    nothing makes. Numbers are null for what is not counted.
     """
     entry = named(catalog).get(name)
     if entry is None:
@@ -75,17 +84,32 @@ def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LA
     carrying = traffic.of_file(catalog, entry.file)
     came = Came()
     if not entry.is_foreign:
-        came = traffic.counted(store.usage(type_=entry.mapping.source.type, since=since, fields=True)).came(catalog, entry.mapping.source)
+        came = traffic.counted(store.usage(type_=entry.mapping.source.type, since=since, fields=True)).came(
+            catalog, entry.mapping.source
+        )
     source, target = _source(catalog, entry, carrying, came), _fields(catalog, entry.mapping.target)
     numbers = carrying.numbers([field.place for field in target], came.places, came.messages)
     return {
         **_head(catalog, entry),
         "revision": catalog.revision,
         "since": since,
-        "source": [{**_told(field), "came": came.places.get(field.place, 0), "isTaken": _is_taken(carrying, field, source)} for field in source],
-        "target": [{**_told(field), "isMade": _is_made(carrying, field), "filled": numbers.get(field.place, 0)} for field in target],
+        "source": [
+            {**_told(field), "came": came.places.get(field.place, 0), "isTaken": _is_taken(carrying, field, source)}
+            for field in source
+        ],
+        "target": [
+            {**_told(field), "isMade": _is_made(carrying, field), "filled": numbers.get(field.place, 0)}
+            for field in target
+        ],
         "leaves": [_leaf(leaf) for leaf in carrying.leaves],
-        "lookups": list(dict.fromkeys(names[0] for leaf in carrying.leaves for path in leaf.origin.paths if (names := name_of(path)) and names[0][0] == "$")),
+        "lookups": list(
+            dict.fromkeys(
+                names[0]
+                for leaf in carrying.leaves
+                for path in leaf.origin.paths
+                if (names := name_of(path)) and names[0][0] == "$"
+            )
+        ),
         "coverage": _coverage(catalog, entry, carrying, came),
     }
 
@@ -125,8 +149,15 @@ def _hooks(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
     """The hooks and queues whose bodies the mapping reads, as `system/name`."""
     names: list[str] = []
     for system in catalog.systems.values():
-        reads = {**{name: hook.reads for name, hook in system.hooks.items()}, **{name: queue.reads for name, queue in system.queues.items()}}
-        names += [f"{system.name}/{name}" for name, its in reads.items() if any(read.mapping_name == entry.name for read in its)]
+        reads = {
+            **{name: hook.reads for name, hook in system.hooks.items()},
+            **{name: queue.reads for name, queue in system.queues.items()},
+        }
+        names += [
+            f"{system.name}/{name}"
+            for name, its in reads.items()
+            if any(read.mapping_name == entry.name for read in its)
+        ]
     return names
 
 
@@ -136,13 +167,26 @@ def _fields(catalog: Catalog, ref: Ref) -> list[Field]:
 
 
 def _source(catalog: Catalog, entry: NamedMapping, carrying: FieldCoverage, came: Came) -> list[Field]:
-    """The fields of the source contract and additional fields that were sent; without a contract, the fields that the mapping reads."""
+    """The fields of the source contract and additional fields that were sent; without a contract, the fields that the
+    mapping reads.
+    """
     known = _fields(catalog, entry.mapping.source) if not entry.is_foreign else []
     names = {name_of(field.place) for field in known}
     beside = [place for place in came.places if name_of(place) not in names]
     if entry.is_foreign:
-        beside = [path for leaf in carrying.leaves for path in leaf.origin.paths if name_of(path) and not name_of(path)[0].startswith("$")]
-    return [*known, *(Field(place.removeprefix("/").replace("/", "."), "", False, place=place) for place in sorted(dict.fromkeys(beside)))]
+        beside = [
+            path
+            for leaf in carrying.leaves
+            for path in leaf.origin.paths
+            if name_of(path) and not name_of(path)[0].startswith("$")
+        ]
+    return [
+        *known,
+        *(
+            Field(place.removeprefix("/").replace("/", "."), "", False, place=place)
+            for place in sorted(dict.fromkeys(beside))
+        ),
+    ]
 
 
 def _is_taken(carrying: FieldCoverage, field: Field, among: Sequence[Field]) -> bool:
@@ -154,11 +198,19 @@ def _is_taken(carrying: FieldCoverage, field: Field, among: Sequence[Field]) -> 
 def _is_made(carrying: FieldCoverage, field: Field) -> bool:
     """Whether the mapping makes the field, or a field inside it."""
     name = name_of(field.place)
-    return bool(carrying.numbers([field.place], {}, 1)) or any(name_of(leaf.field)[: len(name)] == name for leaf in carrying.leaves)
+    return bool(carrying.numbers([field.place], {}, 1)) or any(
+        name_of(leaf.field)[: len(name)] == name for leaf in carrying.leaves
+    )
 
 
 def _told(field: Field) -> dict[str, Json]:
-    return {"place": field.place, "kind": field.kind, "required": field.is_required, "about": field.about, "isPersonal": field.is_personal}
+    return {
+        "place": field.place,
+        "kind": field.kind,
+        "required": field.is_required,
+        "about": field.about,
+        "isPersonal": field.is_personal,
+    }
 
 
 def _leaf(leaf: Leaf) -> dict[str, Json]:
@@ -202,5 +254,7 @@ def _coverage(catalog: Catalog, entry: NamedMapping, carrying: FieldCoverage, ca
 
 def _is_lacking(carrying: FieldCoverage, field: Field) -> bool:
     name = name_of(field.place)
-    is_within = len(name) == 1 or any(name_of(leaf.field)[: len(name) - 1] == name[:-1] and leaf.field.count("/") > 0 for leaf in carrying.leaves)
+    is_within = len(name) == 1 or any(
+        name_of(leaf.field)[: len(name) - 1] == name[:-1] and leaf.field.count("/") > 0 for leaf in carrying.leaves
+    )
     return is_within and not _is_made(carrying, field)

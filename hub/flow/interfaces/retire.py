@@ -1,4 +1,6 @@
-"""Decides whether a contract version may be retired: from its usage, its open deliveries, and the routes and mappings that need it."""
+"""Decides whether a contract version may be retired: from its usage, its open deliveries, and the routes and mappings
+that need it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ class Retirement:
     used: tuple[UsageCount, ...]  # per caller, ever
     routes: tuple[str, ...]  # that accept no other live version
     mappings: tuple[str, ...]  # that read it
-    open: int | None  # open deliveries; they are still delivered, by the revision that accepted them. None: not counted yet
+    # open deliveries; they are still delivered, by the revision that accepted them. None: not counted yet
+    open: int | None
     because: tuple[Mapping[str, Json], ...] = ()  # the reasons in machine-readable form: kind is used, pinned or only
 
     @property
@@ -56,9 +59,15 @@ def used_json(usage: UsageCount) -> dict[str, Json]:
 
 
 def can_retire(
-    store: Store, catalog: Catalog, ref: Ref, *, quiet: timedelta = QUIET, count_open: Callable[[], Mapping[Ref, int] | None] | None = None
+    store: Store,
+    catalog: Catalog,
+    ref: Ref,
+    *,
+    quiet: timedelta = QUIET,
+    count_open: Callable[[], Mapping[Ref, int] | None] | None = None,
 ) -> Retirement:
-    """Decides whether a version may be retired. Raises ValueError for an unknown version. `quiet`: the time without usage that is required.
+    """Decides whether a version may be retired. Raises ValueError for an unknown version. `quiet`: the time without
+    usage that is required.
 
     `count_open`: gives the open deliveries from a cache; None if they are not counted yet.
     """
@@ -70,7 +79,10 @@ def can_retire(
     routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not other_versions)
     mappings = tuple(f"{source} -> {target}" for source, target in sorted(catalog.mappings) if source == ref)
     because: list[dict[str, Json]] = [{"kind": "used", **used_json(usage)} for usage in recent]
-    reasons = [f"{usage.caller} sent {usage.number}, the last on {usage.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}" for usage in recent]
+    reasons = [
+        f"{usage.caller} sent {usage.number}, the last on {usage.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}"
+        for usage in recent
+    ]
     keys = store.keys()
     pinned = [key for key in keys if key.pins.get(ref.type) == ref.version and key.revoked_at is None]
     reasons += [f"the key {key.id} ({key.name}) is pinned to it" for key in pinned]
@@ -79,7 +91,15 @@ def can_retire(
         reasons.append(f"it is the only live version, and {', '.join(routes)} would get nothing any more")
         because.append({"kind": "only", "routes": list(routes)})
     counted = (count_open or store.count_open)()
-    return Retirement(ref, tuple(reasons), used, routes, mappings, counted.get(ref, 0) if counted is not None else None, tuple(because))
+    return Retirement(
+        ref,
+        tuple(reasons),
+        used,
+        routes,
+        mappings,
+        counted.get(ref, 0) if counted is not None else None,
+        tuple(because),
+    )
 
 
 def shadow_report(used: list[UsageCount]) -> dict[str, Json]:
@@ -95,7 +115,12 @@ def shadow_report(used: list[UsageCount]) -> dict[str, Json]:
 def _emit(catalog: Catalog, ref: Ref) -> Emit:
     emit = catalog.emit(ref.type)
     if emit is None or ref.version not in emit.versions:
-        known = sorted(f"{other.type}@{number}" for system in catalog.systems.values() for other in system.emits.values() for number in other.versions)
+        known = sorted(
+            f"{other.type}@{number}"
+            for system in catalog.systems.values()
+            for other in system.emits.values()
+            for number in other.versions
+        )
         raise ValueError(f"{ref} is no version of a message that a system emits; there is {', '.join(known[:12])}.")
     return emit
 

@@ -1,4 +1,6 @@
-"""Sample messages beside the contracts in the workspace folder. They test a workspace and are not part of a revision."""
+"""Sample messages beside the contracts in the workspace folder. They test a workspace and are not part of a
+revision.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ MOST = 200  # maximum number of samples listed per version
 
 
 def samples(folder: Path, ref: Ref) -> dict[str, Path]:
-    """The samples of one version by name, such as `one-line`; {} if this machine has no such folder. A sample named `.bad` must be refused."""
+    """The samples of one version by name, such as `one-line`; {} if this machine has no such folder. A sample named
+    `.bad` must be refused.
+    """
     return dict(list(_found(folder, ref))[:MOST])
 
 
@@ -25,7 +29,9 @@ def _found(folder: Path, ref: Ref) -> Iterator[tuple[str, Path]]:
 
 
 def read(folder: Path, ref: Ref, name: str) -> Json:
-    """One sample, without the comment (`//`) that says where a bad one must fail. Raises ValueError if there is none, Refused if it is not JSON."""
+    """One sample, without the comment (`//`) that says where a bad one must fail. Raises ValueError if there is none,
+    Refused if it is not JSON.
+    """
     path = samples(folder, ref).get(name)
     if path is None:
         raise ValueError(f"There is no sample {name} of {ref}.")

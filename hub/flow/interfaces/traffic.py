@@ -1,4 +1,6 @@
-"""Traffic per contract version: how often each field was sent. A newer version includes the upgraded messages of older ones."""
+"""Traffic per contract version: how often each field was sent. A newer version includes the upgraded messages of older
+ones.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from hub.store import UsageCount
 
 @dataclass(slots=True)
 class Came:
-    """The traffic of one version: the number of messages, and per field (`/items/*/sku`) the number of messages with it."""
+    """The traffic of one version: the number of messages, and per field (`/items/*/sku`) the number of messages with
+    it.
+    """
 
     messages: int = 0
     places: Counter[str] = field(default_factory=Counter)
@@ -34,7 +38,9 @@ class Traffic:
     by_ref: dict[Ref, Came]
 
     def came(self, catalog: Catalog, ref: Ref) -> Came:
-        """The traffic that mappings from `ref` read: messages of this version, and of older ones that are upgraded to it."""
+        """The traffic that mappings from `ref` read: messages of this version, and of older ones that are upgraded to
+        it.
+        """
         direct = self.by_ref.get(ref, Came())
         total = Came(direct.messages, Counter(direct.places))
         contract = catalog.contract(ref)

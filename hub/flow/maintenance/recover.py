@@ -1,4 +1,6 @@
-"""Recovery by polling: finds due work without a ring, releases held deliveries, ends leases of dead workers. Idempotent, on any number of machines."""
+"""Recovery by polling: finds due work without a ring, releases held deliveries, ends leases of dead workers.
+Idempotent, on any number of machines.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,21 @@ BLOCK, BLOCKS = 500, 20  # deliveries per transaction, and transactions per roun
 
 
 def rescue(hub: Hub) -> None:
-    """Ends expired leases and expired deliveries, releases held deliveries whose time has come, defers those behind dead letters, assigns causes
-    (clusters), prunes capacity windows, and advances repairs and the routing of unrouted messages.
+    """Ends expired leases and expired deliveries, releases held deliveries whose time has come, defers those behind
+    dead letters, assigns causes (clusters), prunes capacity windows, and advances repairs and the routing of unrouted
+    messages.
 
-    If we die in between, the next round does the rest: each step is one guarded change. The scheduler's leader runs this; without one, every worker.
+    If we die in between, the next round does the rest: each step is one guarded change. The scheduler's leader runs
+    this; without one, every worker.
     """
     ended = hub.store.expire()
     if ended:
-        event("leases.expired", "outcome not seen; each goes by its target's in_doubt", level="warning", lanes=sorted(set(ended)))
+        event(
+            "leases.expired",
+            "outcome not seen; each goes by its target's in_doubt",
+            level="warning",
+            lanes=sorted(set(ended)),
+        )
         for lane in set(ended):
             hub.counts.add("lost_leases", lane)
     lapsed = hub.store.lapse()
@@ -41,7 +50,9 @@ def rescue(hub: Hub) -> None:
 
 
 def look(hub: Hub, ring: Callable[[Iterable[str]], None]) -> set[str]:
-    """Polls for lanes with due work or deliveries to probe, and rings them; gives the lanes. Each worker polls, so it needs no broker to find work."""
+    """Polls for lanes with due work or deliveries to probe, and rings them; gives the lanes. Each worker polls, so it
+    needs no broker to find work.
+    """
     lanes = {*hub.store.due_lanes(), *hub.store.doubtful_lanes()}
     if lanes:
         ring(lanes)

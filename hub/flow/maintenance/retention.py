@@ -1,7 +1,9 @@
-"""Retention: archives and prunes old messages that have ended, deletes expired dedupe keys, creates and drops partitions.
+"""Retention: archives and prunes old messages that have ended, deletes expired dedupe keys, creates and drops
+partitions.
 
-Run by the leader, and from the command line. Each step is one guarded transaction: dying, stopping or losing the lead in between leaves nothing
-half done, and the next round continues. A message is pruned only after its archive file is written safely.
+Run by the leader, and from the command line. Each step is one guarded transaction: dying, stopping or losing the lead
+in between leaves nothing half done, and the next round continues. A message is pruned only after its archive file is
+written safely.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ Renew = Callable[[], Lead | None]
 
 @dataclass(slots=True)
 class RetentionReport:
-    """What a run did, or would do: messages and deliveries pruned, old ones that stay, archive files written, dedupe keys deleted, ended refused
-    arrivals and repairs deleted, partitions created and dropped.
+    """What a run did, or would do: messages and deliveries pruned, old ones that stay, archive files written, dedupe
+    keys deleted, ended refused arrivals and repairs deleted, partitions created and dropped.
     """
 
     gone: Gone = field(default_factory=Gone)
@@ -45,7 +47,9 @@ class RetentionStopped(Exception):
 
 def horizon(catalog: Catalog) -> timedelta:
     """The longest time for which a delivery of an active route may be retried."""
-    return max((destination.retry.give_up_after for route in catalog.routes for destination in route.to), default=timedelta(0))
+    return max(
+        (destination.retry.give_up_after for route in catalog.routes for destination in route.to), default=timedelta(0)
+    )
 
 
 def check_keeping(settings: Settings, catalog: Catalog) -> None:
@@ -53,7 +57,9 @@ def check_keeping(settings: Settings, catalog: Catalog) -> None:
     longest = horizon(catalog)
     if settings.keep_messages is not None and timedelta(days=settings.keep_messages) < longest:
         days = longest / timedelta(days=1)
-        raise BadSetting(f"HUB_KEEP_MESSAGES={settings.keep_messages:g} is shorter than the longest give_up_after of the active routes, {days:g} days.")
+        raise BadSetting(
+            f"HUB_KEEP_MESSAGES={settings.keep_messages:g} is shorter than the longest give_up_after of the active routes, {days:g} days."
+        )
 
 
 def dry_run(store: Store, before: datetime) -> RetentionReport:
@@ -65,11 +71,14 @@ def dry_run(store: Store, before: datetime) -> RetentionReport:
     return report
 
 
-def prune(store: Store, before: datetime, *, archive: Archive | None = None, renew: Renew | None = None, share: float = 1.0) -> RetentionReport:
+def prune(
+    store: Store, before: datetime, *, archive: Archive | None = None, renew: Renew | None = None, share: float = 1.0
+) -> RetentionReport:
     """Prunes all messages that ended before `before`; archives them first if there is an archive.
 
-    `renew` is called before each step and gives the lead for it; None ends the run (RetentionStopped). `share`: the maximum part of the time that
-    the run uses, so that it does not slow down deliveries. Raises RetentionStopped, StoreBusy, NotLeading, BadArchive, OSError.
+    `renew` is called before each step and gives the lead for it; None ends the run (RetentionStopped). `share`: the
+    maximum part of the time that the run uses, so that it does not slow down deliveries. Raises RetentionStopped,
+    StoreBusy, NotLeading, BadArchive, OSError.
     """
     return _Run(store, before, renew, share).over(archive)
 
@@ -89,9 +98,13 @@ def _pages(store: Store, before: datetime) -> Iterator[tuple[list[tuple[str, dat
 
 
 class _Run:
-    """One run over the old messages, oldest first. At most one archive file is open; its messages are pruned when it is finished."""
+    """One run over the old messages, oldest first. At most one archive file is open; its messages are pruned when it is
+    finished.
+    """
 
-    def __init__(self, store: Store, before: datetime, renew: Renew | None, share: float, *, prunes: bool = True) -> None:
+    def __init__(
+        self, store: Store, before: datetime, renew: Renew | None, share: float, *, prunes: bool = True
+    ) -> None:
         self.kept = RetentionReport()
         self._store, self._before, self._renew, self._share, self._prunes = store, before, renew, share, prunes
         self._writing: ArchiveWriter | None = None
@@ -164,12 +177,14 @@ class _Run:
 
 
 def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, share: float = 0.25) -> RetentionReport:
-    """The retention round of the leader: creates partitions ahead, archives and prunes by the settings, deletes expired dedupe keys, drops empty partitions.
+    """The retention round of the leader: creates partitions ahead, archives and prunes by the settings, deletes expired
+    dedupe keys, drops empty partitions.
 
     Raises what `prune` raises, and BadSetting if messages would be pruned while they may still be retried.
     """
     report = RetentionReport()
-    with suppress(StoreBusy):  # a long read blocks it: partitions for the next days exist, and the next round tries again
+    # a long read blocks it: partitions for the next days exist, and the next round tries again
+    with suppress(StoreBusy):
         report.made = store.make_parts()
     now = store.now()
     if settings.keep_messages is not None:
@@ -189,7 +204,9 @@ def round_(store: Store, settings: Settings, catalog: Catalog, renew: Renew, *, 
     return report
 
 
-def prune_by(store: Store, before: datetime, *, archive: Archive | None, renew: Renew, by: str, where: str) -> RetentionReport:
+def prune_by(
+    store: Store, before: datetime, *, archive: Archive | None, renew: Renew, by: str, where: str
+) -> RetentionReport:
     """A retention run that a person started, up to a given day. Raises what `prune` raises."""
     # Recorded before the first block, so that the act is on record even if the connection is lost later.
     store.note_act(by=by, what="store.pruned", details={"before": f"{before.date()}", "archive": where})
@@ -212,7 +229,9 @@ def forget(store: Store, renew: Renew | None = None) -> int:
 
 
 def forget_ended(store: Store, before: datetime, renew: Renew) -> int:
-    """Deletes refused arrivals and repairs that ended before `before`; gives how many rows. Raises RetentionStopped, NotLeading, StoreBusy."""
+    """Deletes refused arrivals and repairs that ended before `before`; gives how many rows. Raises RetentionStopped,
+    NotLeading, StoreBusy.
+    """
     number = 0
     while gone := store.forget_ended(before, held=_must(renew)):
         number += gone
@@ -234,13 +253,19 @@ def _must(renew: Renew) -> Lead:
 
 
 def restore_by(store: Store, files: Sequence[Path], *, until: datetime, by: str) -> dict[str, Gone]:
-    """Restores these archive files, as a person asked. Raises what `restore` raises; files before the error stay restored."""
-    store.note_act(by=by, what="store.restored", details={"files": [path.name for path in files], "until": until.isoformat()})
+    """Restores these archive files, as a person asked. Raises what `restore` raises; files before the error stay
+    restored.
+    """
+    store.note_act(
+        by=by, what="store.restored", details={"files": [path.name for path in files], "until": until.isoformat()}
+    )
     return {path.name: restore(store, path, until=until) for path in files}
 
 
 def restore(store: Store, path: Path, *, until: datetime, size: int = 200) -> Gone:
-    """Restores the messages of an archive file; they are not pruned again before `until`. Idempotent. Raises BadArchive, ValueError, StoreBusy."""
+    """Restores the messages of an archive file; they are not pruned again before `until`. Idempotent. Raises
+    BadArchive, ValueError, StoreBusy.
+    """
     gone, batch = Gone(), []
     for record in read(path):
         batch.append(record)

@@ -1,4 +1,6 @@
-"""The backlog per lane, route and target: pending deliveries, deliveries that wait for a person, and the oldest due time. Cached for one second."""
+"""The backlog per lane, route and target: pending deliveries, deliveries that wait for a person, and the oldest due
+time. Cached for one second.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ PARKED_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """By (route, target): `ways` counts pending deliveries, `stuck` dead, held and unknown ones. `lanes`: by system, also empty ones."""
+    """By (route, target): `ways` counts pending deliveries, `stuck` dead, held and unknown ones. `lanes`: by system,
+    also empty ones.
+    """
 
     at: datetime
     lanes: Mapping[str, Lane]
@@ -30,7 +34,9 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class PauseImpact:
-    """A pause with the number of deliveries that wait because of it. `is_exact`: False if the number is estimated or capped."""
+    """A pause with the number of deliveries that wait because of it. `is_exact`: False if the number is estimated or
+    capped.
+    """
 
     pause: Pause
     number: int
@@ -39,7 +45,9 @@ class PauseImpact:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """The deliveries that wait for a target or on a route: their number, the first ones in sending order, and the pause, if there is one."""
+    """The deliveries that wait for a target or on a route: their number, the first ones in sending order, and the
+    pause, if there is one.
+    """
 
     number: int
     is_exact: bool
@@ -71,7 +79,10 @@ def told(counted_backlog: Backlog) -> list[Json]:
     for name, lane in sorted(counted_backlog.lanes.items()):
         due = lane.oldest_due_at
         lag = max(0.0, (counted_backlog.at - due).total_seconds()) if due is not None else 0.0
-        ways: list[Json] = [{"route": way.route, "target": way.target, "backlog": way.number, "isExact": way.is_exact} for way in lane.ways]
+        ways: list[Json] = [
+            {"route": way.route, "target": way.target, "backlog": way.number, "isExact": way.is_exact}
+            for way in lane.ways
+        ]
         lines.append(
             {
                 "system": name,
@@ -86,7 +97,9 @@ def told(counted_backlog: Backlog) -> list[Json]:
 
 
 def stopped(hub: Hub) -> list[PauseImpact]:
-    """The pauses with their impact, oldest first. Uses the cached backlog, so that a large backlog costs nothing extra."""
+    """The pauses with their impact, oldest first. Uses the cached backlog, so that a large backlog costs nothing
+    extra.
+    """
     return hub.shelf.at("stopped", lambda: _stopped(hub), least_s=LEAST_S).get()
 
 
@@ -113,7 +126,8 @@ def _number(waiting: Backlog, kind: str, name: str, held: Mapping[str, int]) -> 
 
 
 def behind(hub: Hub, kind: str, name: str, *, limit: int = 50) -> Behind:
-    """The deliveries that wait for target `name`, or on route `name`, with the first `limit` of them; none for an unknown name.
+    """The deliveries that wait for target `name`, or on route `name`, with the first `limit` of them; none for an
+    unknown name.
 
     Whether it is paused is asked for anew: whoever paused it this moment sees it paused.
     """

@@ -1,4 +1,6 @@
-"""Clusters: deliveries that wait for a person, grouped by cause, with what changed at that time and the remedy. Reads only."""
+"""Clusters: deliveries that wait for a person, grouped by cause, with what changed at that time and the remedy. Reads
+only.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,12 @@ EXAMPLES = 3  # of the oldest, and of the newest
 
 
 def listed(waiting: Sequence[ClusterBacklog], *, status: Status | None = None) -> list[Json]:
-    """The deliveries that wait for a person, a row per cause and state, the largest first. Deliveries without a cause yet are one row with `id` null.
+    """The deliveries that wait for a person, a row per cause and state, the largest first. Deliveries without a cause
+    yet are one row with `id` null.
 
-    A row: id, status, count, trend ("new", "rising", "falling", "steady"), lastHour, hourBefore, oldestAt, newestAt (of the waiting deliveries),
-    firstSeenAt (of the cause), route, target, source, reason, code, field, text (of the first), mend {word, text, verb}, fix.
+    A row: id, status, count, trend ("new", "rising", "falling", "steady"), lastHour, hourBefore, oldestAt, newestAt (of
+    the waiting deliveries), firstSeenAt (of the cause), route, target, source, reason, code, field, text (of the
+    first), mend {word, text, verb}, fix.
     """
     return [line(entry) for entry in waiting if status is None or entry.status is status]
 
@@ -75,19 +79,35 @@ def trend(last_hour: int, hour_before: int, number: int) -> str:
 
 
 def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> dict[str, Json] | None:
-    """One cause with its rows by state, examples (the oldest and the newest), and what changed when it began. None: no such cause.
+    """One cause with its rows by state, examples (the oldest and the newest), and what changed when it began. None: no
+    such cause.
 
-    `waiting`: as the store counts it, or as it was `counted` a moment ago: counting reads all that waits, examples are found by index.
+    `waiting`: as the store counts it, or as it was `counted` a moment ago: counting reads all that waits, examples are
+    found by index.
     """
     cluster = store.cluster(id_)
     if cluster is None:
         return None
     lines = [entry for entry in waiting if entry.cluster is not None and entry.cluster.id == id_]
     states: list[Json] = [line(entry) for entry in lines]
-    examples = {row.id: row for entry in lines for oldest in (True, False) for row in store.cluster_members(id_, entry.status, limit=EXAMPLES, oldest=oldest)}
+    examples = {
+        row.id: row
+        for entry in lines
+        for oldest in (True, False)
+        for row in store.cluster_members(id_, entry.status, limit=EXAMPLES, oldest=oldest)
+    }
     messages = {row.id: dict(row.keys) for row in store.messages(*(row.message_id for row in examples.values()))}
-    shown: list[Json] = [_example(row, messages.get(row.message_id, {})) for row in sorted(examples.values(), key=lambda row: (row.changed_at, row.id))]
-    return {**_cause(cluster), "count": sum(entry.number for entry in lines), "states": states, "examples": shown, "changed": changed(store, cluster)}
+    shown: list[Json] = [
+        _example(row, messages.get(row.message_id, {}))
+        for row in sorted(examples.values(), key=lambda row: (row.changed_at, row.id))
+    ]
+    return {
+        **_cause(cluster),
+        "count": sum(entry.number for entry in lines),
+        "states": states,
+        "examples": shown,
+        "changed": changed(store, cluster),
+    }
 
 
 def _example(row: DeliveryRow, keys: dict[str, str]) -> Json:
@@ -105,8 +125,9 @@ def _example(row: DeliveryRow, keys: dict[str, str]) -> Json:
 def changed(store: Store, cluster: Cluster) -> list[Json]:
     """What changed shortly before a cause began, or with it; the nearest first. These are hints, not proofs.
 
-    kind "revision": a configuration was made active. "stopped": the way delivered until then (`lastAt`), and has not since (`since` null),
-    or has again (`since`). "answer": the target began to answer otherwise too: another cause of its lane came up within the hour.
+    kind "revision": a configuration was made active. "stopped": the way delivered until then (`lastAt`), and has not
+    since (`since` null), or has again (`since`). "answer": the target began to answer otherwise too: another cause of
+    its lane came up within the hour.
     """
     at = cluster.first_at
     signs: list[tuple[float, dict[str, Json]]] = []
@@ -116,13 +137,26 @@ def changed(store: Store, cluster: Cluster) -> list[Json]:
             signs.append(
                 (
                     seconds,
-                    {"kind": "revision", "at": row.at.isoformat(), "revision": row.hash, "before": row.before, "by": row.by, "secondsBefore": int(seconds)},
+                    {
+                        "kind": "revision",
+                        "at": row.at.isoformat(),
+                        "revision": row.hash,
+                        "before": row.before,
+                        "by": row.by,
+                        "secondsBefore": int(seconds),
+                    },
                 )
             )
     for other in store.clusters_since(cluster.cause.target.system, at - BESIDE, at + BESIDE):
         if other.id != cluster.id:
             seconds = abs((other.first_at - at).total_seconds())
-            sign: dict[str, Json] = {"kind": "answer", "at": other.first_at.isoformat(), "cluster": other.id, "code": other.cause.code, "text": other.sample}
+            sign: dict[str, Json] = {
+                "kind": "answer",
+                "at": other.first_at.isoformat(),
+                "cluster": other.id,
+                "code": other.cause.code,
+                "text": other.sample,
+            }
             signs.append((seconds, sign))
     stopped = _stopped(store, cluster, at)
     if stopped is not None:

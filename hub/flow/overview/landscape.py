@@ -17,11 +17,14 @@ FAULTY = 0.5  # an edge with this failure ratio is marked faulty, even without d
 
 
 def landscape(hub: Hub) -> dict[str, Json]:
-    """Nodes with their places, edges with their points and flow; all lengths in steps of one node, x to the right by layers, y downwards.
+    """Nodes with their places, edges with their points and flow; all lengths in steps of one node, x to the right by
+    layers, y downwards.
 
-    nodes: id ("system:oms", "route:orders"), kind, name, title, x, y, isFaulty, waiting (dead, held and unknown together), backlog.
-    edges: from, to, kind ("in": a message of a system that a route takes; "out": a route's target; "reply": a target's answer that becomes
-    a message), message, points [[x, y], …], isBackwards, perSecond, failing, backlog (null where none is counted), isFaulty.
+    nodes: id ("system:oms", "route:orders"), kind, name, title, x, y, isFaulty, waiting (dead, held and unknown
+    together), backlog.
+    edges: from, to, kind ("in": a message of a system that a route takes; "out": a route's target; "reply": a target's
+    answer that becomes a message), message, points [[x, y], …], isBackwards, perSecond, failing, backlog (null where
+    none is counted), isFaulty.
     """
     catalog = hub.catalogs.active()
     drawing = picture(catalog)
@@ -48,7 +51,14 @@ def landscape(hub: Hub) -> dict[str, Json]:
                 "backlog": sum(edge["backlog"] for edge in edges_of_node),
             }
         )
-    return {"at": flow["at"], "revision": catalog.revision, "width": drawing.width, "height": drawing.height, "nodes": nodes, "edges": list(edges)}
+    return {
+        "at": flow["at"],
+        "revision": catalog.revision,
+        "width": drawing.width,
+        "height": drawing.height,
+        "nodes": nodes,
+        "edges": list(edges),
+    }
 
 
 def picture(catalog: Catalog) -> Drawing:
@@ -72,12 +82,16 @@ def _edges(catalog: Catalog) -> list[dict[str, Any]]:
     edges: list[dict[str, Any]] = []
     for route in catalog.routes:
         node = f"route:{route.name}"
-        edges.append({"from": f"system:{route.source.split('/')[0]}", "to": node, "kind": "in", "message": route.source})
+        edges.append(
+            {"from": f"system:{route.source.split('/')[0]}", "to": node, "kind": "in", "message": route.source}
+        )
         for to in route.to:
             target = f"system:{to.ref.system}"
             edges.append({"from": node, "to": target, "kind": "out", "message": str(to.ref), "route": route.name})
             if to.reply is not None:
-                edges.append({"from": target, "to": f"system:{to.reply.split('/')[0]}", "kind": "reply", "message": to.reply})
+                edges.append(
+                    {"from": target, "to": f"system:{to.reply.split('/')[0]}", "kind": "reply", "message": to.reply}
+                )
     return edges
 
 
@@ -96,10 +110,24 @@ def _edge(
         "isBackwards": (edge["from"], edge["to"]) in drawing.backwards,
     }
     if edge["kind"] != "out":
-        return {**shape, "perSecond": taken.get(edge["message"], 0.0), "failing": None, "backlog": None, "waiting": 0, "isFaulty": False}
+        return {
+            **shape,
+            "perSecond": taken.get(edge["message"], 0.0),
+            "failing": None,
+            "backlog": None,
+            "waiting": 0,
+            "isFaulty": False,
+        }
     way = (edge["route"], edge["message"])
     row = sent.get(way, {})
     waiting = stuck.get(way, 0)
     failing = row.get("failing")
     is_faulty = bool(waiting) or (failing or 0.0) >= FAULTY
-    return {**shape, "perSecond": row.get("perSecond", 0.0), "failing": failing, "backlog": pending.get(way, 0), "waiting": waiting, "isFaulty": is_faulty}
+    return {
+        **shape,
+        "perSecond": row.get("perSecond", 0.0),
+        "failing": failing,
+        "backlog": pending.get(way, 0),
+        "waiting": waiting,
+        "isFaulty": is_faulty,
+    }

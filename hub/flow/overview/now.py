@@ -1,4 +1,6 @@
-"""The list of open problems (`hub now`), and the throughput. Each problem has its kind, start time, trend, and the action that solves it."""
+"""The list of open problems (`hub now`), and the throughput. Each problem has its kind, start time, trend, and the
+action that solves it.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +53,17 @@ RANK = {kind: place for place, kind in enumerate(dict.fromkeys((*FIRST, *Kind)))
 
 
 def now(hub: Hub) -> dict[str, Json]:
-    """The open problems, `needs`, most urgent first, with `rates`, `lanes` (backlog and oldest due time) and `books`. Cached for one second.
+    """The open problems, `needs`, most urgent first, with `rates`, `lanes` (backlog and oldest due time) and `books`.
+    Cached for one second.
 
-    A problem: kind (see Kind), id (stable for the same problem), severity "fault" or "warning", count and isExact, since (null: unknown), trend
-    ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject (depends on the kind), text, and action {verb, command}:
-    verb is replay, choose, apply, edit, close, probe, route, retry, resume, retire, look or scale; command is the same on the command line.
+    A problem: kind (see Kind), id (stable for the same problem), severity "fault" or "warning", count and isExact,
+    since (null: unknown), trend ("new", "rising", "falling", "steady", or null) with lastHour and hourBefore, subject
+    (depends on the kind), text, and action {verb, command}: verb is replay, choose, apply, edit, close, probe, route,
+    retry, resume, retire, look or scale; command is the same on the command line.
 
-    `refusals`: refused posts whose callers were told what to change, by source, caller and code: number of contents, times, since, newestAt, id,
-    text. They need no action here while the callers correct them. `books`: unaccounted (null during the first count), ageS.
+    `refusals`: refused posts whose callers were told what to change, by source, caller and code: number of contents,
+    times, since, newestAt, id, text. They need no action here while the callers correct them. `books`: unaccounted
+    (null during the first count), ageS.
     """
     return hub.shelf.at("now", lambda: _now(hub), least_s=LEAST_S).get()
 
@@ -71,7 +76,16 @@ def _now(hub: Hub) -> dict[str, Json]:
     needs += [*_unrouted(hub), *_arrivals(hub), *_sunsets(hub, at), *_silent(hub, at)]
     if counted_books is not None and counted_books.unaccounted:
         needs.append(
-            _need(Kind.UNACCOUNTED, "", counted_books.unaccounted, None, {}, "Messages or deliveries are missing from the books.", "look", "hub now --json")
+            _need(
+                Kind.UNACCOUNTED,
+                "",
+                counted_books.unaccounted,
+                None,
+                {},
+                "Messages or deliveries are missing from the books.",
+                "look",
+                "hub now --json",
+            )
         )
     needs += _configuration(hub)
     needs.sort(key=lambda need: (RANK[Kind(str(need["kind"]))], -_number(need["count"]), str(need["id"])))
@@ -143,12 +157,26 @@ def _clusters(hub: Hub) -> Iterator[dict[str, Json]]:
         kind = Kind.DOUBT if entry.status is Status.UNKNOWN else Kind.CLUSTER
         verb = MENDS[entry.cluster.cause.reason].verb
         id_ = f"{entry.cluster.id}:{entry.status.value}"
-        yield _need(kind, id_, entry.number, entry.oldest_at, clusters.line(entry), entry.cluster.sample, verb.value, _command(entry, verb), trend=trend)
+        yield _need(
+            kind,
+            id_,
+            entry.number,
+            entry.oldest_at,
+            clusters.line(entry),
+            entry.cluster.sample,
+            verb.value,
+            _command(entry, verb),
+            trend=trend,
+        )
 
 
 def _command(entry: ClusterBacklog, verb: Verb) -> str:
     assert entry.cluster is not None
-    return f"hub dead cluster {entry.cluster.id}" if verb is not Verb.APPLY else f"hub plan && hub dead cluster {entry.cluster.id}"
+    return (
+        f"hub dead cluster {entry.cluster.id}"
+        if verb is not Verb.APPLY
+        else f"hub plan && hub dead cluster {entry.cluster.id}"
+    )
 
 
 def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
@@ -162,16 +190,38 @@ def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
             "keys": [key.order_key for key in keys_of_lane[:10]],
         }
         text = "Later deliveries of these keys wait until the dead one is replayed or discarded."
-        yield _need(Kind.PARKED, lane, len(keys_of_lane), keys_of_lane[0].since, subject, text, "replay", "hub dead list", is_exact=is_whole)
+        yield _need(
+            Kind.PARKED,
+            lane,
+            len(keys_of_lane),
+            keys_of_lane[0].since,
+            subject,
+            text,
+            "replay",
+            "hub dead list",
+            is_exact=is_whole,
+        )
 
 
 def _blocked(hub: Hub) -> Iterator[dict[str, Json]]:
     """One problem per blocked lane: the number of dead deliveries that block it, and of the waiting deliveries."""
     lanes = backlog.backlog(hub).lanes
     for blocked_lane in hub.store.blocked():
-        subject: dict[str, Json] = {"system": blocked_lane.lane, "deliveries": lanes[blocked_lane.lane].number if blocked_lane.lane in lanes else 0}
+        subject: dict[str, Json] = {
+            "system": blocked_lane.lane,
+            "deliveries": lanes[blocked_lane.lane].number if blocked_lane.lane in lanes else 0,
+        }
         text = "The whole lane waits until the dead one is replayed or discarded (when_dead: block)."
-        yield _need(Kind.BLOCKED, blocked_lane.lane, blocked_lane.number, blocked_lane.since, subject, text, "replay", "hub dead list")
+        yield _need(
+            Kind.BLOCKED,
+            blocked_lane.lane,
+            blocked_lane.number,
+            blocked_lane.since,
+            subject,
+            text,
+            "replay",
+            "hub dead list",
+        )
 
 
 def _breakers(hub: Hub) -> Iterator[dict[str, Json]]:
@@ -183,7 +233,17 @@ def _breakers(hub: Hub) -> Iterator[dict[str, Json]]:
             "until": breaker.until.isoformat() if breaker.until is not None else None,
         }
         text = "The target did not answer, or answered with faults, too often; it is left alone, and tried again by itself."
-        yield _need(Kind.BREAKER, breaker.lane, breaker.trips, breaker.since, subject, text, "probe", "hub now", severity="warning")
+        yield _need(
+            Kind.BREAKER,
+            breaker.lane,
+            breaker.trips,
+            breaker.since,
+            subject,
+            text,
+            "probe",
+            "hub now",
+            severity="warning",
+        )
 
 
 def _paused(hub: Hub) -> Iterator[dict[str, Json]]:
@@ -213,9 +273,24 @@ def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
     for name, lane in sorted(waiting.lanes.items()):
         if name in paused or lane.oldest_due_at is None or waiting.at - lane.oldest_due_at < LATE:
             continue
-        subject: dict[str, Json] = {"system": name, "lagS": int((waiting.at - lane.oldest_due_at).total_seconds()), "isLeftAlone": name in open_}
+        subject: dict[str, Json] = {
+            "system": name,
+            "lagS": int((waiting.at - lane.oldest_due_at).total_seconds()),
+            "isLeftAlone": name in open_,
+        }
         text = "More is due than is sent. See whether a worker runs for it, whether the target is slow, and what `rate` and `concurrency` allow."
-        yield _need(Kind.LAG, name, lane.number, lane.oldest_due_at, subject, text, "scale", "hub now", is_exact=lane.is_exact, severity="warning")
+        yield _need(
+            Kind.LAG,
+            name,
+            lane.number,
+            lane.oldest_due_at,
+            subject,
+            text,
+            "scale",
+            "hub now",
+            is_exact=lane.is_exact,
+            severity="warning",
+        )
 
 
 def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
@@ -241,8 +316,23 @@ def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
         row = unrouted_preview.line_json(line)
         trend = (str(row["trend"]), line.last_hour, line.hour_before)
         command = f"hub unrouted preview --cause {line.id}" if line.id is not None else "hub unrouted list"
-        subject: dict[str, Json] = {"id": line.id, "message": row["message"], "misses": row["misses"], "wish": row["wish"]}
-        yield _need(Kind.UNROUTED, line.id or "", line.number, line.oldest_at, subject, str(row["text"]), "route", command, trend=trend)
+        subject: dict[str, Json] = {
+            "id": line.id,
+            "message": row["message"],
+            "misses": row["misses"],
+            "wish": row["wish"],
+        }
+        yield _need(
+            Kind.UNROUTED,
+            line.id or "",
+            line.number,
+            line.oldest_at,
+            subject,
+            str(row["text"]),
+            "route",
+            command,
+            trend=trend,
+        )
 
 
 def _refusals(hub: Hub) -> list[Json]:
@@ -271,7 +361,9 @@ def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
         for system in catalog.systems.values()
         for name, emit in system.emits.items()
         for number, version in emit.versions.items()
-        if version.state is VersionState.DEPRECATED and version.sunset and date.fromisoformat(version.sunset) - at.date() <= NEAR
+        if version.state is VersionState.DEPRECATED
+        and version.sunset
+        and date.fromisoformat(version.sunset) - at.date() <= NEAR
     ]
     known = names_of(hub.store) if near else {}
     for ref, sunset in sorted(near):
@@ -302,14 +394,21 @@ def _silent(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
                 "What it held is taken up by the others." if lives else "No other worker lives: start one."
             )
             severity = "warning" if lives else "fault"
-            yield _need(Kind.SILENT, worker, 1, seen_at, {"worker": worker}, text, "look", "hub worker", severity=severity)
+            yield _need(
+                Kind.SILENT, worker, 1, seen_at, {"worker": worker}, text, "look", "hub worker", severity=severity
+            )
 
 
 def _configuration(hub: Hub) -> list[dict[str, Json]]:
     refused = hub.catalogs.refused
     if refused is None:
         return []
-    subject: dict[str, Json] = {"revision": refused.revision, "kept": hub.catalogs.active().revision, "reason": refused.reason, "process": hub.worker}
+    subject: dict[str, Json] = {
+        "revision": refused.revision,
+        "kept": hub.catalogs.active().revision,
+        "reason": refused.reason,
+        "process": hub.worker,
+    }
     return [
         _need(
             Kind.CONFIGURATION,

@@ -1,4 +1,6 @@
-"""Throughput rates, success ratios and latencies per route and target, now and as a time series. Computed from the per-minute counts."""
+"""Throughput rates, success ratios and latencies per route and target, now and as a time series. Computed from the
+per-minute counts.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ ATTEMPTED = ("delivered", "retried", "dead", "unknown", "held", "ended")
 
 
 def ways(hub: Hub) -> dict[str, Json]:
-    """The throughput of the last minutes: `total`, `accepted` per message type, `ways` per route and target, `routes`, `targets` per target system.
+    """The throughput of the last minutes: `total`, `accepted` per message type, `ways` per route and target, `routes`,
+    `targets` per target system.
 
-    Each has perSecond, attempts, delivered, success (0 to 1; null: nothing was tried), failing (its other side), dead, unknown, held, retried,
-    p50Ms and p99Ms from acceptance to target, sendP50Ms and sendP99Ms of the call alone (null: none). Counts come in up to 5 s late.
+    Each has perSecond, attempts, delivered, success (0 to 1; null: nothing was tried), failing (its other side), dead,
+    unknown, held, retried, p50Ms and p99Ms from acceptance to target, sendP50Ms and sendP99Ms of the call alone (null:
+    none). Counts come in up to 5 s late.
     """
     return hub.shelf.at("rates", lambda: _ways(hub), least_s=LEAST_S).get()
 
@@ -40,11 +44,21 @@ def _ways(hub: Hub) -> dict[str, Json]:
     return {
         "at": now.isoformat(),
         "since": since.isoformat(),
-        "total": {**_told(_sum(sent, since), seconds), "accepted": accepted, "acceptedPerSecond": round(accepted / seconds, 3)},
+        "total": {
+            **_told(_sum(sent, since), seconds),
+            "accepted": accepted,
+            "acceptedPerSecond": round(accepted / seconds, 3),
+        },
         "accepted": taken,
         "ways": [{"route": row.route, "target": row.way, **_told(row, seconds)} for row in sent],
-        "routes": [{"route": name, **_told(_sum((row for row in sent if row.route == name), since), seconds)} for name in routes],
-        "targets": [{"system": lane, **_told(_sum((row for row in sent if row.way.split("/")[0] == lane), since), seconds)} for lane in lanes],
+        "routes": [
+            {"route": name, **_told(_sum((row for row in sent if row.route == name), since), seconds)}
+            for name in routes
+        ],
+        "targets": [
+            {"system": lane, **_told(_sum((row for row in sent if row.way.split("/")[0] == lane), since), seconds)}
+            for lane in lanes
+        ],
     }
 
 
@@ -55,7 +69,12 @@ def begin(now: datetime) -> datetime:
 
 def _taken(row: ThroughputRow, seconds: float) -> Json:
     number = row.numbers["accepted"]
-    return {"message": row.way, "accepted": number, "apart": row.numbers["apart"], "perSecond": round(number / seconds, 3)}
+    return {
+        "message": row.way,
+        "accepted": number,
+        "apart": row.numbers["apart"],
+        "perSecond": round(number / seconds, 3),
+    }
 
 
 def _sum(rows: Iterable[ThroughputRow], at: datetime) -> ThroughputRow:
@@ -86,11 +105,21 @@ def _ms(numbers: tuple[int, ...], share: float) -> Json:
     return None if milliseconds is None else round(milliseconds, 1)
 
 
-def series(hub: Hub, *, minutes: int = 60, step: int = 1, route: str | None = None, way: str | None = None, lane: str | None = None) -> dict[str, Json]:
-    """A time series of the last `minutes`, a point per `step` minutes, oldest first, without gaps: at, accepted, and the fields of `ways`.
+def series(
+    hub: Hub,
+    *,
+    minutes: int = 60,
+    step: int = 1,
+    route: str | None = None,
+    way: str | None = None,
+    lane: str | None = None,
+) -> dict[str, Json]:
+    """A time series of the last `minutes`, a point per `step` minutes, oldest first, without gaps: at, accepted, and
+    the fields of `ways`.
 
-    `route`, `way` and `lane` narrow it to a route, a target (wms/outbound.create@1), a target system; route "" and a message to what was accepted.
-    Asked once for all who look. Raises ValueError for more than two days, or than 600 points.
+    `route`, `way` and `lane` narrow it to a route, a target (wms/outbound.create@1), a target system; route "" and a
+    message to what was accepted. Asked once for all who look. Raises ValueError for more than two days, or than 600
+    points.
     """
     if not 0 < minutes <= KEPT / MINUTE or step < 1:
         raise ValueError(f"A curve goes back at most {int(KEPT / MINUTE)} minutes, in steps of at least one.")

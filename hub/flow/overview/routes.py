@@ -1,4 +1,6 @@
-"""Routes as people see them: steps, state, throughput, and how far the latest messages come through the conditions. Reads only."""
+"""Routes as people see them: steps, state, throughput, and how far the latest messages come through the conditions.
+Reads only.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json
     catalog = hub.catalogs.active()
     named_route = next((other for other in catalog.routes if other.name == name), None)
     if named_route is None:
-        raise Refused(Code.NOT_FOUND, f"There is no route {name!r}. Known: {', '.join(other.name for other in catalog.routes) or 'none'}.")
+        raise Refused(
+            Code.NOT_FOUND,
+            f"There is no route {name!r}. Known: {', '.join(other.name for other in catalog.routes) or 'none'}.",
+        )
     written = excerpt(FILE, catalog.files.get(FILE, ""), "routes", name)
     return {
         "revision": catalog.revision,
@@ -53,15 +58,25 @@ def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json
 
 
 def _line(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
-    """A route's row in the list. `waiting`: dead, unknown, and held deliveries that wait for a person; `state`: paused, canary or live."""
+    """A route's row in the list. `waiting`: dead, unknown, and held deliveries that wait for a person; `state`: paused,
+    canary or live.
+    """
     flowed: Any = next((row for row in _rates(hub)["routes"] if row["route"] == route.name), {})
     standing = backlog(hub)
     ways = [way for lane in standing.lanes.values() for way in lane.ways if way.route == route.name]
-    pause = next((impact for impact in stopped(hub) if (impact.pause.kind, impact.pause.name) == (ROUTE, route.name)), None)
+    pause = next(
+        (impact for impact in stopped(hub) if (impact.pause.kind, impact.pause.name) == (ROUTE, route.name)), None
+    )
     emit = catalog.emit(route.source)
     paused: Json = None
     if pause is not None:
-        paused = {"since": pause.pause.at.isoformat(), "by": pause.pause.by, "why": pause.pause.why, "waiting": pause.number, "isExact": pause.is_exact}
+        paused = {
+            "since": pause.pause.at.isoformat(),
+            "by": pause.pause.by,
+            "why": pause.pause.why,
+            "waiting": pause.number,
+            "isExact": pause.is_exact,
+        }
     return {
         "name": route.name,
         "about": route.about,
@@ -92,12 +107,15 @@ def _rates(hub: Hub) -> dict[str, Any]:
 def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = None) -> dict[str, Json]:
     """What a message meets, in this order: `steps` one after the other, then each of `branches` by itself.
 
-    A step: kind (source, drop, when, split, hold, capacity, enrich), text (as it is written), out (how many of the `messages` last ones go on).
-    A branch: target, condition (kind "when" or "canary", text; null: none), mappings [{source, target, name, fields}] (null: there is no way), out, and
-    what flows on it: perSecond, success, backlog, waiting. `undecided`: messages on which the conditions cannot be computed. `messages`
-    is null where they are being tried still, and were waited for so many seconds (`wait_s`; None: until they are).
+    A step: kind (source, drop, when, split, hold, capacity, enrich), text (as it is written), out (how many of the
+    `messages` last ones go on). A branch: target, condition (kind "when" or "canary", text; null: none), mappings
+    [{source, target, name, fields}] (null: there is no way), out, and what flows on it: perSecond, success, backlog,
+    waiting. `undecided`: messages on which the conditions cannot be computed. `messages` is null where they are being
+    tried still, and were waited for so many seconds (`wait_s`; None: until they are).
     """
-    kept = hub.shelf.at(f"tried {catalog.revision[:12]} {route.name}", lambda: _tried(hub, catalog, route), least_s=TRIED_S)
+    kept = hub.shelf.at(
+        f"tried {catalog.revision[:12]} {route.name}", lambda: _tried(hub, catalog, route), least_s=TRIED_S
+    )
     there = kept.get() if wait_s is None else kept.soon(wait_s)
     tried = there if there is not None else _Tried()
     flowed = {row["target"]: row for row in _rates(hub)["ways"] if row["route"] == route.name}
@@ -120,7 +138,12 @@ def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = No
                 "waiting": standing.stuck.get(way, 0),
             }
         )
-    return {"messages": tried.messages if there is not None else None, "undecided": tried.undecided, "steps": steps, "branches": branches}
+    return {
+        "messages": tried.messages if there is not None else None,
+        "undecided": tried.undecided,
+        "steps": steps,
+        "branches": branches,
+    }
 
 
 def mappings(catalog: Catalog, source: str, target: Ref) -> Json:
@@ -156,11 +179,22 @@ def _steps(route: Route) -> list[tuple[str, str]]:
     if route.when is not None:
         steps.append(("when", route.when.text))
     if route.split is not None:
-        steps.append(("split", f"{route.split.list} by {route.split.by.text}" if route.split.by is not None else route.split.list))
+        steps.append(
+            (
+                "split",
+                f"{route.split.list} by {route.split.by.text}" if route.split.by is not None else route.split.list,
+            )
+        )
     if route.hold is not None:
         steps.append(("hold", route.hold.until.text))
     if route.capacity is not None:
-        steps.append(("capacity", _quota(route.capacity.quota) + (f" by {route.capacity.by.text}" if route.capacity.by is not None else "")))
+        steps.append(
+            (
+                "capacity",
+                _quota(route.capacity.quota)
+                + (f" by {route.capacity.by.text}" if route.capacity.by is not None else ""),
+            )
+        )
     steps += [("enrich", f"${lookup.name} = {lookup.call}") for lookup in route.enrich]
     return steps
 
@@ -180,7 +214,9 @@ def _condition(to: Destination) -> Json:
 
 @dataclass(slots=True)
 class _Tried:
-    """How far the latest messages come. `left`: by the kind of step at which they end; `branches`: by the destination's index."""
+    """How far the latest messages come. `left`: by the kind of step at which they end; `branches`: by the destination's
+    index.
+    """
 
     messages: int = 0
     undecided: int = 0
@@ -207,7 +243,15 @@ def _tried(hub: Hub, catalog: Catalog, route: Route) -> _Tried:
         result.messages += 1
         try:
             payload = upgraded(catalog, row.ref, json.decode(bodies[row.id], hub.limits), row.received_at)[1]
-            matched = match([route], payload, targets=catalog.targets, order_key=None, hops=0, now=row.received_at, new_id=lambda: "")
+            matched = match(
+                [route],
+                payload,
+                targets=catalog.targets,
+                order_key=None,
+                hops=0,
+                now=row.received_at,
+                new_id=lambda: "",
+            )
         except (Refused, GiveUp):
             result.undecided += 1
             continue
@@ -236,11 +280,23 @@ def _treatment(route: Route) -> dict[str, Json]:
     return {
         "drop": {"when": route.drop.when.text, "why": route.drop.why} if route.drop is not None else None,
         "hold": {"until": route.hold.until.text, "zone": route.hold.zone} if route.hold is not None else None,
-        "capacity": {"quota": _quota(route.capacity.quota), "zone": route.capacity.quota.zone} if route.capacity is not None else None,
+        "capacity": {"quota": _quota(route.capacity.quota), "zone": route.capacity.quota.zone}
+        if route.capacity is not None
+        else None,
         "enrich": [
-            {"name": lookup.name, "call": str(lookup.call), "cacheS": _seconds(lookup.cache), "onFail": lookup.on_fail.value} for lookup in route.enrich
+            {
+                "name": lookup.name,
+                "call": str(lookup.call),
+                "cacheS": _seconds(lookup.cache),
+                "onFail": lookup.on_fail.value,
+            }
+            for lookup in route.enrich
         ],
-        "sync": {"deadlineS": _seconds(sync.deadline), "answer": str(sync.answer) if sync.answer else None, "fallbackS": _seconds(sync.fallback)}
+        "sync": {
+            "deadlineS": _seconds(sync.deadline),
+            "answer": str(sync.answer) if sync.answer else None,
+            "fallbackS": _seconds(sync.fallback),
+        }
         if sync is not None
         else None,
         "alert": route.alert or None,
@@ -278,7 +334,9 @@ def policy(policy: TargetPolicy) -> dict[str, Json]:
     return {
         "concurrency": policy.concurrency,
         "rate": _quota(policy.rate) if policy.rate is not None else None,
-        "breaker": {"ratio": float(breaker.ratio), "of": breaker.of, "openS": _seconds(breaker.open)} if breaker is not None else None,
+        "breaker": {"ratio": float(breaker.ratio), "of": breaker.of, "openS": _seconds(breaker.open)}
+        if breaker is not None
+        else None,
         "inDoubt": policy.in_doubt.value,
     }
 

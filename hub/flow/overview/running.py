@@ -28,7 +28,9 @@ def _process_json(process: Process) -> Json:
 
 
 def stored(store: Store, settings: Settings) -> dict[str, Json]:
-    """The store's size, partitions and retention. `keptAt`: the last retention round; `oldestAt`: the oldest message."""
+    """The store's size, partitions and retention. `keptAt`: the last retention round; `oldestAt`: the oldest
+    message.
+    """
     size, last, oldest = store.size(), store.leader(KEEPING), store.oldest_message_at()
     return {
         "kind": size.kind,
@@ -36,7 +38,13 @@ def stored(store: Store, settings: Settings) -> dict[str, Json]:
         "schema": store.schema_revision(),
         "tables": [{"name": table.name, "rows": table.rows, "bytes": table.bytes} for table in size.tables],
         "parts": [
-            {"table": part.table, "name": part.name, "day": part.day.isoformat() if part.day else None, "rows": part.rows, "bytes": part.bytes}
+            {
+                "table": part.table,
+                "name": part.name,
+                "day": part.day.isoformat() if part.day else None,
+                "rows": part.rows,
+                "bytes": part.bytes,
+            }
             for part in store.parts()
         ],
         "keepMessagesDays": settings.keep_messages,

@@ -43,7 +43,9 @@ class Lines:
     ways: Mapping[tuple[str, str], Sparkline]
 
     def as_json(self) -> dict[str, Json]:
-        ways: list[Json] = [{"route": route, "target": way, **line.as_json()} for (route, way), line in sorted(self.ways.items())]
+        ways: list[Json] = [
+            {"route": route, "target": way, **line.as_json()} for (route, way), line in sorted(self.ways.items())
+        ]
         return {
             "since": self.since.isoformat(),
             "total": self.total.as_json(),

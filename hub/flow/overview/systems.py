@@ -1,4 +1,6 @@
-"""Systems as people see them: interfaces, health, settings, and a connection check. Secrets are named and never shown."""
+"""Systems as people see them: interfaces, health, settings, and a connection check. Secrets are named and never
+shown.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,15 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 def systems(hub: Hub) -> dict[str, Json]:
     """All systems of the active configuration, by name, with their interfaces and health."""
     catalog = hub.catalogs.active()
-    return {"revision": catalog.revision, "items": [_line(hub, system) for _, system in sorted(catalog.systems.items())]}
+    return {
+        "revision": catalog.revision,
+        "items": [_line(hub, system) for _, system in sorted(catalog.systems.items())],
+    }
 
 
 def system(hub: Hub, name: str) -> dict[str, Json]:
-    """One system: its row, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls, and the last check.
+    """One system: its row, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls,
+    and the last check.
 
     Raises Refused (404).
     """
@@ -50,21 +56,39 @@ def system(hub: Hub, name: str) -> dict[str, Json]:
     return {
         "revision": catalog.revision,
         **_line(hub, named_system),
-        "addresses": [{"name": setting, "url": _public(named_system, setting, url)} for setting, url in addresses(hub, named_system)],
-        "calls": [{"message": f"{name}/{key}", "about": side.about, "call": _call(side)} for key, side in sorted(named_system.accepts.items())],
+        "addresses": [
+            {"name": setting, "url": _public(named_system, setting, url)}
+            for setting, url in addresses(hub, named_system)
+        ],
+        "calls": [
+            {"message": f"{name}/{key}", "about": side.about, "call": _call(side)}
+            for key, side in sorted(named_system.accepts.items())
+        ],
         "inbound": {"scheme": named_system.inbound.scheme, "details": _inbound(named_system.inbound)},
-        "outbound": {"scheme": named_system.outbound.scheme, "form": named_system.outbound.form if named_system.outbound.form != "default" else ""},
+        "outbound": {
+            "scheme": named_system.outbound.scheme,
+            "form": named_system.outbound.form if named_system.outbound.form != "default" else "",
+        },
         "settings": [_setting(hub, named_system, setting) for setting in named_system.settings],
         "secrets": _secrets(hub, named_system),
         "policy": policy(catalog.targets.get(name, TargetPolicy())) if named_system.accepts else None,
         "hooks": [
-            {"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"} for hook in named_system.hooks.values()
+            {"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"}
+            for hook in named_system.hooks.values()
         ],
         "queues": [
-            {"name": queue.name, "queue": queue.queue, "exchange": queue.exchange, "topics": list(queue.topics), "broker": queue.broker}
+            {
+                "name": queue.name,
+                "queue": queue.queue,
+                "exchange": queue.exchange,
+                "topics": list(queue.topics),
+                "broker": queue.broker,
+            }
             for queue in named_system.queues.values()
         ],
-        "callers": [{"id": row.id, "name": row.name, "state": state} for row, state in callers if state in ("valid", "ending")],
+        "callers": [
+            {"id": row.id, "name": row.name, "state": state} for row, state in callers if state in ("valid", "ending")
+        ],
         "routesFrom": [route.name for route in catalog.routes if route.source.split("/")[0] == name],
         "routesTo": [route.name for route in catalog.routes if any(to.ref.system == name for to in route.to)],
         "lastCheck": _last_check(hub, name),
@@ -72,21 +96,30 @@ def system(hub: Hub, name: str) -> dict[str, Json]:
 
 
 def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
-    """Checks each address that the system declares: DNS, connection, TLS. No call is made. The person and the result are recorded.
+    """Checks each address that the system declares: DNS, connection, TLS. No call is made. The person and the result
+    are recorded.
 
     Raises Refused: 404; 400 where it declares no address.
     """
     named_system = _found(hub, name)
     wanted = addresses(hub, named_system)
     if not wanted:
-        raise Refused(Code.BAD_REQUEST, f"{name} has no address to check: the hub does not call it, and does not read from a broker of it.")
+        raise Refused(
+            Code.BAD_REQUEST,
+            f"{name} has no address to check: the hub does not call it, and does not read from a broker of it.",
+        )
     end = time.monotonic() + CHECK_S
     ca = named_system.outbound.ca.removeprefix("file:")
     tried: list[Json] = []
     for setting, url in wanted:
         steps = reach(url, hub.settings.allow_cidrs, ca=ca, deadline_s=min(5.0, max(0.5, end - time.monotonic())))
         tried.append(
-            {"name": setting, "url": _public(named_system, setting, url), "ok": all(step.ok for step in steps), "steps": [_step(step) for step in steps]}
+            {
+                "name": setting,
+                "url": _public(named_system, setting, url),
+                "ok": all(step.ok for step in steps),
+                "steps": [_step(step) for step in steps],
+            }
         )
     ok = all(isinstance(answer, dict) and answer["ok"] for answer in tried)
     hub.store.note_act(by=by, what=CHECKED, object_=name, details={"ok": ok, "addresses": tried})
@@ -94,7 +127,9 @@ def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
 
 
 def addresses(hub: Hub, system: System) -> list[tuple[str, str]]:
-    """The addresses of the system, as (setting, address): its `url`, brokers, and token endpoint. They may contain credentials."""
+    """The addresses of the system, as (setting, address): its `url`, brokers, and token endpoint. They may contain
+    credentials.
+    """
     names = dict.fromkeys(["url", *(queue.broker for queue in system.queues.values())])
     urls = [(name, url) for name in names if name in system.settings and (url := _text(hub, system, name))]
     if system.outbound.scheme == "oauth2" and system.outbound.token_url:
@@ -126,14 +161,23 @@ def _found(hub: Hub, name: str) -> System:
 
 
 def _line(hub: Hub, system: System) -> dict[str, Json]:
-    """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person), ok, or none: nothing is sent to it."""
+    """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person),
+    ok, or none: nothing is sent to it.
+    """
     flowed: dict[str, Any] = rates.ways(hub)
     row = next((target for target in flowed["targets"] if target["system"] == system.name), None)
     standing = backlog(hub)
     lane = standing.lanes.get(system.name)
     stuck = sum(number for (_, target), number in standing.stuck.items() if target.split("/")[0] == system.name)
     paused = any((impact.pause.kind, impact.pause.name) == (TARGET, system.name) for impact in stopped(hub))
-    breaker = next((breaker for breaker in hub.shelf.at("breakers", hub.store.breakers, least_s=1.0).get() if breaker.lane == system.name), None)
+    breaker = next(
+        (
+            breaker
+            for breaker in hub.shelf.at("breakers", hub.store.breakers, least_s=1.0).get()
+            if breaker.lane == system.name
+        ),
+        None,
+    )
     target = hub.catalogs.active().targets.get(system.name, TargetPolicy())
     measured = hub.shelf.at("measures", hub.store.backlog, least_s=MEASURED_S).get() if system.accepts else None
     return {
@@ -160,7 +204,9 @@ def _line(hub: Hub, system: System) -> dict[str, Json]:
     }
 
 
-def _health(system: System, paused: bool, breaker: BreakerState | None, row: Mapping[str, Any] | None, stuck: int) -> str:
+def _health(
+    system: System, paused: bool, breaker: BreakerState | None, row: Mapping[str, Any] | None, stuck: int
+) -> str:
     if not system.accepts:
         return "none"
     if paused:
@@ -193,12 +239,23 @@ def _last(hub: Hub, name: str) -> str | None:
 
 def _last_check(hub: Hub, name: str) -> Json:
     for act in hub.store.acts(what=CHECKED, object_=name, limit=1):
-        return {"at": act.at.isoformat(), "by": act.by, "ok": act.details.get("ok"), "addresses": act.details.get("addresses")}
+        return {
+            "at": act.at.isoformat(),
+            "by": act.by,
+            "ok": act.details.get("ok"),
+            "addresses": act.details.get("addresses"),
+        }
     return None
 
 
 def _step(step: Step) -> Json:
-    return {"step": step.name, "ok": step.ok, "ms": step.ms, "text": step.text[:300], "until": step.until.isoformat() if step.until is not None else None}
+    return {
+        "step": step.name,
+        "ok": step.ok,
+        "ms": step.ms,
+        "text": step.text[:300],
+        "until": step.until.isoformat() if step.until is not None else None,
+    }
 
 
 # ---- what is declared
@@ -220,7 +277,9 @@ def _resolved(hub: Hub, reference: str) -> str | None:
 
 
 def _setting(hub: Hub, system: System, name: str) -> Json:
-    """A setting for display. For a secret, `value` is null and `reference` names where it is stored, if it is a reference."""
+    """A setting for display. For a secret, `value` is null and `reference` names where it is stored, if it is a
+    reference.
+    """
     setting = system.settings[name]
     value = hub.settings.system(system.name, name)
     text = value or setting.default
@@ -240,9 +299,19 @@ def _setting(hub: Hub, system: System, name: str) -> Json:
 def _secrets(hub: Hub, system: System) -> list[Json]:
     """The secrets that sign calls to the system: where each is stored, and whether it can be resolved."""
     out = system.outbound
-    secrets = [(name, text, _resolved(hub, text) is not None) for name, text in (("key", out.key), ("secret", out.secret)) if text]
-    public = [(name, text, _is_there(text)) for name, text in (("certificate", out.certificate), ("ca", out.ca)) if text]
-    return [{"name": name, "reference": text, "isSet": is_set} for name, text, is_set in (*secrets, *public) if text.startswith(("env:", "file:"))]
+    secrets = [
+        (name, text, _resolved(hub, text) is not None)
+        for name, text in (("key", out.key), ("secret", out.secret))
+        if text
+    ]
+    public = [
+        (name, text, _is_there(text)) for name, text in (("certificate", out.certificate), ("ca", out.ca)) if text
+    ]
+    return [
+        {"name": name, "reference": text, "isSet": is_set}
+        for name, text, is_set in (*secrets, *public)
+        if text.startswith(("env:", "file:"))
+    ]
 
 
 def _is_there(reference: str) -> bool:
@@ -279,6 +348,11 @@ def _interfaces(sides: Iterable[Emit | Accept]) -> Json:
 
 def _versions(versions: Mapping[int, Version]) -> Json:
     return [
-        {"version": number, "state": version.state.value, "since": version.since or None, "sunset": version.sunset or None}
+        {
+            "version": number,
+            "state": version.state.value,
+            "since": version.since or None,
+            "sunset": version.sunset or None,
+        }
         for number, version in sorted(versions.items())
     ]

@@ -27,7 +27,9 @@ def counted(hub: Hub) -> list[UnroutedLine]:
 
 
 def line_json(line: UnroutedLine) -> dict[str, Json]:
-    """One cause. `misses`: why each route did not match, as route, target, condition, why. `wish`: a person's request for all of them that is under way."""
+    """One cause. `misses`: why each route did not match, as route, target, condition, why. `wish`: a person's request
+    for all of them that is under way.
+    """
     wished, cause = line.wished, line.cause
     misses: list[Json] = []
     if cause is not None:
@@ -43,7 +45,13 @@ def line_json(line: UnroutedLine) -> dict[str, Json]:
         "trend": trend(line.last_hour, line.hour_before, line.number),
         "lastHour": line.last_hour,
         "hourBefore": line.hour_before,
-        "wish": {"act": wished.wish.value, "at": wished.at.isoformat(), "by": wished.by, "why": wished.why, "left": wished.left}
+        "wish": {
+            "act": wished.wish.value,
+            "at": wished.at.isoformat(),
+            "by": wished.by,
+            "why": wished.why,
+            "left": wished.left,
+        }
         if wished is not None
         else None,
     }
@@ -66,11 +74,15 @@ def row_json(row: UnroutedRow) -> dict[str, Json]:
     }
 
 
-def preview(hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, force: bool = False, limit: int = 50) -> dict[str, Json]:
-    """Previews routing unrouted messages with the active configuration: `ids`, or the newest `limit` of a cause. Changes nothing.
+def preview(
+    hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, force: bool = False, limit: int = 50
+) -> dict[str, Json]:
+    """Previews routing unrouted messages with the active configuration: `ids`, or the newest `limit` of a cause.
+    Changes nothing.
 
-    counts by what would become of them (routed, filtered, stays); `ways`: per route and target how many deliveries, how many of these the mapping
-    cannot make (they would be dead at once), and the first fault; `items`: each message with its deliveries, or with why it stays.
+    counts by what would become of them (routed, filtered, stays); `ways`: per route and target how many deliveries, how
+    many of these the mapping cannot make (they would be dead at once), and the first fault; `items`: each message with
+    its deliveries, or with why it stays.
     """
     rows = hub.store.unrouted(cause=cause, ids=list(ids) if ids else None, limit=min(limit, MOST))
     waiting = {row.message.id: row for row in rows}
@@ -93,10 +105,21 @@ def preview(hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, forc
             way["fault"] = way["fault"] or line["fault"]
         item = row_json(waiting[id_]) if id_ in waiting else {"messageId": id_}
         items.append({**item, "becomes": becomes, "note": notes.get(id_), "deliveries": list(lines)})
-    number = len(notes.keys() | waiting.keys()) if ids else sum(line.number for line in hub.store.unrouted_causes() if line.id == cause)
+    number = (
+        len(notes.keys() | waiting.keys())
+        if ids
+        else sum(line.number for line in hub.store.unrouted_causes() if line.id == cause)
+    )
     told_ways: list[Json] = [{"route": route, "target": target, **way} for (route, target), way in sorted(ways.items())]
     counts_: dict[str, Json] = dict(counts)
-    return {"revision": catalog.revision, "number": number, "looked": len(items), "counts": counts_, "ways": told_ways, "items": items}
+    return {
+        "revision": catalog.revision,
+        "number": number,
+        "looked": len(items),
+        "counts": counts_,
+        "ways": told_ways,
+        "items": items,
+    }
 
 
 def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
@@ -105,7 +128,9 @@ def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _lines(hub: Hub, catalog: Catalog, laid: AcceptedMessage) -> list[dict[str, Json]]:
-    """The deliveries that a message would get. `fault`: why the mapping fails; null also if a look-up is needed that is made only at the delivery."""
+    """The deliveries that a message would get. `fault`: why the mapping fails; null also if a look-up is needed that is
+    made only at the delivery.
+    """
     enriched = {route.name for route in catalog.routes if route.enrich}
     lines: list[dict[str, Json]] = []
     message = laid.message
@@ -128,5 +153,13 @@ def _lines(hub: Hub, catalog: Catalog, laid: AcceptedMessage) -> list[dict[str, 
                 )
         except GiveUp as error:
             fault = f"{error.why.field} {error.why.text}".strip()
-        lines.append({"route": planned.route, "target": str(planned.ref), "part": planned.part, "orderKey": planned.order_key, "fault": fault})
+        lines.append(
+            {
+                "route": planned.route,
+                "target": str(planned.ref),
+                "part": planned.part,
+                "orderKey": planned.order_key,
+                "fault": fault,
+            }
+        )
     return lines

@@ -1,6 +1,8 @@
-"""Edits and replays: a person changes the body of a waiting message; a new message replaces the delivery and is linked to the old one.
+"""Edits and replays: a person changes the body of a waiting message; a new message replaces the delivery and is linked
+to the old one.
 
-decode → contract → match, as for any post → (one transaction: the new message and its delivery, the old delivery cancelled) → ring
+decode → contract → match, as for any post → (one transaction: the new message and its delivery, the old delivery
+cancelled) → ring
 """
 
 from __future__ import annotations
@@ -34,11 +36,17 @@ class EditResult:
     is_known: bool
 
     def as_json(self) -> dict[str, Json]:
-        return {"deliveryId": self.delivery_id, "messageId": self.message_id, "newDeliveryId": self.replaced_by, "duplicate": self.is_known}
+        return {
+            "deliveryId": self.delivery_id,
+            "messageId": self.message_id,
+            "newDeliveryId": self.replaced_by,
+            "duplicate": self.is_known,
+        }
 
 
 def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bool = False) -> EditResult:
-    """Replaces a dead, held or unknown delivery by a message with the body `raw`, for its route and target only, with the active configuration.
+    """Replaces a dead, held or unknown delivery by a message with the body `raw`, for its route and target only, with
+    the active configuration.
 
     Checked like a post of the same type and version. Raises Refused, with every fault; nothing is changed then.
     """
@@ -46,11 +54,15 @@ def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bo
     message = hub.store.message(line.message_id) if line is not None else None
     if line is None or message is None:
         raise Refused(Code.NOT_FOUND, "There is no such delivery.")
-    incoming = Incoming(message.ref, json.decode(raw, hub.limits), raw, "hub", None, message.trace_id, message.id, message.hops)
+    incoming = Incoming(
+        message.ref, json.decode(raw, hub.limits), raw, "hub", None, message.trace_id, message.id, message.hops
+    )
     laid = lay(hub, incoming, source=SOURCE, now=hub.clock())
     planned = _same_way(laid.deliveries, line)
     # Not known by its content's own names: those are the old message's, whose place it takes.
-    name = DedupeKey("hub", SOURCE, delivery_id, hashlib.sha256(raw).hexdigest(), timedelta(days=hub.settings.keep_keys))
+    name = DedupeKey(
+        "hub", SOURCE, delivery_id, hashlib.sha256(raw).hexdigest(), timedelta(days=hub.settings.keep_keys)
+    )
     laid = changed(laid, message=changed(laid.message, planned=1), deliveries=(planned,), seen=(name,))
     receipt = hub.store.replace(delivery_id, laid, by=by, why=why, force=force)
     if receipt.duplicate:
@@ -58,19 +70,33 @@ def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bo
     hub.bell.ring(receipt.lanes)  # after the commit; a lost ring costs one sweep
     accepted(hub, laid)
     hub.counts.add("cancelled", "person")
-    event("delivery.replaced", f"by message {receipt.message_id}", by=by, delivery=delivery_id, message_id=message.id, trace_id=message.trace_id)
+    event(
+        "delivery.replaced",
+        f"by message {receipt.message_id}",
+        by=by,
+        delivery=delivery_id,
+        message_id=message.id,
+        trace_id=message.trace_id,
+    )
     return EditResult(delivery_id, receipt.message_id, planned.id, is_known=False)
 
 
 def _same_way(deliveries: Sequence[NewDelivery], line: DeliveryRow) -> NewDelivery:
-    """What the change is for: the delivery by the same route to the same message of the target, or to its version that is live now; of a split
-    message, the same part. The other targets have the message as it was.
+    """What the change is for: the delivery by the same route to the same message of the target, or to its version that
+    is live now; of a split message, the same part. The other targets have the message as it was.
     """
-    candidates = [delivery for delivery in deliveries if delivery.route == line.route and delivery.part == line.part and delivery.ref.type == line.ref.type]
-    chosen = next((delivery for delivery in candidates if delivery.ref == line.ref), candidates[0] if candidates else None)
+    candidates = [
+        delivery
+        for delivery in deliveries
+        if delivery.route == line.route and delivery.part == line.part and delivery.ref.type == line.ref.type
+    ]
+    chosen = next(
+        (delivery for delivery in candidates if delivery.ref == line.ref), candidates[0] if candidates else None
+    )
     if chosen is None:
         part = "" if line.part is None else f", part {line.part}"
         raise Refused(
-            Code.CONFLICT, f"With this body the message does not go by route {line.route} to {line.ref.type}{part}. Post it as a new message, if it is one."
+            Code.CONFLICT,
+            f"With this body the message does not go by route {line.route} to {line.ref.type}{part}. Post it as a new message, if it is one.",
         )
     return chosen

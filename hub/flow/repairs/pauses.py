@@ -16,7 +16,9 @@ Ring = Callable[[Iterable[str]], None]
 
 
 def pause(store: Store, catalog: Catalog, kind: str, name: str, *, by: str, why: str = "") -> bool:
-    """Pauses a route or target; calls under way are finished. False: it was paused already. Raises Refused (404) for an unknown name."""
+    """Pauses a route or target; calls under way are finished. False: it was paused already. Raises Refused (404) for an
+    unknown name.
+    """
     _known(catalog, kind, name)
     done = store.pause(kind, name, by=by, why=why)
     event(f"{kind}.paused", "nothing more of it is claimed" if done else "it was paused already", by=by, **{kind: name})
@@ -24,9 +26,11 @@ def pause(store: Store, catalog: Catalog, kind: str, name: str, *, by: str, why:
 
 
 def resume(store: Store, kind: str, name: str, *, by: str, ring: Ring | None = None) -> bool:
-    """Resumes a route or target, at the target's pace. False: it was not paused. A name that was removed from the configuration can be resumed too.
+    """Resumes a route or target, at the target's pace. False: it was not paused. A name that was removed from the
+    configuration can be resumed too.
 
-    What a route's pause held is set free here, in blocks, and by each sweep, should we not come to the end of it. Raises StoreBusy.
+    What a route's pause held is set free here, in blocks, and by each sweep, should we not come to the end of it.
+    Raises StoreBusy.
     """
     done = store.resume(kind, name, by=by)
     freed, lanes = 1, set[str]()
@@ -45,10 +49,21 @@ def paused(store: Store) -> list[dict[str, Json]]:
 
 
 def as_json(row: Pause, waiting: int) -> dict[str, Json]:
-    return {"kind": row.kind, "name": row.name, "since": row.at.isoformat(), "by": row.by, "why": row.why, "waiting": waiting}
+    return {
+        "kind": row.kind,
+        "name": row.name,
+        "since": row.at.isoformat(),
+        "by": row.by,
+        "why": row.why,
+        "waiting": waiting,
+    }
 
 
 def _known(catalog: Catalog, kind: str, name: str) -> None:
-    names = {route.name for route in catalog.routes} if kind == ROUTE else {to.ref.system for route in catalog.routes for to in route.to}
+    names = (
+        {route.name for route in catalog.routes}
+        if kind == ROUTE
+        else {to.ref.system for route in catalog.routes for to in route.to}
+    )
     if name not in names:
         raise Refused(Code.NOT_FOUND, f"There is no {kind} {name!r}. Known: {', '.join(sorted(names)) or 'none'}.")

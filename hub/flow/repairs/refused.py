@@ -27,16 +27,23 @@ TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def retry(hub: Hub, ids: Sequence[str], *, by: str) -> dict[str, str]:
-    """Retries refused arrivals, oldest first, with the active configuration. Gives per id `accepted`, or why not. A second call changes nothing.
+    """Retries refused arrivals, oldest first, with the active configuration. Gives per id `accepted`, or why not. A
+    second call changes nothing.
 
-    If we die between the messages and the row, it is retried again: its messages are known by their ids. Raises StoreBusy.
+    If we die between the messages and the row, it is retried again: its messages are known by their ids. Raises
+    StoreBusy.
     """
     done: dict[str, str] = dict.fromkeys(dict.fromkeys(ids), "There is no such refused arrival.")
     wanted = sorted(done)
     for start in range(0, len(wanted), CHUNK):
         rows = {row.id: row for row in hub.store.refused_ones(*wanted[start : start + CHUNK])}
         done |= {id_: _one(hub, rows[id_], by) for id_ in sorted(rows)}
-    event("refused.retried", f"{sum(answer == TAKEN for answer in done.values())} of {len(done)} accepted", by=by, refused=list(done)[:20])
+    event(
+        "refused.retried",
+        f"{sum(answer == TAKEN for answer in done.values())} of {len(done)} accepted",
+        by=by,
+        refused=list(done)[:20],
+    )
     return done
 
 
@@ -52,12 +59,17 @@ def _one(hub: Hub, row: RefusedRow, by: str) -> str:
     if why is None:
         hub.store.end_refused([row.id], state=ACCEPTED, by=by)
         return TAKEN
-    hub.store.refuse_again(row.id, Refusal(row.id, row.source, row.arrival, why, hub.catalogs.active().revision, hub.clock()), by=by)
-    return f"Refused again: {why.text}" + "".join(f" {fault.pointer or '/'}: wanted {fault.want}." for fault in why.faults[:1])
+    hub.store.refuse_again(
+        row.id, Refusal(row.id, row.source, row.arrival, why, hub.catalogs.active().revision, hub.clock()), by=by
+    )
+    return f"Refused again: {why.text}" + "".join(
+        f" {fault.pointer or '/'}: wanted {fault.want}." for fault in why.faults[:1]
+    )
 
 
 def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
-    """Reads an arrival again as its door does, and stores its messages. Gives None, or the refusal of the rest. Raises Refused, StoreBusy.
+    """Reads an arrival again as its door does, and stores its messages. Gives None, or the refusal of the rest. Raises
+    Refused, StoreBusy.
 
     What was proven once stays proven: its signature and its time are not asked for again.
     """
@@ -69,13 +81,16 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
     laid = _laid(hub, row, arrival)
     messages = [item for item in laid if isinstance(item, AcceptedMessage)]
     answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(messages) if messages else []
-    # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for the sweep.
+    # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for
+    # the sweep.
     if lanes := {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}:
         hub.bell.ring(lanes)
     for message, answer in zip(messages, answers, strict=True):
         if isinstance(answer, Receipt):
             ref = message.message.ref
-            hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new")
+            hub.counts.add(
+                "accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new"
+            )
             if not answer.duplicate:
                 versions.accepted(hub, message)
     return together([item for item in (*laid, *answers) if isinstance(item, Refused)])
@@ -84,7 +99,10 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
 def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[AcceptedMessage | Refused]:
     if not row.source.startswith("hook:"):
         if row.door in (identified_request.QUESTION, identified_request.UNPROVEN):
-            raise Refused(Code.BAD_REQUEST, "Nothing of it is kept that could be read again. Whoever sent it was told what to change.")
+            raise Refused(
+                Code.BAD_REQUEST,
+                "Nothing of it is kept that could be read again. Whoever sent it was told what to change.",
+            )
         return refused_posts.laid(hub, row)
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)
@@ -95,7 +113,9 @@ def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[AcceptedMessa
         raise Refused(Code.NOT_FOUND, f"There is no {row.source} in the active configuration.")
     read = row.request
     headers = tuple((key, str(value)) for key, value in arrival.headers.items())
-    request = Request(str(read["method"]), str(read["path"]), str(read["query"]), headers, arrival.body, str(read["peer"]))
+    request = Request(
+        str(read["method"]), str(read["path"]), str(read["query"]), headers, arrival.body, str(read["peer"])
+    )
     return hooks.again(hub, hook, request, row.id, is_proven=row.door == identified_request.HOOK)
 
 
@@ -107,7 +127,9 @@ def queue_of(hub: Hub, source: str) -> Queue | None:
 
 
 def drop(store: Store, ids: Sequence[str], *, by: str, why: str = "") -> dict[str, str]:
-    """Drops refused arrivals. The rows stay with the person's name; the reason is recorded. Gives per id `dropped`, or why not."""
+    """Drops refused arrivals. The rows stay with the person's name; the reason is recorded. Gives per id `dropped`, or
+    why not.
+    """
     ended = store.end_refused(ids, state=DROPPED, by=by, why=why)
     done = {id_: GONE if is_ended else "There is no such refused arrival." for id_, is_ended in ended.items()}
     not_ended = [id_ for id_, is_ended in ended.items() if not is_ended]
@@ -124,7 +146,9 @@ def of_trace(store: Store, trace_id: str) -> list[RefusedRow]:
 
 
 def is_open(row: RefusedRow) -> bool:
-    """Whether the body is shown without a reason: only for queues. For other doors it is unknown which values are personal."""
+    """Whether the body is shown without a reason: only for queues. For other doors it is unknown which values are
+    personal.
+    """
     return row.door == identified_request.QUEUE
 
 
@@ -137,7 +161,9 @@ def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> dict[str, J
 
 
 def as_json(row: RefusedRow, *, bare: bool = False) -> dict[str, Json]:
-    """A refused arrival as operators see it, with its body if it was loaded and may be shown. `bare`: shows the body in any case."""
+    """A refused arrival as operators see it, with its body if it was loaded and may be shown. `bare`: shows the body in
+    any case.
+    """
     shown: dict[str, Json] = {
         "id": row.id,
         "source": row.source,
@@ -162,7 +188,11 @@ def as_json(row: RefusedRow, *, bare: bool = False) -> dict[str, Json]:
     }
     if row.arrival is not None and (bare or is_open(row)):
         body = _plain(row.arrival)[:MAX_SHOWN]
-        shown |= {"headers": dict(row.arrival.headers), "body": body.decode("utf-8", "backslashreplace"), "flaw": row.arrival.flaw}
+        shown |= {
+            "headers": dict(row.arrival.headers),
+            "body": body.decode("utf-8", "backslashreplace"),
+            "flaw": row.arrival.flaw,
+        }
     return shown
 
 

@@ -1,4 +1,5 @@
-"""Repairs: replay or discard many waiting deliveries at once, a canary first. If we die at any line, the next step continues from the store.
+"""Repairs: replay or discard many waiting deliveries at once, a canary first. If we die at any line, the next step
+continues from the store.
 
 choose → (preview) → start: canary → wait for its end → a person, or its policy, lets the rest go → each has its result
 """
@@ -21,24 +22,40 @@ STEPS = 4  # of one repair in one sweep: the others have their turn
 
 
 def create(store: Store, order: Order, *, id_: str, request_key: str | None = None) -> tuple[RepairRow, bool]:
-    """Creates a repair; its deliveries are not changed yet. Gives the repair, and whether an identical earlier call created it. Raises Refused."""
+    """Creates a repair; its deliveries are not changed yet. Gives the repair, and whether an identical earlier call
+    created it. Raises Refused.
+    """
     fingerprint = hashlib.sha256(json.encode(order.as_json())).hexdigest()
-    repair_id, is_known = store.create_repair(id_, _resolved(store, order), request_key=request_key, fingerprint=fingerprint)
+    repair_id, is_known = store.create_repair(
+        id_, _resolved(store, order), request_key=request_key, fingerprint=fingerprint
+    )
     row = find(store, repair_id)
     if not is_known:
-        event("repair.created", f"{row.number} deliveries chosen", repair=row.id, by=order.by, act=order.act.value, number=row.number)
+        event(
+            "repair.created",
+            f"{row.number} deliveries chosen",
+            repair=row.id,
+            by=order.by,
+            act=order.act.value,
+            number=row.number,
+        )
     return row, is_known
 
 
 def _resolved(store: Store, order: Order) -> Order:
-    """The order with a fixed revision hash, so that the preview equals what is sent, even if another configuration is activated."""
+    """The order with a fixed revision hash, so that the preview equals what is sent, even if another configuration is
+    activated.
+    """
     if order.act is Act.DISCARD:
         return replace(order, with_=With.PINNED, revision=None, canary=0, go_on_at=None)
     if order.with_ is With.PINNED:
         return replace(order, revision=None)
     revision = store.active() if order.with_ is With.CURRENT else order.revision
     if revision is None or store.revision(revision) is None:
-        raise Refused(Code.NOT_FOUND, f"The store has no configuration {(revision or '')[:12]!r}. Keep the candidate first: hub repair candidate")
+        raise Refused(
+            Code.NOT_FOUND,
+            f"The store has no configuration {(revision or '')[:12]!r}. Keep the candidate first: hub repair candidate",
+        )
     return replace(order, revision=revision)
 
 
@@ -73,7 +90,9 @@ def _steered(store: Store, id_: str, by: str, is_new: bool, word: str) -> Repair
 
 
 def advance(hub: Hub) -> None:
-    """Advances each running repair by a few steps. Safe in several processes at once; a failed repair does not block the others."""
+    """Advances each running repair by a few steps. Safe in several processes at once; a failed repair does not block
+    the others.
+    """
     for id_ in hub.store.live_repairs():
         try:
             for _ in range(STEPS):

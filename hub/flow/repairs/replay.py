@@ -1,4 +1,6 @@
-"""Replays or cancels waiting deliveries, as a person decides. A replay keeps the delivery, its key and its place in the order."""
+"""Replays or cancels waiting deliveries, as a person decides. A replay keeps the delivery, its key and its place in the
+order.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from hub.logs import event
 
 
 def replay(hub: Hub, ids: Sequence[str], *, by: str, force: bool = False) -> dict[str, str]:
-    """Makes dead, unknown and held deliveries pending again with a new retry budget. Gives per id `reopened`, or why not. A second call changes nothing."""
+    """Makes dead, unknown and held deliveries pending again with a new retry budget. Gives per id `reopened`, or why
+    not. A second call changes nothing.
+    """
     done = hub.store.reopen(ids, by=by, force=force)
     hub.counts.add("reopened", by=sum(result == "reopened" for result in done.values()))
     _tell(hub, "deliveries.reopened", done, by)

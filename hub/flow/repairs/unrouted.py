@@ -1,9 +1,10 @@
 """Unrouted messages: routes them again with the active configuration, or drops them; one by one, or all of one cause.
 
-match again, from the stored body → (one transaction: deliveries at the end of their keys, the message's counts, the row of `unrouted`) → ring
+match again, from the stored body → (one transaction: deliveries at the end of their keys, the message's counts, the row
+of `unrouted`) → ring
 
-A request for a whole cause (a wish) is stored first; then any process advances it block by block. If we die in between, the next process continues.
-A routed message is not unrouted any more, so it is never routed twice.
+A request for a whole cause (a wish) is stored first; then any process advances it block by block. If we die in between,
+the next process continues. A routed message is not unrouted any more, so it is never routed twice.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ BLOCKS = 20  # of one cause in one sweep
 MOST_IDS = 500
 MAX_WHY = 500
 STAYS = "stays"
-GONE = tuple(disposition.value for disposition in Disposition)  # what an answer is of a message that does not wait any more
+# what an answer is of a message that does not wait any more
+GONE = tuple(disposition.value for disposition in Disposition)
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a configuration makes of an unrouted message: the message with its deliveries; or `note`: why it stays unrouted."""
+    """What a configuration makes of an unrouted message: the message with its deliveries; or `note`: why it stays
+    unrouted.
+    """
 
     laid: AcceptedMessage | None
     note: str = ""
@@ -49,7 +53,9 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class UnroutedResult:
-    """A decision about a whole cause. `results`: the numbers done at once, by result; `left`: the number that follows in the background."""
+    """A decision about a whole cause. `results`: the numbers done at once, by result; `left`: the number that follows
+    in the background.
+    """
 
     cause: str
     number: int
@@ -60,10 +66,14 @@ class UnroutedResult:
         return {"cause": self.cause, "number": self.number, "results": dict(self.results), "left": self.left}
 
 
-def again(catalog: Catalog, row: MessageRow, raw: bytes, *, by: str, now: datetime, new_id: Callable[[], str], limits: Limits) -> Again:
-    """Matches the message again. Pure, except for the new ids. Conditions and mappings see the time at which it was received.
+def again(
+    catalog: Catalog, row: MessageRow, raw: bytes, *, by: str, now: datetime, new_id: Callable[[], str], limits: Limits
+) -> Again:
+    """Matches the message again. Pure, except for the new ids. Conditions and mappings see the time at which it was
+    received.
 
-    It is not sent back for its age: what has expired meanwhile goes all the same, because a person wants it. A loop that was cut goes one step on.
+    It is not sent back for its age: what has expired meanwhile goes all the same, because a person wants it. A loop
+    that was cut goes one step on.
     """
     emit = catalog.emit(row.type)
     if emit is None:
@@ -116,9 +126,11 @@ def _standing(row: MessageRow, raw: bytes, matched: RoutingResult, revision: str
 
 
 def route(hub: Hub, ids: Sequence[str], *, by: str, why: str = "", force: bool = False) -> dict[str, str]:
-    """Routes these messages again with the active configuration. Gives per id `routed`, `filtered`, or why it stays. A second call changes nothing.
+    """Routes these messages again with the active configuration. Gives per id `routed`, `filtered`, or why it stays. A
+    second call changes nothing.
 
-    Oldest first. Without `force` one stays that would go behind a later one on its key. Raises StoreBusy: blocks before that are done.
+    Oldest first. Without `force` one stays that would go behind a later one on its key. Raises StoreBusy: blocks before
+    that are done.
     """
     done: dict[str, str] = {}
     wanted = sorted(dict.fromkeys(ids))
@@ -127,23 +139,40 @@ def route(hub: Hub, ids: Sequence[str], *, by: str, why: str = "", force: bool =
     return {id_: done[id_] for id_ in dict.fromkeys(ids)}
 
 
-def _route(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str, force: bool, wish: str | None = None, why: str = "") -> dict[str, str]:
+def _route(
+    hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str, force: bool, wish: str | None = None, why: str = ""
+) -> dict[str, str]:
     routable, stays = made_again(hub, catalog, ids, by=by)
-    done = hub.store.reroute(list(routable.values()), stays=stays, by=by, revision=catalog.revision, force=force, wish=wish, why=why)
+    done = hub.store.reroute(
+        list(routable.values()), stays=stays, by=by, revision=catalog.revision, force=force, wish=wish, why=why
+    )
     # After the commit; a lost ring costs one sweep.
-    hub.bell.ring({planned.lane for id_, laid in routable.items() if done.get(id_) == Disposition.ROUTED for planned in laid.deliveries})
+    hub.bell.ring(
+        {
+            planned.lane
+            for id_, laid in routable.items()
+            if done.get(id_) == Disposition.ROUTED
+            for planned in laid.deliveries
+        }
+    )
     _tell(hub, "messages.routed", done, by)
     return done
 
 
-def made_again(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str) -> tuple[dict[str, AcceptedMessage], dict[str, str]]:
-    """What `catalog` makes of these messages, oldest first: those that can be routed, and the others with the reason."""
+def made_again(
+    hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str
+) -> tuple[dict[str, AcceptedMessage], dict[str, str]]:
+    """What `catalog` makes of these messages, oldest first: those that can be routed, and the others with the
+    reason.
+    """
     rows = {row.id: row for row in hub.store.messages(*ids)}
     bodies = hub.store.bodies(*rows)
     routable: dict[str, AcceptedMessage] = {}
     stays = {id_: NONE for id_ in ids if id_ not in rows}
     for id_ in sorted(rows):
-        result = again(catalog, rows[id_], bodies.get(id_, b""), by=by, now=hub.clock(), new_id=hub.new_id, limits=hub.limits)
+        result = again(
+            catalog, rows[id_], bodies.get(id_, b""), by=by, now=hub.clock(), new_id=hub.new_id, limits=hub.limits
+        )
         if result.laid is None:
             stays[id_] = result.note
         else:
@@ -152,13 +181,22 @@ def made_again(hub: Hub, catalog: Catalog, ids: Sequence[str], *, by: str) -> tu
 
 
 def drop(hub: Hub, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-    """Drops these messages for the reason `why`: they become `filtered`. Gives per id `filtered`, or why not. A second call changes nothing."""
+    """Drops these messages for the reason `why`: they become `filtered`. Gives per id `filtered`, or why not. A second
+    call changes nothing.
+    """
     rows = {row.id: row for row in hub.store.messages(*ids)}
     dropped: dict[str, Json] = {"by": by, "at": hub.clock().isoformat(), "why": why}
-    whys = {id_: {"considered": row.why.get("considered"), "dropped": dropped} for id_, row in rows.items() if row.disposition is Disposition.UNROUTED}
+    whys = {
+        id_: {"considered": row.why.get("considered"), "dropped": dropped}
+        for id_, row in rows.items()
+        if row.disposition is Disposition.UNROUTED
+    }
     done = hub.store.let_go(list(dict.fromkeys(ids)), whys=whys, by=by, why=why)
     _tell(hub, "messages.dropped", done, by)
-    return {id_: done.get(id_, ENDED.format(disposition=rows[id_].disposition.value) if id_ in rows else NONE) for id_ in dict.fromkeys(ids)}
+    return {
+        id_: done.get(id_, ENDED.format(disposition=rows[id_].disposition.value) if id_ in rows else NONE)
+        for id_ in dict.fromkeys(ids)
+    }
 
 
 def _tell(hub: Hub, key: str, done: Mapping[str, str], by: str) -> None:
@@ -180,8 +218,8 @@ def _became(done: Mapping[str, str]) -> dict[str, int]:
 
 
 def route_cause(hub: Hub, cause: str, *, by: str, why: str = "", force: bool = False) -> UnroutedResult:
-    """Routes all messages of a cause again that have come by now, by the configuration that is active now. The first go at once, the rest in the
-    background; what is active meanwhile changes nothing. Raises Refused where none waits.
+    """Routes all messages of a cause again that have come by now, by the configuration that is active now. The first go
+    at once, the rest in the background; what is active meanwhile changes nothing. Raises Refused where none waits.
     """
     return _ordered(hub, cause, Wish.ROUTE, by=by, why=why, revision=hub.catalogs.active().revision, force=force)
 
@@ -191,10 +229,14 @@ def drop_cause(hub: Hub, cause: str, *, by: str, why: str) -> UnroutedResult:
     return _ordered(hub, cause, Wish.DROP, by=by, why=why)
 
 
-def _ordered(hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: str = "", force: bool = False) -> UnroutedResult:
+def _ordered(
+    hub: Hub, cause: str, wish: Wish, *, by: str, why: str, revision: str = "", force: bool = False
+) -> UnroutedResult:
     while hub.store.name_unrouted() > 0:
         pass
-    number = hub.store.wish_unrouted(cause, id_=hub.new_id(), wish=wish, by=by, why=why, revision=revision, is_forced=force)
+    number = hub.store.wish_unrouted(
+        cause, id_=hub.new_id(), wish=wish, by=by, why=why, revision=revision, is_forced=force
+    )
     results: Counter[str] = Counter()
     for _ in range(AT_ONCE):
         done = step(hub, cause)
@@ -217,11 +259,21 @@ def step(hub: Hub, cause: str) -> dict[str, str] | None:
         return None
     if wished.wish is Wish.DROP:
         return drop(hub, ids, by=wished.by, why=wished.why)
-    return _route(hub, hub.catalogs.pinned(wished.revision), ids, by=wished.by, force=wished.is_forced, wish=wished.id, why=wished.why)
+    return _route(
+        hub,
+        hub.catalogs.pinned(wished.revision),
+        ids,
+        by=wished.by,
+        force=wished.is_forced,
+        wish=wished.id,
+        why=wished.why,
+    )
 
 
 def advance(hub: Hub) -> None:
-    """Advances the requests for whole causes. Safe in several processes at once; a failed request does not block the others."""
+    """Advances the requests for whole causes. Safe in several processes at once; a failed request does not block the
+    others.
+    """
     for cause in hub.store.wished_unrouted():
         try:
             for _ in range(BLOCKS):

@@ -24,7 +24,9 @@ class EditableBody:
 
 
 def opened(hub: Hub, delivery_id: str, *, by: str, why: str = "") -> EditableBody:
-    """The body; without a reason only where nothing in it is personal. Raises Refused where there is no such delivery."""
+    """The body; without a reason only where nothing in it is personal. Raises Refused where there is no such
+    delivery.
+    """
     line = hub.store.delivery(delivery_id)
     message = hub.store.message(line.message_id) if line is not None else None
     raw = hub.store.body(message.id) if message is not None else None
@@ -40,7 +42,9 @@ def opened(hub: Hub, delivery_id: str, *, by: str, why: str = "") -> EditableBod
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return EditableBody(line, message, None, is_personal, len(raw))
-    return EditableBody(line, message, text if "\n" in text else json.readable(json.decode(raw, hub.limits)), is_personal, len(raw))
+    return EditableBody(
+        line, message, text if "\n" in text else json.readable(json.decode(raw, hub.limits)), is_personal, len(raw)
+    )
 
 
 def _is_personal(hub: Hub, message: MessageRow, raw: bytes) -> bool:

@@ -1,4 +1,6 @@
-"""Explains the routing of a message: each condition of each route of its type with its values, and the nearest miss. Pure."""
+"""Explains the routing of a message: each condition of each route of its type with its values, and the nearest miss.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +17,36 @@ from hub.core.message import Json, Ref
 from hub.flow.render import upgraded
 
 
-def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None, hops: int = 0) -> dict[str, Json]:
+def explain_message(
+    catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, target: str | None = None, hops: int = 0
+) -> dict[str, Json]:
     """Explains a stored or hypothetical message: the faults by its contract, each route's decision, and the reasons.
 
-    `hops`: the number of messages that led to it. `target`: only what concerns this target, such as wms/outbound.create@1. Raises Refused if the
-    message cannot be decoded or upgraded.
+    `hops`: the number of messages that led to it. `target`: only what concerns this target, such as
+    wms/outbound.create@1. Raises Refused if the message cannot be decoded or upgraded.
     """
     payload = json.decode(raw)
     emit = catalog.emit(ref.type)
     contract = catalog.contract(ref)
     faults = contract.check(payload) if contract is not None else []
-    head: dict[str, Json] = {"type": ref.type, "version": ref.version, "faults": [dict[str, Json](fault.as_json()) for fault in faults]}
+    head: dict[str, Json] = {
+        "type": ref.type,
+        "version": ref.version,
+        "faults": [dict[str, Json](fault.as_json()) for fault in faults],
+    }
     if emit is None or contract is None:
         return {**head, "disposition": "unknown", "considered": [], "conditions": [], "nearest": None, "notes": []}
     try:
         newest, payload = upgraded(catalog, ref, payload, at)
     except GiveUp as error:
-        raise Refused(Code.CONTRACT_VIOLATION, f"It cannot be upgraded to the newest version: {error.why.field} {error.why.text}") from error
+        raise Refused(
+            Code.CONTRACT_VIOLATION, f"It cannot be upgraded to the newest version: {error.why.field} {error.why.text}"
+        ) from error
     ids = count(1)
     routes = catalog.routes_from(ref.type)
-    matched = match(routes, payload, targets=catalog.targets, order_key=None, hops=hops, now=at, new_id=lambda: str(next(ids)))
+    matched = match(
+        routes, payload, targets=catalog.targets, order_key=None, hops=hops, now=at, new_id=lambda: str(next(ids))
+    )
     against = catalog.contract(newest)
     conditions: list[dict[str, Json]] = []
     missed: list[tuple[int, dict[str, Json]]] = []
@@ -65,12 +77,21 @@ def explain_message(catalog: Catalog, ref: Ref, raw: bytes, at: datetime, *, tar
             conditions.append(line)
             if holds is not wanted:
                 missed.append((_failing(parts, wanted=wanted), line))
-    considered: list[Json] = [dict(line) for line in matched.considered if target is None or line.get("target") in (None, target)]
+    considered: list[Json] = [
+        dict(line) for line in matched.considered if target is None or line.get("target") in (None, target)
+    ]
     nearest = min(missed, key=lambda one: one[0])[1] if missed else None
     notes: list[Json] = [
-        untold(route.name, route.alert) for route in routes if route.alert and (target is None or any(str(to.ref) == target for to in route.to))
+        untold(route.name, route.alert)
+        for route in routes
+        if route.alert and (target is None or any(str(to.ref) == target for to in route.to))
     ]
-    decision: dict[str, Json] = {"disposition": matched.disposition.value, "considered": considered, "conditions": list(conditions), "nearest": nearest}
+    decision: dict[str, Json] = {
+        "disposition": matched.disposition.value,
+        "considered": considered,
+        "conditions": list(conditions),
+        "nearest": nearest,
+    }
     return {**head, **decision, "notes": notes}
 
 

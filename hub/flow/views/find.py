@@ -1,4 +1,6 @@
-"""Search: finds messages by any identifier or by words of error texts, with filters; counts the matches; stores named searches."""
+"""Search: finds messages by any identifier or by words of error texts, with filters; counts the matches; stores named
+searches.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def words_of(text: str) -> list[str]:
 
 
 def _understood(store: Store, question: Question) -> _Asked:
-    """Interprets each word as an identifier; several identifiers give all their messages. If no word is an identifier, all words search error texts."""
+    """Interprets each word as an identifier; several identifiers give all their messages. If no word is an identifier,
+    all words search error texts.
+    """
     words = words_of(question.text)
     if not words:
         return _Asked(question.filters, "filters", {})
@@ -76,16 +80,19 @@ def _understood(store: Store, question: Question) -> _Asked:
 def find(store: Store, question: Question, *, limit: int = PAGE, place: str | None = None) -> dict[str, Json]:
     """A page of messages, newest first, each with its deliveries (see trace.message_json; attempts are left out).
 
-    `by`: number, words or filters. `words`: per word of the box the kind of number that it is; null: none. `clusters`: the causes whose text has
-    all of the words. `next` and `previous`: hand one back as `place`; null: there is nothing beyond. `scannedUntil`: the search did enough work
-    before the page was full; what is older was not looked at yet, and `next` goes on there. Words are looked for in what waits for a person
-    alone. Raises ValueError for a `place` that is none.
+    `by`: number, words or filters. `words`: per word of the box the kind of number that it is; null: none. `clusters`:
+    the causes whose text has all of the words. `next` and `previous`: hand one back as `place`; null: there is nothing
+    beyond. `scannedUntil`: the search did enough work before the page was full; what is older was not looked at yet,
+    and `next` goes on there. Words are looked for in what waits for a person alone. Raises ValueError for a `place`
+    that is none.
     """
     asked = _understood(store, question)
     at, is_older = _place(place)
     page = store.find(asked.filters, limit=limit, place=at, is_older=is_older)
     lines = store.deliveries(*(row.id for row in page.rows))
-    items: list[Json] = [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in page.rows]
+    items: list[Json] = [
+        trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in page.rows
+    ]
     following, previous = _ends(page, place, is_older=is_older)
     return {
         "items": items,
@@ -99,7 +106,9 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
 
 
 def count(store: Store, question: Question) -> dict[str, Json]:
-    """The number of matches: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were searched), `by`."""
+    """The number of matches: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were searched),
+    `by`.
+    """
     asked = _understood(store, question)
     counted = store.count_found(asked.filters)
     until = counted.scanned_until.isoformat() if counted.scanned_until is not None else None
@@ -112,7 +121,9 @@ def counted(hub: Hub, question: Question) -> dict[str, Json]:
 
 
 def save_view(hub: Hub, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
-    """Stores a search under a name; replaces one of the same owner and name. Gives its id. Raises Refused if the owner has too many."""
+    """Stores a search under a name; replaces one of the same owner and name. Gives its id. Raises Refused if the owner
+    has too many.
+    """
     try:
         return hub.store.save_view(hub.new_id(), name=name, owner=owner, question=question, by=by)
     except ValueError as error:
@@ -144,7 +155,12 @@ def _place(text: str | None) -> tuple[Place | None, bool]:
         return None, True
     try:
         read = json.decode(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        if isinstance(read, list) and len(read) == 3 and read[0] in ("older", "newer") and all(isinstance(part, str) for part in read):
+        if (
+            isinstance(read, list)
+            and len(read) == 3
+            and read[0] in ("older", "newer")
+            and all(isinstance(part, str) for part in read)
+        ):
             at = datetime.fromisoformat(str(read[1]))
             if at.tzinfo is not None:
                 return Place(at, str(read[2])), read[0] == "older"

@@ -1,4 +1,6 @@
-"""Lineage of a message: the source fields, tables and constants of each target field, with values. Recomputed from the pinned revision."""
+"""Lineage of a message: the source fields, tables and constants of each target field, with values. Recomputed from the
+pinned revision.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +27,48 @@ def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
     return lineage(document)
 
 
-def of_message(store: Store, catalogs: Revisions, message_id: str, *, field: str | None = None, source: str | None = None) -> Json:
-    """Per delivery and target field: the value, and the source fields, tables and constants that made it. None if there is no such message.
+def of_message(
+    store: Store, catalogs: Revisions, message_id: str, *, field: str | None = None, source: str | None = None
+) -> Json:
+    """Per delivery and target field: the value, and the source fields, tables and constants that made it. None if there
+    is no such message.
 
-    `field`: only this target field and what is below it. `source`: only fields that this place of the source reaches. Personal values are masked.
+    `field`: only this target field and what is below it. `source`: only fields that this place of the source reaches.
+    Personal values are masked.
     """
     row, raw = store.message(message_id), store.body(message_id)
     if row is None or raw is None:
         return None
-    return {"messageId": row.id, "deliveries": [_delivery(store, catalogs, row, raw, line, field, source) for line in store.deliveries(message_id)]}
+    return {
+        "messageId": row.id,
+        "deliveries": [
+            _delivery(store, catalogs, row, raw, line, field, source) for line in store.deliveries(message_id)
+        ],
+    }
 
 
-def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, line: DeliveryRow, field: str | None, source: str | None) -> Json:
+def _delivery(
+    store: Store,
+    catalogs: Revisions,
+    row: MessageRow,
+    raw: bytes,
+    line: DeliveryRow,
+    field: str | None,
+    source: str | None,
+) -> Json:
     head: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
     if line.undecided:
-        return {**head, "fault": line.why.text if line.why is not None else "Its route is still to be decided.", "fields": []}
+        return {
+            **head,
+            "fault": line.why.text if line.why is not None else "Its route is still to be decided.",
+            "fields": [],
+        }
     catalog = catalogs.pinned(line.made_with or row.revision)
     try:
         ref, _ = upgraded(catalog, row.ref, json.decode(raw), row.received_at)
-        source_payload = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
+        source_payload = source_part(
+            catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS
+        )
         steps = catalog.way(ref, line.ref) or ()
         lookups = found(store.lookups(row.id), line.route, line.part)
         for step in steps[:-1]:
@@ -57,7 +82,13 @@ def _delivery(store: Store, catalogs: Revisions, row: MessageRow, raw: bytes, li
         {
             "field": name,
             "value": _shown(catalog.contract(line.ref), target_payload, name),
-            "from": [{"path": path, "value": _shown(catalog.contract(ref), {**_named(lookups), **_object(source_payload)}, path)} for path in origin.paths],
+            "from": [
+                {
+                    "path": path,
+                    "value": _shown(catalog.contract(ref), {**_named(lookups), **_object(source_payload)}, path),
+                }
+                for path in origin.paths
+            ],
             "tables": list(origin.tables),
             "constants": list(origin.constants),
             "functions": list(origin.functions),
@@ -80,7 +111,9 @@ def _shown(contract: Contract | None, value: Json, pointer: str) -> Json:
     """The value at a pointer; of several, the first few. Personal values are masked."""
     names = [name.replace("~1", "/").replace("~0", "~") for name in pointer.split("/")[1:] if name]
     matches = list(places(value, names))
-    values: list[Json] = [value_ if contract is None else contract.masked(value_, place) for place, value_ in matches[:MAX_SHOWN]]
+    values: list[Json] = [
+        value_ if contract is None else contract.masked(value_, place) for place, value_ in matches[:MAX_SHOWN]
+    ]
     if not values:
         return None
     return values[0] if len(matches) == 1 else values

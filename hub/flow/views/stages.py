@@ -1,7 +1,8 @@
-"""Stages: the content of one message at each step (decoded, upgraded, mapped), with the changes of each step. Recomputed from the pinned revision.
+"""Stages: the content of one message at each step (decoded, upgraded, mapped), with the changes of each step.
+Recomputed from the pinned revision.
 
-Values that contracts mark as personal are masked, also in texts that no contract describes. Revealing them is an act of a person, and is recorded
-(`/ops/v1/messages/{id}/reveal`).
+Values that contracts mark as personal are masked, also in texts that no contract describes. Revealing them is an act of
+a person, and is recorded (`/ops/v1/messages/{id}/reveal`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from hub.store import AttemptRow, DeliveryRow, Lookup, MessageRow, Store
 
 MAX_TEXT = 256 * 1024  # maximum number of characters shown of a body; the download has all
 REVEALED = "message.revealed"  # name of the act in the audit record
-_UNDECIDED = Cause(Reason.TRANSFORM_ERROR, "Its route could not be decided when it came; its next claim decides it again.")
+_UNDECIDED = Cause(
+    Reason.TRANSFORM_ERROR, "Its route could not be decided when it came; its next claim decides it again."
+)
 PHASES = ("dns", "connect", "tls", "first_byte")
 
 
@@ -43,20 +46,29 @@ class _Stage:
     contract: Contract | None
 
     def as_json(self, veil: Masker, before: _Stage | None) -> dict[str, Json]:
-        row: dict[str, Json] = {"stage": self.name, "message": str(self.ref) if self.ref is not None else None, "body": veil.over(self.contract, self.body)}
+        row: dict[str, Json] = {
+            "stage": self.name,
+            "message": str(self.ref) if self.ref is not None else None,
+            "body": veil.over(self.contract, self.body),
+        }
         if before is None:
             return {**row, "changes": None}
         changes = difference(before.body, self.body)
-        return {**row, "changes": veil.over_changes(changes, (before.contract, before.body), (self.contract, self.body))}
+        return {
+            **row,
+            "changes": veil.over_changes(changes, (before.contract, before.body), (self.contract, self.body)),
+        }
 
 
 def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: bool = False) -> dict[str, Json] | None:
     """All stages of one message; None if there is no such message.
 
-    `received`: the original request, if the message itself is not the original. `raw`: {bytes, text, isCut, curl}. `stages`: decoded, then one per
-    upgrade. `deliveries`: each with its `stages` (part, mapped, one per mapping), `lookups` by name, `fault` (why it could not be mapped), `call`
-    (method and address with filled placeholders), `sent`, and `attempts`. A stage: stage, message (system/name@version), body, and changes from the
-    stage before (null for the first; see core.documents.difference). An attempt: request, reply {status, text, body}, phases [{name, ms}], and
+    `received`: the original request, if the message itself is not the original. `raw`: {bytes, text, isCut, curl}.
+    `stages`: decoded, then one per upgrade. `deliveries`: each with its `stages` (part, mapped, one per mapping),
+    `lookups` by name, `fault` (why it could not be mapped), `call` (method and address with filled placeholders),
+    `sent`, and `attempts`. A stage: stage, message (system/name@version), body, and changes from the stage before (null
+    for the first; see core.documents.difference). An attempt: request, reply {status, text, body}, phases [{name, ms}],
+    and
     `next`: {at, afterMs, why} or null. `isMasked`: personal values are hidden.
     """
     row, raw = store.message(message_id), store.body(message_id)
@@ -67,7 +79,11 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
     shared, fault = _shared(catalog, row, raw) if catalog is not None else ([], None)
     lines = store.deliveries(message_id)
     lookups = store.lookups(message_id)
-    chains = {line.id: _made(catalog, row, raw, line, lookups, shared) for line in lines if line.made_with is None} if catalog is not None else {}
+    chains = (
+        {line.id: _made(catalog, row, raw, line, lookups, shared) for line in lines if line.made_with is None}
+        if catalog is not None
+        else {}
+    )
     for line in lines:
         if line.made_with is not None:  # a repair chose another revision for it: its own upgrades too
             chains[line.id] = _remade(catalogs, line.made_with, row, raw, line, lookups)
@@ -82,7 +98,11 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
         way = destination_for(active, line)
         call, unfilled = _call(active, line, row, chain) if trouble is None else ("", None)
         is_array = way is not None and way.batch is not None
-        deliveries.append(_delivery(veil, line, shared, chain, trouble or unfilled, lookups, attempts_of_line, call=call, is_array=is_array))
+        deliveries.append(
+            _delivery(
+                veil, line, shared, chain, trouble or unfilled, lookups, attempts_of_line, call=call, is_array=is_array
+            )
+        )
     result: dict[str, Json] = {
         "messageId": row.id,
         "received": _received(store, row, veil),
@@ -95,7 +115,9 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
 
 
 def reveal(store: Store, catalogs: Revisions, message_id: str, *, by: str, why: str) -> dict[str, Json] | None:
-    """The stages with personal values. The person and the reason are recorded first: if we die after that, nothing was shown."""
+    """The stages with personal values. The person and the reason are recorded first: if we die after that, nothing was
+    shown.
+    """
     if store.message(message_id) is None:
         return None
     store.note_act(by=by, what=REVEALED, object_=message_id, details={"why": why})
@@ -120,7 +142,9 @@ def _pinned(catalogs: Revisions, row: MessageRow) -> tuple[Catalog | None, str |
 def _remade(
     catalogs: Revisions, revision: str, row: MessageRow, raw: bytes, line: DeliveryRow, lookups: list[Lookup]
 ) -> tuple[list[_Stage], dict[str, Json] | str | None]:
-    """The stages of a delivery with its own revision, after a repair. The decoded message is the same, so it is left out."""
+    """The stages of a delivery with its own revision, after a repair. The decoded message is the same, so it is left
+    out.
+    """
     try:
         catalog = catalogs.pinned(revision)
     except (NoRevision, BadWorkspace) as error:
@@ -160,7 +184,9 @@ def _made(
         return chain, dict[str, Json]((line.why or _UNDECIDED).as_json())
     try:
         if line.part is not None:
-            part = source_part(catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS)
+            part = source_part(
+                catalog, raw, row.ref, route=line.route, part=line.part, at=row.received_at, limits=LIMITS
+            )
             chain.append(_Stage("part", newest, part, catalog.contract(newest)))
         steps = catalog.way(newest, line.ref)
         if steps is None:
@@ -179,7 +205,9 @@ def _made(
     return chain, None
 
 
-def _call(active: Catalog, line: DeliveryRow, row: MessageRow, chain: list[_Stage]) -> tuple[str, dict[str, Json] | None]:
+def _call(
+    active: Catalog, line: DeliveryRow, row: MessageRow, chain: list[_Stage]
+) -> tuple[str, dict[str, Json] | None]:
     """The method and address of the call in the active configuration, or the fault why it cannot be built."""
     if not chain or chain[-1].name != "mapped":
         return "", None
@@ -207,7 +235,12 @@ def _raw(veil: Masker, decoded: _Stage | None, row: MessageRow, raw: bytes) -> J
         text = text if masked == decoded.body else json.encode(masked).decode()
     headers = [("Content-Type", "application/json"), ("Idempotency-Key", "a new one")]
     again = curl("POST", f"https://HUB/api/v{row.version}/{row.type}", headers, text)
-    return {"bytes": len(raw), "text": text[:MAX_TEXT], "isCut": len(text) > MAX_TEXT, "curl": again if len(text) <= MAX_TEXT else None}
+    return {
+        "bytes": len(raw),
+        "text": text[:MAX_TEXT],
+        "isCut": len(text) > MAX_TEXT,
+        "curl": again if len(text) <= MAX_TEXT else None,
+    }
 
 
 def _received(store: Store, row: MessageRow, veil: Masker) -> Json:
@@ -264,7 +297,10 @@ def _delivery(
         "fault": fault,
         "call": call,
         "sent": sent,
-        "attempts": [_attempt(veil, attempt, attempts[place + 1] if place + 1 < len(attempts) else None, line) for place, attempt in enumerate(attempts)],
+        "attempts": [
+            _attempt(veil, attempt, attempts[place + 1] if place + 1 < len(attempts) else None, line)
+            for place, attempt in enumerate(attempts)
+        ],
     }
 
 
@@ -274,16 +310,29 @@ def _attempt(veil: Masker, attempt: AttemptRow, following: AttemptRow | None, li
     why: Json = _why(veil, attempt)
     after: Json = None
     if following is not None:
-        after = {"at": following.started_at.isoformat(), "afterMs": int((following.started_at - attempt.ended_at).total_seconds() * 1000), "why": why}
+        after = {
+            "at": following.started_at.isoformat(),
+            "afterMs": int((following.started_at - attempt.ended_at).total_seconds() * 1000),
+            "why": why,
+        }
     elif line.status.value in ("pending", "unknown") and attempt.outcome in ("retry", "in_doubt", "outcome_not_seen"):
-        after = {"at": line.due_at.isoformat(), "afterMs": int((line.due_at - attempt.ended_at).total_seconds() * 1000), "why": why}
+        after = {
+            "at": line.due_at.isoformat(),
+            "afterMs": int((line.due_at - attempt.ended_at).total_seconds() * 1000),
+            "why": why,
+        }
     return {
         "number": attempt.number,
         "startedAt": attempt.started_at.isoformat(),
         "endedAt": attempt.ended_at.isoformat(),
         "outcome": attempt.outcome,
         "request": {"method": attempt.method, "url": attempt.url, "bytes": attempt.request_bytes, "sent": attempt.sent},
-        "reply": {"status": attempt.http_status, "bytes": len(attempt.reply), "text": veil.over_text(text), "body": body},
+        "reply": {
+            "status": attempt.http_status,
+            "bytes": len(attempt.reply),
+            "text": veil.over_text(text),
+            "body": body,
+        },
         "ms": attempt.ms,
         "phases": phases(attempt),
         "why": why,
@@ -302,7 +351,8 @@ def _why(veil: Masker, attempt: AttemptRow) -> Json:
 def phases(attempt: AttemptRow) -> list[Json]:
     """The duration of each phase of a call, in order: DNS, connection, TLS, wait for the first byte, reading the rest.
 
-    The attempt records when each phase ended, in ms from the start. A phase that was not needed (a reused connection) took no time.
+    The attempt records when each phase ended, in ms from the start. A phase that was not needed (a reused connection)
+    took no time.
     """
     rows: list[Any] = []
     before = 0

@@ -1,7 +1,7 @@
 """Story: the timeline of one business object across all systems: what is under way, what is stuck, and what is missing.
 
-Missing messages are of two kinds: a `reply` that a route expects, and a message that usually follows, learnt from recent messages of the same type.
-The second kind is only a statistic, and gives its number of cases and its share.
+Missing messages are of two kinds: a `reply` that a route expects, and a message that usually follows, learnt from
+recent messages of the same type. The second kind is only a statistic, and gives its number of cases and its share.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ LATE = timedelta(minutes=1)
 def story(hub: Hub, value: str) -> dict[str, Json] | None:
     """The life behind a business key or a message's id; None if nothing bears it.
 
-    keys [{name, value, messages}]; began, ended (the last that happened), isOver (nothing is open and nothing is missed); lanes [{system,
-    title}] in the order of their appearance; steps, oldest first, each with at, afterMs, kind: "message" {system, message, messageId,
-    disposition, causeId, keys} or "delivery" {from, to, message, route, target, deliveryId, messageId, status, attempts, tookMs, startedAt, why}.
-    gaps: kind "stuck" (a delivery does not go on), "reply" (a route's answer is missing), "next" (what usually follows is missing), each with
-    afterMessageId, system, expected, dueAt, isLate, share and of (null but for "next"), text. isWhole: false where the story is cut.
+    keys [{name, value, messages}]; began, ended (the last that happened), isOver (nothing is open and nothing is
+    missed); lanes [{system, title}] in the order of their appearance; steps, oldest first, each with at, afterMs, kind:
+    "message" {system, message, messageId, disposition, causeId, keys} or "delivery" {from, to, message, route, target,
+    deliveryId, messageId, status, attempts, tookMs, startedAt, why}.
+    gaps: kind "stuck" (a delivery does not go on), "reply" (a route's answer is missing), "next" (what usually follows
+    is missing), each with afterMessageId, system, expected, dueAt, isLate, share and of (null but for "next"), text.
+    isWhole: false where the story is cut.
     """
     rows = hub.store.story(value)
     if not rows:
@@ -40,13 +42,20 @@ def story(hub: Hub, value: str) -> dict[str, Json] | None:
     by_id = {row.id: row for row in rows}
     began = rows[0].received_at
     steps = [_message(row, began) for row in rows]
-    steps += [_delivery(line, by_id[line.message_id], [attempt for attempt in attempts if attempt.delivery_id == line.id], began) for line in lines]
+    steps += [
+        _delivery(
+            line, by_id[line.message_id], [attempt for attempt in attempts if attempt.delivery_id == line.id], began
+        )
+        for line in lines
+    ]
     steps.sort(key=lambda step: (str(step["at"]), step["kind"] == "delivery"))
     gaps = [*_stuck(lines, by_id, now), *_replies(hub, rows, lines, now), *_next(hub, rows, lines, now)]
     is_over = all(line.status in ENDED for line in lines) and not any(gap["isLate"] for gap in gaps)
     ended = max([rows[-1].received_at, *(line.changed_at for line in lines)])
     pairs = [pair for row in rows for pair in row.keys]
-    keys: list[Json] = [{"name": name, "value": text, "messages": pairs.count((name, text))} for name, text in dict.fromkeys(pairs)]
+    keys: list[Json] = [
+        {"name": name, "value": text, "messages": pairs.count((name, text))} for name, text in dict.fromkeys(pairs)
+    ]
     return {
         "asked": value,
         "at": now.isoformat(),
@@ -108,7 +117,15 @@ def _delivery(line: DeliveryRow, row: MessageRow, attempts: list[AttemptRow], be
 
 
 def _gap(
-    kind: str, row: MessageRow, system: str, expected: str, due: datetime | None, text: str, *, is_late: bool, follower: Follower | None = None
+    kind: str,
+    row: MessageRow,
+    system: str,
+    expected: str,
+    due: datetime | None,
+    text: str,
+    *,
+    is_late: bool,
+    follower: Follower | None = None,
 ) -> dict[str, Json]:
     return {
         "kind": kind,
@@ -137,8 +154,15 @@ def _stuck(lines: list[DeliveryRow], by_id: dict[str, MessageRow], now: datetime
 
 
 def _replies(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: datetime) -> list[dict[str, Json]]:
-    """Missing replies: the route makes a message of the target's answer, the delivery is done, and there is no such message."""
-    wanted = {(route.name, str(to.ref)): to.reply for route in hub.catalogs.active().routes for to in route.to if to.reply is not None}
+    """Missing replies: the route makes a message of the target's answer, the delivery is done, and there is no such
+    message.
+    """
+    wanted = {
+        (route.name, str(to.ref)): to.reply
+        for route in hub.catalogs.active().routes
+        for to in route.to
+        if to.reply is not None
+    }
     by_id = {row.id: row for row in rows}
     came = {(row.cause_id, row.type) for row in rows}
     gaps: list[dict[str, Json]] = []
@@ -147,12 +171,24 @@ def _replies(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: da
         if reply is None or line.status is not Status.DELIVERED or (line.message_id, reply.split("@")[0]) in came:
             continue
         text = f"Route {line.route} makes a message of the target's answer; there is none."
-        gaps.append(_gap("reply", by_id[line.message_id], line.ref.system, reply, line.changed_at, text, is_late=now - line.changed_at > LATE))
+        gaps.append(
+            _gap(
+                "reply",
+                by_id[line.message_id],
+                line.ref.system,
+                reply,
+                line.changed_at,
+                text,
+                is_late=now - line.changed_at > LATE,
+            )
+        )
     return gaps
 
 
 def _next(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: datetime) -> list[dict[str, Json]]:
-    """Missing followers of the last message of the story. Earlier messages are ignored: the story has continued since."""
+    """Missing followers of the last message of the story. Earlier messages are ignored: the story has continued
+    since.
+    """
     last = rows[-1]
     if any(line.status not in ENDED for line in lines if line.message_id == last.id):
         return []  # under way, or stuck, which is listed already
@@ -164,7 +200,18 @@ def _next(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow], now: datet
             continue
         due = last.received_at + PATIENCE * follower.most
         text = f"{follower.type} followed in {follower.number} of the last {follower.of} cases, in nine of ten of them within {_span(follower.most)}."
-        gaps.append(_gap("next", last, follower.type.split("/")[0], follower.type, due, text, is_late=now > due, follower=follower))
+        gaps.append(
+            _gap(
+                "next",
+                last,
+                follower.type.split("/")[0],
+                follower.type,
+                due,
+                text,
+                is_late=now > due,
+                follower=follower,
+            )
+        )
     return gaps
 
 

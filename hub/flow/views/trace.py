@@ -11,7 +11,8 @@ from hub.store import AttemptRow, DeliveryRow, MessageRow, Store
 
 
 def trace(store: Store, value: str) -> dict[str, Json] | None:
-    """The story that `value` (a business key, or a message's id) belongs to: its messages, oldest first, each with deliveries and attempts.
+    """The story that `value` (a business key, or a message's id) belongs to: its messages, oldest first, each with
+    deliveries and attempts.
 
     None if nothing bears it. Times are RFC 3339; `after_ms` counts from the story's first message.
     """
@@ -23,11 +24,20 @@ def trace(store: Store, value: str) -> dict[str, Json] | None:
     attempts = store.attempts(*(line.id for line in deliveries))
     began = rows[0].received_at
     keys = sorted({(name, text) for row in rows for name, text in row.keys})
-    messages = [message_json(row, [line for line in deliveries if line.message_id == row.id], attempts, began) for row in rows]
-    return {"asked": value, "began": began.isoformat(), "keys": [{"name": name, "value": text} for name, text in keys], "messages": list(messages)}
+    messages = [
+        message_json(row, [line for line in deliveries if line.message_id == row.id], attempts, began) for row in rows
+    ]
+    return {
+        "asked": value,
+        "began": began.isoformat(),
+        "keys": [{"name": name, "value": text} for name, text in keys],
+        "messages": list(messages),
+    }
 
 
-def message_json(row: MessageRow, deliveries: list[DeliveryRow], attempts: list[AttemptRow], began: datetime | None = None) -> dict[str, Json]:
+def message_json(
+    row: MessageRow, deliveries: list[DeliveryRow], attempts: list[AttemptRow], began: datetime | None = None
+) -> dict[str, Json]:
     """One message as operators see it."""
     return {
         "id": row.id,
@@ -45,7 +55,10 @@ def message_json(row: MessageRow, deliveries: list[DeliveryRow], attempts: list[
         "traceId": row.trace_id,
         "causeId": row.cause_id,
         "revision": row.revision,
-        "deliveries": [delivery_json(line, [attempt for attempt in attempts if attempt.delivery_id == line.id], began) for line in deliveries],
+        "deliveries": [
+            delivery_json(line, [attempt for attempt in attempts if attempt.delivery_id == line.id], began)
+            for line in deliveries
+        ],
     }
 
 

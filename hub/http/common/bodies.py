@@ -1,4 +1,6 @@
-"""Bodies: what may be read at all, how long it may be, and how it is inflated. Pure; the two readers (ASGI, WSGI) keep these rules."""
+"""Bodies: what may be read at all, how long it may be, and how it is inflated. Pure; the two readers (ASGI, WSGI) keep
+these rules.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,19 @@ def values(request: Request, name: str) -> list[str]:
 
 
 def check_type(request: Request, *, is_batch: bool = False) -> str:
-    """JSON in UTF-8, said once. A form, which any page of a browser may send, does not pass (CSRF). Gives the content coding.
+    """JSON in UTF-8, said once. A form, which any page of a browser may send, does not pass (CSRF). Gives the content
+    coding.
 
     Raises Refused (415), so that it can be asked before the body is read.
     """
     given = values(request, "content-type")
     kind, *parameters = (given[0] if len(given) == 1 else "").split(";")
     wanted = (JSON_TYPE, LINES_TYPE) if is_batch else (JSON_TYPE,)
-    if kind.strip().lower() not in wanted or len(parameters) > 1 or not all(_CHARSET.fullmatch(one) for one in parameters):
+    if (
+        kind.strip().lower() not in wanted
+        or len(parameters) > 1
+        or not all(_CHARSET.fullmatch(one) for one in parameters)
+    ):
         said = given[0][:64] if len(given) == 1 else f"{len(given) or 'no'} Content-Type headers"
         fault = Fault("", said, " or ".join(wanted) + ", in UTF-8", "send Content-Type: application/json")
         raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "The body's type is not taken here.", [fault])
@@ -39,7 +46,8 @@ def check_type(request: Request, *, is_batch: bool = False) -> str:
 
 
 def declared_length(request: Request, limit: int) -> int | None:
-    """The length that was declared, judged before anything is read; None for a chunked body. Raises Refused: 400, or 413 over the limit.
+    """The length that was declared, judged before anything is read; None for a chunked body. Raises Refused: 400, or
+    413 over the limit.
 
     A request whose length two readers could read differently could hide another one behind it: it ends the connection.
     """
@@ -47,7 +55,12 @@ def declared_length(request: Request, limit: int) -> int | None:
     codings = [value.strip().lower() for value in values(request, "transfer-encoding")]
     if codings and (lengths or codings != ["chunked"]):
         text = "Content-Length and Transfer-Encoding exclude each other, and `chunked` alone is taken."
-        raise Refused(Code.BAD_REQUEST, text, [Fault("", "two ways to say the length", "one", "send Content-Length alone")], [CLOSE])
+        raise Refused(
+            Code.BAD_REQUEST,
+            text,
+            [Fault("", "two ways to say the length", "one", "send Content-Length alone")],
+            [CLOSE],
+        )
     if not lengths:
         return None if codings else 0
     if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
@@ -59,9 +72,11 @@ def declared_length(request: Request, limit: int) -> int | None:
 
 
 def read_stream(stream: BinaryIO, declared: int | None, limit: int) -> bytes:
-    """The whole body of a WSGI request, within `limit`. Raises Refused: also for a body that ended before its declared length.
+    """The whole body of a WSGI request, within `limit`. Raises Refused: also for a body that ended before its declared
+    length.
 
-    Servers hand a cut upload over as if it were whole, and some say so (`wsgi.input_terminated`): only counting finds out.
+    Servers hand a cut upload over as if it were whole, and some say so (`wsgi.input_terminated`): only counting finds
+    out.
     """
     wanted = limit + 1 if declared is None else declared
     parts: list[bytes] = []
@@ -77,5 +92,7 @@ def read_stream(stream: BinaryIO, declared: int | None, limit: int) -> bytes:
 
 
 def inflate(request: Request, coding: str, limit: int) -> Request:
-    """The request with its body as it was before `coding`. Its sender is proven already. Raises Refused; see `core.documents.content_coding`."""
+    """The request with its body as it was before `coding`. Its sender is proven already. Raises Refused; see
+    `core.documents.content_coding`.
+    """
     return replace(request, body=inflated(request.body, coding, limit)) if coding else request

@@ -1,4 +1,6 @@
-"""The bridge to Flask: a whole request in, a whole answer out. The body was read and measured before; nothing streams."""
+"""The bridge to Flask: a whole request in, a whole answer out. The body was read and measured before; nothing
+streams.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The one way from what went wrong to what is answered: status, envelope or problem+json, headers (docs/design/inputs.md#answers, RFC 9457)."""
+"""The one way from what went wrong to what is answered: status, envelope or problem+json, headers
+(docs/design/inputs.md#answers, RFC 9457).
+"""
 
 from __future__ import annotations
 
@@ -59,14 +61,32 @@ def failure(error: BaseException, trace_id: str, *, accept: str = "") -> Refusal
             "details": details,
         }
         return Refusal(code.status, (("content-type", PROBLEM), *ALWAYS, *headers), json.encode(problem), code)
-    envelope: Json = {"code": int(code), "message": text, "data": None, "traceId": trace_id, "timestamp": _now_ms(), "details": details}
+    envelope: Json = {
+        "code": int(code),
+        "message": text,
+        "data": None,
+        "traceId": trace_id,
+        "timestamp": _now_ms(),
+        "details": details,
+    }
     return Refusal(code.status, (("content-type", JSON), *ALWAYS, *headers), json.encode(envelope), code)
 
 
-def batch_failure(code: Code, text: str, data: Json, trace_id: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Refusal:
+def batch_failure(
+    code: Code, text: str, data: Json, trace_id: str, *, headers: tuple[tuple[str, str], ...] = ()
+) -> Refusal:
     """A batch of which nothing was accepted: a refusal that says of each item why."""
-    envelope: Json = {"code": int(code), "message": text, "data": data, "traceId": trace_id, "timestamp": _now_ms(), "details": []}
-    return Refusal(code.status, (("content-type", JSON), *ALWAYS, *_with_duties(code, headers)), json.encode(envelope), code)
+    envelope: Json = {
+        "code": int(code),
+        "message": text,
+        "data": data,
+        "traceId": trace_id,
+        "timestamp": _now_ms(),
+        "details": [],
+    }
+    return Refusal(
+        code.status, (("content-type", JSON), *ALWAYS, *_with_duties(code, headers)), json.encode(envelope), code
+    )
 
 
 def item_failure(error: Refused | StoreBusy, most: int = MAX_DETAILS) -> dict[str, Json]:
@@ -85,11 +105,18 @@ def _judged(error: BaseException, trace_id: str) -> tuple[Code, str, Json, tuple
             return Code.UNAVAILABLE, BUSY, [], _with_duties(Code.UNAVAILABLE, ())
         case _:
             event("request.failed", told(error), level="error", trace_id=trace_id)
-            return Code.INTERNAL, "A fault of the hub's. Send it again, under the same key; if it stays, tell its operator the traceId.", [], ()
+            return (
+                Code.INTERNAL,
+                "A fault of the hub's. Send it again, under the same key; if it stays, tell its operator the traceId.",
+                [],
+                (),
+            )
 
 
 def _with_duties(code: Code, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The refusal's own headers, and those that its status asks for (RFC 9110: 401 names the scheme; 429, 503 and 507 say when)."""
+    """The refusal's own headers, and those that its status asks for (RFC 9110: 401 names the scheme; 429, 503 and 507
+    say when).
+    """
     names = {name for name, _ in headers}
     if code.status in (429, 503, 507) and "retry-after" not in names:
         return (*headers, ("retry-after", RETRY_AFTER_S))

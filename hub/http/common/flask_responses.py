@@ -25,7 +25,9 @@ def respond(answer: Answer) -> Response:
 
 
 def acting(given: Mapping[str, Any]) -> str:
-    """Who does it, for the record: whoever is signed in, whatever the call says; else who the call says it is. Raises Refused."""
+    """Who does it, for the record: whoever is signed in, whatever the call says; else who the call says it is. Raises
+    Refused.
+    """
     name = g.session.name if g.get("session") is not None else str(given.get("by", ""))
     if not name:
         raise Refused(Code.BAD_REQUEST, "Say who does it.", [Fault("/by", "nothing", "a name", "send by")])
@@ -33,7 +35,9 @@ def acting(given: Mapping[str, Any]) -> str:
 
 
 def operators_only() -> None:
-    """For what is looked at, and costs or shows more than a look: a viewer who is signed in is refused. Raises Refused."""
+    """For what is looked at, and costs or shows more than a look: a viewer who is signed in is refused. Raises
+    Refused.
+    """
     session = g.get("session")
     if session is not None and session.role != OPERATOR:
         raise Refused(Code.FORBIDDEN, "This is for operators.")
@@ -44,7 +48,9 @@ def envelope(data: Json) -> Response:
 
 
 def tagged(data: dict[str, Json], *, but: tuple[str, ...] = ("at",)) -> Response:
-    """The same for what is asked for again and again: 304 without a body, where the asker has it already. `but`: what does not count as a change."""
+    """The same for what is asked for again and again: 304 without a body, where the asker has it already. `but`: what
+    does not count as a change.
+    """
     counted: dict[str, Json] = {name: value for name, value in data.items() if name not in but}
     tag = hashlib.sha256(json.encode(counted)).hexdigest()[:32]
     answer = Response(status=304) if request.if_none_match.contains_weak(tag) else envelope(data)

@@ -17,12 +17,22 @@ def live() -> dict[str, Json]:
 
 
 def ready(hub: Hub, ticked_at: Callable[[], float] | None) -> dict[str, Json]:
-    """Ready for work: the store answers and has this hub's schema, and the tick, where there is one, goes round. Raises Refused."""
-    parts = {"store": _store_is_current(hub), "loop": ticked_at is None or time.monotonic() - ticked_at() < STALE_TICK_S}
+    """Ready for work: the store answers and has this hub's schema, and the tick, where there is one, goes round. Raises
+    Refused.
+    """
+    parts = {
+        "store": _store_is_current(hub),
+        "loop": ticked_at is None or time.monotonic() - ticked_at() < STALE_TICK_S,
+    }
     if not all(parts.values()):
-        raise Refused(Code.UNAVAILABLE, "Not ready: " + ", ".join(name for name, good in parts.items() if not good) + ".")
-    # A newest configuration that this process refused does not make it unready: it serves the one before. Why is the operators' to read.
-    refused: dict[str, Json] = {"configuration": "refused: see /ops/v1/revision"} if hub.catalogs.refused is not None else {}
+        raise Refused(
+            Code.UNAVAILABLE, "Not ready: " + ", ".join(name for name, good in parts.items() if not good) + "."
+        )
+    # A newest configuration that this process refused does not make it unready: it serves the one before. Why is the
+    # operators' to read.
+    refused: dict[str, Json] = (
+        {"configuration": "refused: see /ops/v1/revision"} if hub.catalogs.refused is not None else {}
+    )
     return {"status": "ok", **refused}
 
 

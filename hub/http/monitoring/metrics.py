@@ -61,7 +61,9 @@ class _Counted:
             for (name, labels), row in sorted(rows.items()):
                 if name == family.key:
                     numbers = row.cumulative()
-                    buckets = [(f"{bound / unit:g}", float(number)) for bound, number in zip(bounds, numbers, strict=False)]
+                    buckets = [
+                        (f"{bound / unit:g}", float(number)) for bound, number in zip(bounds, numbers, strict=False)
+                    ]
                     made.add_metric(list(labels), [*buckets, ("+Inf", float(numbers[-1]))], row.total / unit)
             yield made
 

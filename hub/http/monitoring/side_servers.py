@@ -1,8 +1,10 @@
-"""Small servers on threads of their own, beside the web port: a port for machines that watch, and a socket for operators on this machine.
+"""Small servers on threads of their own, beside the web port: a port for machines that watch, and a socket for
+operators on this machine.
 
-`Listener`, in every kind of process, for a worker has no other port: GET and HEAD of `/metrics`, `/health/live`, `/health/ready`, by the
-rule of the web process: health for everybody, metrics for operators. `OwnSocket`, in a web process without HUB_OPS_TOKEN: the whole app,
-and whoever opens it is an operator. Neither stops a process, nor holds one up.
+`Listener`, in every kind of process, for a worker has no other port: GET and HEAD of `/metrics`, `/health/live`,
+`/health/ready`, by the rule of the web process: health for everybody, metrics for operators. `OwnSocket`, in a web
+process without HUB_OPS_TOKEN: the whole app, and whoever opens it is an operator. Neither stops a process, nor holds
+one up.
 """
 
 from __future__ import annotations
@@ -60,7 +62,11 @@ class Listener(_Serving):
         def answer(request: Request) -> Answer:
             request_checks.check_line(request)
             if request.method not in ("GET", "HEAD"):
-                raise Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", "GET, HEAD")])
+                raise Refused(
+                    Code.METHOD_NOT_ALLOWED,
+                    "This method is not taken here; see Allow.",
+                    headers=[("allow", "GET, HEAD")],
+                )
             if request.path not in answers:
                 raise Refused(Code.NOT_FOUND, "There is nothing here.")
             return answers[request.path](request)
@@ -73,7 +79,9 @@ class Listener(_Serving):
 
 
 class OwnSocket(_Serving):
-    """The Unix socket for operators. Its file is of mode 0600 before anybody can connect. Raises OSError where another hub has it, or no file can be made."""
+    """The Unix socket for operators. Its file is of mode 0600 before anybody can connect. Raises OSError where another
+    hub has it, or no file can be made.
+    """
 
     def __init__(self, hub: Hub, app: Any, path: Path) -> None:
         self._path = path
@@ -151,7 +159,9 @@ class _UnixServer(_Server):
         self.server_name, self.server_port = "localhost", 0
 
 
-def _handler(hub: Hub, answer: Callable[[Request], Answer], *, most: int, is_own: bool = False) -> type[http.server.BaseHTTPRequestHandler]:
+def _handler(
+    hub: Hub, answer: Callable[[Request], Answer], *, most: int, is_own: bool = False
+) -> type[http.server.BaseHTTPRequestHandler]:
     """`most`: bytes of a body that is read."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -159,10 +169,19 @@ def _handler(hub: Hub, answer: Callable[[Request], Answer], *, most: int, is_own
         timeout = SECONDS
 
         def answer(self) -> None:
-            self.close_connection = True  # a scrape every few seconds needs no connection kept, and a stranger shall hold none
+            # a scrape every few seconds needs no connection kept, and a stranger shall hold none
+            self.close_connection = True
             path, _, query = self.path.partition("?")
             headers = tuple((name.lower(), value) for name, value in self.headers.items())
-            request = Request(self.command, path, query, headers, b"", str(self.client_address[0]) if self.client_address else "", is_own)
+            request = Request(
+                self.command,
+                path,
+                query,
+                headers,
+                b"",
+                str(self.client_address[0]) if self.client_address else "",
+                is_own,
+            )
             try:
                 told = answer(self._with_body(request))
             except Exception as error:  # noqa: BLE001  the front's own way: known refusals as they are, of the rest nothing but a trace id
@@ -180,10 +199,14 @@ def _handler(hub: Hub, answer: Callable[[Request], Answer], *, most: int, is_own
                 return request  # nothing here takes one
             declared = bodies.declared_length(request, most)
             if declared is None:
-                fault = Fault("", "Transfer-Encoding: chunked", "Content-Length", "send the body in one piece, with its length")
+                fault = Fault(
+                    "", "Transfer-Encoding: chunked", "Content-Length", "send the body in one piece, with its length"
+                )
                 raise Refused(Code.BAD_REQUEST, "The body comes without its length.", [fault])
             body = bodies.read_stream(cast("BinaryIO", self.rfile), declared, most)
-            return Request(request.method, request.path, request.query, request.headers, body, request.peer, request.is_own)
+            return Request(
+                request.method, request.path, request.query, request.headers, body, request.peer, request.is_own
+            )
 
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = answer  # noqa: N815  as the library names them
 

@@ -1,4 +1,6 @@
-"""What the store knows, for `/metrics`: read when somebody asks, and no more often than it is cheap. A store that is away leaves it out."""
+"""What the store knows, for `/metrics`: read when somebody asks, and no more often than it is cheap. A store that is
+away leaves it out.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def gauge(family: Family) -> GaugeMetricFamily:
 
 
 class StoreFacts:
-    """One per process. Safe for several threads: whoever asks second waits for the first one's answer, and has the same."""
+    """One per process. Safe for several threads: whoever asks second waits for the first one's answer, and has the
+    same.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -66,7 +70,14 @@ class StoreFacts:
 
     def _look(self) -> tuple[Backlog, dict[str, datetime], list[BreakerState], int, datetime, dict[str, int]]:
         store = self._hub.store
-        return store.backlog(), store.oldest_due(), store.breakers(), store.workers(), store.now(), store.count_refused()
+        return (
+            store.backlog(),
+            store.oldest_due(),
+            store.breakers(),
+            store.workers(),
+            store.now(),
+            store.count_refused(),
+        )
 
     def _look_behind(self) -> dict[str, int]:
         """How many wait behind a dead delivery, by lane. Where one blocks its lane, that is all that waits there."""
@@ -91,7 +102,9 @@ def _of_books(books: Conservation, age: float) -> Iterator[GaugeMetricFamily]:
     yield from (deliveries, messages, unaccounted, old)
 
 
-def _of_lanes(backlog: Backlog, due: dict[str, datetime], breakers: list[BreakerState], now: datetime) -> Iterator[GaugeMetricFamily]:
+def _of_lanes(
+    backlog: Backlog, due: dict[str, datetime], breakers: list[BreakerState], now: datetime
+) -> Iterator[GaugeMetricFamily]:
     waiting = gauge(metric_definitions.BACKLOG)
     for (lane, status), number in sorted(backlog.waiting.items()):
         waiting.add_metric([lane, status.value], number)

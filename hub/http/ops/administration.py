@@ -66,7 +66,10 @@ class Which(ma.Schema):
     limit = Number(load_default=50, validate=ma.validate.Range(1, 500))
     before = Number(metadata={"description": "`next` of the page before."})
     by = Text(validate=ma.validate.Length(1, 255))
-    what = Text(validate=ma.validate.Length(1, 64), metadata={"description": "A word such as key.made; or key. for all of keys."})
+    what = Text(
+        validate=ma.validate.Length(1, 64),
+        metadata={"description": "A word such as key.made; or key. for all of keys."},
+    )
     object = Text(validate=ma.validate.Length(1, 255))
 
 
@@ -87,7 +90,9 @@ class Acts(ma.Schema):
 
 
 class Anchored(ma.Schema):
-    anchor = Text(validate=ma.validate.Length(3, 100), metadata={"description": "NUMBER:HASH, as an earlier check gave it."})
+    anchor = Text(
+        validate=ma.validate.Length(3, 100), metadata={"description": "NUMBER:HASH, as an earlier check gave it."}
+    )
 
 
 class Verdict(ma.Schema):
@@ -150,7 +155,11 @@ class NewKey(By):
     systems = ma.fields.List(Text(), required=True, validate=ma.validate.Length(1, 100))
     form = ma.fields.String(load_default="default", validate=ma.validate.OneOf(keys.FORMS))
     days = ma.fields.Float(validate=ma.validate.Range(0, 36_500, min_inclusive=False))
-    pins = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(strict=True, validate=ma.validate.Range(1, 10_000)), load_default=dict)
+    pins = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.Integer(strict=True, validate=ma.validate.Range(1, 10_000)),
+        load_default=dict,
+    )
 
 
 class MadeKey(ma.Schema):
@@ -211,7 +220,9 @@ def _add_pauses(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, CHANGED)
         def post(self, given: dict[str, Any]) -> Response:
             """Pauses a route or a target. What is under way is finished; what waits, waits."""
-            done = pauses.pause(hub.store, hub.catalogs.active(), given["kind"], given["name"], by=acting(given), why=given["why"])
+            done = pauses.pause(
+                hub.store, hub.catalogs.active(), given["kind"], given["name"], by=acting(given), why=given["why"]
+            )
             return envelope({"changed": done, "waiting": hub.store.waiting_behind(given["kind"], given["name"])})
 
     @ops.route("/pauses/resume")
@@ -233,7 +244,13 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """What people did, newest first."""
             limit = given["limit"]
-            rows = hub.store.acts(limit=limit, before=given.get("before"), by=given.get("by"), what=given.get("what"), object_=given.get("object"))
+            rows = hub.store.acts(
+                limit=limit,
+                before=given.get("before"),
+                by=given.get("by"),
+                what=given.get("what"),
+                object_=given.get("object"),
+            )
             items: list[Json] = [people.act_json(row) for row in rows]
             return envelope({"items": items, "next": rows[-1].sequence if len(rows) == limit else None})
 
@@ -273,7 +290,9 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(ChangeIt, error_status_code=400)
         @ops.response(200, answers.envelope(ChangedPerson))
         def post(self, given: dict[str, Any], name: str) -> Response:
-            """Shuts an account out, lets it in again, or gives it another role; whoever is signed in under it is signed in no more."""
+            """Shuts an account out, lets it in again, or gives it another role; whoever is signed in under it is signed
+            in no more.
+            """
             people.change(hub.store, name, given["what"], by=acting(given))
             return envelope({"name": name, "changed": given["what"]})
 
@@ -293,7 +312,13 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
         def post(self, given: dict[str, Any]) -> Response:
             """Makes a key. Key and secret are in this answer, and nowhere else."""
             made = keys.make_for(
-                hub, name=given["name"], systems=tuple(given["systems"]), form=given["form"], days=given.get("days"), pins=given["pins"], by=acting(given)
+                hub,
+                name=given["name"],
+                systems=tuple(given["systems"]),
+                form=given["form"],
+                days=given.get("days"),
+                pins=given["pins"],
+                by=acting(given),
             )
             return envelope({"id": made.id, "key": made.key, "secret": made.secret})
 

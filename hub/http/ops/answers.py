@@ -1,5 +1,7 @@
 # ruff: noqa: N815  names are as they stand in the answers
-"""What `/ops/v1` answers, as it stands in its OpenAPI document. Answers are built by flow.views.trace and hub.http.ops; tests hold them to this."""
+"""What `/ops/v1` answers, as it stands in its OpenAPI document. Answers are built by flow.views.trace and hub.http.ops;
+tests hold them to this.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,10 @@ class Delivery(ma.Schema):
     changedAt = _time()
     afterMs = ma.fields.Integer()
     why = ma.fields.Nested(
-        Why, required=True, allow_none=True, metadata={"description": "For which it is in this state; what earlier tries met stands with them."}
+        Why,
+        required=True,
+        allow_none=True,
+        metadata={"description": "For which it is in this state; what earlier tries met stands with them."},
     )
     changedBy = _text(allow_none=True)
     madeWith = _text(allow_none=True)
@@ -70,7 +75,9 @@ class Message(ma.Schema):
     caller = _text()
     source = _text()
     disposition = ma.fields.Enum(Disposition, by_value=True, required=True)
-    stands = _text(metadata={"description": "How it stands, as one sentence: what its deliveries are, or why it has none."})
+    stands = _text(
+        metadata={"description": "How it stands, as one sentence: what its deliveries are, or why it has none."}
+    )
     why = ma.fields.Dict(required=True)
     keys = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True)
     orderKey = _text(allow_none=True)
@@ -82,7 +89,9 @@ class Message(ma.Schema):
 
 class Messages(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(Message), required=True)
-    next = ma.fields.UUID(required=True, allow_none=True, metadata={"description": "Ask again with before= this; null: the last page."})
+    next = ma.fields.UUID(
+        required=True, allow_none=True, metadata={"description": "Ask again with before= this; null: the last page."}
+    )
 
 
 class Deliveries(ma.Schema):
@@ -119,9 +128,17 @@ class RefusedArrival(ma.Schema):
     revision = _text()
     changedAt = _time()
     changedBy = _text(allow_none=True)
-    door = _text(metadata={"description": "queue, hook, post, batch, event, question, command, or unproven: nobody knows who it was."})
+    door = _text(
+        metadata={
+            "description": "queue, hook, post, batch, event, question, command, or unproven: nobody knows who it was."
+        }
+    )
     caller = _text()
-    traceIds = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "Of the last twenty refusals of it, the newest first."})
+    traceIds = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        metadata={"description": "Of the last twenty refusals of it, the newest first."},
+    )
     note = _text(allow_none=True, metadata={"description": "Why it was let go."})
     headers = ma.fields.Dict()
     body = ma.fields.String()
@@ -153,7 +170,10 @@ class Revision(ma.Schema):
     revision = _text(metadata={"description": "The one that this process goes by."})
     active = _text(metadata={"description": "The one that was made active last."})
     refused = ma.fields.Nested(
-        Refusal, required=True, allow_none=True, metadata={"description": "Why this process cannot load the active one, and keeps the one before; else null."}
+        Refusal,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why this process cannot load the active one, and keeps the one before; else null."},
     )
 
 
@@ -200,7 +220,13 @@ def envelope(data: type[ma.Schema] | ma.fields.Field[Any], name: str = "") -> ty
     """The unified envelope (seed 003 §2.2) around `data`."""
     field = data if isinstance(data, ma.fields.Field) else ma.fields.Nested(data, required=True)
     title = name or (data.__name__ if isinstance(data, type) else "Answer")
-    parts: dict[str, ma.fields.Field[Any]] = {"code": _number(), "message": _text(), "data": field, "traceId": _text(), "timestamp": _number()}
+    parts: dict[str, ma.fields.Field[Any]] = {
+        "code": _number(),
+        "message": _text(),
+        "data": field,
+        "traceId": _text(),
+        "timestamp": _number(),
+    }
     return ma.Schema.from_dict(parts, name=f"{title}Envelope")
 
 

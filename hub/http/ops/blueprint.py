@@ -1,4 +1,6 @@
-"""`/ops/v1`: all that an operator can ask and do, as JSON. The console and the command line can do nothing that is not here."""
+"""`/ops/v1`: all that an operator can ask and do, as JSON. The console and the command line can do nothing that is not
+here.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,18 @@ from hub.flow.repairs import replay
 from hub.flow.views import explain, lineage, stages, trace
 from hub.http.common import bodies
 from hub.http.common.flask_responses import acting, envelope
-from hub.http.ops import administration, answers, building, finding, mappings, message_answers, overview, refused, repairs, unrouted
+from hub.http.ops import (
+    administration,
+    answers,
+    building,
+    finding,
+    mappings,
+    message_answers,
+    overview,
+    refused,
+    repairs,
+    unrouted,
+)
 from hub.http.ops.request_schemas import Cancel, Find, OfField, OneVersion, Page, Replay, Reveal, Used
 from hub.store import DeliveryRow, MessageRow
 
@@ -60,7 +73,7 @@ def blueprint(hub: Hub) -> Blueprint:
     return ops
 
 
-def _add_messages(ops: Blueprint, hub: Hub) -> None:
+def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function per path
     @ops.route("/messages")
     class Messages(MethodView):
         @ops.arguments(Find, location="query", error_status_code=400)
@@ -68,9 +81,17 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """Messages, newest first."""
             limit = given.pop("limit")
-            rows = _one(hub, given["id"]) if "id" in given else hub.store.search(limit=limit, **_renamed(given, type="type_"))
+            rows = (
+                _one(hub, given["id"])
+                if "id" in given
+                else hub.store.search(limit=limit, **_renamed(given, type="type_"))
+            )
             lines = hub.store.deliveries(*(row.id for row in rows))
-            return _page([trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in rows], rows, limit)
+            return _page(
+                [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in rows],
+                rows,
+                limit,
+            )
 
     @ops.route("/messages/<uuid:message_id>")
     class OneMessage(MethodView):
@@ -85,8 +106,12 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
     class Stages(MethodView):
         @ops.response(200, message_answers.ALL_STAGES)
         def get(self, message_id: Any) -> Response:
-            """Its bodies at each stage, and what each stage changed: raw, decoded, upgraded, mapped, sent, answered. Personal values are masked."""
-            return envelope(stages.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+            """Its bodies at each stage, and what each stage changed: raw, decoded, upgraded, mapped, sent, answered.
+            Personal values are masked.
+            """
+            return envelope(
+                stages.stages(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message.")
+            )
 
     @ops.route("/messages/<uuid:message_id>/reveal")
     class RevealView(MethodView):
@@ -95,7 +120,8 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         def post(self, given: dict[str, Any], message_id: Any) -> Response:
             """The same stages with all that is personal. Who asked, and why, is on record before the answer leaves."""
             return envelope(
-                stages.reveal(hub.store, hub.catalogs, str(message_id), by=acting(given), why=given["why"]) or _nothing("There is no such message.")
+                stages.reveal(hub.store, hub.catalogs, str(message_id), by=acting(given), why=given["why"])
+                or _nothing("There is no such message.")
             )
 
     @ops.route("/messages/<uuid:message_id>/raw")
@@ -103,7 +129,9 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(Reveal, error_status_code=400)
         @ops.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
         def post(self, given: dict[str, Any], message_id: Any) -> Response:
-            """The bytes as they were signed and stored, with all that is personal. Who asked, and why, is on record before the answer leaves."""
+            """The bytes as they were signed and stored, with all that is personal. Who asked, and why, is on record
+            before the answer leaves.
+            """
             body = stages.download(hub.store, str(message_id), by=acting(given), why=given["why"])
             if body is None:
                 return _nothing("There is no such message.")  # type: ignore[no-any-return]
@@ -114,7 +142,9 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(message_answers.Afresh))
         def get(self, message_id: Any) -> Response:
             """What the active configuration would make of it, beside what was made. Nothing is sent."""
-            return envelope(message.afresh(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message."))
+            return envelope(
+                message.afresh(hub.store, hub.catalogs, str(message_id)) or _nothing("There is no such message.")
+            )
 
     @ops.route("/messages/<uuid:message_id>/explain")
     class Explain(MethodView):
@@ -124,15 +154,24 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:
             row, raw = hub.store.message(str(message_id)), hub.store.body(str(message_id))
             if row is None or raw is None:
                 return _nothing("There is no such message.")  # type: ignore[no-any-return]
-            return envelope(explain.explain_message(hub.catalogs.pinned(row.routed_with), row.ref, raw, row.received_at, hops=row.routed_hops))
+            return envelope(
+                explain.explain_message(
+                    hub.catalogs.pinned(row.routed_with), row.ref, raw, row.received_at, hops=row.routed_hops
+                )
+            )
 
     @ops.route("/messages/<uuid:message_id>/lineage")
     class Lineage(MethodView):
         @ops.arguments(OfField, location="query", error_status_code=400)
         @ops.response(200, answers.envelope(answers.Lineage))
         def get(self, given: dict[str, Any], message_id: object) -> Response:
-            """Where each field that its targets got came from; or where a field of the source went. Personal values are masked."""
-            return envelope(lineage.of_message(hub.store, hub.catalogs, str(message_id), **given) or _nothing("There is no such message."))
+            """Where each field that its targets got came from; or where a field of the source went. Personal values are
+            masked.
+            """
+            return envelope(
+                lineage.of_message(hub.store, hub.catalogs, str(message_id), **given)
+                or _nothing("There is no such message.")
+            )
 
     @ops.route("/trace/<path:value>")
     class Trace(MethodView):
@@ -151,7 +190,11 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
             """Deliveries that wait for a person, newest first."""
             rows = hub.store.waiting(Status(status), limit=given["limit"], before=given.get("before"))
             attempts = hub.store.attempts(*(row.id for row in rows))
-            return _page([trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows], rows, given["limit"])
+            return _page(
+                [trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows],
+                rows,
+                given["limit"],
+            )
 
     @ops.route("/deliveries/replay")
     class ReplayView(MethodView):
@@ -197,7 +240,9 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """Who sent which version, and which of its fields."""
             since = (hub.store.now() - timedelta(days=given["days"])).date().isoformat()
-            rows = hub.store.usage(type_=given.get("type"), version=given.get("version"), since=since, fields=given["by"] == "field")
+            rows = hub.store.usage(
+                type_=given.get("type"), version=given.get("version"), since=since, fields=given["by"] == "field"
+            )
             return envelope({"items": [retire.used_json(row) for row in rows]})
 
     @ops.route("/contracts/can-retire")
@@ -208,7 +253,11 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
             """May a version be retired? Who used it last, and what would break."""
             ref = Ref(given["type"].split("/")[0], given["type"].split("/")[1], given["version"])
             try:
-                return envelope(retire.can_retire(hub.store, hub.catalogs.active(), ref, quiet=timedelta(days=given["days"])).as_json())
+                return envelope(
+                    retire.can_retire(
+                        hub.store, hub.catalogs.active(), ref, quiet=timedelta(days=given["days"])
+                    ).as_json()
+                )
             except ValueError as error:
                 raise Refused(Code.NOT_FOUND, str(error)) from error
 
@@ -216,7 +265,9 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
     class OneRevision(MethodView):
         @ops.response(200, answers.envelope(answers.Revision))
         def get(self) -> Response:
-            """Which configuration this process goes by, which one is active, and why it refused the active one where it did."""
+            """Which configuration this process goes by, which one is active, and why it refused the active one where it
+            did.
+            """
             refused = hub.catalogs.refused
             told: Json = refused.as_json() if refused is not None else None
             return envelope({"revision": hub.catalogs.active().revision, "active": hub.store.active(), "refused": told})

@@ -1,4 +1,6 @@
-"""`/ops/v1` about what the hub is made of: routes, systems, and changes of the configuration. As the pages under Build show it."""
+"""`/ops/v1` about what the hub is made of: routes, systems, and changes of the configuration. As the pages under Build
+show it.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,18 @@ def _add_routes(ops: Blueprint, hub: Hub) -> None:
     class Routes(MethodView):
         @ops.response(200, answers.envelope(schemas.RouteList))
         def get(self) -> Response:
-            """The routes of the active revision, in the order of routes.yaml, each with how it stands and what flowed lately."""
+            """The routes of the active revision, in the order of routes.yaml, each with how it stands and what flowed
+            lately.
+            """
             return tagged(routes.routes(hub))
 
     @ops.route("/routes/<string:name>")
     class OneRoute(MethodView):
         @ops.response(200, answers.envelope(schemas.OneRoute))
         def get(self, name: str) -> Response:
-            """One route: step by step, with how many of the last messages go on behind each; its treatment, its text, and its tests."""
+            """One route: step by step, with how many of the last messages go on behind each; its treatment, its text,
+            and its tests.
+            """
             return tagged(routes.route(hub, name))
 
 
@@ -55,7 +61,9 @@ def _add_systems(ops: Blueprint, hub: Hub) -> None:
     class OneSystem(MethodView):
         @ops.response(200, answers.envelope(schemas.OneSystem))
         def get(self, name: str) -> Response:
-            """One system: addresses, settings, secrets by their names, caps, breaker, hooks, queues, who calls, and the last check."""
+            """One system: addresses, settings, secrets by their names, caps, breaker, hooks, queues, who calls, and the
+            last check.
+            """
             return tagged(systems.system(hub, name))
 
     @ops.route("/systems/<string:name>/check")
@@ -63,7 +71,9 @@ def _add_systems(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.WhoChecks, error_status_code=400)
         @ops.response(200, answers.envelope(schemas.CheckedNow))
         def post(self, given: dict[str, Any], name: str) -> Response:
-            """Tries the addresses that the system declares: name, connection, TLS. No call is made; it is on record as `system.checked`."""
+            """Tries the addresses that the system declares: name, connection, TLS. No call is made; it is on record as
+            `system.checked`.
+            """
             return envelope(systems.check(hub, name, by=acting(given)))
 
 
@@ -73,14 +83,18 @@ def _add_revisions(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.HowMany, location="query", error_status_code=400)
         @ops.response(200, answers.envelope(schemas.RevisionHistory))
         def get(self, given: dict[str, Any]) -> Response:
-            """Which configuration was made active when, by whom and why, newest first; what each changed; and which process goes by which."""
+            """Which configuration was made active when, by whom and why, newest first; what each changed; and which
+            process goes by which.
+            """
             return tagged(changes.history(hub, limit=given["limit"]))
 
     @ops.route("/revisions/<string:revision>")
     class OneRevision(MethodView):
         @ops.response(200, answers.envelope(schemas.OneRevision))
         def get(self, revision: str) -> Response:
-            """One configuration, by its hash or how that begins, against the one that it was put in place of: in meaning, and file by file."""
+            """One configuration, by its hash or how that begins, against the one that it was put in place of: in
+            meaning, and file by file.
+            """
             return envelope(changes.one(hub, revision))
 
 
@@ -90,7 +104,9 @@ def _add_plans(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.HowManyTried, location="query", error_status_code=400)
         @ops.response(200, PLAN)
         def get(self, given: dict[str, Any]) -> Response:
-            """What the files on the hub's machine would change: in meaning, for what waits, and for the last messages. For operators."""
+            """What the files on the hub's machine would change: in meaning, for what waits, and for the last messages.
+            For operators.
+            """
             operators_only()
             return envelope(changes.planned(hub.store, hub.settings.workspace, most=given["messages"]).as_json())
 
@@ -99,9 +115,15 @@ def _add_plans(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.ApplyPlan, error_status_code=400)
         @ops.response(200, ACTIVE)
         def post(self, given: dict[str, Any]) -> Response:
-            """Makes what was planned active. 409 where the files, or the active configuration, are others by now: plan again."""
+            """Makes what was planned active. 409 where the files, or the active configuration, are others by now: plan
+            again.
+            """
             wanted = {name: given[name] for name in ("revision", "onto", "why", "despite")}
-            return envelope(changes.make_active(hub.store, hub.settings.workspace, by=acting(given), unmet=hub.catalogs.unmet, **wanted).as_json())
+            return envelope(
+                changes.make_active(
+                    hub.store, hub.settings.workspace, by=acting(given), unmet=hub.catalogs.unmet, **wanted
+                ).as_json()
+            )
 
     @ops.route("/revisions/<string:revision>/plan")
     class PlanBack(MethodView):
@@ -110,7 +132,9 @@ def _add_plans(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any], revision: str) -> Response:
             """What going back to a configuration would change. For operators."""
             operators_only()
-            return envelope(changes.planned_back(hub.store, changes.find(hub.store, revision), most=given["messages"]).as_json())
+            return envelope(
+                changes.planned_back(hub.store, changes.find(hub.store, revision), most=given["messages"]).as_json()
+            )
 
     @ops.route("/revisions/<string:revision>/rollback")
     class RollBack(MethodView):
@@ -118,4 +142,8 @@ def _add_plans(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, ACTIVE)
         def post(self, given: dict[str, Any], revision: str) -> Response:
             """Makes a configuration that was active once active again. 409 where another one is active than `onto`."""
-            return envelope(changes.go_back(hub.store, changes.find(hub.store, revision), onto=given["onto"], by=acting(given), why=given["why"]).as_json())
+            return envelope(
+                changes.go_back(
+                    hub.store, changes.find(hub.store, revision), onto=given["onto"], by=acting(given), why=given["why"]
+                ).as_json()
+            )

@@ -32,7 +32,10 @@ class RouteLine(ma.Schema):
     )
     state = shapes.text(validate=ma.validate.OneOf(["live", "paused", "canary"]))
     paused = ma.fields.Nested(PauseOfRoute, required=True, allow_none=True)
-    shadows = shapes.some(ma.fields.Integer(), metadata={"description": "Versions of its message in shadow: they validate and refuse nothing."})
+    shadows = shapes.some(
+        ma.fields.Integer(),
+        metadata={"description": "Versions of its message in shadow: they validate and refuse nothing."},
+    )
     perSecond = shapes.rate()
     attempts = shapes.number()
     success = shapes.rate()
@@ -79,7 +82,9 @@ class Branch(ma.Schema):
 
 
 class RouteGraph(ma.Schema):
-    messages = shapes.number(metadata={"description": "How many of the last messages were tried; nothing was stored or sent."})
+    messages = shapes.number(
+        metadata={"description": "How many of the last messages were tried; nothing was stored or sent."}
+    )
     undecided = shapes.number()
     steps = shapes.some(Step)
     branches = shapes.some(Branch)
@@ -239,7 +244,11 @@ class CheckedNow(LastCheck):
 
 
 class WhoChecks(ma.Schema):
-    by = Text(load_default="", validate=ma.validate.Length(0, 100), metadata={"description": "Who does it; whoever is signed in is it anyhow."})
+    by = Text(
+        load_default="",
+        validate=ma.validate.Length(0, 100),
+        metadata={"description": "Who does it; whoever is signed in is it anyhow."},
+    )
 
 
 class OneSystem(SystemLine):
@@ -366,12 +375,20 @@ class WhatIf(ma.Schema):
 
 class PlanReport(ma.Schema):
     revision = shapes.text(metadata={"description": "What would become active."})
-    onto = shapes.text(allow_none=True, metadata={"description": "The active one that it was compared with; send it along with the change."})
+    onto = shapes.text(
+        allow_none=True,
+        metadata={"description": "The active one that it was compared with; send it along with the change."},
+    )
     changes = shapes.some(MeaningChange)
     findings = shapes.some(ma.fields.Dict())
     waiting = shapes.some(TouchedWay)
     whatIf = shapes.one(WhatIf)
-    defaults = shapes.some(NewDefault, metadata={"description": "Messages whose posts without a version are in another one from then on, and for whom."})
+    defaults = shapes.some(
+        NewDefault,
+        metadata={
+            "description": "Messages whose posts without a version are in another one from then on, and for whom."
+        },
+    )
 
 
 class ActiveNow(ma.Schema):
@@ -384,15 +401,36 @@ class HowMany(ma.Schema):
 
 
 class HowManyTried(ma.Schema):
-    messages = Number(load_default=200, validate=ma.validate.Range(0, changes.MOST), metadata={"description": "What-if over the last so many."})
+    messages = Number(
+        load_default=200,
+        validate=ma.validate.Range(0, changes.MOST),
+        metadata={"description": "What-if over the last so many."},
+    )
 
 
 class PlannedChange(ma.Schema):
-    onto = Text(required=True, validate=ma.validate.Length(64, 64), metadata={"description": "The active configuration that the plan was compared with."})
+    onto = Text(
+        required=True,
+        validate=ma.validate.Length(64, 64),
+        metadata={"description": "The active configuration that the plan was compared with."},
+    )
     why = Text(required=True, validate=ma.validate.Length(1, 500))
-    by = Text(load_default="", validate=ma.validate.Length(0, 100), metadata={"description": "Who does it; whoever is signed in is it anyhow."})
+    by = Text(
+        load_default="",
+        validate=ma.validate.Length(0, 100),
+        metadata={"description": "Who does it; whoever is signed in is it anyhow."},
+    )
 
 
 class ApplyPlan(PlannedChange):
-    revision = Text(required=True, validate=ma.validate.Length(64, 64), metadata={"description": "What the plan said would become active."})
-    despite = ma.fields.List(Text(), load_default=list, validate=ma.validate.Length(0, 100), metadata={"description": "Errors accepted: CODE:FILE:LINE."})
+    revision = Text(
+        required=True,
+        validate=ma.validate.Length(64, 64),
+        metadata={"description": "What the plan said would become active."},
+    )
+    despite = ma.fields.List(
+        Text(),
+        load_default=list,
+        validate=ma.validate.Length(0, 100),
+        metadata={"description": "Errors accepted: CODE:FILE:LINE."},
+    )

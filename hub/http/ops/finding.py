@@ -1,4 +1,6 @@
-"""`/ops/v1/find`, `/ops/v1/views` and `/ops/v1/objects`: what is looked for among all messages, and the questions that people keep."""
+"""`/ops/v1/find`, `/ops/v1/views` and `/ops/v1/objects`: what is looked for among all messages, and the questions that
+people keep.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,27 @@ _NAME = ma.validate.Length(1, 100)
 class Asked(ma.Schema):
     """What is looked for. All parts must hold."""
 
-    q = Text(validate=ma.validate.Length(1, 500), metadata={"description": "Numbers of any kind, several at once; or words of an error's text."})
+    q = Text(
+        validate=ma.validate.Length(1, 500),
+        metadata={"description": "Numbers of any kind, several at once; or words of an error's text."},
+    )
     system = Text(validate=ma.validate.Length(1, 64), metadata={"description": "Whose messages."})
     type = Text(validate=ma.validate.Length(1, 150), metadata={"description": "Such as oms/order.created."})
     version = Number(validate=ma.validate.Range(1, 9_999))
     route = Text(validate=ma.validate.Length(1, 150))
-    target = Text(validate=ma.validate.Length(1, 150), metadata={"description": "A system, or one of its messages such as wms/outbound.create@1."})
+    target = Text(
+        validate=ma.validate.Length(1, 150),
+        metadata={"description": "A system, or one of its messages such as wms/outbound.create@1."},
+    )
     status = ma.fields.Enum(Status, by_value=True, metadata={"description": "Messages with a delivery in this state."})
     disposition = ma.fields.Enum(Disposition, by_value=True)
-    reason = ma.fields.Enum(Reason, by_value=True, metadata={"description": "The class of error of what waits for a person."})
-    cluster = Text(validate=ma.validate.Regexp(r"[0-9a-f]{16}\Z"), metadata={"description": "One cause of what waits for a person."})
+    reason = ma.fields.Enum(
+        Reason, by_value=True, metadata={"description": "The class of error of what waits for a person."}
+    )
+    cluster = Text(
+        validate=ma.validate.Regexp(r"[0-9a-f]{16}\Z"),
+        metadata={"description": "One cause of what waits for a person."},
+    )
     caller = Text(validate=ma.validate.Length(1, 150))
     since = Instant(metadata={"description": "Received at this time or later."})
     until = Instant(metadata={"description": "Received before this time."})
@@ -51,8 +64,15 @@ class AskedPage(Asked):
 
 class SavedView(ma.Schema):
     name = Text(required=True, validate=_NAME)
-    owner = Text(load_default="", validate=ma.validate.Length(0, 100), metadata={"description": "Whose; empty: everybody's."})
-    question = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String(), required=True, metadata={"description": "The parameters of /find."})
+    owner = Text(
+        load_default="", validate=ma.validate.Length(0, 100), metadata={"description": "Whose; empty: everybody's."}
+    )
+    question = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.String(),
+        required=True,
+        metadata={"description": "The parameters of /find."},
+    )
     by = Text(required=True, validate=_NAME)
 
 
@@ -114,7 +134,9 @@ def add(ops: Blueprint, hub: Hub) -> None:
     class OneObject(MethodView):
         @ops.response(200, answers.envelope(Object))
         def get(self, value: str) -> Response:
-            """The whole life behind a number, on one line: which systems, in which order, what is under way, and what is missing."""
+            """The whole life behind a number, on one line: which systems, in which order, what is under way, and what
+            is missing.
+            """
             found = story.story(hub, value)
             if found is None:
                 raise Refused(Code.NOT_FOUND, "No message bears this number.")
@@ -167,7 +189,9 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
             wrong = Asked().validate(given["question"])
             if wrong:
                 raise Refused(Code.BAD_REQUEST, f"The question is none: {next(iter(wrong))} does not fit.")
-            id_ = find.save_view(hub, name=given["name"], owner=given["owner"], question=given["question"], by=given["by"])
+            id_ = find.save_view(
+                hub, name=given["name"], owner=given["owner"], question=given["question"], by=given["by"]
+            )
             return envelope(next(_view(one) for one in hub.store.views(given["owner"]) if one.id == id_))
 
     @ops.route("/views/<string:view_id>/delete")

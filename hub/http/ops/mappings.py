@@ -1,5 +1,7 @@
 # ruff: noqa: N815  names are as they stand in the answers
-"""`/ops/v1/contracts` and `/ops/v1/mappings`: which versions there are and who uses them, what each mapping makes of what, and a trial."""
+"""`/ops/v1/contracts` and `/ops/v1/mappings`: which versions there are and who uses them, what each mapping makes of
+what, and a trial.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,14 @@ class Tryout(ma.Schema):
 
     payload = ma.fields.Raw(allow_none=True, metadata={"description": "A message that you bring along."})
     case = Text(
-        validate=ma.validate.Length(1, 200), metadata={"description": "A sample of the workspace, or an example of the mapping, by its name in `cases`."}
+        validate=ma.validate.Length(1, 200),
+        metadata={"description": "A sample of the workspace, or an example of the mapping, by its name in `cases`."},
     )
     messageId = Id(metadata={"description": "A stored message; its personal values are masked."})
-    why = Text(validate=ma.validate.Length(1, 500), metadata={"description": "Reveals what is personal in the stored message; on record, with `by`."})
+    why = Text(
+        validate=ma.validate.Length(1, 500),
+        metadata={"description": "Reveals what is personal in the stored message; on record, with `by`."},
+    )
     by = Text(validate=ma.validate.Length(1, 100))
 
 
@@ -162,7 +168,9 @@ def _add_contracts(ops: Blueprint, hub: Hub) -> None:
     class OneContract(MethodView):
         @ops.response(200, answers.envelope(WholeContract))
         def get(self, system: str, message: str) -> Response:
-            """One message: its versions field by field and who sent which, what changes between them, whether each may go, who relies on it."""
+            """One message: its versions field by field and who sent which, what changes between them, whether each may
+            go, who relies on it.
+            """
             return tagged(
                 contracts.one_named(
                     hub.store,
@@ -186,7 +194,9 @@ def _add_mappings(ops: Blueprint, hub: Hub) -> None:
     class OneMapping(MethodView):
         @ops.response(200, answers.envelope(WholeMapping))
         def get(self, name: str) -> Response:
-            """One mapping, by its file's name without .yaml: how each field is made, what is left behind, what is lacking, and the cases to try."""
+            """One mapping, by its file's name without .yaml: how each field is made, what is left behind, what is
+            lacking, and the cases to try.
+            """
             catalog = hub.catalogs.active()
             one = dry_run.one_named(catalog, name)
             cases: list[Json] = [*dry_run.cases(catalog, hub.settings.workspace, one)]
@@ -197,18 +207,24 @@ def _add_mappings(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(Tryout, error_status_code=400)
         @ops.response(200, answers.envelope(MappingTrial))
         def post(self, given: dict[str, Any], name: str) -> Response:
-            """What the mapping makes of a message that you send, of a sample, or of a stored message. Nothing is sent, and nothing is stored."""
+            """What the mapping makes of a message that you send, of a sample, or of a stored message. Nothing is sent,
+            and nothing is stored.
+            """
             catalog = hub.catalogs.active()
             one = dry_run.one_named(catalog, name)
             if len(given.keys() & {"payload", "case", "messageId"}) != 1:
                 raise Refused(
-                    Code.BAD_REQUEST, "Say what to try it on.", [Fault("", "none of them, or several", "one of payload, case, messageId", "send one")]
+                    Code.BAD_REQUEST,
+                    "Say what to try it on.",
+                    [Fault("", "none of them, or several", "one of payload, case, messageId", "send one")],
                 )
             if "case" in given:
                 tried = dry_run.of_case(hub.store, hub.settings.workspace, one, given["case"])
             elif "messageId" in given:
                 why = given.get("why", "")
-                tried = dry_run.of_message(hub.store, catalog, one, given["messageId"], by=acting(given) if why else "", why=why)
+                tried = dry_run.of_message(
+                    hub.store, catalog, one, given["messageId"], by=acting(given) if why else "", why=why
+                )
             else:
                 tried = dry_run.brought(hub.store, given["payload"])
             return envelope(dry_run.try_on(catalog, one, tried))

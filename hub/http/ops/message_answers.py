@@ -1,5 +1,7 @@
 # ruff: noqa: N815  names are as they stand in the answers
-"""What `/ops/v1/messages/{id}/…` answers: one message at each stage of its way, and as the present configuration would make it."""
+"""What `/ops/v1/messages/{id}/…` answers: one message at each stage of its way, and as the present configuration would
+make it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Stage(ma.Schema):
     stage = shapes.text(validate=ma.validate.OneOf(["decoded", "upgraded", "part", "mapped"]))
     message = shapes.text(allow_none=True)
     body = shapes.anything()
-    changes = shapes.some(Change, allow_none=True, metadata={"description": "Against the stage before; null: it is the first."})
+    changes = shapes.some(
+        Change, allow_none=True, metadata={"description": "Against the stage before; null: it is the first."}
+    )
 
 
 class Request(ma.Schema):
@@ -126,7 +130,9 @@ class DeliveryAfresh(ma.Schema):
     route = shapes.text()
     target = shapes.text()
     part = shapes.number(allow_none=True)
-    what = shapes.text(validate=ma.validate.OneOf(["same", "changed", "gained", "lost", "mended", "broken", "still_broken"]))
+    what = shapes.text(
+        validate=ma.validate.OneOf(["same", "changed", "gained", "lost", "mended", "broken", "still_broken"])
+    )
     changes = shapes.some(Change)
     faultThen = shapes.text(allow_none=True)
     faultNow = shapes.text(allow_none=True)

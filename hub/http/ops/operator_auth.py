@@ -1,4 +1,5 @@
-"""Who may ask as an operator: whoever has the token, or opens the hub's own socket, or is signed in. Partners are proven by flow.context.callers.
+"""Who may ask as an operator: whoever has the token, or opens the hub's own socket, or is signed in. Partners are
+proven by flow.context.callers.
 
 The address that a request comes from proves nobody: any forwarder on this machine has it, whoever stands behind.
 """
@@ -24,10 +25,11 @@ NO_CSRF = "The call does not show the token of your present sign-in (X-CSRF-Toke
 
 
 def enter(hub: Hub, request: Request) -> Session | None:
-    """Lets an operator's call through, and gives who is signed in; None for the token and for the hub's own socket, who say who they are.
+    """Lets an operator's call through, and gives who is signed in; None for the token and for the hub's own socket, who
+    say who they are.
 
-    Who is signed in is held to their role: a viewer reads, and an operator's change shows the token of the sign-in, which a page of
-    another origin cannot know. Raises Refused: 401, 403, 404.
+    Who is signed in is held to their role: a viewer reads, and an operator's change shows the token of the sign-in,
+    which a page of another origin cannot know. Raises Refused: 401, 403, 404.
     """
     found = session(hub, request)
     if found is None:
@@ -43,14 +45,18 @@ def enter(hub: Hub, request: Request) -> Session | None:
 
 
 def cookie_name(hub: Hub, cookie: str = COOKIE) -> str:
-    """Behind https the name itself demands Secure, this host, and the whole path: no other host of the domain can set it."""
+    """Behind https the name itself demands Secure, this host, and the whole path: no other host of the domain can set
+    it.
+    """
     return f"__Host-{cookie}" if hub.settings.public_url.startswith("https://") else cookie
 
 
 def session_token(hub: Hub, request: Request, cookie: str = COOKIE) -> str:
     """The token that the browser shows; empty where it shows none, or two."""
     name = cookie_name(hub, cookie)
-    given = [part for value in values(request, "cookie") for part in value.split(";") if part.strip().startswith(name + "=")]
+    given = [
+        part for value in values(request, "cookie") for part in value.split(";") if part.strip().startswith(name + "=")
+    ]
     if len(given) != 1:
         return ""
     try:
@@ -74,7 +80,9 @@ def check_csrf(hub: Hub, request: Request, field: str, text: str) -> None:
 
 
 def check_origin(request: Request) -> None:
-    """Raises Refused (403) for a change that a page of another origin asked for. Browsers say which; others need not."""
+    """Raises Refused (403) for a change that a page of another origin asked for. Browsers say which; others need
+    not.
+    """
     hosts = values(request, "host")
     for origin in values(request, "origin"):
         if origin.partition("://")[2] not in hosts:
@@ -82,10 +90,11 @@ def check_origin(request: Request) -> None:
 
 
 def admit(request: Request, token: str) -> None:
-    """Lets an operator through. Raises Refused: 401 where a token is set and was not shown, 404 where none is: there is nothing here then.
+    """Lets an operator through. Raises Refused: 401 where a token is set and was not shown, 404 where none is: there is
+    nothing here then.
 
-    A token that is set is asked of everybody. Without one there is the hub's own socket: its file belongs to the hub's account, so that
-    the system itself keeps others out, and no browser and no forwarder of a port leads there.
+    A token that is set is asked of everybody. Without one there is the hub's own socket: its file belongs to the hub's
+    account, so that the system itself keeps others out, and no browser and no forwarder of a port leads there.
     """
     if request.is_own if not token else _has(request, token):
         return
@@ -101,9 +110,22 @@ def _lacks(request: Request) -> list[Fault]:
     scheme, _, shown = (given[0] if len(given) == 1 else "").partition(" ")
     if scheme.lower() == "bearer" and shown.strip():
         return []
-    got = f"{len(given)} headers Authorization" if len(given) > 1 else "Authorization that does not begin with Bearer" if scheme else "no header Authorization"
+    got = (
+        f"{len(given)} headers Authorization"
+        if len(given) > 1
+        else "Authorization that does not begin with Bearer"
+        if scheme
+        else "no header Authorization"
+    )
     got = "Bearer without a token" if scheme.lower() == "bearer" else got
-    return [Fault("", got, "Authorization: Bearer <HUB_OPS_TOKEN>", "send the operators' token in this header, or sign in to the console")]
+    return [
+        Fault(
+            "",
+            got,
+            "Authorization: Bearer <HUB_OPS_TOKEN>",
+            "send the operators' token in this header, or sign in to the console",
+        )
+    ]
 
 
 def _has(request: Request, token: str) -> bool:

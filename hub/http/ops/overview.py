@@ -1,4 +1,6 @@
-"""`/ops/v1` about the whole: what needs a person, what flows, the landscape as a picture, and what waits by its cause."""
+"""`/ops/v1` about the whole: what needs a person, what flows, the landscape as a picture, and what waits by its
+cause.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,15 @@ class Curve(ma.Schema):
     minutes = Number(load_default=60, validate=ma.validate.Range(1, 2_880), metadata={"description": "How far back."})
     step = Number(load_default=1, validate=ma.validate.Range(1, 240), metadata={"description": "Minutes of one point."})
     route = Text(validate=ma.validate.Length(1, 150), metadata={"description": "Of this route alone."})
-    target = Text(validate=ma.validate.Length(1, 150), metadata={"description": "Of this target alone, such as wms/outbound.create@1."})
+    target = Text(
+        validate=ma.validate.Length(1, 150),
+        metadata={"description": "Of this target alone, such as wms/outbound.create@1."},
+    )
     system = Text(validate=ma.validate.Length(1, 64), metadata={"description": "Of this target system alone."})
-    message = Text(validate=ma.validate.Length(1, 150), metadata={"description": "What was accepted of this message, such as oms/order.created@1."})
+    message = Text(
+        validate=ma.validate.Length(1, 150),
+        metadata={"description": "What was accepted of this message, such as oms/order.created@1."},
+    )
 
 
 class Behind(ma.Schema):
@@ -62,7 +70,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     _add_clusters(ops, hub)
 
 
-def _add_whole(ops: Blueprint, hub: Hub) -> None:
+def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function per path
     @ops.route("/now")
     class Now(MethodView):
         @ops.response(200, answers.envelope(overview_answers.Now))
@@ -87,7 +95,16 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:
             if "message" in given:
                 route, way = "", given["message"]
             try:
-                return tagged(rates.series(hub, minutes=given["minutes"], step=given["step"], route=route, way=way, lane=given.get("system")))
+                return tagged(
+                    rates.series(
+                        hub,
+                        minutes=given["minutes"],
+                        step=given["step"],
+                        route=route,
+                        way=way,
+                        lane=given.get("system"),
+                    )
+                )
             except ValueError as error:
                 raise Refused(Code.BAD_REQUEST, str(error)) from error
 
@@ -103,7 +120,9 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(Behind, location="query", error_status_code=400)
         @ops.response(200, answers.envelope(overview_answers.Behind))
         def get(self, given: dict[str, Any]) -> Response:
-            """What waits to be sent to a target, or on a route: how many, whether a pause keeps them, and the next to go."""
+            """What waits to be sent to a target, or on a route: how many, whether a pause keeps them, and the next to
+            go.
+            """
             wanted = [(kind, given[kind]) for kind in pauses.KINDS if kind in given]
             if len(wanted) != 1:
                 raise Refused(Code.BAD_REQUEST, "Say a target or a route, not both.")
@@ -123,7 +142,13 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:
             """Business keys whose later deliveries wait behind a dead one, the oldest first."""
             found, is_whole = backlog.parked(hub)
             items: list[Json] = [
-                {"system": one.lane, "orderKey": one.order_key, "deliveryId": one.delivery_id, "since": one.since.isoformat(), "waiting": one.waiting}
+                {
+                    "system": one.lane,
+                    "orderKey": one.order_key,
+                    "deliveryId": one.delivery_id,
+                    "since": one.since.isoformat(),
+                    "waiting": one.waiting,
+                }
                 for one in found
             ]
             return tagged({"items": items, "isWhole": is_whole})
@@ -136,7 +161,13 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(overview_answers.Clusters))
         def get(self, given: dict[str, Any]) -> Response:
             """What waits for a person, by its cause, the largest first."""
-            return tagged({"items": clusters.listed(clusters.counted(hub), status=Status(given["status"]) if "status" in given else None)})
+            return tagged(
+                {
+                    "items": clusters.listed(
+                        clusters.counted(hub), status=Status(given["status"]) if "status" in given else None
+                    )
+                }
+            )
 
     @ops.route("/clusters/<string:cluster_id>")
     class OneCluster(MethodView):
@@ -154,10 +185,19 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(overview_answers.Members))
         def get(self, given: dict[str, Any], cluster_id: str) -> Response:
             """The deliveries that wait for one cause, the latest first."""
-            rows = hub.store.cluster_members(cluster_id, Status(given["status"]), limit=given["limit"], before=_place(given.get("before")))
+            rows = hub.store.cluster_members(
+                cluster_id, Status(given["status"]), limit=given["limit"], before=_place(given.get("before"))
+            )
             attempts = hub.store.attempts(*(row.id for row in rows))
-            items: list[Json] = [trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows]
-            return envelope({"items": items, "next": f"{rows[-1].changed_at.isoformat()}_{rows[-1].id}" if len(rows) == given["limit"] else None})
+            items: list[Json] = [
+                trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows
+            ]
+            return envelope(
+                {
+                    "items": items,
+                    "next": f"{rows[-1].changed_at.isoformat()}_{rows[-1].id}" if len(rows) == given["limit"] else None,
+                }
+            )
 
 
 def _place(text: str | None) -> tuple[datetime, str] | None:
@@ -169,5 +209,7 @@ def _place(text: str | None) -> tuple[datetime, str] | None:
     except ValueError:
         at = None
     if found is None or at is None or at.tzinfo is None:
-        raise Refused(Code.BAD_REQUEST, "`before` is no place in this list; send `next` of the page before, with + as %2B.")
+        raise Refused(
+            Code.BAD_REQUEST, "`before` is no place in this list; send `next` of the page before, with + as %2B."
+        )
     return at, found[2]

@@ -1,5 +1,7 @@
 # ruff: noqa: N815  names are as they stand in the answers
-"""What `/ops/v1` answers about the whole: what needs a person, what flows, the landscape, and what waits by its cause."""
+"""What `/ops/v1` answers about the whole: what needs a person, what flows, the landscape, and what waits by its
+cause.
+"""
 
 from __future__ import annotations
 
@@ -156,7 +158,9 @@ class LaneBacklog(ma.Schema):
 
 
 class CountedBooks(ma.Schema):
-    unaccounted = shapes.number(allow_none=True, metadata={"description": "Must be 0; null until it was counted for the first time."})
+    unaccounted = shapes.number(
+        allow_none=True, metadata={"description": "Must be 0; null until it was counted for the first time."}
+    )
     ageS = shapes.rate()
 
 
@@ -283,7 +287,9 @@ class Cluster(Cause):
     count = shapes.number()
     states = shapes.some(ClusterLine)
     examples = shapes.some(Example)
-    changed = shapes.some(ma.fields.Dict(), metadata={"description": "What changed about when it came up: signs, not proofs."})
+    changed = shapes.some(
+        ma.fields.Dict(), metadata={"description": "What changed about when it came up: signs, not proofs."}
+    )
 
 
 class Members(ma.Schema):

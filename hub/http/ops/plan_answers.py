@@ -12,7 +12,9 @@ class StayingCaller(ma.Schema):
     caller = shapes.text()
     name = shapes.text(metadata={"description": "Of its key; empty where it has none."})
     version = shapes.number()
-    isTaken = shapes.yes(metadata={"description": "false: its version is not taken any more, and each such post is refused."})
+    isTaken = shapes.yes(
+        metadata={"description": "false: its version is not taken any more, and each such post is refused."}
+    )
 
 
 class NewDefault(ma.Schema):
@@ -20,4 +22,7 @@ class NewDefault(ma.Schema):
     before = shapes.number(allow_none=True)
     after = shapes.number(allow_none=True)
     stay = shapes.some(StayingCaller, metadata={"description": "Callers with a pin: their posts stay in its version."})
-    free = shapes.some(ma.fields.String(), metadata={"description": "Others that post it: in the version that they say, or in the new one."})
+    free = shapes.some(
+        ma.fields.String(),
+        metadata={"description": "Others that post it: in the version that they say, or in the new one."},
+    )

@@ -1,4 +1,6 @@
-"""`/ops/v1/refused`: what came by any door and the hub could not accept. Looked at, retried, dropped; as `hub refused` does."""
+"""`/ops/v1/refused`: what came by any door and the hub could not accept. Looked at, retried, dropped; as `hub refused`
+does.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,30 @@ ANY = "any"
 
 
 class List(Page):
-    state = ma.fields.String(load_default="", validate=ma.validate.OneOf((*STATES, ANY)), metadata={"description": "Default: waiting; with trace, any."})
-    source = Text(load_default="", metadata={"description": "Such as hook:tms/push, queue:wms/stock or post:shop/order.placed."})
+    state = ma.fields.String(
+        load_default="",
+        validate=ma.validate.OneOf((*STATES, ANY)),
+        metadata={"description": "Default: waiting; with trace, any."},
+    )
+    source = Text(
+        load_default="", metadata={"description": "Such as hook:tms/push, queue:wms/stock or post:shop/order.placed."}
+    )
     caller = Text(load_default="", metadata={"description": "Whose."})
-    code = Number(load_default=None, validate=ma.validate.Range(40_000, 59_999), metadata={"description": "The five digits of the refusal."})
-    trace = Text(load_default="", validate=ma.validate.Length(0, 32), metadata={"description": "The traceId that the sender was given."})
-    q = Text(load_default="", validate=ma.validate.Length(0, 100), metadata={"description": "A part of the source, or of the reason's words."})
+    code = Number(
+        load_default=None,
+        validate=ma.validate.Range(40_000, 59_999),
+        metadata={"description": "The five digits of the refusal."},
+    )
+    trace = Text(
+        load_default="",
+        validate=ma.validate.Length(0, 32),
+        metadata={"description": "The traceId that the sender was given."},
+    )
+    q = Text(
+        load_default="",
+        validate=ma.validate.Length(0, 100),
+        metadata={"description": "A part of the source, or of the reason's words."},
+    )
     since = Instant(load_default=None, metadata={"description": "Refused then or later."})
     until = Instant(load_default=None, metadata={"description": "Refused first before."})
 
@@ -42,7 +62,11 @@ class Retry(ma.Schema):
 
 
 class Drop(Act):
-    why = Text(load_default="", validate=ma.validate.Length(0, 500), metadata={"description": "Why they are let go; on record."})
+    why = Text(
+        load_default="",
+        validate=ma.validate.Length(0, 500),
+        metadata={"description": "Why they are let go; on record."},
+    )
 
 
 def wanted(given: dict[str, Any]) -> ArrivalFilter:
@@ -70,13 +94,20 @@ def add(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """What was refused, newest first, without the bodies."""
             rows = hub.store.refused(limit=given["limit"], before=given.get("before"), wanted=wanted(given))
-            return envelope({"items": [acts.as_json(row) for row in rows], "next": rows[-1].id if len(rows) == given["limit"] else None})
+            return envelope(
+                {
+                    "items": [acts.as_json(row) for row in rows],
+                    "next": rows[-1].id if len(rows) == given["limit"] else None,
+                }
+            )
 
     @ops.route("/refused/<uuid:refused_id>")
     class OneRefused(MethodView):
         @ops.response(200, ONE)
         def get(self, refused_id: object) -> Response:
-            """One of them with each fault; of what a queue brought its headers and body too. For other bodies see reveal."""
+            """One of them with each fault; of what a queue brought its headers and body too. For other bodies see
+            reveal.
+            """
             rows = hub.store.refused_ones(str(refused_id))
             if not rows:
                 raise Refused(Code.NOT_FOUND, "There is no such refused arrival.")
@@ -87,7 +118,9 @@ def add(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(Reveal, error_status_code=400)
         @ops.response(200, ONE)
         def post(self, given: dict[str, Any], refused_id: object) -> Response:
-            """The same with headers and body as they came. Who asked, and why, is on record before the answer leaves."""
+            """The same with headers and body as they came. Who asked, and why, is on record before the answer
+            leaves.
+            """
             rows = hub.store.refused_ones(str(refused_id))
             if not rows:
                 raise Refused(Code.NOT_FOUND, "There is no such refused arrival.")

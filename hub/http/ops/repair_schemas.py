@@ -1,5 +1,7 @@
 # ruff: noqa: N815  names are as they stand in the questions and answers
-"""What `/ops/v1/repairs` is asked with, and what it answers: schemas. Answers are built by flow.repairs.repair, flow.dry_run.preview and flow.repairs.edit."""
+"""What `/ops/v1/repairs` is asked with, and what it answers: schemas. Answers are built by flow.repairs.repair,
+flow.dry_run.preview and flow.repairs.edit.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +34,31 @@ class Selection(ma.Schema):
 
     ids = ma.fields.List(Id(), validate=ma.validate.Length(1, MOST))
     status = ma.fields.Enum(
-        Status, by_value=True, load_default=Status.DEAD, validate=ma.validate.OneOf([Status.DEAD, Status.HELD, Status.UNKNOWN], error="dead, held or unknown")
+        Status,
+        by_value=True,
+        load_default=Status.DEAD,
+        validate=ma.validate.OneOf([Status.DEAD, Status.HELD, Status.UNKNOWN], error="dead, held or unknown"),
     )
     route = Text(validate=ma.validate.Length(1, 191))
-    cluster = ma.fields.String(validate=ma.validate.Regexp(r"[0-9a-f]{16}\Z"), metadata={"description": "Of this cause, as /ops/v1/clusters names it."})
+    cluster = ma.fields.String(
+        validate=ma.validate.Regexp(r"[0-9a-f]{16}\Z"),
+        metadata={"description": "Of this cause, as /ops/v1/clusters names it."},
+    )
     lane = Text(validate=ma.validate.Length(1, 64), metadata={"description": "A target system."})
     target = Text(validate=ma.validate.Length(1, 255), metadata={"description": "Such as wms/outbound.create@1."})
     reason = ma.fields.Enum(Reason, by_value=True)
-    field = Text(validate=ma.validate.Length(1, 255), metadata={"description": "The target's field that is to blame, as a JSON pointer."})
+    field = Text(
+        validate=ma.validate.Length(1, 255),
+        metadata={"description": "The target's field that is to blame, as a JSON pointer."},
+    )
     text = Text(validate=ma.validate.Length(1, 255), metadata={"description": "Words of the cause's sentence."})
     since = Instant(metadata={"description": "Waits since this time or later."})
     until = Instant(metadata={"description": "Waits since before this time."})
-    most = Whole(load_default=MOST, validate=ma.validate.Range(1, MOST), metadata={"description": "No more than so many, the oldest first."})
+    most = Whole(
+        load_default=MOST,
+        validate=ma.validate.Range(1, MOST),
+        metadata={"description": "No more than so many, the oldest first."},
+    )
 
     @ma.validates_schema
     def _one_way(self, given: dict[str, Any], **_: Any) -> None:
@@ -59,18 +74,30 @@ class NewRepair(ma.Schema):
     why = Text(required=True, validate=ma.validate.Length(1, 500))
     act = ma.fields.Enum(Act, by_value=True, load_default=Act.REPLAY)
     with_ = ma.fields.Enum(
-        With, by_value=True, load_default=With.PINNED, data_key="with", metadata={"description": "By which configuration their content is made."}
+        With,
+        by_value=True,
+        load_default=With.PINNED,
+        data_key="with",
+        metadata={"description": "By which configuration their content is made."},
     )
-    revision = ma.fields.String(validate=ma.validate.Regexp(r"[0-9a-f]{64}\Z"), metadata={"description": "The candidate's content hash."})
+    revision = ma.fields.String(
+        validate=ma.validate.Regexp(r"[0-9a-f]{64}\Z"), metadata={"description": "The candidate's content hash."}
+    )
     force = Yes(load_default=False, metadata={"description": "Even behind a later one on the same key."})
-    canary = Whole(load_default=0, validate=ma.validate.Range(0, MOST), metadata={"description": "So many first, then a person is waited for."})
+    canary = Whole(
+        load_default=0,
+        validate=ma.validate.Range(0, MOST),
+        metadata={"description": "So many first, then a person is waited for."},
+    )
     goOnAt = Whole(
         load_default=None,
         allow_none=True,
         validate=ma.validate.Range(1, 100),
         metadata={"description": "Per cent of the canary delivered from which the rest goes by itself."},
     )
-    rate = Whole(load_default=50, validate=ma.validate.Range(1, 10_000), metadata={"description": "Deliveries per second."})
+    rate = Whole(
+        load_default=50, validate=ma.validate.Range(1, 10_000), metadata={"description": "Deliveries per second."}
+    )
 
     @ma.validates_schema
     def _one_candidate(self, given: dict[str, Any], **_: Any) -> None:
@@ -128,7 +155,9 @@ class Repair(ma.Schema):
     changedAt = ma.fields.AwareDateTime(required=True, format="iso")
     changedBy = ma.fields.String(required=True)
     number = ma.fields.Integer(required=True, strict=True, metadata={"description": "Of its deliveries."})
-    results = ma.fields.Dict(keys=ma.fields.Enum(Result, by_value=True), values=ma.fields.Integer(required=True, strict=True), required=True)
+    results = ma.fields.Dict(
+        keys=ma.fields.Enum(Result, by_value=True), values=ma.fields.Integer(required=True, strict=True), required=True
+    )
 
 
 class Repairs(ma.Schema):
@@ -152,7 +181,12 @@ class RepairedRow(ma.Schema):
 
 class RowPage(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(RepairedRow), required=True)
-    next = ma.fields.Integer(required=True, strict=True, allow_none=True, metadata={"description": "Ask again with after= this; null: the last page."})
+    next = ma.fields.Integer(
+        required=True,
+        strict=True,
+        allow_none=True,
+        metadata={"description": "Ask again with after= this; null: the last page."},
+    )
 
 
 class FaultGroup(ma.Schema):
@@ -176,15 +210,23 @@ class Previewed(ma.Schema):
     target = ma.fields.String(required=True, allow_none=True)
     verdict = ma.fields.String(required=True, metadata={"description": "made, fault, unsure, ends or skipped."})
     note = ma.fields.String(required=True, allow_none=True)
-    fault = ma.fields.Nested(Why, required=True, allow_none=True, metadata={"description": "Why it would be dead again."})
-    before = ma.fields.Nested(Why, required=True, allow_none=True, metadata={"description": "Why nothing could be sent before."})
+    fault = ma.fields.Nested(
+        Why, required=True, allow_none=True, metadata={"description": "Why it would be dead again."}
+    )
+    before = ma.fields.Nested(
+        Why, required=True, allow_none=True, metadata={"description": "Why nothing could be sent before."}
+    )
     payload = ma.fields.Raw(required=True, allow_none=True)
-    call = ma.fields.String(required=True, allow_none=True, metadata={"description": "Method and address, its holes filled."})
+    call = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "Method and address, its holes filled."}
+    )
     differences = ma.fields.List(ma.fields.Nested(Change), required=True)
 
 
 class Preview(ma.Schema):
-    counts = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer(required=True, strict=True), required=True)
+    counts = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Integer(required=True, strict=True), required=True
+    )
     faults = ma.fields.List(ma.fields.Nested(FaultGroup), required=True)
     changes = ma.fields.List(ma.fields.Nested(FieldChange), required=True)
     items = ma.fields.List(ma.fields.Nested(Previewed), required=True)

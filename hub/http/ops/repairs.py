@@ -32,9 +32,15 @@ def add(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.Edit, error_status_code=400)
         @ops.response(200, answers.envelope(schemas.Edited))
         def post(self, given: dict[str, Any], delivery_id: object) -> Response:
-            """Sends the message with another body in this delivery's place, which ends. The same call again changes nothing."""
+            """Sends the message with another body in this delivery's place, which ends. The same call again changes
+            nothing.
+            """
             body = given["body"].encode("utf-8", "surrogatepass")
-            return envelope(editing.edit(hub, str(delivery_id), body, by=acting(given), why=given["why"], force=given["force"]).as_json())
+            return envelope(
+                editing.edit(
+                    hub, str(delivery_id), body, by=acting(given), why=given["why"], force=given["force"]
+                ).as_json()
+            )
 
 
 def _add_repairs(ops: Blueprint, hub: Hub) -> None:
@@ -45,13 +51,19 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """Repairs, newest first, with how far they are."""
             limit = given["limit"]
-            rows = hub.store.repairs(state=given.get("state"), delivery_id=given.get("delivery"), limit=limit, before=given.get("before"))
-            return envelope({"items": [acts.as_json(row) for row in rows], "next": rows[-1].id if len(rows) == limit else None})
+            rows = hub.store.repairs(
+                state=given.get("state"), delivery_id=given.get("delivery"), limit=limit, before=given.get("before")
+            )
+            return envelope(
+                {"items": [acts.as_json(row) for row in rows], "next": rows[-1].id if len(rows) == limit else None}
+            )
 
         @ops.arguments(schemas.NewRepair, error_status_code=400)
         @ops.response(200, ONE)
         def post(self, given: dict[str, Any]) -> Response:
-            """Chooses the deliveries. Nothing is done to them before it is started. Under one Idempotency-Key it is made once."""
+            """Chooses the deliveries. Nothing is done to them before it is started. Under one Idempotency-Key it is
+            made once.
+            """
             chosen = given["selection"]
             selection = Selection(**{**chosen, "ids": tuple(chosen.get("ids", ()))})
             order = Order(
@@ -74,7 +86,9 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(schemas.Candidates))
         def get(self) -> Response:
             """Configurations that are kept and were never active, newest first: `hub repair candidate` keeps one."""
-            return envelope({"items": [{"revision": hash_, "createdAt": at.isoformat()} for hash_, at in hub.store.candidates()]})
+            return envelope(
+                {"items": [{"revision": hash_, "createdAt": at.isoformat()} for hash_, at in hub.store.candidates()]}
+            )
 
 
 def _add_looks(ops: Blueprint, hub: Hub) -> None:
@@ -94,7 +108,9 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
             limit = given["limit"]
             row = acts.find(hub.store, str(repair_id))
             rows = hub.store.repaired(row.id, result=given.get("result"), limit=limit, after=given["after"])
-            return envelope({"items": [acts.row_json(one) for one in rows], "next": rows[-1].place if len(rows) == limit else None})
+            return envelope(
+                {"items": [acts.row_json(one) for one in rows], "next": rows[-1].place if len(rows) == limit else None}
+            )
 
     @ops.route("/repairs/<uuid:repair_id>/preview")
     class Preview(MethodView):
@@ -102,7 +118,9 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.envelope(schemas.Preview))
         def get(self, given: dict[str, Any], repair_id: object) -> Response:
             """What would be sent now, and in what it differs from what was sent. Changes nothing."""
-            seen = previewing.preview(hub.store, hub.catalogs, str(repair_id), limit=given["limit"], after=given["after"], limits=hub.limits)
+            seen = previewing.preview(
+                hub.store, hub.catalogs, str(repair_id), limit=given["limit"], after=given["after"], limits=hub.limits
+            )
             return envelope(seen.as_json())
 
 
@@ -114,5 +132,7 @@ def _add_steering(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(schemas.Steer, error_status_code=400)
         @ops.response(200, ONE)
         def post(self, given: dict[str, Any], repair_id: object, verb: str) -> Response:
-            """`start`: its canary goes, or it goes on where it was stopped. `continue`: the rest goes. `stop`: nothing more goes. Twice changes nothing."""
+            """`start`: its canary goes, or it goes on where it was stopped. `continue`: the rest goes. `stop`: nothing
+            more goes. Twice changes nothing.
+            """
             return envelope(acts.as_json(verbs[verb](hub.store, str(repair_id), by=acting(given))))

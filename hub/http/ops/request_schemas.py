@@ -1,4 +1,6 @@
-"""What operators may ask `/ops/v1` with: the schemas of its parameters and bodies. Named fields only; anything else is refused."""
+"""What operators may ask `/ops/v1` with: the schemas of its parameters and bodies. Named fields only; anything else is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -75,8 +77,13 @@ class Page(ma.Schema):
 class Find(Page):
     """What messages can be searched by. All parts must hold."""
 
-    key = Text(validate=ma.validate.Length(1, 255), metadata={"description": "A business key's value, such as an order number."})
-    name = Text(validate=ma.validate.Length(1, 64), metadata={"description": "The business key's name, such as orderNo."})
+    key = Text(
+        validate=ma.validate.Length(1, 255),
+        metadata={"description": "A business key's value, such as an order number."},
+    )
+    name = Text(
+        validate=ma.validate.Length(1, 64), metadata={"description": "The business key's name, such as orderNo."}
+    )
     id = Id(metadata={"description": "A message's id."})
     type = Text(validate=ma.validate.Length(1, 150), metadata={"description": "Such as oms/order.created."})
     status = ma.fields.Enum(Status, by_value=True, metadata={"description": "Messages with a delivery in this state."})
@@ -88,8 +95,13 @@ class Find(Page):
 class OfField(ma.Schema):
     """Of which field the lineage is asked."""
 
-    field = Text(validate=ma.validate.Length(1, 500), metadata={"description": "This field of the target and what is below it, such as /items/*/sku."})
-    source = Text(validate=ma.validate.Length(1, 500), metadata={"description": "What this place of the source reaches."})
+    field = Text(
+        validate=ma.validate.Length(1, 500),
+        metadata={"description": "This field of the target and what is below it, such as /items/*/sku."},
+    )
+    source = Text(
+        validate=ma.validate.Length(1, 500), metadata={"description": "What this place of the source reaches."}
+    )
 
 
 class Reveal(ma.Schema):
@@ -128,4 +140,8 @@ class OneVersion(ma.Schema):
 
     type = Text(required=True, validate=ma.validate.Regexp(r"[a-z0-9-]+/[a-z0-9.-]+\Z"))
     version = Number(required=True, validate=ma.validate.Range(1, 9_999))
-    days = Number(load_default=30, validate=ma.validate.Range(0, 3_650), metadata={"description": "Nobody may have used it for so long."})
+    days = Number(
+        load_default=30,
+        validate=ma.validate.Range(0, 3_650),
+        metadata={"description": "Nobody may have used it for so long."},
+    )

@@ -31,19 +31,33 @@ class UnroutedLook(ma.Schema):
 
     id = Id(metadata={"description": "A message."})
     cause = Text(validate=ma.validate.Length(1, 64), metadata={"description": "A cause, as /unrouted/causes tells it."})
-    force = Number(load_default=0, validate=ma.validate.Range(0, 1), metadata={"description": "1: as with `force`, even behind a later one on the same key."})
-    limit = Number(load_default=50, validate=ma.validate.Range(1, looks.MOST), metadata={"description": "Of a cause, so many are computed."})
+    force = Number(
+        load_default=0,
+        validate=ma.validate.Range(0, 1),
+        metadata={"description": "1: as with `force`, even behind a later one on the same key."},
+    )
+    limit = Number(
+        load_default=50,
+        validate=ma.validate.Range(1, looks.MOST),
+        metadata={"description": "Of a cause, so many are computed."},
+    )
 
 
 class UnroutedRouteCause(ma.Schema):
     by = Text(load_default="", validate=ma.validate.Length(0, 100), metadata=_BY)
-    why = Text(load_default="", validate=ma.validate.Length(0, acts.MAX_WHY), metadata={"description": "Why; on record."})
+    why = Text(
+        load_default="", validate=ma.validate.Length(0, acts.MAX_WHY), metadata={"description": "Why; on record."}
+    )
     force = Yes(load_default=False, metadata=_FORCE)
 
 
 class UnroutedDropCause(ma.Schema):
     by = Text(load_default="", validate=ma.validate.Length(0, 100), metadata=_BY)
-    why = Text(required=True, validate=ma.validate.Length(1, acts.MAX_WHY), metadata={"description": "Why; on record, and with each message."})
+    why = Text(
+        required=True,
+        validate=ma.validate.Length(1, acts.MAX_WHY),
+        metadata={"description": "Why; on record, and with each message."},
+    )
 
 
 class UnroutedRoute(UnroutedRouteCause):
@@ -145,7 +159,10 @@ class UnroutedOrdered(ma.Schema):
     cause = shapes.text()
     number = shapes.number(metadata={"description": "Messages of the cause that had come by then."})
     results = ma.fields.Dict(
-        keys=ma.fields.String(), values=ma.fields.Integer(), required=True, metadata={"description": "What became of those that went at once."}
+        keys=ma.fields.String(),
+        values=ma.fields.Integer(),
+        required=True,
+        metadata={"description": "What became of those that went at once."},
     )
     left = shapes.number(metadata={"description": "Those that go in the background."})
 
@@ -163,15 +180,21 @@ def add(ops: Blueprint, hub: Hub) -> None:
         @ops.arguments(UnroutedRoute, error_status_code=400)
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
-            """Routes messages again by the active configuration. Per id routed, filtered, or why it stays. Twice makes no second delivery."""
-            return envelope(dict(acts.route(hub, given["ids"], by=acting(given), why=given["why"], force=given["force"])))
+            """Routes messages again by the active configuration. Per id routed, filtered, or why it stays. Twice makes
+            no second delivery.
+            """
+            return envelope(
+                dict(acts.route(hub, given["ids"], by=acting(given), why=given["why"], force=given["force"]))
+            )
 
     @ops.route("/unrouted/drop")
     class DropView(MethodView):
         @ops.arguments(UnroutedDrop, error_status_code=400)
         @ops.response(200, answers.RESULTS)
         def post(self, given: dict[str, Any]) -> Response:
-            """Lets messages go for good: they are filtered, for the reason that is given. Per id filtered, or why not."""
+            """Lets messages go for good: they are filtered, for the reason that is given. Per id filtered, or why
+            not.
+            """
             return envelope(dict(acts.drop(hub, given["ids"], by=acting(given), why=given["why"])))
 
 
@@ -190,7 +213,9 @@ def _add_causes(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, ORDERED)
         def post(self, given: dict[str, Any], cause: str) -> Response:
             """The same for all of a cause that have come by now; of many the rest in the background."""
-            return envelope(acts.route_cause(hub, cause, by=acting(given), why=given["why"], force=given["force"]).as_json())
+            return envelope(
+                acts.route_cause(hub, cause, by=acting(given), why=given["why"], force=given["force"]).as_json()
+            )
 
     @ops.route("/unrouted/causes/<string:cause>/drop")
     class DropCauseView(MethodView):

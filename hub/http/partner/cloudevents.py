@@ -1,6 +1,8 @@
-"""CloudEvents 1.0 on `/in/cloudevents`: binary, structured and batched (HTTP binding 1.0.2, JSON format 1.0.2). Proven like any post.
+"""CloudEvents 1.0 on `/in/cloudevents`: binary, structured and batched (HTTP binding 1.0.2, JSON format 1.0.2). Proven
+like any post.
 
-An event's `type` is the message that it is, `oms/order.created` or `oms/order.created@2`; `source` and `id` together are its name.
+An event's `type` is the message that it is, `oms/order.created` or `oms/order.created@2`; `source` and `id` together
+are its name.
 """
 
 from __future__ import annotations
@@ -39,19 +41,29 @@ def is_event(request: Request) -> bool:
 
 
 def prepare(hub: Hub, request: Request) -> tuple[Post, PreparedPost]:
-    """Everything before the commit, and the post that it amounts to. Raises Refused for what concerns the whole request."""
+    """Everything before the commit, and the post that it amounts to. Raises Refused for what concerns the whole
+    request.
+    """
     if request.method != "POST":
         raise Refused(Code.METHOD_NOT_ALLOWED, "Events are posted.", headers=[("allow", "POST")])
-    # Inflated before anybody is proven: which system it speaks for stands in the body. The bytes as they came are what is signed.
+    # Inflated before anybody is proven: which system it speaks for stands in the body. The bytes as they came are what
+    # is signed.
     plain = bodies.inflate(request, coding_of(request), hub.limits.max_bytes)
     kind = _content_type(request).partition(";")[0].strip().lower()
     if kind == MANY:
         whole = json.decode(plain.body, hub.limits)
         if not isinstance(whole, list) or not whole:
             fault = Fault("", "no list of events", "a JSON array", "put the events in [ ]")
-            raise Refused(Code.EMPTY_BATCH if whole == [] else Code.CONTRACT_VIOLATION, "A batch of events is a JSON array with at least one.", [fault])
+            raise Refused(
+                Code.EMPTY_BATCH if whole == [] else Code.CONTRACT_VIOLATION,
+                "A batch of events is a JSON array with at least one.",
+                [fault],
+            )
         if len(whole) > hub.settings.max_batch:
-            raise Refused(Code.TOO_LARGE, f"The batch has {len(whole)} events; at most {hub.settings.max_batch} go at once. Send it in parts.")
+            raise Refused(
+                Code.TOO_LARGE,
+                f"The batch has {len(whole)} events; at most {hub.settings.max_batch} go at once. Send it in parts.",
+            )
         return _many(hub, request, [_attributes(one, f"/{index}") for index, one in enumerate(whole)])
     event = _attributes(json.decode(plain.body, hub.limits), "") if kind == ONE else _binary(plain)
     if isinstance(event, Refused):
@@ -79,7 +91,9 @@ def _only(hub: Hub, ref: Ref, laid: list[AcceptedMessage | Refused]) -> list[Acc
 
 
 def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, PreparedPost]:
-    """A batch may hold messages of several systems; its caller must be proven for each. Nobody is told anything before that."""
+    """A batch may hold messages of several systems; its caller must be proven for each. Nobody is told anything before
+    that.
+    """
     callers: dict[str, Caller] = {}
     items: list[Item | Refused] = []
     for number, event in enumerate(events):
@@ -101,7 +115,9 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
     caller = next(iter(callers.values()), None) or authentication.authenticate_any(hub, request)
     hub.allowance.ask(caller.id)
     hub.allowance.spend(caller.id, len(items))
-    return Post("", "", None, is_batch=True), PreparedPost(None, accept.prepare_items(hub, caller, request, items, door=EVENT))
+    return Post("", "", None, is_batch=True), PreparedPost(
+        None, accept.prepare_items(hub, caller, request, items, door=EVENT)
+    )
 
 
 def _content_type(request: Request) -> str:
@@ -113,10 +129,14 @@ def _content_type(request: Request) -> str:
 
 def _binary(request: Request) -> dict[str, Any] | Refused:
     """Attributes in `ce-` headers, percent-encoded where they are not ASCII; the body is the data."""
-    event: dict[str, Any] = {name.removeprefix("ce-"): unquote(value) for name, value in request.headers if name.startswith("ce-")}
+    event: dict[str, Any] = {
+        name.removeprefix("ce-"): unquote(value) for name, value in request.headers if name.startswith("ce-")
+    }
     if not event:
         text = f"Send Content-Type: {ONE} or {MANY}, or the attributes in ce- headers."
-        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, f"This is no CloudEvent. {text}", [Fault("", "no ce- headers", ONE, text)])
+        raise Refused(
+            Code.UNSUPPORTED_MEDIA_TYPE, f"This is no CloudEvent. {text}", [Fault("", "no ce- headers", ONE, text)]
+        )
     if any(count > 1 for count in (sum(name == f"ce-{key}" for name, _ in request.headers) for key in event)):
         raise Refused(Code.BAD_REQUEST, "A ce- header was sent twice. Send it once.")
     return _attributes({**event, "datacontenttype": _content_type(request), "raw": request.body}, "")
@@ -125,7 +145,11 @@ def _binary(request: Request) -> dict[str, Any] | Refused:
 def _attributes(event: Any, at: str) -> dict[str, Any] | Refused:
     """The event, if it has what every event has."""
     if not isinstance(event, dict):
-        return Refused(Code.CONTRACT_VIOLATION, "An event is a JSON object.", [Fault(at, type(event).__name__, "an object", "send a CloudEvent")])
+        return Refused(
+            Code.CONTRACT_VIOLATION,
+            "An event is a JSON object.",
+            [Fault(at, type(event).__name__, "an object", "send a CloudEvent")],
+        )
     wrong = [name for name in _REQUIRED if not isinstance(event.get(name), str) or not event[name]]
     if wrong:
         faults = [Fault(f"{at}/{name}", "nothing", "a text", f"add {name}") for name in wrong]
@@ -143,7 +167,12 @@ def _attributes(event: Any, at: str) -> dict[str, Any] | Refused:
 def _meant(event: dict[str, Any]) -> tuple[str, str, int | None]:
     found = _TYPE.fullmatch(event["type"])
     if not found:
-        fault = Fault("/type", event["type"][:64], "system/message, such as oms/order.created or oms/order.created@2", "write the message's type")
+        fault = Fault(
+            "/type",
+            event["type"][:64],
+            "system/message, such as oms/order.created or oms/order.created@2",
+            "write the message's type",
+        )
         raise Refused(Code.NOT_FOUND, "The event's type is no message of this hub.", [fault])
     return found[1], found[2], int(found[3]) if found[3] else None
 
@@ -153,18 +182,24 @@ def _item(hub: Hub, ref: Ref, event: dict[str, Any]) -> Item:
     payload, raw = _data(hub, event)
     name = f"{event['source']} {event['id']}"
     is_plain = len(name) <= MAX_KEY and name.isascii() and name.isprintable()
-    return Item(ref, payload, raw, name if is_plain else "sha256:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest())
+    return Item(
+        ref, payload, raw, name if is_plain else "sha256:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def _sent(hub: Hub, request: Request, caller: Caller, event: dict[str, Any], suffix: str) -> IdentifiedRequest:
-    """What is kept of an event that is refused before it is a message: read again it is one, if its version is there by then, or its data are."""
+    """What is kept of an event that is refused before it is a message: read again it is one, if its version is there by
+    then, or its data are.
+    """
     system, name, version = _meant(event)
     try:
         item = _item(hub, Ref(system, name, version or 1), event)
     except Refused:
         raw = event["raw"] if "raw" in event else json.encode(event)
         return refusal_origins.post(caller, request, "", door=EVENT, body=raw, suffix=suffix)
-    return refusal_origins.post(caller, request, f"{system}/{name}", door=EVENT, version=version, body=item.raw, key=item.key, suffix=suffix)
+    return refusal_origins.post(
+        caller, request, f"{system}/{name}", door=EVENT, version=version, body=item.raw, key=item.key, suffix=suffix
+    )
 
 
 def _data(hub: Hub, event: dict[str, Any]) -> tuple[Json, bytes]:
@@ -174,7 +209,11 @@ def _data(hub: Hub, event: dict[str, Any]) -> tuple[Json, bytes]:
         try:
             raw = base64.b64decode(str(event["data_base64"]), validate=True)
         except binascii.Error as error:
-            raise Refused(Code.BAD_ENCODING, "data_base64 is no base64.", [Fault("/data_base64", "no base64", "base64", "send data instead")]) from error
+            raise Refused(
+                Code.BAD_ENCODING,
+                "data_base64 is no base64.",
+                [Fault("/data_base64", "no base64", "base64", "send data instead")],
+            ) from error
         return json.decode(raw, hub.limits), raw
     if "data" not in event:
         raise Refused(Code.EMPTY_BODY, "The event has no data.", [Fault("/data", "nothing", "the message", "add data")])

@@ -22,7 +22,9 @@ class Arrivals:
         self._is_rung = False
 
     async def wait(self, futures: Sequence[Future[Receipt | Refused]]) -> list[Outcome]:
-        """An outcome per future, in order, once all have ended; StoreBusy stands at its place. Any other error is raised."""
+        """An outcome per future, in order, once all have ended; StoreBusy stands at its place. Any other error is
+        raised.
+        """
         for future in futures:
             if not future.done():
                 await self._end_of(future)
@@ -34,12 +36,13 @@ class Arrivals:
         return seen
 
     def _arrive(self, seen: asyncio.Future[None]) -> None:
-        # First into the queue, then the look at the flag; the loop clears the flag first and empties the queue then. Whoever finds the
-        # flag set was queued before it was cleared, so nothing is left behind.
+        # First into the queue, then the look at the flag; the loop clears the flag first and empties the queue then.
+        # Whoever finds the flag set was queued before it was cleared, so nothing is left behind.
         self._ended.append(seen)
         if not self._is_rung:
             self._is_rung = True
-            # A commit that ends after the server did: its sender was told nothing, and sends it again under the same key.
+            # A commit that ends after the server did: its sender was told nothing, and sends it again under the same
+            # key.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._take)
 

@@ -1,4 +1,5 @@
-"""The ASGI front: what partners post is handled here, on the event loop; everything else goes to Flask through a buffered bridge.
+"""The ASGI front: what partners post is handled here, on the event loop; everything else goes to Flask through a
+buffered bridge.
 
 The one reader of bodies is here. A request waits for its commit as a future, not as a thread.
 """
@@ -44,7 +45,9 @@ class Truncated(Exception):
 
 
 class Front:
-    """The ASGI application. `wsgi` is the Flask app; `on_stop` is called when the server has answered its last request."""
+    """The ASGI application. `wsgi` is the Flask app; `on_stop` is called when the server has answered its last
+    request.
+    """
 
     def __init__(self, hub: Hub, wsgi: Any, on_stop: Callable[[], None] = lambda: None) -> None:
         self._hub = hub
@@ -52,13 +55,16 @@ class Front:
         self._on_stop = on_stop
         self._arrivals: Arrivals | None = None
         self._threads = ThreadPoolExecutor(BRIDGE_THREADS, thread_name_prefix="bridge")
-        self._posts = ThreadPoolExecutor(2, thread_name_prefix="posts")  # large posts and batches: Python's work, so few threads
+        # large posts and batches: Python's work, so few threads
+        self._posts = ThreadPoolExecutor(2, thread_name_prefix="posts")
         self._slow = ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow")  # posts that wait for an evaluator
         self._slow_of: Counter[str] = Counter()  # posts under way that took long, by caller; of the event loop alone
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._in_rooms: Counter[str] = Counter()
-        self._asks = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="ask")  # callers that wait for a target's answer
-        self._health = ThreadPoolExecutor(1, thread_name_prefix="health")  # answers while every other thread waits for the store
+        # callers that wait for a target's answer
+        self._asks = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="ask")
+        # answers while every other thread waits for the store
+        self._health = ThreadPoolExecutor(1, thread_name_prefix="health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -90,8 +96,13 @@ class Front:
             else:
                 answer = await self._way(request)(request, receive)
         except Truncated:
-            # To whoever left it says nothing; to whom the server could not follow (a chunk's size, a missing line break) it says so.
-            cut = Refused(Code.BAD_REQUEST, "The body ended before its end, or its chunks cannot be read. Nothing of it was taken.", headers=[CLOSE])
+            # To whoever left it says nothing; to whom the server could not follow (a chunk's size, a missing line
+            # break) it says so.
+            cut = Refused(
+                Code.BAD_REQUEST,
+                "The body ended before its end, or its chunks cannot be read. Nothing of it was taken.",
+                headers=[CLOSE],
+            )
             answer = ingress.refusal(self._hub, cut, request)
         except Exception as error:  # noqa: BLE001  faults.failure knows them all, and tells nothing of what nobody foresaw
             answer = ingress.refusal(self._hub, error, request)
@@ -106,17 +117,22 @@ class Front:
         hub = self._hub
         post = ingress.read_head(request)
         declared = bodies.declared_length(request, hub.limits.max_bytes)
-        # `100 Continue` goes out with the first read, and a long body costs a stranger nothing but us: neither before a key is named
-        # that exists. A short body is read first, so that an unknown key costs what a wrong signature costs.
+        # `100 Continue` goes out with the first read, and a long body costs a stranger nothing but us: neither before a
+        # key is named that exists. A short body is read first, so that an unknown key costs what a wrong signature
+        # costs.
         is_long = declared is None or declared > SMALL
         if (is_long or _expects(request)) and not authentication.is_known(hub, request, post.system):
             raise Refused(Code.UNAUTHENTICATED, UNPROVEN, authentication.lacks(hub, request, post.system), [CLOSE])
         async with self._room(request) if is_long else nullcontext():
             return await self._take(request, receive, began, post, declared)
 
-    async def _take(self, request: Request, receive: Receive, began: float, post: ingress.Post, declared: int | None) -> Answer:
+    async def _take(
+        self, request: Request, receive: Receive, began: float, post: ingress.Post, declared: int | None
+    ) -> Answer:
         hub, is_long = self._hub, declared is None or declared > SMALL
-        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        request = _with_body(
+            request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds)
+        )
         begin = partial(ingress.begin, hub, request, post, at_once=True)
         if is_long or post.is_batch or post.coding:
             begun = await asyncio.get_running_loop().run_in_executor(self._posts, begin)
@@ -124,17 +140,22 @@ class Front:
             begun = begin()
         prepared = await self._finished(begun) if isinstance(begun, ingress.UnfinishedPost) else begun
         if ingress.waits(prepared):
-            return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.exchange, hub, prepared, began, request)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._asks, ingress.exchange, hub, prepared, began, request
+            )
         committed = await self._arrived().wait(ingress.submit(hub, post, prepared))
-        # If the sender is gone by now its message is stored all the same; it will post again, and its key answers `duplicate`.
+        # If the sender is gone by now its message is stored all the same; it will post again, and its key answers
+        # `duplicate`.
         if post.is_batch:
-            return await asyncio.get_running_loop().run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._posts, ingress.answer, hub, post, prepared, committed, request
+            )
         return ingress.answer(hub, post, prepared, committed, request)
 
     @asynccontextmanager
     async def _room(self, request: Request) -> AsyncIterator[None]:
-        """A place for a long body, from its first byte to its commit. A few for each sender, by what it says it is: the rest waits unread, and
-        costs no memory; nobody else's waits with it.
+        """A place for a long body, from its first byte to its commit. A few for each sender, by what it says it is: the
+        rest waits unread, and costs no memory; nobody else's waits with it.
         """
         name = next(iter(bodies.values(request, "authorization")), "") or request.path
         room = self._rooms.setdefault(name, asyncio.Semaphore(LONG_AT_ONCE))
@@ -148,7 +169,9 @@ class Front:
                 del self._in_rooms[name], self._rooms[name]
 
     async def _finished(self, begun: ingress.UnfinishedPost) -> ingress.PreparedPost:
-        """The rest of a post that takes long. A few of each caller wait for the evaluator; of more, the routes are decided at their claims."""
+        """The rest of a post that takes long. A few of each caller wait for the evaluator; of more, the routes are
+        decided at their claims.
+        """
         is_crowded = self._slow_of[begun.caller] >= SLOW_AT_ONCE
         self._slow_of[begun.caller] += 1
         try:
@@ -170,13 +193,19 @@ class Front:
         if "GET" not in ingress.methods_of(self._hub, request):
             raise ingress.wrong_method(self._hub, request)
         if bodies.declared_length(request, SMALL) != 0:
-            raise Refused(Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[CLOSE])
-        return await asyncio.get_running_loop().run_in_executor(self._asks, ingress.question, self._hub, request, time.monotonic())
+            raise Refused(
+                Code.BAD_REQUEST, "A question by GET has no body; its fields are in the query.", headers=[CLOSE]
+            )
+        return await asyncio.get_running_loop().run_in_executor(
+            self._asks, ingress.question, self._hub, request, time.monotonic()
+        )
 
     async def _event(self, request: Request, receive: Receive) -> Answer:
         hub, began = self._hub, time.monotonic()
         declared = bodies.declared_length(request, hub.limits.max_bytes)
-        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        request = _with_body(
+            request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds)
+        )
         loop = asyncio.get_running_loop()
         post, prepared = await loop.run_in_executor(self._posts, cloudevents.prepare, hub, request)
         if ingress.waits(prepared):
@@ -185,10 +214,14 @@ class Front:
         return await loop.run_in_executor(self._posts, ingress.answer, hub, post, prepared, committed, request)
 
     async def _hook(self, request: Request, receive: Receive) -> Answer:
-        """A foreign webhook. Its partner waits a second or five, and counts a slow yes as a no: it is answered as soon as it is committed."""
+        """A foreign webhook. Its partner waits a second or five, and counts a slow yes as a no: it is answered as soon
+        as it is committed.
+        """
         hub = self._hub
         declared = bodies.declared_length(request, hub.limits.max_bytes)
-        request = _with_body(request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds))
+        request = _with_body(
+            request, await read_body(receive, declared, hub.limits.max_bytes, hub.settings.body_seconds)
+        )
         # Proving may cost a signature by RSA, and reading ten lines of an expression each: not on the event loop.
         taken = await asyncio.get_running_loop().run_in_executor(self._posts, hooks.take, hub, request)
         try:
@@ -201,7 +234,9 @@ class Front:
         declared = bodies.declared_length(request, MAX_FORM)
         body = b"" if declared == 0 else await read_body(receive, declared, MAX_FORM, self._hub.settings.body_seconds)
         threads = self._health if request.path.startswith("/health/") else self._threads
-        return await asyncio.get_running_loop().run_in_executor(threads, call_wsgi, self._wsgi, _with_body(request, body))
+        return await asyncio.get_running_loop().run_in_executor(
+            threads, call_wsgi, self._wsgi, _with_body(request, body)
+        )
 
     def _arrived(self) -> Arrivals:
         if self._arrivals is None:
@@ -212,7 +247,8 @@ class Front:
 async def read_body(receive: Receive, declared: int | None, limit: int, seconds: float) -> bytes:
     """The whole body, within `limit` bytes and `seconds`. Raises Refused, or Truncated where the sender left.
 
-    A cut upload ends with `http.disconnect`, not with an error: whoever looks at `more_body` alone takes the part for the whole.
+    A cut upload ends with `http.disconnect`, not with an error: whoever looks at `more_body` alone takes the part for
+    the whole.
     """
     parts: list[bytes] = []
     size = 0
@@ -230,7 +266,9 @@ async def read_body(receive: Receive, declared: int | None, limit: int, seconds:
                 if not event.get("more_body"):
                     break
     except TimeoutError as error:
-        raise Refused(Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.", headers=[CLOSE]) from error
+        raise Refused(
+            Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.", headers=[CLOSE]
+        ) from error
     if declared is not None and size != declared:
         raise Truncated
     return b"".join(parts)
@@ -250,17 +288,31 @@ def _request(scope: dict[str, Any]) -> Request:
     try:
         headers = tuple([(name.decode("latin-1").lower(), value.decode()) for name, value in scope["headers"]])
     except UnicodeDecodeError:  # a proxy's own, in an older coding: each byte stands for itself
-        headers = tuple([(name.decode("latin-1").lower(), request_checks.read_value(value)) for name, value in scope["headers"]])
+        headers = tuple(
+            [(name.decode("latin-1").lower(), request_checks.read_value(value)) for name, value in scope["headers"]]
+        )
     peer = scope.get("client") or ("",)
-    return Request(scope["method"], raw.partition(b"?")[0].decode("latin-1"), scope.get("query_string", b"").decode("latin-1"), headers, b"", str(peer[0]))
+    return Request(
+        scope["method"],
+        raw.partition(b"?")[0].decode("latin-1"),
+        scope.get("query_string", b"").decode("latin-1"),
+        headers,
+        b"",
+        str(peer[0]),
+    )
 
 
 def _check_host(scope: dict[str, Any], request: Request) -> None:
-    """HTTP/1.1 names its host (RFC 9112); the server writes an empty one where it is missing. A balancer's probe may go without. Raises Refused."""
+    """HTTP/1.1 names its host (RFC 9112); the server writes an empty one where it is missing. A balancer's probe may go
+    without. Raises Refused.
+    """
     is_named = any(value for name, value in request.headers if name == "host")
     if scope.get("http_version") == "1.1" and not is_named and not request.path.startswith("/health/"):
-        raise Refused(Code.BAD_REQUEST, "A request by HTTP/1.1 names its host; the header Host is missing.", headers=[CLOSE])
+        raise Refused(
+            Code.BAD_REQUEST, "A request by HTTP/1.1 names its host; the header Host is missing.", headers=[CLOSE]
+        )
 
 
 def _with_body(request: Request, body: bytes) -> Request:
-    return Request(request.method, request.path, request.query, request.headers, body, request.peer)  # a third of what `replace` costs
+    # a third of what `replace` costs
+    return Request(request.method, request.path, request.query, request.headers, body, request.peer)

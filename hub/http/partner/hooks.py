@@ -1,4 +1,6 @@
-"""`/in/<system>/<hook>` without any framework: the front and the Flask app call these, and answer a partner in its own words."""
+"""`/in/<system>/<hook>` without any framework: the front and the Flask app call these, and answer a partner in its own
+words.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def take(hub: Hub, request: Request) -> ProvenRequest:
     if found is None:
         raise Refused(Code.NOT_FOUND, "There is nothing here.")
     if request.method not in METHODS:
-        raise Refused(Code.METHOD_NOT_ALLOWED, "A hook takes GET, POST and PUT.", headers=[("allow", ", ".join(METHODS))])
+        raise Refused(
+            Code.METHOD_NOT_ALLOWED, "A hook takes GET, POST and PUT.", headers=[("allow", ", ".join(METHODS))]
+        )
     return hooks.receive(hub, request, found[1], found[2])
 
 
@@ -47,7 +51,8 @@ def submit(hub: Hub, taken: ProvenRequest) -> list[Future[Receipt | Refused]]:
 
 
 def answer(hub: Hub, taken: ProvenRequest, committed: Sequence[Outcome]) -> Answer:
-    """The acknowledgement, once all is committed; or, where anything was refused or not stored, what makes the partner send it again.
+    """The acknowledgement, once all is committed; or, where anything was refused or not stored, what makes the partner
+    send it again.
 
     What was committed of it stays: sent again, it is known by its id.
     """
@@ -65,14 +70,24 @@ def answer(hub: Hub, taken: ProvenRequest, committed: Sequence[Outcome]) -> Answ
     if wrong is not None:
         refused = together([one for one in outcomes if isinstance(one, Refused)])
         if refused is not None:
-            refusal_records.keep(hub, refused, refusal_origins.hook(taken.hook, taken.opened.request, is_proven=True), taken.trace_id)
+            refusal_records.keep(
+                hub, refused, refusal_origins.hook(taken.hook, taken.opened.request, is_proven=True), taken.trace_id
+            )
         return sorry(taken, wrong)
-    receipts: list[Json] = [{"messageId": one.message_id, "duplicate": one.duplicate} for one in outcomes if isinstance(one, Receipt)]
-    return said(taken.hook.ack, taken.opened) if taken.hook.ack is not None else success({"items": receipts}, taken.trace_id)
+    receipts: list[Json] = [
+        {"messageId": one.message_id, "duplicate": one.duplicate} for one in outcomes if isinstance(one, Receipt)
+    ]
+    return (
+        said(taken.hook.ack, taken.opened)
+        if taken.hook.ack is not None
+        else success({"items": receipts}, taken.trace_id)
+    )
 
 
 def sorry(taken: ProvenRequest, wrong: Refused | StoreBusy) -> Answer:
-    """A fault, in the partner's words for "send it again" where it has some: never a silent yes. A header names it, whatever the words are."""
+    """A fault, in the partner's words for "send it again" where it has some: never a silent yes. A header names it,
+    whatever the words are.
+    """
     told = failure(wrong, taken.trace_id)
     named = (TRACE, taken.trace_id)
     if taken.hook.otherwise is None:

@@ -1,4 +1,6 @@
-"""What partners post, without any framework: the front (ASGI) and the Flask app call the same functions, and answer the same."""
+"""What partners post, without any framework: the front (ASGI) and the Flask app call the same functions, and answer the
+same.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,16 @@ from hub.http.partner import lifetimes
 from hub.http.partner.version_choice import version_of
 from hub.logs import event
 
-MAX_BATCH_DETAILS = 1_000  # faults told in one batch's answer: ten thousand bad messages must not make an answer of a hundred megabytes
+# faults told in one batch's answer: ten thousand bad messages must not make an answer of a hundred megabytes
+MAX_BATCH_DETAILS = 1_000
 
 # What became of one message of a post, once the group commit has answered.
 Outcome: TypeAlias = "Receipt | Refused | StoreBusy"
 
-_PATH = re.compile(r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?", re.ASCII)
+_PATH = re.compile(
+    r"/api(?:/v([1-9][0-9]{0,3}))?/((?!v[0-9]+/|messages/)[a-z][a-z0-9-]{0,39})/([a-z][a-z0-9.-]{0,99})(/batch)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,11 @@ def methods_of(hub: Hub, request: Request) -> list[str]:
 
 
 def wrong_method(hub: Hub, request: Request) -> Refused:
-    return Refused(Code.METHOD_NOT_ALLOWED, "This method is not taken here; see Allow.", headers=[("allow", ", ".join(methods_of(hub, request)))])
+    return Refused(
+        Code.METHOD_NOT_ALLOWED,
+        "This method is not taken here; see Allow.",
+        headers=[("allow", ", ".join(methods_of(hub, request)))],
+    )
 
 
 def read_head(request: Request) -> Post:
@@ -90,7 +100,9 @@ def read_head(request: Request) -> Post:
         raise Refused(Code.NOT_FOUND, "There is nothing here. Post to /api/v1/{system}/{message}.")
     if request.query:
         fault = Fault("", "a query", "no query", "put credentials and keys into headers")
-        raise Refused(Code.BAD_REQUEST, "A post takes no query parameters; credentials and keys go into headers.", [fault])
+        raise Refused(
+            Code.BAD_REQUEST, "A post takes no query parameters; credentials and keys go into headers.", [fault]
+        )
     coding = bodies.check_type(request, is_batch=bool(found[4]))
     return Post(found[2], found[3], version_of(request, found[1]), bool(found[4]), coding)
 
@@ -98,7 +110,8 @@ def read_head(request: Request) -> Post:
 def question(hub: Hub, request: Request, began: float) -> Answer:
     """A synchronous read, from its line to its answer; blocks until the target has answered. Raises Refused, StoreBusy.
 
-    The query is not signed by the hub's own scheme; so an id that is seen again with another query is refused, as with another body.
+    The query is not signed by the hub's own scheme; so an id that is seen again with another query is refused, as with
+    another body.
     """
     found = _PATH.fullmatch(request.path)
     if found is None or "GET" not in methods_of(hub, request):
@@ -120,8 +133,11 @@ def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> 
     contract = emit.contracts.get(ref.version) if emit is not None else None
     if contract is None:
         raise wrong_method(hub, request)
-    fields = dict(parse_qsl(request.query, keep_blank_values=True))  # read without a fault before: check_line has seen to it
-    prepared = PreparedPost(ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))])
+    # read without a fault before: check_line has seen to it
+    fields = dict(parse_qsl(request.query, keep_blank_values=True))
+    prepared = PreparedPost(
+        ref, [accept.prepare_question(hub, caller, request, ref, message_of(fields, contract.schema, hub.limits))]
+    )
     if not waits(prepared):
         raise Refused(Code.NOT_FOUND, "No route answers this question as it is; see the conditions of its route.")
     return prepared
@@ -129,7 +145,9 @@ def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> 
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedPost:
-    """A post that needs more time than the event loop has: its caller is proven, and `finish` does the rest, in a thread."""
+    """A post that needs more time than the event loop has: its caller is proven, and `finish` does the rest, in a
+    thread.
+    """
 
     caller: str
     finish: Callable[[], PreparedPost]
@@ -142,16 +160,22 @@ def prepare(hub: Hub, request: Request, post: Post) -> PreparedPost:
 
 
 def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> PreparedPost | UnfinishedPost:
-    """The same; `at_once`: up to what may take long. What is done by then, an allowance that is spent for one, is not done again."""
+    """The same; `at_once`: up to what may take long. What is done by then, an allowance that is spent for one, is not
+    done again.
+    """
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
     caller = authentication.authorise(hub, request, post.system)
     hub.allowance.ask(caller.id)
-    trail = refusal_records.RefusalRecorder(hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch)
+    trail = refusal_records.RefusalRecorder(
+        hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch
+    )
     with trail:
         return _begun(hub, request, post, trail, at_once=at_once)
 
 
-def _begun(hub: Hub, request: Request, post: Post, trail: refusal_records.RefusalRecorder, *, at_once: bool) -> PreparedPost | UnfinishedPost:
+def _begun(
+    hub: Hub, request: Request, post: Post, trail: refusal_records.RefusalRecorder, *, at_once: bool
+) -> PreparedPost | UnfinishedPost:
     caller = trail.caller
     ref = versions.chosen(hub, caller, post.system, post.name, post.version)
     try:
@@ -183,13 +207,17 @@ def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusal_records.RefusalRe
 
 
 def submit(hub: Hub, post: Post, prepared: PreparedPost) -> list[Future[Receipt | Refused]]:
-    """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none was taken."""
+    """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none
+    was taken.
+    """
     laid = [one for one in prepared.messages if isinstance(one, AcceptedMessage)]
     return hub.commit.submit_many(laid) if post.is_batch else [accept.submit(hub, one) for one in laid]
 
 
 def answer(hub: Hub, post: Post, prepared: PreparedPost, committed: Sequence[Outcome], request: Request) -> Answer:
-    """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a single post met."""
+    """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a
+    single post met.
+    """
     outcomes = _merged(prepared.messages, committed)
     for laid, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
@@ -223,7 +251,9 @@ def answer(hub: Hub, post: Post, prepared: PreparedPost, committed: Sequence[Out
         return success(data, trace_id, status=202, headers=headers)
     # Nothing was stored. Where the store was busy for any of them, the same batch may succeed in a moment.
     code = Code.UNAVAILABLE if any(isinstance(one, StoreBusy) for one in outcomes) else Code.CONTRACT_VIOLATION
-    return batch_failure(code, "No message of the batch was accepted; the items say why.", data, trace_id, headers=headers)
+    return batch_failure(
+        code, "No message of the batch was accepted; the items say why.", data, trace_id, headers=headers
+    )
 
 
 def taken(hub: Hub, request: Request, laid: AcceptedMessage, *, is_duplicate: bool) -> None:
@@ -238,11 +268,17 @@ def taken(hub: Hub, request: Request, laid: AcceptedMessage, *, is_duplicate: bo
 
 def waits(prepared: PreparedPost) -> bool:
     """Whether the caller of a single post waits for the answer of a target."""
-    return len(prepared.messages) == 1 and isinstance(prepared.messages[0], AcceptedMessage) and synchronous.waits(prepared.messages[0])
+    return (
+        len(prepared.messages) == 1
+        and isinstance(prepared.messages[0], AcceptedMessage)
+        and synchronous.waits(prepared.messages[0])
+    )
 
 
 def exchange(hub: Hub, prepared: PreparedPost, began: float, request: Request) -> Answer:
-    """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises Refused, StoreBusy."""
+    """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises
+    Refused, StoreBusy.
+    """
     [laid] = prepared.messages
     assert isinstance(laid, AcceptedMessage)
     try:
@@ -294,7 +330,9 @@ def _items(outcomes: Sequence[Outcome]) -> list[Json]:
 
 def _trace(hub: Hub, prepared: PreparedPost, request: Request) -> str:
     """The id that the messages were stored under: an operator who is told it must find them."""
-    return next((one.message.trace_id for one in prepared.messages if isinstance(one, AcceptedMessage)), None) or trace_of(hub, request)
+    return next(
+        (one.message.trace_id for one in prepared.messages if isinstance(one, AcceptedMessage)), None
+    ) or trace_of(hub, request)
 
 
 def with_lifetime(hub: Hub, ref: Ref | None, refused: Refused) -> Refused:
@@ -309,6 +347,10 @@ def _lifetime(hub: Hub, ref: Ref | None) -> tuple[tuple[str, str], ...]:
         return ()
     emit = hub.catalogs.active().emit(ref.type)
     version = emit.versions.get(ref.version) if emit is not None else None
-    if emit is None or version is None or not (version.state is VersionState.DEPRECATED or (version.state in LIVE and version.sunset)):
+    if (
+        emit is None
+        or version is None
+        or not (version.state is VersionState.DEPRECATED or (version.state in LIVE and version.sunset))
+    ):
         return ()
     return lifetimes.headers(ref, emit.versions)

@@ -1,7 +1,9 @@
-"""Interface documents: `/openapi.json` and `/asyncapi.json` of what a caller may use, `/docs` to read and to try, `/docs/errors`.
+"""Interface documents: `/openapi.json` and `/asyncapi.json` of what a caller may use, `/docs` to read and to try,
+`/docs/errors`.
 
-A browser that opens `/docs` cannot sign the question for it. So everybody gets the page without data; there the partner puts in key and
-secret, and the page's script signs its own question for the rest (`/docs/mine`). Whoever proves something at once gets it at once.
+A browser that opens `/docs` cannot sign the question for it. So everybody gets the page without data; there the partner
+puts in key and secret, and the page's script signs its own question for the rest (`/docs/mine`). Whoever proves
+something at once gets it at once.
 """
 
 from __future__ import annotations
@@ -24,15 +26,18 @@ from hub.http.common import bodies
 from hub.http.ops import operator_auth
 from hub.http.partner import interface_pages
 
-_CALLERS = re.compile(r"apikey |bearer [^.\s]+\.[^.\s]+\.[^.\s]*$", re.IGNORECASE)  # a caller's key, or an access token; an operator's has no dots
+# a caller's key, or an access token; an operator's has no dots
+_CALLERS = re.compile(r"apikey |bearer [^.\s]+\.[^.\s]+\.[^.\s]*$", re.IGNORECASE)
 SCRIPT = Path(__file__).parent / "try.js"
 
 
-def blueprint(hub: Hub) -> Blueprint:
+def blueprint(hub: Hub) -> Blueprint:  # noqa: C901  # one function per path
     pages = Blueprint("docs", __name__)
 
     def mine() -> list[System]:
-        """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator, or for whoever is signed in. Raises Refused."""
+        """The systems that whoever asks may speak for: by a caller's signature; all of them for an operator, or for
+        whoever is signed in. Raises Refused.
+        """
         systems = hub.catalogs.active().systems
         if any(_CALLERS.match(value) for value in bodies.values(g.incoming, "authorization")):
             caller = authentication.authenticate_any(hub, g.incoming)
@@ -43,7 +48,9 @@ def blueprint(hub: Hub) -> Blueprint:
     @pages.get("/openapi.json")
     def openapi_document() -> Response:
         """OpenAPI 3.1 of what the caller may post, and of what the hub calls on its systems."""
-        return _document(openapi(mine(), title=interface_pages.TITLE, version=__version__, max_batch=hub.settings.max_batch))
+        return _document(
+            openapi(mine(), title=interface_pages.TITLE, version=__version__, max_batch=hub.settings.max_batch)
+        )
 
     @pages.get("/asyncapi.json")
     def asyncapi_document() -> Response:
@@ -52,7 +59,9 @@ def blueprint(hub: Hub) -> Blueprint:
 
     @pages.get("/docs")
     def whole() -> Response:
-        """The same for people. Who says nothing of itself, and is no operator, gets the page without data; who says something false is told so."""
+        """The same for people. Who says nothing of itself, and is no operator, gets the page without data; who says
+        something false is told so.
+        """
         try:
             systems = mine()
         except Refused:

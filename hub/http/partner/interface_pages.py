@@ -1,7 +1,8 @@
-"""The interface documents as HTML: the page around it, open to everybody, and the part with messages, for whoever may see them. Text in, text out.
+"""The interface documents as HTML: the page around it, open to everybody, and the part with messages, for whoever may
+see them. Text in, text out.
 
-The page is under a strict policy: one script of its own, one style that is named by its hash, nothing inline, and the script cannot turn
-text into markup but by one named way (Trusted Types), which takes the hub's own fragment alone.
+The page is under a strict policy: one script of its own, one style that is named by its hash, nothing inline, and the
+script cannot turn text into markup but by one named way (Trusted Types), which takes the hub's own fragment alone.
 """
 
 from __future__ import annotations
@@ -54,9 +55,16 @@ def fragment(systems: Iterable[System]) -> str:
         '<a class="file" href="/asyncapi.json" download="asyncapi.json">AsyncAPI</a>. <a href="/docs/errors">What each code means</a>.</p>',
     ]
     for system in known:
-        mine = [list(group) for _, group in groupby((offer for offer in offers if offer.system is system), key=lambda offer: offer.ref.type)]
+        mine = [
+            list(group)
+            for _, group in groupby(
+                (offer for offer in offers if offer.system is system), key=lambda offer: offer.ref.type
+            )
+        ]
         parts.append(f"<h2>{escape(system.title)} <code>{escape(system.name)}</code></h2><ul>")
-        parts += [f'<li><a href="#{_id(one[0])}">{escape(one[0].ref.name)}</a> {escape(one[0].about)}</li>' for one in mine]
+        parts += [
+            f'<li><a href="#{_id(one[0])}">{escape(one[0].ref.name)}</a> {escape(one[0].about)}</li>' for one in mine
+        ]
         parts.append("</ul>")
         for one in mine:
             parts.append(f'<h3 id="{_id(one[0])}">{_way(one[0])}</h3><p>{escape(one[0].about)}</p>')
@@ -72,7 +80,9 @@ def errors() -> str:
         for code, meaning in MEANINGS.items()
     )
     head = "<tr><th>status</th><th>code</th><th>name</th><th>means</th><th>what to do</th></tr>"
-    return _document("Codes of refusals", f"<table><thead>{head}</thead>\n<tbody>{rows}</tbody></table>", with_script=False)
+    return _document(
+        "Codes of refusals", f"<table><thead>{head}</thead>\n<tbody>{rows}</tbody></table>", with_script=False
+    )
 
 
 def _document(title: str, body: str, *, with_script: bool = True) -> str:
@@ -83,7 +93,9 @@ def _document(title: str, body: str, *, with_script: bool = True) -> str:
 
 
 def _who(button: str) -> str:
-    """Where a key is put in. No field has a name: whatever a browser would submit, nothing of it would go along. Shown by the script alone."""
+    """Where a key is put in. No field has a name: whatever a browser would submit, nothing of it would go along. Shown
+    by the script alone.
+    """
     submit = f'<button type="submit">{escape(button)}</button>' if button else ""
     return (
         '<p id="noscript">Trying and signing need scripts. Without them, ask for /openapi.json or /docs/mine with a signed request.</p>'
@@ -110,20 +122,32 @@ def _version(offer: Offer) -> str:
     head = f'<h4 class="{"old" if offer.is_deprecated else "live"}">Version {offer.ref.version}: {escape(offer.lifetime)}</h4>'
     wide = any(one.about for one in known)
     names = "".join(f"<th>{name}</th>" for name in (_HEAD if wide else _HEAD[:-1]))
-    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(one)[: len(_HEAD) if wide else -1])}</tr>" for one in known)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(one)[: len(_HEAD) if wide else -1])}</tr>" for one in known
+    )
     others = "Other fields are let through." if takes_others(offer.contract) else "Other fields are refused."
     if beyond(offer.contract):
         others += f" The schema binds the whole message besides, by its {escape(', '.join(beyond(offer.contract)))}."
-    rules = "".join(f"<li>{escape(sentence)}: <code>{escape(rule.text)}</code></li>" for rule, sentence in offer.contract.rules)
+    rules = "".join(
+        f"<li>{escape(sentence)}: <code>{escape(rule.text)}</code></li>" for rule, sentence in offer.contract.rules
+    )
     told = f"<p>{others}{' What must hold between fields:</p><ul>' + rules + '</ul>' if rules else '</p>'}"
-    return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>{told}" + ("" if isinstance(offer.message, Accept) else _form(offer))
+    return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>{told}" + (
+        "" if isinstance(offer.message, Accept) else _form(offer)
+    )
 
 
 def _cells(one: Field) -> tuple[str, ...]:
     values = ", ".join(f"<code>{escape(value)}</code>" for value in one.values)
     patterns = [f"of the form <code>{escape(pattern)}</code>" for pattern in one.patterns]
     limits = "; ".join([*([values] if values else []), *patterns, *map(escape, one.limits)])
-    return f"<code>{escape(one.path)}</code>", escape(one.kind), "yes" if one.is_required else "", limits, escape(one.about)
+    return (
+        f"<code>{escape(one.path)}</code>",
+        escape(one.kind),
+        "yes" if one.is_required else "",
+        limits,
+        escape(one.about),
+    )
 
 
 def _form(offer: Offer) -> str:

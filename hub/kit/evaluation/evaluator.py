@@ -1,7 +1,8 @@
 """Evaluators: a few processes that evaluate what may cost much, so that it costs nobody else time or memory.
 
-Started at the first job and at the next one after an end; each works off one job at a time. Callers wait side by side, each behind its own jobs.
-Whether an expression is too costly is told by processor time, which a busy machine does not change; waiting has a limit of its own, and says Busy.
+Started at the first job and at the next one after an end; each works off one job at a time. Callers wait side by side,
+each behind its own jobs. Whether an expression is too costly is told by processor time, which a busy machine does not
+change; waiting has a limit of its own, and says Busy.
 """
 
 from __future__ import annotations
@@ -126,11 +127,22 @@ class _Process:
     """One evaluator. It sees its standard input and output alone, and ends with its input."""
 
     def __init__(self) -> None:
-        environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"}
+        environment = {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONHASHSEED": "0",
+        }
         words = [sys.executable, "-m", "hub.kit.evaluation.evaluator_process"]
-        # A group of its own: who stops the hub from a terminal does not end what a delivery waits for. No session: it would be scheduled by itself.
+        # A group of its own: who stops the hub from a terminal does not end what a delivery waits for. No session: it
+        # would be scheduled by itself.
         self._process = subprocess.Popen(  # noqa: S603  our own words
-            words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0, bufsize=0
+            words,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            bufsize=0,
         )
         with suppress(OSError):  # at once, not when it has begun: loading what it needs is half of what it costs
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
@@ -141,7 +153,9 @@ class _Process:
         os.set_blocking(self._out, False)
 
     def ask(self, job: Job) -> _Answer:
-        """Raises GiveUp where it ended over the job, Busy where it did not answer in time; it is of no more use then."""
+        """Raises GiveUp where it ended over the job, Busy where it did not answer in time; it is of no more use
+        then.
+        """
         end = time.monotonic() + WAIT_S
         memory = MEMORY_BYTES + MEMORY_TIMES * (len(job.body) + len(job.fixed))
         self._most = max(BASE_BYTES, resident(self._process.pid)) + memory
@@ -170,14 +184,26 @@ class _Process:
         code = self._process.wait()
         if code in (-signal.SIGPROF, -signal.SIGXCPU):
             text = f"{job.name} takes more than {job.cpu_ms} ms of processor time."
-            return Cause(Reason.TRANSFORM_TIMEOUT, text, fix="Write it so that it goes through each list once; hub check says where. Then replay.")
+            return Cause(
+                Reason.TRANSFORM_TIMEOUT,
+                text,
+                fix="Write it so that it goes through each list once; hub check says where. Then replay.",
+            )
         if code in (MEMORY, -signal.SIGABRT, -signal.SIGKILL, -signal.SIGSEGV):
             return self._too_much(job, memory)
-        return Cause(Reason.TRANSFORM_ERROR, f"{job.name} broke the evaluator ({code}).", fix="Write it another way, then replay.")
+        return Cause(
+            Reason.TRANSFORM_ERROR,
+            f"{job.name} broke the evaluator ({code}).",
+            fix="Write it another way, then replay.",
+        )
 
     def _too_much(self, job: Job, memory: int) -> Cause:
         text = f"{job.name} takes more than {memory >> 20} MB of memory."
-        return Cause(Reason.TRANSFORM_ERROR, text, fix="Write it so that it repeats no text or list within itself; hub check says where. Then replay.")
+        return Cause(
+            Reason.TRANSFORM_ERROR,
+            text,
+            fix="Write it so that it repeats no text or list within itself; hub check says where. Then replay.",
+        )
 
     def _write(self, data: bytes, end: float) -> None:
         view = memoryview(data)
@@ -207,7 +233,8 @@ class _Process:
     def _await(self, number: int, what: int, end: float) -> None:
         waiting = select.poll()
         waiting.register(number, what)
-        # What it has mapped says little: its allocator maps a gigabyte at its start. So what it holds is looked at while it works.
+        # What it has mapped says little: its allocator maps a gigabyte at its start. So what it holds is looked at
+        # while it works.
         while not waiting.poll(LOOK_MS):
             if resident(self._process.pid) > self._most:
                 raise MemoryError

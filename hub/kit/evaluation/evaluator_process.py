@@ -1,7 +1,9 @@
-"""The evaluator's own process: `python -m hub.kit.evaluation.evaluator_process`. Evaluates what it is told on its standard input, under budgets that the system keeps.
+"""The evaluator's own process: `python -m hub.kit.evaluation.evaluator_process`. Evaluates what it is told on its
+standard input, under budgets that the system keeps.
 
-A frame: three lengths (kind and fixed part, body; the milliseconds) and the parts; the answer is a length and JSON. What goes over its processor time is ended by
-SIGPROF, over its memory by the allocator; whoever asked sees the end, and says why. It has no files, no sockets, no secrets.
+A frame: three lengths (kind and fixed part, body; the milliseconds) and the parts; the answer is a length and JSON.
+What goes over its processor time is ended by SIGPROF, over its memory by the allocator; whoever asked sees the end, and
+says why. It has no files, no sockets, no secrets.
 """
 
 from __future__ import annotations
@@ -78,10 +80,16 @@ def _answer(kept: OrderedDict[bytes, Make], kind: str, fixed: bytes, body: bytes
     except GiveUp as error:
         return FAULT, json.encode(dict(error.why.as_json()))
     except (RecursionError, ValueError) as error:
-        why = Cause(Reason.TRANSFORM_ERROR, f"It cannot be computed: {type(error).__name__}.", fix="Mend the expression or the data, then replay.")
+        why = Cause(
+            Reason.TRANSFORM_ERROR,
+            f"It cannot be computed: {type(error).__name__}.",
+            fix="Mend the expression or the data, then replay.",
+        )
         return FAULT, json.encode(dict(why.as_json()))
     if len(answer) > MAX_ANSWER:
-        return FAULT, json.encode(dict(Cause(Reason.TRANSFORM_ERROR, "What it makes is too large.", fix="Make less of it.").as_json()))
+        return FAULT, json.encode(
+            dict(Cause(Reason.TRANSFORM_ERROR, "What it makes is too large.", fix="Make less of it.").as_json())
+        )
     return MADE, answer
 
 
@@ -102,10 +110,15 @@ def _compiled(kind: str, given: Any) -> Make:
         return lambda body: [dict(fault.as_json()) for fault in contract.check(body["value"])]
     if kind == "mapping":
         mapping = compile_mapping(given["document"], given["tables"])
-        return lambda body: mapping.here(body["value"], now=datetime.fromisoformat(body["now"]), lookups=body["bindings"])
+        return lambda body: mapping.here(
+            body["value"], now=datetime.fromisoformat(body["now"]), lookups=body["bindings"]
+        )
     expression = compile_expression(given["text"], limit_ms=given["limit_ms"], is_identity=given["is_identity"])
     return lambda body: expression.evaluate(
-        body.get("value", MISSING), now=datetime.fromisoformat(body["now"]), bindings=body["bindings"] or None, tables=given["tables"]
+        body.get("value", MISSING),
+        now=datetime.fromisoformat(body["now"]),
+        bindings=body["bindings"] or None,
+        tables=given["tables"],
     )
 
 

@@ -1,4 +1,6 @@
-"""Access tokens of foreign authorities: had by client credentials, kept until shortly before they end (RFC 6749 sections 4.4 and 5)."""
+"""Access tokens of foreign authorities: had by client credentials, kept until shortly before they end (RFC 6749
+sections 4.4 and 5).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,15 @@ class AccessTokens:
     """The token of one system. Safe in every thread; one asks, the others wait for what it gets."""
 
     def __init__(
-        self, url: str, client_id: str, secret: str, *, scope: str = "", audience: str = "", sender: Callable[[], Sender], tls: Tls | None = None
+        self,
+        url: str,
+        client_id: str,
+        secret: str,
+        *,
+        scope: str = "",
+        audience: str = "",
+        sender: Callable[[], Sender],
+        tls: Tls | None = None,
     ) -> None:
         self._url, self._client_id, self._secret = url, client_id, secret
         self._scope, self._audience, self._sender, self._tls = scope, audience, sender, tls
@@ -58,21 +68,40 @@ class AccessTokens:
     def _asked(self, now: datetime) -> tuple[str, datetime]:
         form = {"grant_type": "client_credentials", "scope": self._scope, "audience": self._audience}
         body = urlencode({name: value for name, value in form.items() if value}).encode()
-        # Each half is form-encoded before they are joined (RFC 6749 section 2.3.1): a colon in the id would cut it otherwise.
+        # Each half is form-encoded before they are joined (RFC 6749 section 2.3.1): a colon in the id would cut it
+        # otherwise.
         basic = base64.b64encode(f"{quote(self._client_id, safe='')}:{quote(self._secret, safe='')}".encode()).decode()
-        headers = (("content-type", "application/x-www-form-urlencoded"), ("authorization", f"Basic {basic}"), ("accept", "application/json"))
+        headers = (
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", f"Basic {basic}"),
+            ("accept", "application/json"),
+        )
         [done] = self._sender().send([Call("POST", self._url, headers, body, DEADLINE_S, tls=self._tls)], 1)
         if done.kind != "ok" or (done.status or 0) >= 500 or done.status in (408, 425, 429):
             said = done.error or f"it answered {done.status}"
-            why = Cause(Reason.UNREACHABLE, f"No access token was to be had from {self._host}: {said}.", fix="Check auth: outbound, and the authority.")
+            why = Cause(
+                Reason.UNREACHABLE,
+                f"No access token was to be had from {self._host}: {said}.",
+                fix="Check auth: outbound, and the authority.",
+            )
             raise TryLater(why, retry_after(done.header("retry-after"), now))
         answer = _answer(done)
         token = answer.get("access_token")
-        if done.status != 200 or not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        if (
+            done.status != 200
+            or not isinstance(token, str)
+            or not token
+            or not token.isascii()
+            or not token.isprintable()
+        ):
             # `error` is a word of RFC 6749 section 5.2, such as invalid_client; its description may quote what we sent.
             error = str(answer.get("error", "no access_token"))[:64]
             raise TryLater(
-                Cause(Reason.UNREACHABLE, f"{self._host} gave no access token ({done.status}, {error}).", fix="Check the client's id, secret and scope.")
+                Cause(
+                    Reason.UNREACHABLE,
+                    f"{self._host} gave no access token ({done.status}, {error}).",
+                    fix="Check the client's id, secret and scope.",
+                )
             )
         seconds = answer.get("expires_in")
         is_number = isinstance(seconds, int | Decimal) and not isinstance(seconds, bool) and 0 < seconds <= 31_536_000

@@ -10,27 +10,34 @@ from urllib.parse import urlsplit
 
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
-# Not to be reached unless an operator names the range: this host, private and shared ranges, link-local (metadata services), multicast,
-# documentation, benchmarks, reserved; and the ranges of IPv6 that carry an IPv4 address inside, which is judged by itself.
+# Not to be reached unless an operator names the range: this host, private and shared ranges, link-local (metadata
+# services), multicast, documentation, benchmarks, reserved; and the ranges of IPv6 that carry an IPv4 address inside,
+# which is judged by itself.
 _DENIED = tuple(
     ipaddress.ip_network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
         "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
         "2001::/23", "2001:db8::/32", "3fff::/20",
-        "::/3", "4000::/2", "8000::/1",  # only 2000::/3 is given out: the rest is loopback, discard, SRv6, ULA, link- and site-local, multicast, or nobody's
+        # only 2000::/3 is given out: the rest is loopback, discard, SRv6, ULA, link- and site-local, multicast, or
+        # nobody's
+        "::/3", "4000::/2", "8000::/1",
     )
 )  # fmt: skip
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # that of local use, 64:ff9b:1::/48, is denied: where the address stands in it differs by operator
+# that of local use, 64:ff9b:1::/48, is denied: where the address stands in it differs by operator
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _6TO4 = ipaddress.ip_network("2002::/16")
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62})(?:\.[a-z0-9](?:[a-z0-9-]{0,62}))*", re.ASCII)
-_ODD_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.ASCII)  # what old resolvers read as an address
+# what old resolvers read as an address
+_ODD_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}", re.ASCII)
 
 
 def may_connect(address: str, allow: Sequence[Network] = ()) -> bool:
-    """Whether the hub may connect to `address`. What an operator allows by range is allowed; else only global addresses are."""
+    """Whether the hub may connect to `address`. What an operator allows by range is allowed; else only global addresses
+    are.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -56,7 +63,9 @@ def _carried(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddres
 
 
 def judge_url(url: str, allow: Sequence[Network] = ()) -> str | None:
-    """What is wrong with a target's URL as it is written; None if nothing is. Names are judged once they are resolved."""
+    """What is wrong with a target's URL as it is written; None if nothing is. Names are judged once they are
+    resolved.
+    """
     if any(char <= " " or char == "\\" or ord(char) > 126 for char in url):
         return "it holds blanks, control characters, a backslash or letters beyond ASCII"
     try:
@@ -86,4 +95,8 @@ def _judge_host(host: str, allow: Sequence[Network]) -> str | None:
         if _ODD_NUMBER.fullmatch(host):
             return f"its host {host} is a number that resolvers read in several ways; write the address in full"
         return None if _HOST.fullmatch(host) else f"its host {host[:64]} is no host name"
-    return None if may_connect(host, allow) else f"its address {host} is private or reserved; an operator allows a range by HUB_ALLOW_CIDRS"
+    return (
+        None
+        if may_connect(host, allow)
+        else f"its address {host} is private or reserved; an operator allows a range by HUB_ALLOW_CIDRS"
+    )

@@ -13,7 +13,9 @@ Kind: TypeAlias = Literal["ok", "unreachable", "no_answer", "bad_answer"]
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM: our certificate and its key, where the other side asks for one; the authority that the other side is judged by."""
+    """Files in PEM: our certificate and its key, where the other side asks for one; the authority that the other side
+    is judged by.
+    """
 
     certificate: str = ""
     key: str = ""
@@ -36,10 +38,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class HttpResult:
-    """What became of a call. `kind`: ok (an answer came), unreachable (nothing left), no_answer (sent, no whole answer), bad_answer (no HTTP).
+    """What became of a call. `kind`: ok (an answer came), unreachable (nothing left), no_answer (sent, no whole
+    answer), bad_answer (no HTTP).
 
-    Under `no_answer` a status means that the head came whole and the body did not: where only the status counts, that is an answer.
-    `body` is unpacked. `is_cut`: it is not whole, because of our own cap, because the connection broke, or because it cannot be unpacked.
+    Under `no_answer` a status means that the head came whole and the body did not: where only the status counts, that
+    is an answer. `body` is unpacked. `is_cut`: it is not whole, because of our own cap, because the connection broke,
+    or because it cannot be unpacked.
     """
 
     kind: Kind
@@ -49,7 +53,8 @@ class HttpResult:
     sent: bool = False
     error: str = ""
     ms: int = 0
-    timings: Mapping[str, int] = field(default_factory=dict)  # dns, connect, tls, first_byte; milliseconds from the start
+    # dns, connect, tls, first_byte; milliseconds from the start
+    timings: Mapping[str, int] = field(default_factory=dict)
     is_cut: bool = False
 
     def header(self, name: str) -> str | None:

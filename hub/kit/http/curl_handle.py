@@ -1,4 +1,6 @@
-"""One handle of libcurl: its options, its callbacks, and what they saw of the present call. `http.Sender` has many of them."""
+"""One handle of libcurl: its options, its callbacks, and what they saw of the present call. `http.Sender` has many of
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,16 @@ from hub.core.config.target_answers import JUDGED_BYTES, inflated
 from hub.kit.http.address_rules import Network, may_connect
 from hub.kit.http.call import Call, HttpResult, Kind, Tls
 
-MAX_BYTES = 10_485_760  # of an answer's body; what is beyond JUDGED_BYTES is read to this and dropped, and beyond it the connection is cut
-ACCEPT_ENCODING = "gzip, deflate"  # what `core.config.target_answers` unpacks. Not libcurl: what it cannot unpack would be no answer at all
+# of an answer's body; what is beyond JUDGED_BYTES is read to this and dropped, and beyond it the connection is cut
+MAX_BYTES = 10_485_760
+# what `core.config.target_answers` unpacks. Not libcurl: what it cannot unpack would be no answer at all
+ACCEPT_ENCODING = "gzip, deflate"
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
-_BEYOND_CAPS = frozenset({8, 23, 63, 100})  # a head that is odd; a write that a callback ended; a file too large; headers too large
-_NO_HTTP = frozenset({1, 8, 23, 43, 61})  # no protocol of ours; an odd head; ended by a callback; bad use; an unknown content encoding
+# a head that is odd; a write that a callback ended; a file too large; headers too large
+_BEYOND_CAPS = frozenset({8, 23, 63, 100})
+# no protocol of ours; an odd head; ended by a callback; bad use; an unknown content encoding
+_NO_HTTP = frozenset({1, 8, 23, 43, 61})
 _TIMES = (
     ("dns", pycurl.NAMELOOKUP_TIME),
     ("connect", pycurl.CONNECT_TIME),
@@ -29,7 +35,9 @@ _TIMES = (
 
 
 class _Opened:
-    """A socket for libcurl, which keeps a duplicate of its descriptor: ours is closed as soon as that is taken, not whenever the collector comes."""
+    """A socket for libcurl, which keeps a duplicate of its descriptor: ours is closed as soon as that is taken, not
+    whenever the collector comes.
+    """
 
     def __init__(self, made: socket.socket) -> None:
         self._made = made
@@ -42,7 +50,9 @@ class _Opened:
 
 
 class CurlHandle:
-    """One handle of libcurl with what its callbacks have seen of the present call. What never changes is set once: a call costs a third less."""
+    """One handle of libcurl with what its callbacks have seen of the present call. What never changes is set once: a
+    call costs a third less.
+    """
 
     def __init__(self, allow: Sequence[Network], tls: Tls | None = None) -> None:
         self.handle: Any = pycurl.Curl()
@@ -56,9 +66,14 @@ class CurlHandle:
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.HTTP09_ALLOWED, 0),
             (pycurl.PATH_AS_IS, 1),  # what is signed is what is sent
-            (pycurl.MAXFILESIZE_LARGE, MAX_BYTES),  # what is declared larger is not begun; what grows larger is cut in `_on_body`
+            # what is declared larger is not begun; what grows larger is cut in `_on_body`
+            (pycurl.MAXFILESIZE_LARGE, MAX_BYTES),
             (pycurl.CAINFO, (tls and tls.ca) or certifi.where()),
-            *([(pycurl.SSLCERT, tls.certificate), (pycurl.SSLKEY, tls.key)] if tls is not None and tls.certificate else ()),
+            *(
+                [(pycurl.SSLCERT, tls.certificate), (pycurl.SSLKEY, tls.key)]
+                if tls is not None and tls.certificate
+                else ()
+            ),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.USERAGENT, f"crossdock/{__version__}"),
             (pycurl.WRITEFUNCTION, self._on_body),
@@ -99,9 +114,12 @@ class CurlHandle:
 
     def _open(self, purpose: int, address: Any) -> Any:
         family, kind, protocol, where = address
-        # After the name was resolved, for the very address that would be connected to: a name that answers differently later does not help.
+        # After the name was resolved, for the very address that would be connected to: a name that answers differently
+        # later does not help.
         if not may_connect(str(where[0]), self._allow):
-            self._refused = f"the address {where[0]} is private or reserved; an operator allows a range by HUB_ALLOW_CIDRS"
+            self._refused = (
+                f"the address {where[0]} is private or reserved; an operator allows a range by HUB_ALLOW_CIDRS"
+            )
             return pycurl.SOCKET_BAD
         try:
             return _Opened(socket.socket(family, kind, protocol))
@@ -111,8 +129,9 @@ class CurlHandle:
 
     def _before_request(self, *_: Any) -> int:
         self._sent += 1
-        # A second call means that the kept-alive connection died before the first answer byte and libcurl would send again by itself. One attempt
-        # is one request on the wire (fault F59): whether it is sent again is for the retry layer to say, which writes it down.
+        # A second call means that the kept-alive connection died before the first answer byte and libcurl would send
+        # again by itself. One attempt is one request on the wire (fault F59): whether it is sent again is for the retry
+        # layer to say, which writes it down.
         return int(pycurl.PREREQFUNC_ABORT if self._sent > 1 else pycurl.PREREQFUNC_OK)
 
     def _on_header(self, line: bytes) -> int:
@@ -168,7 +187,8 @@ class CurlHandle:
         if code == 0:
             # Libcurl takes a head that ends in the middle for a whole one.
             return "bad_answer" if not is_status else "ok" if self._is_head_whole else "no_answer"
-        # Who sent a status line of HTTP has answered; that the rest is too much for our caps, or of no length at all, does not undo it.
+        # Who sent a status line of HTTP has answered; that the rest is too much for our caps, or of no length at all,
+        # does not undo it.
         if code in _BEYOND_CAPS and (code != 23 or self._is_over):
             return "ok" if is_status else "bad_answer"
         # A switch of protocols that nobody asked for reads as an empty answer.
@@ -183,7 +203,9 @@ class CurlHandle:
 
 
 def _header_lines(headers: Sequence[tuple[str, str]]) -> list[str]:
-    """What libcurl would put in by itself is taken out by an empty line of its name; a header without a value is written with a semicolon."""
+    """What libcurl would put in by itself is taken out by an empty line of its name; a header without a value is
+    written with a semicolon.
+    """
     given = {name.lower() for name, _ in headers}
     lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers]
     if "accept" not in given:

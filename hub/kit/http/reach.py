@@ -1,4 +1,6 @@
-"""Whether an address can be reached: its name, a connection, TLS with the certificate's end. No word of any protocol is said, nothing is asked for."""
+"""Whether an address can be reached: its name, a connection, TLS with the certificate's end. No word of any protocol is
+said, nothing is asked for.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ DEADLINE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: address, dns, tcp or tls. `text` says what was found, or what went wrong; `until`: the certificate's end."""
+    """One step: address, dns, tcp or tls. `text` says what was found, or what went wrong; `until`: the certificate's
+    end.
+    """
 
     name: str
     ok: bool
@@ -35,7 +39,8 @@ class Step:
 def reach(url: str, allow: Sequence[Network] = (), *, ca: str = "", deadline_s: float = DEADLINE_S) -> list[Step]:
     """The steps to `url`, up to the first that fails; all of them together take at most about `deadline_s`.
 
-    HTTP addresses are judged as those of calls are, by the ranges that an operator allows; a broker's lies where an operator put it.
+    HTTP addresses are judged as those of calls are, by the ranges that an operator allows; a broker's lies where an
+    operator put it.
     """
     end = time.monotonic() + deadline_s
     try:
@@ -46,7 +51,9 @@ def reach(url: str, allow: Sequence[Network] = (), *, ca: str = "", deadline_s: 
     is_http = parts.scheme in ("http", "https")
     if not is_http:
         ca = dict(parse_qsl(parts.query)).get("ssl_ca_certs", ca)  # a broker's address names its authority itself
-    wrong = judge_url(url, allow) if is_http else None if host and port else "it is no address of a kind that is known here"
+    wrong = (
+        judge_url(url, allow) if is_http else None if host and port else "it is no address of a kind that is known here"
+    )
     if wrong:
         return [Step("address", ok=False, text=wrong)]
     began = time.monotonic()

@@ -1,7 +1,9 @@
-"""The one outbound HTTP client: libcurl's multi interface, one per thread, many calls side by side, each with one deadline for everything.
+"""The one outbound HTTP client: libcurl's multi interface, one per thread, many calls side by side, each with one
+deadline for everything.
 
-It repeats nothing, follows nothing, believes nothing: no redirects, no proxies from the environment, no cookies, no retry (law 7).
-What it gives for each call says whether anything left the house, because that decides between "again" and "in doubt".
+It repeats nothing, follows nothing, believes nothing: no redirects, no proxies from the environment, no cookies, no
+retry (law 7). What it gives for each call says whether anything left the house, because that decides between "again"
+and "in doubt".
 """
 
 from __future__ import annotations
@@ -27,12 +29,16 @@ MAX_JUDGED = 1_000  # URLs whose judgement is remembered
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)  # RFC 9110 section 5.6.2
 _VALUE = re.compile(r"[\t -~]{0,16384}", re.ASCII)
 _QUERY = re.compile(r"(?:(?!#)[!-~]){0,8192}", re.ASCII)
-_FRAMING = frozenset({"content-length", "transfer-encoding"})  # two opinions about where a request ends are two requests
-_LEFT_OUT = _FRAMING | {"accept-encoding", "connection", "expect"}  # what `requests` sets by itself, and nobody here unpacks
+# two opinions about where a request ends are two requests
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+# what `requests` sets by itself, and nobody here unpacks
+_LEFT_OUT = _FRAMING | {"accept-encoding", "connection", "expect"}
 
 
 class Sender:
-    """Sends many calls side by side. Belongs to the thread that uses it; keeps its connections alive between batches."""
+    """Sends many calls side by side. Belongs to the thread that uses it; keeps its connections alive between
+    batches.
+    """
 
     def __init__(self, allow: Sequence[Network] = ()) -> None:
         self._allow = tuple(allow)
@@ -49,13 +55,19 @@ class Sender:
         return [done for done in answers if done is not None]
 
     def stream(
-        self, calls: Iterable[Call], concurrency: int = 32, *, halt: Callable[[], bool] = lambda: False, wait: Callable[[int], float] = lambda _: 0.0
+        self,
+        calls: Iterable[Call],
+        concurrency: int = 32,
+        *,
+        halt: Callable[[], bool] = lambda: False,
+        wait: Callable[[int], float] = lambda _: 0.0,
     ) -> Iterator[tuple[int, HttpResult]]:
         """Each answer as it comes, with the number of its call. At most `concurrency` are under way at once.
 
-        Once `halt` says so no further call goes out: those under way are finished, the others have no answer. `wait` is asked by a call that is next:
-        0.0 means that it goes out now, anything else in how many seconds to ask again. A call is taken from `calls` once the one before it is out.
-        Nothing moves while the consumer is busy with an answer, but the deadlines run on. One stream at a time.
+        Once `halt` says so no further call goes out: those under way are finished, the others have no answer. `wait` is
+        asked by a call that is next: 0.0 means that it goes out now, anything else in how many seconds to ask again. A
+        call is taken from `calls` once the one before it is out. Nothing moves while the consumer is busy with an
+        answer, but the deadlines run on. One stream at a time.
         """
         flying: dict[Any, tuple[int, CurlHandle]] = {}
         try:
@@ -119,7 +131,8 @@ class Sender:
 
     def _unsendable(self, call: Call) -> str | None:
         """What is wrong with a call before anything is sent; None if nothing is."""
-        # Libcurl writes a line break in a header out as it stands: whoever controls the value would write headers of his own.
+        # Libcurl writes a line break in a header out as it stands: whoever controls the value would write headers of
+        # his own.
         if not _TOKEN.fullmatch(call.method):
             return "the method is no word of HTTP"
         for name, value in call.headers:
@@ -138,7 +151,9 @@ class Sender:
         return f"the URL cannot be used: {wrong}" if wrong else None
 
     def send_prepared(self, request: requests.PreparedRequest, deadline_s: float = 5.0) -> requests.Response:
-        """One prepared request of the `requests` library. Raises requests.ConnectionError: unsent; requests.ReadTimeout: sent, no whole answer."""
+        """One prepared request of the `requests` library. Raises requests.ConnectionError: unsent;
+        requests.ReadTimeout: sent, no whole answer.
+        """
         done = self.send([call_of(request, deadline_s)])[0]
         if done.kind == "ok":
             return response_of(done, request)
@@ -153,9 +168,11 @@ class Sender:
 
 
 class Transport(BaseAdapter):
-    """For a partner's own library that insists on a `requests.Session`: mount it, and the bytes travel by the one client.
+    """For a partner's own library that insists on a `requests.Session`: mount it, and the bytes travel by the one
+    client.
 
-    `session.trust_env = False` belongs beside it, or a .netrc overwrites Authorization. As a Session, it belongs to one thread.
+    `session.trust_env = False` belongs beside it, or a .netrc overwrites Authorization. As a Session, it belongs to one
+    thread.
     """
 
     def __init__(self, sender: Sender, deadline_s: float = 5.0) -> None:
@@ -164,7 +181,9 @@ class Transport(BaseAdapter):
         self._deadline_s = deadline_s
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
-        """`timeout`, in seconds, becomes the deadline for everything; of a pair its sum. Proxies, streams and `verify=False` are not known here."""
+        """`timeout`, in seconds, becomes the deadline for everything; of a pair its sum. Proxies, streams and
+        `verify=False` are not known here.
+        """
         parts = [part for part in (timeout if isinstance(timeout, tuple) else (timeout,)) if part is not None]
         return self._sender.send_prepared(request, float(sum(parts)) if parts else self._deadline_s)
 
@@ -179,9 +198,15 @@ def call_of(request: requests.PreparedRequest, deadline_s: float) -> Call:
         raw = raw.read()
     elif not isinstance(raw, bytes | str):
         raw = b"".join(raw)
-    headers: list[tuple[str, Any]] = [(str(name), value) for name, value in request.headers.items() if str(name).lower() not in _LEFT_OUT]
-    texts = tuple((name, value.decode("latin-1") if isinstance(value, bytes) else str(value)) for name, value in headers)
-    return Call(request.method or "GET", request.url or "", texts, raw.encode() if isinstance(raw, str) else raw, deadline_s)
+    headers: list[tuple[str, Any]] = [
+        (str(name), value) for name, value in request.headers.items() if str(name).lower() not in _LEFT_OUT
+    ]
+    texts = tuple(
+        (name, value.decode("latin-1") if isinstance(value, bytes) else str(value)) for name, value in headers
+    )
+    return Call(
+        request.method or "GET", request.url or "", texts, raw.encode() if isinstance(raw, str) else raw, deadline_s
+    )
 
 
 def response_of(done: HttpResult, request: requests.PreparedRequest | None = None) -> requests.Response:

@@ -1,7 +1,8 @@
-"""A queue of RabbitMQ (AMQP 0-9-1) as a source: prefetched, taken in batches, acknowledged whole once they are committed.
+"""A queue of RabbitMQ (AMQP 0-9-1) as a source: prefetched, taken in batches, acknowledged whole once they are
+committed.
 
-One consumer at a time has the queue (`exclusive`), so that order is kept; the next one takes over when it is gone. What was not
-acknowledged the broker puts back in its old place. A `shared` queue is consumed by all who ask.
+One consumer at a time has the queue (`exclusive`), so that order is kept; the next one takes over when it is gone. What
+was not acknowledged the broker puts back in its old place. A `shared` queue is consumed by all who ask.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ class AmqpSource:
             # All up to this one: what was delivered later, and is not committed, has a higher tag.
             self._channel.basic_ack(tags[-1], multiple=True)
             if self._has_nameless:
-                # A question behind it, whose answer says that the broker has read it: what has no id is forgotten now, and must not come again.
+                # A question behind it, whose answer says that the broker has read it: what has no id is forgotten now,
+                # and must not come again.
                 self._channel.basic_qos(0, self._queue.prefetch, False)
                 self._has_nameless = bool(self._in_hand)
         except BROKEN as error:
@@ -107,7 +109,8 @@ class AmqpSource:
 
     def close(self) -> None:
         if self._connection is not None:
-            # With a farewell, which the broker reads after the last acknowledgement: a socket that is simply shut may take that along.
+            # With a farewell, which the broker reads after the last acknowledgement: a socket that is simply shut may
+            # take that along.
             with contextlib.suppress(Exception):  # a silent broker costs `read_timeout` here, once
                 self._connection.close()
         self._drop()
@@ -140,7 +143,9 @@ class AmqpSource:
                 raise
             if self._consumers():
                 raise QueueInUse(f"Another consumer has the queue {name}.") from error
-            raise BrokerUnavailable(f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true.") from error
+            raise BrokerUnavailable(
+                f"The queue {name} takes no exclusive consumer. Where it has x-single-active-consumer, write shared: true."
+            ) from error
 
     def _stand_alone(self, most: int) -> None:
         if not self._queue.shared and self._consumers() > most:
@@ -156,9 +161,13 @@ class AmqpSource:
         queue = self._queue
         exchange = kombu.Exchange(queue.exchange, type=queue.kind, durable=True) if queue.exchange else None
         if exchange is not None:
-            self._made(lambda channel: exchange(channel).declare(passive=True), lambda channel: exchange(channel).declare())
+            self._made(
+                lambda channel: exchange(channel).declare(passive=True), lambda channel: exchange(channel).declare()
+            )
         named = kombu.Queue(queue.queue, durable=True)
-        self._made(lambda channel: named(channel).queue_declare(passive=True), lambda channel: named(channel).queue_declare())
+        self._made(
+            lambda channel: named(channel).queue_declare(passive=True), lambda channel: named(channel).queue_declare()
+        )
         if exchange is not None:
             with self._connection.channel() as channel:
                 for topic in queue.topics or ("",):
@@ -178,7 +187,9 @@ class AmqpSource:
 
 
 def arrival_of(message: Any) -> Arrival:
-    """One delivery as it came: the client's own decoding of its body is not asked for. Never raises: it would be brought again, for ever."""
+    """One delivery as it came: the client's own decoding of its body is not asked for. Never raises: it would be
+    brought again, for ever.
+    """
     try:
         return _arrival(message)
     except Exception:  # noqa: BLE001  what a stranger put into its headers
@@ -189,7 +200,9 @@ def arrival_of(message: Any) -> Arrival:
 def _arrival(message: Any) -> Arrival:
     properties = message.properties or {}
     own = properties.get("application_headers") or {}
-    headers = {name: _plain(properties[name]) for name in PROPERTIES if name in properties} | {str(name): _plain(value) for name, value in own.items()}
+    headers = {name: _plain(properties[name]) for name in PROPERTIES if name in properties} | {
+        str(name): _plain(value) for name, value in own.items()
+    }
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode("utf-8", "surrogatepass")
     flaw = _FLAW if properties.get("cluster_id") == _UNREADABLE.decode() else ""
     return Arrival(
@@ -222,15 +235,16 @@ def _plain(value: Any, depth: int = 0) -> Json:
             return str(value).encode("utf-8", "replace").decode()
 
 
-# What the client raises for content that some stranger made: text that is not UTF-8, a time before the year 1, a type that it does not know.
+# What the client raises for content that some stranger made: text that is not UTF-8, a time before the year 1, a type
+# that it does not know.
 _CONTENT = (ValueError, OverflowError, OSError, struct.error, amqp_errors.FrameSyntaxError)
 
 
 def _tolerant(connection: Any, callback: Callable[..., Any], **named: Any) -> Callable[[Any], Any]:
     """The client's reader of frames, but that a message which it cannot read does not end the connection.
 
-    A broken connection would bring the same message again, for ever, and none behind it (a poison message). Its properties are taken away
-    and a mark is left in their place; a topic that is no UTF-8 gets question marks.
+    A broken connection would bring the same message again, for ever, and none behind it (a poison message). Its
+    properties are taken away and a mark is left in their place; a topic that is no UTF-8 gets question marks.
     """
 
     def called(channel: int, method: tuple[int, int], arguments: Any, content: Any) -> Any:
@@ -250,7 +264,8 @@ def _tolerant(connection: Any, callback: Callable[..., Any], **named: Any) -> Ca
             kind, channel, payload = frame
             if kind != 2:
                 raise
-            # class, weight and size of the body stay; of the properties `cluster_id` alone, which nobody has used since AMQP 0-8.
+            # class, weight and size of the body stay; of the properties `cluster_id` alone, which nobody has used since
+            # AMQP 0-8.
             bare = bytes(payload)[:12] + (0x0004).to_bytes(2, "big") + bytes([len(_UNREADABLE)]) + _UNREADABLE
             return handle((kind, channel, bare))
 
@@ -258,7 +273,9 @@ def _tolerant(connection: Any, callback: Callable[..., Any], **named: Any) -> Ca
 
 
 def _in_ascii(arguments: bytes) -> bytes:
-    """basic.deliver with exchange and routing key in ASCII: after class and method the consumer's tag, eight bytes of delivery tag, a bit, and these two."""
+    """basic.deliver with exchange and routing key in ASCII: after class and method the consumer's tag, eight bytes of
+    delivery tag, a bit, and these two.
+    """
     at = 5 + arguments[4] + 9
     parts = [arguments[:at]]
     for _ in range(2):

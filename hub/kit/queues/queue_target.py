@@ -1,7 +1,9 @@
-"""Queues as targets: messages to a topic exchange, each confirmed by the broker before it counts as delivered (AMQP 0-9-1, RabbitMQ).
+"""Queues as targets: messages to a topic exchange, each confirmed by the broker before it counts as delivered (AMQP
+0-9-1, RabbitMQ).
 
-Confirms are pipelined: a batch is published whole, and its answers are collected as they come. A message that no queue is bound for comes
-back and is no success. What was published and not confirmed is in doubt, and goes again under the same message id.
+Confirms are pipelined: a batch is published whole, and its answers are collected as they come. A message that no queue
+is bound for comes back and is no success. What was published and not confirmed is in doubt, and goes again under the
+same message id.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ BROKEN: tuple[type[BaseException], ...] = (OperationalError, OSError, *_ANY.conn
 
 
 class QueueTarget:
-    """One exchange of one broker, or one queue by its name (the default exchange). A connection per thread, made anew after it broke."""
+    """One exchange of one broker, or one queue by its name (the default exchange). A connection per thread, made anew
+    after it broke.
+    """
 
     def __init__(self, url: str, exchange: str, *, kind: str = "topic", durable: bool = True, queue: str = "") -> None:
         self._url = url
@@ -52,7 +56,9 @@ class QueueTarget:
         return f"{masked(self._url).rstrip('/')}/{self._name}"
 
     def send(self, parcels: Sequence[Parcel]) -> list[Answer]:
-        """One answer per parcel, in their order. What is not confirmed within the shortest deadline of them is unknown."""
+        """One answer per parcel, in their order. What is not confirmed within the shortest deadline of them is
+        unknown.
+        """
         answers: list[Answer | None] = [None] * len(parcels)
         topics: dict[int, str] = {}
         for index, parcel in enumerate(parcels):
@@ -77,7 +83,11 @@ class QueueTarget:
             line = self._line()
         except BROKEN as error:
             self.close()
-            why = Cause(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
+            why = Cause(
+                Reason.UNREACHABLE,
+                f"The broker cannot be reached: {said(error)}.",
+                fix="Check the broker, its address and its user.",
+            )
             for index in topics:
                 answers[index] = TryLater(why)
             return
@@ -88,13 +98,18 @@ class QueueTarget:
                 del unsent[index]
             line.collect(answers, deadline)
         except BROKEN as error:
-            # A channel that breaks loses all open tags: those may be in the queue. What was never written surely is not.
+            # A channel that breaks loses all open tags: those may be in the queue. What was never written surely is
+            # not.
             self.close()
             line.take(answers)
             for index in topics:
                 if answers[index] is None:
                     broke = f"the connection broke before it was {'sent' if index in unsent else 'confirmed'} ({said(error)})"
-                    answers[index] = TryLater(Cause(Reason.UNREACHABLE, f"Not published: {broke}.")) if index in unsent else _unknown(broke)
+                    answers[index] = (
+                        TryLater(Cause(Reason.UNREACHABLE, f"Not published: {broke}."))
+                        if index in unsent
+                        else _unknown(broke)
+                    )
             return
         line.take(answers)
         if any(answers[index] is None for index in topics):
@@ -109,7 +124,9 @@ class QueueTarget:
 
 
 class _Line:
-    """A connection with its channel, and the confirms that are open on it. Tags count from 1 per channel (RabbitMQ's confirms)."""
+    """A connection with its channel, and the confirms that are open on it. Tags count from 1 per channel (RabbitMQ's
+    confirms).
+    """
 
     def __init__(self, url: str, exchange: Any) -> None:
         self._connection: Any = connection(url, HEARTBEAT_S)
@@ -156,16 +173,24 @@ class _Line:
         self.take(answers)
 
     def take(self, answers: list[Answer | None]) -> None:
-        """What the broker said so far. A return wins over its ack: the broker confirms what it has thrown away as well."""
+        """What the broker said so far. A return wins over its ack: the broker confirms what it has thrown away as
+        well.
+        """
         for index, good in self._said.items():
             if index in self._back:
                 text = f"No queue is bound for it: {self._back[index]}."
-                answers[index] = TryLater(Cause(Reason.REFUSED, text, fix="Make the queue, or bind one to the exchange for its topic."))
+                answers[index] = TryLater(
+                    Cause(Reason.REFUSED, text, fix="Make the queue, or bind one to the exchange for its topic.")
+                )
             elif good:
                 answers[index] = Reply()
             else:
                 answers[index] = TryLater(
-                    Cause(Reason.SERVER_ERROR, "The broker did not take it (nack).", fix="See the broker's log: a full queue, a full disk.")
+                    Cause(
+                        Reason.SERVER_ERROR,
+                        "The broker did not take it (nack).",
+                        fix="See the broker's log: a full queue, a full disk.",
+                    )
                 )
 
     def close(self) -> None:
@@ -186,14 +211,19 @@ class _Line:
     def _returned(self, error: object, exchange: str, routing_key: str, message: Any) -> None:
         index = self._by_id.get(str((message.properties or {}).get("message_id")))
         if index is not None:
-            self._back[index] = f"exchange {exchange}, topic {routing_key}" if exchange else f"there is no queue {routing_key}"
+            self._back[index] = (
+                f"exchange {exchange}, topic {routing_key}" if exchange else f"there is no queue {routing_key}"
+            )
 
 
 def connection(url: str, heartbeat: int, **options: Any) -> Any:
-    """A connection that is not made yet. Over TLS the broker's certificate and its name are always checked, whatever the address says:
-    the client by itself checks no name. Of the address `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` count, as paths.
+    """A connection that is not made yet. Over TLS the broker's certificate and its name are always checked, whatever
+    the address says: the client by itself checks no name. Of the address `ssl_ca_certs`, `ssl_certfile` and
+    `ssl_keyfile` count, as paths.
     """
-    made = kombu.Connection(url, connect_timeout=CONNECT_S, heartbeat=heartbeat, transport_options={**LIMITS, **options})
+    made = kombu.Connection(
+        url, connect_timeout=CONNECT_S, heartbeat=heartbeat, transport_options={**LIMITS, **options}
+    )
     if url.startswith("amqps://"):
         given = made.ssl if isinstance(made.ssl, dict) else {}
         files = {name: given[f"ssl_{name}"] for name in ("ca_certs", "certfile", "keyfile") if given.get(f"ssl_{name}")}
@@ -202,7 +232,9 @@ def connection(url: str, heartbeat: int, **options: Any) -> Any:
 
 
 def topic_of(parcel: Parcel) -> str:
-    """The routing key: the route's `topic` with its holes filled from what is sent. Raises GiveUp where a field is not there, or is no word."""
+    """The routing key: the route's `topic` with its holes filled from what is sent. Raises GiveUp where a field is not
+    there, or is no word.
+    """
 
     def filled(found: re.Match[str]) -> str:
         value: Json = parcel.payload
@@ -210,17 +242,27 @@ def topic_of(parcel: Parcel) -> str:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, bool) or not isinstance(value, str | int) or not _WORD.fullmatch(str(value)):
             text = f"The topic {parcel.topic} wants {found[1]}, and it is no word of letters, digits, - _ and :."
-            raise GiveUp(Cause(Reason.TRANSFORM_ERROR, text, "/" + found[1].replace(".", "/"), "Mend the mapping, or the topic."))
+            raise GiveUp(
+                Cause(Reason.TRANSFORM_ERROR, text, "/" + found[1].replace(".", "/"), "Mend the mapping, or the topic.")
+            )
         return str(value)
 
     topic = _HOLE.sub(filled, parcel.topic)
     if len(topic.encode()) > MAX_TOPIC:
-        raise GiveUp(Cause(Reason.TRANSFORM_ERROR, f"The topic has more than {MAX_TOPIC} bytes.", fix="Mend the mapping, or the topic."))
+        raise GiveUp(
+            Cause(
+                Reason.TRANSFORM_ERROR,
+                f"The topic has more than {MAX_TOPIC} bytes.",
+                fix="Mend the mapping, or the topic.",
+            )
+        )
     return topic
 
 
 def _unknown(why: str) -> Unknown:
-    return Unknown(Cause(Reason.NO_ANSWER, f"It was published, and {why}.", fix="Look into the queue, then replay or cancel."))
+    return Unknown(
+        Cause(Reason.NO_ANSWER, f"It was published, and {why}.", fix="Look into the queue, then replay or cancel.")
+    )
 
 
 def said(error: BaseException) -> str:

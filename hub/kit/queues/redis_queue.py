@@ -1,8 +1,9 @@
-"""Lists of Redis as queues, in both directions. Pushed on the left, taken on the right, as LPUSH and RPOP pair and as kombu has it.
+"""Lists of Redis as queues, in both directions. Pushed on the left, taken on the right, as LPUSH and RPOP pair and as
+kombu has it.
 
-There is no acknowledgement in Redis: what was taken stands in a second list beside the queue until it is committed, moved there by the same
-script that takes it, so that no moment exists at which a message is nowhere. Redis has no confirm beyond its answer either; what it keeps
-over a crash of its own is its `appendfsync`. Drawn in docs/queues.md.
+There is no acknowledgement in Redis: what was taken stands in a second list beside the queue until it is committed,
+moved there by the same script that takes it, so that no moment exists at which a message is nowhere. Redis has no
+confirm beyond its answer either; what it keeps over a crash of its own is its `appendfsync`. Drawn in docs/queues.md.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from hub.kit.queues.source import BATCH, BATCH_BYTES, LINGER_S, BrokerUnavailabl
 redis: Any = _redis
 OWNED_MS = 15_000  # a consumer that has not been heard of for so long has lost the queue to the next
 POLL_S = 0.05
-# The one who owns it, or owned it under the name before, or anybody where nobody does: puts back what was taken and not acknowledged,
-# the newest first, so that the oldest stands where the next is taken.
+# The one who owns it, or owned it under the name before, or anybody where nobody does: puts back what was taken and not
+# acknowledged, the newest first, so that the oldest stands where the next is taken.
 _OPEN = """
 local owner = redis.call('GET', KEYS[3])
 if owner and owner ~= ARGV[2] then return 0 end
@@ -64,13 +65,19 @@ end
 return {at, items}
 """
 )
-_ACK = _OWNED + "redis.call('LTRIM', KEYS[2], 0, -tonumber(ARGV[3]) - 1) redis.call('INCRBY', KEYS[4], ARGV[3]) return 1"
+_ACK = (
+    _OWNED + "redis.call('LTRIM', KEYS[2], 0, -tonumber(ARGV[3]) - 1) redis.call('INCRBY', KEYS[4], ARGV[3]) return 1"
+)
 _CLOSE = "if redis.call('GET', KEYS[3]) == ARGV[1] then redis.call('DEL', KEYS[3]) end return 1"
 
 
 def client(url: str) -> Any:
-    """A client that waits no longer than it must, and repeats nothing by itself: whether to push again is not its to decide. Raises ValueError."""
-    made = redis.Redis.from_url(url, socket_connect_timeout=3, socket_timeout=5, retry=Retry(NoBackoff(), 0), health_check_interval=0)
+    """A client that waits no longer than it must, and repeats nothing by itself: whether to push again is not its to
+    decide. Raises ValueError.
+    """
+    made = redis.Redis.from_url(
+        url, socket_connect_timeout=3, socket_timeout=5, retry=Retry(NoBackoff(), 0), health_check_interval=0
+    )
     if url.startswith("rediss://"):
         # The server's certificate and its name are always checked: the address cannot switch that off.
         made.connection_pool.connection_kwargs |= {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
@@ -91,13 +98,19 @@ class RedisTarget:
         return f"{masked(self._url).rstrip('/')}/{self._queue}"
 
     def send(self, parcels: Sequence[Parcel]) -> list[Answer]:
-        """One answer per parcel, in their order. The server's answer to a push is its success; without it nobody knows."""
+        """One answer per parcel, in their order. The server's answer to a push is its success; without it nobody
+        knows.
+        """
         try:
             # Asked before anything is pushed: where this fails, nothing was written, and that is known.
             server = self._client()
             server.ping()
         except (redis.RedisError, OSError, ValueError) as error:
-            why = Cause(Reason.UNREACHABLE, f"The broker cannot be reached: {said(error)}.", fix="Check the broker, its address and its user.")
+            why = Cause(
+                Reason.UNREACHABLE,
+                f"The broker cannot be reached: {said(error)}.",
+                fix="Check the broker, its address and its user.",
+            )
             return [TryLater(why) for _ in parcels]
         pipe = server.pipeline(transaction=False)
         for parcel in parcels:
@@ -107,7 +120,11 @@ class RedisTarget:
         except (redis.RedisError, OSError) as error:
             self.close()
             # They are one write, and any number of them may have been taken before it broke.
-            why = Cause(Reason.NO_ANSWER, f"It was pushed, and no answer came: {said(error)}.", fix="Look into the list, then replay or cancel.")
+            why = Cause(
+                Reason.NO_ANSWER,
+                f"It was pushed, and no answer came: {said(error)}.",
+                fix="Look into the list, then replay or cancel.",
+            )
             return [Unknown(why) for _ in parcels]
         return [_answer(one) for one in answers]
 
@@ -125,12 +142,19 @@ class RedisTarget:
 
 
 class RedisSource:
-    """One list as a source. One consumer at a time has it, so that order is kept: a key beside it says who, and runs out by itself."""
+    """One list as a source. One consumer at a time has it, so that order is kept: a key beside it says who, and runs
+    out by itself.
+    """
 
     def __init__(self, url: str, queue: Queue, *, owned_ms: int = OWNED_MS) -> None:
         self._url = url
         self._name = queue.queue
-        self._keys = [queue.queue, f"{queue.queue}:crossdock:taken", f"{queue.queue}:crossdock:owner", f"{queue.queue}:crossdock:done"]
+        self._keys = [
+            queue.queue,
+            f"{queue.queue}:crossdock:taken",
+            f"{queue.queue}:crossdock:owner",
+            f"{queue.queue}:crossdock:done",
+        ]
         self._owned_ms = owned_ms
         self._prefetch = queue.prefetch
         self._client: Any = None
@@ -139,7 +163,8 @@ class RedisSource:
 
     def open(self) -> None:
         self._drop()
-        # A new name each time: what this consumer asked before, and what may still be under way, is nobody's any more, and moves nothing.
+        # A new name each time: what this consumer asked before, and what may still be under way, is nobody's any more,
+        # and moves nothing.
         self._before, self._token = self._token or self._before, secrets.token_hex(16)
         try:
             self._client = client(self._url)
@@ -155,7 +180,11 @@ class RedisSource:
         size, end = 0, time.monotonic() + wait_s
         while True:
             most = min(BATCH - len(batch), self._prefetch - self._in_hand)
-            at, found = self._run(_TAKE, self._token, self._owned_ms, most, BATCH_BYTES - size, _micros()) if most > 0 else (0, [])
+            at, found = (
+                self._run(_TAKE, self._token, self._owned_ms, most, BATCH_BYTES - size, _micros())
+                if most > 0
+                else (0, [])
+            )
             if found and not batch and wait_s:
                 end = min(end, time.monotonic() + LINGER_S)
             batch += [_placed(item, self._name, int(at) + number) for number, item in enumerate(found)]
@@ -181,7 +210,8 @@ class RedisSource:
     def close(self) -> None:
         if self._client is not None and self._token:
             with contextlib.suppress(BrokerUnavailable):
-                # What is in hand goes back first, so that the next owner finds all in its old order; if we die in between, it does that itself.
+                # What is in hand goes back first, so that the next owner finds all in its old order; if we die in
+                # between, it does that itself.
                 token = secrets.token_hex(16)
                 if self._run(_OPEN, token, self._token, self._owned_ms):
                     self._run(_CLOSE, token)
@@ -202,7 +232,9 @@ class RedisSource:
         except (redis.RedisError, OSError) as error:
             # The name stays: by it the next `open` takes the queue over from itself.
             self._drop()
-            raise BrokerUnavailable("Another consumer took the list over." if "NOTOWNER" in str(error) else said(error)) from error
+            raise BrokerUnavailable(
+                "Another consumer took the list over." if "NOTOWNER" in str(error) else said(error)
+            ) from error
 
 
 def _micros() -> int:
@@ -211,12 +243,16 @@ def _micros() -> int:
 
 
 def _placed(item: bytes, queue: str, place: int) -> Arrival:
-    """An arrival with its tag: its place in the count of all that was acknowledged of this list, which it keeps until it is."""
+    """An arrival with its tag: its place in the count of all that was acknowledged of this list, which it keeps until
+    it is.
+    """
     return replace(arrival_of(item, queue), tag=f"{place}:{hashlib.sha256(item).hexdigest()[:16]}")
 
 
 def _envelope(parcel: Parcel, queue: str) -> bytes:
-    """kombu's, with its body as text: whoever consumes with kombu or Celery reads it, and anybody else finds `body` and `properties.message_id`."""
+    """kombu's, with its body as text: whoever consumes with kombu or Celery reads it, and anybody else finds `body` and
+    `properties.message_id`.
+    """
     headers: dict[str, Json] = {"x-crossdock-message": parcel.message_id, "x-crossdock-type": str(parcel.ref)}
     if re.fullmatch(r"(?!0{32})[0-9a-f]{32}", parcel.trace_id):
         headers["traceparent"] = traceparent(parcel.trace_id, parcel.trace_id[:16])
@@ -226,7 +262,13 @@ def _envelope(parcel: Parcel, queue: str) -> bytes:
         "delivery_info": where, "delivery_tag": parcel.key,
     }  # fmt: skip
     return json.encode(
-        {"body": parcel.body.decode(), "content-encoding": "utf-8", "content-type": "application/json", "headers": headers, "properties": properties}
+        {
+            "body": parcel.body.decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": properties,
+        }
     )
 
 
@@ -235,8 +277,18 @@ def _answer(given: object) -> Answer:
         return Reply()
     text = said(given)
     if "WRONGTYPE" in text:
-        return TryLater(Cause(Reason.REFUSED, f"The broker refused it: {text}.", fix="The name is taken by something that is no list."))
-    return TryLater(Cause(Reason.SERVER_ERROR, f"The broker did not take it: {text}.", fix="See the server: its memory, its disk, whether it is a replica."))
+        return TryLater(
+            Cause(
+                Reason.REFUSED, f"The broker refused it: {text}.", fix="The name is taken by something that is no list."
+            )
+        )
+    return TryLater(
+        Cause(
+            Reason.SERVER_ERROR,
+            f"The broker did not take it: {text}.",
+            fix="See the server: its memory, its disk, whether it is a replica.",
+        )
+    )
 
 
 def arrival_of(item: bytes, queue: str) -> Arrival:
@@ -249,7 +301,9 @@ def arrival_of(item: bytes, queue: str) -> Arrival:
 
 
 def _opened(item: bytes) -> Arrival | None:
-    """None for what is no envelope, or a broken one: then the whole is the body, and whether that is any good is for `read` to say."""
+    """None for what is no envelope, or a broken one: then the whole is the body, and whether that is any good is for
+    `read` to say.
+    """
     try:
         whole = json.decode(item)
     except Refused:
@@ -266,5 +320,9 @@ def _opened(item: bytes) -> Arrival | None:
     info = properties.get("delivery_info")
     topic = info.get("routing_key") if isinstance(info, dict) else None
     kind = whole.get("content-type")
-    own = {name: value for name in ("message_id", "type", "correlation_id", "app_id", "reply_to", "timestamp") if (value := properties.get(name)) is not None}
+    own = {
+        name: value
+        for name in ("message_id", "type", "correlation_id", "app_id", "reply_to", "timestamp")
+        if (value := properties.get(name)) is not None
+    }
     return Arrival(raw, str(topic or ""), {**own, **headers}, str(properties.get("message_id") or ""), str(kind or ""))

@@ -1,7 +1,8 @@
-"""A queue as a source, whatever its broker: what a consumer can be asked, and what may come of it. Drawn in docs/queues.md.
+"""A queue as a source, whatever its broker: what a consumer can be asked, and what may come of it. Drawn in
+docs/queues.md.
 
-The calling protocol: `open`, then `take` and `ack` in turn; whatever was taken and not acknowledged comes again, after `close` at the latest.
-One thread alone calls it.
+The calling protocol: `open`, then `take` and `ack` in turn; whatever was taken and not acknowledged comes again, after
+`close` at the latest. One thread alone calls it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ LINGER_S = 0.02  # how long the first of a batch waits for others
 
 
 class BrokerUnavailable(HubError):
-    """The broker is away, silent, or says no: what was taken and not acknowledged comes again. The text says what happened, without a password."""
+    """The broker is away, silent, or says no: what was taken and not acknowledged comes again. The text says what
+    happened, without a password.
+    """
 
 
 class QueueInUse(HubError):
@@ -32,7 +35,9 @@ class QueueSource(Protocol):
         """Connects, makes the queue where it is missing, and begins to consume. Raises Taken."""
 
     def take(self, wait_s: float) -> Sequence[Arrival]:
-        """The next batch, in the queue's order: what is there within LINGER_S of the first, up to BATCH. () where nothing came in `wait_s`."""
+        """The next batch, in the queue's order: what is there within LINGER_S of the first, up to BATCH. () where
+        nothing came in `wait_s`.
+        """
 
     def ack(self, number: int) -> None:
         """The `number` oldest arrivals that were taken are committed: the broker may forget them."""

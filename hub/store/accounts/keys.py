@@ -1,4 +1,6 @@
-"""Callers' keys: who may post for which systems. Secrets come here sealed, keys as hashes; nothing here can open them."""
+"""Callers' keys: who may post for which systems. Secrets come here sealed, keys as hashes; nothing here can open
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from hub.store.engine.register_tables import caller_key
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A caller's key. `systems`: for which it may post. `form`: how it signs (default, legacy, hmac), or that it shows itself (api-key). `secret_sealed` is opened by the vault."""
+    """A caller's key. `systems`: for which it may post. `form`: how it signs (default, legacy, hmac), or that it shows
+    itself (api-key). `secret_sealed` is opened by the vault.
+    """
 
     id: str
     name: str
@@ -38,22 +42,34 @@ def _row(row: Any) -> KeyRow:
 
 def add_key(database: Database, key: KeyRow, by: str) -> None:
     """Raises ValueError where the id is taken."""
-    values = {name: getattr(key, name) for name in KeyRow.__slots__} | {"systems": json.dumps(key.systems), "pins": json.dumps(dict(key.pins))}
+    values = {name: getattr(key, name) for name in KeyRow.__slots__} | {
+        "systems": json.dumps(key.systems),
+        "pins": json.dumps(dict(key.pins)),
+    }
 
     def work(connection: sa.Connection) -> None:
         connection.execute(sa.insert(caller_key).values(values))
-        details: dict[str, Json] = {"name": key.name, "systems": list(key.systems), "form": key.form, "pins": dict(key.pins)}
+        details: dict[str, Json] = {
+            "name": key.name,
+            "systems": list(key.systems),
+            "form": key.form,
+            "pins": dict(key.pins),
+        }
         acts.record(database, connection, by, "key.made", key.id, details)
 
     try:
         database.write(work)
     except sa.exc.IntegrityError as error:
-        raise ValueError(f"Key {key.id} exists, or its form {key.form!r} is none of default, legacy, hmac, api-key.") from error
+        raise ValueError(
+            f"Key {key.id} exists, or its form {key.form!r} is none of default, legacy, hmac, api-key."
+        ) from error
 
 
 def find_key(database: Database, id_: str) -> KeyRow | None:
     """The key, revoked or expired ones too: the caller judges them, and says which it is."""
-    row = database.read(lambda connection: connection.execute(sa.select(caller_key).where(caller_key.c.id == id_)).first())
+    row = database.read(
+        lambda connection: connection.execute(sa.select(caller_key).where(caller_key.c.id == id_)).first()
+    )
     return None if row is None else _row(row)
 
 
@@ -64,11 +80,15 @@ def all_keys(database: Database) -> list[KeyRow]:
 
 
 def revoke_key(database: Database, id_: str, at: datetime, by: str) -> bool:
-    """Ends a key at `at`, which may lie ahead so that two overlap. False where there is no such key. The earlier of two ends stands."""
+    """Ends a key at `at`, which may lie ahead so that two overlap. False where there is no such key. The earlier of two
+    ends stands.
+    """
     change = sa.update(caller_key).where(caller_key.c.id == id_).values(revoked_at=at)
 
     def work(connection: sa.Connection) -> bool:
-        before = connection.execute(sa.select(caller_key.c.revoked_at).where(caller_key.c.id == id_).with_for_update()).first()
+        before = connection.execute(
+            sa.select(caller_key.c.revoked_at).where(caller_key.c.id == id_).with_for_update()
+        ).first()
         if before is None:
             return False
         if before.revoked_at is None or before.revoked_at > at:

@@ -1,7 +1,9 @@
-"""Leading: of several processes one does what must be done once. A lease by the database's clock, under a token that rises with each take-over.
+"""Leading: of several processes one does what must be done once. A lease by the database's clock, under a token that
+rises with each take-over.
 
-Believing that one leads is no proof: whoever was stopped beyond its term believes it still. So each act of a leader takes its token, and
-is refused inside its own transaction once the term is over or another leads (promise P5, fault F8). The local clock only tells when to stop
+Believing that one leads is no proof: whoever was stopped beyond its term believes it still. So each act of a leader
+takes its token, and is refused inside its own transaction once the term is over or another leads (promise P5, fault
+F8). The local clock only tells when to stop
 trying: monotonic, and counted from the start of the renewal, so that it ends before the database's term does.
 """
 
@@ -27,7 +29,9 @@ class NotLeading(HubError):
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """That this process leads, as it knows. `until` is its own monotonic clock's: from then on it does nothing as a leader."""
+    """That this process leads, as it knows. `until` is its own monotonic clock's: from then on it does nothing as a
+    leader.
+    """
 
     name: str
     holder: str
@@ -53,27 +57,41 @@ class LeaderRow:
 _LOCK = texts(lambda kind: f"SELECT holder, token, until FROM leader WHERE name = :name{skip_locked(kind)}")
 _IS_THERE = sa.text("SELECT holder FROM leader WHERE name = :name")
 _FIRST = texts(
-    lambda kind: upsert("INSERT INTO leader (name, holder, token, until) VALUES (:name, :holder, :token, :until) ON CONFLICT (name) DO NOTHING", kind)
+    lambda kind: upsert(
+        "INSERT INTO leader (name, holder, token, until) VALUES (:name, :holder, :token, :until) ON CONFLICT (name) DO NOTHING",
+        kind,
+    )
 )
 _TAKE = sa.text("UPDATE leader SET holder = :holder, token = :token, until = :until WHERE name = :name")
-_RESIGN = sa.text("UPDATE leader SET until = :now WHERE name = :name AND holder = :holder AND token = :token AND until > :now")
+_RESIGN = sa.text(
+    "UPDATE leader SET until = :now WHERE name = :name AND holder = :holder AND token = :token AND until > :now"
+)
 # Shared, and held until the commit: nobody takes over in the midst of an act, however slowly it goes.
-_LEADS = texts(lambda kind: f"SELECT 1 FROM leader WHERE name = :name AND token = :token AND until > :now{for_share(kind)}")
+_LEADS = texts(
+    lambda kind: f"SELECT 1 FROM leader WHERE name = :name AND token = :token AND until > :now{for_share(kind)}"
+)
 
 
 def lead(database: Database, name: str, holder: str, *, term_s: float) -> Lead | None:
-    """Takes the lead in `name`, or renews it, for `term_s` seconds from now; None while another has it. `holder` names one process.
+    """Takes the lead in `name`, or renews it, for `term_s` seconds from now; None while another has it. `holder` names
+    one process.
 
     The token rises whenever a term had ended, also where the same holder takes it again. Raises StoreBusy.
     """
-    began = time.monotonic()  # before the question is sent: our term ends no later than the one that the database counts
+    # before the question is sent: our term ends no later than the one that the database counts
+    began = time.monotonic()
 
     def work(connection: sa.Connection) -> int | None:
         row = connection.execute(_LOCK[database.kind], {"name": name}).first()
         now = database.clock(connection)
-        given = {"name": name, "holder": holder, "until": database.stamp(database.instant(now) + timedelta(seconds=term_s))}
+        given = {
+            "name": name,
+            "holder": holder,
+            "until": database.stamp(database.instant(now) + timedelta(seconds=term_s)),
+        }
         if row is None:
-            # Locked by its leader, or not there. A look that waits for nobody tells which; then of two that are first, the row says whose it is.
+            # Locked by its leader, or not there. A look that waits for nobody tells which; then of two that are first,
+            # the row says whose it is.
             if connection.execute(_IS_THERE, {"name": name}).first() is not None:
                 return None
             connection.execute(_FIRST[database.kind], {**given, "token": 1})
@@ -92,7 +110,12 @@ def lead(database: Database, name: str, holder: str, *, term_s: float) -> Lead |
 def resign(database: Database, held: Lead) -> bool:
     """Gives the lead up, so that the next one need not wait for the end of the term. Whether it was still ours."""
     given = {"name": held.name, "holder": held.holder, "token": held.token}
-    return database.write(lambda connection: connection.execute(_RESIGN, {**given, "now": database.clock(connection)}).rowcount) == 1
+    return (
+        database.write(
+            lambda connection: connection.execute(_RESIGN, {**given, "now": database.clock(connection)}).rowcount
+        )
+        == 1
+    )
 
 
 def assert_leads(database: Database, connection: sa.Connection, held: Lead) -> None:
@@ -106,5 +129,9 @@ def assert_leads(database: Database, connection: sa.Connection, held: Lead) -> N
 
 def leader(database: Database, name: str) -> LeaderRow | None:
     """Who leads in `name`, or led last; None where nobody ever did."""
-    row = database.read(lambda connection: connection.execute(sa.select(register_tables.leader).where(register_tables.leader.c.name == name)).first())
+    row = database.read(
+        lambda connection: connection.execute(
+            sa.select(register_tables.leader).where(register_tables.leader.c.name == name)
+        ).first()
+    )
     return None if row is None else LeaderRow(row[0], row[1], row[2], row[3])

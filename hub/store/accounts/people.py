@@ -1,4 +1,6 @@
-"""People who sign in: their accounts, their sessions, and how often signing in failed. Passwords come here hashed, tokens too."""
+"""People who sign in: their accounts, their sessions, and how often signing in failed. Passwords come here hashed,
+tokens too.
+"""
 
 from __future__ import annotations
 
@@ -65,12 +67,24 @@ def users(database: Database) -> list[User]:
 
 
 def find_user(database: Database, name: str) -> User | None:
-    row = database.read(lambda connection: connection.execute(sa.select(*_USER).where(user_account.c.name == name)).first())
+    row = database.read(
+        lambda connection: connection.execute(sa.select(*_USER).where(user_account.c.name == name)).first()
+    )
     return None if row is None else User(*row)
 
 
-def change_user(database: Database, name: str, by: str, *, password_hash: str | None = None, role: str | None = None, is_disabled: bool | None = None) -> bool:
-    """Changes an account, and ends all its sessions: who is signed in under the old right or password is signed in no more. False: no such user."""
+def change_user(
+    database: Database,
+    name: str,
+    by: str,
+    *,
+    password_hash: str | None = None,
+    role: str | None = None,
+    is_disabled: bool | None = None,
+) -> bool:
+    """Changes an account, and ends all its sessions: who is signed in under the old right or password is signed in no
+    more. False: no such user.
+    """
     acted = [
         ("user.password_changed", {}) if password_hash is not None else None,
         ("user.role_changed", {"role": role}) if role is not None else None,
@@ -90,7 +104,8 @@ def change_user(database: Database, name: str, by: str, *, password_hash: str | 
             return False
         connection.execute(sa.delete(user_session).where(user_session.c.name == name))
         if password_hash is not None:
-            # Whoever was shut out by strangers' tries has a way in again, and browsers that knew the old password are as good as any.
+            # Whoever was shut out by strangers' tries has a way in again, and browsers that knew the old password are
+            # as good as any.
             connection.execute(sa.delete(sign_in_try).where(sign_in_try.c.scope.endswith(f" {name}", autoescape=True)))
         for one in acted:
             if one is not None:
@@ -103,7 +118,11 @@ def change_user(database: Database, name: str, by: str, *, password_hash: str | 
 
 def renew_hash(database: Database, name: str, before: str, after: str) -> None:
     """The same password under a hash of today's cost. Nobody's act, and no session ends."""
-    change = sa.update(user_account).where(user_account.c.name == name, user_account.c.password_hash == before).values(password_hash=after)
+    change = (
+        sa.update(user_account)
+        .where(user_account.c.name == name, user_account.c.password_hash == before)
+        .values(password_hash=after)
+    )
     database.write(lambda connection: connection.execute(change))
 
 
@@ -111,7 +130,9 @@ def open_session(database: Database, name: str, token_hash: str, lasts: timedelt
     """Signs somebody in, and forgets sessions that are over. False where the account is gone or disabled by now."""
 
     def work(connection: sa.Connection) -> bool:
-        row = connection.execute(sa.select(user_account.c.disabled_at).where(user_account.c.name == name).with_for_update()).first()
+        row = connection.execute(
+            sa.select(user_account.c.disabled_at).where(user_account.c.name == name).with_for_update()
+        ).first()
         if row is None or row.disabled_at is not None:
             return False
         now = database.instant(database.clock(connection))
@@ -125,10 +146,22 @@ def open_session(database: Database, name: str, token_hash: str, lasts: timedelt
 
 
 def session(database: Database, token_hash: str, idle: timedelta) -> Session | None:
-    """Who this token signs in: None for one that is unknown, over, unused for longer than `idle`, or of an account that is disabled."""
-    columns = [user_session.c.name, user_account.c.role, user_session.c.created_at, user_session.c.seen_at, user_session.c.expires_at]
+    """Who this token signs in: None for one that is unknown, over, unused for longer than `idle`, or of an account that
+    is disabled.
+    """
+    columns = [
+        user_session.c.name,
+        user_account.c.role,
+        user_session.c.created_at,
+        user_session.c.seen_at,
+        user_session.c.expires_at,
+    ]
     joined = user_session.join(user_account, user_account.c.name == user_session.c.name)
-    query = sa.select(*columns).select_from(joined).where(user_session.c.token_hash == token_hash, user_account.c.disabled_at.is_(None))
+    query = (
+        sa.select(*columns)
+        .select_from(joined)
+        .where(user_session.c.token_hash == token_hash, user_account.c.disabled_at.is_(None))
+    )
 
     def look(connection: sa.Connection) -> tuple[Session | None, datetime]:
         row = connection.execute(query).first()
@@ -147,8 +180,13 @@ def close_session(database: Database, token_hash: str) -> bool:
     """Signs out. False where nobody was signed in by it."""
 
     def work(connection: sa.Connection) -> bool:
-        name = connection.execute(sa.select(user_session.c.name).where(user_session.c.token_hash == token_hash)).scalar()
-        if name is None or not connection.execute(sa.delete(user_session).where(user_session.c.token_hash == token_hash)).rowcount:
+        name = connection.execute(
+            sa.select(user_session.c.name).where(user_session.c.token_hash == token_hash)
+        ).scalar()
+        if (
+            name is None
+            or not connection.execute(sa.delete(user_session).where(user_session.c.token_hash == token_hash)).rowcount
+        ):
             return False
         acts.record(database, connection, name, "user.signed_out", name, {})
         return True
@@ -171,7 +209,9 @@ _WENT_WELL = texts(
         kind,
     )
 )
-_FORGET = sa.text("DELETE FROM sign_in_try WHERE window_at <= :since AND (succeeded_at IS NULL OR succeeded_at <= :long)")
+_FORGET = sa.text(
+    "DELETE FROM sign_in_try WHERE window_at <= :since AND (succeeded_at IS NULL OR succeeded_at <= :long)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +228,11 @@ def tries(database: Database, scopes: list[str], window: timedelta) -> dict[str,
 
     def work(connection: sa.Connection) -> dict[str, Tries]:
         since = database.instant(database.clock(connection)) - window
-        rows = connection.execute(sa.select(columns.scope, columns.window_at, columns.failed, columns.succeeded_at).where(columns.scope.in_(scopes)))
+        rows = connection.execute(
+            sa.select(columns.scope, columns.window_at, columns.failed, columns.succeeded_at).where(
+                columns.scope.in_(scopes)
+            )
+        )
         return {row.scope: Tries(row.failed if row.window_at > since else 0, row.succeeded_at) for row in rows}
 
     found = database.read(work)
@@ -200,19 +244,27 @@ class _Spent(Exception):
 
 
 def take_try(database: Database, scopes: Mapping[str, int | None], window: timedelta) -> dict[str, int] | None:
-    """Counts a try under each of `scopes` before it is made, and gives how many that makes in the window. None: one of them has had as many as its
-    limit says, and nothing is counted. Whoever asks at the same moment, in whichever process, is counted before or after.
+    """Counts a try under each of `scopes` before it is made, and gives how many that makes in the window. None: one of
+    them has had as many as its limit says, and nothing is counted. Whoever asks at the same moment, in whichever
+    process, is counted before or after.
     """
 
     def work(connection: sa.Connection) -> dict[str, int]:
         now = database.instant(database.clock(connection))
-        given = {"now": database.stamp(now), "since": database.stamp(now - window), "long": database.stamp(now - timedelta(days=30))}
+        given = {
+            "now": database.stamp(now),
+            "since": database.stamp(now - window),
+            "long": database.stamp(now - timedelta(days=30)),
+        }
         connection.execute(_FORGET, {"since": given["since"], "long": given["long"]})
         # In one order everywhere, so that two that count the same go one after the other.
         for scope in sorted(scopes):
             connection.execute(_COUNTED[database.kind], {"scope": scope, "now": given["now"], "since": given["since"]})
         columns = sign_in_try.c
-        counts = {row.scope: row.failed for row in connection.execute(sa.select(columns.scope, columns.failed).where(columns.scope.in_(scopes)))}
+        counts = {
+            row.scope: row.failed
+            for row in connection.execute(sa.select(columns.scope, columns.failed).where(columns.scope.in_(scopes)))
+        }
         if any(limit is not None and counts[scope] > limit for scope, limit in scopes.items()):
             raise _Spent
         return counts
@@ -226,13 +278,21 @@ def take_try(database: Database, scopes: Mapping[str, int | None], window: timed
 def give_back(database: Database, scopes: Iterable[str]) -> None:
     """A try that was counted went well: it is none of those that are limited."""
     columns = sign_in_try.c
-    change = sa.update(sign_in_try).where(columns.scope.in_(list(scopes)), columns.failed > 0).values(failed=columns.failed - 1)
+    change = (
+        sa.update(sign_in_try)
+        .where(columns.scope.in_(list(scopes)), columns.failed > 0)
+        .values(failed=columns.failed - 1)
+    )
     database.write(lambda connection: connection.execute(change))
 
 
 def note_failure(database: Database, name: str, address: str) -> None:
-    """A failed try on record; nobody's act, for who it was is what nobody knows. `name`: that was tried, where somebody bears it."""
-    database.write(lambda connection: acts.record(database, connection, "", "user.sign_in_failed", name, {"address": address}))
+    """A failed try on record; nobody's act, for who it was is what nobody knows. `name`: that was tried, where somebody
+    bears it.
+    """
+    database.write(
+        lambda connection: acts.record(database, connection, "", "user.sign_in_failed", name, {"address": address})
+    )
 
 
 def note_success(database: Database, scope: str) -> None:

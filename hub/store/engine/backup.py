@@ -1,4 +1,6 @@
-"""A copy of an embedded store while it is in use. On PostgreSQL `pg_dump` does it, on MariaDB `mariadb-dump`, from outside (docs/keeping.md)."""
+"""A copy of an embedded store while it is in use. On PostgreSQL `pg_dump` does it, on MariaDB `mariadb-dump`, from
+outside (docs/keeping.md).
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,27 @@ from hub.store.engine.database import Database
 
 
 def backup(database: Database, file: Path) -> int:
-    """Writes all that is committed at this moment to `file`, which must not be there yet; gives its size. Writers are not held up.
+    """Writes all that is committed at this moment to `file`, which must not be there yet; gives its size. Writers are
+    not held up.
 
-    Written beside and renamed: a file of that name is whole, however this ended. Raises ValueError on PostgreSQL and for a file that is there.
+    Written beside and renamed: a file of that name is whole, however this ended. Raises ValueError on PostgreSQL and
+    for a file that is there.
     """
     if database.kind == "mariadb":
-        raise ValueError("MariaDB is backed up by its own tools: mariadb-dump --single-transaction --hex-blob --result-file=FILE NAME (docs/keeping.md).")
+        raise ValueError(
+            "MariaDB is backed up by its own tools: mariadb-dump --single-transaction --hex-blob --result-file=FILE NAME (docs/keeping.md)."
+        )
     if database.is_postgresql:
-        raise ValueError("PostgreSQL is backed up by its own tools: pg_dump --format=custom --file=FILE NAME (docs/keeping.md).")
+        raise ValueError(
+            "PostgreSQL is backed up by its own tools: pg_dump --format=custom --file=FILE NAME (docs/keeping.md)."
+        )
     if file.exists():
         raise ValueError(f"{file} exists already. Choose another file.")
     beside = file.with_name(f".{file.name}.partial")
     beside.unlink(missing_ok=True)  # what an earlier try left when it died
     private_files.touch(beside)
-    # A plain connection: inside a transaction, which our engines begin by themselves, there is no VACUUM. Never a copy of the file: what
-    # stands in the log beside it would be missing.
+    # A plain connection: inside a transaction, which our engines begin by themselves, there is no VACUUM. Never a copy
+    # of the file: what stands in the log beside it would be missing.
     source = sqlite3.connect(database.url.database or "", isolation_level=None, timeout=5)
     try:
         source.execute("VACUUM INTO ?", (str(beside),))

@@ -1,4 +1,6 @@
-"""SQLite's write-ahead log, copied into the database beside the commits: left to itself, whoever commits the thousandth page copies it, and waits."""
+"""SQLite's write-ahead log, copied into the database beside the commits: left to itself, whoever commits the thousandth
+page copies it, and waits.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,15 @@ import threading
 from hub.logs import event
 
 EVERY_S = 0.5
-# Pages (of 4 KiB) in the log beyond which whoever commits helps again: where this thread cannot keep up, the log must not grow without end.
+# Pages (of 4 KiB) in the log beyond which whoever commits helps again: where this thread cannot keep up, the log must
+# not grow without end.
 HELP_PAGES = 16_000
 
 
 class Checkpoints:
-    """A thread of the one process that keeps writing. PASSIVE: it waits for nobody, and nobody waits for it. If we die, the log is read at the next start."""
+    """A thread of the one process that keeps writing. PASSIVE: it waits for nobody, and nobody waits for it. If we die,
+    the log is read at the next start.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -37,7 +42,8 @@ class Checkpoints:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 is_well = True
             except sqlite3.Error as error:
-                # A full disk, for one. Nothing is lost: what was committed stands in the log, and is copied once it can be.
+                # A full disk, for one. Nothing is lost: what was committed stands in the log, and is copied once it can
+                # be.
                 if is_well:
                     event("checkpoint.failed", str(error), level="warning")
                 is_well = False

@@ -1,4 +1,5 @@
-"""A database: transactions that are repeated where that is safe, the one clock, and statements for many rows. Knows no table's meaning.
+"""A database: transactions that are repeated where that is safe, the one clock, and statements for many rows. Knows no
+table's meaning.
 
 Hot statements are written once, as text; they differ between the databases only in what this module says.
 """
@@ -44,7 +45,11 @@ class Database:
         self._checkpoints: Checkpoints | None = None
         if self._role is not None:
             self._checkpoints = Checkpoints(str(self.url.database))
-            sa.event.listen(self.writing, "connect", lambda connection, _: connection.execute(f"PRAGMA wal_autocheckpoint={HELP_PAGES}"))
+            sa.event.listen(
+                self.writing,
+                "connect",
+                lambda connection, _: connection.execute(f"PRAGMA wal_autocheckpoint={HELP_PAGES}"),
+            )
 
     def close(self) -> None:
         if self._checkpoints is not None:
@@ -54,11 +59,14 @@ class Database:
         if self._role is not None:
             self._role.close()
 
-    def write(self, work: Callable[[sa.Connection], Result], *, committed: Callable[[sa.Connection], bool] | None = None) -> Result:
-        """One transaction around `work`, repeated whole up to five times where what failed may pass. Raises StoreBusy after that.
+    def write(
+        self, work: Callable[[sa.Connection], Result], *, committed: Callable[[sa.Connection], bool] | None = None
+    ) -> Result:
+        """One transaction around `work`, repeated whole up to five times where what failed may pass. Raises StoreBusy
+        after that.
 
-        A COMMIT whose answer was lost may have happened (promise P12). `committed` then looks, on a new connection, whether it did;
-        without it the work is repeated, which must be harmless.
+        A COMMIT whose answer was lost may have happened (promise P12). `committed` then looks, on a new connection,
+        whether it did; without it the work is repeated, which must be harmless.
         """
         for turn in range(TURNS):
             done: list[Result] = []
@@ -67,19 +75,26 @@ class Database:
                     done.append(work(connection))
                 return done[0]
             except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-                if not (is_transient(error) or (turn and isinstance(error, sa.exc.IntegrityError) and committed is not None)):
+                if not (
+                    is_transient(error) or (turn and isinstance(error, sa.exc.IntegrityError) and committed is not None)
+                ):
                     self._tell(error)
                     raise
                 problem = error
             if has_waited(problem):
                 break
-            # Only a connection that went away in the COMMIT leaves a doubt; a repeat that meets its own rows means that it had happened.
+            # Only a connection that went away in the COMMIT leaves a doubt; a repeat that meets its own rows means that
+            # it had happened.
             if committed is not None and (done or isinstance(problem, sa.exc.IntegrityError)) and self._look(committed):
                 if done:
                     return done[0]
-                raise StoreBusy("A commit went through without its answer. Send it again: it will be known.") from problem
+                raise StoreBusy(
+                    "A commit went through without its answer. Send it again: it will be known."
+                ) from problem
             time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
-        raise StoreBusy(store_faults.line("The store did not take the transaction", store_faults.brief(problem), self.url)) from problem
+        raise StoreBusy(
+            store_faults.line("The store did not take the transaction", store_faults.brief(problem), self.url)
+        ) from problem
 
     def _tell(self, error: Exception) -> None:
         """Raises StoreUnusable where it is the store as a whole that failed, not one statement."""
@@ -88,7 +103,9 @@ class Database:
             raise unusable from error
 
     def _look(self, committed: Callable[[sa.Connection], bool]) -> bool:
-        """Whether the transaction in doubt is there. Raises StoreBusy where that cannot be seen either: then nobody may be told 2xx."""
+        """Whether the transaction in doubt is there. Raises StoreBusy where that cannot be seen either: then nobody may
+        be told 2xx.
+        """
         return self.read(committed)
 
     def read(self, work: Callable[[sa.Connection], Result]) -> Result:
@@ -105,10 +122,14 @@ class Database:
             if has_waited(problem):
                 break
             time.sleep(random.uniform(0, 0.02 * 2**turn))  # noqa: S311  # jitter, not a secret
-        raise StoreBusy(store_faults.line("The store cannot be read", store_faults.brief(problem), self.url)) from problem
+        raise StoreBusy(
+            store_faults.line("The store cannot be read", store_faults.brief(problem), self.url)
+        ) from problem
 
     def clock(self, connection: sa.Connection) -> Stamp:
-        """The clock that decides leases and due times: the database's, moving inside a transaction too. On SQLite one process owns time."""
+        """The clock that decides leases and due times: the database's, moving inside a transaction too. On SQLite one
+        process owns time.
+        """
         if self.kind == "sqlite":
             return time.time_ns() // 1_000
         return connection.execute(_CLOCK[self.kind]).scalar_one()
@@ -147,9 +168,13 @@ def is_transient(error: Exception) -> bool:
 
 
 def has_waited(error: Exception) -> bool:
-    """Whether the limit of waiting is already over: for a free connection, or for SQLite's one write lock. Five more such waits help nobody."""
+    """Whether the limit of waiting is already over: for a free connection, or for SQLite's one write lock. Five more
+    such waits help nobody.
+    """
     text = str(getattr(error, "orig", ""))
-    return isinstance(error, sa.exc.TimeoutError) or any(words in text for words in ("database is locked", "timeout expired", "timed out"))
+    return isinstance(error, sa.exc.TimeoutError) or any(
+        words in text for words in ("database is locked", "timeout expired", "timed out")
+    )
 
 
 def _array_type(column: sa.Column[Any]) -> str:
@@ -165,8 +190,9 @@ CLOCK = "{clock}"
 
 
 class Insert:
-    """Inserts whole rows, as tuples in the order of the table's columns: arrays on PostgreSQL (one plan, one trip), else executemany, which
-    the driver of MariaDB makes into statements of many rows. `mariadb`: its tail, where it is not what `upsert` makes of the others'.
+    """Inserts whole rows, as tuples in the order of the table's columns: arrays on PostgreSQL (one plan, one trip),
+    else executemany, which the driver of MariaDB makes into statements of many rows. `mariadb`: its tail, where it is
+    not what `upsert` makes of the others'.
     """
 
     def __init__(self, table: sa.Table, tail: str = "", *, mariadb: str | None = None) -> None:
@@ -183,7 +209,9 @@ class Insert:
         }
 
     def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """How many rows were written; fewer than given where the tail says what becomes of conflicts (but on MariaDB: see `upsert`)."""
+        """How many rows were written; fewer than given where the tail says what becomes of conflicts (but on MariaDB:
+        see `upsert`).
+        """
         if not rows:
             return 0
         kind = connection.dialect.name
@@ -191,7 +219,9 @@ class Insert:
 
 
 class Update:
-    """Updates rows found by the columns `by`: rows are tuples of `by` and `names`, in that order. `fixed` is set too; `only` must hold."""
+    """Updates rows found by the columns `by`: rows are tuples of `by` and `names`, in that order. `fixed` is set too;
+    `only` must hold.
+    """
 
     def __init__(self, table: sa.Table, names: Sequence[str], *, by: Sequence[str], fixed: str, only: str) -> None:
         columns = [table.c[name] for name in (*by, *names)]
@@ -217,7 +247,11 @@ class Update:
         kind = connection.dialect.name
         if kind == "sqlite":
             return _count(connection, self._texts[kind], [row[self._keys :] + row[: self._keys] for row in rows])
-        return _count(connection, self._texts[kind], _arrays(rows) if kind == "postgresql" else (json.dumps(rows, ensure_ascii=False),))
+        return _count(
+            connection,
+            self._texts[kind],
+            _arrays(rows) if kind == "postgresql" else (json.dumps(rows, ensure_ascii=False),),
+        )
 
 
 _COUNTED = {"preserve_rowcount": True}

@@ -1,6 +1,8 @@
-"""Ids and days: a UUIDv7 begins with the millisecond of its making, so that the day is told from the id. Days are in UTC.
+"""Ids and days: a UUIDv7 begins with the millisecond of its making, so that the day is told from the id. Days are in
+UTC.
 
-PostgreSQL cuts its large tables by ranges of ids, one for each day; a statement that names the range as a literal touches those days only.
+PostgreSQL cuts its large tables by ranges of ids, one for each day; a statement that names the range as a literal
+touches those days only.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def span(ids: Iterable[str]) -> tuple[date, date] | None:
 
 
 def within(column: str, ids: Iterable[str]) -> str:
-    """A further condition on `column`, which is one of `ids`: the range of their days. Literals: planners cut by what they can read.
+    """A further condition on `column`, which is one of `ids`: the range of their days. Literals: planners cut by what
+    they can read.
 
     Empty where an id tells no day: then every part is looked at, and the answer is the same.
     """

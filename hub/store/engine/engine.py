@@ -1,9 +1,10 @@
 """Engines: how connections to the databases are made, and who may keep writing to a SQLite file.
 
-**Writing roles on SQLite.** Exactly one process may *keep* writing: `hub up`, or a worker. It opens the store with `writer=True` and
-holds an advisory lock beside the database until it ends, however it ends. Two such processes would push each other's commits over a
-second, and both would believe that they own time. Short writes of the command line (a key made, a dead letter replayed) need no lock:
-each is one transaction, `BEGIN IMMEDIATE` makes them queue, and the busy timeout bounds the wait. On PostgreSQL and MariaDB there are many writers.
+**Writing roles on SQLite.** Exactly one process may *keep* writing: `hub up`, or a worker. It opens the store with
+`writer=True` and holds an advisory lock beside the database until it ends, however it ends. Two such processes would
+push each other's commits over a second, and both would believe that they own time. Short writes of the command line (a
+key made, a dead letter replayed) need no lock: each is one transaction, `BEGIN IMMEDIATE` makes them queue, and the
+busy timeout bounds the wait. On PostgreSQL and MariaDB there are many writers.
 """
 
 from __future__ import annotations
@@ -22,10 +23,18 @@ from hub.store.engine import private_files
 
 BUSY_MS = 5_000
 READERS = 8
-# On each connection, not on each file: only journal_mode is remembered in the file. FULL, because NORMAL in WAL may drop an acknowledged
-# commit at a power cut (promise P22, fault F15); group commit is what makes it cheap.
-SQLITE = ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536")
-# A hung server or a half-open connection must not hold a thread for ever (fault F22). synchronous_commit stays what the server says: on.
+# On each connection, not on each file: only journal_mode is remembered in the file. FULL, because NORMAL in WAL may
+# drop an acknowledged commit at a power cut (promise P22, fault F15); group commit is what makes it cheap.
+SQLITE = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={BUSY_MS}",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "cache_size=-65536",
+)
+# A hung server or a half-open connection must not hold a thread for ever (fault F22). synchronous_commit stays what the
+# server says: on.
 POSTGRESQL = {
     "application_name": "crossdock",
     "connect_timeout": 5,
@@ -38,8 +47,9 @@ POSTGRESQL = {
 }
 
 
-# The same on MariaDB. The mode of the session, whatever the server's is: what does not fit is refused, never cut; "key" is a name. The
-# planner's two habits are off that would turn a look by key into a walk through a table. innodb_flush_log_at_trx_commit stays the server's: 1.
+# The same on MariaDB. The mode of the session, whatever the server's is: what does not fit is refused, never cut; "key"
+# is a name. The planner's two habits are off that would turn a look by key into a walk through a table.
+# innodb_flush_log_at_trx_commit stays the server's: 1.
 MARIADB = {
     "charset": "utf8mb4",
     "connect_timeout": 5,
@@ -78,9 +88,17 @@ def parse(url: str) -> sa.URL:
 def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
     """The writing engine, and the reading one. Made after a fork, never inherited over one."""
     if url.get_backend_name() == "postgresql":
-        # Pinged before use: a server that restarted costs a reconnect, not an error. Two seconds for a free connection, then busy (fault F21).
+        # Pinged before use: a server that restarted costs a reconnect, not an error. Two seconds for a free connection,
+        # then busy (fault F21).
         engine = sa.create_engine(
-            url, pool_pre_ping=True, pool_size=6, max_overflow=6, pool_timeout=2, pool_recycle=1_800, connect_args=POSTGRESQL, hide_parameters=True
+            url,
+            pool_pre_ping=True,
+            pool_size=6,
+            max_overflow=6,
+            pool_timeout=2,
+            pool_recycle=1_800,
+            connect_args=POSTGRESQL,
+            hide_parameters=True,
         )
         return engine, engine
     if url.get_backend_name() == "mariadb":
@@ -100,10 +118,19 @@ def make_engines(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
         connect_args=arguments,
         hide_parameters=True,
     )
-    reader = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=READERS, max_overflow=0, pool_timeout=2, connect_args=arguments, hide_parameters=True)
+    reader = sa.create_engine(
+        url,
+        poolclass=sa.QueuePool,
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=2,
+        connect_args=arguments,
+        hide_parameters=True,
+    )
     sa.event.listen(writer, "connect", _prepare)
     sa.event.listen(reader, "connect", _prepare_reader)
-    # The driver would begin late and deferred; a deferred transaction that turns to writing fails at once, whatever the timeout.
+    # The driver would begin late and deferred; a deferred transaction that turns to writing fails at once, whatever the
+    # timeout.
     sa.event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     sa.event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return writer, reader
@@ -164,7 +191,8 @@ def _refuse_unfit(connection: Any, _record: object) -> None:
 
 def unfit_version(version: str) -> str | None:
     """Why a server that calls itself so cannot be the store; None if it can."""
-    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)[^-]*-.*mariadb", version, re.IGNORECASE)  # 5.5.5: a prefix for old clients
+    # 5.5.5: a prefix for old clients
+    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)[^-]*-.*mariadb", version, re.IGNORECASE)
     if found is None:
         return f"{version} is no MariaDB. The store needs MariaDB 10.11 or newer."
     if (int(found[1]), int(found[2])) < OLDEST_MARIADB:
@@ -183,9 +211,11 @@ def _prepare_reader(connection: Any, record: object) -> None:
 
 
 def take_writing_role(url: sa.URL) -> IO[str] | None:
-    """Locks the file beside a SQLite database for as long as the answer is open; None on the others, which have many writers.
+    """Locks the file beside a SQLite database for as long as the answer is open; None on the others, which have many
+    writers.
 
-    Raises StoreBusy where another process has it. The kernel lets go of the lock when the process ends, however it ends.
+    Raises StoreBusy where another process has it. The kernel lets go of the lock when the process ends, however it
+    ends.
     """
     if url.get_backend_name() != "sqlite":
         return None

@@ -1,4 +1,6 @@
-"""The tables of people: who may sign in, who is signed in, and the record of what they did. Few rows, all written by people's acts."""
+"""The tables of people: who may sign in, who is signed in, and the record of what they did. Few rows, all written by
+people's acts.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ user_session = sa.Table(
 )
 sa.Index("ix_user_session_name", user_session.c.name)
 
-# How often signing in was tried of late without success: by the place that it is tried from (a known browser, or an address) and the name, by name,
-# and by address. Counted here, so that many web processes count together.
+# How often signing in was tried of late without success: by the place that it is tried from (a known browser, or an
+# address) and the name, by name, and by address. Counted here, so that many web processes count together.
 sign_in_try = sa.Table(
     "sign_in_try",
     metadata,

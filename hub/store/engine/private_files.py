@@ -30,5 +30,7 @@ def opener(path: str, flags: int) -> int:
 
 
 def touch(path: Path) -> None:
-    """Makes an empty file where there is none; the SQLite files beside it (-wal, -shm) take its mode. Raises OSError."""
+    """Makes an empty file where there is none; the SQLite files beside it (-wal, -shm) take its mode. Raises
+    OSError.
+    """
     os.close(opener(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC))

@@ -1,4 +1,6 @@
-"""The tables beside the flow: what the hub goes by, whom it knows, and what it counts. Few rows each; those of the flow stand in `tables`."""
+"""The tables beside the flow: what the hub goes by, whom it knows, and what it counts. Few rows each; those of the flow
+stand in `tables`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,14 @@ from hub.core.model.latency import BOUNDS_MS
 from hub.core.model.repair import Act, Result, State, With
 from hub.store.columns import Blob, Document, Instant, Key, Name, Text, Word, metadata, one_of
 
-# How many went which way, and how many took how long: from the acceptance to the target, and for the sending alone. Not added up.
+# How many went which way, and how many took how long: from the acceptance to the target, and for the sending alone. Not
+# added up.
 OUTCOMES = ("accepted", "apart", "delivered", "retried", "dead", "unknown", "held", "ended")
 JOURNEY = tuple(f"journey_{bound}" for bound in (*BOUNDS_MS, "over"))
 SENDING = tuple(f"sending_{bound}" for bound in (*BOUNDS_MS, "over"))
 
-# What a capacity has given away: a row per route, value and window; and one at EPOCH per route and value, which is the lock on them.
+# What a capacity has given away: a row per route, value and window; and one at EPOCH per route and value, which is the
+# lock on them.
 capacity = sa.Table(
     "capacity",
     metadata,
@@ -27,7 +31,8 @@ capacity = sa.Table(
 )
 sa.Index("ix_capacity_ends", capacity.c.ends_at)
 
-# Which place a held delivery has been given: what ends it before its hour gives the place back, by taking this row away.
+# Which place a held delivery has been given: what ends it before its hour gives the place back, by taking this row
+# away.
 place = sa.Table(
     "place",
     metadata,
@@ -71,7 +76,8 @@ caller_key = sa.Table(
     sa.Column("id", Word, primary_key=True),
     sa.Column("name", Text, nullable=False),
     sa.Column("systems", Document, nullable=False),
-    sa.Column("pins", Document, nullable=False),  # message type -> the version that a post of this caller is in, if it does not say
+    # message type -> the version that a post of this caller is in, if it does not say
+    sa.Column("pins", Document, nullable=False),
     sa.Column("form", Word, nullable=False),
     sa.Column("key_hash", Text, nullable=False),
     sa.Column("secret_sealed", Text, nullable=False),
@@ -103,7 +109,8 @@ share = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# Who used which version and field of a contract, by day. Counted in memory and added in batches: the last seconds before a kill are lost.
+# Who used which version and field of a contract, by day. Counted in memory and added in batches: the last seconds
+# before a kill are lost.
 contract_usage = sa.Table(
     "contract_usage",
     metadata,
@@ -136,7 +143,8 @@ worker_sign = sa.Table(
     sa.Column("seen_at", Instant, nullable=False),
 )
 
-# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (promise P5, fault F8).
+# Who does what must be done once. The token rises with each take-over: an act under an older one is refused (promise
+# P5, fault F8).
 leader = sa.Table(
     "leader",
     metadata,
@@ -203,7 +211,8 @@ repair_row = sa.Table(
     sa.Column("repair_id", Word, primary_key=True),
     sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("delivery_id", Word, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),  # as many as it had when it was chosen: whoever finds more leaves it alone
+    # as many as it had when it was chosen: whoever finds more leaves it alone
+    sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("result", Word, nullable=False),
     sa.Column("why", Document),  # of the delivery, where it waits for a person again
     sa.Column("note", Text),
@@ -215,7 +224,8 @@ sa.Index("ix_repair_row_result", repair_row.c.repair_id, repair_row.c.result, re
 sa.Index("ix_repair_row_delivery", repair_row.c.delivery_id)
 
 
-# Why deliveries wait for a person: a row per cause. Which deliveries share it stands on them (delivery.cluster), so that their number is always right.
+# Why deliveries wait for a person: a row per cause. Which deliveries share it stands on them (delivery.cluster), so
+# that their number is always right.
 cluster = sa.Table(
     "cluster",
     metadata,
@@ -238,7 +248,8 @@ cluster = sa.Table(
 )
 sa.Index("ix_cluster_coarse", cluster.c.coarse)
 
-# Why no route took messages, and what a person wants of all of a cause that had come by then. A wish is over when its columns are empty again.
+# Why no route took messages, and what a person wants of all of a cause that had come by then. A wish is over when its
+# columns are empty again.
 unrouted_cause = sa.Table(
     "unrouted_cause",
     metadata,
@@ -258,13 +269,15 @@ unrouted_cause = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# What flowed, by minute and way. Counted in memory and added in batches: the last seconds before a kill are lost. An empty route: accepted.
+# What flowed, by minute and way. Counted in memory and added in batches: the last seconds before a kill are lost. An
+# empty route: accepted.
 flow_minute = sa.Table(
     "flow_minute",
     metadata,
     sa.Column("minute", Instant, primary_key=True),
     sa.Column("route", Name, primary_key=True),
-    sa.Column("way", Key, primary_key=True),  # the target, such as wms/outbound.create@1; without a route what was accepted
+    # the target, such as wms/outbound.create@1; without a route what was accepted
+    sa.Column("way", Key, primary_key=True),
     *(sa.Column(name, sa.BigInteger, nullable=False) for name in (*OUTCOMES, *JOURNEY, *SENDING)),
     sqlite_with_rowid=False,
 )

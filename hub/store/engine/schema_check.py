@@ -1,7 +1,9 @@
-"""Whether a store's tables are those that its number promises: columns, the words that a CHECK takes, and what makes rows unique.
+"""Whether a store's tables are those that its number promises: columns, the words that a CHECK takes, and what makes
+rows unique.
 
-A migration on `main` is never edited (tests/store/test_migrations.py), but a store may have been made by a commit from before it got there, and
-then says a number whose tables it has not. Two or three questions to the database's own catalogue, at each start.
+A migration on `main` is never edited (tests/store/test_migrations.py), but a store may have been made by a commit from
+before it got there, and then says a number whose tables it has not. Two or three questions to the database's own
+catalogue, at each start.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ _INDEXES = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the comparison is about. `columns`: whether a row may leave it out, by table and name; `checks`: the words of each; `indexes`: names."""
+    """What the comparison is about. `columns`: whether a row may leave it out, by table and name; `checks`: the words
+    of each; `indexes`: names.
+    """
 
     columns: Mapping[str, Mapping[str, bool]]
     checks: Mapping[str, frozenset[str]]
@@ -72,10 +76,17 @@ def found(connection: sa.Connection) -> Shape:
     columns: dict[str, dict[str, bool]] = {}
     for table, column, is_needed in connection.exec_driver_sql(_COLUMNS[kind]):
         columns.setdefault(table, {})[column] = not is_needed
-    rows = [(str(name), str(text)) for name, text in connection.exec_driver_sql(_CHECKS[kind].replace("%", "%%") if kind == "mariadb" else _CHECKS[kind])]
+    rows = [
+        (str(name), str(text))
+        for name, text in connection.exec_driver_sql(
+            _CHECKS[kind].replace("%", "%%") if kind == "mariadb" else _CHECKS[kind]
+        )
+    ]
     if kind == "sqlite":
         rows = [pair for _, text in rows for pair in _checks_of(text)]
-    indexes = frozenset(str(name) for (name,) in connection.exec_driver_sql(_INDEXES[kind])) if kind in _INDEXES else None
+    indexes = (
+        frozenset(str(name) for (name,) in connection.exec_driver_sql(_INDEXES[kind])) if kind in _INDEXES else None
+    )
     return Shape(columns, {name: words(text) for name, text in rows}, indexes)
 
 
@@ -101,7 +112,9 @@ def first_difference(shape: Shape) -> str | None:
         missing = next((column.name for column in table.columns if column.name not in there), None)
         if missing is not None:
             return f"its table {table.name} has no column {missing}"
-        foreign = next((name for name, may_be_left_out in there.items() if name not in table.columns and not may_be_left_out), None)
+        foreign = next(
+            (name for name, may_be_left_out in there.items() if name not in table.columns and not may_be_left_out), None
+        )
         if foreign is not None:
             return f"its table {table.name} has a column {foreign} that nothing here fills"
         for constraint in table.constraints:
@@ -109,7 +122,14 @@ def first_difference(shape: Shape) -> str | None:
                 difference = _of_check(table, constraint, shape)
                 if difference is not None:
                     return difference
-        absent = next((str(index.name) for index in table.indexes if index.unique and shape.indexes is not None and index.name not in shape.indexes), None)
+        absent = next(
+            (
+                str(index.name)
+                for index in table.indexes
+                if index.unique and shape.indexes is not None and index.name not in shape.indexes
+            ),
+            None,
+        )
         if absent is not None:
             return f"its table {table.name} has no unique index {absent}"
     return None

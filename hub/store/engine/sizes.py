@@ -31,7 +31,9 @@ class TableSize:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """`bytes` of all of it; the tables, largest first. SQLite knows the size of its file alone, and has no tables here."""
+    """`bytes` of all of it; the tables, largest first. SQLite knows the size of its file alone, and has no tables
+    here.
+    """
 
     kind: str
     bytes: int
@@ -46,6 +48,10 @@ def size(database: Database) -> Size:
             return Size(database.kind, int(pages) * int(page), ())
         rows = connection.execute(_POSTGRESQL if database.is_postgresql else _MARIADB).all()
         tables = [TableSize(row[0], int(row[1] or 0), int(row[2] or 0)) for row in rows]
-        return Size(database.kind, sum(one.bytes or 0 for one in tables), tuple(sorted(tables, key=lambda one: (-(one.bytes or 0), one.name))))
+        return Size(
+            database.kind,
+            sum(one.bytes or 0 for one in tables),
+            tuple(sorted(tables, key=lambda one: (-(one.bytes or 0), one.name))),
+        )
 
     return database.read(work)

@@ -1,4 +1,6 @@
-"""What a fault of the store means to a person: one line with what, where and what to do. Never a statement, a parameter, a row or a password."""
+"""What a fault of the store means to a person: one line with what, where and what to do. Never a statement, a
+parameter, a row or a password.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from hub.core.errors import StoreUnusable
 
 LONGEST = 300
 # What a driver's text may quote: a row that a constraint refused, a value, a statement.
-_ROWS = re.compile(r"\s*(?:\bDETAIL:|\bCONTEXT:|\[SQL:|\[parameters:|\bFailing row|\bDuplicate entry|LINE \d+:).*", re.DOTALL)
+_ROWS = re.compile(
+    r"\s*(?:\bDETAIL:|\bCONTEXT:|\[SQL:|\[parameters:|\bFailing row|\bDuplicate entry|LINE \d+:).*", re.DOTALL
+)
 _BLANKS = re.compile(r"\s+")
 
 # In the drivers' own words; the first that fits counts. `None`: what may pass by itself needs no advice.
@@ -58,8 +62,12 @@ def passes(text: str) -> bool:
 
 
 def of_store(error: Exception, url: sa.URL) -> StoreUnusable | None:
-    """The fault, if it is the store's as a whole; None for one of a single statement: a constraint, a value, a fault of ours."""
-    if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError | sa.exc.NotSupportedError) or not isinstance(error, sa.exc.DBAPIError):
+    """The fault, if it is the store's as a whole; None for one of a single statement: a constraint, a value, a fault of
+    ours.
+    """
+    if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError | sa.exc.NotSupportedError) or not isinstance(
+        error, sa.exc.DBAPIError
+    ):
         return None
     text = brief(error)
     if isinstance(error, sa.exc.ProgrammingError) and advice(text) == "See docs/operating.md.":

@@ -29,12 +29,23 @@ INSERT_DELIVERIES = Insert(tables.delivery)
 _INSERT_UNROUTED = Insert(tables.unrouted)
 _INSERT_ORIGINS = Insert(tables.origin, "ON CONFLICT DO NOTHING")  # stored once for all messages of a request
 INSERT_BUSINESS_KEYS = Insert(tables.business_key, "ON CONFLICT DO NOTHING")
-_TAKE_NUMBERS = Insert(tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq")
-UNSTORABLE = (sa.exc.DataError, sa.exc.IntegrityError, sa.exc.InterfaceError, sa.exc.ProgrammingError, OverflowError, ValueError, TypeError)
+_TAKE_NUMBERS = Insert(
+    tables.order_key, "ON CONFLICT (lane, key) DO UPDATE SET last_seq = order_key.last_seq + excluded.last_seq"
+)
+UNSTORABLE = (
+    sa.exc.DataError,
+    sa.exc.IntegrityError,
+    sa.exc.InterfaceError,
+    sa.exc.ProgrammingError,
+    OverflowError,
+    ValueError,
+    TypeError,
+)
 
 
 def add(database: Database, batch: Sequence[AcceptedMessage]) -> list[Answer]:
-    """Stores `batch` in one transaction; gives one answer per message, in order. A message that cannot be stored is refused without the others.
+    """Stores `batch` in one transaction; gives one answer per message, in order. A message that cannot be stored is
+    refused without the others.
 
     Raises StoreBusy: then no sender may get a 2xx.
     """
@@ -55,17 +66,28 @@ def add(database: Database, batch: Sequence[AcceptedMessage]) -> list[Answer]:
         return database.write(work, committed=committed)
     except UNSTORABLE as error:
         if len(batch) == 1:
-            # If the message id is stored already, an earlier commit succeeded without an acknowledgement (promise P12): it counts as accepted.
-            if isinstance(error, sa.exc.IntegrityError) and database.read(lambda connection: _is_stored(connection, batch[0])):
+            # If the message id is stored already, an earlier commit succeeded without an acknowledgement (promise P12):
+            # it counts as accepted.
+            if isinstance(error, sa.exc.IntegrityError) and database.read(
+                lambda connection: _is_stored(connection, batch[0])
+            ):
                 return [Receipt(batch[0].message.id, duplicate=True)]
-            return [Refused(Code.INTERNAL, f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.")]
+            return [
+                Refused(
+                    Code.INTERNAL,
+                    f"Message {batch[0].message.id} cannot be stored: {type(error).__name__}. It was not accepted.",
+                )
+            ]
         # One bad row must not refuse the others (promise P21): the batch is halved until the bad row is alone.
         middle = len(batch) // 2
         return add(database, batch[:middle]) + add(database, batch[middle:])
 
 
 def _is_stored(connection: sa.Connection, laid: AcceptedMessage) -> bool:
-    return connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first() is not None
+    return (
+        connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first()
+        is not None
+    )
 
 
 def lay(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> list[Answer]:
@@ -79,21 +101,37 @@ def lay(database: Database, connection: sa.Connection, batch: Sequence[AcceptedM
 
 
 def _receipt(laid: AcceptedMessage) -> Receipt:
-    return Receipt(laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries)))
+    return Receipt(
+        laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries))
+    )
 
 
 def refuse_unstorable(laid: AcceptedMessage) -> Refused | None:
-    """Refuses NUL and lone surrogates in keys: PostgreSQL cannot store them, and SQLite truncates the value. All stores refuse them alike."""
+    """Refuses NUL and lone surrogates in keys: PostgreSQL cannot store them, and SQLite truncates the value. All stores
+    refuse them alike.
+    """
     message = laid.message
-    texts = [message.order_key or "", message.idempotency_key or "", message.caller, message.trace_id, *(text for key in message.keys for text in key)]
-    texts += [planned.order_key for planned in laid.deliveries if planned.order_key is not None and planned.order_key != message.order_key]
+    texts = [
+        message.order_key or "",
+        message.idempotency_key or "",
+        message.caller,
+        message.trace_id,
+        *(text for key in message.keys for text in key),
+    ]
+    texts += [
+        planned.order_key
+        for planned in laid.deliveries
+        if planned.order_key is not None and planned.order_key != message.order_key
+    ]
     text = "\n".join(texts)
     if text.isascii() and "\0" not in text:
         return None
     try:
         text.encode()
     except UnicodeEncodeError:
-        return Refused(Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters.")
+        return Refused(
+            Code.INVALID_UNICODE, "A key holds half a surrogate pair, and cannot be stored. Send whole characters."
+        )
     if "\0" in text:
         return Refused(Code.INVALID_UNICODE, "A key holds the character NUL, and cannot be stored. Send it without.")
     return None
@@ -103,13 +141,18 @@ _ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each takes two b
 
 
 def _refuse_long(connection: sa.Connection, laid: AcceptedMessage) -> Refused | None:
-    """Refuses a body above the server's packet limit. The server would close the connection, and the whole batch would fail at each retry."""
+    """Refuses a body above the server's packet limit. The server would close the connection, and the whole batch would
+    fail at each retry.
+    """
     limit = connection.info.get(PACKET)
     if limit is None:
         return None
     for raw in (laid.message.raw, laid.origin.raw if laid.origin is not None else b""):
         if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
-            return Refused(Code.TOO_LARGE, f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.")
+            return Refused(
+                Code.TOO_LARGE,
+                f"A body of {len(raw)} bytes is more than the store of this hub takes. It was not accepted.",
+            )
     return None
 
 
@@ -117,42 +160,87 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Accep
     if not batch:
         return
     stamp = database.stamp
-    _INSERT_MESSAGES.run(connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch])
+    _INSERT_MESSAGES.run(
+        connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch]
+    )
     _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
-    origins = {laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None}
+    origins = {
+        laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None
+    }
     if origins:
         _INSERT_ORIGINS.run(
-            connection, [_origin_row(trace_id, origin, stamp(at)) for trace_id, (origin, at) in sorted(origins.items(), key=lambda row: row[0])]
+            connection,
+            [
+                _origin_row(trace_id, origin, stamp(at))
+                for trace_id, (origin, at) in sorted(origins.items(), key=lambda row: row[0])
+            ],
         )
     keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
-    apart = [(laid.message.id, stamp(laid.message.received_at), None, None, None) for laid in batch if laid.message.disposition is Disposition.UNROUTED]
+    apart = [
+        (laid.message.id, stamp(laid.message.received_at), None, None, None)
+        for laid in batch
+        if laid.message.disposition is Disposition.UNROUTED
+    ]
     _INSERT_UNROUTED.run(connection, apart)
     insert_deliveries(database, connection, batch, take_numbers(database, connection, ordered(batch)), now)
 
 
 def insert_deliveries(
-    database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], numbers: dict[OrderKey, int], now: Stamp, *, is_newest: bool = True
+    database: Database,
+    connection: sa.Connection,
+    batch: Sequence[AcceptedMessage],
+    numbers: dict[OrderKey, int],
+    now: Stamp,
+    *,
+    is_newest: bool = True,
 ) -> None:
-    """Inserts the deliveries of `batch` behind all others on their keys. `numbers`: from `take_numbers`; used in the batch's order.
+    """Inserts the deliveries of `batch` behind all others on their keys. `numbers`: from `take_numbers`; used in the
+    batch's order.
 
-    `is_newest`: the deliveries are newer than all others on their keys, and supersede older ones with `when_dead: latest`.
+    `is_newest`: the deliveries are newer than all others on their keys, and supersede older ones with
+    `when_dead: latest`.
     """
     starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
-    INSERT_DELIVERIES.run(connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)])
-    bundles.send_full(database, connection, {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None}, now)
+    INSERT_DELIVERIES.run(
+        connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)]
+    )
+    bundles.send_full(
+        database,
+        connection,
+        {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None},
+        now,
+    )
     if is_newest:
-        keys = {(planned.lane, planned.order_key or "") for laid in batch for planned in laid.deliveries if is_latest(planned)}
+        keys = {
+            (planned.lane, planned.order_key or "")
+            for laid in batch
+            for planned in laid.deliveries
+            if is_latest(planned)
+        }
         supersede_older(database, connection, keys, now)
 
 
 def _origin_row(trace_id: str, origin: Origin, received_at: Stamp) -> tuple[Any, ...]:
-    return (trace_id, origin.source, received_at, origin.method, dump_text(origin.query), dump_text(origin.content_type), origin.raw)
+    return (
+        trace_id,
+        origin.source,
+        received_at,
+        origin.method,
+        dump_text(origin.query),
+        dump_text(origin.content_type),
+        origin.raw,
+    )
 
 
 def ordered(batch: Iterable[AcceptedMessage]) -> Counter[OrderKey]:
     """The number of sequence numbers that each order key needs."""
-    return Counter((planned.ref.system, planned.order_key) for laid in batch for planned in laid.deliveries if planned.order_key is not None)
+    return Counter(
+        (planned.ref.system, planned.order_key)
+        for laid in batch
+        for planned in laid.deliveries
+        if planned.order_key is not None
+    )
 
 
 def is_latest(planned: NewDelivery) -> bool:
@@ -160,14 +248,18 @@ def is_latest(planned: NewDelivery) -> bool:
 
 
 def take_numbers(database: Database, connection: sa.Connection, needed: Counter[OrderKey]) -> dict[OrderKey, int]:
-    """Reserves sequence numbers; gives the last number used before, per order key. The rows stay locked until the commit, so numbers rise in commit order."""
+    """Reserves sequence numbers; gives the last number used before, per order key. The rows stay locked until the
+    commit, so numbers rise in commit order.
+    """
     if not needed:
         return {}
     # Sorted: two batches with the same keys take the locks in the same order, so they cannot deadlock.
     keys = sorted(needed)
     _TAKE_NUMBERS.run(connection, [(lane, key, needed[lane, key]) for lane, key in keys])
     if database.kind == "postgresql":
-        rows = connection.execute(_NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]})
+        rows = connection.execute(
+            _NUMBERS_POSTGRESQL, {"lanes": [lane for lane, _ in keys], "keys": [key for _, key in keys]}
+        )
     else:
         rows = connection.execute(_NUMBERS[database.kind], {"pairs": json.dumps(keys, ensure_ascii=False)})
     return {(lane, key): last - needed[lane, key] for lane, key, last in rows}
@@ -200,7 +292,13 @@ def _delivery_rows(
 
 
 def delivery_row(
-    database: Database, message: Message, planned: NewDelivery, seq: int | None, start: datetime | None, now: Stamp, made_with: str | None = None
+    database: Database,
+    message: Message,
+    planned: NewDelivery,
+    seq: int | None,
+    start: datetime | None,
+    now: Stamp,
+    made_with: str | None = None,
 ) -> tuple[Any, ...]:
     """The row of table `delivery`. `start`: the start of its capacity window, if it has to wait for one."""
     held, why = held_until(planned, start)
@@ -244,17 +342,24 @@ def delivery_row(
 def held_until(planned: NewDelivery, start: datetime | None) -> tuple[datetime | None, str | None]:
     """Until when a new delivery is held, and the cause: its message asks for a time, or a capacity window is full."""
     if start is not None and (planned.hold_until is None or start > planned.hold_until):
-        return start, dump_why(Cause(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}."))
+        return start, dump_why(
+            Cause(Reason.OVER_CAPACITY, f"The capacity of {planned.route} was full; it goes from {start.isoformat()}.")
+        )
     if planned.hold_until is not None:
-        return planned.hold_until, dump_why(Cause(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}."))
+        return planned.hold_until, dump_why(
+            Cause(Reason.SCHEDULED, f"Its message asks for {planned.hold_until.isoformat()}.")
+        )
     return None, None
 
 
-OVERTAKEN = dump_why(Cause(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest)."))
+OVERTAKEN = dump_why(
+    Cause(Reason.OVERTAKEN, "A newer message on the same key made this one pointless (when_dead: latest).")
+)
 
 
-# Parts of one message do not supersede each other. The states are listed so that each is one index lookup; otherwise the whole history of a key
-# would be scanned. A cancelled delivery is not newer content, and an undecided one may have none.
+# Parts of one message do not supersede each other. The states are listed so that each is one index lookup; otherwise
+# the whole history of a key would be scanned. A cancelled delivery is not newer content, and an undecided one may have
+# none.
 def newer(kind: str) -> str:
     return (
         f"EXISTS (SELECT 1 FROM delivery newer{along('ix_delivery_key', kind)} WHERE newer.lane = delivery.lane AND newer.order_key = delivery.order_key "

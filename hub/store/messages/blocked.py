@@ -1,7 +1,8 @@
-"""Defers blocked deliveries: those behind a dead letter on their key get a later due time, so that claims need not skip them each time.
+"""Defers blocked deliveries: those behind a dead letter on their key get a later due time, so that claims need not skip
+them each time.
 
-They stay pending and keep their place on the key. They are due at once when the dead letter is replayed or ended. Otherwise they are due after
-`AHEAD`, so that a missed notification cannot block them for ever.
+They stay pending and keep their place on the key. They are due at once when the dead letter is replayed or ended.
+Otherwise they are due after `AHEAD`, so that a missed notification cannot block them for ever.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _BEHIND = texts(
         f"WHERE h.order_key IS NOT NULL AND h.spent = 0 AND h.bundle IS NULL AND {_DEAD_BEFORE.format(way=along('ix_delivery_key', kind), of='h')}"
     )
 )
-# Checked again: a dead letter that was replayed since the first query has requeued those behind it, and will not do so twice.
+# Checked again: a dead letter that was replayed since the first query has requeued those behind it, and will not do so
+# twice.
 _LATER = texts(
     lambda kind: (
         f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :later WHERE status = 'pending' AND due_at <= :old AND id {any_of('ids', kind)} "
@@ -47,8 +49,12 @@ _NOW = texts(
 
 
 def step_aside(database: Database, lanes: Iterable[str]) -> int:
-    """Defers the deliveries at the heads of these lanes that wait behind a dead letter; gives how many. If we die in between, the next round does the rest."""
-    return sum(_of_lane(database, lane, rank) for lane in lanes for rank in sorted(priority.rank for priority in Priority))
+    """Defers the deliveries at the heads of these lanes that wait behind a dead letter; gives how many. If we die in
+    between, the next round does the rest.
+    """
+    return sum(
+        _of_lane(database, lane, rank) for lane in lanes for rank in sorted(priority.rank for priority in Priority)
+    )
 
 
 def _of_lane(database: Database, lane: str, rank: int) -> int:
@@ -61,12 +67,18 @@ def _of_lane(database: Database, lane: str, rank: int) -> int:
     if not ids:
         return 0
     at = database.instant(now)
-    parameters = {"later": database.stamp(at + AHEAD), "old": database.stamp(at - PATIENCE), "ids": database.listing(ids)}
+    parameters = {
+        "later": database.stamp(at + AHEAD),
+        "old": database.stamp(at - PATIENCE),
+        "ids": database.listing(ids),
+    }
     return database.write(lambda connection: connection.execute(_LATER[database.kind], parameters).rowcount)
 
 
 def come_back(database: Database, connection: sa.Connection, keys: Iterable[tuple[str, str]], now: Stamp) -> None:
-    """Makes the blocked deliveries of these lanes and keys due again, inside the transaction that replays or ends the dead letter."""
+    """Makes the blocked deliveries of these lanes and keys due again, inside the transaction that replays or ends the
+    dead letter.
+    """
     by_lane: dict[str, list[str]] = {}
     for lane, key in sorted(set(keys)):
         by_lane.setdefault(lane, []).append(key)

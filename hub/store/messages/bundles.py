@@ -1,4 +1,5 @@
-"""Bundles: deliveries that are sent in one call. A delivery is due when its bundle is full, or when the bundle's first one has waited long enough.
+"""Bundles: deliveries that are sent in one call. A delivery is due when its bundle is full, or when the bundle's first
+one has waited long enough.
 
 Only complete bundles are full. The remaining deliveries wait for their own due time, or for the next full bundle.
 """
@@ -18,7 +19,11 @@ from hub.store.engine.dialects import along, any_of, skip_locked, texts
 MOST = 10_000  # maximum number of a bundle's deliveries that one transaction examines
 _WAIT = "lane = :lane AND status = 'pending' AND bundle IS NOT NULL AND bundle = :name AND due_at > :now AND spent = 0"
 # The waiting deliveries without an attempt, oldest first. Rows that another transaction has locked are skipped.
-_WAITING = texts(lambda kind: f"SELECT id FROM delivery{along('ix_delivery_bundle', kind)} WHERE {_WAIT} ORDER BY due_at, id LIMIT {MOST}{skip_locked(kind)}")
+_WAITING = texts(
+    lambda kind: (
+        f"SELECT id FROM delivery{along('ix_delivery_bundle', kind)} WHERE {_WAIT} ORDER BY due_at, id LIMIT {MOST}{skip_locked(kind)}"
+    )
+)
 _RIPEN = texts(
     lambda kind: (
         f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :now WHERE status = 'pending' AND due_at > :now AND spent = 0 AND id {any_of('ids', kind)}"
@@ -33,8 +38,12 @@ def send_full(database: Database, connection: sa.Connection, lanes: Mapping[Bund
         _ripen(database, connection, ids[: len(ids) // bundle.size * bundle.size], now)
 
 
-def fill(database: Database, connection: sa.Connection, claims: Sequence[Claim], bundles: Mapping[str, Bundle], now: Stamp) -> int:
-    """Fills the bundles of `claims`: if the first of a bundle has waited long enough, makes others due up to the bundle's size; gives how many."""
+def fill(
+    database: Database, connection: sa.Connection, claims: Sequence[Claim], bundles: Mapping[str, Bundle], now: Stamp
+) -> int:
+    """Fills the bundles of `claims`: if the first of a bundle has waited long enough, makes others due up to the
+    bundle's size; gives how many.
+    """
     now_at = database.instant(now)
     numbers = Counter(claim.bundle for claim in claims if claim.bundle is not None)
     over = {claim.bundle for claim in claims if _is_over(claim, bundles, now_at)}

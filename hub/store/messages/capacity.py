@@ -1,6 +1,8 @@
-"""Capacity limits: assigns deliveries to time windows. The transaction that adds a delivery takes its slot, so none is taken twice or lost.
+"""Capacity limits: assigns deliveries to time windows. The transaction that adds a delivery takes its slot, so none is
+taken twice or lost.
 
-A delivery that ends, or is sent by a person, before its window gives its slot back. Its row of `place` is deleted with it, so it is given back once.
+A delivery that ends, or is sent by a person, before its window gives its slot back. Its row of `place` is deleted with
+it, so it is given back once.
 """
 
 from __future__ import annotations
@@ -36,16 +38,27 @@ _WRITE = Insert(
 )
 _HOLD = Insert(register_tables.place)
 _HELD = texts(lambda kind: 'SELECT DISTINCT route, "key" FROM place WHERE delivery_id ' + any_of("ids", kind))
-_TAKE = texts(lambda kind: "DELETE FROM place WHERE delivery_id " + any_of("ids", kind) + ' RETURNING route, "key", window_at')
-_GIVE_BACK = sa.text('UPDATE capacity SET used = used - :number WHERE route = :route AND "key" = :key AND window_at = :window AND used >= :number')
+_TAKE = texts(
+    lambda kind: "DELETE FROM place WHERE delivery_id " + any_of("ids", kind) + ' RETURNING route, "key", window_at'
+)
+_GIVE_BACK = sa.text(
+    'UPDATE capacity SET used = used - :number WHERE route = :route AND "key" = :key AND window_at = :window AND used >= :number'
+)
 _OVER = sa.text("SELECT 1 FROM capacity WHERE ends_at <= :over LIMIT 1")
 # Locked rows are skipped: another transaction is taking slots of that window.
-_PRUNABLE = texts(lambda kind: f'SELECT route, "key", window_at FROM capacity WHERE ends_at <= :over ORDER BY ends_at LIMIT :limit{skip_locked(kind)}')
+_PRUNABLE = texts(
+    lambda kind: (
+        f'SELECT route, "key", window_at FROM capacity WHERE ends_at <= :over ORDER BY ends_at LIMIT :limit{skip_locked(kind)}'
+    )
+)
 _PRUNE = sa.text('DELETE FROM capacity WHERE route = :route AND "key" = :key AND window_at = :window')
 
 
-def place(database: Database, connection: sa.Connection, planned: Sequence[NewDelivery], now: Stamp) -> dict[str, datetime]:
-    """Assigns a window to each delivery with a capacity; gives the start of the window by delivery id, without those that may be sent at once.
+def place(
+    database: Database, connection: sa.Connection, planned: Sequence[NewDelivery], now: Stamp
+) -> dict[str, datetime]:
+    """Assigns a window to each delivery with a capacity; gives the start of the window by delivery id, without those
+    that may be sent at once.
 
     A delivery gets the first window with a free slot from now on, or from the time until which it is held.
     """
@@ -67,35 +80,59 @@ def place(database: Database, connection: sa.Connection, planned: Sequence[NewDe
             starts[delivery.id] = max(window, delivery.hold_until or window)
         if window > at or delivery.hold_until is not None:
             held.append((delivery.id, slot.route, slot.key, database.stamp(window)))
-    _WRITE.run(connection, [(route, key, database.stamp(window), used, database.stamp(ends)) for (route, key, window), (used, ends) in sorted(changed.items())])
+    _WRITE.run(
+        connection,
+        [
+            (route, key, database.stamp(window), used, database.stamp(ends))
+            for (route, key, window), (used, ends) in sorted(changed.items())
+        ],
+    )
     _HOLD.run(connection, held)
     return starts
 
 
 def lock_of(database: Database, connection: sa.Connection, ids: Sequence[str], now: Stamp) -> None:
-    """Locks the capacity rows of these deliveries. Must come before the lock of the deliveries: adding takes the locks in that order too."""
-    _lock(database, connection, {(row[0], row[1]) for row in connection.execute(_HELD[database.kind], {"ids": database.listing(ids)})}, now)
+    """Locks the capacity rows of these deliveries. Must come before the lock of the deliveries: adding takes the locks
+    in that order too.
+    """
+    _lock(
+        database,
+        connection,
+        {(row[0], row[1]) for row in connection.execute(_HELD[database.kind], {"ids": database.listing(ids)})},
+        now,
+    )
 
 
 def give_back(database: Database, connection: sa.Connection, ids: Sequence[str], now: Stamp) -> None:
-    """Gives back the slots of held deliveries that will not be sent in their window. Deliveries without a slot change nothing."""
+    """Gives back the slots of held deliveries that will not be sent in their window. Deliveries without a slot change
+    nothing.
+    """
     if not ids:
         return
-    rows = Counter((row[0], row[1], row[2]) for row in connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)}))
+    rows = Counter(
+        (row[0], row[1], row[2]) for row in connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)})
+    )
     if rows:
         _lock(database, connection, {(route, key) for route, key, _ in rows}, now)
-        changes = [{"route": route, "key": key, "window": window, "number": number} for (route, key, window), number in sorted(rows.items())]
+        changes = [
+            {"route": route, "key": key, "window": window, "number": number}
+            for (route, key, window), number in sorted(rows.items())
+        ]
         connection.execute(_GIVE_BACK, changes)
 
 
 def use(database: Database, connection: sa.Connection, ids: Sequence[str]) -> None:
-    """Marks the slots of these deliveries as used: their window has begun, and the slots cannot be given back any more."""
+    """Marks the slots of these deliveries as used: their window has begun, and the slots cannot be given back any
+    more.
+    """
     if ids:
         connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)})
 
 
 def prune(database: Database, limit: int, margin: timedelta = MARGIN) -> int:
-    """Deletes up to `limit` windows that ended `margin` ago, and unused lock rows; gives how many. Safe in several processes at once."""
+    """Deletes up to `limit` windows that ended `margin` ago, and unused lock rows; gives how many. Safe in several
+    processes at once.
+    """
 
     def parameters(connection: sa.Connection) -> dict[str, Stamp]:
         return {"over": database.stamp(database.instant(database.clock(connection)) - margin)}
@@ -131,8 +168,12 @@ def _first_with_room(connection: sa.Connection, slot: Slot, window: datetime, us
 
 def _look(connection: sa.Connection, slot: Slot, window: datetime, used_slots: Windows) -> None:
     columns = register_tables.capacity.c
-    query = sa.select(columns.window_at, columns.used).where(columns.route == slot.route, columns.key == slot.key, columns.window_at >= window)
-    used: dict[datetime, int] = {row[0]: row[1] for row in connection.execute(query.order_by(columns.window_at).limit(PAGE))}
+    query = sa.select(columns.window_at, columns.used).where(
+        columns.route == slot.route, columns.key == slot.key, columns.window_at >= window
+    )
+    used: dict[datetime, int] = {
+        row[0]: row[1] for row in connection.execute(query.order_by(columns.window_at).limit(PAGE))
+    }
     last = max(used, default=window)
     while True:
         used_slots.setdefault((slot.route, slot.key, window), used.get(window, 0))

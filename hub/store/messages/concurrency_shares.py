@@ -1,4 +1,6 @@
-"""Stores the concurrency shares: how many of a target's slots each process may use, so that all processes together keep its limit."""
+"""Stores the concurrency shares: how many of a target's slots each process may use, so that all processes together keep
+its limit.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,15 @@ HOLD = timedelta(seconds=30)  # a share without a renewal for this time is free:
 _LOCK = ""  # worker name of the lane's lock row: the transaction that computes the shares locks it until the commit
 
 _BEGIN = texts(
-    lambda kind: upsert("INSERT INTO share (lane, worker, slots, until) VALUES (:lane, :lock, 0, :epoch) ON CONFLICT (lane, worker) DO NOTHING", kind)
+    lambda kind: upsert(
+        "INSERT INTO share (lane, worker, slots, until) VALUES (:lane, :lock, 0, :epoch) ON CONFLICT (lane, worker) DO NOTHING",
+        kind,
+    )
 )
 _ALONE = texts(lambda kind: f"SELECT slots FROM share WHERE lane = :lane AND worker = :lock{for_update(kind)}")
-_OTHERS = sa.text("SELECT worker, slots FROM share WHERE lane = :lane AND worker <> :lock AND worker <> :worker AND until > :now")
+_OTHERS = sa.text(
+    "SELECT worker, slots FROM share WHERE lane = :lane AND worker <> :lock AND worker <> :worker AND until > :now"
+)
 _SET = texts(
     lambda kind: upsert(
         "INSERT INTO share (lane, worker, slots, until) VALUES (:lane, :worker, :slots, :until) "
@@ -48,7 +55,9 @@ def shares(database: Database) -> list[Share]:
 
     def work(connection: sa.Connection) -> list[Share]:
         held = share.c.until > database.instant(database.clock(connection))
-        rows = connection.execute(sa.select(share.c.lane, share.c.worker, share.c.slots).where(held, share.c.worker != _LOCK))
+        rows = connection.execute(
+            sa.select(share.c.lane, share.c.worker, share.c.slots).where(held, share.c.worker != _LOCK)
+        )
         return [Share(*row) for row in rows]
 
     return database.read(work)
@@ -69,18 +78,24 @@ def take(database: Database, lane: str, worker: str, most: int, *, holders: int 
         connection.execute(_FORGET, {**names, "now": now})
         slots_of_others = {row[0]: row[1] for row in connection.execute(_OTHERS, {**names, "now": now})}
         slots = fair(most, slots_of_others, worker, holders=holders)
-        connection.execute(_SET[database.kind], {**names, "slots": slots, "until": database.stamp(database.instant(now) + HOLD)})
+        connection.execute(
+            _SET[database.kind], {**names, "slots": slots, "until": database.stamp(database.instant(now) + HOLD)}
+        )
         return slots
 
     return database.write(work)
 
 
 def renew(database: Database, worker: str) -> int:
-    """Renews the shares of this worker; gives in how many lanes. Lapsed shares may belong to others, and must be taken again."""
+    """Renews the shares of this worker; gives in how many lanes. Lapsed shares may belong to others, and must be taken
+    again.
+    """
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
-        return connection.execute(_RENEW, {"worker": worker, "now": now, "until": database.stamp(database.instant(now) + HOLD)}).rowcount
+        return connection.execute(
+            _RENEW, {"worker": worker, "now": now, "until": database.stamp(database.instant(now) + HOLD)}
+        ).rowcount
 
     return database.write(work)
 
@@ -88,4 +103,8 @@ def renew(database: Database, worker: str) -> int:
 def leave(database: Database, worker: str, lanes: Sequence[str]) -> None:
     """Releases this worker's shares in these lanes."""
     if lanes:
-        database.write(lambda connection: connection.execute(_LEAVE[database.kind], {"worker": worker, "lanes": database.listing(lanes)}))
+        database.write(
+            lambda connection: connection.execute(
+                _LEAVE[database.kind], {"worker": worker, "lanes": database.listing(lanes)}
+            )
+        )

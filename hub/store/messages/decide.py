@@ -1,4 +1,6 @@
-"""Stores a late routing decision: replaces an undecided delivery by the deliveries that the route makes of its message."""
+"""Stores a late routing decision: replaces an undecided delivery by the deliveries that the route makes of its
+message.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ _DECIDED = texts(
     )
 )
 # Makes room on the key at the delivery's place: later deliveries stay behind all parts.
-_MOVE_UP = texts(lambda kind: f"UPDATE delivery{along('ix_delivery_key', kind)} SET seq = seq + :number WHERE lane = :lane AND order_key = :key AND seq > :seq")
+_MOVE_UP = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('ix_delivery_key', kind)} SET seq = seq + :number WHERE lane = :lane AND order_key = :key AND seq > :seq"
+    )
+)
 _PLANNED = sa.text("UPDATE message SET planned = planned + :number WHERE id = :id")
 _IS_DECIDED = sa.text("SELECT 1 FROM delivery WHERE id = :id AND undecided IS NULL")
 
@@ -34,10 +40,11 @@ class _Fenced(HubError):
 
 
 def decide(database: Database, claim: Claim, pieces: Sequence[NewDelivery], revision: str) -> bool:
-    """Turns the claimed delivery into the first of `pieces` and adds the others, all made by `revision`, in one fenced transaction.
+    """Turns the claimed delivery into the first of `pieces` and adds the others, all made by `revision`, in one fenced
+    transaction.
 
-    On their key they take its place, one behind the other, so that deliveries behind it wait for all of them. Nothing was sent, so the attempt
-    is not counted. False: the lease was lost, and nothing is changed. Raises StoreBusy.
+    On their key they take its place, one behind the other, so that deliveries behind it wait for all of them. Nothing
+    was sent, so the attempt is not counted. False: the lease was lost, and nothing is changed. Raises StoreBusy.
     """
     first, further = replace(pieces[0], id=claim.id), pieces[1:]
     made_with = revision if revision != claim.message.revision else None
@@ -62,13 +69,27 @@ def decide(database: Database, claim: Claim, pieces: Sequence[NewDelivery], revi
             raise _Fenced  # the rollback also frees the capacity slots
         if further and claim.order_key is not None:
             take_numbers(database, connection, Counter({(claim.lane, claim.order_key): len(further)}))
-            connection.execute(_MOVE_UP[database.kind], {"lane": claim.lane, "key": claim.order_key, "seq": claim.seq, "number": len(further)})
+            connection.execute(
+                _MOVE_UP[database.kind],
+                {"lane": claim.lane, "key": claim.order_key, "seq": claim.seq, "number": len(further)},
+            )
         numbers = [None if claim.seq is None else claim.seq + place for place in range(1, len(pieces))]
         rows = zip(further, numbers, strict=True)
-        INSERT_DELIVERIES.run(connection, [delivery_row(database, claim.message, piece, seq, starts.get(piece.id), now, made_with) for piece, seq in rows])
+        INSERT_DELIVERIES.run(
+            connection,
+            [
+                delivery_row(database, claim.message, piece, seq, starts.get(piece.id), now, made_with)
+                for piece, seq in rows
+            ],
+        )
         if further:
             connection.execute(_PLANNED, {"id": claim.message.id, "number": len(further)})
-        bundles.send_full(database, connection, {piece.bundle: claim.lane for piece in (first, *further) if piece.bundle is not None}, now)
+        bundles.send_full(
+            database,
+            connection,
+            {piece.bundle: claim.lane for piece in (first, *further) if piece.bundle is not None},
+            now,
+        )
         if is_latest(first):
             supersede_older(database, connection, [(claim.lane, claim.order_key or "")], now)
         return True

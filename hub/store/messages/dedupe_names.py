@@ -1,7 +1,9 @@
-"""Deduplication (idempotency): recognises a repeated post by its dedupe keys, and answers it with the first message's id.
+"""Deduplication (idempotency): recognises a repeated post by its dedupe keys, and answers it with the first message's
+id.
 
-The dedupe keys are the ids of the post, and the natural key of its message (`dedupe_by`). A key belongs to one caller. A natural key may belong to
-all callers of its system (`dedupe_scope: system`); then the answer does not reveal the id of another caller's message.
+The dedupe keys are the ids of the post, and the natural key of its message (`dedupe_by`). A key belongs to one caller.
+A natural key may belong to all callers of its system (`dedupe_scope: system`); then the answer does not reveal the id
+of another caller's message.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ _CLAIM_KEYS = Insert(
     f"expires_at = excluded.expires_at WHERE idempotency.expires_at <= {CLOCK}",
     # `expires_at` comes last, because the assignments before it read the old value.
     mariadb="ON DUPLICATE KEY UPDATE "
-    + ", ".join(f"{name} = IF(expires_at <= {MARIADB_BEGUN}, VALUES({name}), {name})" for name in ("message_id", "fingerprint", "expires_at")),
+    + ", ".join(
+        f"{name} = IF(expires_at <= {MARIADB_BEGUN}, VALUES({name}), {name})"
+        for name in ("message_id", "fingerprint", "expires_at")
+    ),
 )
 
 
@@ -43,7 +48,13 @@ class _First:
     fingerprint: str
 
 
-def answer_repeats(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], answers: list[Answer | None], now: Stamp) -> None:
+def answer_repeats(
+    database: Database,
+    connection: sa.Connection,
+    batch: Sequence[AcceptedMessage],
+    answers: list[Answer | None],
+    now: Stamp,
+) -> None:
     """Fills in the answers of repeats: messages with a dedupe key that is in the store, or earlier in this batch."""
     waiting = [place for place, laid in enumerate(batch) if answers[place] is None and laid.seen]
     for place, answer in _answers_of_old(connection, [(place, batch[place]) for place in waiting], now):
@@ -84,17 +95,24 @@ def _is_known(laid: AcceptedMessage, known: Mapping[Name, _First]) -> bool:
 
 
 def _answer(laid: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
-    """Answers a repeat with the first message's id. Other content under a known key is refused, because the hub cannot know which one is meant.
+    """Answers a repeat with the first message's id. Other content under a known key is refused, because the hub cannot
+    know which one is meant.
 
     The ids of the post are compared first: the same post is a repeat, even if `dedupe_by` has changed since.
     """
     for is_natural in (False, True):
-        met = [(dedupe_key, known[_name(dedupe_key)]) for dedupe_key in laid.seen if bool(dedupe_key.fields) is is_natural and _name(dedupe_key) in known]
+        met = [
+            (dedupe_key, known[_name(dedupe_key)])
+            for dedupe_key in laid.seen
+            if bool(dedupe_key.fields) is is_natural and _name(dedupe_key) in known
+        ]
         for dedupe_key, first in met:
             if not dedupe_key.is_repeat_of(first.fingerprint):
                 # With a shared natural key, the id may exist only in a receipt, without a message to look at.
                 is_shared = any(key.caller == EVERYBODY for key in laid.seen)
-                return _mismatch(dedupe_key, first.message_id if dedupe_key.caller != EVERYBODY else "", may_look=not is_shared)
+                return _mismatch(
+                    dedupe_key, first.message_id if dedupe_key.caller != EVERYBODY else "", may_look=not is_shared
+                )
         for dedupe_key, first in met:
             if dedupe_key.caller != EVERYBODY:
                 return Receipt(first.message_id, duplicate=True)
@@ -104,12 +122,16 @@ def _answer(laid: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
 
 
 def _known_elsewhere(laid: AcceptedMessage) -> Receipt:
-    """The receipt if another caller of the system sent the same content before: it has this message's own id, which is not stored as a message."""
+    """The receipt if another caller of the system sent the same content before: it has this message's own id, which is
+    not stored as a message.
+    """
     return Receipt(laid.message.id, duplicate=True)
 
 
 def _mismatch(key: DedupeKey, message_id: str, *, may_look: bool = True) -> Refused:
-    """The refusal for other content under a known key. `message_id`: the first message; empty if it is another caller's. `may_look`: that message exists."""
+    """The refusal for other content under a known key. `message_id`: the first message; empty if it is another
+    caller's. `may_look`: that message exists.
+    """
     headers = [("x-crossdock-message", message_id)] if message_id else []
     first = f"message {message_id}" if message_id else "a message of another caller"
     look = f"GET /api/messages/{message_id} says where that is; " if message_id and may_look else ""
@@ -117,21 +139,36 @@ def _mismatch(key: DedupeKey, message_id: str, *, may_look: bool = True) -> Refu
         fields = ", ".join(key.fields)
         text = f"Another content was accepted with the same {fields}, as {first}. This one was not accepted."
         fault = Fault(
-            key.pointer, f"other content than {first}", f"the same content, or another {fields}", f"{look}send what is new under a {fields} of its own"
+            key.pointer,
+            f"other content than {first}",
+            f"the same content, or another {fields}",
+            f"{look}send what is new under a {fields} of its own",
         )
         return Refused(Code.IDEMPOTENCY_MISMATCH, text, [fault], headers=headers)
     what = "other content" if key.by_content else "another body, method or path"
     text = f"The key {key.key} was used for {what}, by {first}. Send this one under a new key."
-    fault = Fault("", "a key that is known, with other content", "one key per message", f"{look}send a changed message under a new key")
+    fault = Fault(
+        "",
+        "a key that is known, with other content",
+        "one key per message",
+        f"{look}send a changed message under a new key",
+    )
     return Refused(Code.IDEMPOTENCY_MISMATCH, text, [fault], headers=headers)
 
 
-def _write(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], now: Stamp) -> dict[Name, _First]:
+def _write(
+    database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage], now: Stamp
+) -> dict[Name, _First]:
     """Writes the new keys; gives the first message of each key that was known."""
     # Sorted: two batches with the same keys take the locks in the same order, so they cannot deadlock.
-    lines = sorted((*_name(key), laid.message.id, key.fingerprint, database.stamp(database.instant(now) + key.keep_for)) for laid in batch for key in laid.seen)
+    lines = sorted(
+        (*_name(key), laid.message.id, key.fingerprint, database.stamp(database.instant(now) + key.keep_for))
+        for laid in batch
+        for key in laid.seen
+    )
     written = _CLAIM_KEYS.run(connection, lines)
-    if written == len(lines) and database.kind != "mariadb":  # MariaDB counts unchanged rows like new ones, so the rows are read
+    # MariaDB counts unchanged rows like new ones, so the rows are read
+    if written == len(lines) and database.kind != "mariadb":
         return {}
     ours = {laid.message.id for laid in batch}
     firsts = _find(connection, {line[:3] for line in lines})
@@ -144,10 +181,15 @@ def _find(connection: sa.Connection, names: set[Name], alive_at: Stamp | None = 
     sorted_names = sorted(names)
     for start in range(0, len(sorted_names), 500):
         among = sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted_names[start : start + 500])
-        query = sa.select(columns.caller, columns.type, columns.key, columns.message_id, columns.fingerprint).where(among)
+        query = sa.select(columns.caller, columns.type, columns.key, columns.message_id, columns.fingerprint).where(
+            among
+        )
         if alive_at is not None:
             query = query.where(sa.literal_column("expires_at") > alive_at)
-        firsts |= {(caller, type_, key): _First(message_id, fingerprint) for caller, type_, key, message_id, fingerprint in connection.execute(query)}
+        firsts |= {
+            (caller, type_, key): _First(message_id, fingerprint)
+            for caller, type_, key, message_id, fingerprint in connection.execute(query)
+        }
     return firsts
 
 
@@ -157,19 +199,24 @@ def _hand_over(connection: sa.Connection, repeated: Sequence[tuple[AcceptedMessa
     for laid, answer in repeated:
         if len(laid.seen) < 2:
             continue
-        own_rows = sa.and_(sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(laid))), columns.message_id == laid.message.id)
+        own_rows = sa.and_(
+            sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(laid))),
+            columns.message_id == laid.message.id,
+        )
         if isinstance(answer, Receipt):
             connection.execute(sa.update(tables.idempotency).where(own_rows).values(message_id=answer.message_id))
         else:
             connection.execute(sa.delete(tables.idempotency).where(own_rows))
 
 
-# An older version of the hub stored natural keys for all callers of a system together, without a caller and a fingerprint. They are valid until they
-# expire, for the caller of the first message; they are queried while any exist.
+# An older version of the hub stored natural keys for all callers of a system together, without a caller and a
+# fingerprint. They are valid until they expire, for the caller of the first message; they are queried while any exist.
 _OLD = sa.text("SELECT 1 FROM idempotency WHERE caller = '' LIMIT 1")
 
 
-def _answers_of_old(connection: sa.Connection, batch: Sequence[tuple[int, AcceptedMessage]], now: Stamp) -> list[tuple[int, Answer]]:
+def _answers_of_old(
+    connection: sa.Connection, batch: Sequence[tuple[int, AcceptedMessage]], now: Stamp
+) -> list[tuple[int, Answer]]:
     natural = {place: key for place, laid in batch for key in laid.seen if key.fields}
     if not natural or connection.execute(_OLD).first() is None:
         return []

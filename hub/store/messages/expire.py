@@ -19,8 +19,8 @@ from hub.store.messages.settle import INSERT_ATTEMPTS, UPDATE_DELIVERIES, find_o
 STALLED = timedelta(seconds=30)  # a worker without a heartbeat for this time counts as lost
 POISON = 3  # a delivery that lost this many workers in a row is dead
 
-# Locked rows are skipped: their worker is settling them, or another process is ending the leases. The rows stay locked until the new states are
-# written, and those writes are also fenced by the token.
+# Locked rows are skipped: their worker is settling them, or another process is ending the leases. The rows stay locked
+# until the new states are written, and those writes are also fenced by the token.
 _ENDED = texts(
     lambda kind: (
         f"SELECT id, lane, lease, worker, leased_at, attempts, lost_leases, in_doubt, when_dead, made_with FROM delivery{along('ix_delivery_lease', kind)} "
@@ -33,8 +33,9 @@ _ENDED = texts(
 def expire(database: Database, limit: int) -> list[str]:
     """Ends up to `limit` expired leases; gives the lanes that have work again, each once.
 
-    The attempt is recorded as *outcome not seen*. Then the delivery's `in_doubt` decides: `resend` makes it pending again under its key; `probe`
-    and `park` make it unknown. A delivery that lost three workers in a row is dead with reason `poison`. Safe in several processes at once.
+    The attempt is recorded as *outcome not seen*. Then the delivery's `in_doubt` decides: `resend` makes it pending
+    again under its key; `probe` and `park` make it unknown. A delivery that lost three workers in a row is dead with
+    reason `poison`. Safe in several processes at once.
     """
 
     def work(connection: sa.Connection) -> list[str]:
@@ -75,14 +76,21 @@ def _not_seen(row: Any, now: Stamp) -> tuple[Any, ...]:
 
 def _why(row: Any) -> str | None:
     text = f"Worker {row.worker} did not say what became of it before its lease ended; it may have been sent."
-    return dump_why(Cause(Reason.OUTCOME_NOT_SEEN, text, fix="Ask the target whether it has it; then replay it, or cancel it."))
+    return dump_why(
+        Cause(Reason.OUTCOME_NOT_SEEN, text, fix="Ask the target whether it has it; then replay it, or cancel it.")
+    )
 
 
 def _state_row(row: Any, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ...]:
     lost = row.lost_leases + 1
     if lost >= POISON:
         text = f"{lost} workers in a row were lost with it; it is not given to another."
-        status, why = Status.DEAD, dump_why(Cause(Reason.POISON, text, fix="Look why they ended (memory, a hang); then: hub dead replay " + row.id))
+        status, why = (
+            Status.DEAD,
+            dump_why(
+                Cause(Reason.POISON, text, fix="Look why they ended (memory, a hang); then: hub dead replay " + row.id)
+            ),
+        )
     elif row.in_doubt in (InDoubtPolicy.PARK, InDoubtPolicy.PROBE):
         return (row.id, row.lease, Status.UNKNOWN.value, now, _why(row), lost, now)
     else:
@@ -93,12 +101,17 @@ def _state_row(row: Any, overtaken: frozenset[str], now: Stamp) -> tuple[Any, ..
 
 
 _SIGN = texts(
-    lambda kind: upsert("INSERT INTO worker_sign (worker, seen_at) VALUES (:worker, :now) ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at", kind)
+    lambda kind: upsert(
+        "INSERT INTO worker_sign (worker, seen_at) VALUES (:worker, :now) ON CONFLICT (worker) DO UPDATE SET seen_at = excluded.seen_at",
+        kind,
+    )
 )
 
 
 def sign(database: Database, worker: str) -> None:
-    """Stores a worker's heartbeat, every 10 s. It renews no lease: a worker that hangs loses its deliveries all the same."""
+    """Stores a worker's heartbeat, every 10 s. It renews no lease: a worker that hangs loses its deliveries all the
+    same.
+    """
 
     def work(connection: sa.Connection) -> None:
         connection.execute(_SIGN[database.kind], {"worker": worker, "now": database.clock(connection)})
@@ -111,11 +124,19 @@ def workers(database: Database) -> int:
 
     def work(connection: sa.Connection) -> int:
         after = database.instant(database.clock(connection)) - STALLED
-        return int(connection.execute(sa.select(sa.func.count()).where(register_tables.worker_sign.c.seen_at >= after)).scalar_one())
+        return int(
+            connection.execute(
+                sa.select(sa.func.count()).where(register_tables.worker_sign.c.seen_at >= after)
+            ).scalar_one()
+        )
 
     return database.read(work)
 
 
 def sign_off(database: Database, worker: str) -> None:
     """Deletes the heartbeat of a worker that ended and returned its leases."""
-    database.write(lambda connection: connection.execute(sa.delete(register_tables.worker_sign).where(register_tables.worker_sign.c.worker == worker)))
+    database.write(
+        lambda connection: connection.execute(
+            sa.delete(register_tables.worker_sign).where(register_tables.worker_sign.c.worker == worker)
+        )
+    )

@@ -1,4 +1,6 @@
-"""Deliveries with an unknown outcome: takes those to probe (`in_doubt: probe`), and stores the outcomes of the probes (promise P13)."""
+"""Deliveries with an unknown outcome: takes those to probe (`in_doubt: probe`), and stores the outcomes of the probes
+(promise P13).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _TAKE = texts(
         f"ORDER BY due_at, id LIMIT :limit{skip_locked(kind)}"
     )
 )
-_PUT_OFF = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :again WHERE id " + any_of("ids", kind))
+_PUT_OFF = texts(
+    lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET due_at = :again WHERE id " + any_of("ids", kind)
+)
 _TAKEN = {
     "sqlite": sa.text(
         f"SELECT {COLUMNS} FROM json_each(:ids) j CROSS JOIN delivery d ON d.id = j.value CROSS JOIN message m ON m.id = d.message_id "
@@ -34,7 +38,9 @@ _TAKEN = {
     ),
     "mariadb": MARIADB_CLAIMED,
 }
-_LANES = sa.text("SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now")
+_LANES = sa.text(
+    "SELECT DISTINCT lane FROM delivery WHERE status = 'unknown' AND in_doubt = 'probe' AND due_at <= :now"
+)
 _CLEAR = sa.text(
     "UPDATE delivery SET status = :status, due_at = :due, in_doubt = :in_doubt, why = :why, changed_at = :now, changed_by = :by, cluster = NULL "
     "WHERE id = :id AND status = 'unknown' AND attempts = :attempts"
@@ -43,7 +49,9 @@ _CLEAR = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutcome:
-    """The outcome of a probe. `status`: delivered, pending, dead, or still unknown. `parks`: no further probe, a person decides."""
+    """The outcome of a probe. `status`: delivered, pending, dead, or still unknown. `parks`: no further probe, a person
+    decides.
+    """
 
     claim: Claim
     status: Status
@@ -57,12 +65,16 @@ def doubted(database: Database, ids: Sequence[str]) -> frozenset[str]:
     """Those of these deliveries that have an attempt with an unknown outcome: no answer, or only a gateway's."""
     unseen = sa.or_(attempt.c.outcome.in_(("in_doubt", "outcome_not_seen")), attempt.c.http_status.in_(GATEWAY))
     query = sa.select(attempt.c.delivery_id).where(attempt.c.delivery_id.in_(ids), unseen)
-    return frozenset(database.read(lambda connection: connection.execute(query).scalars().all())) if ids else frozenset()
+    return (
+        frozenset(database.read(lambda connection: connection.execute(query).scalars().all())) if ids else frozenset()
+    )
 
 
 def doubtful_lanes(database: Database) -> list[str]:
     """Lanes with a delivery to probe now."""
-    return database.read(lambda connection: list(connection.execute(_LANES, {"now": database.clock(connection)}).scalars()))
+    return database.read(
+        lambda connection: list(connection.execute(_LANES, {"now": database.clock(connection)}).scalars())
+    )
 
 
 def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -> list[Claim]:
@@ -85,14 +97,23 @@ def take_doubtful(database: Database, lane: str, *, size: int, again_s: float) -
 
 
 def clear(database: Database, cleared: Sequence[ProbeOutcome]) -> list[str]:
-    """Stores the outcomes of probes; gives the ids that were still in doubt under the same attempt. Replies are added in the same transaction."""
+    """Stores the outcomes of probes; gives the ids that were still in doubt under the same attempt. Replies are added
+    in the same transaction.
+    """
 
     def work(connection: sa.Connection) -> list[str]:
         now = database.clock(connection)
         done: list[str] = []
         for outcome in cleared:
             due = database.stamp(database.instant(now) + timedelta(seconds=outcome.after_s))
-            state = {"id": outcome.claim.id, "attempts": outcome.claim.attempt, "status": outcome.status.value, "due": due, "now": now, "by": BY}
+            state = {
+                "id": outcome.claim.id,
+                "attempts": outcome.claim.attempt,
+                "status": outcome.status.value,
+                "due": due,
+                "now": now,
+                "by": BY,
+            }
             row = {**state, "in_doubt": "park" if outcome.parks else "probe", "why": dump_why(outcome.why)}
             if connection.execute(_CLEAR, row).rowcount:
                 done.append(outcome.claim.id)

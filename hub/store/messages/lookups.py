@@ -1,4 +1,6 @@
-"""Stores the look-ups of routes (`enrich`): written once per message, then the same for every attempt, replay, trace and what-if (law 3)."""
+"""Stores the look-ups of routes (`enrich`): written once per message, then the same for every attempt, replay, trace
+and what-if (law 3).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,18 @@ def record(database: Database, batch: Sequence[Lookup]) -> None:
     def work(connection: sa.Connection) -> None:
         now = database.clock(connection)
         _INSERT.run(
-            connection, [(answer.message_id, answer.route, WHOLE if answer.part is None else answer.part, answer.name, answer.found, now) for answer in batch]
+            connection,
+            [
+                (
+                    answer.message_id,
+                    answer.route,
+                    WHOLE if answer.part is None else answer.part,
+                    answer.name,
+                    answer.found,
+                    now,
+                )
+                for answer in batch
+            ],
         )
 
     if batch:
@@ -42,6 +55,11 @@ def record(database: Database, batch: Sequence[Lookup]) -> None:
 
 def find(database: Database, message_ids: Sequence[str]) -> list[Lookup]:
     """All look-ups of these messages."""
-    query = sa.select(lookup.c.message_id, lookup.c.route, lookup.c.part, lookup.c.name, lookup.c.found).where(lookup.c.message_id.in_(message_ids))
+    query = sa.select(lookup.c.message_id, lookup.c.route, lookup.c.part, lookup.c.name, lookup.c.found).where(
+        lookup.c.message_id.in_(message_ids)
+    )
     rows = database.read(lambda connection: connection.execute(query).all()) if message_ids else []
-    return [Lookup(row[0], row[1], None if row[2] == WHOLE else row[2], row[3], None if row[4] is None else bytes(row[4])) for row in rows]
+    return [
+        Lookup(row[0], row[1], None if row[2] == WHOLE else row[2], row[3], None if row[4] is None else bytes(row[4]))
+        for row in rows
+    ]

@@ -1,7 +1,8 @@
 """Pauses of routes and targets by a person. Every claim reads them, so a pause is effective from its commit on.
 
-The deliveries of a paused target stay pending, and its lane is not claimed. A paused route shares its lanes with others: each claim holds some of
-its deliveries, so that claims need not skip a million of them. Until then the claim leaves them out by a condition.
+The deliveries of a paused target stay pending, and its lane is not claimed. A paused route shares its lanes with
+others: each claim holds some of its deliveries, so that claims need not skip a million of them. Until then the claim
+leaves them out by a condition.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from hub.store.engine.json_columns import dump_why
 from hub.store.engine.people_tables import pause as table
 
 ROUTE, TARGET = "route", "target"
-# The release time of deliveries that a pause holds. It distinguishes them from those that wait for a time or for a person.
+# The release time of deliveries that a pause holds. It distinguishes them from those that wait for a time or for a
+# person.
 UNTIL_RESUMED = datetime(9999, 12, 31, tzinfo=UTC)
 AHEAD = 2_000  # due deliveries at the head of a lane in which a claim looks for paused routes
 BLOCK = 1_000  # deliveries released in one transaction
@@ -32,7 +34,9 @@ NOT_PAUSED = (
 )
 
 # A shared lock until the commit: if the pause ended between our read and our write, nothing would release what is held.
-_PAUSED_ROUTES = texts(lambda kind: f"SELECT name, \"by\", why FROM pause WHERE kind = 'route' AND ended_at IS NULL{for_share(kind)}")
+_PAUSED_ROUTES = texts(
+    lambda kind: f"SELECT name, \"by\", why FROM pause WHERE kind = 'route' AND ended_at IS NULL{for_share(kind)}"
+)
 _HEAD = texts(
     lambda kind: (
         f"SELECT id, route FROM delivery{along('ix_delivery_due', kind)} WHERE lane = :lane AND status = 'pending' AND due_at <= :now "
@@ -57,7 +61,11 @@ _FREE = texts(
         f"WHERE status = 'held' AND id {any_of('ids', kind)}"
     )
 )
-_ENDED = texts(lambda kind: f"SELECT name FROM pause WHERE kind = 'route' AND ended_at IS NOT NULL ORDER BY name LIMIT 1{skip_locked(kind)}")
+_ENDED = texts(
+    lambda kind: (
+        f"SELECT name FROM pause WHERE kind = 'route' AND ended_at IS NOT NULL ORDER BY name LIMIT 1{skip_locked(kind)}"
+    )
+)
 _OVER = sa.text("DELETE FROM pause WHERE kind = 'route' AND name = :name AND ended_at IS NOT NULL")
 
 
@@ -77,7 +85,9 @@ def pause(database: Database, kind: str, name: str, *, by: str, why: str) -> boo
     columns = table.c
 
     def work(connection: sa.Connection) -> bool:
-        row = connection.execute(sa.select(columns.ended_at).where(columns.kind == kind, columns.name == name).with_for_update()).first()
+        row = connection.execute(
+            sa.select(columns.ended_at).where(columns.kind == kind, columns.name == name).with_for_update()
+        ).first()
         if row is not None and row.ended_at is None:
             return False
         values = {"at": database.instant(database.clock(connection)), "by": by, "why": why, "ended_at": None}
@@ -95,13 +105,19 @@ def pause(database: Database, kind: str, name: str, *, by: str, why: str) -> boo
 
 
 def resume(database: Database, kind: str, name: str, *, by: str) -> bool:
-    """Ends a pause. `free` releases the held deliveries of a route in blocks; if we die in between, the next sweep goes on. False: it was not paused."""
+    """Ends a pause. `free` releases the held deliveries of a route in blocks; if we die in between, the next sweep goes
+    on. False: it was not paused.
+    """
     columns = table.c
 
     def work(connection: sa.Connection) -> bool:
         this_pause = (columns.kind == kind, columns.name == name, columns.ended_at.is_(None))
         now = database.instant(database.clock(connection))
-        change = sa.delete(table).where(*this_pause) if kind == TARGET else sa.update(table).where(*this_pause).values(ended_at=now)
+        change = (
+            sa.delete(table).where(*this_pause)
+            if kind == TARGET
+            else sa.update(table).where(*this_pause).values(ended_at=now)
+        )
         if not connection.execute(change).rowcount:
             return False
         acts.record(database, connection, by, f"{kind}.resumed", name, {})
@@ -113,7 +129,11 @@ def resume(database: Database, kind: str, name: str, *, by: str) -> bool:
 def pauses(database: Database) -> list[Pause]:
     """The current pauses, oldest first."""
     columns = table.c
-    query = sa.select(columns.kind, columns.name, columns.at, columns.by, columns.why).where(columns.ended_at.is_(None)).order_by(columns.at, columns.name)
+    query = (
+        sa.select(columns.kind, columns.name, columns.at, columns.by, columns.why)
+        .where(columns.ended_at.is_(None))
+        .order_by(columns.at, columns.name)
+    )
     return [Pause(*row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
@@ -127,7 +147,12 @@ def hold(database: Database, connection: sa.Connection, lane: str, now: Stamp) -
         if row.route in paused:
             ids_by_route.setdefault(row.route, []).append(row.id)
     for route, ids in ids_by_route.items():
-        parameters = {"now": now, "forever": database.stamp(UNTIL_RESUMED), "why": dump_why(_why(paused[route])), "ids": database.listing(ids)}
+        parameters = {
+            "now": now,
+            "forever": database.stamp(UNTIL_RESUMED),
+            "why": dump_why(_why(paused[route])),
+            "ids": database.listing(ids),
+        }
         connection.execute(_HOLD[database.kind], parameters)
     return sum(map(len, ids_by_route.values()))
 
@@ -138,7 +163,9 @@ def _why(row: Any) -> Cause:
 
 
 def free(database: Database) -> tuple[int, list[str]]:
-    """Releases one block of deliveries that an ended pause of a route held; gives how many, and their lanes. 0: no pause is ending."""
+    """Releases one block of deliveries that an ended pause of a route held; gives how many, and their lanes. 0: no
+    pause is ending.
+    """
 
     def work(connection: sa.Connection) -> tuple[int, list[str]]:
         name = connection.execute(_ENDED[database.kind]).scalar()
@@ -170,7 +197,9 @@ _BEHIND = {TARGET: _behind("lane"), ROUTE: _behind("route")}
 
 
 def waiting_behind(database: Database, kind: str, name: str) -> int:
-    """The number of deliveries that wait because of a pause, or would wait if it were paused now: pending ones, and those that it holds."""
+    """The number of deliveries that wait because of a pause, or would wait if it were paused now: pending ones, and
+    those that it holds.
+    """
     query = _BEHIND[kind][database.kind]
     parameters = {"name": name, "forever": database.stamp(UNTIL_RESUMED)}
     return int(database.read(lambda connection: connection.execute(query, parameters).scalar_one()))

@@ -1,4 +1,6 @@
-"""Stores version pins: the contract version of a caller's posts that name none, since its first such post. One row each, written once."""
+"""Stores version pins: the contract version of a caller's posts that name none, since its first such post. One row
+each, written once.
+"""
 
 from __future__ import annotations
 
@@ -40,5 +42,7 @@ def find(database: Database, caller: str, type_: str) -> int | None:
 
 def of_types(database: Database, types: Sequence[str]) -> list[Pin]:
     """All pins of these message types, by type and caller."""
-    query = sa.select(version_pin).where(version_pin.c.type.in_(types)).order_by(version_pin.c.type, version_pin.c.caller)
+    query = (
+        sa.select(version_pin).where(version_pin.c.type.in_(types)).order_by(version_pin.c.type, version_pin.c.caller)
+    )
     return [Pin(**row._mapping) for row in database.read(lambda connection: connection.execute(query).all())]  # noqa: SLF001  the library's public name for it

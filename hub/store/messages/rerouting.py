@@ -1,7 +1,8 @@
 """Routes unrouted messages again: adds their deliveries, or a person drops them. Each batch is one transaction.
 
-The message's disposition, its number of deliveries, the deliveries and the row of `unrouted` change together, so all figures agree at any time. If
-two processes route the same message, only one finds its row. If we die before the commit, nothing is changed.
+The message's disposition, its number of deliveries, the deliveries and the row of `unrouted` change together, so all
+figures agree at any time. If two processes route the same message, only one finds its row. If we die before the commit,
+nothing is changed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ NONE = "There is no such message."
 ENDED = "It does not wait: it is {disposition}."
 
 _LOCK = texts(
-    lambda kind: f"SELECT message_id FROM unrouted{along('PRIMARY', kind)} WHERE message_id {any_of('ids', kind)} ORDER BY message_id{for_update(kind)}"
+    lambda kind: (
+        f"SELECT message_id FROM unrouted{along('PRIMARY', kind)} WHERE message_id {any_of('ids', kind)} ORDER BY message_id{for_update(kind)}"
+    )
 )
 _TAKE = texts(lambda kind: f"DELETE FROM unrouted WHERE message_id {any_of('ids', kind)}")
 _STAYS = sa.text("UPDATE unrouted SET tried = :wish, note = :note WHERE message_id = :id")
@@ -35,14 +38,18 @@ _LATER = sa.text(
 
 
 def later_of(database: Database, batch: Sequence[AcceptedMessage]) -> dict[str, str]:
-    """The messages that would be sent after a later one on their key, each with a text that says so. Changes and locks nothing."""
+    """The messages that would be sent after a later one on their key, each with a text that says so. Changes and locks
+    nothing.
+    """
     return database.read(lambda connection: _later(connection, batch))
 
 
 def _later(connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> dict[str, str]:
     notes: dict[str, str] = {}
     for laid in batch:
-        for lane, key in sorted({(planned.lane, planned.order_key) for planned in laid.deliveries if planned.order_key is not None}):
+        for lane, key in sorted(
+            {(planned.lane, planned.order_key) for planned in laid.deliveries if planned.order_key is not None}
+        ):
             later = connection.execute(_LATER, {"lane": lane, "key": key, "message": laid.message.id}).scalar()
             if later is not None:
                 text_ = f"A later one on the key {key}, delivery {later}, is there; this one would go behind it. Use force if that is meant."
@@ -63,9 +70,9 @@ def reroute(
 ) -> dict[str, str]:
     """Adds the deliveries of unrouted messages; gives per id its new disposition, or why it stays unrouted.
 
-    `batch`: each message with its new `disposition`, `planned` and `why`; `stays`: messages that still match no route, with the text for each.
-    A message that is not unrouted any more is left as it is. Without `force`, so is a message that would be sent after a later one on its key.
-    Raises StoreBusy; then nothing is changed.
+    `batch`: each message with its new `disposition`, `planned` and `why`; `stays`: messages that still match no route,
+    with the text for each. A message that is not unrouted any more is left as it is. Without `force`, so is a message
+    that would be sent after a later one on its key. Raises StoreBusy; then nothing is changed.
     """
     wanting = sorted(batch, key=lambda laid: laid.message.id)
     ids_wanted = [*(laid.message.id for laid in wanting), *stays]
@@ -75,7 +82,9 @@ def reroute(
         answers = _ended(connection, [id_ for id_ in ids_wanted if id_ not in waiting])
         notes = {id_: note for id_, note in stays.items() if id_ in waiting}
         unrouted = [laid for laid in wanting if laid.message.id in waiting]
-        notes |= {laid.message.id: refused.text for laid in unrouted if (refused := refuse_unstorable(laid)) is not None}
+        notes |= {
+            laid.message.id: refused.text for laid in unrouted if (refused := refuse_unstorable(laid)) is not None
+        }
         unrouted = [laid for laid in unrouted if laid.message.id not in notes]
         # Lock the order keys first: no new delivery comes on them until the commit, so all later ones are visible.
         numbers = take_numbers(database, connection, ordered(unrouted))
@@ -98,8 +107,11 @@ def reroute(
     return database.write(work, committed=lambda connection: _is_done(connection, wanting)) if ids_wanted else {}
 
 
-def let_go(database: Database, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str) -> dict[str, str]:
-    """Drops these unrouted messages, as a person decided: their disposition becomes `filtered`. Gives per id `filtered`, or why not.
+def let_go(
+    database: Database, ids: Sequence[str], *, whys: Mapping[str, Mapping[str, Json]], by: str, why: str
+) -> dict[str, str]:
+    """Drops these unrouted messages, as a person decided: their disposition becomes `filtered`. Gives per id
+    `filtered`, or why not.
 
     `whys`: the cause of each message's disposition. A second call changes nothing.
     """
@@ -108,9 +120,12 @@ def let_go(database: Database, ids: Sequence[str], *, whys: Mapping[str, Mapping
         waiting = _waiting(database, connection, ids)
         answers = _ended(connection, [id_ for id_ in ids if id_ not in waiting])
         done = sorted(waiting & set(whys))
-        answers |= dict.fromkeys(waiting - set(whys), NONE)  # an older version of the hub pruned the message: its row is deleted too
+        # an older version of the hub pruned the message: its row is deleted too
+        answers |= dict.fromkeys(waiting - set(whys), NONE)
         for id_ in done:
-            connection.execute(_SET, {"id": id_, "disposition": Disposition.FILTERED.value, "planned": 0, "why": dump(whys[id_])})
+            connection.execute(
+                _SET, {"id": id_, "disposition": Disposition.FILTERED.value, "planned": 0, "why": dump(whys[id_])}
+            )
         if waiting:
             connection.execute(_TAKE[database.kind], {"ids": database.listing(sorted(waiting))})
         _record(database, connection, by, "message.dropped", done, {"why": why})
@@ -141,12 +156,19 @@ def _write(database: Database, connection: sa.Connection, going: Sequence[Accept
     """Writes the new dispositions, and deletes the rows of `unrouted`."""
     for laid in going:
         message = laid.message
-        parameters = {"id": message.id, "disposition": message.disposition.value, "planned": len(laid.deliveries), "why": dump(message.why)}
+        parameters = {
+            "id": message.id,
+            "disposition": message.disposition.value,
+            "planned": len(laid.deliveries),
+            "why": dump(message.why),
+        }
         connection.execute(_SET, parameters)
     connection.execute(_TAKE[database.kind], {"ids": database.listing([laid.message.id for laid in going])})
 
 
-def _record(database: Database, connection: sa.Connection, by: str, what: str, ids: Sequence[str], details: dict[str, Json]) -> None:
+def _record(
+    database: Database, connection: sa.Connection, by: str, what: str, ids: Sequence[str], details: dict[str, Json]
+) -> None:
     """Records the act. It comes last, because all acts wait for its lock."""
     if ids:
         acts.record(database, connection, by, what, ids[0] if len(ids) == 1 else "", {**details, **acts.named(ids)})
@@ -155,4 +177,7 @@ def _record(database: Database, connection: sa.Connection, by: str, what: str, i
 def _is_done(connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> bool:
     """Whether a commit without an acknowledgement succeeded. One delivery stands for all: they are one transaction."""
     planned = next((planned.id for laid in batch for planned in laid.deliveries), None)
-    return planned is not None and connection.execute(sa.select(delivery.c.id).where(delivery.c.id == planned)).first() is not None
+    return (
+        planned is not None
+        and connection.execute(sa.select(delivery.c.id).where(delivery.c.id == planned)).first() is not None
+    )

@@ -1,4 +1,6 @@
-"""Settles a batch of attempts: attempt rows, new states and replies in one transaction, fenced by the lease's token (law 6)."""
+"""Settles a batch of attempts: attempt rows, new states and replies in one transaction, fenced by the lease's token
+(law 6).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,21 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from hub.core.errors import Cause, HubError, Reason, Refused
-from hub.core.model.delivery import Claim, Dead, Delivered, Ended, Exchange, Hold, InDoubt, InDoubtPolicy, Outcome, Retry, Settlement, Status, Superseded
+from hub.core.model.delivery import (
+    Claim,
+    Dead,
+    Delivered,
+    Ended,
+    Exchange,
+    Hold,
+    InDoubt,
+    InDoubtPolicy,
+    Outcome,
+    Retry,
+    Settlement,
+    Status,
+    Superseded,
+)
 from hub.store import tables
 from hub.store.engine.database import Database, Insert, Stamp, Update
 from hub.store.engine.dialects import along, any_of, for_update, texts
@@ -44,8 +60,8 @@ class _Unstorable(HubError):
 def settle(database: Database, batch: Sequence[Settlement]) -> list[str]:
     """Writes the outcomes of `batch`; gives the ids of the deliveries that were settled.
 
-    A worker whose lease ended, or belongs to another worker now, changes nothing: its ids are not in the result. A second call changes nothing
-    either. Raises StoreBusy; then the leases lapse, and the outcomes count as not seen.
+    A worker whose lease ended, or belongs to another worker now, changes nothing: its ids are not in the result. A
+    second call changes nothing either. Raises StoreBusy; then the leases lapse, and the outcomes count as not seen.
     """
     if not batch:
         return []
@@ -73,17 +89,31 @@ def settle(database: Database, batch: Sequence[Settlement]) -> list[str]:
 
 
 def _has_attempt(connection: sa.Connection, columns: Any, claim: Claim) -> bool:
-    query = sa.select(sa.literal(1)).where(columns.delivery_id == claim.id, columns.number == claim.attempt, columns.lease == claim.token)
+    query = sa.select(sa.literal(1)).where(
+        columns.delivery_id == claim.id, columns.number == claim.attempt, columns.lease == claim.token
+    )
     return connection.execute(query).first() is not None
 
 
 def _settle_unstorable(database: Database, settled: Settlement, error: Exception) -> list[str]:
-    """Settles an attempt whose result cannot be stored as dead, so that a person sees it. If it stayed leased, it would be sent again and again."""
+    """Settles an attempt whose result cannot be stored as dead, so that a person sees it. If it stayed leased, it would
+    be sent again and again.
+    """
     if isinstance(settled.outcome, Dead) and settled.exchange == Exchange():
         raise error
     text = f"It was tried, and ended as {_word(settled.outcome)}; what came back cannot be stored ({error if isinstance(error, _Unstorable) else type(error).__name__})."
     why = Cause(Reason.UNEXPECTED, text, fix="Look at the target, whether it has it. Then replay it, or cancel it.")
-    return settle(database, [replace(settled, outcome=Dead(why), exchange=Exchange(sent=settled.exchange.sent, ms=settled.exchange.ms), reply=None)])
+    return settle(
+        database,
+        [
+            replace(
+                settled,
+                outcome=Dead(why),
+                exchange=Exchange(sent=settled.exchange.sent, ms=settled.exchange.ms),
+                reply=None,
+            )
+        ],
+    )
 
 
 def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settlement]) -> list[str]:
@@ -93,10 +123,13 @@ def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settl
     ours: dict[str, Settlement] = {}
     for settled in batch:
         if settled.claim.id in fence and fence[settled.claim.id].lease == settled.claim.token:
-            ours.setdefault(settled.claim.id, settled)  # one attempt has one outcome: a second settlement of it is ignored
+            # one attempt has one outcome: a second settlement of it is ignored
+            ours.setdefault(settled.claim.id, settled)
     overtaken = find_overtaken(database, connection, [id_ for id_ in ours if fence[id_].latest])
     UPDATE_DELIVERIES.run(connection, [_state_row(database, settled, overtaken, now) for settled in ours.values()])
-    INSERT_ATTEMPTS.run(connection, [_attempt_row(database, settled, fence[id_].worker, now) for id_, settled in ours.items()])
+    INSERT_ATTEMPTS.run(
+        connection, [_attempt_row(database, settled, fence[id_].worker, now) for id_, settled in ours.items()]
+    )
     alone = [id_ for id_, settled in ours.items() if isinstance(settled.outcome, Retry) and settled.outcome.alone]
     if alone:
         connection.execute(_ALONE[database.kind], {"ids": database.listing(alone)})
@@ -104,11 +137,16 @@ def _settle(database: Database, connection: sa.Connection, batch: Sequence[Settl
     return list(ours)
 
 
-_ALONE = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET bundle = NULL WHERE id " + any_of("ids", kind))
+_ALONE = texts(
+    lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET bundle = NULL WHERE id " + any_of("ids", kind)
+)
 
 
 _FIND_OVERTAKEN = texts(
-    lambda kind: f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE order_key IS NOT NULL AND {newer(kind)} AND id " + any_of("ids", kind)
+    lambda kind: (
+        f"SELECT id FROM delivery{along('PRIMARY', kind)} WHERE order_key IS NOT NULL AND {newer(kind)} AND id "
+        + any_of("ids", kind)
+    )
 )
 
 
@@ -198,13 +236,18 @@ def _attempt_row(database: Database, settled: Settlement, worker: str, now: Stam
 
 def _lay_replies(database: Database, connection: sa.Connection, settled: Iterable[Settlement]) -> None:
     """Adds the business keys of replies, and replies that are messages, in the transaction that writes the states."""
-    delivered = [(settlement, settlement.outcome) for settlement in settled if isinstance(settlement.outcome, Delivered)]
-    keys = {(value, name, settlement.claim.message.id) for settlement, outcome in delivered for name, value in outcome.keys}
+    delivered = [
+        (settlement, settlement.outcome) for settlement in settled if isinstance(settlement.outcome, Delivered)
+    ]
+    keys = {
+        (value, name, settlement.claim.message.id) for settlement, outcome in delivered for name, value in outcome.keys
+    }
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
     replies = [settlement.reply for settlement, _ in delivered if settlement.reply is not None]
     if not replies:
         return
     for answer in lay(database, connection, replies):
-        # The same reply is a duplicate. Other content under a known natural key is a message that is not stored, and it must not be lost.
+        # The same reply is a duplicate. Other content under a known natural key is a message that is not stored, and it
+        # must not be lost.
         if isinstance(answer, Refused):
             raise _Unstorable(answer.text)

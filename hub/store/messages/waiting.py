@@ -38,11 +38,17 @@ _LAPSE = texts(
         f"UPDATE delivery{along('PRIMARY', kind)} SET status = 'cancelled', changed_at = :now, release_at = NULL, why = :why WHERE id {any_of('ids', kind)}"
     )
 )
-_EXPIRED = Cause(Reason.EXPIRED, "It was not delivered before it expired, as its route says (expires).", fix="Send a new message, if it is still wanted.")
+_EXPIRED = Cause(
+    Reason.EXPIRED,
+    "It was not delivered before it expired, as its route says (expires).",
+    fix="Send a new message, if it is still wanted.",
+)
 
 
 def release(database: Database, limit: int) -> list[str]:
-    """Makes up to `limit` held deliveries whose time has come pending again; gives their lanes. Safe in several processes at once."""
+    """Makes up to `limit` held deliveries whose time has come pending again; gives their lanes. Safe in several
+    processes at once.
+    """
 
     def work(connection: sa.Connection) -> list[str]:
         now = database.clock(connection)
@@ -57,7 +63,9 @@ def release(database: Database, limit: int) -> list[str]:
 
 
 def lapse(database: Database, limit: int) -> int:
-    """Cancels up to `limit` expired deliveries with their cause; gives how many. Their capacity slots are given back; leased deliveries are not touched."""
+    """Cancels up to `limit` expired deliveries with their cause; gives how many. Their capacity slots are given back;
+    leased deliveries are not touched.
+    """
 
     def work(connection: sa.Connection) -> int:
         now = database.clock(connection)
@@ -65,9 +73,13 @@ def lapse(database: Database, limit: int) -> int:
         if not lapsing:
             return 0
         capacity.lock_of(database, connection, lapsing, now)
-        lapsed = connection.execute(_LAPSABLE[database.kind], {"now": now, "ids": database.listing(lapsing)}).scalars().all()
+        lapsed = (
+            connection.execute(_LAPSABLE[database.kind], {"now": now, "ids": database.listing(lapsing)}).scalars().all()
+        )
         if lapsed:
-            connection.execute(_LAPSE[database.kind], {"now": now, "ids": database.listing(lapsed), "why": dump_why(_EXPIRED)})
+            connection.execute(
+                _LAPSE[database.kind], {"now": now, "ids": database.listing(lapsed), "why": dump_why(_EXPIRED)}
+            )
             capacity.give_back(database, connection, lapsed, now)
         return len(lapsed)
 

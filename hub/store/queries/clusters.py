@@ -1,7 +1,9 @@
-"""Clusters: which cause each delivery shares that waits for a person. Named after the settling, so that nothing on the way pays for it.
+"""Clusters: which cause each delivery shares that waits for a person. Named after the settling, so that nothing on the
+way pays for it.
 
-What became dead, held or unknown has no cluster at first, and counts as unnamed. Whoever looks (the leader, each sweep) names it, in blocks:
-if we die in the midst the rest is named by the next. An outcome takes the name away again, so that what fails anew is named anew.
+What became dead, held or unknown has no cluster at first, and counts as unnamed. Whoever looks (the leader, each sweep)
+names it, in blocks: if we die in the midst the rest is named by the next. An outcome takes the name away again, so that
+what fails anew is named anew.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ WAITING = (Status.DEAD, Status.HELD, Status.UNKNOWN)
 SPAN = timedelta(hours=1)  # over which a trend is told
 
 _INSERT = Insert(cluster, "ON CONFLICT (id) DO NOTHING")
-# One state at a time: each is one look into the partial index, whose order is asked for: nearly no delivery has a cluster, so that a planner
-# expects to find one without it anywhere, and would walk past all that are named. MariaDB has no such index, and does walk.
+# One state at a time: each is one look into the partial index, whose order is asked for: nearly no delivery has a
+# cluster, so that a planner expects to find one without it anywhere, and would walk past all that are named. MariaDB
+# has no such index, and does walk.
 _UNNAMED = texts(
     lambda kind: (
         (
@@ -49,13 +52,17 @@ _FAILED = texts(
     )
 )
 _NAME = texts(
-    lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET cluster = :cluster WHERE cluster IS NULL AND id {any_of('ids', kind)}",
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET cluster = :cluster WHERE cluster IS NULL AND id {any_of('ids', kind)}"
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterBacklog:
-    """How many of a cluster wait in one state, since when, and how many came in the last hour and in the one before it."""
+    """How many of a cluster wait in one state, since when, and how many came in the last hour and in the one before
+    it.
+    """
 
     cluster: Cluster | None  # None: not named yet
     status: Status
@@ -67,13 +74,19 @@ class ClusterBacklog:
 
 
 def name(database: Database, limit: int = BLOCK) -> int:
-    """Names up to `limit` deliveries that wait for a person and have no cluster yet; gives how many. Safe in many processes at once."""
+    """Names up to `limit` deliveries that wait for a person and have no cluster yet; gives how many. Safe in many
+    processes at once.
+    """
     return database.write(lambda connection: sum(_name(database, connection, status, limit) for status in WAITING))
 
 
 def _name(database: Database, connection: sa.Connection, status: Status, limit: int) -> int:
     found = sa.text(_UNNAMED[database.kind].text.replace("{status}", status.value))
-    ids = connection.execute(found, {"limit": limit, **({"status": status.value} if database.kind == "mariadb" else {})}).scalars().all()
+    ids = (
+        connection.execute(found, {"limit": limit, **({"status": status.value} if database.kind == "mariadb" else {})})
+        .scalars()
+        .all()
+    )
     if not ids:
         return 0
     rows = connection.execute(_FAILED[database.kind], {"ids": database.listing(ids)}).all()
@@ -97,24 +110,38 @@ def _cause(row: Any) -> ClusterKey:
 
 
 def _why(row: Any) -> Cause:
-    return Cause.from_json(json.loads(row.why)) if row.why is not None else Cause(Reason.UNEXPECTED, "Nobody said why it waits.")
+    return (
+        Cause.from_json(json.loads(row.why))
+        if row.why is not None
+        else Cause(Reason.UNEXPECTED, "Nobody said why it waits.")
+    )
 
 
-def _known(database: Database, connection: sa.Connection, given: Mapping[str, tuple[ClusterKey, Any]]) -> dict[str, str]:
-    """Per delivery the id of its cluster; those that are new are written. Where one class has too many texts, the text does not count any more."""
+def _known(
+    database: Database, connection: sa.Connection, given: Mapping[str, tuple[ClusterKey, Any]]
+) -> dict[str, str]:
+    """Per delivery the id of its cluster; those that are new are written. Where one class has too many texts, the text
+    does not count any more.
+    """
     wanted = {cause.id: (cause, row) for cause, row in given.values()}
     known = set(connection.execute(sa.select(cluster.c.id).where(cluster.c.id.in_(sorted(wanted)))).scalars())
     new = {id_: pair for id_, pair in wanted.items() if id_ not in known}
     shapes: Counter[str] = Counter()
     if new:
         coarse = sorted({cause.coarse for cause, _ in new.values()})
-        counted = sa.select(cluster.c.coarse, sa.func.count()).where(cluster.c.coarse.in_(coarse)).group_by(cluster.c.coarse)
+        counted = (
+            sa.select(cluster.c.coarse, sa.func.count()).where(cluster.c.coarse.in_(coarse)).group_by(cluster.c.coarse)
+        )
         shapes.update({str(row[0]): int(row[1]) for row in connection.execute(counted)})
     lines: dict[str, tuple[Any, ...]] = {}
     renamed: dict[str, str] = {}
     for id_, (cause, row) in sorted(new.items()):
         shapes[cause.coarse] += 1
-        kept = cause if shapes[cause.coarse] <= MAX_SHAPES else ClusterKey(cause.route, cause.target, cause.source, cause.reason, cause.code, cause.field, "")
+        kept = (
+            cause
+            if shapes[cause.coarse] <= MAX_SHAPES
+            else ClusterKey(cause.route, cause.target, cause.source, cause.reason, cause.code, cause.field, "")
+        )
         renamed[id_] = kept.id
         lines[kept.id] = _row(kept, _why(row), row.changed_at)
     _INSERT.run(connection, [lines[id_] for id_ in sorted(lines)])
@@ -122,7 +149,15 @@ def _known(database: Database, connection: sa.Connection, given: Mapping[str, tu
 
 
 def _row(cause: ClusterKey, why: Cause, at: Any) -> tuple[Any, ...]:
-    head = (cause.id, cause.coarse, cause.route, cause.target.system, str(cause.target), cause.source.type, cause.source.version)
+    head = (
+        cause.id,
+        cause.coarse,
+        cause.route,
+        cause.target.system,
+        str(cause.target),
+        cause.source.type,
+        cause.source.version,
+    )
     return (*head, cause.reason.value, cause.code, cause.field, cause.shape, why.text, why.fix, at, at)
 
 
@@ -137,7 +172,9 @@ _COUNT = texts(
 
 
 def count(database: Database) -> list[ClusterBacklog]:
-    """All that waits for a person, by cluster and state, the largest first. Answered by the index of what waits alone."""
+    """All that waits for a person, by cluster and state, the largest first. Answered by the index of what waits
+    alone.
+    """
 
     def work(connection: sa.Connection) -> tuple[list[Any], list[Any]]:
         now = database.instant(database.clock(connection))
@@ -151,7 +188,13 @@ def count(database: Database) -> list[ClusterBacklog]:
     instant = database.instant
     found = [
         ClusterBacklog(
-            clusters.get(row.cluster), Status(row.status), int(row.number), instant(row.oldest), instant(row.newest), int(row.last_hour), int(row.before)
+            clusters.get(row.cluster),
+            Status(row.status),
+            int(row.number),
+            instant(row.oldest),
+            instant(row.newest),
+            int(row.last_hour),
+            int(row.before),
         )
         for row in rows
     ]
@@ -159,7 +202,15 @@ def count(database: Database) -> list[ClusterBacklog]:
 
 
 def _cluster(row: Any) -> Cluster:
-    cause = ClusterKey(row.route, parse_ref(row.target), ref_of(row.type, row.version), Reason(row.reason), row.code, row.field, row.shape)
+    cause = ClusterKey(
+        row.route,
+        parse_ref(row.target),
+        ref_of(row.type, row.version),
+        Reason(row.reason),
+        row.code,
+        row.field,
+        row.shape,
+    )
     return Cluster(row.id, cause, row.sample, row.fix, row.first_at, row.last_at)
 
 
@@ -171,16 +222,30 @@ def find(database: Database, id_: str) -> Cluster | None:
 def since(database: Database, lane: str, at: datetime, until: datetime) -> list[Cluster]:
     """Causes of one lane that came up for the first time in this time."""
     columns = cluster.c
-    query = sa.select(cluster).where(columns.lane == lane, columns.first_at >= at, columns.first_at < until).order_by(columns.first_at, columns.id)
+    query = (
+        sa.select(cluster)
+        .where(columns.lane == lane, columns.first_at >= at, columns.first_at < until)
+        .order_by(columns.first_at, columns.id)
+    )
     return [_cluster(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
 def members(
-    database: Database, id_: str, status: Status, *, limit: int = 50, before: tuple[datetime, str] | None = None, oldest: bool = False
+    database: Database,
+    id_: str,
+    status: Status,
+    *,
+    limit: int = 50,
+    before: tuple[datetime, str] | None = None,
+    oldest: bool = False,
 ) -> list[DeliveryRow]:
-    """Deliveries of a cluster in one state, newest change first, or `oldest` first. `before`: (changed_at, id) of the last one of the page before."""
+    """Deliveries of a cluster in one state, newest change first, or `oldest` first. `before`: (changed_at, id) of the
+    last one of the page before.
+    """
     columns = delivery.c
-    query = sa.select(*DELIVERY).where(sa.text(f"status = '{Status(status).value}' AND release_at IS NULL"), columns.cluster == id_)
+    query = sa.select(*DELIVERY).where(
+        sa.text(f"status = '{Status(status).value}' AND release_at IS NULL"), columns.cluster == id_
+    )
     if before is not None:
         at, last = before
         query = query.where(
@@ -194,7 +259,9 @@ def members(
 
 
 def with_words(database: Database, words: Sequence[str], limit: int = 200) -> list[Cluster]:
-    """Causes whose text has all of these words, latest first. Letters of one case count as those of the other in ASCII alone."""
+    """Causes whose text has all of these words, latest first. Letters of one case count as those of the other in ASCII
+    alone.
+    """
     columns = cluster.c
     query = sa.select(cluster)
     for word in words:

@@ -1,4 +1,6 @@
-"""Conservation: nothing accepted is ever gone (promise I6). Counted from rows, in one statement, so that one moment is seen."""
+"""Conservation: nothing accepted is ever gone (promise I6). Counted from rows, in one statement, so that one moment is
+seen.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from hub.store.engine.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Conservation:
-    """The books. `planned` is the sum of the numbers written on messages at acceptance, not a count of delivery rows: a lost row shows."""
+    """The books. `planned` is the sum of the numbers written on messages at acceptance, not a count of delivery rows: a
+    lost row shows.
+    """
 
     messages: int
     routed: int
@@ -23,7 +27,8 @@ class Conservation:
     planned: int
     by_status: Mapping[Status, int]
     hollow: int  # messages that say routed and planned nothing, or the other way round
-    pruned: Mapping[str, int] = field(default_factory=dict)  # what is gone by age: by disposition, by state, and what was `planned`
+    # what is gone by age: by disposition, by state, and what was `planned`
+    pruned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def unaccounted(self) -> int:

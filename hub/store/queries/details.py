@@ -106,11 +106,17 @@ class DeliveryRow:
     @property
     def stands(self) -> str:
         """How it stands, as one sentence."""
-        return delivery_stands(self.status, self.why, attempts=self.attempts, due_at=self.due_at, release_at=self.release_at)
+        return delivery_stands(
+            self.status, self.why, attempts=self.attempts, due_at=self.due_at, release_at=self.release_at
+        )
 
     @property
     def settled_at(self) -> datetime | None:
-        return self.changed_at if self.status in (Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED, Status.DEAD) else None
+        return (
+            self.changed_at
+            if self.status in (Status.DELIVERED, Status.CANCELLED, Status.SUPERSEDED, Status.DEAD)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,19 +219,35 @@ def message_of(row: Any) -> MessageRow:
 
 def message_from(given: dict[str, Any]) -> MessageRow:
     """The message of a row's columns by name: those of MESSAGE."""
-    return MessageRow(**{**given, "disposition": Disposition(given["disposition"]), "keys": load_keys(given["keys"]), "why": json.loads(given["why"])})
+    return MessageRow(
+        **{
+            **given,
+            "disposition": Disposition(given["disposition"]),
+            "keys": load_keys(given["keys"]),
+            "why": json.loads(given["why"]),
+        }
+    )
 
 
 def delivery_of(row: Any) -> DeliveryRow:
     given = dict(row._mapping)  # noqa: SLF001
     target, status = given.pop("target"), Status(given["status"])
     why = reason_of(status, load_why(given["why"]))
-    return DeliveryRow(**{**given, "ref": parse_ref(target), "status": status, "why": why, "undecided": bool(given["undecided"])})
+    return DeliveryRow(
+        **{**given, "ref": parse_ref(target), "status": status, "why": why, "undecided": bool(given["undecided"])}
+    )
 
 
 def _attempt(row: Any) -> AttemptRow:
     given = dict(row._mapping)  # noqa: SLF001
-    return AttemptRow(**{**given, "why": load_why(given["why"]), "reply": bytes(given["reply"]), "timings": json.loads(given["timings"])})
+    return AttemptRow(
+        **{
+            **given,
+            "why": load_why(given["why"]),
+            "reply": bytes(given["reply"]),
+            "timings": json.loads(given["timings"]),
+        }
+    )
 
 
 def search(
@@ -242,7 +264,9 @@ def search(
     limit: int = 50,
     before: str | None = None,
 ) -> list[MessageRow]:
-    """Messages, newest first. `key`: a business key's value (of `name`, if given). `before`: the id of the last one on the page before."""
+    """Messages, newest first. `key`: a business key's value (of `name`, if given). `before`: the id of the last one on
+    the page before.
+    """
     query = sa.select(*MESSAGE)
     if key is not None:
         keyed = sa.select(business_key.c.message_id).where(business_key.c.value == key)
@@ -256,13 +280,16 @@ def search(
     if status is not None:
         query = query.where(sa.exists().where(delivery.c.message_id == message.c.id, delivery.c.status == status.value))
     if since is not None:
-        # An id is made when its message is received: earlier days need not be looked at. One is left for clocks that differ.
+        # An id is made when its message is received: earlier days need not be looked at. One is left for clocks that
+        # differ.
         query = query.where(message.c.received_at >= since, message.c.id >= days.floor(days.of(since) - days.ONE))
     if until is not None:
         query = query.where(message.c.received_at < until)
     if before is not None:
         last = sa.select(message.c.received_at, message.c.id).where(message.c.id == before).subquery()
-        query = query.join(last, sa.tuple_(message.c.received_at, message.c.id) < sa.tuple_(last.c.received_at, last.c.id))
+        query = query.join(
+            last, sa.tuple_(message.c.received_at, message.c.id) < sa.tuple_(last.c.received_at, last.c.id)
+        )
     query = query.order_by(message.c.received_at.desc(), message.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
     return [message_of(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
@@ -281,7 +308,9 @@ def find_messages(database: Database, ids: list[str]) -> list[MessageRow]:
 
 def find_body(database: Database, message_id: str) -> bytes | None:
     """The bytes as they were signed and stored."""
-    raw = database.read(lambda connection: connection.execute(sa.select(body.c.raw).where(body.c.message_id == message_id)).scalar())
+    raw = database.read(
+        lambda connection: connection.execute(sa.select(body.c.raw).where(body.c.message_id == message_id)).scalar()
+    )
     return None if raw is None else bytes(raw)
 
 
@@ -304,13 +333,22 @@ def waiting_by_way(database: Database) -> list[tuple[str, str, Status, int]]:
         "SELECT route, target, status, count(*) FROM delivery WHERE status = 'pending' OR status = 'leased' OR status = 'dead' OR status = 'held' "
         "OR status = 'unknown' GROUP BY route, target, status ORDER BY route, target, status"
     )
-    return [(row[0], row[1], Status(row[2]), int(row[3])) for row in database.read(lambda connection: connection.execute(query).all())]
+    return [
+        (row[0], row[1], Status(row[2]), int(row[3]))
+        for row in database.read(lambda connection: connection.execute(query).all())
+    ]
 
 
 def deliveries(database: Database, message_ids: list[str]) -> list[DeliveryRow]:
     """Deliveries of messages, in the order in which they were laid."""
-    query = sa.select(*DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)
-    return [delivery_of(row) for row in database.read(lambda connection: connection.execute(query).all())] if message_ids else []
+    query = (
+        sa.select(*DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)
+    )
+    return (
+        [delivery_of(row) for row in database.read(lambda connection: connection.execute(query).all())]
+        if message_ids
+        else []
+    )
 
 
 def find_delivery(database: Database, id_: str) -> DeliveryRow | None:
@@ -321,8 +359,16 @@ def find_delivery(database: Database, id_: str) -> DeliveryRow | None:
 
 def attempts(database: Database, delivery_ids: list[str]) -> list[AttemptRow]:
     """Attempts of deliveries, by delivery and number."""
-    query = sa.select(*_ATTEMPT).where(attempt.c.delivery_id.in_(delivery_ids)).order_by(attempt.c.delivery_id, attempt.c.number)
-    return [_attempt(row) for row in database.read(lambda connection: connection.execute(query).all())] if delivery_ids else []
+    query = (
+        sa.select(*_ATTEMPT)
+        .where(attempt.c.delivery_id.in_(delivery_ids))
+        .order_by(attempt.c.delivery_id, attempt.c.number)
+    )
+    return (
+        [_attempt(row) for row in database.read(lambda connection: connection.execute(query).all())]
+        if delivery_ids
+        else []
+    )
 
 
 def waiting(database: Database, status: Status, *, limit: int = 50, before: str | None = None) -> list[DeliveryRow]:
@@ -336,12 +382,17 @@ def waiting(database: Database, status: Status, *, limit: int = 50, before: str 
 
 
 def story(database: Database, value: str) -> list[MessageRow]:
-    """All messages of one story, oldest first: those that bear the key `value`, or whose id it is; and, step by step, those that share a key
-    with them, or caused them, or were caused by them. So an order leads to its outbound number, its waybill, its payment.
+    """All messages of one story, oldest first: those that bear the key `value`, or whose id it is; and, step by step,
+    those that share a key with them, or caused them, or were caused by them. So an order leads to its outbound number,
+    its waybill, its payment.
     """
 
     def work(connection: sa.Connection) -> list[Any]:
-        found: set[str] = set(connection.execute(sa.select(business_key.c.message_id).where(business_key.c.value == value).limit(MAX_STORY)).scalars())
+        found: set[str] = set(
+            connection.execute(
+                sa.select(business_key.c.message_id).where(business_key.c.value == value).limit(MAX_STORY)
+            ).scalars()
+        )
         found |= set(connection.execute(sa.select(message.c.id).where(message.c.id == value)).scalars())
         edge = set(found)
         while edge and len(found) < MAX_STORY:
@@ -352,34 +403,52 @@ def story(database: Database, value: str) -> list[MessageRow]:
                 .join(mine, sa.and_(mine.c.value == business_key.c.value, mine.c.name == business_key.c.name))
                 .where(mine.c.message_id.in_(ids))
             )
-            caused = sa.select(message.c.id).where(message.c.cause_id.is_not(None), message.c.cause_id.in_(ids), *_since(ids))
+            caused = sa.select(message.c.id).where(
+                message.c.cause_id.is_not(None), message.c.cause_id.in_(ids), *_since(ids)
+            )
             causes = sa.select(message.c.cause_id).where(message.c.id.in_(ids), message.c.cause_id.is_not(None))
-            near = {id_ for query in (keyed, caused, causes) for id_ in connection.execute(query.limit(MAX_STORY)).scalars()}
+            near = {
+                id_ for query in (keyed, caused, causes) for id_ in connection.execute(query.limit(MAX_STORY)).scalars()
+            }
             edge = near - found
             found |= edge
-        query = sa.select(*MESSAGE).where(message.c.id.in_(sorted(found)[:MAX_STORY])).order_by(message.c.received_at, message.c.id)
+        query = (
+            sa.select(*MESSAGE)
+            .where(message.c.id.in_(sorted(found)[:MAX_STORY]))
+            .order_by(message.c.received_at, message.c.id)
+        )
         return list(connection.execute(query).all())
 
     return [message_of(row) for row in database.read(work)]
 
 
 def _since(causes: list[str]) -> list[sa.ColumnElement[bool]]:
-    """What a message caused is no older than itself: earlier days need not be looked at. A day is left for clocks that differ."""
+    """What a message caused is no older than itself: earlier days need not be looked at. A day is left for clocks that
+    differ.
+    """
     found = days.span(causes)
     return [] if found is None else [message.c.id >= days.floor(found[0] - days.ONE)]
 
 
 def oldest_due(database: Database) -> dict[str, datetime]:
     """Per lane with waiting work, when its oldest delivery was due."""
-    query = sa.select(delivery.c.lane, sa.func.min(delivery.c.due_at).label("due")).where(sa.text("status = 'pending'")).group_by(delivery.c.lane)
+    query = (
+        sa.select(delivery.c.lane, sa.func.min(delivery.c.due_at).label("due"))
+        .where(sa.text("status = 'pending'"))
+        .group_by(delivery.c.lane)
+    )
     column = delivery.c.due_at.type
     rows = database.read(
-        lambda connection: connection.execute(query.with_only_columns(delivery.c.lane, sa.type_coerce(sa.func.min(delivery.c.due_at), column))).all()
+        lambda connection: connection.execute(
+            query.with_only_columns(delivery.c.lane, sa.type_coerce(sa.func.min(delivery.c.due_at), column))
+        ).all()
     )
     return {str(row[0]): row[1] for row in rows}
 
 
 def origin_of(database: Database, trace_id: str) -> OriginRow | None:
     """What the messages of this trace were made of; None where they are their own originals."""
-    row = database.read(lambda connection: connection.execute(sa.select(origin).where(origin.c.trace_id == trace_id)).first())
+    row = database.read(
+        lambda connection: connection.execute(sa.select(origin).where(origin.c.trace_id == trace_id)).first()
+    )
     return None if row is None else OriginRow(row[0], row[1], row[2], row[3], row[4], row[5], bytes(row[6]))

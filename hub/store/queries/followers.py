@@ -1,4 +1,6 @@
-"""What usually follows a message: learnt from the last ones of its type, by the business keys that they share with what came after them."""
+"""What usually follows a message: learnt from the last ones of its type, by the business keys that they share with what
+came after them.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,21 @@ class Follower:
 
 
 def followers(database: Database, type_: str) -> list[Follower]:
-    """The types of messages that came after messages of `type_` on the same key, the most frequent first; [] while there are none to learn from."""
+    """The types of messages that came after messages of `type_` on the same key, the most frequent first; [] while
+    there are none to learn from.
+    """
 
     def work(connection: sa.Connection) -> tuple[dict[str, datetime], list[tuple[str, str, datetime]]]:
         before = database.instant(database.clock(connection)) - LEAST_AGE
-        newest = sa.select(message.c.id, message.c.received_at).where(message.c.type == type_, message.c.received_at < before)
-        began = {row[0]: row[1] for row in connection.execute(newest.order_by(message.c.received_at.desc(), message.c.id.desc()).limit(SAMPLE))}
+        newest = sa.select(message.c.id, message.c.received_at).where(
+            message.c.type == type_, message.c.received_at < before
+        )
+        began = {
+            row[0]: row[1]
+            for row in connection.execute(
+                newest.order_by(message.c.received_at.desc(), message.c.id.desc()).limit(SAMPLE)
+            )
+        }
         if not began:
             return {}, []
         mine, others = business_key.alias("mine"), business_key.alias("others")
@@ -44,7 +55,9 @@ def followers(database: Database, type_: str) -> list[Follower]:
             .limit(MOST)
             .subquery()
         )
-        query = sa.select(tied.c.origin, message.c.type, message.c.received_at).join(message, message.c.id == tied.c.message_id)
+        query = sa.select(tied.c.origin, message.c.type, message.c.received_at).join(
+            message, message.c.id == tied.c.message_id
+        )
         return began, [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
     began, rows = database.read(work)
@@ -52,10 +65,15 @@ def followers(database: Database, type_: str) -> list[Follower]:
     for origin, other, at in rows:
         if other != type_:
             first[origin, other] = min(at, first.get((origin, other), at))
-    found = [_follower(other, len(began), [at - began[origin] for (origin, one), at in first.items() if one == other]) for other in {one for _, one in first}]
+    found = [
+        _follower(other, len(began), [at - began[origin] for (origin, one), at in first.items() if one == other])
+        for other in {one for _, one in first}
+    ]
     return sorted(found, key=lambda one: (-one.number, one.median, one.type))
 
 
 def _follower(type_: str, of: int, delays: Iterable[timedelta]) -> Follower:
     ranked = sorted(delays)
-    return Follower(type_, len(ranked), of, ranked[len(ranked) // 2], ranked[min(len(ranked) - 1, len(ranked) * 9 // 10)])
+    return Follower(
+        type_, len(ranked), of, ranked[len(ranked) // 2], ranked[min(len(ranked) - 1, len(ranked) * 9 // 10)]
+    )

@@ -1,4 +1,6 @@
-"""Which processes run: each signs every few seconds, whatever it does. Only shown to people; leases and rates go by worker_sign."""
+"""Which processes run: each signs every few seconds, whatever it does. Only shown to people; leases and rates go by
+worker_sign.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ _SIGN = texts(
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as it said itself. `leads`: in what it leads at this moment; `is_silent`: it has not said anything for too long."""
+    """A process as it said itself. `leads`: in what it leads at this moment; `is_silent`: it has not said anything for
+    too long.
+    """
 
     name: str
     role: str
@@ -70,14 +74,31 @@ def processes(database: Database) -> list[Process]:
     def work(connection: sa.Connection) -> list[Process]:
         now = database.instant(database.clock(connection))
         leading = connection.execute(
-            sa.select(register_tables.leader.c.holder, register_tables.leader.c.name).where(register_tables.leader.c.until > now)
+            sa.select(register_tables.leader.c.holder, register_tables.leader.c.name).where(
+                register_tables.leader.c.until > now
+            )
         ).all()
-        query = sa.select(columns.process, columns.role, columns.version, columns.revision, columns.started_at, columns.seen_at)
-        rows = connection.execute(query.where(columns.seen_at >= now - KEPT).order_by(columns.started_at.desc(), columns.process)).all()
-        return [Process(*row, leads=tuple(sorted(_led_by(row.process, row.role, leading))), is_silent=row.seen_at + SILENT <= now) for row in rows]
+        query = sa.select(
+            columns.process, columns.role, columns.version, columns.revision, columns.started_at, columns.seen_at
+        )
+        rows = connection.execute(
+            query.where(columns.seen_at >= now - KEPT).order_by(columns.started_at.desc(), columns.process)
+        ).all()
+        return [
+            Process(
+                *row,
+                leads=tuple(sorted(_led_by(row.process, row.role, leading))),
+                is_silent=row.seen_at + SILENT <= now,
+            )
+            for row in rows
+        ]
 
     return database.read(work)
 
 
 def _led_by(process: str, role: str, leading: Sequence[Any]) -> list[str]:
-    return [row.name for row in leading if row.holder == process or (row.holder == ONE_WRITER and role in ("up", "scheduler"))]
+    return [
+        row.name
+        for row in leading
+        if row.holder == process or (row.holder == ONE_WRITER and role in ("up", "scheduler"))
+    ]

@@ -18,15 +18,21 @@ KEPT = timedelta(hours=48)
 MINUTE = timedelta(minutes=1)
 NUMBERS = (*OUTCOMES, *JOURNEY, *SENDING)
 _GOOD = ("accepted", "apart", "delivered")  # the other outcomes are of attempts that did not arrive
-_ADD = Insert(flow_minute, "ON CONFLICT (minute, route, way) DO UPDATE SET " + ", ".join(f"{name} = flow_minute.{name} + excluded.{name}" for name in NUMBERS))
+_ADD = Insert(
+    flow_minute,
+    "ON CONFLICT (minute, route, way) DO UPDATE SET "
+    + ", ".join(f"{name} = flow_minute.{name} + excluded.{name}" for name in NUMBERS),
+)
 _PRUNE = sa.text("DELETE FROM flow_minute WHERE minute < :before")
 
 
 @dataclass(frozen=True, slots=True)
 class ThroughputRow:
-    """What flowed in one span of time on one way. `route` empty: what was accepted, and `way` is its type with version; else `way` is the target.
+    """What flowed in one span of time on one way. `route` empty: what was accepted, and `way` is its type with version;
+    else `way` is the target.
 
-    `numbers`: by the words of OUTCOMES; `journey` and `sending`: how many took at most BOUNDS_MS milliseconds, not added up, the last one longer.
+    `numbers`: by the words of OUTCOMES; `journey` and `sending`: how many took at most BOUNDS_MS milliseconds, not
+    added up, the last one longer.
     """
 
     at: datetime
@@ -39,7 +45,14 @@ class ThroughputRow:
     def __add__(self, other: ThroughputRow) -> ThroughputRow:
         numbers = {name: self.numbers.get(name, 0) + other.numbers.get(name, 0) for name in OUTCOMES}
         journey = tuple(a + b for a, b in zip(self.journey, other.journey, strict=True))
-        return ThroughputRow(self.at, self.route, self.way, numbers, journey, tuple(a + b for a, b in zip(self.sending, other.sending, strict=True)))
+        return ThroughputRow(
+            self.at,
+            self.route,
+            self.way,
+            numbers,
+            journey,
+            tuple(a + b for a, b in zip(self.sending, other.sending, strict=True)),
+        )
 
     @property
     def attempts(self) -> int:
@@ -48,7 +61,9 @@ class ThroughputRow:
 
 @dataclass(frozen=True, slots=True)
 class MinuteCount:
-    """One minute of one way, in three numbers: what was accepted, what arrived, and what did not (dead, held, unknown, to be tried again, ended)."""
+    """One minute of one way, in three numbers: what was accepted, what arrived, and what did not (dead, held, unknown,
+    to be tried again, ended).
+    """
 
     at: datetime
     route: str
@@ -59,8 +74,20 @@ class MinuteCount:
 
 
 def add_minutes(database: Database, batch: Sequence[ThroughputRow]) -> None:
-    """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in turn."""
-    rows = sorted((database.stamp(one.at), one.route, one.way, *(one.numbers.get(name, 0) for name in OUTCOMES), *one.journey, *one.sending) for one in batch)
+    """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in
+    turn.
+    """
+    rows = sorted(
+        (
+            database.stamp(one.at),
+            one.route,
+            one.way,
+            *(one.numbers.get(name, 0) for name in OUTCOMES),
+            *one.journey,
+            *one.sending,
+        )
+        for one in batch
+    )
     if not rows:
         return
     try:
@@ -80,11 +107,19 @@ def prune_minutes(database: Database, before: datetime) -> int:
 def flowed(database: Database, since: datetime, until: datetime | None = None) -> list[ThroughputRow]:
     """Sums from `since` on, per route and way; `at` is `since`."""
     columns = flow_minute.c
-    query = _among(sa.select(columns.route, columns.way, *_sums()), since, until).group_by(columns.route, columns.way).order_by(columns.route, columns.way)
-    return [_flowed(since, row.route, row.way, row) for row in database.read(lambda connection: connection.execute(query).all())]
+    query = (
+        _among(sa.select(columns.route, columns.way, *_sums()), since, until)
+        .group_by(columns.route, columns.way)
+        .order_by(columns.route, columns.way)
+    )
+    return [
+        _flowed(since, row.route, row.way, row)
+        for row in database.read(lambda connection: connection.execute(query).all())
+    ]
 
 
-# Which step a minute falls into, counted from the first: the database adds up, so that two days are as quick as an hour.
+# Which step a minute falls into, counted from the first: the database adds up, so that two days are as quick as an
+# hour.
 _STEP = {
     "postgresql": "CAST(floor(extract(epoch FROM minute - :since) / :step) AS integer)",
     "sqlite": "(minute - :since) / (:step * 1000000)",
@@ -97,8 +132,13 @@ _SERIES = texts(
             "WHERE minute >= :since AND minute < :until AND (:route IS NULL OR route = :route) AND (:way IS NULL OR way = :way) "
             "AND (:size = 0 OR (route <> '' AND substr(way, 1, :size) = :head)) GROUP BY step ORDER BY step"
         )
-        .replace(":route IS NULL", "CAST(:route AS CHAR(191)) IS NULL" if kind == "mariadb" else "CAST(:route AS text) IS NULL")
-        .replace(":way IS NULL", "CAST(:way AS CHAR(255)) IS NULL" if kind == "mariadb" else "CAST(:way AS text) IS NULL")
+        .replace(
+            ":route IS NULL",
+            "CAST(:route AS CHAR(191)) IS NULL" if kind == "mariadb" else "CAST(:route AS text) IS NULL",
+        )
+        .replace(
+            ":way IS NULL", "CAST(:way AS CHAR(255)) IS NULL" if kind == "mariadb" else "CAST(:way AS text) IS NULL"
+        )
     )
 )
 
@@ -107,8 +147,13 @@ def beats(database: Database, since: datetime) -> list[MinuteCount]:
     """Each minute of each way from `since` on: for small lines of many ways at once."""
     columns = flow_minute.c
     failed = sum((columns[name] for name in OUTCOMES if name not in _GOOD), sa.literal(0))
-    query = sa.select(columns.minute, columns.route, columns.way, columns.accepted, columns.delivered, failed).where(columns.minute >= since)
-    return [MinuteCount(row[0], row[1], row[2], *map(int, row[3:])) for row in database.read(lambda connection: connection.execute(query).all())]
+    query = sa.select(columns.minute, columns.route, columns.way, columns.accepted, columns.delivered, failed).where(
+        columns.minute >= since
+    )
+    return [
+        MinuteCount(row[0], row[1], row[2], *map(int, row[3:]))
+        for row in database.read(lambda connection: connection.execute(query).all())
+    ]
 
 
 def series(
@@ -129,7 +174,13 @@ def series(
     def work(connection: sa.Connection) -> list[Any]:
         end = until if until is not None else database.instant(database.clock(connection)) + KEPT
         head = f"{lane}/" if lane is not None else ""
-        given = {"since": database.stamp(since), "until": database.stamp(end), "step": int(step.total_seconds()), "route": route, "way": way}
+        given = {
+            "since": database.stamp(since),
+            "until": database.stamp(end),
+            "step": int(step.total_seconds()),
+            "route": route,
+            "way": way,
+        }
         return list(connection.execute(_SERIES[database.kind], {**given, "size": len(head), "head": head}).all())
 
     return [_flowed(since + int(row.step) * step, route or "", way or "", row) for row in database.read(work)]

@@ -1,4 +1,6 @@
-"""Who still uses what: counts per contract version, day, caller and field. Added in batches, from many processes at once."""
+"""Who still uses what: counts per contract version, day, caller and field. Added in batches, from many processes at
+once.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ _ADD = Insert(
 
 @dataclass(frozen=True, slots=True)
 class UsageCount:
-    """How often one caller used one field of one version (an empty field: the message), first and last. `day`: of one day in UTC, or "" for a sum."""
+    """How often one caller used one field of one version (an empty field: the message), first and last. `day`: of one
+    day in UTC, or "" for a sum.
+    """
 
     ref: Ref
     day: str
@@ -39,11 +43,25 @@ class UsageCount:
 
 
 def add_usage(database: Database, batch: Sequence[UsageCount]) -> None:
-    """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in turn."""
+    """Adds to what is there. In one order everywhere: two processes that add the same rows wait for each other in
+    turn.
+    """
 
     def work(connection: sa.Connection) -> None:
         stamp = database.stamp
-        rows = sorted((one.ref.type, one.ref.version, one.day, one.caller, one.field, one.number, stamp(one.first_at), stamp(one.last_at)) for one in batch)
+        rows = sorted(
+            (
+                one.ref.type,
+                one.ref.version,
+                one.day,
+                one.caller,
+                one.field,
+                one.number,
+                stamp(one.first_at),
+                stamp(one.last_at),
+            )
+            for one in batch
+        )
         _ADD.run(connection, rows)
 
     if not batch:
@@ -58,8 +76,12 @@ def add_usage(database: Database, batch: Sequence[UsageCount]) -> None:
             add_usage(database, batch[middle:])
 
 
-def usage(database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False) -> list[UsageCount]:
-    """Sums over all days from `since` (2026-06-01) on, per version and caller; with `fields` per field too. Busiest first within a version."""
+def usage(
+    database: Database, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False
+) -> list[UsageCount]:
+    """Sums over all days from `since` (2026-06-01) on, per version and caller; with `fields` per field too. Busiest
+    first within a version.
+    """
     columns = contract_usage.c
     query = sa.select(
         columns.type,
@@ -84,10 +106,14 @@ def usage(database: Database, *, type_: str | None = None, version: int | None =
 
 _OPEN = [
     *("d.status = 'pending'", "d.status = 'leased'", "d.status = 'held' AND d.release_at IS NOT NULL"),
-    *(f"d.status = '{status}' AND d.release_at IS NULL AND d.cluster IS NULL" for status in ("dead", "held", "unknown")),
+    *(
+        f"d.status = '{status}' AND d.release_at IS NULL AND d.cluster IS NULL"
+        for status in ("dead", "held", "unknown")
+    ),
 ]
 _NAMED = "(d.status = 'dead' OR d.status = 'held' OR d.status = 'unknown') AND d.release_at IS NULL"
-# A cause knows its message's version; of what has none its message is looked for, one by one: a join would begin with all messages there are.
+# A cause knows its message's version; of what has none its message is looked for, one by one: a join would begin with
+# all messages there are.
 _COUNT_OPEN = texts(
     lambda kind: (
         "SELECT c.type, c.version, o.number FROM "
@@ -106,7 +132,9 @@ _COUNT_UNNAMED = [texts(partial(_of_none, state)) for state in _OPEN]
 
 
 def count_open(database: Database) -> dict[Ref, int]:
-    """Deliveries that are still on their way or wait for a person, by the version of their message; of all versions at once, in one pass."""
+    """Deliveries that are still on their way or wait for a person, by the version of their message; of all versions at
+    once, in one pass.
+    """
 
     def work(connection: sa.Connection) -> dict[Ref, int]:
         found: Counter[Ref] = Counter()

@@ -1,4 +1,6 @@
-"""Saved views: questions that somebody keeps, their own or everybody's. What a question may hold, whoever asks it decides."""
+"""Saved views: questions that somebody keeps, their own or everybody's. What a question may hold, whoever asks it
+decides.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class View:
 
 
 def save(database: Database, view_id: str, *, name: str, owner: str, question: Mapping[str, Json], by: str) -> str:
-    """Keeps a question; one of the same owner and name is replaced, and keeps its id. Gives the id. Raises ValueError where its owner has too many."""
+    """Keeps a question; one of the same owner and name is replaced, and keeps its id. Gives the id. Raises ValueError
+    where its owner has too many.
+    """
 
     def work(connection: sa.Connection) -> str:
         columns = saved_view.c
@@ -43,7 +47,11 @@ def save(database: Database, view_id: str, *, name: str, owner: str, question: M
             return str(known)
         if connection.execute(sa.select(sa.func.count()).where(columns.owner == owner)).scalar_one() >= MOST:
             raise ValueError(f"There are {MOST} saved views already; delete one first.")
-        connection.execute(sa.insert(saved_view).values(id=view_id, name=name, owner=owner, question=text, changed_at=at, changed_by=by))
+        connection.execute(
+            sa.insert(saved_view).values(
+                id=view_id, name=name, owner=owner, question=text, changed_at=at, changed_by=by
+            )
+        )
         return view_id
 
     # Two that save the same new name at once: the second meets the first one's row, and the repeat then replaces it.

@@ -1,7 +1,8 @@
-"""Moving a repair on: seeing what became of its deliveries, judging its canary, sending the next ones again. One transaction per step.
+"""Moving a repair on: seeing what became of its deliveries, judging its canary, sending the next ones again. One
+transaction per step.
 
-Each step locks the repair's row first, so that of any number of processes that try, one does it; it looks at what the store has, and at
-nothing else. If we die in the midst, nothing of the step happened, and the next one does it.
+Each step locks the repair's row first, so that of any number of processes that try, one does it; it looks at what the
+store has, and at nothing else. If we die in the midst, nothing of the step happened, and the next one does it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ _ENDED = texts(
 def _going(kind: str) -> str:
     """What was sent again, with its deliveries: from the few to the many, never the other way round."""
     join = "STRAIGHT_JOIN" if kind == "mariadb" else "CROSS JOIN"
-    return f"FROM repair_row r {join} delivery d WHERE r.repair_id = :id AND r.result = 'going' AND d.id = r.delivery_id"
+    return (
+        f"FROM repair_row r {join} delivery d WHERE r.repair_id = :id AND r.result = 'going' AND d.id = r.delivery_id"
+    )
 
 
 def _through_blocks(kind: str) -> str:
@@ -74,7 +77,13 @@ _NEXT = sa.text(
     "WHERE r.repair_id = :id AND r.result = 'waiting' AND r.place <= :last ORDER BY r.place LIMIT :number"
 )
 _COUNTS = sa.text("SELECT result, count(*) FROM repair_row WHERE repair_id = :id AND place <= :last GROUP BY result")
-_UPDATE = Update(repair_row, ("result", "why", "note", "changed_at"), by=("repair_id", "place"), fixed="attempts = attempts", only="result <> 'skipped'")
+_UPDATE = Update(
+    repair_row,
+    ("result", "why", "note", "changed_at"),
+    by=("repair_id", "place"),
+    fixed="attempts = attempts",
+    only="result <> 'skipped'",
+)
 _BEHIND = "It goes when the one before it on its key, or the one that blocks its lane, is mended or ended."
 
 
@@ -139,7 +148,9 @@ def _budget(database: Database, connection: sa.Connection, row: Any, now: Stamp,
     """How many may go in this step, and up to when the rate is used up by them. Ending deliveries needs no rate."""
     if Act(row.act) is Act.DISCARD:
         return size, now
-    waited = None if row.stepped_at is None else (database.instant(now) - database.instant(row.stepped_at)).total_seconds()
+    waited = (
+        None if row.stepped_at is None else (database.instant(now) - database.instant(row.stepped_at)).total_seconds()
+    )
     ahead = int(connection.execute(_AHEAD[database.kind], {"id": row.id}).scalar_one())
     number, left_s = allowed(row.rate, waited, ahead=ahead, most=size)
     return number, database.stamp(database.instant(now) - timedelta(seconds=left_s)) if number else None
@@ -156,11 +167,25 @@ def _send(database: Database, connection: sa.Connection, row: Any, chosen: Seque
         done, result = CANCELLED, Result.DISCARDED
     else:
         making = RevisionChoice(row.revision)
-        answers = reopen_in(database, connection, list(attempts), by=row.changed_by, force=bool(row.forced), making=making, chosen=attempts)
+        answers = reopen_in(
+            database,
+            connection,
+            list(attempts),
+            by=row.changed_by,
+            force=bool(row.forced),
+            making=making,
+            chosen=attempts,
+        )
         done, result = REOPENED, Result.GOING
     results = [result if answers[one.delivery_id] == done else Result.SKIPPED for one in chosen]
     notes = [None if answers[one.delivery_id] == done else answers[one.delivery_id] for one in chosen]
-    _UPDATE.run(connection, [(row.id, one.place, made.value, None, note, now) for one, made, note in zip(chosen, results, notes, strict=True)])
+    _UPDATE.run(
+        connection,
+        [
+            (row.id, one.place, made.value, None, note, now)
+            for one, made, note in zip(chosen, results, notes, strict=True)
+        ],
+    )
     return results
 
 
@@ -176,17 +201,32 @@ def _record(database: Database, connection: sa.Connection, row: Any, state: Stat
     """What the step did in the name of who let the repair go, and its end. Last: all acts wait for its lock."""
     if moved:
         what = "delivery.cancelled" if Act(row.act) is Act.DISCARD else "delivery.replayed"
-        acts.record(database, connection, row.changed_by, what, moved[0] if len(moved) == 1 else "", {"repair": row.id, **acts.named(moved)})
+        acts.record(
+            database,
+            connection,
+            row.changed_by,
+            what,
+            moved[0] if len(moved) == 1 else "",
+            {"repair": row.id, **acts.named(moved)},
+        )
     if state is State.DONE:
-        results: dict[str, Json] = {result.value: number for result, number in _counts(connection, row.id, row.number).items()}
+        results: dict[str, Json] = {
+            result.value: number for result, number in _counts(connection, row.id, row.number).items()
+        }
         acts.record(database, connection, row.changed_by, "repair.done", row.id, results)
 
 
-def _write(database: Database, connection: sa.Connection, row: Any, state: State, stepped_at: Stamp | None, now: Stamp) -> None:
+def _write(
+    database: Database, connection: sa.Connection, row: Any, state: State, stepped_at: Stamp | None, now: Stamp
+) -> None:
     """The repair's own row, where something of it changed: a look that saw nothing new writes nothing."""
     values: dict[str, Any] = {}
     if state is not State(row.state):
-        values = {"state": state.value, "changed_at": database.instant(now), "passed": bool(row.passed) or state is State.RUNNING}
+        values = {
+            "state": state.value,
+            "changed_at": database.instant(now),
+            "passed": bool(row.passed) or state is State.RUNNING,
+        }
     if stepped_at is not None and stepped_at != row.stepped_at:
         values["stepped_at"] = database.instant(stepped_at)
     if values:

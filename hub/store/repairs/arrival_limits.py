@@ -1,4 +1,6 @@
-"""Room for what was refused: so many rows and bytes of each caller, and of all together. The oldest make room; what a queue brought never does."""
+"""Room for what was refused: so many rows and bytes of each caller, and of all together. The oldest make room; what a
+queue brought never does.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ _ALL = "FROM refused WHERE door IS NOT NULL AND door <> 'queue' AND state = 'wai
 
 
 def make_room(connection: sa.Connection, room: Room, caller: str | None) -> int:
-    """Lets the oldest go that wait of one caller, or of all (None), beyond the room that there is; gives how many rows."""
+    """Lets the oldest go that wait of one caller, or of all (None), beyond the room that there is; gives how many
+    rows.
+    """
     those, given = (_MINE, {"caller": caller}) if caller is not None else (_ALL, {})
     last = [
         connection.execute(sa.text(f"SELECT id {those} ORDER BY id DESC LIMIT 1 OFFSET {room.rows}"), given).scalar(),
@@ -48,5 +52,9 @@ def make_room(connection: sa.Connection, room: Room, caller: str | None) -> int:
     if not found:
         return 0
     change = sa.delete(refused).where(refused.c.state == "waiting", refused.c.id <= max(found))
-    change = change.where(refused.c.caller == caller) if caller is not None else change.where(refused.c.door.is_not(None), refused.c.door != "queue")
+    change = (
+        change.where(refused.c.caller == caller)
+        if caller is not None
+        else change.where(refused.c.door.is_not(None), refused.c.door != "queue")
+    )
     return connection.execute(change).rowcount

@@ -1,7 +1,7 @@
 """Refused arrivals: what came by any door and could not be accepted, as it came, until a person retries or drops it.
 
-What a queue brought is acknowledged, and stays until a person ends it. Of all other doors each caller has room for so many rows and bytes: the
-oldest make room (`store.bounds`), and all go by age.
+What a queue brought is acknowledged, and stays until a person ends it. Of all other doors each caller has room for so
+many rows and bytes: the oldest make room (`store.bounds`), and all go by age.
 """
 
 from __future__ import annotations
@@ -39,11 +39,14 @@ _SET = (
     "request = excluded.request, note = NULL, trace_ids = "
 )
 _JOINED = f"substr({{}}, 1, {_TRACES * 33 - 1})"
-# What comes again (its acknowledgement was lost, or its sender repeats it) is one row that counts, and waits again if it was ended.
+# What comes again (its acknowledgement was lost, or its sender repeats it) is one row that counts, and waits again if
+# it was ended.
 _INSERT = Insert(
     table,
     _SET + _JOINED.format("excluded.trace_ids || ' ' || coalesce(refused.trace_ids, '')"),
-    mariadb=upsert(_SET + _JOINED.format("concat(excluded.trace_ids, ' ', coalesce(refused.trace_ids, ''))"), "mariadb"),
+    mariadb=upsert(
+        _SET + _JOINED.format("concat(excluded.trace_ids, ' ', coalesce(refused.trace_ids, ''))"), "mariadb"
+    ),
 )
 
 
@@ -103,7 +106,8 @@ def refuse(database: Database, batch: Sequence[Refusal], bounds: Bounds | None =
     together: dict[tuple[str, str], list[Refusal]] = {}
     for one in batch:
         together.setdefault((one.source, one.fingerprint), []).append(one)
-    # One row per content and statement, in one order everywhere: PostgreSQL refuses to update a row twice, and two workers would wait crosswise.
+    # One row per content and statement, in one order everywhere: PostgreSQL refuses to update a row twice, and two
+    # workers would wait crosswise.
     rows = [_written(database, found) for _, found in sorted(together.items(), key=lambda pair: pair[0])]
     callers = sorted({one.sent.room for one in batch if one.sent is not None})
 
@@ -130,7 +134,12 @@ def _written(database: Database, found: Sequence[Refusal]) -> tuple[object, ...]
 
 def _why(refusal: Refusal) -> tuple[int, str, str, str]:
     why = refusal.why
-    return int(why.code), dump_text(why.text)[:_MAX_TEXT], json.dumps([fault.as_json() for fault in why.faults[:50]]), refusal.revision
+    return (
+        int(why.code),
+        dump_text(why.text)[:_MAX_TEXT],
+        json.dumps([fault.as_json() for fault in why.faults[:50]]),
+        refusal.revision,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +159,19 @@ class ArrivalFilter:
 def refused(database: Database, wanted: ArrivalFilter, *, limit: int, before: str | None) -> list[RefusedRow]:
     """Newest first, without the bodies. `before`: the last id of the page before."""
     query = sa.select(*_COLUMNS)
-    for column, value in ((table.c.state, wanted.state), (table.c.source, wanted.source), (table.c.caller, wanted.caller), (table.c.code, wanted.code)):
+    for column, value in (
+        (table.c.state, wanted.state),
+        (table.c.source, wanted.source),
+        (table.c.caller, wanted.caller),
+        (table.c.code, wanted.code),
+    ):
         query = query.where(column == value) if value else query
     if wanted.trace_id:
         query = query.where(table.c.trace_ids.contains(wanted.trace_id, autoescape=True))
     if wanted.text:
-        query = query.where(table.c.source.contains(wanted.text, autoescape=True) | table.c.text.contains(wanted.text, autoescape=True))
+        query = query.where(
+            table.c.source.contains(wanted.text, autoescape=True) | table.c.text.contains(wanted.text, autoescape=True)
+        )
     if wanted.since is not None:
         query = query.where(table.c.last_at >= wanted.since)
     if wanted.until is not None:
@@ -170,24 +186,37 @@ def find(database: Database, ids: Sequence[str]) -> list[RefusedRow]:
     """Those that are there, with their bodies."""
     found = []
     for start in range(0, len(ids), 100):
-        query = sa.select(*_COLUMNS, table.c.proof, table.c.request, table.c.headers, table.c.raw, table.c.flaw).where(table.c.id.in_(ids[start : start + 100]))
-        found += [_row(row, whole=True) for row in database.read(lambda connection, query=query: connection.execute(query).all())]  # type: ignore[misc]
+        query = sa.select(*_COLUMNS, table.c.proof, table.c.request, table.c.headers, table.c.raw, table.c.flaw).where(
+            table.c.id.in_(ids[start : start + 100])
+        )
+        rows = database.read(lambda connection, query=query: connection.execute(query).all())  # type: ignore[misc]
+        found += [_row(row, whole=True) for row in rows]
     return found
 
 
 def end(database: Database, ids: Sequence[str], *, state: str, by: str, why: str = "") -> dict[str, bool]:
-    """Ends those that wait; `why` goes on record. Per id whether it was this call that did: a second click changes nothing."""
+    """Ends those that wait; `why` goes on record. Per id whether it was this call that did: a second click changes
+    nothing.
+    """
     change = sa.update(table).where(table.c.id == sa.bindparam("one"), table.c.state == WAITING)
 
     def work(connection: sa.Connection) -> dict[str, bool]:
         now = database.instant(database.clock(connection))
         done = {
-            id_: connection.execute(change.values(state=state, changed_at=now, changed_by=by, note=why or None), {"one": id_}).rowcount == 1
+            id_: connection.execute(
+                change.values(state=state, changed_at=now, changed_by=by, note=why or None), {"one": id_}
+            ).rowcount
+            == 1
             for id_ in sorted(dict.fromkeys(ids))
         }
         if names := [id_ for id_, changed in done.items() if changed]:
             acts.record(
-                database, connection, by, f"refused.{state}", names[0] if len(names) == 1 else "", {**acts.named(names), **({"why": why} if why else {})}
+                database,
+                connection,
+                by,
+                f"refused.{state}",
+                names[0] if len(names) == 1 else "",
+                {**acts.named(names), **({"why": why} if why else {})},
             )
         return done
 
@@ -201,7 +230,9 @@ def refuse_again(database: Database, id_: str, refusal: Refusal, *, by: str) -> 
     def work(connection: sa.Connection) -> None:
         now = database.instant(database.clock(connection))
         change = sa.update(table).where(table.c.id == id_, table.c.state == WAITING)
-        if connection.execute(change.values(code=code, text=text, faults=faults, revision=revision, changed_at=now, changed_by=by)).rowcount:
+        if connection.execute(
+            change.values(code=code, text=text, faults=faults, revision=revision, changed_at=now, changed_by=by)
+        ).rowcount:
             acts.record(database, connection, by, "refused.again", id_, {"code": code})
 
     database.write(work)
@@ -209,7 +240,11 @@ def refuse_again(database: Database, id_: str, refusal: Refusal, *, by: str) -> 
 
 def count(database: Database) -> dict[str, int]:
     """How many wait for a person, by source: queues and hooks, whose senders cannot be told what to change."""
-    query = sa.select(table.c.source, sa.func.count()).where(table.c.state == WAITING, for_a_person()).group_by(table.c.source)
+    query = (
+        sa.select(table.c.source, sa.func.count())
+        .where(table.c.state == WAITING, for_a_person())
+        .group_by(table.c.source)
+    )
     return {row[0]: int(row[1]) for row in database.read(lambda connection: connection.execute(query).all())}
 
 
@@ -219,7 +254,9 @@ def for_a_person() -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCause:
-    """What waits of one source, caller and code: how many contents, how often they were refused, since when, and the newest of them."""
+    """What waits of one source, caller and code: how many contents, how often they were refused, since when, and the
+    newest of them.
+    """
 
     source: str
     caller: str
@@ -236,9 +273,14 @@ class RefusedCause:
 def causes(database: Database, *, most: int = 200) -> list[RefusedCause]:
     """What waits, by source, caller and code; what came last is first."""
     columns = table.c
-    oldest, newest = (sa.type_coerce(one, columns.last_at.type) for one in (sa.func.min(columns.received_at), sa.func.max(columns.last_at)))
+    oldest, newest = (
+        sa.type_coerce(one, columns.last_at.type)
+        for one in (sa.func.min(columns.received_at), sa.func.max(columns.last_at))
+    )
     by = (columns.source, columns.caller, columns.door, columns.code)
-    query = sa.select(*by, sa.func.count(), sa.func.sum(columns.times), oldest, newest, sa.func.max(columns.id)).where(columns.state == WAITING)
+    query = sa.select(*by, sa.func.count(), sa.func.sum(columns.times), oldest, newest, sa.func.max(columns.id)).where(
+        columns.state == WAITING
+    )
     query = query.group_by(*by).order_by(sa.func.max(columns.last_at).desc()).limit(most)
 
     def work(connection: sa.Connection) -> list[RefusedCause]:
@@ -246,7 +288,18 @@ def causes(database: Database, *, most: int = 200) -> list[RefusedCause]:
         found = sa.select(columns.id, columns.text).where(columns.id.in_([row[8] for row in rows]))
         texts = {row[0]: row[1] for row in connection.execute(found)} if rows else {}
         return [
-            RefusedCause(row[0], row[1] or row[0], row[2] or QUEUE, int(row[3]), int(row[4]), int(row[5]), row[6], row[7], row[8], texts.get(row[8], ""))
+            RefusedCause(
+                row[0],
+                row[1] or row[0],
+                row[2] or QUEUE,
+                int(row[3]),
+                int(row[4]),
+                int(row[5]),
+                row[6],
+                row[7],
+                row[8],
+                texts.get(row[8], ""),
+            )
             for row in rows
         ]
 
@@ -254,9 +307,26 @@ def causes(database: Database, *, most: int = 200) -> list[RefusedCause]:
 
 
 _COLUMNS = [
-    *(table.c[name] for name in ("id", "source", "state", "received_at", "last_at", "times", "message_id", "topic", "content_type")),
+    *(
+        table.c[name]
+        for name in ("id", "source", "state", "received_at", "last_at", "times", "message_id", "topic", "content_type")
+    ),
     sa.func.coalesce(table.c.size, sa.func.length(table.c.raw)).label("size"),
-    *(table.c[name] for name in ("code", "text", "faults", "revision", "changed_at", "changed_by", "door", "caller", "trace_ids", "note")),
+    *(
+        table.c[name]
+        for name in (
+            "code",
+            "text",
+            "faults",
+            "revision",
+            "changed_at",
+            "changed_by",
+            "door",
+            "caller",
+            "trace_ids",
+            "note",
+        )
+    ),
 ]
 
 
@@ -271,5 +341,12 @@ def _row(row: sa.Row[tuple[object, ...]], *, whole: bool = False) -> RefusedRow:
         for name, empty in (("proof", None), ("request", {})):
             values[name] = json.loads(values[name]) if values[name] else empty
         headers: dict[str, Json] = json.loads(values.pop("headers"))
-        arrival = Arrival(bytes(values.pop("raw")), values["topic"], headers, values["message_id"], values["content_type"], values.pop("flaw"))
+        arrival = Arrival(
+            bytes(values.pop("raw")),
+            values["topic"],
+            headers,
+            values["message_id"],
+            values["content_type"],
+            values.pop("flaw"),
+        )
     return RefusedRow(**values, faults=faults, arrival=arrival)

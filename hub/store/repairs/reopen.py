@@ -23,7 +23,9 @@ REPLAYABLE = (Status.DEAD, Status.UNKNOWN, Status.HELD)
 
 _FOUND = "SELECT id, lane, order_key, seq, status, attempts FROM delivery"
 _FIND = texts(lambda kind: f"{_FOUND}{along('PRIMARY', kind)} WHERE id {any_of('ids', kind)}")
-_LOCK = texts(lambda kind: f"{_FOUND}{along('PRIMARY', kind)} WHERE id {any_of('ids', kind)} ORDER BY id{for_update(kind)}")
+_LOCK = texts(
+    lambda kind: f"{_FOUND}{along('PRIMARY', kind)} WHERE id {any_of('ids', kind)} ORDER BY id{for_update(kind)}"
+)
 # Each has one look into the index of its key: which of the later ones is delivered.
 _LATER = texts(
     lambda kind: (
@@ -37,9 +39,15 @@ _REOPEN_SETS = (
     "release_at = NULL, expires_at = NULL, changed_by = :by, cluster = NULL"
 )
 _WAITING = "(status = 'dead' OR status = 'unknown' OR status = 'held')"
-_REOPEN = texts(lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET {_REOPEN_SETS} WHERE {_WAITING} AND id {any_of('ids', kind)}")
+_REOPEN = texts(
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET {_REOPEN_SETS} WHERE {_WAITING} AND id {any_of('ids', kind)}"
+    )
+)
 _REMAKE = texts(
-    lambda kind: f"UPDATE delivery{along('PRIMARY', kind)} SET {_REOPEN_SETS}, made_with = :made_with WHERE {_WAITING} AND id {any_of('ids', kind)}"
+    lambda kind: (
+        f"UPDATE delivery{along('PRIMARY', kind)} SET {_REOPEN_SETS}, made_with = :made_with WHERE {_WAITING} AND id {any_of('ids', kind)}"
+    )
 )
 _CANCEL = texts(
     lambda kind: (
@@ -57,33 +65,52 @@ class RevisionChoice:
 
 
 def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> dict[str, str]:
-    """Re-arms dead, unknown and held deliveries: the same id, key and sequence number, a fresh budget, due at once, and no
-    expiry any more: a person wants it. Per id: why, or `reopened`.
+    """Re-arms dead, unknown and held deliveries: the same id, key and sequence number, a fresh budget, due at once, and
+    no expiry any more: a person wants it. Per id: why, or `reopened`.
 
-    On an ordered key a delivery is not replayed once a later one is delivered, unless `force`: an old state would overwrite a newer one.
-    A second click changes nothing. One that was held gives its place in a capacity back: it goes now, because a person says so. Source: promise P11, faults F79, F80.
+    On an ordered key a delivery is not replayed once a later one is delivered, unless `force`: an old state would
+    overwrite a newer one. A second click changes nothing. One that was held gives its place in a capacity back: it goes
+    now, because a person says so. Source: promise P11, faults F79, F80.
     """
 
     def work(connection: sa.Connection) -> dict[str, str]:
         answers = reopen_in(database, connection, ids, by=by, force=force)
-        _record(database, connection, by, "delivery.replayed", {"force": force}, [id_ for id_, answer in answers.items() if answer == REOPENED])
+        _record(
+            database,
+            connection,
+            by,
+            "delivery.replayed",
+            {"force": force},
+            [id_ for id_, answer in answers.items() if answer == REOPENED],
+        )
         return answers
 
     return database.write(work) if ids else {}
 
 
 def cancel(database: Database, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]:
-    """Ends deliveries that are not on the way, for good; a held one's place in a capacity is given back. Per id: why not, or `cancelled`."""
+    """Ends deliveries that are not on the way, for good; a held one's place in a capacity is given back. Per id: why
+    not, or `cancelled`.
+    """
 
     def work(connection: sa.Connection) -> dict[str, str]:
         answers = cancel_in(database, connection, ids, by=by, why=f"Cancelled by {by}: {why}")
-        _record(database, connection, by, "delivery.cancelled", {"why": why}, [id_ for id_, answer in answers.items() if answer == CANCELLED])
+        _record(
+            database,
+            connection,
+            by,
+            "delivery.cancelled",
+            {"why": why},
+            [id_ for id_, answer in answers.items() if answer == CANCELLED],
+        )
         return answers
 
     return database.write(work) if ids else {}
 
 
-def _record(database: Database, connection: sa.Connection, by: str, what: str, details: dict[str, Json], done: list[str]) -> None:
+def _record(
+    database: Database, connection: sa.Connection, by: str, what: str, details: dict[str, Json], done: list[str]
+) -> None:
     if done:
         acts.record(database, connection, by, what, done[0] if len(done) == 1 else "", {**details, **acts.named(done)})
 
@@ -98,8 +125,9 @@ def reopen_in(
     making: RevisionChoice | None = None,
     chosen: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
-    """The same inside a transaction that is already open, whose own it is to record the act. `chosen`: how many attempts each had when it was chosen; one that was tried since is
-    refused, so that of two who chose it one sends it. `making`: None leaves it as it is.
+    """The same inside a transaction that is already open, whose own it is to record the act. `chosen`: how many
+    attempts each had when it was chosen; one that was tried since is refused, so that of two who chose it one sends it.
+    `making`: None leaves it as it is.
     """
     rows = locked(database, connection, ids)
     answers = refused_of(database, connection, rows, ids, force=force, chosen=chosen)
@@ -117,7 +145,13 @@ def reopen_in(
 
 
 def cancel_in(
-    database: Database, connection: sa.Connection, ids: Sequence[str], *, by: str, why: str, chosen: Mapping[str, int] | None = None
+    database: Database,
+    connection: sa.Connection,
+    ids: Sequence[str],
+    *,
+    by: str,
+    why: str,
+    chosen: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """The same inside a transaction that is already open; `why` is the whole sentence."""
     rows = locked(database, connection, ids)
@@ -143,12 +177,22 @@ def cancel_in(
 
 
 def _keys(rows: Mapping[str, Any], done: Sequence[str]) -> list[tuple[str, str]]:
-    return [(rows[id_].lane, rows[id_].order_key) for id_ in done if rows[id_].order_key is not None and rows[id_].status == Status.DEAD]
+    return [
+        (rows[id_].lane, rows[id_].order_key)
+        for id_ in done
+        if rows[id_].order_key is not None and rows[id_].status == Status.DEAD
+    ]
 
 
-def refusals(database: Database, connection: sa.Connection, chosen: Mapping[str, int], *, force: bool) -> dict[str, str]:
+def refusals(
+    database: Database, connection: sa.Connection, chosen: Mapping[str, int], *, force: bool
+) -> dict[str, str]:
     """Which of these would not be replayed now, and why. Changes and locks nothing."""
-    rows = {row.id: row for row in connection.execute(_FIND[database.kind], {"ids": database.listing(list(chosen))})} if chosen else {}
+    rows = (
+        {row.id: row for row in connection.execute(_FIND[database.kind], {"ids": database.listing(list(chosen))})}
+        if chosen
+        else {}
+    )
     return refused_of(database, connection, rows, list(chosen), force=force, chosen=chosen)
 
 
@@ -166,11 +210,20 @@ def locked(database: Database, connection: sa.Connection, ids: Sequence[str]) ->
         return {}
     capacity.lock_of(database, connection, ids, database.clock(connection))
     # The clock is read after the locks: what is replayed is due from the moment that it is really ours to change.
-    return {row.id: row for row in connection.execute(_LOCK[database.kind], {"ids": database.listing(list(dict.fromkeys(ids)))})}
+    return {
+        row.id: row
+        for row in connection.execute(_LOCK[database.kind], {"ids": database.listing(list(dict.fromkeys(ids)))})
+    }
 
 
 def refused_of(
-    database: Database, connection: sa.Connection, rows: Mapping[str, Any], ids: Sequence[str], *, force: bool, chosen: Mapping[str, int] | None = None
+    database: Database,
+    connection: sa.Connection,
+    rows: Mapping[str, Any],
+    ids: Sequence[str],
+    *,
+    force: bool,
+    chosen: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """Which of the rows found may not be replayed, and why."""
     answers: dict[str, str] = {}

@@ -1,4 +1,6 @@
-"""Repairs as people look at them and steer them: started, continued, stopped. They are made in `choosing`; what moves them on stands in `repairing`."""
+"""Repairs as people look at them and steer them: started, continued, stopped. They are made in `choosing`; what moves
+them on stands in `repairing`.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class RepairRow:
 
 @dataclass(frozen=True, slots=True)
 class RepairedRow:
-    """One delivery of a repair, and what became of it. `why`: the cause for which it waits again; `note`: why it was left, or for whom it waits."""
+    """One delivery of a repair, and what became of it. `why`: the cause for which it waits again; `note`: why it was
+    left, or for whom it waits.
+    """
 
     place: int
     delivery_id: str
@@ -87,7 +91,9 @@ _STEER = texts(lambda kind: f"SELECT state, passed, canary FROM repair WHERE id 
 
 
 def start(database: Database, id_: str, *, by: str) -> RepairChange:
-    """Lets it go, or go on where it was stopped: its canary first. One that goes already stays as it is. Raises Refused."""
+    """Lets it go, or go on where it was stopped: its canary first. One that goes already stays as it is. Raises
+    Refused.
+    """
 
     def to(before: State, passed: bool) -> State | None:
         if before in (State.READY, State.STOPPED):
@@ -107,7 +113,9 @@ def go_on(database: Database, id_: str, *, by: str) -> RepairChange:
 
 
 def stop(database: Database, id_: str, *, by: str) -> RepairChange:
-    """Nothing more goes. What was sent again already goes on, and gets its result when it is started again. Raises Refused."""
+    """Nothing more goes. What was sent again already goes on, and gets its result when it is started again. Raises
+    Refused.
+    """
 
     def to(before: State, _passed: bool) -> State | None:
         return before if before is State.DONE else State.STOPPED
@@ -115,7 +123,9 @@ def stop(database: Database, id_: str, *, by: str) -> RepairChange:
     return _steer(database, id_, by=by, to=to, word="stopped")
 
 
-def _steer(database: Database, id_: str, *, by: str, to: Callable[[State, bool], State | None], word: str, passes: bool = False) -> RepairChange:
+def _steer(
+    database: Database, id_: str, *, by: str, to: Callable[[State, bool], State | None], word: str, passes: bool = False
+) -> RepairChange:
     def work(connection: sa.Connection) -> RepairChange:
         row = connection.execute(_STEER[database.kind], {"id": id_}).first()
         if row is None:
@@ -128,7 +138,9 @@ def _steer(database: Database, id_: str, *, by: str, to: Callable[[State, bool],
             now = database.instant(database.clock(connection))
             values = {"state": wanted.value, "changed_at": now, "changed_by": by, "passed": bool(row.passed) or passes}
             connection.execute(sa.update(repair).where(repair.c.id == id_).values(values))
-            acts.record(database, connection, by, f"repair.{word}", id_, {"before": before.value, "state": wanted.value})
+            acts.record(
+                database, connection, by, f"repair.{word}", id_, {"before": before.value, "state": wanted.value}
+            )
         return RepairChange(id_, before, wanted)
 
     return database.write(work)
@@ -139,13 +151,22 @@ def find(database: Database, id_: str) -> RepairRow | None:
     return rows[0] if rows else None
 
 
-def repairs(database: Database, *, state: State | None = None, delivery_id: str | None = None, limit: int = 50, before: str | None = None) -> list[RepairRow]:
+def repairs(
+    database: Database,
+    *,
+    state: State | None = None,
+    delivery_id: str | None = None,
+    limit: int = 50,
+    before: str | None = None,
+) -> list[RepairRow]:
     """Repairs, newest first; `delivery_id`: those that it is in. `before`: the last id of the page before."""
     query = sa.select(repair)
     if state is not None:
         query = query.where(repair.c.state == state.value)
     if delivery_id is not None:
-        query = query.where(repair.c.id.in_(sa.select(repair_row.c.repair_id).where(repair_row.c.delivery_id == delivery_id)))
+        query = query.where(
+            repair.c.id.in_(sa.select(repair_row.c.repair_id).where(repair_row.c.delivery_id == delivery_id))
+        )
     if before is not None:
         query = query.where(repair.c.id < before)
     return _found(database, query.order_by(repair.c.id.desc()).limit(max(1, min(limit, MAX_PAGE))))
@@ -158,7 +179,9 @@ def _found(database: Database, query: sa.Select[Any]) -> list[RepairRow]:
         rows = connection.execute(query).all()
         results: dict[str, dict[Result, int]] = {row.id: {} for row in rows}
         if rows:
-            of = counted.where(repair_row.c.repair_id.in_(results)).group_by(repair_row.c.repair_id, repair_row.c.result)
+            of = counted.where(repair_row.c.repair_id.in_(results)).group_by(
+                repair_row.c.repair_id, repair_row.c.result
+            )
             for id_, result, number in connection.execute(of):
                 results[id_][Result(result)] = int(number)
         return [_row(row, results[row.id]) for row in rows]
@@ -191,14 +214,23 @@ def _row(row: Any, results: dict[Result, int]) -> RepairRow:
 
 _ROW = (
     *(repair_row.c[name] for name in ("place", "delivery_id", "attempts", "result", "why", "note", "changed_at")),
-    *(delivery.c[name] for name in ("message_id", "route", "target", "part", "order_key", "status", "made_with", "undecided")),
+    *(
+        delivery.c[name]
+        for name in ("message_id", "route", "target", "part", "order_key", "status", "made_with", "undecided")
+    ),
 )
 
 
-def rows(database: Database, id_: str, *, result: Result | None = None, limit: int = 50, after: int = 0) -> list[RepairedRow]:
+def rows(
+    database: Database, id_: str, *, result: Result | None = None, limit: int = 50, after: int = 0
+) -> list[RepairedRow]:
     """The deliveries of a repair in the order in which they go. `after`: the last place of the page before."""
     own = repair_row.c
-    query = sa.select(*_ROW).select_from(repair_row.outerjoin(delivery, delivery.c.id == own.delivery_id)).where(own.repair_id == id_, own.place > after)
+    query = (
+        sa.select(*_ROW)
+        .select_from(repair_row.outerjoin(delivery, delivery.c.id == own.delivery_id))
+        .where(own.repair_id == id_, own.place > after)
+    )
     if result is not None:
         query = query.where(own.result == result.value)
     query = query.order_by(own.place).limit(max(1, min(limit, MAX_PAGE)))

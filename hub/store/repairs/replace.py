@@ -1,4 +1,6 @@
-"""Replacing: a message that a person changed goes in the place of a delivery that waits, which ends. Both, or neither."""
+"""Replacing: a message that a person changed goes in the place of a delivery that waits, which ends. Both, or
+neither.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,24 @@ _TAKE_PLACE = sa.text("UPDATE delivery SET seq = :seq WHERE id = :id AND lane = 
 
 
 def replace(database: Database, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool) -> Receipt:
-    """Lays `laid`, which has one delivery, and cancels the delivery `id_` with its id as the reason, in one transaction.
+    """Lays `laid`, which has one delivery, and cancels the delivery `id_` with its id as the reason, in one
+    transaction.
 
-    On the same key of the same lane it takes the old one's place in the order. `laid.seen` names the change: the same one again gives the first
-    one's receipt as a duplicate, and changes nothing. Raises Refused: where the old one does not wait for a person, where a later one on its key
-    is delivered (but for `force`), where it was changed otherwise before, and where the message cannot be stored.
+    On the same key of the same lane it takes the old one's place in the order. `laid.seen` names the change: the same
+    one again gives the first one's receipt as a duplicate, and changes nothing. Raises Refused: where the old one does
+    not wait for a person, where a later one on its key is delivered (but for `force`), where it was changed otherwise
+    before, and where the message cannot be stored.
     """
 
     def work(connection: sa.Connection) -> Receipt:
         rows = locked(database, connection, [id_])
         problem = refused_of(database, connection, rows, [id_], force=force).get(id_)
         if problem is not None:
-            # Perhaps it was this very change that ended it: its name is known then. What is new is undone with the refusal.
-            answer = lay(database, connection, [laid])[0] if id_ in rows and rows[id_].status == Status.CANCELLED else None
+            # Perhaps it was this very change that ended it: its name is known then. What is new is undone with the
+            # refusal.
+            answer = (
+                lay(database, connection, [laid])[0] if id_ in rows and rows[id_].status == Status.CANCELLED else None
+            )
             if isinstance(answer, Refused):
                 raise answer
             if answer is not None and answer.duplicate:
@@ -49,8 +56,15 @@ def replace(database: Database, id_: str, laid: AcceptedMessage, *, by: str, why
         if answer.duplicate:
             raise Refused(Code.CONFLICT, f"The same change is known as message {answer.message_id}.")
         if place.seq is not None:
-            connection.execute(_TAKE_PLACE, {"id": planned.id, "lane": place.lane, "key": place.order_key, "seq": place.seq})
-        details: dict[str, Json] = {"message": laid.message.id, "why": why, "force": force, "sha256": hashlib.sha256(laid.message.raw).hexdigest()}
+            connection.execute(
+                _TAKE_PLACE, {"id": planned.id, "lane": place.lane, "key": place.order_key, "seq": place.seq}
+            )
+        details: dict[str, Json] = {
+            "message": laid.message.id,
+            "why": why,
+            "force": force,
+            "sha256": hashlib.sha256(laid.message.raw).hexdigest(),
+        }
         acts.record(database, connection, by, "delivery.replaced", id_, details)
         return answer
 

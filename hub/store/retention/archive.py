@@ -1,9 +1,9 @@
 """Archives: files of messages that are about to be pruned, by the day of their acceptance. Knows no database.
 
-`2026-06-01.1.ndjson.gz` holds a header line, a line per message (hub.store.records), and a last line with the counts. Beside it stands
-`2026-06-01.1.json`, its manifest: the file's SHA-256, its size and its counts. The manifest comes last, so what has one is whole; a file
-without one is what somebody left who died, and is written anew. A day with many messages has several files, and one in which something
-ended late gets another.
+`2026-06-01.1.ndjson.gz` holds a header line, a line per message (hub.store.records), and a last line with the counts.
+Beside it stands `2026-06-01.1.json`, its manifest: the file's SHA-256, its size and its counts. The manifest comes
+last, so what has one is whole; a file without one is what somebody left who died, and is written anew. A day with many
+messages has several files, and one in which something ended late gets another.
 """
 
 from __future__ import annotations
@@ -55,11 +55,17 @@ class Archive:
 
     def files(self, day: date | None = None) -> list[ArchiveFile]:
         """What is whole, by day and number."""
-        found = [path for path in self.folder.glob("*.json") if (name := _NAME.fullmatch(path.name)) and day in (None, date.fromisoformat(name[1]))]
+        found = [
+            path
+            for path in self.folder.glob("*.json")
+            if (name := _NAME.fullmatch(path.name)) and day in (None, date.fromisoformat(name[1]))
+        ]
         return sorted((manifest(path) for path in found), key=lambda one: (one.day, one.number))
 
     def ids(self, day: date) -> set[str]:
-        """The messages of `day` that are safely here. Every file is read through and compared with its manifest. Raises BadArchive."""
+        """The messages of `day` that are safely here. Every file is read through and compared with its manifest. Raises
+        BadArchive.
+        """
         return {str(record["message"]["id"]) for one in self.files(day) for record in read(one.path)}
 
     def begin(self, day: date) -> ArchiveWriter:
@@ -98,7 +104,9 @@ class ArchiveWriter:
             self._counts["attempts"] += len(record["attempt"])
 
     def finish(self) -> ArchiveFile:
-        """On the disk, under its name, read back and compared; only now may its messages be pruned. Raises OSError, BadArchive."""
+        """On the disk, under its name, read back and compared; only now may its messages be pruned. Raises OSError,
+        BadArchive.
+        """
         self._line({"end": self._counts})
         self._packed.close()
         self._file.close()
@@ -107,7 +115,15 @@ class ArchiveWriter:
         self._beside.rename(self._path)
         sync(self._path.parent)
         # If we die here, a file without a manifest is left: it counts for nothing, and the next run writes it anew.
-        told = {"file": self._path.name, "format": FORMAT, "day": self.day.isoformat(), "number": self._number, "sha256": digest, "bytes": size, **self._counts}
+        told = {
+            "file": self._path.name,
+            "format": FORMAT,
+            "day": self.day.isoformat(),
+            "number": self._number,
+            "sha256": digest,
+            "bytes": size,
+            **self._counts,
+        }
         beside = self._path.with_name(f".{self._path.name}.manifest.partial")
         private_files.touch(beside)
         beside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
@@ -141,7 +157,14 @@ def manifest(path: Path) -> ArchiveFile:
         if told["format"] != FORMAT:
             raise BadArchive(f"{path} is of format {told['format']}; this hub reads format {FORMAT}.")
         counts = (told["messages"], told["deliveries"], told["attempts"])
-        return ArchiveFile(path.with_name(Path(told["file"]).name), date.fromisoformat(told["day"]), told["number"], *counts, told["sha256"], told["bytes"])
+        return ArchiveFile(
+            path.with_name(Path(told["file"]).name),
+            date.fromisoformat(told["day"]),
+            told["number"],
+            *counts,
+            told["sha256"],
+            told["bytes"],
+        )
     except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadArchive(f"{path} is no manifest of an archive: {error!r}. A file without one is not whole.") from error
 

@@ -1,7 +1,8 @@
 """Parts of the large tables, one for each day (PostgreSQL). Elsewhere there are none, and these verbs do nothing.
 
-Parts are made ahead, so that nothing waits for one; what has none all the same goes to the table's default part, is found there as
-anywhere else, and moves to its own as soon as that is made. A part is dropped once it is empty: its room is free at once.
+Parts are made ahead, so that nothing waits for one; what has none all the same goes to the table's default part, is
+found there as anywhere else, and moves to its own as soon as that is made. A part is dropped once it is empty: its room
+is free at once.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _LIST = sa.text("""
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
     WHERE i.inhparent IN ('message'::regclass, 'body'::regclass, 'attempt'::regclass) ORDER BY p.relname, c.relname
 """)
-_NAMES = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN ('message'::regclass, 'body'::regclass, 'attempt'::regclass)")
+_NAMES = sa.text(
+    "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent IN ('message'::regclass, 'body'::regclass, 'attempt'::regclass)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,11 @@ def parts(database: Database) -> list[Part]:
         found: list[Part] = []
         for row in connection.execute(_LIST).all():
             day = _day(row.name)
-            rows = max(0, int(row.rows)) if day is not None else int(connection.exec_driver_sql(f"SELECT count(*) FROM {row.name}").scalar_one())
+            rows = (
+                max(0, int(row.rows))
+                if day is not None
+                else int(connection.exec_driver_sql(f"SELECT count(*) FROM {row.name}").scalar_one())
+            )
             found.append(Part(row.of_table, row.name, day, rows, int(row.bytes)))
         return found
 
@@ -65,7 +72,9 @@ def make_ahead(database: Database, number: int = AHEAD) -> list[str]:
 
 
 def make(database: Database, wanted: Iterable[date]) -> list[str]:
-    """Makes what is missing of the parts for these days; gives their names. Raises StoreBusy; then the default part goes on taking what comes."""
+    """Makes what is missing of the parts for these days; gives their names. Raises StoreBusy; then the default part
+    goes on taking what comes.
+    """
     if not database.is_postgresql:
         return []
     names = {_name(table, day): (table, day) for day in sorted(set(wanted)) for table in BY_DAY}
@@ -85,7 +94,8 @@ def _make(connection: sa.Connection, name: str, table: str, day: date) -> bool:
         return False
     low, high = days.floor(day), days.floor(day + days.ONE)
     column = BY_DAY[table]
-    # Attached, not created as a part: that would lock the whole table against everybody. Only the default part is, and for a moment.
+    # Attached, not created as a part: that would lock the whole table against everybody. Only the default part is, and
+    # for a moment.
     _lock(connection, f"ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE")
     _lock(connection, f"{table}_default IN ACCESS EXCLUSIVE MODE")
     for statement in (
@@ -98,7 +108,9 @@ def _make(connection: sa.Connection, name: str, table: str, day: date) -> bool:
 
 
 def drop_empty(database: Database, before: date, held: Lead | None = None) -> list[str]:
-    """Drops the parts of days before `before` in which nothing is left; gives their names. Raises NotLeading, StoreBusy."""
+    """Drops the parts of days before `before` in which nothing is left; gives their names. Raises NotLeading,
+    StoreBusy.
+    """
     if not database.is_postgresql:
         return []
     dropped: list[str] = []
@@ -133,7 +145,11 @@ def _is_empty(connection: sa.Connection, name: str, day: date) -> bool:
         return False
     # A delivery that was not tried yet will want its place.
     low, high = days.floor(day), days.floor(day + days.ONE)
-    return not name.startswith("attempt") or connection.exec_driver_sql(f"SELECT 1 FROM delivery WHERE id >= '{low}' AND id < '{high}' LIMIT 1").first() is None
+    return (
+        not name.startswith("attempt")
+        or connection.exec_driver_sql(f"SELECT 1 FROM delivery WHERE id >= '{low}' AND id < '{high}' LIMIT 1").first()
+        is None
+    )
 
 
 def _take_turn(connection: sa.Connection) -> None:
@@ -141,7 +157,9 @@ def _take_turn(connection: sa.Connection) -> None:
 
 
 def _lock(connection: sa.Connection, what: str) -> None:
-    """Whoever waits for a lock on a whole table holds up all who come after: given up soon, not repeated at once, and left to the next round."""
+    """Whoever waits for a lock on a whole table holds up all who come after: given up soon, not repeated at once, and
+    left to the next round.
+    """
     connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
     try:
         connection.exec_driver_sql(f"LOCK TABLE {what}")

@@ -1,8 +1,9 @@
 """Pruning: what has ended and is old enough goes, in blocks, each whole or not at all (promises P11, I6; fault F72).
 
-A message goes with all that belongs to it, once every delivery that was planned for it has ended. What is dead, held, in doubt, on its way
-or unrouted never goes by age, and what has lost a row stays, so that the loss goes on being seen. What went is counted in the same transaction:
-the books are right at every moment, and after a crash the next run simply goes on.
+A message goes with all that belongs to it, once every delivery that was planned for it has ended. What is dead, held,
+in doubt, on its way or unrouted never goes by age, and what has lost a row stays, so that the loss goes on being seen.
+What went is counted in the same transaction: the books are right at every moment, and after a crash the next run simply
+goes on.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages that may go, oldest first, as (id, when it was accepted); and where the walk goes on, None at its end."""
+    """Messages that may go, oldest first, as (id, when it was accepted); and where the walk goes on, None at its
+    end.
+    """
 
     messages: tuple[tuple[str, datetime], ...]
     kept: int  # as old, and must stay
@@ -61,7 +64,8 @@ def _words(statuses: Sequence[Status]) -> str:
 
 
 _OPEN = tuple(status for status in Status if status not in ENDED)
-# Behind something open on its key a delivered one is the proof that a replay would go back behind it, and that a content is stale: both stay.
+# Behind something open on its key a delivered one is the proof that a replay would go back behind it, and that a
+# content is stale: both stay.
 _IS_OVER = f"""(
     message.disposition <> 'unrouted' AND message.planned = (SELECT count(*) FROM delivery d WHERE d.message_id = message.id)
     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = message.id AND (d.status IN ({_words(_OPEN)}) OR d.changed_at >= :before))
@@ -74,21 +78,26 @@ _LOOK = sa.text(
     f"SELECT id, received_at, CASE WHEN {_IS_OVER} THEN 1 ELSE 0 END AS is_over FROM message WHERE received_at < :before "
     "AND (received_at > :at OR (received_at = :at AND id > :id)) ORDER BY received_at, id LIMIT :limit"
 )
-_COUNT = Insert(register_tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
+_COUNT = Insert(
+    register_tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number"
+)
 
 
 def prunable(database: Database, before: datetime, *, after: Place | None = None, limit: int = PAGE) -> Page:
     """A page of what was accepted before `before`, and ended before it. Changes nothing."""
     start = after or Place(columns.EPOCH, "")
     given = {"before": database.stamp(before), "at": database.stamp(start.at), "id": start.id, "limit": limit}
-    rows = database.read(lambda connection: connection.execute(_LOOK, {**given, "now": database.clock(connection)}).all())
+    rows = database.read(
+        lambda connection: connection.execute(_LOOK, {**given, "now": database.clock(connection)}).all()
+    )
     found = tuple((row.id, database.instant(row.received_at)) for row in rows if row.is_over)
     last = Place(database.instant(rows[-1].received_at), rows[-1].id) if len(rows) == limit else None
     return Page(found, len(rows) - len(found), last)
 
 
 def prune(database: Database, ids: Sequence[str], *, before: datetime, held: Lead | None = None) -> Gone:
-    """One block, in one transaction: those of `ids` that may go are gone, with all that belongs to them. Twice changes nothing.
+    """One block, in one transaction: those of `ids` that may go are gone, with all that belongs to them. Twice changes
+    nothing.
 
     Raises NotLeading where `held` is no longer true, StoreBusy; nothing is gone then.
     """
@@ -103,13 +112,26 @@ def prune(database: Database, ids: Sequence[str], *, before: datetime, held: Lea
 
 def _prune(database: Database, connection: sa.Connection, ids: Sequence[str], before: datetime) -> Gone:
     now = database.clock(connection)
-    # Judged once more, and the message first: of two that prune at once, the one that takes its row takes the rest, and counts it.
+    # Judged once more, and the message first: of two that prune at once, the one that takes its row takes the rest, and
+    # counts it.
     returned = "RETURNING id, received_at, disposition, planned, source, trace_id"
-    messages = _delete(database, connection, "message", "id", ids, only=_IS_OVER, returned=returned, before=database.stamp(before), now=now)
+    messages = _delete(
+        database,
+        connection,
+        "message",
+        "id",
+        ids,
+        only=_IS_OVER,
+        returned=returned,
+        before=database.stamp(before),
+        now=now,
+    )
     gone = [row.id for row in messages]
     if not gone:
         return Gone()
-    deliveries = _delete(database, connection, "delivery", "message_id", gone, returned="RETURNING id, message_id, status", by_day=False)
+    deliveries = _delete(
+        database, connection, "delivery", "message_id", gone, returned="RETURNING id, message_id, status", by_day=False
+    )
     tried = [row.id for row in deliveries]
     _delete(database, connection, "attempt", "delivery_id", tried)
     _delete(database, connection, "place", "delivery_id", tried, by_day=False)
@@ -138,7 +160,9 @@ def _delete(
     if not ids:
         return []
     condition = f"{column} {any_of('ids', database.kind)}" + (days.within(column, ids) if by_day else "")
-    statement = text(f"DELETE FROM {table} WHERE {condition}" + (f" AND {only}" if only else "") + f" {returned}", database.kind)
+    statement = text(
+        f"DELETE FROM {table} WHERE {condition}" + (f" AND {only}" if only else "") + f" {returned}", database.kind
+    )
     done = connection.execute(statement, {"ids": database.listing(ids), **given})
     return done.all() if returned else []
 
@@ -159,14 +183,24 @@ Name = tuple[str, str, str]
 _AFTER = dict.fromkeys(KINDS, '(caller, type, "key") > (:caller, :type, :key)') | {
     "mariadb": '(caller > :caller OR (caller = :caller AND (type > :type OR (type = :type AND "key" > :key))))'
 }
-_NAMES = texts(lambda kind: f'SELECT caller, type, "key", expires_at FROM idempotency WHERE {_AFTER[kind]} ORDER BY caller, type, "key" LIMIT :limit')
-_FORGET = sa.text('DELETE FROM idempotency WHERE caller = :caller AND type = :type AND "key" = :key AND expires_at <= :now')
+_NAMES = texts(
+    lambda kind: (
+        f'SELECT caller, type, "key", expires_at FROM idempotency WHERE {_AFTER[kind]} ORDER BY caller, type, "key" LIMIT :limit'
+    )
+)
+_FORGET = sa.text(
+    'DELETE FROM idempotency WHERE caller = :caller AND type = :type AND "key" = :key AND expires_at <= :now'
+)
 
 
-def forget_names(database: Database, *, after: Name = ("", "", ""), limit: int = 2_000, held: Lead | None = None) -> tuple[int, Name | None]:
-    """Of the next `limit` names of posts, those whose time is over go. Gives how many, and where the walk goes on, None at its end.
+def forget_names(
+    database: Database, *, after: Name = ("", "", ""), limit: int = 2_000, held: Lead | None = None
+) -> tuple[int, Name | None]:
+    """Of the next `limit` names of posts, those whose time is over go. Gives how many, and where the walk goes on, None
+    at its end.
 
-    A walk, not an index by time: that would cost each post something, for what is done once an hour. Only where something is over is written.
+    A walk, not an index by time: that would cost each post something, for what is done once an hour. Only where
+    something is over is written.
     """
     caller, type_, key = after
 
@@ -175,7 +209,9 @@ def forget_names(database: Database, *, after: Name = ("", "", ""), limit: int =
         return connection.execute(_NAMES[database.kind], given).all(), database.clock(connection)
 
     rows, now = database.read(look)
-    over = [{"caller": row.caller, "type": row.type, "key": row.key, "now": now} for row in rows if row.expires_at <= now]
+    over = [
+        {"caller": row.caller, "type": row.type, "key": row.key, "now": now} for row in rows if row.expires_at <= now
+    ]
 
     def work(connection: sa.Connection) -> int:
         if held is not None:

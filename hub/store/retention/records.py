@@ -1,7 +1,8 @@
 """Records: a message with all that belongs to it, as one JSON document, and back. What an archive holds.
 
-Columns are named as the tables name them, instants are RFC 3339 in UTC, bytes are base64. A column that a record does not have is NULL, so
-that what was archived before a column was there can be read. Bodies and replies are copied as they are stored: what is sealed stays sealed.
+Columns are named as the tables name them, instants are RFC 3339 in UTC, bytes are base64. A column that a record does
+not have is NULL, so that what was archived before a column was there can be read. Bodies and replies are copied as they
+are stored: what is sealed stays sealed.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ _NUMBER = Insert(
     "ON CONFLICT (lane, key) DO UPDATE SET last_seq = CASE WHEN excluded.last_seq > order_key.last_seq THEN excluded.last_seq ELSE order_key.last_seq END",
 )
 _KEEP = Insert(register_tables.restored, "ON CONFLICT (message_id) DO UPDATE SET until = excluded.until")
-# What comes back is no longer gone. Below 0, where it went from another store: this one never accepted it, and its books say so.
-_UNCOUNT = Insert(register_tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number")
+# What comes back is no longer gone. Below 0, where it went from another store: this one never accepted it, and its
+# books say so.
+_UNCOUNT = Insert(
+    register_tables.pruned, "ON CONFLICT (day, word) DO UPDATE SET number = pruned.number + excluded.number"
+)
 
 
 def records(database: Database, ids: Sequence[str]) -> list[dict[str, Json]]:
@@ -57,7 +61,10 @@ def records(database: Database, ids: Sequence[str]) -> list[dict[str, Json]]:
         for row in _rows(connection, tables.attempt, "delivery_id", list(lines)):
             made[lines[row["delivery_id"]]]["attempt"].append(_written(tables.attempt, row))
         hooked = {row["trace_id"] for row in messages if row["source"] == HOOK}
-        origins = {row["trace_id"]: _written(tables.origin, row) for row in _rows(connection, tables.origin, "trace_id", sorted(hooked))}
+        origins = {
+            row["trace_id"]: _written(tables.origin, row)
+            for row in _rows(connection, tables.origin, "trace_id", sorted(hooked))
+        }
         for row in messages:
             if row["source"] == HOOK and row["trace_id"] in origins:
                 made[row["id"]]["origin"].append(origins[row["trace_id"]])
@@ -88,22 +95,37 @@ def _value(value: Any) -> Json:
 
 
 def restore(database: Database, batch: Sequence[Mapping[str, Any]], *, until: datetime) -> Gone:
-    """Puts records back, in one transaction; gives how many messages and deliveries were not there. They are not pruned before `until`.
+    """Puts records back, in one transaction; gives how many messages and deliveries were not there. They are not pruned
+    before `until`.
 
-    What is there stays as it is, so that twice changes nothing; no name of a post comes back, so a repeat of one that was forgotten is new.
-    Raises ValueError for a record that is none, or of which a delivery has not ended: nothing that was archived may be sent again.
+    What is there stays as it is, so that twice changes nothing; no name of a post comes back, so a repeat of one that
+    was forgotten is new. Raises ValueError for a record that is none, or of which a delivery has not ended: nothing
+    that was archived may be sent again.
     """
     rows = [_read(database, record) for record in batch]
-    partitions.make(database, {day for row in rows for id_ in (row["message"][0][0], *(line[0] for line in row["delivery"])) if (day := days.day_of(id_))})
+    partitions.make(
+        database,
+        {
+            day
+            for row in rows
+            for id_ in (row["message"][0][0], *(line[0] for line in row["delivery"]))
+            if (day := days.day_of(id_))
+        },
+    )
 
     def work(connection: sa.Connection) -> Gone:
-        # What is there already is looked up: a count would not tell it on MariaDB, where of two that restore at once the second fails.
+        # What is there already is looked up: a count would not tell it on MariaDB, where of two that restore at once
+        # the second fails.
         there = {row["id"] for row in _rows(connection, tables.message, "id", [row["message"][0][0] for row in rows])}
-        fresh = [row for row in rows if row["message"][0][0] not in there and _FILL_MESSAGE.run(connection, row["message"])]
+        fresh = [
+            row for row in rows if row["message"][0][0] not in there and _FILL_MESSAGE.run(connection, row["message"])
+        ]
         for name, insert in _FILL.items():
             insert.run(connection, sorted({line for row in fresh for line in row[name]}, key=repr))
         numbers: dict[tuple[str, str], int] = {}
-        for lane, key, seq in ((line[_LANE], line[_KEY], line[_SEQ]) for row in fresh for line in row["delivery"] if line[_SEQ] is not None):
+        for lane, key, seq in (
+            (line[_LANE], line[_KEY], line[_SEQ]) for row in fresh for line in row["delivery"] if line[_SEQ] is not None
+        ):
             numbers[lane, key] = max(seq, numbers.get((lane, key), 0))
         _NUMBER.run(connection, [(*key, number) for key, number in sorted(numbers.items())])
         _KEEP.run(connection, sorted((row["message"][0][0], database.stamp(until)) for row in rows))
@@ -113,11 +135,16 @@ def restore(database: Database, batch: Sequence[Mapping[str, Any]], *, until: da
     try:
         return database.write(work) if rows else Gone()
     except UNSTORABLE as error:
-        raise ValueError(f"These records do not fit the store: {type(error).__name__}. They have another schema, or were changed.") from error
+        raise ValueError(
+            f"These records do not fit the store: {type(error).__name__}. They have another schema, or were changed."
+        ) from error
 
 
 _FILL_MESSAGE = Insert(tables.message, "ON CONFLICT DO NOTHING", mariadb="")
-_PLACES = {table.name: {column.name: place for place, column in enumerate(table.columns)} for table in (tables.message, tables.delivery)}
+_PLACES = {
+    table.name: {column.name: place for place, column in enumerate(table.columns)}
+    for table in (tables.message, tables.delivery)
+}
 _LANE, _KEY, _SEQ, _STATUS = (_PLACES["delivery"][name] for name in ("lane", "order_key", "seq", "status"))
 _RECEIVED, _DISPOSITION, _PLAN = (_PLACES["message"][name] for name in ("received_at", "disposition", "planned"))
 
@@ -130,8 +157,12 @@ def _read(database: Database, record: Mapping[str, Any]) -> dict[str, list[tuple
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"This is not a record of a message: {error!r}.") from error
     ended = ("delivered", "cancelled", "superseded")
-    if any(line[_STATUS] not in ended for line in made["delivery"]) or made["message"][0][_PLAN] != len(made["delivery"]):
-        raise ValueError(f"Message {made['message'][0][0]} has a delivery that has not ended or is missing. Such a message cannot be in an archive.")
+    if any(line[_STATUS] not in ended for line in made["delivery"]) or made["message"][0][_PLAN] != len(
+        made["delivery"]
+    ):
+        raise ValueError(
+            f"Message {made['message'][0][0]} has a delivery that has not ended or is missing. Such a message cannot be in an archive."
+        )
     return made
 
 
@@ -148,7 +179,9 @@ def _driven(database: Database, column: sa.Column[Any], value: Any) -> Any:
     return base64.b64decode(value, validate=True) if isinstance(column.type, sa.LargeBinary) else value
 
 
-def _uncount(connection: sa.Connection, database: Database, fresh: Sequence[Mapping[str, Sequence[tuple[Any, ...]]]]) -> None:
+def _uncount(
+    connection: sa.Connection, database: Database, fresh: Sequence[Mapping[str, Sequence[tuple[Any, ...]]]]
+) -> None:
     numbers: Counter[tuple[str, str]] = Counter()
     for row in fresh:
         [message] = row["message"]

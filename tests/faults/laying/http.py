@@ -43,7 +43,10 @@ def _lay_lines(wounds):
             size = len(call.body)
             self.handle.setopt(pycurl.NOPROGRESS, 0)
             self.handle.setopt(
-                pycurl.XFERINFOFUNCTION, lambda _all, down, _up, up: wounds.reach("send.sent") if up >= size and not down and not self._headers else None
+                pycurl.XFERINFOFUNCTION,
+                lambda _all, down, _up, up: (
+                    wounds.reach("send.sent") if up >= size and not down and not self._headers else None
+                ),
             )
 
     def before_(self, *given):

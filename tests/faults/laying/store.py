@@ -40,7 +40,9 @@ def lay_store(wounds):
     def open_(database, *given, **named):
         opened(database, *given, **named)
         sa.event.listen(database.writing, "after_cursor_execute", _note)
-        sa.event.listen(database.writing, "commit", lambda _: reached(f"{_under.verb}.written") if _under.has_written else None)
+        sa.event.listen(
+            database.writing, "commit", lambda _: reached(f"{_under.verb}.written") if _under.has_written else None
+        )
         sa.event.listen(database.writing, "begin", _begin)
         commit = database.writing.dialect.do_commit
 

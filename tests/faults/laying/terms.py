@@ -1,4 +1,6 @@
-"""The house's own terms, made short: a lease is two seconds here, so what a lost process held must come free in as little, as it does beside a lease of a minute."""
+"""The house's own terms, made short: a lease is two seconds here, so what a lost process held must come free in as
+little, as it does beside a lease of a minute.
+"""
 
 from datetime import timedelta
 
