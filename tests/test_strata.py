@@ -76,7 +76,7 @@ THREAD_LOCAL_IN = {"core.expressions.expression", "core.expressions.evaluation_d
 # Within a stratum: folders, and the modules beside them, each imports only from those before it.
 INNER = {
     "core": ["errors message", "adapter json", "documents", "expressions", "schemas", "model", "config", "analysis apidocs"],
-    "kit": ["envelope evaluation sandbox_faults http journal loading matching queues sandbox_bodies sandbox_server signature", "proof", "signer", "outbox target", "sandbox"],
+    "kit": ["envelope evaluation sandbox_faults http journal loading matching queues sandbox_server signature", "proof", "signer", "outbox sandbox_bodies target", "sandbox"],
     "catalog": ["mapping_paths yaml", "catalog", "files", "config_difference scaffold workspace", "checks"],
     "store": ["columns", "tables", "engine", "accounts migrate", "messages", "repairs", "queries retention", "command_methods query_methods", "store", "commit"],
     "flow": [
