@@ -50,7 +50,7 @@ def called(node):
             if isinstance(one.func, ast.Name):
                 yield "", one.func.id
             elif isinstance(one.func, ast.Attribute) and isinstance(one.func.value, ast.Name):
-                yield one.func.value.id, one.func.attr
+                yield one.func.value.id.removesuffix("_module"), one.func.attr
 
 
 @cache
@@ -78,6 +78,12 @@ def changing():
                         ]
                         if any(what == "write" or writes(module, what) for module, what in calls):
                             found.add(verb.name)
+                    elif isinstance(verb, ast.Assign) and ast.unparse(verb).count(
+                        "= verb("
+                    ):  # add = verb(add_module.add)
+                        [function] = verb.value.args
+                        if writes(function.value.id.removesuffix("_module"), function.attr):
+                            found.add(verb.targets[0].id)
     return frozenset(found)
 
 

@@ -2,52 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
-from hub.core.errors import Refused, StoreBusy
-from hub.core.message import Json, Receipt, Ref
-from hub.core.model.breaker import BreakerState
-from hub.core.model.delivery import AcceptedMessage, Bundle, Claim, NewDelivery, Settlement
-from hub.store import migrate
-from hub.store.accounts import leader
-from hub.store.accounts.leader import Lead, LeaderRow
+from hub.core.errors import StoreBusy
+from hub.core.model.delivery import Bundle, Claim
+from hub.store import migrate as migrate_module
+from hub.store.accounts import leader as leader_module
 from hub.store.command_methods import Commands
-from hub.store.engine import backup, store_faults
+from hub.store.engine import backup as backup_module
+from hub.store.engine import store_faults
 from hub.store.engine.database import Database
 from hub.store.engine.engine import parse
+from hub.store.engine.verbs import verb
 from hub.store.messages import (
-    add,
+    add as add_module,
+)
+from hub.store.messages import (
     blocked,
-    breakers,
     capacity,
-    claim,
     concurrency_shares,
-    decide,
-    expire,
     in_doubt,
     in_hand,
-    lookups,
     pins,
-    settle,
     waiting,
 )
-from hub.store.messages.concurrency_shares import Share
-from hub.store.messages.in_doubt import ProbeOutcome
-from hub.store.messages.in_hand import InFlightDelivery
+from hub.store.messages import (
+    breakers as breakers_module,
+)
+from hub.store.messages import (
+    claim as claim_module,
+)
+from hub.store.messages import (
+    decide as decide_module,
+)
+from hub.store.messages import (
+    expire as expire_module,
+)
+from hub.store.messages import (
+    lookups as lookups_module,
+)
+from hub.store.messages import (
+    settle as settle_module,
+)
 from hub.store.messages.lookups import Lookup
-from hub.store.messages.pins import Pin
-from hub.store.queries import backlog, conservation, measures, processes, usage
-from hub.store.queries.conservation import Conservation
-from hub.store.queries.measures import Backlog
-from hub.store.queries.processes import Process
-from hub.store.queries.usage import UsageCount
+from hub.store.queries import backlog as backlog_module
+from hub.store.queries import conservation as conservation_module
+from hub.store.queries import measures
+from hub.store.queries import processes as processes_module
+from hub.store.queries import usage as usage_module
 from hub.store.query_methods import Queries
-from hub.store.retention import ended, partitions, prune, records
-from hub.store.retention.partitions import AHEAD, Part
-from hub.store.retention.prune import Gone, Page, Place
+from hub.store.retention import ended, partitions
+from hub.store.retention import prune as prune_module
+from hub.store.retention import records as records_module
 
 
 def open_store(url: str, *, writer: bool = False) -> Store:
@@ -78,18 +86,16 @@ class Store(Queries, Commands):
         return self._database.read(lambda connection: self._database.instant(self._database.clock(connection)))
 
     def migrate(self) -> None:
-        migrate.upgrade(self._database)
+        migrate_module.upgrade(self._database)
         with suppress(StoreBusy):  # somebody reads a whole table: the default parts take what comes until the next try
             self.make_parts()
 
-    def schema_revision(self) -> str | None:
-        return migrate.current(self._database)
+    schema_revision = verb(migrate_module.current)
 
     def is_current(self) -> bool:
-        return migrate.current(self._database) == migrate.head()
+        return migrate_module.current(self._database) == migrate_module.head()
 
-    def add(self, batch: Sequence[AcceptedMessage]) -> list[Receipt | Refused]:
-        return add.add(self._database, batch)
+    add = verb(add_module.add)
 
     def claim(
         self,
@@ -102,7 +108,7 @@ class Store(Queries, Commands):
         holds: bool = False,
     ) -> list[Claim]:
         is_crowded = lane in self._crowded
-        claims = claim.claim(
+        claims = claim_module.claim(
             self._database,
             lane,
             size=size,
@@ -113,184 +119,71 @@ class Store(Queries, Commands):
             is_crowded=is_crowded,
         )
         # A claim that was filled left others waiting, perhaps: the next one deals out.
-        (self._crowded.add if len(claims) >= size - size // claim.KEPT_OF else self._crowded.discard)(lane)
+        (self._crowded.add if len(claims) >= size - size // claim_module.KEPT_OF else self._crowded.discard)(lane)
         return claims
 
-    def stale(self, claims: Sequence[Claim]) -> frozenset[str]:
-        return claim.stale(self._database, claims)
-
-    def return_leases(self, claims: Sequence[Claim]) -> int:
-        return claim.return_leases(self._database, claims)
-
-    def due_lanes(self) -> list[str]:
-        return claim.due_lanes(self._database)
-
-    def step_aside(self, lanes: Iterable[str]) -> int:
-        return blocked.step_aside(self._database, lanes)
-
-    def settle(self, batch: Sequence[Settlement]) -> list[str]:
-        return settle.settle(self._database, batch)
-
-    def decide(self, claim: Claim, pieces: Sequence[NewDelivery], revision: str) -> bool:
-        return decide.decide(self._database, claim, pieces, revision)
-
-    def expire(self, limit: int = 1_000) -> list[str]:
-        return expire.expire(self._database, limit)
-
-    def record_lookups(self, batch: Sequence[Lookup]) -> None:
-        lookups.record(self._database, batch)
+    stale = verb(claim_module.stale)
+    return_leases = verb(claim_module.return_leases)
+    due_lanes = verb(claim_module.due_lanes)
+    step_aside = verb(blocked.step_aside)
+    settle = verb(settle_module.settle)
+    decide = verb(decide_module.decide)
+    expire = verb(expire_module.expire)
+    record_lookups = verb(lookups_module.record)
 
     def lookups(self, *message_ids: str) -> list[Lookup]:
-        return lookups.find(self._database, message_ids)
+        return lookups_module.find(self._database, message_ids)
 
-    def release(self, limit: int = 1_000) -> list[str]:
-        return waiting.release(self._database, limit)
-
-    def lapse(self, limit: int = 1_000) -> int:
-        return waiting.lapse(self._database, limit)
-
-    def prune_windows(self, limit: int = 1_000, margin: timedelta = capacity.MARGIN) -> int:
-        return capacity.prune(self._database, limit, margin)
-
-    def add_usage(self, batch: Sequence[UsageCount]) -> None:
-        usage.add_usage(self._database, batch)
-
-    def tag_deliveries(
-        self, source: str, batch: Sequence[InFlightDelivery], *, keep: timedelta, is_shared: bool
-    ) -> list[str]:
-        return in_hand.tag(self._database, source, batch, keep=keep, is_shared=is_shared)
-
-    def forget_deliveries(self, source: str, tags: Sequence[str]) -> None:
-        in_hand.forget(self._database, source, tags)
-
-    def add_version_pins(self, batch: Sequence[Pin]) -> None:
-        pins.add(self._database, batch)
-
-    def version_pin(self, caller: str, type_: str) -> int | None:
-        return pins.find(self._database, caller, type_)
-
-    def version_pins(self, types: Sequence[str]) -> list[Pin]:
-        return pins.of_types(self._database, types)
-
-    def usage(
-        self, *, type_: str | None = None, version: int | None = None, since: str = "", fields: bool = False
-    ) -> list[UsageCount]:
-        return usage.usage(self._database, type_=type_, version=version, since=since, fields=fields)
-
-    def count_open(self) -> dict[Ref, int]:
-        return usage.count_open(self._database)
-
-    def breakers(self) -> list[BreakerState]:
-        return breakers.all_breakers(self._database)
-
-    def trip_breaker(self, lane: str, span: timedelta) -> bool:
-        return breakers.trip(self._database, lane, span)
-
-    def probe_breaker(self, lane: str, span: timedelta) -> bool:
-        return breakers.probe(self._database, lane, span)
-
-    def return_probe(self, lane: str) -> bool:
-        return breakers.return_probe(self._database, lane)
-
-    def close_breaker(self, lane: str) -> bool:
-        return breakers.close(self._database, lane)
+    release = verb(waiting.release)
+    lapse = verb(waiting.lapse)
+    prune_windows = verb(capacity.prune)
+    add_usage = verb(usage_module.add_usage)
+    tag_deliveries = verb(in_hand.tag)
+    forget_deliveries = verb(in_hand.forget)
+    add_version_pins = verb(pins.add)
+    version_pin = verb(pins.find)
+    version_pins = verb(pins.of_types)
+    usage = verb(usage_module.usage)
+    count_open = verb(usage_module.count_open)
+    breakers = verb(breakers_module.all_breakers)
+    trip_breaker = verb(breakers_module.trip)
+    probe_breaker = verb(breakers_module.probe)
+    return_probe = verb(breakers_module.return_probe)
+    close_breaker = verb(breakers_module.close)
 
     @property
     def is_alone(self) -> bool:
         """Whether one process at a time writes here: then nothing needs to be shared out."""
         return self._database.kind == "sqlite"
 
-    def shares(self) -> list[Share]:
-        return concurrency_shares.shares(self._database)
-
-    def take_share(self, lane: str, worker: str, most: int, *, holders: int | None = None) -> int:
-        return concurrency_shares.take(self._database, lane, worker, most, holders=holders)
-
-    def renew_shares(self, worker: str) -> int:
-        return concurrency_shares.renew(self._database, worker)
-
-    def leave_shares(self, worker: str, lanes: Sequence[str]) -> None:
-        concurrency_shares.leave(self._database, worker, lanes)
-
-    def workers(self) -> int:
-        return expire.workers(self._database)
-
-    def sign(self, worker: str) -> None:
-        expire.sign(self._database, worker)
-
-    def sign_off(self, worker: str) -> None:
-        expire.sign_off(self._database, worker)
-
-    def conservation(self) -> Conservation:
-        return conservation.conservation(self._database)
-
-    def prunable(self, before: datetime, *, after: Place | None = None, limit: int = prune.PAGE) -> Page:
-        return prune.prunable(self._database, before, after=after, limit=limit)
-
-    def prune(self, ids: Sequence[str], *, before: datetime, held: Lead | None = None) -> Gone:
-        return prune.prune(self._database, ids, before=before, held=held)
-
-    def forget_names(
-        self, *, after: tuple[str, str, str] = ("", "", ""), held: Lead | None = None
-    ) -> tuple[int, tuple[str, str, str] | None]:
-        return prune.forget_names(self._database, after=after, held=held)
-
-    def forget_refused(self, before: datetime, *, held: Lead | None = None) -> int:
-        return ended.forget_refused(self._database, before, held=held)
-
-    def forget_ended(self, before: datetime, *, held: Lead | None = None) -> int:
-        return ended.forget_ended(self._database, before, held=held)
-
-    def records(self, ids: Sequence[str]) -> list[dict[str, Json]]:
-        return records.records(self._database, ids)
-
-    def restore(self, batch: Sequence[Mapping[str, Json]], *, until: datetime) -> Gone:
-        return records.restore(self._database, batch, until=until)
-
-    def parts(self) -> list[Part]:
-        return partitions.parts(self._database)
-
-    def make_parts(self, ahead: int = AHEAD) -> list[str]:
-        return partitions.make_ahead(self._database, ahead)
-
-    def drop_parts(self, before: date, *, held: Lead | None = None) -> list[str]:
-        return partitions.drop_empty(self._database, before, held)
-
-    def backup(self, file: Path) -> int:
-        return backup.backup(self._database, file)
-
-    def backlog(self) -> Backlog:
-        return measures.backlog(self._database)
-
-    def lead(self, name: str, holder: str, *, term_s: float) -> Lead | None:
-        return leader.lead(self._database, name, holder, term_s=term_s)
-
-    def resign(self, held: Lead) -> bool:
-        return leader.resign(self._database, held)
-
-    def leader(self, name: str) -> LeaderRow | None:
-        return leader.leader(self._database, name)
-
-    def doubted(self, ids: Sequence[str]) -> frozenset[str]:
-        return in_doubt.doubted(self._database, ids)
-
-    def doubtful_lanes(self) -> list[str]:
-        return in_doubt.doubtful_lanes(self._database)
-
-    def take_doubtful(self, lane: str, *, size: int, again_s: float) -> list[Claim]:
-        return in_doubt.take_doubtful(self._database, lane, size=size, again_s=again_s)
-
-    def clear(self, cleared: Sequence[ProbeOutcome]) -> list[str]:
-        return in_doubt.clear(self._database, cleared)
-
-    def signs(self) -> list[tuple[str, datetime]]:
-        return backlog.signs(self._database)
-
-    def sign_process(self, name: str, *, role: str, version: str, revision: str) -> None:
-        processes.sign(self._database, name, role=role, version=version, revision=revision)
-
-    def sign_off_process(self, name: str) -> None:
-        processes.sign_off(self._database, name)
-
-    def processes(self) -> list[Process]:
-        return processes.processes(self._database)
+    shares = verb(concurrency_shares.shares)
+    take_share = verb(concurrency_shares.take)
+    renew_shares = verb(concurrency_shares.renew)
+    leave_shares = verb(concurrency_shares.leave)
+    workers = verb(expire_module.workers)
+    sign = verb(expire_module.sign)
+    sign_off = verb(expire_module.sign_off)
+    conservation = verb(conservation_module.conservation)
+    prunable = verb(prune_module.prunable)
+    prune = verb(prune_module.prune)
+    forget_names = verb(prune_module.forget_names)
+    forget_refused = verb(ended.forget_refused)
+    forget_ended = verb(ended.forget_ended)
+    records = verb(records_module.records)
+    restore = verb(records_module.restore)
+    parts = verb(partitions.parts)
+    make_parts = verb(partitions.make_ahead)
+    drop_parts = verb(partitions.drop_empty)
+    backup = verb(backup_module.backup)
+    backlog = verb(measures.backlog)
+    lead = verb(leader_module.lead)
+    resign = verb(leader_module.resign)
+    leader = verb(leader_module.leader)
+    doubted = verb(in_doubt.doubted)
+    doubtful_lanes = verb(in_doubt.doubtful_lanes)
+    take_doubtful = verb(in_doubt.take_doubtful)
+    clear = verb(in_doubt.clear)
+    signs = verb(backlog_module.signs)
+    sign_process = verb(processes_module.sign)
+    sign_off_process = verb(processes_module.sign_off)
+    processes = verb(processes_module.processes)

@@ -111,7 +111,13 @@ _COLUMNS = [act.c[name] for name in ("sequence", "at", "by", "what", "object", "
 
 
 def acts(
-    database: Database, *, limit: int, before: int | None, by: str | None, what: str | None, object_: str | None
+    database: Database,
+    *,
+    limit: int = 50,
+    before: int | None = None,
+    by: str | None = None,
+    what: str | None = None,
+    object_: str | None = None,
 ) -> list[Act]:
     """Newest first. `before`: the last number of the page before. `what` is a whole word, or its beginning up to a dot
     (`key.`).

@@ -40,7 +40,7 @@ def _row(row: Any) -> KeyRow:
     return KeyRow(**{**row._mapping, "systems": tuple(json.loads(row.systems)), "pins": json.loads(row.pins)})  # noqa: SLF001  # the library's public name
 
 
-def add_key(database: Database, key: KeyRow, by: str) -> None:
+def add_key(database: Database, key: KeyRow, *, by: str = "") -> None:
     """Raises ValueError where the id is taken."""
     values = {name: getattr(key, name) for name in KeyRow.__slots__} | {
         "systems": json.dumps(key.systems),
@@ -79,7 +79,7 @@ def all_keys(database: Database) -> list[KeyRow]:
     return [_row(row) for row in database.read(lambda connection: connection.execute(query).all())]
 
 
-def revoke_key(database: Database, id_: str, at: datetime, by: str) -> bool:
+def revoke_key(database: Database, id_: str, at: datetime, *, by: str = "") -> bool:
     """Ends a key at `at`, which may lie ahead so that two overlap. False where there is no such key. The earlier of two
     ends stands.
     """

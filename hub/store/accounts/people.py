@@ -46,7 +46,7 @@ class Session:
 _USER = [user_account.c[name] for name in ("name", "role", "created_at", "changed_at", "disabled_at", "password_hash")]
 
 
-def add_user(database: Database, name: str, password_hash: str, role: str, by: str) -> None:
+def add_user(database: Database, name: str, password_hash: str, role: str, *, by: str) -> None:
     """Raises ValueError where the name is taken."""
 
     def work(connection: sa.Connection) -> None:
@@ -76,8 +76,8 @@ def find_user(database: Database, name: str) -> User | None:
 def change_user(
     database: Database,
     name: str,
-    by: str,
     *,
+    by: str,
     password_hash: str | None = None,
     role: str | None = None,
     is_disabled: bool | None = None,
@@ -126,7 +126,7 @@ def renew_hash(database: Database, name: str, before: str, after: str) -> None:
     database.write(lambda connection: connection.execute(change))
 
 
-def open_session(database: Database, name: str, token_hash: str, lasts: timedelta, address: str) -> bool:
+def open_session(database: Database, name: str, token_hash: str, lasts: timedelta, *, address: str) -> bool:
     """Signs somebody in, and forgets sessions that are over. False where the account is gone or disabled by now."""
 
     def work(connection: sa.Connection) -> bool:

@@ -116,7 +116,7 @@ def activate(
     database.write(work)
 
 
-def activations(database: Database, limit: int) -> list[Activation]:
+def activations(database: Database, limit: int = 50) -> list[Activation]:
     """Who made what active, newest first."""
     columns = activation.c
     query = (
@@ -128,7 +128,7 @@ def activations(database: Database, limit: int) -> list[Activation]:
     return [Activation(row[0], row[1], row[2], row[3], tuple(json.loads(row[4]))) for row in rows]
 
 
-def candidates(database: Database, limit: int) -> list[tuple[str, datetime]]:
+def candidates(database: Database, limit: int = 50) -> list[tuple[str, datetime]]:
     """Configurations that are kept and were never active, newest first: hash, and since when."""
     query = (
         sa.select(revision.c.hash, revision.c.created_at)

@@ -129,7 +129,7 @@ def use(database: Database, connection: sa.Connection, ids: Sequence[str]) -> No
         connection.execute(_TAKE[database.kind], {"ids": database.listing(ids)})
 
 
-def prune(database: Database, limit: int, margin: timedelta = MARGIN) -> int:
+def prune(database: Database, limit: int = 1_000, margin: timedelta = MARGIN) -> int:
     """Deletes up to `limit` windows that ended `margin` ago, and unused lock rows; gives how many. Safe in several
     processes at once.
     """

@@ -30,7 +30,7 @@ _ENDED = texts(
 )
 
 
-def expire(database: Database, limit: int) -> list[str]:
+def expire(database: Database, limit: int = 1_000) -> list[str]:
     """Ends up to `limit` expired leases; gives the lanes that have work again, each once.
 
     The attempt is recorded as *outcome not seen*. Then the delivery's `in_doubt` decides: `resend` makes it pending

@@ -45,7 +45,7 @@ _EXPIRED = Cause(
 )
 
 
-def release(database: Database, limit: int) -> list[str]:
+def release(database: Database, limit: int = 1_000) -> list[str]:
     """Makes up to `limit` held deliveries whose time has come pending again; gives their lanes. Safe in several
     processes at once.
     """
@@ -62,7 +62,7 @@ def release(database: Database, limit: int) -> list[str]:
     return database.write(work)
 
 
-def lapse(database: Database, limit: int) -> int:
+def lapse(database: Database, limit: int = 1_000) -> int:
     """Cancels up to `limit` expired deliveries with their cause; gives how many. Their capacity slots are given back;
     leased deliveries are not touched.
     """

@@ -61,7 +61,7 @@ def save(database: Database, view_id: str, *, name: str, owner: str, question: M
         return database.write(work)
 
 
-def views(database: Database, owner: str) -> list[View]:
+def views(database: Database, owner: str = "") -> list[View]:
     """Everybody's, and those of `owner`; by name."""
     columns = saved_view.c
     query = sa.select(saved_view).where(columns.owner.in_([EVERYBODY, owner])).order_by(columns.name, columns.owner)
@@ -69,7 +69,7 @@ def views(database: Database, owner: str) -> list[View]:
     return [View(row.id, row.name, row.owner, json.loads(row.question), row.changed_at, row.changed_by) for row in rows]
 
 
-def delete(database: Database, view_id: str, *, owner: str) -> bool:
+def delete(database: Database, view_id: str, *, owner: str = "") -> bool:
     """Deletes one of everybody's, or of `owner`'s own. False: there is none."""
     mine = sa.and_(saved_view.c.id == view_id, saved_view.c.owner.in_([EVERYBODY, owner]))
     return database.write(lambda connection: connection.execute(sa.delete(saved_view).where(mine)).rowcount > 0)

@@ -64,7 +64,7 @@ class RevisionChoice:
     revision: str | None
 
 
-def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool) -> dict[str, str]:
+def reopen(database: Database, ids: Sequence[str], *, by: str, force: bool = False) -> dict[str, str]:
     """Re-arms dead, unknown and held deliveries: the same id, key and sequence number, a fresh budget, due at once, and
     no expiry any more: a person wants it. Per id: why, or `reopened`.
 

@@ -20,7 +20,7 @@ _SEQ = sa.text("SELECT lane, order_key, seq FROM delivery WHERE id = :id")
 _TAKE_PLACE = sa.text("UPDATE delivery SET seq = :seq WHERE id = :id AND lane = :lane AND order_key = :key")
 
 
-def replace(database: Database, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool) -> Receipt:
+def replace(database: Database, id_: str, laid: AcceptedMessage, *, by: str, why: str, force: bool = False) -> Receipt:
     """Lays `laid`, which has one delivery, and cancels the delivery `id_` with its id as the reason, in one
     transaction.
 

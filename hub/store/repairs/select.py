@@ -23,7 +23,7 @@ from hub.store.tables import delivery
 
 
 def create(
-    database: Database, id_: str, order: Order, *, request_key: str | None, fingerprint: str
+    database: Database, id_: str, order: Order, *, request_key: str | None = None, fingerprint: str = ""
 ) -> tuple[str, bool]:
     """Chooses the deliveries and writes them down with what is to be done, in one transaction; nothing is done to them.
 

@@ -107,7 +107,7 @@ def _make(connection: sa.Connection, name: str, table: str, day: date) -> bool:
     return True
 
 
-def drop_empty(database: Database, before: date, held: Lead | None = None) -> list[str]:
+def drop_empty(database: Database, before: date, *, held: Lead | None = None) -> list[str]:
     """Drops the parts of days before `before` in which nothing is left; gives their names. Raises NotLeading,
     StoreBusy.
     """
