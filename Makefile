@@ -50,8 +50,8 @@ workspace: setup          ## hub check and hub test on the reference supply chai
 journey: setup            ## 2 000 orders on each store while processes are killed (minutes)
 	HUB_JOURNEY_ORDERS=$${HUB_JOURNEY_ORDERS:-2000} $(BIN)/python -m pytest tests/journey $(ARGS)
 
-browser: setup            ## the console in a real Chromium, with pictures in var/shots (HUB_BROWSER_SHOTS)
-	HUB_BROWSER_SHOTS=$${HUB_BROWSER_SHOTS:-var/shots} $(BIN)/python -m pytest tests/browser $(ARGS)
+browser: setup            ## the console in a real Chromium, each page in both languages, with pictures in var/shots (HUB_BROWSER_SHOTS)
+	HUB_BROWSER_LANGUAGES=all HUB_BROWSER_SHOTS=$${HUB_BROWSER_SHOTS:-var/shots} $(BIN)/python -m pytest tests/browser $(ARGS)
 
 access: setup             ## docs/access.md: who is answered what, at every address, asked of the app itself
 	$(BIN)/python -m tests.support.access $(ARGS)

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -59,34 +61,83 @@ def missing(service: str, reason: str) -> None:
     pytest.skip(f"{service} is missing: {reason}")
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def store_url(request, tmp_path) -> Iterator[str]:
-    """The address of an empty database of the test's own."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/hub.sqlite3"
-        return
-    address, label, force = (
-        (POSTGRES, "PostgreSQL", " WITH (FORCE)") if request.param == "postgresql" else (MARIADB, "MariaDB", "")
-    )
+SERVERS = {"postgresql": (POSTGRES, "PostgreSQL"), "mariadb": (MARIADB, "MariaDB")}
+
+
+def _database_name() -> str:
+    return f"crossdock_{secrets.token_hex(6)}"
+
+
+def _run(kind: str, *statements: str) -> None:
+    """Statements on the server of `kind`, outside a transaction."""
+    address, label = SERVERS[kind]
     server = sa.create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
-    name = f"crossdock_{secrets.token_hex(6)}"
     try:
         with server.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+            for statement in statements:
+                connection.execute(sa.text(statement))
     except sa.exc.OperationalError as error:
-        server.dispose()
         missing(label, str(error.orig).strip())
-    yield sa.make_url(address).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name}{force}"))
-    server.dispose()
+    finally:
+        server.dispose()
+
+
+def _drop(kind: str, name: str) -> None:
+    _run(kind, f"DROP DATABASE {name}{' WITH (FORCE)' if kind == 'postgresql' else ''}")
+
+
+def _url(kind: str, name: str) -> str:
+    return sa.make_url(SERVERS[kind][0]).set(database=name).render_as_string(hide_password=False)
+
+
+def _migrate(url: str) -> None:
+    opened = open_store(url, writer=True)
+    opened.migrate()
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A file with this hub's schema, made once; a test copies it."""
+    file = tmp_path_factory.mktemp("template") / "hub.sqlite3"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template() -> Iterator[str]:
+    """The name of a database with this hub's schema, made once; the server copies it. MariaDB has no such thing."""
+    name = _database_name()
+    _run("postgresql", f"CREATE DATABASE {name}")
+    _migrate(_url("postgresql", name))
+    yield name
+    _drop("postgresql", name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def store_url(request, tmp_path) -> Iterator[str]:
+    """The address of a database of the test's own: empty, or with this hub's schema where the test asks for `store`."""
+    kind, is_migrated = request.param, "store" in request.fixturenames
+    if kind == "sqlite":
+        file = tmp_path / "hub.sqlite3"
+        if is_migrated:
+            shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    is_copied = is_migrated and kind == "postgresql"
+    name = _database_name()
+    template = f" TEMPLATE {request.getfixturevalue('postgresql_template')}" if is_copied else ""
+    _run(kind, f"CREATE DATABASE {name}{template}")
+    yield _url(kind, name)
+    _drop(kind, name)
 
 
 @pytest.fixture
 def store(store_url) -> Iterator[Store]:
     """An open store with this hub's schema."""
     opened = open_store(store_url, writer=True)
-    opened.migrate()
+    if store_url.startswith("mariadb"):
+        opened.migrate()
     yield opened
     opened.close()
 
