@@ -106,7 +106,7 @@ class Message:
     trace_id: str
     revision: str  # content hash of the configuration that accepted it
     disposition: Disposition
-    planned: int  # how many deliveries were laid at acceptance; written here so that a lost row shows
+    planned: int  # how many deliveries were planned at acceptance; written here so that a lost row shows
     keys: tuple[tuple[str, str], ...] = ()  # business keys, as (name, value)
     order_key: str | None = None
     idempotency_key: str | None = None

@@ -1,6 +1,6 @@
 """Accepts a message: validates it, matches the routes, and commits the message with its deliveries in one transaction.
 
-authenticate → decode → contract → match → (group commit: message, dedupe keys, deliveries) → ring → 202
+authenticate → decode → contract → match → (group commit: message, dedupe keys, deliveries) → notify → 202
 
 If the process dies before the commit, nothing is stored and the sender gets no 2xx. If it dies after the commit,
 everything is stored.
@@ -53,7 +53,9 @@ def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> AcceptedMes
     payload = json.decode(request.body, hub.limits)
     trace_id = _trace_id(hub, request)
     incoming = Incoming(ref, payload, request.body, caller.id, idempotency_key(request), trace_id)
-    return lay(hub, incoming, source="http", now=now, seen=dedupe_keys_of(hub, request, caller, incoming))
+    return prepare_message(
+        hub, incoming, source="http", now=now, dedupe_keys=dedupe_keys_of(hub, request, caller, incoming)
+    )
 
 
 def prepare_question(hub: Hub, caller: Caller, request: Request, ref: Ref, payload: Json) -> AcceptedMessage:
@@ -62,7 +64,7 @@ def prepare_question(hub: Hub, caller: Caller, request: Request, ref: Ref, paylo
     trace_id = _trace_id(hub, request)
     incoming = Incoming(ref, payload, raw, caller.id, idempotency_key(request), trace_id)
     dedupe_keys = dedupe_keys_of(hub, replace(request, body=raw), caller, incoming)
-    return lay(hub, incoming, source="http", now=hub.clock(), seen=dedupe_keys)
+    return prepare_message(hub, incoming, source="http", now=hub.clock(), dedupe_keys=dedupe_keys)
 
 
 def prepare_batch(hub: Hub, caller: Caller, request: Request, ref: Ref) -> list[AcceptedMessage | Refused]:
@@ -113,7 +115,7 @@ def prepare_items(
             continue
         suffix = f"#{number}" if in_batch else ""
         try:
-            results.append(lay_item(hub, caller, request, item, suffix, trace_id=trace_id, in_batch=in_batch))
+            results.append(prepare_item(hub, caller, request, item, suffix, trace_id=trace_id, in_batch=in_batch))
         except Refused as refused:
             version = item.ref.version
             refused.sent = refusal_origins.post(
@@ -123,7 +125,7 @@ def prepare_items(
     return results
 
 
-def lay_item(
+def prepare_item(
     hub: Hub, caller: Caller, request: Request, item: Item, suffix: str, *, trace_id: str, in_batch: bool
 ) -> AcceptedMessage:
     """Prepares one item. `suffix` keeps its dedupe keys apart from those of the other items of the request. Raises
@@ -131,10 +133,12 @@ def lay_item(
     """
     incoming = Incoming(item.ref, item.payload, item.raw, caller.id, item.key, trace_id, in_batch=in_batch)
     dedupe_keys = dedupe_keys_of(hub, replace(request, body=item.raw), caller, incoming, suffix)
-    return lay(hub, incoming, source="http", now=hub.clock(), seen=dedupe_keys)
+    return prepare_message(hub, incoming, source="http", now=hub.clock(), dedupe_keys=dedupe_keys)
 
 
-def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Sequence[DedupeKey] = ()) -> AcceptedMessage:
+def prepare_message(
+    hub: Hub, incoming: Incoming, *, source: str, now: datetime, dedupe_keys: Sequence[DedupeKey] = ()
+) -> AcceptedMessage:
     """Validates an authenticated, decoded message, computes its keys and matches the routes. Pure, except for the new
     ids. Raises Refused.
 
@@ -169,7 +173,7 @@ def lay(hub: Hub, incoming: Incoming, *, source: str, now: datetime, seen: Seque
         hops=incoming.hops,
         why={} if matched.planned else {"considered": [dict(line) for line in matched.considered]},
     )
-    names = (*seen, *natural_dedupe_keys(hub, emit, incoming, (newest, payload), now))
+    names = (*dedupe_keys, *natural_dedupe_keys(hub, emit, incoming, (newest, payload), now))
     return AcceptedMessage(message, deliveries, names, incoming.payload)
 
 
@@ -236,31 +240,31 @@ def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
         )
 
 
-def submit(hub: Hub, laid: AcceptedMessage) -> Future[Receipt | Refused]:
+def submit(hub: Hub, accepted_message: AcceptedMessage) -> Future[Receipt | Refused]:
     """Hands the message to the group commit. The future resolves after the COMMIT, so its result survives a crash.
     Raises StoreBusy if the queue is full.
 
-    The group commit rings the lanes once per group, after the commit. If we die between the commit and the answer, the
-    sender posts again: its dedupe key finds the stored message, and the answer is `duplicate`.
+    The group commit notifies the lanes once per group, after the commit. If we die between the commit and the answer,
+    the sender posts again: its dedupe key finds the stored message, and the answer is `duplicate`.
     """
-    return hub.commit.submit(laid)
+    return hub.commit.submit(accepted_message)
 
 
-def take(hub: Hub, laid: AcceptedMessage) -> Receipt:
-    """Does the same for a command, which waits for the result: the message is stored, its lanes are rung, it is
+def take(hub: Hub, accepted_message: AcceptedMessage) -> Receipt:
+    """Does the same for a command, which waits for the result: the message is stored, its lanes are notified, it is
     counted.
 
     Raises Refused; StoreBusy if nothing was stored, or if the commit timed out and its outcome is unknown. A retry
     under the same key tells.
     """
     try:
-        receipt = submit(hub, laid).result(PATIENCE_S)
+        receipt = submit(hub, accepted_message).result(PATIENCE_S)
     except NotInTime as error:
         raise StoreBusy("The commit took too long.") from error
     if isinstance(receipt, Refused):
         raise receipt
     if not receipt.duplicate:
-        accepted(hub, laid)
+        accepted(hub, accepted_message)
     return receipt
 
 

@@ -86,8 +86,8 @@ def deliver(hub: Hub, lane: str, sender: Sender) -> Round:
     with hub.catalogs.under_way(claim.content_revision for claim in claims), hub.pace.working(lane):
         settled = _work_off(hub, lane, claims, sender, concurrency=width, is_paced=not at_once)
     tell(hub, lane, claims, settled, int((time.monotonic() - began) * 1000))
-    # New deliveries ring the lane. Nothing rings for deliveries that waited behind these on their key, nor for those
-    # that a full claim left over.
+    # New deliveries notify the lane. Nothing notifies for deliveries that waited behind these on their key, nor for
+    # those that a full claim left over.
     is_over = (
         not probed and not at_once and len(claims) * 2 <= allowed and all(claim.order_key is None for claim in claims)
     )
@@ -227,7 +227,7 @@ def _send_batch(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterat
 
 
 def _settle(hub: Hub, batch: Sequence[Settlement]) -> Counter[str]:
-    """Delays retries beyond the retry budget, settles the batch, rings the lanes of its replies, and logs; gives the
+    """Delays retries beyond the retry budget, settles the batch, notifies the lanes of its replies, and logs; gives the
     number of deliveries per outcome.
     """
     if not batch:
@@ -237,7 +237,7 @@ def _settle(hub: Hub, batch: Sequence[Settlement]) -> Counter[str]:
     replies = [settlement.reply for settlement in batch if settlement.reply is not None and settlement.claim.id in done]
     lanes = {delivery.lane for reply in replies for delivery in reply.deliveries}
     if lanes:
-        hub.bell.ring(lanes)  # after the commit; a lost ring costs one sweep
+        hub.notifier.notify(lanes)  # after the commit; a lost notification costs one sweep
     for settlement in batch:
         if settlement.reply is not None and settlement.claim.id in done:
             accepted(hub, settlement.reply)

@@ -1,4 +1,4 @@
-"""The `Hub`: settings, store, bell, caches, targets and clock, as `main` wires them for the flow. It has no behaviour
+"""The `Hub`: settings, store, notifier, caches, targets, clock, as `main` wires them for the flow. It has no behaviour
 of its own.
 """
 
@@ -28,7 +28,7 @@ from hub.kit.http.call import Call, HttpResult
 from hub.kit.target import BatchTarget
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
-from hub.transport.bell import Bell
+from hub.transport.notifier import Notifier
 from hub.vault.jwt import Authorities
 
 
@@ -51,7 +51,7 @@ class Hub:
     settings: Settings
     store: Store
     commit: GroupCommit
-    bell: Bell
+    notifier: Notifier
     catalogs: Revisions
     callers: Callers
     allowance: Allowance

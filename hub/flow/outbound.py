@@ -15,7 +15,7 @@ from hub.core.errors import Code, Refused
 from hub.core.expressions.cost_terms import Cost
 from hub.core.message import Incoming, Json, Ref
 from hub.core.model.delivery import AcceptedMessage, Claim
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.hub import Hub
 from hub.flow.render import render
 from hub.kit.http.call import Call
@@ -105,7 +105,7 @@ def reply_message(hub: Hub, outbound: OutboundDelivery, answer: Reply) -> Accept
         message.id,
         message.hops + 1,
     )
-    return lay(hub, incoming, source="reply", now=hub.clock())
+    return prepare_message(hub, incoming, source="reply", now=hub.clock())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from hub.flow.context.callers import Callers
 from hub.flow.context.counts import Counts
 from hub.flow.context.revisions import Revisions
-from hub.flow.delivery.ringing import CountedBell
+from hub.flow.delivery.counted_notifier import CountedNotifier
 from hub.flow.hub import Hub
-from hub.main.opening import far_bell
+from hub.main.opening import remote_notifier
 from hub.main.wiring import wire
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
-from hub.transport.bell import EmbeddedBell
+from hub.transport.notifier import LocalNotifier
 from hub.vault import Vault
 
 
@@ -27,13 +27,13 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
     """No secret is asked for: the keys of callers are not opened here, and the vault's own key is a throwaway. Raises
     NoRevision, BadWorkspace.
 
-    Workers behind a broker hear its bell; without one nobody does, and a running hub finds what was done within a
-    sweep.
+    Workers behind a broker hear its notifications; without one nobody does, and a running hub finds what was done
+    within a sweep.
     """
     counts = Counts()
-    far = far_bell(settings, counts)
-    bell = CountedBell(EmbeddedBell() if far is None else far, counts)
-    commit = GroupCommit(store, bell.ring)
+    far = remote_notifier(settings, counts)
+    notifier = CountedNotifier(LocalNotifier() if far is None else far, counts)
+    commit = GroupCommit(store, notifier.notify)
     try:
         callers, worker = Callers(store, Vault(os.urandom(32))), f"desk-{socket.gethostname()}-{os.getpid()}"
         hub = wire(
@@ -42,7 +42,7 @@ def at_desk(settings: Settings, store: Store) -> Iterator[Hub]:
             catalogs=Revisions(store),
             callers=callers,
             commit=commit,
-            bell=bell,
+            notifier=notifier,
             counts=counts,
             worker=worker,
             role="desk",

@@ -15,7 +15,7 @@ from hub.core.config.queue import Queue
 from hub.flow.context.callers import Callers
 from hub.flow.context.counts import Counts
 from hub.flow.context.revisions import Revisions
-from hub.flow.delivery.ringing import CountedBell
+from hub.flow.delivery.counted_notifier import CountedNotifier
 from hub.flow.hub import Hub
 from hub.flow.intake.committing import MeasuredAdd
 from hub.flow.maintenance.retention import check_keeping
@@ -29,11 +29,11 @@ from hub.main.wiring import wire
 from hub.settings import Settings
 from hub.store import GroupCommit, Store, open_store
 from hub.store.engine import private_files
-from hub.transport.bell import Bell, Both, EmbeddedBell
+from hub.transport.notifier import CombinedNotifier, LocalNotifier, Notifier
 from hub.vault import Vault, VaultError, new_master_key, read_master_key, resolve
 
 if TYPE_CHECKING:
-    from hub.transport.celery_bell import CeleryBell
+    from hub.transport.celery_notifier import CeleryNotifier
 
 KEY_FILE = "master.key"
 
@@ -81,10 +81,10 @@ def open_vault(settings: Settings) -> Vault:
 
 @dataclass(frozen=True, slots=True)
 class RunningHub:
-    """A hub with its bell, before anything serves."""
+    """A hub with its notifier, before anything serves."""
 
     hub: Hub
-    bell: EmbeddedBell  # what this process itself hears
+    notifier: LocalNotifier  # what this process itself hears
 
     def sender(self) -> Sender:
         return Sender(self.hub.settings.allow_cidrs)
@@ -93,13 +93,13 @@ class RunningHub:
         return make_queue_source(self.hub.values(queue.system).get(queue.broker, ""), queue)
 
 
-def far_bell(settings: Settings, counts: Counts) -> CeleryBell | None:
-    """The broker's bell, that other processes hear; None where there is no broker."""
+def remote_notifier(settings: Settings, counts: Counts) -> CeleryNotifier | None:
+    """The broker's notifier, that other processes hear; None where there is no broker."""
     if not settings.broker:
         return None
-    from hub.transport.celery_bell import CeleryBell  # noqa: PLC0415 - who has no broker does not wait for Celery
+    from hub.transport.celery_notifier import CeleryNotifier  # noqa: PLC0415 - who has no broker does not wait for Celery
 
-    return CeleryBell(settings.broker, lambda number: counts.add("rings", "failed", by=number))
+    return CeleryNotifier(settings.broker, lambda number: counts.add("rings", "failed", by=number))
 
 
 @contextmanager
@@ -114,15 +114,15 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
     catalogs = Revisions(store, unmet=lambda catalog: unmet(catalog, settings))
     check_secrets(catalogs.active(), settings)
     check_keeping(settings, catalogs.active())
-    near = EmbeddedBell(settings.lanes)
+    near = LocalNotifier(settings.lanes)
     counts = Counts()
-    far = far_bell(settings, counts)
-    bell: Bell = near if far is None else Both(near, far)
-    counted = CountedBell(bell, counts)
+    far = remote_notifier(settings, counts)
+    notifier: Notifier = near if far is None else CombinedNotifier(near, far)
+    counted = CountedNotifier(notifier, counts)
     worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     spans = open_spans(settings, role, worker)
     # it adds, and asks for nothing else
-    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.ring)
+    commit = GroupCommit(cast("Store", MeasuredAdd(store, counts, spans)), counted.notify)
     callers = Callers(store, open_vault(settings))
     hub = wire(
         settings,
@@ -130,7 +130,7 @@ def running(settings: Settings, store: Store, role: str = "") -> Iterator[Runnin
         catalogs=catalogs,
         callers=callers,
         commit=commit,
-        bell=counted,
+        notifier=counted,
         counts=counts,
         worker=worker,
         role=role,

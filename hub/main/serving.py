@@ -56,13 +56,13 @@ def serve(
         running(settings, store, _role(web=web, work=work)) as made,
     ):
         about(role=made.hub.role, process=made.hub.worker)
-        loop = Loop(made.hub, made.bell, made.sender) if work else None
+        loop = Loop(made.hub, made.notifier, made.sender) if work else None
         ears = (
-            NotificationListener(settings.broker, made.bell.ring, lambda: _heard(made.hub))
+            NotificationListener(settings.broker, made.notifier.notify, lambda: _heard(made.hub))
             if work and settings.broker
             else None
         )
-        ticker = Ticker(made.hub, rings=made.bell.ring if work else None)
+        ticker = Ticker(made.hub, rings=made.notifier.notify if work else None)
         queues = Queues(made.hub, made.source) if work else None
         scheduler = Scheduler(made.hub) if schedule else None
         keeper = Keeper(made.hub) if schedule or work else None

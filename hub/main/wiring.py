@@ -17,7 +17,7 @@ from hub.main.clock import new_id, now
 from hub.main.neighbours import Neighbours
 from hub.settings import Settings
 from hub.store import GroupCommit, Store
-from hub.transport.bell import Bell
+from hub.transport.notifier import Notifier
 from hub.vault.jwt import Authorities
 
 
@@ -28,7 +28,7 @@ def wire(
     catalogs: Revisions,
     callers: Callers,
     commit: GroupCommit,
-    bell: Bell,
+    notifier: Notifier,
     counts: Counts,
     worker: str,
     role: str = "",
@@ -40,7 +40,7 @@ def wire(
         settings=settings,
         store=store,
         commit=commit,
-        bell=bell,
+        notifier=notifier,
         catalogs=catalogs,
         callers=callers,
         allowance=Allowance(settings.caller_rate),

@@ -40,13 +40,13 @@ class GroupCommit:
     def backlog(self) -> int:
         return len(self._waiting)
 
-    def submit(self, laid: AcceptedMessage) -> Future[Answer]:
+    def submit(self, accepted: AcceptedMessage) -> Future[Answer]:
         """The future ends after the COMMIT. Raises StoreBusy when too many wait already, or the hub is stopping."""
-        return self.submit_many([laid])[0]
+        return self.submit_many([accepted])[0]
 
     def submit_many(self, batch: Sequence[AcceptedMessage]) -> list[Future[Answer]]:
         """All or none is taken. They may go into several commits."""
-        pairs = [(laid, Future[Answer]()) for laid in batch]
+        pairs = [(accepted, Future[Answer]()) for accepted in batch]
         with self._changed:
             if self._is_closing or len(self._waiting) + len(pairs) > MAX_WAITING:
                 raise StoreBusy(
@@ -79,9 +79,9 @@ class GroupCommit:
     def _commit(self, waited: Sequence[tuple[AcceptedMessage, Future[Answer]]]) -> None:
         # A sender that went away before its commit began was told nothing, and is not stored; from here on its future
         # cannot be cancelled any more, or its answer would find it gone and end this thread.
-        group = [(laid, future) for laid, future in waited if future.set_running_or_notify_cancel()]
+        group = [(accepted, future) for accepted, future in waited if future.set_running_or_notify_cancel()]
         try:
-            answers = self._store.add([laid for laid, _ in group])
+            answers = self._store.add([accepted for accepted, _ in group])
         except Exception as error:  # noqa: BLE001  whatever it was: nobody may be told 2xx, and nobody may wait for ever
             problem = error if isinstance(error, StoreBusy) else StoreBusy(f"The store failed: {type(error).__name__}.")
             for _, future in group:
@@ -91,9 +91,10 @@ class GroupCommit:
             future.set_result(answer)
         # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait
         # for the sweep. After the answers, so that the lane's work does not come before them; if we die in between, the
-        # sweep rings.
+        # sweep notifies.
         lanes = {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}
-        # A bell that breaks costs one sweep, not this thread, and not the answer to those whose messages are stored.
+        # A notifier that breaks costs one sweep, not this thread, and not the answer to those whose messages are
+        # stored.
         with suppress(Exception):
             if lanes:
                 self._on_batch(lanes)

@@ -1,4 +1,4 @@
-"""The bell: notifications with lane names, within a process or over a message broker. A lost ring costs time, never a
+"""Notifications with lane names, within a process or over a message broker. A lost one costs time, never a
 message.
 
 Imports hub.core and hub.settings.

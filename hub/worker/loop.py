@@ -1,5 +1,5 @@
-"""The worker loop: a thread per lane that delivers when rung, and one thread that receives the rings. Stops within its
-grace period without loss.
+"""The worker loop: a thread per lane that delivers when notified, and one thread that receives the notifications. Stops
+within its grace period without loss.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hub.flow.delivery.claim_size import has_more
 from hub.flow.hub import Hub
 from hub.kit.http.sender import Sender
 from hub.logs import event, told
-from hub.transport.bell import EmbeddedBell
+from hub.transport.notifier import LocalNotifier
 
 PAUSE_S = 0.5  # pause after an internal error (the store is unavailable, a bug)
 
@@ -32,7 +32,7 @@ class Lane(threading.Thread):
         self._rung = threading.Event()
         self._stopping = threading.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         self._hub.counts.heard(self._lane)
         self._rung.set()
 
@@ -44,13 +44,13 @@ class Lane(threading.Thread):
     def run(self) -> None:
         try:
             sender = self._make_sender()
-        except Exception as error:  # noqa: BLE001  for example no file descriptors: the next ring tries again
+        except Exception as error:  # noqa: BLE001  for example no file descriptors: the next notification tries again
             event("lane.failed", told(error), level="error", lane=self._lane)
             return
         try:
             while not self._stopping.is_set():
                 self._rung.wait()
-                # Cleared before the work: a ring during the work causes one more round and is never missed.
+                # Cleared before the work: a notification during the work causes one more round and is never missed.
                 self._rung.clear()
                 self._tell("working")
                 self._tell("idle" if self._work(sender) else "paused")
@@ -63,8 +63,8 @@ class Lane(threading.Thread):
             try:
                 done = deliver(self._hub, self._lane, sender)
                 if done.claimed and has_more(self._hub, self._lane, done.claimed):
-                    # more than one round is due: other workers that hear the ring may help
-                    self._hub.bell.ring([self._lane])
+                    # more than one round is due: other workers that are notified may help
+                    self._hub.notifier.notify([self._lane])
                 if done.is_over:
                     return True
             except StoreBusy as error:
@@ -87,13 +87,13 @@ class Lane(threading.Thread):
 
 
 class Loop:
-    """Receives rings and starts lane threads. `start` returns at once; `stop` waits for deliveries under way, up to
-    `grace` seconds.
+    """Receives notifications and starts lane threads. `start` returns at once; `stop` waits for deliveries under way,
+    up to `grace` seconds.
     """
 
-    def __init__(self, hub: Hub, bell: EmbeddedBell, sender: Callable[[], Sender]) -> None:
+    def __init__(self, hub: Hub, notifier: LocalNotifier, sender: Callable[[], Sender]) -> None:
         self._hub = hub
-        self._bell = bell
+        self._notifier = notifier
         self._sender = sender
         self._lanes: dict[str, Lane] = {}
         self._stopping = threading.Event()
@@ -106,8 +106,8 @@ class Loop:
         """Returns whether all deliveries under way were finished. The others are retried when their lease ends."""
         end = time.monotonic() + grace
         self._stopping.set()
-        self._bell.ring(())
-        # The receiving thread stops first: otherwise a ring could start a new lane thread that nobody stops.
+        self._notifier.notify(())
+        # The receiving thread stops first: otherwise a notification could start a new lane thread that nobody stops.
         self._thread.join(grace)
         for lane in self._lanes.values():
             lane.stop()
@@ -121,15 +121,16 @@ class Loop:
                 self._hear()
             except Exception as error:  # noqa: BLE001
                 # For example no thread could be started. If this thread ended, the process would look healthy and
-                # deliver nothing. The rung lanes are still due, and the next poll rings them again.
+                # deliver nothing. The notified lanes are still due, and the next poll notifies them again.
                 event("loop.failed", told(error), level="error")
                 self._stopping.wait(PAUSE_S)
 
     def _hear(self) -> None:
-        for name in self._bell.wait(self._hub.settings.sweep):
+        for name in self._notifier.wait(self._hub.settings.sweep):
             lane = self._lanes.get(name)
             if lane is None or not lane.is_alive():
                 lane = Lane(self._hub, name, self._sender)
                 lane.start()
-                self._lanes[name] = lane  # only after a successful start: a failed one is tried again at the next ring
-            lane.ring()
+                # only after a successful start: a failed one is tried again at the next notification
+                self._lanes[name] = lane
+            lane.notify()

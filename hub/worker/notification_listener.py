@@ -1,5 +1,5 @@
-"""Receives rings from a message broker through a Celery worker, and passes the lane names to the worker loop. The only
-task is one line.
+"""Receives notifications from a message broker through a Celery worker, and passes the lane names to the worker loop.
+The only task is one line.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from celery.exceptions import WorkerShutdown, WorkerTerminate
 from celery.worker import state
 
 from hub.logs import event
-from hub.transport.celery_bell import RING, make_app, queue_of, read_ring
+from hub.transport.celery_notifier import RING, make_app, queue_of, read_ring
 
 FOLLOW_S = 1.0  # polling interval for new lanes of a new configuration
 AGAIN_S = 5.0  # pause before a Celery worker that ended is restarted
 
 
 class NotificationListener:
-    """Receives rings in its own thread. If the broker is unavailable, it waits; the process still polls for due
+    """Receives notifications in its own thread. If the broker is unavailable, it waits; the process still polls for due
     work.
     """
 
@@ -41,7 +41,7 @@ class NotificationListener:
             thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """Stops receiving. What does not end in time is abandoned: a lost ring costs one polling interval."""
+        """Stops receiving. What does not end in time is abandoned: a lost notification costs one polling interval."""
         self._stopping.set()
         state.should_stop = 0  # Celery's own flag to stop a worker, checked in each turn of its loop
         self._threads[0].join(seconds)

@@ -75,7 +75,7 @@ class Scheduler:
 
     def _round(self, held: Lead) -> None:
         rescue(self._hub)
-        look(self._hub, self._hub.bell.ring)
+        look(self._hub, self._hub.notifier.notify)
         for act in self._rounds:
             act(self._hub, held)
 

@@ -5,7 +5,7 @@ import redis
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
 from hub.store import open_store
-from hub.transport.celery_bell import EXCHANGE
+from hub.transport.celery_notifier import EXCHANGE
 from tests.support.brokers import Redis
 from tests.support.hubs import HubProcess, small_workspace
 from tests.support.making import claim, laid, settled

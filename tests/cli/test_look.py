@@ -11,7 +11,7 @@ from hub.cli.commands import main
 from hub.core.errors import Cause, Reason
 from hub.core.message import Incoming, Ref
 from hub.core.model.delivery import Dead, Exchange, Settlement
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from tests.support.hubs import small_workspace
 from tests.support.servers import small_hub
 
@@ -28,7 +28,7 @@ def hub(tmp_path):
 
 def add(hub, number):
     order = {"orderNo": number, "items": [{"sku": "A", "quantity": 1}]}
-    laid = lay(
+    laid = prepare_message(
         hub,
         Incoming(Ref("shop", "order.placed", 1), order, json.dumps(order).encode(), "test", None, "b" * 32),
         source="http",

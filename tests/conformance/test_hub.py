@@ -209,7 +209,7 @@ def test_rings_that_are_purged_or_forged_change_nothing(hubs):
 
 def forge(url):
     """A hundred rings that nobody rang: unknown lanes, odd arguments, another form."""
-    from hub.transport.celery_bell import RING, make_app, queue_of
+    from hub.transport.celery_notifier import RING, make_app, queue_of
 
     app = make_app(url, rings=True)
     with contextlib.suppress(Exception):

@@ -42,9 +42,9 @@ BUGS = {
         "undisturbed",
         "stuck",
         (
-            ("flow/delivery/ringing.py", "            self._bell.ring(lanes)\n", "            pass\n"),
+            ("flow/delivery/counted_notifier.py", "            self._notifier.notify(lanes)\n", "            pass\n"),
             ("worker/ticker.py", "                    look(self._hub, self._rings)\n", "                    pass\n"),
-            ("worker/scheduler.py", "        look(self._hub, self._hub.bell.ring)\n", ""),
+            ("worker/scheduler.py", "        look(self._hub, self._hub.notifier.notify)\n", ""),
         ),
     ),
     "settled before it is sent": Bug(
@@ -83,8 +83,8 @@ BUGS = {
         (
             (
                 "store/messages/add.py",
-                "for row in _delivery_rows(database, laid, numbers, starts, now)]\n",
-                "for row in _delivery_rows(database, laid, numbers, starts, now)][1:]\n",
+                "for row in _delivery_rows(database, accepted, numbers, starts, now)]\n",
+                "for row in _delivery_rows(database, accepted, numbers, starts, now)][1:]\n",
             ),
         ),
     ),

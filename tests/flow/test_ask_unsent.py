@@ -11,7 +11,7 @@ import pytest
 
 from hub.core.errors import Cause, Code, Reason, Refused, TryLater
 from hub.core.message import Incoming, Ref
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.intake.synchronous import ask
 from hub.flow.repairs import pauses
 from tests.flow.test_ask import ROUTE, asked, order
@@ -126,7 +126,7 @@ def test_a_deadline_that_passed_before_it_was_sent_is_no_outcome_that_nobody_saw
     # Given a question whose caller has waited for its whole deadline already
     hub, _ = started()
     incoming = Incoming(Ref("shop", "order.placed", 1), json.loads(order()), order(), "k_test")
-    laid = lay(hub, incoming, source="http", now=hub.clock())
+    laid = prepare_message(hub, incoming, source="http", now=hub.clock())
     with pytest.raises(Refused) as refused:
         ask(hub, laid, time.monotonic() - 100)
     assert (refused.value.code, refused.value.text) == (

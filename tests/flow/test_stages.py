@@ -10,7 +10,7 @@ from hub.core.errors import Cause, Reason
 from hub.core.message import Incoming, Ref
 from hub.core.model.delivery import Dead, Delivered, Exchange, Retry, Settlement
 from hub.core.schemas.contract import MASK
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.configuration.plan import apply
 from hub.flow.dry_run.message import afresh
 from hub.flow.views import lineage
@@ -41,7 +41,7 @@ def made(tmp_path):
 
 def add(hub, order=ORDER):
     raw = json.dumps(order).encode()
-    laid = lay(
+    laid = prepare_message(
         hub,
         Incoming(Ref("shop", "order.placed", 1), order, raw, "test", None, "b" * 32),
         source="http",

@@ -15,7 +15,7 @@ import requests
 from hub.core.config.queue import Arrival
 from hub.core.config.routing import MAX_HOPS
 from hub.core.message import Disposition, Incoming, Ref
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.configuration.plan import apply
 from hub.flow.doors.queues import take_in
 from hub.flow.maintenance.recover import rescue
@@ -146,7 +146,7 @@ def test_routed_again_it_is_made_by_the_revision_that_routed_it_and_a_second_pos
     assert hub.counts.total("unrouted_ended", ["routed"]) == 1
     # And its sender is told so whenever it posts it again, under whatever name
     incoming = Incoming(message.ref, None, hub.store.body(row.message.id), message.caller, "another")
-    seen = lay(hub, replace(incoming, payload=json.loads(incoming.raw)), source="http", now=hub.clock())
+    seen = prepare_message(hub, replace(incoming, payload=json.loads(incoming.raw)), source="http", now=hub.clock())
     [again] = hub.store.add([seen])
     assert (again.message_id, again.duplicate) == (row.message.id, True)
 
@@ -295,7 +295,7 @@ def test_what_was_caused_or_sent_by_hand_is_routed_again_too(hub, workspace, sou
     # Given a message of the hub's own, as one that an answer became, or that somebody sent or edited
     raw = json.dumps(order(f"{source}-1")).encode()
     incoming = Incoming(Ref("shop", "order.placed", 1), json.loads(raw), raw, "hub", f"{source}-1", "a" * 32, hops=1)
-    [receipt] = hub.store.add([lay(hub, incoming, source=source, now=hub.clock())])
+    [receipt] = hub.store.add([prepare_message(hub, incoming, source=source, now=hub.clock())])
     assert receipt.message_id in {row.message.id for row in hub.store.unrouted()}
     mend(hub, workspace)
     assert unrouted.route(hub, [receipt.message_id], by="ann") == {receipt.message_id: "routed"}
@@ -308,7 +308,7 @@ def test_a_loop_that_was_cut_needs_a_person_who_lets_it_go_on_a_step(hub, worksp
     incoming = Incoming(
         Ref("shop", "order.placed", 1), json.loads(raw), raw, "hub", "loop", "a" * 32, hops=MAX_HOPS + 1
     )
-    [receipt] = hub.store.add([lay(hub, incoming, source="reply", now=hub.clock())])
+    [receipt] = hub.store.add([prepare_message(hub, incoming, source="reply", now=hub.clock())])
     hub.store.name_unrouted()
     texts = {line.cause.text for line in hub.store.unrouted_causes()}
     message = hub.store.message(receipt.message_id)

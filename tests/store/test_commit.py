@@ -36,7 +36,7 @@ def lost_commit(store):
 @pytest.mark.parametrize("done", [True, False])
 def test_an_add_whose_answer_was_lost_is_decided_by_its_rows(store, lost_commit, done):
     # Given a COMMIT that is lost, after or before it happened
-    batch = [laid(seen=[seen(f"k{number}")], order_key="SO-1") for number in range(3)]
+    batch = [laid(dedupe_keys=[seen(f"k{number}")], order_key="SO-1") for number in range(3)]
     lost_commit(done=done)
     # When the batch is added, then each is stored once, and told as new
     assert store.add(batch) == [Receipt(one.message.id, duplicate=False, lanes=("warehouse",)) for one in batch]

@@ -39,7 +39,7 @@ on_mariadb = pytest.mark.parametrize("store_url", ["mariadb"], indirect=True)
 
 def test_keys_that_look_alike_are_different_keys(store):
     # Given orders whose keys differ by case, a blank, an accent, a width, or a character beyond the first 65 536
-    added = [laid(order_key=key, keys=(("orderNo", key),), seen=[seen(key)]) for key in ALIKE]
+    added = [laid(order_key=key, keys=(("orderNo", key),), dedupe_keys=[seen(key)]) for key in ALIKE]
     answers = store.add(added)
     # Then none is a repeat of another, each has its own sequence, all may go at once, and each is found by its own key
     # alone
@@ -49,7 +49,9 @@ def test_keys_that_look_alike_are_different_keys(store):
     assert {one.seq for one in claims} == {1}
     for one, key in zip(added, ALIKE, strict=True):
         assert [row.id for row in store.search(key=key)] == [one.message.id]
-    assert [store.add([laid(seen=[seen(key)])])[0].message_id for key in ALIKE] == [one.message.id for one in added]
+    assert [store.add([laid(dedupe_keys=[seen(key)])])[0].message_id for key in ALIKE] == [
+        one.message.id for one in added
+    ]
 
 
 def test_the_second_of_a_key_has_the_next_number_whatever_the_key_looks_like(store):
@@ -70,7 +72,7 @@ def test_bodies_longer_than_a_short_column_come_back_whole(store):
 
 def test_keys_of_the_longest_kind_can_be_stored(store):
     key = "😀" * 255
-    one = laid(order_key=key, keys=(("orderNo", key),), seen=[seen("k" * 255)])
+    one = laid(order_key=key, keys=(("orderNo", key),), dedupe_keys=[seen("k" * 255)])
     assert isinstance(store.add([one])[0], type(store.add([laid()])[0]))
     assert claim(store)[0].order_key == key
     assert [row.id for row in store.search(key=key)] == [one.message.id]
@@ -111,10 +113,10 @@ def test_a_body_that_the_server_does_not_take_falls_alone(store):
 
 @on_mariadb
 def test_an_expired_name_is_given_anew_and_a_living_one_is_not(store):
-    first = laid(seen=[replace(seen("m1"), keep_for=timedelta(seconds=-1)), seen("m2")])
+    first = laid(dedupe_keys=[replace(seen("m1"), keep_for=timedelta(seconds=-1)), seen("m2")])
     store.add([first])
-    [fresh] = store.add([laid(seen=[seen("m1")])])
-    [known] = store.add([laid(seen=[seen("m2")])])
+    [fresh] = store.add([laid(dedupe_keys=[seen("m1")])])
+    [known] = store.add([laid(dedupe_keys=[seen("m2")])])
     assert (fresh.duplicate, known.duplicate) == (False, True)
     assert known.message_id == first.message.id
 

@@ -270,9 +270,9 @@ def test_a_process_that_is_killed_while_it_prunes_leaves_whole_blocks(store, sto
 
 def test_names_whose_time_is_over_are_forgotten_and_the_others_are_not(store):
     over = replace(seen("m1"), keep_for=timedelta(0))
-    store.add([laid(seen=[over]), laid(seen=[seen("m2")])])
+    store.add([laid(dedupe_keys=[over]), laid(dedupe_keys=[seen("m2")])])
     assert store.forget_names() == (1, None)
-    [again, known] = store.add([laid(seen=[seen("m1")]), laid(seen=[seen("m2")])])
+    [again, known] = store.add([laid(dedupe_keys=[seen("m1")]), laid(dedupe_keys=[seen("m2")])])
     assert (again.duplicate, known.duplicate) == (False, True)
 
 

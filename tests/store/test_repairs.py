@@ -355,7 +355,7 @@ def test_what_people_and_their_repairs_did_is_on_record(store):
 
 def replacing(old, raw=b'{"orderNo":"SO-2"}', *, order_key="k", name="one", when_dead=WhenDead.SKIP):
     """A message of one delivery that goes in the place of `old`."""
-    return laid(order_key=order_key, when_dead=when_dead, raw=raw, seen=[seen(old, name, "hub", "edit")])
+    return laid(order_key=order_key, when_dead=when_dead, raw=raw, dedupe_keys=[seen(old, name, "hub", "edit")])
 
 
 def test_a_changed_message_takes_the_place_in_the_order_and_the_old_delivery_ends_with_its_name(store):

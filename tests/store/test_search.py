@@ -199,7 +199,7 @@ def test_numbers_of_every_kind_lead_to_their_messages(store):
     one = message(NOW, trace_id=own)
     caused = message(NOW + timedelta(hours=3), trace_id=own, cause_id=one.message.id)
     other = message(NOW, trace_id=brought, keys=(("orderNo", "SO 2"), ("waybillNo", "WB-9")))
-    third = laid(seen=(seen("idem-1"), seen("idem-2", caller="k_other", type_="shop/order.placed")))
+    third = laid(dedupe_keys=(seen("idem-1"), seen("idem-2", caller="k_other", type_="shop/order.placed")))
     store.add([one, caused, other, third])
     assert store.messages_of("WB-9") == {other.message.id: "key"}
     assert store.messages_of("SO 2") == {other.message.id: "key"}

@@ -30,7 +30,10 @@ def again(one, *, key=None, when_dead=WhenDead.PARK, number=1):
         NewDelivery(new_id(), "orders", TARGET, key, None, when_dead, made_with="n" * 64) for _ in range(number)
     )
     return replace(
-        one, message=replace(one.message, disposition=Disposition.ROUTED, planned=number), deliveries=planned, seen=()
+        one,
+        message=replace(one.message, disposition=Disposition.ROUTED, planned=number),
+        deliveries=planned,
+        dedupe_keys=(),
     )
 
 
@@ -56,7 +59,7 @@ def test_a_message_waits_from_its_acceptance_on_and_its_cause_is_named(store):
 
 
 def test_routing_it_again_lays_its_deliveries_and_ends_the_wait_in_one_transaction(store):
-    one = unrouted(order_key="SO-1", seen=())
+    one = unrouted(order_key="SO-1", dedupe_keys=())
     store.add([one])
     made = again(one, key="SO-1", number=1)
     # When it is routed

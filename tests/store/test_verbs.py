@@ -47,7 +47,7 @@ def test_what_was_added_is_there_whole(store):
 
 
 def test_the_same_name_twice_in_one_batch_is_one_message_and_a_duplicate(store):
-    first, again = laid(seen=[seen("m1")]), laid(seen=[seen("m1")])
+    first, again = laid(dedupe_keys=[seen("m1")]), laid(dedupe_keys=[seen("m1")])
     answers = store.add([first, again])
     assert [(answer.message_id, answer.duplicate) for answer in answers] == [
         (first.message.id, False),
@@ -57,8 +57,8 @@ def test_the_same_name_twice_in_one_batch_is_one_message_and_a_duplicate(store):
 
 
 def test_the_same_name_with_another_body_is_refused_and_its_neighbours_are_not(store):
-    store.add([laid(seen=[seen("m1", "one")])])
-    mismatch, fresh = laid(seen=[seen("m1", "two")]), laid(seen=[seen("m2")])
+    store.add([laid(dedupe_keys=[seen("m1", "one")])])
+    mismatch, fresh = laid(dedupe_keys=[seen("m1", "two")]), laid(dedupe_keys=[seen("m2")])
     refused, taken = store.add([mismatch, fresh])
     assert isinstance(refused, Refused)
     assert refused.code is Code.IDEMPOTENCY_MISMATCH
@@ -66,18 +66,18 @@ def test_the_same_name_with_another_body_is_refused_and_its_neighbours_are_not(s
 
 
 def test_two_callers_with_one_key_are_two_messages(store):
-    answers = store.add([laid(seen=[seen("m1", caller="a")]), laid(seen=[seen("m1", caller="b")])])
+    answers = store.add([laid(dedupe_keys=[seen("m1", caller="a")]), laid(dedupe_keys=[seen("m1", caller="b")])])
     assert [answer.duplicate for answer in answers] == [False, False]
 
 
 def test_a_natural_key_finds_the_first_message_under_another_request_key(store):
     natural = seen("4:SO-1", "", caller="", type_="shop/order.placed")
-    first, other = laid(seen=[seen("m1"), natural]), laid(seen=[seen("m2"), natural])
+    first, other = laid(dedupe_keys=[seen("m1"), natural]), laid(dedupe_keys=[seen("m2"), natural])
     store.add([first])
     [answer] = store.add([other])
     assert (answer.message_id, answer.duplicate) == (first.message.id, True)
     # And the second request key leads to the first message from now on
-    [again] = store.add([laid(seen=[seen("m2")])])
+    [again] = store.add([laid(dedupe_keys=[seen("m2")])])
     assert (again.message_id, again.duplicate) == (first.message.id, True)
 
 
@@ -95,10 +95,13 @@ def natural(said, caller="k_test"):
 
 def test_a_natural_key_with_other_content_is_refused(store):
     said = fingerprint((SOURCE, {"orderNo": "SO-1"}))
-    first = laid(seen=[natural(said)])
+    first = laid(dedupe_keys=[natural(said)])
     store.add([first])
     same, other = store.add(
-        [laid(seen=[natural(said)]), laid(seen=[natural(fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1})))])]
+        [
+            laid(dedupe_keys=[natural(said)]),
+            laid(dedupe_keys=[natural(fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1})))]),
+        ]
     )
     assert (same.message_id, same.duplicate) == (first.message.id, True)
     assert isinstance(other, Refused)
@@ -108,23 +111,23 @@ def test_a_natural_key_with_other_content_is_refused(store):
 
 def test_the_same_post_is_a_repeat_whatever_its_natural_key_is_by_now(store):
     # Given a post, and a configuration that reads another content from the same bytes since
-    first = laid(seen=[seen("m1"), natural("one")])
-    store.add([first, laid(seen=[seen("m2"), replace(natural("two"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
-    [again] = store.add([laid(seen=[seen("m1"), replace(natural("three"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
+    first = laid(dedupe_keys=[seen("m1"), natural("one")])
+    store.add([first, laid(dedupe_keys=[seen("m2"), replace(natural("two"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
+    [again] = store.add([laid(dedupe_keys=[seen("m1"), replace(natural("three"), key=f"{DedupeKey.NATURAL}4:SO-2")])])
     assert (again.message_id, again.duplicate) == (first.message.id, True)
 
 
 def test_a_name_of_all_callers_tells_none_of_another_ones_message(store):
     first, second = (
-        laid(seen=[seen("m1", caller=caller), natural("one", caller), natural("one", EVERYBODY)])
+        laid(dedupe_keys=[seen("m1", caller=caller), natural("one", caller), natural("one", EVERYBODY)])
         for caller in ("a", "b")
     )
     store.add([first])
     [answer] = store.add([second])
     assert (answer.message_id, answer.duplicate) == (second.message.id, True)
-    third = laid(seen=[seen("m9", caller="b"), natural("one", "b"), natural("one", EVERYBODY)])
+    third = laid(dedupe_keys=[seen("m9", caller="b"), natural("one", "b"), natural("one", EVERYBODY)])
     assert store.add([third])[0].message_id == second.message.id
-    [refused] = store.add([laid(seen=[natural("two", "c"), natural("two", EVERYBODY)])])
+    [refused] = store.add([laid(dedupe_keys=[natural("two", "c"), natural("two", EVERYBODY)])])
     assert refused.code is Code.IDEMPOTENCY_MISMATCH
     assert first.message.id not in f"{refused.text} {refused.faults}"
     assert store.conservation().messages == 1
@@ -132,11 +135,15 @@ def test_a_name_of_all_callers_tells_none_of_another_ones_message(store):
 
 def test_a_natural_key_of_the_hub_before_holds_for_its_caller(store):
     # Given a message that is known under no caller's name and without a fingerprint
-    first = laid(raw=b'{"orderNo":"SO-1"}', seen=[DedupeKey("", "shop/order.placed", "4:SO-1")])
+    first = laid(raw=b'{"orderNo":"SO-1"}', dedupe_keys=[DedupeKey("", "shop/order.placed", "4:SO-1")])
     store.add([first])
     same, other = fingerprint((SOURCE, {"orderNo": "SO-1"})), fingerprint((SOURCE, {"orderNo": "SO-1", "more": 1}))
     again, refused, anothers = store.add(
-        [laid(seen=[natural(same)]), laid(seen=[natural(other)]), laid(seen=[natural(other, "k_other")])]
+        [
+            laid(dedupe_keys=[natural(same)]),
+            laid(dedupe_keys=[natural(other)]),
+            laid(dedupe_keys=[natural(other, "k_other")]),
+        ]
     )
     assert isinstance(anothers, Refused) or not anothers.duplicate
     assert (again.message_id, again.duplicate) == (first.message.id, True)
@@ -145,9 +152,9 @@ def test_a_natural_key_of_the_hub_before_holds_for_its_caller(store):
 
 
 def test_a_refused_repeat_gives_up_its_other_names(store):
-    store.add([laid(seen=[seen("m1", "one")])])
-    store.add([laid(seen=[seen("m1", "two"), seen("m9", "two", type_="shop/order.placed")])])
-    [fresh] = store.add([laid(seen=[seen("m9", "three", type_="shop/order.placed")])])
+    store.add([laid(dedupe_keys=[seen("m1", "one")])])
+    store.add([laid(dedupe_keys=[seen("m1", "two"), seen("m9", "two", type_="shop/order.placed")])])
+    [fresh] = store.add([laid(dedupe_keys=[seen("m9", "three", type_="shop/order.placed")])])
     assert not fresh.duplicate
 
 

@@ -192,8 +192,8 @@ def test_more_windows_than_are_looked_at_at_once(store):
 
 
 def test_a_refused_repeat_takes_no_place(store):
-    one = replace(planned(slot=slot(1)), seen=(seen("m1"),))
-    again = replace(planned(slot=slot(1)), seen=(seen("m1"),))
+    one = replace(planned(slot=slot(1)), dedupe_keys=(seen("m1"),))
+    again = replace(planned(slot=slot(1)), dedupe_keys=(seen("m1"),))
     store.add([one])
     store.add([again])
     after_it = planned(slot=slot(2))

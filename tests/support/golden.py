@@ -211,7 +211,12 @@ def statements(store):
     why = Cause(Reason.UNREACHABLE, "No connection.")
     held = []
     steps = (
-        ("accept", lambda: store.add([laid(order_key="a", seen=[seen("1")]), laid(order_key="b", seen=[seen("2")])])),
+        (
+            "accept",
+            lambda: store.add(
+                [laid(order_key="a", dedupe_keys=[seen("1")]), laid(order_key="b", dedupe_keys=[seen("2")])]
+            ),
+        ),
         ("accept: neither name nor order", lambda: store.add([laid()])),
         ("claim", lambda: held.extend(claim(store, size=1))),
         ("claim: more is waiting", lambda: held.extend(claim(store, size=1))),

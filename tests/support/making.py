@@ -27,7 +27,7 @@ def new_id() -> str:
 def laid(
     *,
     order_key=None,
-    seen=(),
+    dedupe_keys=(),
     when_dead=WhenDead.PARK,
     in_doubt=InDoubtPolicy.RESEND,
     targets=(TARGET,),
@@ -50,7 +50,7 @@ def laid(
         keys,
         order_key,
     )
-    return AcceptedMessage(message, planned, tuple(seen))
+    return AcceptedMessage(message, planned, tuple(dedupe_keys))
 
 
 def seen(key, fingerprint="one", caller="k_test", type_="*") -> DedupeKey:

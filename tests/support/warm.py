@@ -147,7 +147,7 @@ def _load():
         importlib.import_module(found.name)
     for name in (
         "hub.main.serving",
-        "hub.transport.celery_bell",
+        "hub.transport.celery_notifier",
         "alembic.command",
         "psycopg",
         "pymysql",

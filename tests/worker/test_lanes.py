@@ -5,16 +5,16 @@ import json
 import pytest
 
 from hub.settings import BadSetting, read
-from hub.transport.bell import EmbeddedBell
+from hub.transport.notifier import LocalNotifier
 from tests.support.hubs import ORDER, HubProcess, small_workspace
 from tests.support.waiting import wait_until
 
 
 def test_a_bell_for_some_lanes_is_deaf_to_the_others():
-    bell = EmbeddedBell(frozenset({"wms"}))
-    bell.ring(["tms", "wms"])
+    bell = LocalNotifier(frozenset({"wms"}))
+    bell.notify(["tms", "wms"])
     assert bell.wait(0.0) == {"wms"}
-    bell.ring(["tms"])
+    bell.notify(["tms"])
     assert bell.wait(0.0) == set()
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from hub.core import json
 from hub.core.message import Incoming
-from hub.flow.accept import lay, submit
+from hub.flow.accept import prepare_message, submit
 from hub.kit.http.sender import Sender
-from hub.transport.bell import EmbeddedBell
+from hub.transport.notifier import LocalNotifier
 from hub.worker.loop import Loop
 from tests.support.hubs import ORDER, small_workspace
 from tests.support.making import SOURCE
@@ -22,7 +22,7 @@ def hub(tmp_path, sink, store_url):
         yield made
 
 
-class Failing(EmbeddedBell):
+class Failing(LocalNotifier):
     """A bell of which the first rings are lost in the hearing."""
 
     faults = 2
@@ -40,13 +40,13 @@ def delivered_over(hub, bell, sender):
     loop = Loop(hub, bell, sender)
     loop.start()
     try:
-        laid = lay(
+        laid = prepare_message(
             hub, Incoming(SOURCE, json.decode(ORDER), ORDER, "k_test", None, "a" * 32), source="http", now=hub.clock()
         )
         submit(hub, laid).result(10)
 
         def is_there():
-            bell.ring(["warehouse"])
+            bell.notify(["warehouse"])
             return hub.store.delivery(laid.deliveries[0].id).status == "delivered"
 
         return wait_until(is_there, what="the delivery")
@@ -68,5 +68,5 @@ def test_a_lane_that_could_not_begin_begins_at_the_next_ring(hub):
             raise faults.pop()
         return Sender(hub.settings.allow_cidrs)
 
-    assert delivered_over(hub, EmbeddedBell(), sender)
+    assert delivered_over(hub, LocalNotifier(), sender)
     assert faults == []

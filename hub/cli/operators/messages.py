@@ -57,14 +57,14 @@ def send(settings: Settings, type_: str, file: Any, key: str | None, as_json: bo
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         try:
             incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", name, new_id().replace("-", ""))
-            laid = accept.lay(
+            accepted = accept.prepare_message(
                 hub,
                 incoming,
                 source="cli",
                 now=now(),
-                seen=[DedupeKey("command line", ref.type, name, hashlib.sha256(raw).hexdigest())],
+                dedupe_keys=[DedupeKey("command line", ref.type, name, hashlib.sha256(raw).hexdigest())],
             )
-            answer = accept.take(hub, laid)
+            answer = accept.take(hub, accepted)
         except Refused as refused:
             _show_refusal(refused, as_json=as_json)
             refusal_records.keep(hub, refused, refusal_origins.command(ref, raw, name), new_id().replace("-", ""))

@@ -35,7 +35,7 @@ def add(pages: Blueprint, desk: Desk) -> None:
 
     @pages.post(f"/flow/<any({kinds}):kind>/<name>/resume")
     def resume(kind: str, name: str) -> Response:
-        pauses.resume(desk.hub.store, kind, name, by=desk.by, ring=desk.hub.bell.ring)
+        pauses.resume(desk.hub.store, kind, name, by=desk.by, notify=desk.hub.notifier.notify)
         return _done(desk, kind, name)
 
 

@@ -101,7 +101,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A delivery that is laid as already claimed: a caller waits for it. `seconds` from the commit on."""
+    """A delivery that is stored as already claimed: a caller waits for it. `seconds` from the commit on."""
 
     token: str
     seconds: float
@@ -159,7 +159,7 @@ class Claim:
     seq: int | None
     attempt: int  # number of this attempt, from 1, over the delivery's whole life; it names the attempt's row
     spent: int  # attempts since the last replay, this one included; the retry budget is counted by it
-    first_at: datetime  # when the delivery was laid, or last replayed: `give_up_after` counts from here
+    first_at: datetime  # when the delivery was stored, or last replayed: `give_up_after` counts from here
     claimed_at: datetime  # the database's clock at the claim
     token: str
     until: datetime
@@ -318,7 +318,7 @@ class AcceptedMessage:
 
     message: Message
     deliveries: tuple[NewDelivery, ...] = ()
-    seen: tuple[DedupeKey, ...] = ()
+    dedupe_keys: tuple[DedupeKey, ...] = ()
     payload: Json = None  # the message decoded, for whoever looks at it once it is stored
     origin: Origin | None = None
 

@@ -76,7 +76,7 @@ class Counts:
             self._states[name, of] = state
 
     def heard(self, lane: str) -> None:
-        """Records that a ring for `lane` arrived; the first one counts until something is claimed."""
+        """Records that a notification for `lane` arrived; the first one counts until something is claimed."""
         with self._lock:
             self._heard.setdefault(lane, time.monotonic())
 

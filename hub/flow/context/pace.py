@@ -124,7 +124,7 @@ class Pace:
     def allows(
         self, lane: str, policy: TargetPolicy, wanted: int, *, patience_s: float = PATIENCE_S, ahead: bool = False
     ) -> int:
-        """How many of `wanted` may be claimed now; 0: none, ask again at the next ring. Raises StoreBusy.
+        """How many of `wanted` may be claimed now; 0: none, ask again at the next notification. Raises StoreBusy.
 
         All of them may be sent at once. With `ahead` there are more of them, and each call asks `go` before it is sent.
         """

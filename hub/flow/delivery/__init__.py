@@ -1,1 +1,3 @@
-"""The steps of a delivery: late routing decisions, look-ups, probes of unknown outcomes, the retry budget, rings."""
+"""The steps of a delivery: late routing decisions, look-ups, probes of unknown outcomes, the retry budget,
+notifications.
+"""

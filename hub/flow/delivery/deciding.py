@@ -51,7 +51,7 @@ def decide(hub: Hub, lane: str, ways: Sequence[tuple[Claim, Destination]]) -> tu
         if isinstance(pieces, Cause):
             ended.append(Settlement(claim, Ended(pieces), Exchange(), catalog.revision))
         elif hub.store.decide(claim, pieces, catalog.revision):
-            hub.bell.ring({lane})
+            hub.notifier.notify({lane})
     return ended, late
 
 

@@ -80,7 +80,7 @@ def ask_about(hub: Hub, lane: str, sender: Sender) -> int:
         if outcome.reply is not None and outcome.claim.id in settled
         for planned in outcome.reply.deliveries
     }
-    hub.bell.ring({lane, *lanes})
+    hub.notifier.notify({lane, *lanes})
     for outcome in cleared:
         hub.counts.add("probed", lane, outcome.status.value)
     event(

@@ -19,7 +19,7 @@ from hub.core.config.scheme import Scheme
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Request
 from hub.core.model.delivery import AcceptedMessage, DedupeKey, Origin
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.hub import Hub
 from hub.flow.intake import refusal_origins
 from hub.flow.intake.authentication import client_of
@@ -32,14 +32,14 @@ MAX_TYPE = 200  # maximum length of a stored content type, in characters
 
 @dataclass(frozen=True, slots=True)
 class ProvenRequest:
-    """An authenticated hook request. `said`: the answer to a handshake, with nothing to store; otherwise `laid` has one
-    entry per event, in order.
+    """An authenticated hook request. `said`: the answer to a handshake, with nothing to store; otherwise `messages` has
+    one entry per event, in order.
     """
 
     hook: Hook
     opened: ParsedRequest
     said: HookAnswer | None = None
-    laid: tuple[AcceptedMessage | Refused, ...] = ()
+    messages: tuple[AcceptedMessage | Refused, ...] = ()
     trace_id: str = ""  # of its messages and of the answer
 
 
@@ -83,11 +83,11 @@ def again(
     now, trace_id = hub.clock(), hub.new_id().replace("-", "")
     opened = ParsedRequest(request, hub.limits, hook.charset)
     if hook.scheme is None:
-        return _by_adapter(hub, hook, opened, now, trace_id, arrival).laid
+        return _by_adapter(hub, hook, opened, now, trace_id, arrival).messages
     if not is_proven:
         _admit(hub, hook, request)
         _prove(hub, hook, replace(hook.scheme, tolerance=None), opened, now)
-    return _read(hub, hook, opened, now, trace_id, arrival).laid
+    return _read(hub, hook, opened, now, trace_id, arrival).messages
 
 
 def _admit(hub: Hub, hook: Hook, request: Request) -> None:
@@ -111,7 +111,7 @@ def _read(
         event(
             "hook.refused", refused.text, level="warning", hook=hook.caller, trace_id=trace_id, code=int(refused.code)
         )
-        return ProvenRequest(hook, opened, laid=(refused,), trace_id=trace_id)
+        return ProvenRequest(hook, opened, messages=(refused,), trace_id=trace_id)
 
 
 def _laid(
@@ -144,7 +144,7 @@ def _laid(
             results.append(refused)
     if not hook_events:
         event("hook.skipped", "acknowledged, and not kept", level="info", hook=hook.caller, trace_id=trace_id)
-    return ProvenRequest(hook, opened, laid=tuple(results), trace_id=trace_id)
+    return ProvenRequest(hook, opened, messages=tuple(results), trace_id=trace_id)
 
 
 def _one(hub: Hub, hook: Hook, hook_event: Event, origin: Origin, trace_id: str, now: datetime) -> AcceptedMessage:
@@ -167,7 +167,7 @@ def _one(hub: Hub, hook: Hook, hook_event: Event, origin: Origin, trace_id: str,
         timedelta(days=hub.settings.keep_keys),
         by_content=True,
     )
-    return replace(lay(hub, incoming, source=HOOK, now=now, seen=[dedupe_key]), origin=origin)
+    return replace(prepare_message(hub, incoming, source=HOOK, now=now, dedupe_keys=[dedupe_key]), origin=origin)
 
 
 def _by_adapter(

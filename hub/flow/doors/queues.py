@@ -23,7 +23,7 @@ from hub.core.errors import Code, Fault, Refused
 from hub.core.message import Incoming, Receipt
 from hub.core.model.delivery import AcceptedMessage, DedupeKey, Origin
 from hub.core.model.tracing import trace_id_of
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.hub import Hub
 from hub.flow.intake import versions
 from hub.flow.intake.committing import MeasuredAdd
@@ -60,10 +60,10 @@ def take_in(hub: Hub, queue: Queue, arrivals: Sequence[Arrival], *, keeps: bool 
     read = [_read(hub, queue, arrival, now) for arrival in arrivals]
     messages = [result for results in read for result in results if isinstance(result, AcceptedMessage)]
     answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(messages) if messages else []
-    # Ring after the commit: a worker that looks earlier finds nothing, and the message would wait for the sweep.
+    # Notify after the commit: a worker that looks earlier finds nothing, and the message would wait for the sweep.
     lanes = {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}
     if lanes:
-        hub.bell.ring(lanes)
+        hub.notifier.notify(lanes)
     ends = iter(answers)
     outcomes = [[result if isinstance(result, Refused) else next(ends) for result in results] for results in read]
     refused = tuple(together([result for result in results if isinstance(result, Refused)]) for results in outcomes)
@@ -172,7 +172,7 @@ def _lay(hub: Hub, queue: Queue, arrival: Arrival, queue_event: Event, now: date
             timedelta(days=hub.settings.keep_keys),
             by_content=queue_event.named,
         )
-        message = lay(hub, incoming, source=QUEUE, now=now, seen=[dedupe_key])
+        message = prepare_message(hub, incoming, source=QUEUE, now=now, dedupe_keys=[dedupe_key])
     except Refused as refused:
         return refused
     if queue_event.whole:

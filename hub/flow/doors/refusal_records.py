@@ -68,7 +68,7 @@ def keep_items(
     for message, outcome in zip(messages, outcomes, strict=True):
         if isinstance(outcome, Refused):
             what = (
-                refusal_origins.laid(message)
+                refusal_origins.of_message(message)
                 if isinstance(message, AcceptedMessage) and outcome.sent is None
                 else outcome.sent
             )

@@ -20,7 +20,7 @@ from hub.flow.intake.refusal_origins import caller_of
 from hub.store import RefusedRow
 
 
-def laid(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
+def prepared(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
     """Prepares a refused post again; of a batch that was refused as a whole, each item. Raises Refused.
 
     Nobody waits for an answer any more, so a synchronous route is delivered like any other.
@@ -64,14 +64,16 @@ def _one(
     """Prepares one post. `trace_id`: the one that its sender got with the refusal, so that it finds the message."""
     key = read.get("key")
     item = accept.Item(ref, json.decode(request.body, hub.limits), request.body, str(key) if key is not None else None)
-    return accept.lay_item(hub, caller, request, item, str(read.get("suffix") or ""), trace_id=trace_id, in_batch=True)
+    return accept.prepare_item(
+        hub, caller, request, item, str(read.get("suffix") or ""), trace_id=trace_id, in_batch=True
+    )
 
 
 def _command(hub: Hub, ref: Ref, raw: bytes, key: str) -> AcceptedMessage:
     now = hub.clock()
     incoming = Incoming(ref, json.decode(raw, hub.limits), raw, "command line", key, hub.new_id().replace("-", ""))
     dedupe_key = DedupeKey("command line", ref.type, key, hashlib.sha256(raw).hexdigest())
-    return accept.lay(hub, incoming, source="cli", now=now, seen=[dedupe_key])
+    return accept.prepare_message(hub, incoming, source="cli", now=now, dedupe_keys=[dedupe_key])
 
 
 def _request(read: Mapping[str, Json], body: bytes, headers: Mapping[str, Json]) -> Request:

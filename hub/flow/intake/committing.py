@@ -33,6 +33,6 @@ class MeasuredAdd:
         event("posts.committed", f"{len(batch)} in one commit", level="debug", number=len(batch), ms=round(ms, 1))
         if self._spans is not None:
             # Before the answers are sent, so that a sender who looks for its trace finds the span.
-            for laid in batch:
-                self._spans.committed(laid.message, started_at, ms, len(batch))
+            for accepted in batch:
+                self._spans.committed(accepted.message, started_at, ms, len(batch))
         return answers

@@ -66,7 +66,7 @@ def question(caller: Caller, request: Request, message: str) -> IdentifiedReques
     )
 
 
-def laid(accepted: AcceptedMessage) -> IdentifiedRequest:
+def of_message(accepted: AcceptedMessage) -> IdentifiedRequest:
     """The origin of a message that the store refused: its dedupe key is known with other content."""
     message = accepted.message
     arrival = Arrival(message.raw, message_id=message.idempotency_key or "", content_type="application/json")

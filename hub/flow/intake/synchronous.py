@@ -92,38 +92,38 @@ def lease(hub: Hub, planned: NewDelivery, routes: dict[str, Route]) -> NewDelive
     return replace(planned, lease=held, order_key=None, in_doubt=InDoubtPolicy.PARK)
 
 
-def waits(laid: AcceptedMessage) -> bool:
+def waits(accepted: AcceptedMessage) -> bool:
     """Whether the caller waits for an answer to this message."""
-    return any(planned.lease is not None for planned in laid.deliveries)
+    return any(planned.lease is not None for planned in accepted.deliveries)
 
 
-def ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str = "") -> SyncReply:
+def ask(hub: Hub, accepted: AcceptedMessage, began: float, tracestate: str = "") -> SyncReply:
     """Stores the message and asks the target. `began` is `time.monotonic()` of the request.
 
     Raises Refused (the answer for the caller) and StoreBusy (nothing is stored).
     """
-    with hub.catalogs.under_way([laid.message.revision]):
-        return _ask(hub, laid, began, tracestate)
+    with hub.catalogs.under_way([accepted.message.revision]):
+        return _ask(hub, accepted, began, tracestate)
 
 
-def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> SyncReply:  # noqa: C901  # the steps of a question in one place
-    stored = hub.commit.submit(laid)
+def _ask(hub: Hub, accepted: AcceptedMessage, began: float, tracestate: str) -> SyncReply:  # noqa: C901  # the steps of a question in one place
+    stored = hub.commit.submit(accepted)
     try:
         receipt = stored.result(COMMIT_S)
     except NotInTime as error:
-        stored.add_done_callback(lambda late: _end_late(hub, laid, late))
+        stored.add_done_callback(lambda late: _end_late(hub, accepted, late))
         raise StoreBusy("The commit took too long.") from error
     if isinstance(receipt, Refused):
         raise receipt
-    if receipt.duplicate and receipt.message_id == laid.message.id:
+    if receipt.duplicate and receipt.message_id == accepted.message.id:
         raise Refused(
             Code.CONFLICT,
             "Another caller of the system has asked the same already (dedupe_scope: system), and the answer was given to it.",
         )
     if receipt.duplicate:
-        return _again(hub, laid.message.caller, receipt.message_id)
-    planned, claim = _leased(hub, laid)
-    route, to = _route(hub, laid.message, planned.route)
+        return _again(hub, accepted.message.caller, receipt.message_id)
+    planned, claim = _leased(hub, accepted)
+    route, to = _route(hub, accepted.message, planned.route)
     assert route.sync is not None
     question, tried = b"", _Tried()
     answer: Answer
@@ -131,23 +131,23 @@ def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> Sync
         if planned.undecided is not None:
             raise GiveUp(planned.undecided)  # noqa: TRY301  handled below like an error of its mapping
         payload = render(
-            hub.catalogs.pinned(laid.message.revision),
-            laid.message.raw,
-            laid.message.ref,
+            hub.catalogs.pinned(accepted.message.revision),
+            accepted.message.raw,
+            accepted.message.ref,
             to.ref,
             route=route.name,
             part=None,
-            at=laid.message.received_at,
+            at=accepted.message.received_at,
             limits=hub.limits,
         )
         question = json.encode(payload)
         parcel = replace(_parcel(claim, payload, question), tracestate=tracestate)
         answer = _send(hub, route.name, parcel, route.sync.deadline.total_seconds() - (time.monotonic() - began), tried)
         if isinstance(answer, Reply):
-            data = _answer(hub, laid.message, route, to, answer.body)
+            data = _answer(hub, accepted.message, route, to, answer.body)
             hub.remembered.put(f"sync {route.name} {to.ref}", question, answer.body, hub.clock())
             _settle(hub, claim, Delivered(answer.keys, answer.already), tried)
-            return SyncReply(laid.message.id, data)
+            return SyncReply(accepted.message.id, data)
     except (GiveUp, TryLater) as error:
         answer = error
     except Exception as error:  # noqa: BLE001
@@ -171,8 +171,8 @@ def _ask(hub: Hub, laid: AcceptedMessage, began: float, tracestate: str) -> Sync
             f"sync {route.name} {to.ref}", question, within=route.sync.fallback, now=hub.clock()
         )
         if cached is not None:
-            return SyncReply(laid.message.id, _answer(hub, laid.message, route, to, cached[0]), age=cached[1])
-    raise _refusal(laid.message.id, answer.why, is_sent=tried.is_sent)
+            return SyncReply(accepted.message.id, _answer(hub, accepted.message, route, to, cached[0]), age=cached[1])
+    raise _refusal(accepted.message.id, answer.why, is_sent=tried.is_sent)
 
 
 @dataclass(slots=True)
@@ -198,14 +198,14 @@ def _unsent(answer: Answer) -> GiveUp | TryLater:
     return GiveUp(why) if isinstance(answer, GiveUp) else TryLater(why)
 
 
-def _leased(hub: Hub, laid: AcceptedMessage) -> tuple[NewDelivery, Claim]:
+def _leased(hub: Hub, accepted: AcceptedMessage) -> tuple[NewDelivery, Claim]:
     """The delivery that the caller waits for, and the claim of this process on it."""
-    [planned] = [delivery for delivery in laid.deliveries if delivery.lease is not None]
+    [planned] = [delivery for delivery in accepted.deliveries if delivery.lease is not None]
     assert planned.lease is not None
-    return planned, _claim(hub, laid.message, planned, planned.lease)
+    return planned, _claim(hub, accepted.message, planned, planned.lease)
 
 
-def _end_late(hub: Hub, laid: AcceptedMessage, late: Future[Receipt | Refused]) -> None:
+def _end_late(hub: Hub, accepted: AcceptedMessage, late: Future[Receipt | Refused]) -> None:
     """Ends a delivery that was stored after its caller had been told of the timeout; it is recorded as unsent. If we
     die before that, the lease ends it.
     """
@@ -213,7 +213,7 @@ def _end_late(hub: Hub, laid: AcceptedMessage, late: Future[Receipt | Refused]) 
     if not isinstance(receipt, Receipt) or receipt.duplicate:
         return
     why = Cause(Reason.DEADLINE, f"{UNSENT}: it was stored so late that its caller had been told to come again.")
-    hub.noting.later(lambda: _settle(hub, _leased(hub, laid)[1], Ended(why), _Tried()), len(laid.message.raw))
+    hub.noting.later(lambda: _settle(hub, _leased(hub, accepted)[1], Ended(why), _Tried()), len(accepted.message.raw))
 
 
 def _send(hub: Hub, route: str, parcel: Parcel, seconds: float, tried: _Tried) -> Answer:

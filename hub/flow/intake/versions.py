@@ -94,36 +94,38 @@ def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, J
         ) from error
 
 
-def accepted(hub: Hub, laid: AcceptedMessage) -> None:
+def accepted(hub: Hub, accepted_message: AcceptedMessage) -> None:
     """Counts a message after it is stored for the first time: versions and fields per caller, and the results of shadow
     versions.
 
     Called on the event loop. A small message is counted at once; a large one, or one with shadow versions, in the
     background thread.
     """
-    hub.pins.accepted(laid.message, laid.message.received_at)
-    hub.minutes.accepted(laid.message.ref, laid.message.disposition, laid.message.received_at)
-    emit = hub.catalogs.active().emit(laid.message.ref.type)
+    hub.pins.accepted(accepted_message.message, accepted_message.message.received_at)
+    hub.minutes.accepted(
+        accepted_message.message.ref, accepted_message.message.disposition, accepted_message.message.received_at
+    )
+    emit = hub.catalogs.active().emit(accepted_message.message.ref.type)
     shadows = emit.shadows if emit is not None else []
-    if shadows or len(laid.message.raw) > SMALL:
-        hub.noting.later(lambda: _note(hub, laid, shadows), len(laid.message.raw))
+    if shadows or len(accepted_message.message.raw) > SMALL:
+        hub.noting.later(lambda: _note(hub, accepted_message, shadows), len(accepted_message.message.raw))
     else:
-        _note(hub, laid, shadows)
+        _note(hub, accepted_message, shadows)
 
 
-def _note(hub: Hub, laid: AcceptedMessage, shadows: list[int]) -> None:
-    message = laid.message
+def _note(hub: Hub, accepted_message: AcceptedMessage, shadows: list[int]) -> None:
+    message = accepted_message.message
     try:
-        hub.usage.saw(message.ref, message.caller, laid.payload, message.received_at)
+        hub.usage.saw(message.ref, message.caller, accepted_message.payload, message.received_at)
         for number in shadows:
-            shadow(hub, laid, Ref(message.ref.system, message.ref.name, number))
+            shadow(hub, accepted_message, Ref(message.ref.system, message.ref.name, number))
     except Exception as error:  # noqa: BLE001  the message is stored and its sender is told so, even if the counts fail
         event("usage.failed", told(error), level="error", message_id=message.id, trace_id=message.trace_id)
 
 
-def shadow(hub: Hub, laid: AcceptedMessage, ref: Ref) -> None:
+def shadow(hub: Hub, accepted_message: AcceptedMessage, ref: Ref) -> None:
     """Validates a message against a shadow version. Faults are counted per caller and field; nothing is refused."""
-    message, payload = laid.message, laid.payload
+    message, payload = accepted_message.message, accepted_message.payload
     catalog = hub.catalogs.active()
     contract = catalog.contract(ref)
     if contract is None:

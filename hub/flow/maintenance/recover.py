@@ -1,4 +1,4 @@
-"""Recovery by polling: finds due work without a ring, releases held deliveries, ends leases of dead workers.
+"""Recovery by polling: finds due work without a notification, releases held deliveries, ends leases of dead workers.
 Idempotent, on any number of machines.
 """
 
@@ -50,8 +50,8 @@ def rescue(hub: Hub) -> None:
 
 
 def look(hub: Hub, ring: Callable[[Iterable[str]], None]) -> set[str]:
-    """Polls for lanes with due work or deliveries to probe, and rings them; gives the lanes. Each worker polls, so it
-    needs no broker to find work.
+    """Polls for lanes with due work or deliveries to probe, and notifies them; gives the lanes. Each worker polls, so
+    it needs no broker to find work.
     """
     lanes = {*hub.store.due_lanes(), *hub.store.doubtful_lanes()}
     if lanes:

@@ -94,10 +94,10 @@ def preview(
     counts = {Disposition.ROUTED.value: 0, Disposition.FILTERED.value: 0, "stays": 0}
     ways: dict[tuple[str, str], dict[str, Any]] = {}
     for id_ in [*waiting, *(id_ for id_ in notes if id_ not in waiting)]:
-        laid = routable[id_] if id_ not in notes else None
-        becomes = laid.message.disposition.value if laid is not None else "stays"
+        accepted = routable[id_] if id_ not in notes else None
+        becomes = accepted.message.disposition.value if accepted is not None else "stays"
         counts[becomes] += 1
-        lines = _lines(hub, catalog, laid) if laid is not None else []
+        lines = _lines(hub, catalog, accepted) if accepted is not None else []
         for line in lines:
             way = ways.setdefault((str(line["route"]), str(line["target"])), {"number": 0, "faults": 0, "fault": None})
             way["number"] += 1
@@ -127,15 +127,15 @@ def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
     return {id_: known.get(id_, "There is no such message.") for id_ in ids}
 
 
-def _lines(hub: Hub, catalog: Catalog, laid: AcceptedMessage) -> list[dict[str, Json]]:
+def _lines(hub: Hub, catalog: Catalog, accepted: AcceptedMessage) -> list[dict[str, Json]]:
     """The deliveries that a message would get. `fault`: why the mapping fails; null also if a look-up is needed that is
     made only at the delivery.
     """
     enriched = {route.name for route in catalog.routes if route.enrich}
     lines: list[dict[str, Json]] = []
-    message = laid.message
+    message = accepted.message
     lookups = hub.store.lookups(message.id)
-    for planned in laid.deliveries:
+    for planned in accepted.deliveries:
         fault = planned.undecided.text if planned.undecided is not None else None
         seen = found(lookups, planned.route, planned.part)
         try:

@@ -2,7 +2,7 @@
 to the old one.
 
 decode → contract → match, as for any post → (one transaction: the new message and its delivery, the old delivery
-cancelled) → ring
+cancelled) → notify
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Incoming, Json
 from hub.core.model.delivery import DedupeKey, NewDelivery
-from hub.flow.accept import lay
+from hub.flow.accept import prepare_message
 from hub.flow.hub import Hub
 from hub.flow.intake.versions import accepted
 from hub.logs import event
@@ -57,18 +57,23 @@ def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bo
     incoming = Incoming(
         message.ref, json.decode(raw, hub.limits), raw, "hub", None, message.trace_id, message.id, message.hops
     )
-    laid = lay(hub, incoming, source=SOURCE, now=hub.clock())
-    planned = _same_way(laid.deliveries, line)
+    accepted_message = prepare_message(hub, incoming, source=SOURCE, now=hub.clock())
+    planned = _same_way(accepted_message.deliveries, line)
     # Not known by its content's own names: those are the old message's, whose place it takes.
     name = DedupeKey(
         "hub", SOURCE, delivery_id, hashlib.sha256(raw).hexdigest(), timedelta(days=hub.settings.keep_keys)
     )
-    laid = changed(laid, message=changed(laid.message, planned=1), deliveries=(planned,), seen=(name,))
-    receipt = hub.store.replace(delivery_id, laid, by=by, why=why, force=force)
+    accepted_message = changed(
+        accepted_message,
+        message=changed(accepted_message.message, planned=1),
+        deliveries=(planned,),
+        dedupe_keys=(name,),
+    )
+    receipt = hub.store.replace(delivery_id, accepted_message, by=by, why=why, force=force)
     if receipt.duplicate:
         return EditResult(delivery_id, receipt.message_id, None, is_known=True)
-    hub.bell.ring(receipt.lanes)  # after the commit; a lost ring costs one sweep
-    accepted(hub, laid)
+    hub.notifier.notify(receipt.lanes)  # after the commit; a lost notification costs one sweep
+    accepted(hub, accepted_message)
     hub.counts.add("cancelled", "person")
     event(
         "delivery.replaced",

@@ -25,7 +25,7 @@ def pause(store: Store, catalog: Catalog, kind: str, name: str, *, by: str, why:
     return done
 
 
-def resume(store: Store, kind: str, name: str, *, by: str, ring: Ring | None = None) -> bool:
+def resume(store: Store, kind: str, name: str, *, by: str, notify: Ring | None = None) -> bool:
     """Resumes a route or target, at the target's pace. False: it was not paused. A name that was removed from the
     configuration can be resumed too.
 
@@ -38,8 +38,8 @@ def resume(store: Store, kind: str, name: str, *, by: str, ring: Ring | None = N
         freed, more = store.free_paused()
         lanes.update(more)
     event(f"{kind}.resumed", "it goes on" if done else "it was not paused", by=by, **{kind: name})
-    if ring is not None:
-        ring(lanes if kind == ROUTE else [name])
+    if notify is not None:
+        notify(lanes if kind == ROUTE else [name])
     return done
 
 

@@ -78,13 +78,13 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
         if queue is None:
             raise Refused(Code.NOT_FOUND, f"There is no {row.source} in the active configuration.")
         return take_in(hub, queue, [kept_again(arrival)], keeps=False).refused[0]
-    laid = _laid(hub, row, arrival)
-    messages = [item for item in laid if isinstance(item, AcceptedMessage)]
+    accepted_message = _laid(hub, row, arrival)
+    messages = [item for item in accepted_message if isinstance(item, AcceptedMessage)]
     answers = MeasuredAdd(hub.store, hub.counts, hub.spans).add(messages) if messages else []
     # Ring after the commit, never before: a worker that looks too early finds nothing, and the message would wait for
     # the sweep.
     if lanes := {lane for answer in answers if isinstance(answer, Receipt) for lane in answer.lanes}:
-        hub.bell.ring(lanes)
+        hub.notifier.notify(lanes)
     for message, answer in zip(messages, answers, strict=True):
         if isinstance(answer, Receipt):
             ref = message.message.ref
@@ -93,7 +93,7 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
             )
             if not answer.duplicate:
                 versions.accepted(hub, message)
-    return together([item for item in (*laid, *answers) if isinstance(item, Refused)])
+    return together([item for item in (*accepted_message, *answers) if isinstance(item, Refused)])
 
 
 def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[AcceptedMessage | Refused]:
@@ -103,7 +103,7 @@ def _laid(hub: Hub, row: RefusedRow, arrival: Arrival) -> Sequence[AcceptedMessa
                 Code.BAD_REQUEST,
                 "Nothing of it is kept that could be read again. Whoever sent it was told what to change.",
             )
-        return refused_posts.laid(hub, row)
+        return refused_posts.prepared(hub, row)
     if arrival.flaw:
         raise Refused(Code.BAD_REQUEST, arrival.flaw)
     system, _, name = row.source.removeprefix("hook:").partition("/")

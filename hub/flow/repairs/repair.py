@@ -111,7 +111,7 @@ def _tell(hub: Hub, id_: str, step: Step) -> None:
     hub.counts.add("reopened", by=step.results.get(Result.GOING, 0))
     hub.counts.add("cancelled", "person", by=step.results.get(Result.DISCARDED, 0))
     if step.lanes:
-        hub.bell.ring(step.lanes)  # after the commit; a lost ring costs one sweep
+        hub.notifier.notify(step.lanes)  # after the commit; a lost notification costs one sweep
     if step.results:
         numbers: dict[str, Any] = {result.value: number for result, number in step.results.items()}
         event("repair.moved", f"{sum(numbers.values())} deliveries", repair=id_, **numbers)

@@ -17,7 +17,7 @@ def replay(hub: Hub, ids: Sequence[str], *, by: str, force: bool = False) -> dic
     done = hub.store.reopen(ids, by=by, force=force)
     hub.counts.add("reopened", by=sum(result == "reopened" for result in done.values()))
     _tell(hub, "deliveries.reopened", done, by)
-    hub.bell.ring(hub.store.due_lanes())
+    hub.notifier.notify(hub.store.due_lanes())
     return done
 
 
@@ -26,7 +26,7 @@ def cancel(hub: Hub, ids: Sequence[str], *, by: str, why: str) -> dict[str, str]
     done = hub.store.cancel(ids, by=by, why=why)
     hub.counts.add("cancelled", "person", by=sum(result == "cancelled" for result in done.values()))
     _tell(hub, "deliveries.cancelled", done, by)
-    hub.bell.ring(hub.store.due_lanes())  # what waited behind them may go now
+    hub.notifier.notify(hub.store.due_lanes())  # what waited behind them may go now
     return done
 
 

@@ -1,7 +1,7 @@
 """Unrouted messages: routes them again with the active configuration, or drops them; one by one, or all of one cause.
 
 match again, from the stored body → (one transaction: deliveries at the end of their keys, the message's counts, the row
-of `unrouted`) → ring
+of `unrouted`) → notify
 
 A request for a whole cause (a wish) is stored first; then any process advances it block by block. If we die in between,
 the next process continues. A routed message is not unrouted any more, so it is never routed twice.
@@ -47,7 +47,7 @@ class Again:
     unrouted.
     """
 
-    laid: AcceptedMessage | None
+    accepted: AcceptedMessage | None
     note: str = ""
 
 
@@ -146,13 +146,13 @@ def _route(
     done = hub.store.reroute(
         list(routable.values()), stays=stays, by=by, revision=catalog.revision, force=force, wish=wish, why=why
     )
-    # After the commit; a lost ring costs one sweep.
-    hub.bell.ring(
+    # After the commit; a lost notification costs one sweep.
+    hub.notifier.notify(
         {
             planned.lane
-            for id_, laid in routable.items()
+            for id_, accepted in routable.items()
             if done.get(id_) == Disposition.ROUTED
-            for planned in laid.deliveries
+            for planned in accepted.deliveries
         }
     )
     _tell(hub, "messages.routed", done, by)
@@ -173,10 +173,10 @@ def made_again(
         result = again(
             catalog, rows[id_], bodies.get(id_, b""), by=by, now=hub.clock(), new_id=hub.new_id, limits=hub.limits
         )
-        if result.laid is None:
+        if result.accepted is None:
             stays[id_] = result.note
         else:
-            routable[id_] = result.laid
+            routable[id_] = result.accepted
     return routable, stays
 
 

@@ -232,7 +232,7 @@ def _add_pauses(ops: Blueprint, hub: Hub) -> None:
         def post(self, given: dict[str, Any]) -> Response:
             """Lets it go on, at its target's pace. `waiting`: how many go on with it."""
             waiting = hub.store.waiting_behind(given["kind"], given["name"])
-            done = pauses.resume(hub.store, given["kind"], given["name"], by=acting(given), ring=hub.bell.ring)
+            done = pauses.resume(hub.store, given["kind"], given["name"], by=acting(given), notify=hub.notifier.notify)
             return envelope({"changed": done, "waiting": waiting})
 
 

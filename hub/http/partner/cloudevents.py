@@ -79,15 +79,15 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, PreparedPost]:
     except Refused as refused:
         refused.sent = _sent(hub, request, caller, event, "")
         raise with_lifetime(hub, ref, refused)  # noqa: B904  the same one, with more headers
-    laid = accept.prepare_items(hub, caller, request, [item], in_batch=False, door=EVENT)
-    return Post(system, name, version, is_batch=False), PreparedPost(ref, _only(hub, ref, laid))
+    accepted = accept.prepare_items(hub, caller, request, [item], in_batch=False, door=EVENT)
+    return Post(system, name, version, is_batch=False), PreparedPost(ref, _only(hub, ref, accepted))
 
 
-def _only(hub: Hub, ref: Ref, laid: list[AcceptedMessage | Refused]) -> list[AcceptedMessage | Refused]:
-    [one] = laid
+def _only(hub: Hub, ref: Ref, accepted: list[AcceptedMessage | Refused]) -> list[AcceptedMessage | Refused]:
+    [one] = accepted
     if isinstance(one, Refused):
         raise with_lifetime(hub, ref, one)
-    return laid
+    return accepted
 
 
 def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) -> tuple[Post, PreparedPost]:

@@ -47,7 +47,7 @@ def take(hub: Hub, request: Request) -> ProvenRequest:
 
 def submit(hub: Hub, taken: ProvenRequest) -> list[Future[Receipt | Refused]]:
     """Raises StoreBusy; then nothing was taken, and `answer` says so in the partner's words."""
-    return hub.commit.submit_many([one for one in taken.laid if isinstance(one, AcceptedMessage)])
+    return hub.commit.submit_many([one for one in taken.messages if isinstance(one, AcceptedMessage)])
 
 
 def answer(hub: Hub, taken: ProvenRequest, committed: Sequence[Outcome]) -> Answer:
@@ -59,11 +59,11 @@ def answer(hub: Hub, taken: ProvenRequest, committed: Sequence[Outcome]) -> Answ
     if taken.said is not None:
         return said(taken.said, taken.opened)
     ends = iter(committed)
-    outcomes = [one if isinstance(one, Refused) else next(ends) for one in taken.laid]
-    for laid, one in zip(taken.laid, outcomes, strict=True):
+    outcomes = [one if isinstance(one, Refused) else next(ends) for one in taken.messages]
+    for accepted, one in zip(taken.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
-            assert isinstance(laid, AcceptedMessage)
-            ingress.taken(hub, taken.opened.request, laid, is_duplicate=one.duplicate)
+            assert isinstance(accepted, AcceptedMessage)
+            ingress.taken(hub, taken.opened.request, accepted, is_duplicate=one.duplicate)
         elif isinstance(one, Refused):
             hub.counts.add("refused", str(int(one.code)))
     wrong = next((one for one in outcomes if not isinstance(one, Receipt)), None)

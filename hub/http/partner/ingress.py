@@ -55,7 +55,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPost:
-    """A post before its commit: the version that it is in, and each of its messages, laid or refused, in order."""
+    """A post before its commit: the version that it is in, and each of its messages, prepared or refused, in order."""
 
     ref: Ref | None  # None: messages of several kinds (a batch of events)
     messages: Sequence[AcceptedMessage | Refused]
@@ -207,26 +207,30 @@ def _finish(hub: Hub, plain: Request, ref: Ref, trail: refusal_records.RefusalRe
 
 
 def submit(hub: Hub, post: Post, prepared: PreparedPost) -> list[Future[Receipt | Refused]]:
-    """Hands what is laid to the group commit: a future per laid message. Raises StoreBusy when too many wait; then none
-    was taken.
+    """Hands the prepared messages to the group commit: a future per message. Raises StoreBusy when too many wait; then
+    none was taken.
     """
-    laid = [one for one in prepared.messages if isinstance(one, AcceptedMessage)]
-    return hub.commit.submit_many(laid) if post.is_batch else [accept.submit(hub, one) for one in laid]
+    accepted_message = [one for one in prepared.messages if isinstance(one, AcceptedMessage)]
+    return (
+        hub.commit.submit_many(accepted_message)
+        if post.is_batch
+        else [accept.submit(hub, one) for one in accepted_message]
+    )
 
 
 def answer(hub: Hub, post: Post, prepared: PreparedPost, committed: Sequence[Outcome], request: Request) -> Answer:
-    """What the sender is given, once all is committed; `committed` has an outcome per laid message. Raises what a
+    """What the sender is given, once all is committed; `committed` has an outcome per prepared message. Raises what a
     single post met.
     """
     outcomes = _merged(prepared.messages, committed)
-    for laid, one in zip(prepared.messages, outcomes, strict=True):
+    for accepted_message, one in zip(prepared.messages, outcomes, strict=True):
         if isinstance(one, Receipt):
-            assert isinstance(laid, AcceptedMessage)
-            taken(hub, request, laid, is_duplicate=one.duplicate)
+            assert isinstance(accepted_message, AcceptedMessage)
+            taken(hub, request, accepted_message, is_duplicate=one.duplicate)
     if not post.is_batch:
         [only] = outcomes
         if isinstance(only, Refused) and only.sent is None and isinstance(prepared.messages[0], AcceptedMessage):
-            only.sent = refusal_origins.laid(prepared.messages[0])
+            only.sent = refusal_origins.of_message(prepared.messages[0])
         if not isinstance(only, Receipt):
             raise with_lifetime(hub, prepared.ref, only) if isinstance(only, Refused) else only
         data: Json = {"messageId": only.message_id, "duplicate": only.duplicate}
@@ -256,14 +260,14 @@ def answer(hub: Hub, post: Post, prepared: PreparedPost, committed: Sequence[Out
     )
 
 
-def taken(hub: Hub, request: Request, laid: AcceptedMessage, *, is_duplicate: bool) -> None:
+def taken(hub: Hub, request: Request, accepted_message: AcceptedMessage, *, is_duplicate: bool) -> None:
     """Notes what was just accepted: counted by what the configuration calls it, traced where it is sampled."""
-    ref = laid.message.ref
+    ref = accepted_message.message.ref
     hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if is_duplicate else "new")
     if not is_duplicate:
-        versions.accepted(hub, laid)
+        versions.accepted(hub, accepted_message)
     if hub.spans is not None:
-        hub.spans.accepted(request, laid.message, time.time())
+        hub.spans.accepted(request, accepted_message.message, time.time())
 
 
 def waits(prepared: PreparedPost) -> bool:
@@ -279,22 +283,22 @@ def exchange(hub: Hub, prepared: PreparedPost, began: float, request: Request) -
     """The answer to a post whose caller waits; blocks until the target has answered, or the deadline is over. Raises
     Refused, StoreBusy.
     """
-    [laid] = prepared.messages
-    assert isinstance(laid, AcceptedMessage)
+    [accepted_message] = prepared.messages
+    assert isinstance(accepted_message, AcceptedMessage)
     try:
-        told = synchronous.ask(hub, laid, began, _tracestate(request, laid))
+        told = synchronous.ask(hub, accepted_message, began, _tracestate(request, accepted_message))
     except Refused as refused:
         raise with_lifetime(hub, prepared.ref, refused)  # noqa: B904  the same one, with more headers
-    taken(hub, request, laid, is_duplicate=told.duplicate)
+    taken(hub, request, accepted_message, is_duplicate=told.duplicate)
     headers = [*_lifetime(hub, prepared.ref), ("x-crossdock-message", told.message_id)]
     if told.age is not None:
         headers += [("age", str(int(told.age.total_seconds()))), ("x-crossdock-fallback", "cached")]
-    return success(told.data, laid.message.trace_id, headers=headers)
+    return success(told.data, accepted_message.message.trace_id, headers=headers)
 
 
-def _tracestate(request: Request, laid: AcceptedMessage) -> str:
+def _tracestate(request: Request, accepted_message: AcceptedMessage) -> str:
     """What the caller says beside its `traceparent`; nothing where that is not the trace of this message."""
-    if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != laid.message.trace_id:
+    if trace_id_of(next(iter(bodies.values(request, "traceparent")), None)) != accepted_message.message.trace_id:
         return ""
     return tracestate_of(bodies.values(request, "tracestate"))
 

@@ -54,7 +54,7 @@ def add(database: Database, batch: Sequence[AcceptedMessage]) -> list[Answer]:
     written: list[str] = []
 
     def work(connection: sa.Connection) -> list[Answer]:
-        answers = lay(database, connection, batch)
+        answers = insert_messages(database, connection, batch)
         written[:] = [answer.message_id for answer in answers if isinstance(answer, Receipt) and not answer.duplicate]
         return answers
 
@@ -83,34 +83,40 @@ def add(database: Database, batch: Sequence[AcceptedMessage]) -> list[Answer]:
         return add(database, batch[:middle]) + add(database, batch[middle:])
 
 
-def _is_stored(connection: sa.Connection, laid: AcceptedMessage) -> bool:
+def _is_stored(connection: sa.Connection, accepted: AcceptedMessage) -> bool:
     return (
-        connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == laid.message.id)).first()
+        connection.execute(sa.select(tables.message.c.id).where(tables.message.c.id == accepted.message.id)).first()
         is not None
     )
 
 
-def lay(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> list[Answer]:
+def insert_messages(database: Database, connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> list[Answer]:
     """Does the same inside an open transaction. The transaction that settles a delivery adds its reply message."""
     now = database.clock(connection)
-    answers: list[Answer | None] = [refuse_unstorable(laid) or _refuse_long(connection, laid) for laid in batch]
+    answers: list[Answer | None] = [
+        refuse_unstorable(accepted) or _refuse_long(connection, accepted) for accepted in batch
+    ]
     answer_repeats(database, connection, batch, answers, now)
-    fresh = [laid for laid, answer in zip(batch, answers, strict=True) if answer is None]
+    fresh = [accepted for accepted, answer in zip(batch, answers, strict=True) if answer is None]
     _insert(database, connection, fresh, now)
-    return [answer if answer is not None else _receipt(laid) for laid, answer in zip(batch, answers, strict=True)]
+    return [
+        answer if answer is not None else _receipt(accepted) for accepted, answer in zip(batch, answers, strict=True)
+    ]
 
 
-def _receipt(laid: AcceptedMessage) -> Receipt:
+def _receipt(accepted: AcceptedMessage) -> Receipt:
     return Receipt(
-        laid.message.id, duplicate=False, lanes=tuple(dict.fromkeys(planned.lane for planned in laid.deliveries))
+        accepted.message.id,
+        duplicate=False,
+        lanes=tuple(dict.fromkeys(planned.lane for planned in accepted.deliveries)),
     )
 
 
-def refuse_unstorable(laid: AcceptedMessage) -> Refused | None:
+def refuse_unstorable(accepted: AcceptedMessage) -> Refused | None:
     """Refuses NUL and lone surrogates in keys: PostgreSQL cannot store them, and SQLite truncates the value. All stores
     refuse them alike.
     """
-    message = laid.message
+    message = accepted.message
     texts = [
         message.order_key or "",
         message.idempotency_key or "",
@@ -120,7 +126,7 @@ def refuse_unstorable(laid: AcceptedMessage) -> Refused | None:
     ]
     texts += [
         planned.order_key
-        for planned in laid.deliveries
+        for planned in accepted.deliveries
         if planned.order_key is not None and planned.order_key != message.order_key
     ]
     text = "\n".join(texts)
@@ -140,14 +146,14 @@ def refuse_unstorable(laid: AcceptedMessage) -> Refused | None:
 _ESCAPED = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")  # each takes two bytes in a statement of MariaDB
 
 
-def _refuse_long(connection: sa.Connection, laid: AcceptedMessage) -> Refused | None:
+def _refuse_long(connection: sa.Connection, accepted: AcceptedMessage) -> Refused | None:
     """Refuses a body above the server's packet limit. The server would close the connection, and the whole batch would
     fail at each retry.
     """
     limit = connection.info.get(PACKET)
     if limit is None:
         return None
-    for raw in (laid.message.raw, laid.origin.raw if laid.origin is not None else b""):
+    for raw in (accepted.message.raw, accepted.origin.raw if accepted.origin is not None else b""):
         if 2 * len(raw) + 10_000 > limit and len(raw) + sum(map(raw.count, _ESCAPED)) + 10_000 > limit:
             return Refused(
                 Code.TOO_LARGE,
@@ -161,11 +167,17 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Accep
         return
     stamp = database.stamp
     _INSERT_MESSAGES.run(
-        connection, [message_row(laid.message, len(laid.deliveries), stamp(laid.message.received_at)) for laid in batch]
+        connection,
+        [
+            message_row(accepted.message, len(accepted.deliveries), stamp(accepted.message.received_at))
+            for accepted in batch
+        ],
     )
-    _INSERT_BODIES.run(connection, [(laid.message.id, laid.message.raw) for laid in batch])
+    _INSERT_BODIES.run(connection, [(accepted.message.id, accepted.message.raw) for accepted in batch])
     origins = {
-        laid.message.trace_id: (laid.origin, laid.message.received_at) for laid in batch if laid.origin is not None
+        accepted.message.trace_id: (accepted.origin, accepted.message.received_at)
+        for accepted in batch
+        if accepted.origin is not None
     }
     if origins:
         _INSERT_ORIGINS.run(
@@ -175,12 +187,12 @@ def _insert(database: Database, connection: sa.Connection, batch: Sequence[Accep
                 for trace_id, (origin, at) in sorted(origins.items(), key=lambda row: row[0])
             ],
         )
-    keys = {(value, name, laid.message.id) for laid in batch for name, value in laid.message.keys}
+    keys = {(value, name, accepted.message.id) for accepted in batch for name, value in accepted.message.keys}
     INSERT_BUSINESS_KEYS.run(connection, sorted(keys))
     apart = [
-        (laid.message.id, stamp(laid.message.received_at), None, None, None)
-        for laid in batch
-        if laid.message.disposition is Disposition.UNROUTED
+        (accepted.message.id, stamp(accepted.message.received_at), None, None, None)
+        for accepted in batch
+        if accepted.message.disposition is Disposition.UNROUTED
     ]
     _INSERT_UNROUTED.run(connection, apart)
     insert_deliveries(database, connection, batch, take_numbers(database, connection, ordered(batch)), now)
@@ -201,21 +213,28 @@ def insert_deliveries(
     `is_newest`: the deliveries are newer than all others on their keys, and supersede older ones with
     `when_dead: latest`.
     """
-    starts = capacity.place(database, connection, [planned for laid in batch for planned in laid.deliveries], now)
+    starts = capacity.place(
+        database, connection, [planned for accepted in batch for planned in accepted.deliveries], now
+    )
     INSERT_DELIVERIES.run(
-        connection, [row for laid in batch for row in _delivery_rows(database, laid, numbers, starts, now)]
+        connection, [row for accepted in batch for row in _delivery_rows(database, accepted, numbers, starts, now)]
     )
     bundles.send_full(
         database,
         connection,
-        {planned.bundle: planned.lane for laid in batch for planned in laid.deliveries if planned.bundle is not None},
+        {
+            planned.bundle: planned.lane
+            for accepted in batch
+            for planned in accepted.deliveries
+            if planned.bundle is not None
+        },
         now,
     )
     if is_newest:
         keys = {
             (planned.lane, planned.order_key or "")
-            for laid in batch
-            for planned in laid.deliveries
+            for accepted in batch
+            for planned in accepted.deliveries
             if is_latest(planned)
         }
         supersede_older(database, connection, keys, now)
@@ -237,8 +256,8 @@ def ordered(batch: Iterable[AcceptedMessage]) -> Counter[OrderKey]:
     """The number of sequence numbers that each order key needs."""
     return Counter(
         (planned.ref.system, planned.order_key)
-        for laid in batch
-        for planned in laid.deliveries
+        for accepted in batch
+        for planned in accepted.deliveries
         if planned.order_key is not None
     )
 
@@ -281,14 +300,14 @@ _NUMBERS = {
 
 
 def _delivery_rows(
-    database: Database, laid: AcceptedMessage, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp
+    database: Database, accepted: AcceptedMessage, numbers: dict[OrderKey, int], starts: dict[str, datetime], now: Stamp
 ) -> Iterable[tuple[Any, ...]]:
-    for planned in laid.deliveries:
+    for planned in accepted.deliveries:
         seq = None
         if planned.order_key is not None:
             key = (planned.ref.system, planned.order_key)
             seq = numbers[key] = numbers[key] + 1
-        yield delivery_row(database, laid.message, planned, seq, starts.get(planned.id), now, planned.made_with)
+        yield delivery_row(database, accepted.message, planned, seq, starts.get(planned.id), now, planned.made_with)
 
 
 def delivery_row(

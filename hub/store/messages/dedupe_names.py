@@ -56,7 +56,7 @@ def answer_repeats(
     now: Stamp,
 ) -> None:
     """Fills in the answers of repeats: messages with a dedupe key that is in the store, or earlier in this batch."""
-    waiting = [place for place, laid in enumerate(batch) if answers[place] is None and laid.seen]
+    waiting = [place for place, accepted in enumerate(batch) if answers[place] is None and accepted.dedupe_keys]
     for place, answer in _answers_of_old(connection, [(place, batch[place]) for place in waiting], now):
         answers[place] = answer
     waiting = [place for place in waiting if answers[place] is None]
@@ -86,15 +86,15 @@ def _name(key: DedupeKey) -> Name:
     return key.caller, key.type, key.key
 
 
-def _names(laid: AcceptedMessage) -> set[Name]:
-    return {_name(key) for key in laid.seen}
+def _names(accepted: AcceptedMessage) -> set[Name]:
+    return {_name(key) for key in accepted.dedupe_keys}
 
 
-def _is_known(laid: AcceptedMessage, known: Mapping[Name, _First]) -> bool:
-    return not known.keys().isdisjoint(_names(laid))
+def _is_known(accepted: AcceptedMessage, known: Mapping[Name, _First]) -> bool:
+    return not known.keys().isdisjoint(_names(accepted))
 
 
-def _answer(laid: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
+def _answer(accepted: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
     """Answers a repeat with the first message's id. Other content under a known key is refused, because the hub cannot
     know which one is meant.
 
@@ -103,13 +103,13 @@ def _answer(laid: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
     for is_natural in (False, True):
         met = [
             (dedupe_key, known[_name(dedupe_key)])
-            for dedupe_key in laid.seen
+            for dedupe_key in accepted.dedupe_keys
             if bool(dedupe_key.fields) is is_natural and _name(dedupe_key) in known
         ]
         for dedupe_key, first in met:
             if not dedupe_key.is_repeat_of(first.fingerprint):
                 # With a shared natural key, the id may exist only in a receipt, without a message to look at.
-                is_shared = any(key.caller == EVERYBODY for key in laid.seen)
+                is_shared = any(key.caller == EVERYBODY for key in accepted.dedupe_keys)
                 return _mismatch(
                     dedupe_key, first.message_id if dedupe_key.caller != EVERYBODY else "", may_look=not is_shared
                 )
@@ -117,15 +117,15 @@ def _answer(laid: AcceptedMessage, known: Mapping[Name, _First]) -> Answer:
             if dedupe_key.caller != EVERYBODY:
                 return Receipt(first.message_id, duplicate=True)
         if met:
-            return _known_elsewhere(laid)
-    raise ValueError(f"message {laid.message.id} is known by none of its names")
+            return _known_elsewhere(accepted)
+    raise ValueError(f"message {accepted.message.id} is known by none of its names")
 
 
-def _known_elsewhere(laid: AcceptedMessage) -> Receipt:
+def _known_elsewhere(accepted: AcceptedMessage) -> Receipt:
     """The receipt if another caller of the system sent the same content before: it has this message's own id, which is
     not stored as a message.
     """
-    return Receipt(laid.message.id, duplicate=True)
+    return Receipt(accepted.message.id, duplicate=True)
 
 
 def _mismatch(key: DedupeKey, message_id: str, *, may_look: bool = True) -> Refused:
@@ -162,15 +162,15 @@ def _write(
     """Writes the new keys; gives the first message of each key that was known."""
     # Sorted: two batches with the same keys take the locks in the same order, so they cannot deadlock.
     lines = sorted(
-        (*_name(key), laid.message.id, key.fingerprint, database.stamp(database.instant(now) + key.keep_for))
-        for laid in batch
-        for key in laid.seen
+        (*_name(key), accepted.message.id, key.fingerprint, database.stamp(database.instant(now) + key.keep_for))
+        for accepted in batch
+        for key in accepted.dedupe_keys
     )
     written = _CLAIM_KEYS.run(connection, lines)
     # MariaDB counts unchanged rows like new ones, so the rows are read
     if written == len(lines) and database.kind != "mariadb":
         return {}
-    ours = {laid.message.id for laid in batch}
+    ours = {accepted.message.id for accepted in batch}
     firsts = _find(connection, {line[:3] for line in lines})
     return {name: first for name, first in firsts.items() if first.message_id not in ours}
 
@@ -196,12 +196,12 @@ def _find(connection: sa.Connection, names: set[Name], alive_at: Stamp | None = 
 def _hand_over(connection: sa.Connection, repeated: Sequence[tuple[AcceptedMessage, Answer | None]]) -> None:
     """Repoints the other keys of a repeat to the first message; deletes them if the repeat was refused."""
     columns = tables.idempotency.c
-    for laid, answer in repeated:
-        if len(laid.seen) < 2:
+    for accepted, answer in repeated:
+        if len(accepted.dedupe_keys) < 2:
             continue
         own_rows = sa.and_(
-            sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(laid))),
-            columns.message_id == laid.message.id,
+            sa.tuple_(columns.caller, columns.type, columns.key).in_(sorted(_names(accepted))),
+            columns.message_id == accepted.message.id,
         )
         if isinstance(answer, Receipt):
             connection.execute(sa.update(tables.idempotency).where(own_rows).values(message_id=answer.message_id))
@@ -217,24 +217,24 @@ _OLD = sa.text("SELECT 1 FROM idempotency WHERE caller = '' LIMIT 1")
 def _answers_of_old(
     connection: sa.Connection, batch: Sequence[tuple[int, AcceptedMessage]], now: Stamp
 ) -> list[tuple[int, Answer]]:
-    natural = {place: key for place, laid in batch for key in laid.seen if key.fields}
+    natural = {place: key for place, accepted in batch for key in accepted.dedupe_keys if key.fields}
     if not natural or connection.execute(_OLD).first() is None:
         return []
     known = _find(connection, {_old_name(key) for key in natural.values()}, alive_at=now)
     firsts = _contents(connection, {first.message_id for first in known.values()})
     answers: list[tuple[int, Answer]] = []
-    for place, laid in batch:
+    for place, accepted in batch:
         key = natural.get(place)
         first = firsts.get(known[_old_name(key)].message_id) if key is not None and _old_name(key) in known else None
         if key is None or first is None:
             continue
-        is_own = first.caller == laid.message.caller
+        is_own = first.caller == accepted.message.caller
         if not is_own and key.caller != EVERYBODY:
             continue  # keys are per caller now
         if not key.is_repeat_of(first.fingerprint):
             answers.append((place, _mismatch(key, first.message_id if is_own else "")))
         else:
-            answers.append((place, Receipt(first.message_id, duplicate=True) if is_own else _known_elsewhere(laid)))
+            answers.append((place, Receipt(first.message_id, duplicate=True) if is_own else _known_elsewhere(accepted)))
     return answers
 
 

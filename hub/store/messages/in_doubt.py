@@ -15,7 +15,7 @@ from hub.core.model.delivery import AcceptedMessage, Claim, Status
 from hub.store.engine.database import Database
 from hub.store.engine.dialects import along, any_of, skip_locked, texts
 from hub.store.engine.json_columns import dump_why
-from hub.store.messages.add import lay
+from hub.store.messages.add import insert_messages
 from hub.store.messages.claim import COLUMNS, MARIADB_CLAIMED, RETURNED, claim_of, with_messages
 from hub.store.tables import attempt
 
@@ -119,7 +119,7 @@ def clear(database: Database, cleared: Sequence[ProbeOutcome]) -> list[str]:
                 done.append(outcome.claim.id)
         replies = [outcome.reply for outcome in cleared if outcome.reply is not None and outcome.claim.id in done]
         if replies:
-            lay(database, connection, replies)
+            insert_messages(database, connection, replies)
         return done
 
     return database.write(work) if cleared else []

@@ -46,14 +46,14 @@ def later_of(database: Database, batch: Sequence[AcceptedMessage]) -> dict[str, 
 
 def _later(connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> dict[str, str]:
     notes: dict[str, str] = {}
-    for laid in batch:
+    for accepted in batch:
         for lane, key in sorted(
-            {(planned.lane, planned.order_key) for planned in laid.deliveries if planned.order_key is not None}
+            {(planned.lane, planned.order_key) for planned in accepted.deliveries if planned.order_key is not None}
         ):
-            later = connection.execute(_LATER, {"lane": lane, "key": key, "message": laid.message.id}).scalar()
+            later = connection.execute(_LATER, {"lane": lane, "key": key, "message": accepted.message.id}).scalar()
             if later is not None:
                 text_ = f"A later one on the key {key}, delivery {later}, is there; this one would go behind it. Use force if that is meant."
-                notes.setdefault(laid.message.id, text_)
+                notes.setdefault(accepted.message.id, text_)
     return notes
 
 
@@ -74,33 +74,35 @@ def reroute(
     with the text for each. A message that is not unrouted any more is left as it is. Without `force`, so is a message
     that would be sent after a later one on its key. Raises StoreBusy; then nothing is changed.
     """
-    wanting = sorted(batch, key=lambda laid: laid.message.id)
-    ids_wanted = [*(laid.message.id for laid in wanting), *stays]
+    wanting = sorted(batch, key=lambda accepted: accepted.message.id)
+    ids_wanted = [*(accepted.message.id for accepted in wanting), *stays]
 
     def work(connection: sa.Connection) -> dict[str, str]:
         waiting = _waiting(database, connection, ids_wanted)
         answers = _ended(connection, [id_ for id_ in ids_wanted if id_ not in waiting])
         notes = {id_: note for id_, note in stays.items() if id_ in waiting}
-        unrouted = [laid for laid in wanting if laid.message.id in waiting]
+        unrouted = [accepted for accepted in wanting if accepted.message.id in waiting]
         notes |= {
-            laid.message.id: refused.text for laid in unrouted if (refused := refuse_unstorable(laid)) is not None
+            accepted.message.id: refused.text
+            for accepted in unrouted
+            if (refused := refuse_unstorable(accepted)) is not None
         }
-        unrouted = [laid for laid in unrouted if laid.message.id not in notes]
+        unrouted = [accepted for accepted in unrouted if accepted.message.id not in notes]
         # Lock the order keys first: no new delivery comes on them until the commit, so all later ones are visible.
         numbers = take_numbers(database, connection, ordered(unrouted))
         if not force:
             notes |= _later(connection, unrouted)
-        going = [laid for laid in unrouted if laid.message.id not in notes]
+        going = [accepted for accepted in unrouted if accepted.message.id not in notes]
         if going:
             now = database.clock(connection)
             insert_deliveries(database, connection, going, numbers, now, is_newest=not force)
             _write(database, connection, going)
         for id_, note in sorted(notes.items()):
             connection.execute(_STAYS, {"id": id_, "note": note, "wish": wish})
-        answers |= notes | {laid.message.id: laid.message.disposition.value for laid in going}
+        answers |= notes | {accepted.message.id: accepted.message.disposition.value for accepted in going}
         details: dict[str, Json] = {"revision": revision, "force": force, **({"why": why} if why else {})}
         for disposition in (Disposition.ROUTED, Disposition.FILTERED):
-            ids = [laid.message.id for laid in going if laid.message.disposition is disposition]
+            ids = [accepted.message.id for accepted in going if accepted.message.disposition is disposition]
             _record(database, connection, by, f"message.{disposition}", ids, details)
         return answers
 
@@ -154,16 +156,16 @@ _SET = sa.text("UPDATE message SET disposition = :disposition, planned = :planne
 
 def _write(database: Database, connection: sa.Connection, going: Sequence[AcceptedMessage]) -> None:
     """Writes the new dispositions, and deletes the rows of `unrouted`."""
-    for laid in going:
-        message = laid.message
+    for accepted in going:
+        message = accepted.message
         parameters = {
             "id": message.id,
             "disposition": message.disposition.value,
-            "planned": len(laid.deliveries),
+            "planned": len(accepted.deliveries),
             "why": dump(message.why),
         }
         connection.execute(_SET, parameters)
-    connection.execute(_TAKE[database.kind], {"ids": database.listing([laid.message.id for laid in going])})
+    connection.execute(_TAKE[database.kind], {"ids": database.listing([accepted.message.id for accepted in going])})
 
 
 def _record(
@@ -176,7 +178,7 @@ def _record(
 
 def _is_done(connection: sa.Connection, batch: Sequence[AcceptedMessage]) -> bool:
     """Whether a commit without an acknowledgement succeeded. One delivery stands for all: they are one transaction."""
-    planned = next((planned.id for laid in batch for planned in laid.deliveries), None)
+    planned = next((planned.id for accepted in batch for planned in accepted.deliveries), None)
     return (
         planned is not None
         and connection.execute(sa.select(delivery.c.id).where(delivery.c.id == planned)).first() is not None

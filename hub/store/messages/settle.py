@@ -31,7 +31,7 @@ from hub.store import tables
 from hub.store.engine.database import Database, Insert, Stamp, Update
 from hub.store.engine.dialects import along, any_of, for_update, texts
 from hub.store.engine.json_columns import dump, dump_why
-from hub.store.messages.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, lay, newer
+from hub.store.messages.add import INSERT_BUSINESS_KEYS, OVERTAKEN, UNSTORABLE, insert_messages, newer
 
 MAX_REPLY = 64 * 1024
 LONGEST_WAIT_S = 10 * 365 * 86_400.0  # a longer wait would exceed the range of dates
@@ -246,7 +246,7 @@ def _lay_replies(database: Database, connection: sa.Connection, settled: Iterabl
     replies = [settlement.reply for settlement, _ in delivered if settlement.reply is not None]
     if not replies:
         return
-    for answer in lay(database, connection, replies):
+    for answer in insert_messages(database, connection, replies):
         # The same reply is a duplicate. Other content under a known natural key is a message that is not stored, and it
         # must not be lost.
         if isinstance(answer, Refused):

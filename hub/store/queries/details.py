@@ -340,7 +340,7 @@ def waiting_by_way(database: Database) -> list[tuple[str, str, Status, int]]:
 
 
 def deliveries(database: Database, message_ids: list[str]) -> list[DeliveryRow]:
-    """Deliveries of messages, in the order in which they were laid."""
+    """Deliveries of messages, in the order in which they were stored."""
     query = (
         sa.select(*DELIVERY).where(delivery.c.message_id.in_(message_ids)).order_by(delivery.c.first_at, delivery.c.id)
     )

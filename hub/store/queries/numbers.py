@@ -17,7 +17,7 @@ MOST = 1_000  # messages of one number
 _PAIRS = 500  # of caller and type whose names are looked through
 _TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-# around the making of our own trace id: the message is laid when its post is read, a batch within seconds
+# around the making of our own trace id: the message is prepared when its post is read, a batch within seconds
 _BEFORE_MS, _AFTER_MS = 1_000, 15_000
 KINDS = ("key", "message", "delivery", "trace", "idempotency")
 

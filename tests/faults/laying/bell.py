@@ -3,8 +3,8 @@
 import os
 
 from hub.store.commit import GroupCommit
-from hub.transport.bell import EmbeddedBell
-from hub.transport.celery_bell import CeleryBell
+from hub.transport.celery_notifier import CeleryNotifier
+from hub.transport.notifier import LocalNotifier
 from hub.worker.notification_listener import NotificationListener
 
 
@@ -27,13 +27,13 @@ def lay_bell(wounds):
 
     has_broker = bool(os.environ.get("HUB_BROKER"))
     GroupCommit.__init__ = make
-    publish = CeleryBell._publish
+    publish = CeleryNotifier._publish
 
     def publish_(bell, lanes):
         publish(bell, lanes[:1])
         _rung(wounds, lanes[1:], lambda: publish(bell, lanes[1:]))
 
-    CeleryBell._publish = publish_
+    CeleryNotifier._publish = publish_
     _lay_ears(wounds, has_broker)
 
 
@@ -59,7 +59,7 @@ def _lay_ears(wounds, has_broker):
 
         NotificationListener.__init__ = make
         return
-    wait = EmbeddedBell.wait
+    wait = LocalNotifier.wait
 
     def wait_(bell, seconds):
         lanes = wait(bell, seconds)
@@ -67,4 +67,4 @@ def _lay_ears(wounds, has_broker):
             wounds.reach("ring.acked")
         return lanes
 
-    EmbeddedBell.wait = wait_
+    LocalNotifier.wait = wait_

@@ -1,8 +1,8 @@
-"""The bell over a message broker: each ring is a Celery task with lane names only. A background thread publishes; the
-caller never waits.
+"""The notifier over a message broker: each notification is a Celery task with lane names only. A background thread
+publishes; the caller never waits.
 
-A broker that is unavailable, blocked or full costs only time: a ring that cannot be published is dropped, and the next
-poll finds the lane.
+A broker that is unavailable, blocked or full costs only time: a notification that cannot be published is dropped, and
+the next poll finds the lane.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hub.logs import event
 kombu: Any = _kombu  # it has no types
 RING = "hub.ring"  # the only task name; workers of other versions must know it too (promise P17)
 FORM = 1  # version of the task's arguments
-PREFETCH = 32  # unacknowledged rings per worker
-EXPIRES_S = 30  # TTL of a ring; by then polling has found the work
+PREFETCH = 32  # unacknowledged notifications per worker
+EXPIRES_S = 30  # TTL of a notification; by then polling has found the work
 PAUSE_S = 1.0  # first pause after a failure; it doubles each time
 LONGEST_PAUSE_S = 15.0
 SILENT_S = 2.0  # read timeout: a broker that is silent for longer counts as unavailable
@@ -48,10 +48,10 @@ def make_app(broker: str, *, rings: bool) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_acks_late=False,  # late acknowledgements would turn a crash into a loop; leases recover claimed work
-        # The broker sends the next ring only after the acknowledgement of the last: without prefetch a worker receives
-        # about twenty a second. Polling finds the rings that a stopped worker had prefetched.
+        # The broker sends the next notification only after the acknowledgement of the last: without prefetch a worker
+        # receives about twenty a second. Polling finds what a stopped worker had prefetched.
         worker_prefetch_multiplier=PREFETCH,
-        task_default_delivery_mode="transient",  # rings are not written to disk
+        task_default_delivery_mode="transient",  # notifications are not written to disk
         task_publish_retry=False,
         broker_connection_timeout=1,
         # A dead broker must not block the publishing thread: one try only. A worker may wait.
@@ -59,7 +59,7 @@ def make_app(broker: str, *, rings: bool) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_heartbeat=30,
-        worker_soft_shutdown_timeout=0,  # a ring needs no further work
+        worker_soft_shutdown_timeout=0,  # a notification needs no further work
         worker_send_task_events=False,
         worker_enable_remote_control=False,  # workers take no commands from the broker
         worker_hijack_root_logger=False,
@@ -73,7 +73,7 @@ def make_app(broker: str, *, rings: bool) -> Celery:
 def queue_of(lane: str, broker: str) -> Any:
     """The broker queue of one lane, so that workers can be dedicated and lanes do not delay each other.
 
-    Bounded, so that rings without a worker cannot pile up.
+    Bounded, so that notifications without a worker cannot pile up.
     """
     limits = (
         None
@@ -91,17 +91,17 @@ def queue_of(lane: str, broker: str) -> Any:
 
 
 def read_ring(lanes: object, form: object) -> list[str]:
-    """The lanes of a ring. Invalid names are dropped, because the broker's content is not trusted (promise P17, threat
-    S30).
+    """The lanes of a notification. Invalid names are dropped, because the broker's content is not trusted (promise P17,
+    threat S30).
     """
     if form != FORM or not isinstance(lanes, list):
         return []
     return [lane for lane in lanes[:1_000] if isinstance(lane, str) and _LANE.fullmatch(lane)]
 
 
-class CeleryBell:
-    """Collects lanes in a set, and publishes them in a background thread. `ring` never blocks and never raises;
-    `failed` gets the number of lost rings.
+class CeleryNotifier:
+    """Collects lanes in a set, and publishes them in a background thread. `notify` never blocks and never raises;
+    `failed` gets the number of lost notifications.
     """
 
     def __init__(self, broker: str, failed: Callable[[int], None] = lambda _: None) -> None:
@@ -114,13 +114,13 @@ class CeleryBell:
         self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
         self._thread.start()
 
-    def ring(self, lanes: Iterable[str]) -> None:
+    def notify(self, lanes: Iterable[str]) -> None:
         with self._changed:
             self._lanes.update(lanes)
             self._changed.notify()
 
     def close(self, seconds: float = 2.0) -> None:
-        """Publishes the remaining rings, if the broker is available, and ends."""
+        """Publishes the remaining notifications, if the broker is available, and ends."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -138,7 +138,7 @@ class CeleryBell:
             try:
                 self._publish(lanes)
                 pause = PAUSE_S
-            except Exception as error:  # noqa: BLE001  a broker client may raise anything; a lost ring is only logged
+            except Exception as error:  # noqa: BLE001  a broker client may raise anything; a lost notification is only logged
                 self._tell(len(lanes))
                 event(
                     "bell.failed",

@@ -1,4 +1,4 @@
-"""Wraps the bell with counters: rings that were sent, and rings that failed."""
+"""Counts the notifications that were sent, and those that failed."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Iterable
 
 from hub.flow.context.counts import Counts
 from hub.logs import event, told
-from hub.transport.bell import Bell
+from hub.transport.notifier import Notifier
 
 
-class CountedBell:
-    """Rings another bell and counts it. A failure costs at most one sweep; no sender's answer depends on it."""
+class CountedNotifier:
+    """Notifies through another notifier and counts it. A failure costs at most one sweep; no sender's answer depends
+    on it.
+    """
 
-    def __init__(self, bell: Bell, counts: Counts) -> None:
-        self._bell = bell
+    def __init__(self, notifier: Notifier, counts: Counts) -> None:
+        self._notifier = notifier
         self._counts = counts
 
-    def ring(self, lanes: Iterable[str]) -> None:
+    def notify(self, lanes: Iterable[str]) -> None:
         try:
-            self._bell.ring(lanes)
+            self._notifier.notify(lanes)
         except Exception as error:  # noqa: BLE001  a broker client may raise anything; the message is stored, and the sweep finds it
             self._counts.add("rings", "failed")
             event("bell.unheard", "the sweep will find them", level="warning", lanes=sorted(lanes), error=told(error))

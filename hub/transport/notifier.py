@@ -1,4 +1,4 @@
-"""The bell: notifies workers that lanes have due work. A ring has lane names only, is best effort, and never raises."""
+"""Notifies workers that lanes have due work: lane names only, best effort, never an exception."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterable
 from typing import Protocol
 
 
-class Bell(Protocol):
-    """The interface that the flow rings after a commit."""
+class Notifier(Protocol):
+    """The interface that the flow calls after a commit."""
 
-    def ring(self, lanes: Iterable[str]) -> None:
-        """Notifies the workers of `lanes`. Best effort: a lost ring costs one polling interval."""
+    def notify(self, lanes: Iterable[str]) -> None:
+        """Notifies the workers of `lanes`. Best effort: a lost notification costs one polling interval."""
 
 
-class Both:
-    """Rings two bells: this process is notified at once, and other processes through the broker."""
+class CombinedNotifier:
+    """Notifies this process at once, and other processes through the broker."""
 
-    def __init__(self, near: Bell, far: Bell) -> None:
+    def __init__(self, near: Notifier, far: Notifier) -> None:
         self._near, self._far = near, far
 
-    def ring(self, lanes: Iterable[str]) -> None:
+    def notify(self, lanes: Iterable[str]) -> None:
         names = tuple(lanes)
-        self._near.ring(names)
-        self._far.ring(names)
+        self._near.notify(names)
+        self._far.notify(names)
 
 
-class EmbeddedBell:
-    """A bell inside one process: collects lane names in a set until the worker loop takes them. `only`: ignores all
+class LocalNotifier:
+    """A notifier inside one process: collects lane names in a set until the worker loop takes them. `only`: ignores all
     other lanes; empty: accepts all.
     """
 
@@ -36,7 +36,7 @@ class EmbeddedBell:
         self._lanes: set[str] = set()
         self._heard = threading.Condition()
 
-    def ring(self, lanes: Iterable[str]) -> None:
+    def notify(self, lanes: Iterable[str]) -> None:
         with self._heard:
             self._lanes.update(lane for lane in lanes if not self._only or lane in self._only)
             self._heard.notify()
