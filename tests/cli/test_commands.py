@@ -57,7 +57,7 @@ def test_a_wrong_file_is_refused_with_its_faults_and_exit_code_1(hub):
         (["dead", "replay"], 1, "Write delivery ids, or use --all"),
         (["key", "revoke", "k_x"], 1, "There is no key k_x"),
         (["send", "nonsense", "/dev/null"], 2, "system/message@version"),
-        (["trcae", "x"], 2, "No such command"),
+        (["chekc"], 2, "Did you mean 'check'?"),
         (["--store", "oracle://x/y", "migrate"], 2, "Write sqlite:///FILE"),
     ],
 )
@@ -66,6 +66,11 @@ def test_a_mistake_gets_a_line_and_an_exit_code(hub, words, code, said):
     assert got == code
     assert said in out + err
     assert "Traceback" not in out + err
+
+
+def test_an_empty_list_says_so(hub):
+    code, out, _ = hub.run("repair", "list")
+    assert (code, out.strip().splitlines()[-1]) == (0, "Nothing to list.")
 
 
 def test_init_check_test_apply_and_migrate_speak_json(hub, tmp_path):

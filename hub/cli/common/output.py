@@ -87,13 +87,15 @@ def when(value: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints rows for people. Foreign text is printed as text, never as markup."""
-    made = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
+    """Prints rows for people; without rows, a line that says so. Foreign text is printed as text, never as markup."""
+    grid = Table(title=title, title_justify="left", header_style="bold", show_edge=False, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(_plain(cell) for cell in row))
-    console.print(made)
+        grid.add_row(*(_plain(cell) for cell in row))
+    console.print(grid)
+    if not grid.row_count:
+        console.print("Nothing to list.")
 
 
 def _plain(cell: object) -> Any:
