@@ -113,5 +113,8 @@ what-if: setup            ## what-if over 10 000 stored messages, on each store,
 bench: setup              ## measure accept and deliver on each store, into bench/RESULTS.md; fails no build
 	$(BIN)/python bench/run.py $(ARGS)
 
+proofs: setup             ## the long proofs in turn (hours; ARGS="journey faults": some), their figures into docs/proofs.md
+	$(BIN)/python bench/proofs.py $(ARGS)
+
 clean:                    ## remove the environment and what runs left behind
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
