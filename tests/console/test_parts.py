@@ -1,6 +1,8 @@
 """What the console is made of: its texts in both languages, its vendored files, how values are shown."""
 
+import ast
 import hashlib
+import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from hub.console.common.assets import FOLDER, read_assets
 from hub.console.common.page_context import GROUPS
 from hub.console.words import LANGUAGES, SENTENCES, Words, choose, read_words
 from hub.core.errors import Reason
+from hub.core.expressions.expression import _MEANING
 from hub.core.model.remedies import MENDS
 from tests.support.hubs import ROOT
 
@@ -39,7 +42,7 @@ def test_each_text_is_in_both_languages_with_the_same_places():
 def test_each_sentence_that_is_read_again_is_one_that_the_flow_writes():
     written = "".join(
         path.read_text("utf-8")
-        for name in ("core", "flow", "store", "http")
+        for name in ("core", "flow", "store", "http", "kit")
         for path in (ROOT / "hub" / name).rglob("*.py")
     )
     for key, (template, _) in read_words().items():
@@ -69,6 +72,74 @@ def test_each_sentence_that_is_read_again_is_one_that_the_flow_writes():
 def test_a_sentence_of_the_flow_is_said_in_the_reader_s_language(text, chinese):
     assert Words("zh-CN", read_words()).sentence(text) == chinese
     assert Words("en", read_words()).sentence(text) == text
+
+
+def _templates(node, function):
+    """What a text may be: a literal, a template, or a variable that holds one of these in the same function."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=parts):
+            choices = [
+                [part.value] if isinstance(part, ast.Constant) else [*_templates(part.value, function)] or ["x1"]
+                for part in parts
+            ]
+            yield from ("".join(pieces) for pieces in itertools.product(*choices))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from (a + b for a in _templates(left, function) for b in _templates(right, function))
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_templates(one, function), *_templates(other, function))
+        case ast.Subscript(value=value, slice=ast.Slice()):
+            yield from _templates(value, function)
+        case ast.Name(id=name):
+            for one in ast.walk(function):
+                if isinstance(one, ast.Assign) and any(
+                    isinstance(to, ast.Name) and to.id == name for to in one.targets
+                ):
+                    yield from _templates(one.value, function)
+
+
+def causes():
+    """(place, text) of each `Cause` that the hub makes."""
+    for path in sorted((ROOT / "hub").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+        for function in functions:
+            for one in ast.walk(function):
+                if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "Cause":
+                    for text in _templates(one.args[1] if len(one.args) > 1 else None, function):
+                        yield f"{path.relative_to(ROOT)}:{one.lineno}", text
+
+
+def test_each_cause_of_the_flow_has_its_chinese_sentence():
+    words = Words("zh-CN", read_words())
+    found = list(causes())
+    assert len(found) > 100
+    # "x1" alone is another's text, handed on: it is a cause of its own elsewhere.
+    silent = [(place, text) for place, text in found if text.strip(" .") != "x1" and words.sentence(text) == text]
+    assert silent == []
+    assert [meaning for meaning in _MEANING.values() if words.sentence(meaning) == meaning] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese"),
+    [
+        (
+            "The target answered 503: busy. Attempt 3 of 3 was the last.",
+            "目标返回 503: busy。 第 3 次尝试（共 3 次）已是最后一次。",
+        ),
+        (
+            "The look-up stock (wms/stock.get@1) failed: The deadline passed before it was sent.",
+            "查询 stock（wms/stock.get@1）失败：发送前已超过时限。",
+        ),
+        (
+            "The expression $sum(items.price) failed: the engine cannot compute it.",
+            "表达式 $sum(items.price) 失败：引擎无法计算。",
+        ),
+    ],
+)
+def test_a_cause_that_holds_another_is_said_whole(text, chinese):
+    assert Words("zh-CN", read_words()).sentence(text) == chinese
 
 
 def test_each_text_that_a_template_asks_for_is_there():

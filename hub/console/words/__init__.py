@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Mapping
+from functools import cache
 
 LANGUAGES = ("en", "zh-CN")
 NAMES = {"en": "English", "zh-CN": "中文"}
@@ -65,12 +66,13 @@ class Words:
         if not self._place:
             return text
         for key in [key for key in self._texts if key.startswith(SENTENCES)]:
-            match = re.fullmatch(_pattern(self._texts[key][0]), text, re.DOTALL)
+            match = _pattern(self._texts[key][0]).fullmatch(text)
             if match is not None:
                 return self(key, **{name: self.sentence(value) for name, value in match.groupdict().items()})
         return "; ".join(map(self.sentence, text.split("; "))) if "; " in text else text
 
 
-def _pattern(template: str) -> str:
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
     """What matches a text that was made of the template, a group for each place."""
-    return re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template))
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(template)), re.DOTALL)
