@@ -13,9 +13,29 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Labels: TypeAlias = tuple[str, ...]
+
+# The names that are counted; a misspelt one is a type error. hub/http/monitoring/metric_definitions.py says what each
+# is.
+CounterName: TypeAlias = Literal[
+    "accepted",
+    "attempts",
+    "cancelled",
+    "lost_leases",
+    "posts",
+    "probed",
+    "put_off",
+    "refused",
+    "reopened",
+    "rings",
+    "shadow",
+    "unkept",
+    "unrouted_ended",
+]
+TimerName: TypeAlias = Literal["accept", "commit", "delivery", "ring_to_claim", "send", "settle"]
+SizeName: TypeAlias = Literal["claim", "commit_group"]
 
 BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
 BUCKETS_COUNT = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -53,8 +73,8 @@ class Counts:
         self._heard: dict[str, float] = {}
         self.started_at = time.time()
 
-    def add(self, name: str, *labels: str, by: int = 1) -> None:
-        key = (name, labels)
+    def add(self, name: CounterName, *labels: str, by: int = 1) -> None:
+        key: tuple[str, Labels] = (name, labels)
         with self._lock:
             try:
                 self._counts[key] += by
@@ -62,11 +82,11 @@ class Counts:
                 key = self._bounded(name, labels)
                 self._counts[key] = self._counts.get(key, 0) + by
 
-    def time(self, name: str, ms: float, *labels: str, by: int = 1) -> None:
+    def time(self, name: TimerName, ms: float, *labels: str, by: int = 1) -> None:
         """Records that `by` operations took `ms` each."""
         self._note(name, BUCKETS_MS, ms, labels, by)
 
-    def size(self, name: str, number: int, *labels: str) -> None:
+    def size(self, name: SizeName, number: int, *labels: str) -> None:
         """Records the size of one batch."""
         self._note(name, BUCKETS_COUNT, number, labels, 1)
 
@@ -106,7 +126,7 @@ class Counts:
         with self._lock:
             return dict(self._states)
 
-    def total(self, name: str, labels: Iterable[str] | None = None) -> int:
+    def total(self, name: CounterName, labels: Iterable[str] | None = None) -> int:
         """The sum of a counter, or of those of its series whose labels begin with `labels`."""
         prefix = tuple(labels or ())
         return sum(

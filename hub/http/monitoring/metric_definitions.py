@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from hub.flow.context.counts import CounterName, SizeName, TimerName
+
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Whose: TypeAlias = Literal["process", "store"]
 
@@ -27,15 +29,15 @@ class Family:
     key: str = ""
 
 
-def _counted(key: str, labels: tuple[str, ...], text: str) -> Family:
+def _counted(key: CounterName, labels: tuple[str, ...], text: str) -> Family:
     return Family(f"hub_{key}", "counter", "process", labels, text, key)
 
 
-def _timed(key: str, labels: tuple[str, ...], text: str) -> Family:
+def _timed(key: TimerName, labels: tuple[str, ...], text: str) -> Family:
     return Family(f"hub_{key}_seconds", "histogram", "process", labels, text, key)
 
 
-def _sized(key: str, labels: tuple[str, ...], text: str) -> Family:
+def _sized(key: SizeName, labels: tuple[str, ...], text: str) -> Family:
     return Family(f"hub_{key}_size", "histogram", "process", labels, text, key)
 
 
