@@ -1,6 +1,7 @@
 """Accepts a message: validates it, matches the routes, and commits the message with its deliveries in one transaction.
 
-authenticate → decode → contract → match → (group commit: message, dedupe keys, deliveries) → notify → 202
+admit (authenticate, rights, rate limit) → contract version → decode → contract → match → (group commit: message, dedupe
+keys, deliveries) → notify → 202
 
 If the process dies before the commit, nothing is stored and the sender gets no 2xx. If it dies after the commit,
 everything is stored.
@@ -29,7 +30,7 @@ from hub.core.model.tracing import trace_id_of
 from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
 from hub.flow.intake import refusal_origins
-from hub.flow.intake.authentication import authenticate_any
+from hub.flow.intake.authentication import authenticate_any, authorise
 from hub.flow.intake.message_keys import (
     MAX_KEY,
     business_keys,
@@ -39,10 +40,19 @@ from hub.flow.intake.message_keys import (
     natural_dedupe_keys,
 )
 from hub.flow.intake.synchronous import lease
-from hub.flow.intake.versions import accepted, later, not_live, upgrade
+from hub.flow.intake.versions import not_live, record_acceptance, retry_later, upgrade
 
 POSTED = frozenset({"http", "cli"})  # sources whose sender chooses the contract version
 PATIENCE_S = 30.0  # commit timeout of a command
+
+
+def admit(hub: Hub, request: Request, system: str) -> Caller:
+    """Authenticates the sender, and checks its right to post for `system` and that its rate limit has room. Raises
+    Refused. The messages are charged to the limit once their number is known.
+    """
+    caller = authorise(hub, request, system)
+    hub.allowance.ask(caller.id)
+    return caller
 
 
 def prepare(hub: Hub, caller: Caller, request: Request, ref: Ref) -> AcceptedMessage:
@@ -229,7 +239,7 @@ def _check(emit: Emit, incoming: Incoming, now: datetime) -> None:
             )
         contradictions = contract.contradictions(incoming.payload, now=now)
     except Busy as error:
-        raise later(error) from error
+        raise retry_later(error) from error
     except GiveUp as error:
         raise Refused(Code.INCONSISTENT, f"A rule of the contract cannot be computed: {error.why.text}") from error
     if contradictions:
@@ -264,7 +274,7 @@ def take(hub: Hub, accepted_message: AcceptedMessage) -> Receipt:
     if isinstance(receipt, Refused):
         raise receipt
     if not receipt.duplicate:
-        accepted(hub, accepted_message)
+        record_acceptance(hub, accepted_message)
     return receipt
 
 

@@ -32,7 +32,7 @@ from hub.flow.delivery.in_doubt import ask_about
 from hub.flow.delivery.judging import judge_result, settlement_of
 from hub.flow.delivery.retries import put_off
 from hub.flow.hub import Hub
-from hub.flow.intake.versions import accepted
+from hub.flow.intake.versions import record_acceptance
 from hub.flow.outbound import (
     Ready,
     costly_deliveries,
@@ -240,7 +240,7 @@ def _settle(hub: Hub, batch: Sequence[Settlement]) -> Counter[str]:
         hub.notifier.notify(lanes)  # after the commit; a lost notification costs one sweep
     for settlement in batch:
         if settlement.reply is not None and settlement.claim.id in done:
-            accepted(hub, settlement.reply)
+            record_acceptance(hub, settlement.reply)
         if settlement.claim.id not in done:
             event(
                 "delivery.fenced",

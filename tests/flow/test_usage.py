@@ -72,7 +72,7 @@ def noted(payload, shadows=()):
         catalogs=SimpleNamespace(active=lambda: active),
     )
     raw = json.dumps(payload).encode()
-    versions.accepted(hub, replace(laid(raw=raw), payload=payload))
+    versions.record_acceptance(hub, replace(laid(raw=raw), payload=payload))
     assert hub.noting.drain(5)
     return threads
 

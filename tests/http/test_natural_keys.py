@@ -141,7 +141,7 @@ def old_name(hub, caller, body, number):
         raw=raw,
         keys=(("orderNo", number),),
         targets=(),
-        seen=[DedupeKey("", "shop/order.placed", f"{len(number)}:{number}")],
+        dedupe_keys=[DedupeKey("", "shop/order.placed", f"{len(number)}:{number}")],
     )
     revision, caller_id = (
         hub.hub.catalogs.active().revision,

@@ -207,7 +207,7 @@ def _note(
         ref = message.message.ref
         hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new")
         if not answer.duplicate:
-            versions.accepted(hub, message)
+            versions.record_acceptance(hub, message)
     refusals = [refusal for refusal in refused if refusal is not None]
     for refusal in refusals:
         hub.counts.add("refused", str(int(refusal.code)))

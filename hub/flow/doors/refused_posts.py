@@ -51,7 +51,7 @@ def prepared(hub: Hub, row: RefusedRow) -> list[AcceptedMessage | Refused]:
     if system not in caller.systems:
         raise Refused(Code.FORBIDDEN, f"{caller.name} may not speak for {system}.")
     version = read.get("version")
-    ref = versions.chosen(hub, caller, system, name, version if isinstance(version, int) else None)
+    ref = versions.choose_version(hub, caller, system, name, version if isinstance(version, int) else None)
     request = _request(read, arrival.body, arrival.headers)
     if row.door == BATCH:
         return accept.prepare_batch(hub, caller, request, ref)

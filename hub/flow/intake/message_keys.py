@@ -21,7 +21,7 @@ from hub.core.schemas import content
 from hub.core.schemas.integers import plain, text_of
 from hub.flow.context.callers import Caller
 from hub.flow.hub import Hub
-from hub.flow.intake.versions import later
+from hub.flow.intake.versions import retry_later
 
 MAX_KEY = 255  # maximum length of an identifier in characters: Idempotency-Key, business key, order key
 
@@ -83,7 +83,7 @@ def evaluate_key(expression: Expression, payload: Json, now: datetime) -> str | 
     try:
         value = expression.evaluate(payload, now=now)
     except Busy as error:
-        raise later(error) from error
+        raise retry_later(error) from error
     except GiveUp as error:
         faults = [Fault(error.why.field, "nothing", "a part of a key", error.why.fix)] if error.why.field else []
         raise Refused(
@@ -113,7 +113,7 @@ def evaluate_freshness(emit: Emit, payload: Json, now: datetime) -> str | None:
     try:
         value = emit.fresh_by.evaluate(payload, now=now)
     except Busy as error:
-        raise later(error) from error
+        raise retry_later(error) from error
     except GiveUp as error:
         raise Refused(Code.CONTRACT_VIOLATION, f"fresh_by cannot be computed: {error.why.text}") from error
     if value is None or value is MISSING:

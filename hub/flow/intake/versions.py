@@ -23,7 +23,7 @@ from hub.logs import event, told
 SMALL = 512
 
 
-def chosen(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
+def choose_version(hub: Hub, caller: Caller, system: str, name: str, said: int | None) -> Ref:
     """The contract version of a post: the one that it names; else the caller's pin (of its key, or of its first such
     post); else the newest current one.
 
@@ -72,7 +72,7 @@ def not_live(ref: Ref, emit: Emit, now: datetime) -> Refused:
     return Refused(Code.NOT_FOUND, f"{ref.type} has no live version {ref.version}; there is {live}.")
 
 
-def later(error: Busy) -> Refused:
+def retry_later(error: Busy) -> Refused:
     """The refusal (429) if an evaluator is too busy to check the message. The message is not at fault: the same post
     may be accepted a moment later.
     """
@@ -84,7 +84,7 @@ def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, J
     try:
         return upgraded(catalog, incoming.ref, incoming.payload, now)
     except Busy as error:
-        raise later(error) from error
+        raise retry_later(error) from error
     except GiveUp as error:
         fault = Fault(error.why.field, "what the upgrade made of it", "a message of the newest version", error.why.text)
         raise Refused(
@@ -94,7 +94,7 @@ def upgrade(catalog: Catalog, incoming: Incoming, now: datetime) -> tuple[Ref, J
         ) from error
 
 
-def accepted(hub: Hub, accepted_message: AcceptedMessage) -> None:
+def record_acceptance(hub: Hub, accepted_message: AcceptedMessage) -> None:
     """Counts a message after it is stored for the first time: versions and fields per caller, and the results of shadow
     versions.
 

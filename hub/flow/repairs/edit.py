@@ -19,7 +19,7 @@ from hub.core.message import Incoming, Json
 from hub.core.model.delivery import DedupeKey, NewDelivery
 from hub.flow.accept import prepare_message
 from hub.flow.hub import Hub
-from hub.flow.intake.versions import accepted
+from hub.flow.intake.versions import record_acceptance
 from hub.logs import event
 from hub.store import DeliveryRow
 
@@ -73,7 +73,7 @@ def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bo
     if receipt.duplicate:
         return EditResult(delivery_id, receipt.message_id, None, is_known=True)
     hub.notifier.notify(receipt.lanes)  # after the commit; a lost notification costs one sweep
-    accepted(hub, accepted_message)
+    record_acceptance(hub, accepted_message)
     hub.counts.add("cancelled", "person")
     event(
         "delivery.replaced",

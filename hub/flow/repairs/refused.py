@@ -92,7 +92,7 @@ def _taken(hub: Hub, row: RefusedRow, arrival: Arrival) -> Refused | None:
                 "accepted", ref.system, ref.name, str(ref.version), "duplicate" if answer.duplicate else "new"
             )
             if not answer.duplicate:
-                versions.accepted(hub, message)
+                versions.record_acceptance(hub, message)
     return together([item for item in (*accepted_message, *answers) if isinstance(item, Refused)])
 
 

@@ -69,12 +69,11 @@ def prepare(hub: Hub, request: Request) -> tuple[Post, PreparedPost]:
     if isinstance(event, Refused):
         raise event
     system, name, version = _meant(event)
-    caller = authentication.authorise(hub, request, system)
-    hub.allowance.ask(caller.id)
+    caller = accept.admit(hub, request, system)
     hub.allowance.spend(caller.id, 1)
     ref = None
     try:
-        ref = versions.chosen(hub, caller, system, name, version)
+        ref = versions.choose_version(hub, caller, system, name, version)
         item = _item(hub, ref, event)
     except Refused as refused:
         refused.sent = _sent(hub, request, caller, event, "")
@@ -108,7 +107,7 @@ def _many(hub: Hub, request: Request, events: list[dict[str, Any] | Refused]) ->
         if system not in callers:
             callers[system] = authentication.authorise(hub, request, system)
         try:
-            items.append(_item(hub, versions.chosen(hub, callers[system], system, name, version), event))
+            items.append(_item(hub, versions.choose_version(hub, callers[system], system, name, version), event))
         except Refused as refused:
             refused.sent = _sent(hub, request, callers[system], event, f"#{number}")
             items.append(refused)

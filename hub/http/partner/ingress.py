@@ -23,7 +23,7 @@ from hub.flow import accept
 from hub.flow.context.callers import Caller
 from hub.flow.doors import refusal_records
 from hub.flow.hub import Hub
-from hub.flow.intake import authentication, refusal_origins, synchronous, versions
+from hub.flow.intake import refusal_origins, synchronous, versions
 from hub.http.common import bodies
 from hub.http.common.fault_answers import Answer, batch_failure, failure, item_failure, success
 from hub.http.partner import lifetimes
@@ -116,8 +116,7 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
     found = _PATH.fullmatch(request.path)
     if found is None or "GET" not in methods_of(hub, request):
         raise wrong_method(hub, request)
-    caller = authentication.authorise(hub, request, found[2])
-    hub.allowance.ask(caller.id)
+    caller = accept.admit(hub, request, found[2])
     hub.allowance.spend(caller.id, 1)
     try:
         prepared = _asked(hub, request, caller, found)
@@ -128,7 +127,7 @@ def question(hub: Hub, request: Request, began: float) -> Answer:
 
 
 def _asked(hub: Hub, request: Request, caller: Caller, found: re.Match[str]) -> PreparedPost:
-    ref = versions.chosen(hub, caller, found[2], found[3], version_of(request, found[1]))
+    ref = versions.choose_version(hub, caller, found[2], found[3], version_of(request, found[1]))
     emit = hub.catalogs.active().emit(ref.type)
     contract = emit.contracts.get(ref.version) if emit is not None else None
     if contract is None:
@@ -164,8 +163,7 @@ def begin(hub: Hub, request: Request, post: Post, *, at_once: bool = False) -> P
     done again.
     """
     # Proven before it is inflated: the bytes as they came are signed, and only a proven sender costs us more.
-    caller = authentication.authorise(hub, request, post.system)
-    hub.allowance.ask(caller.id)
+    caller = accept.admit(hub, request, post.system)
     trail = refusal_records.RefusalRecorder(
         hub, request, caller, f"{post.system}/{post.name}", post.version, post.coding, post.is_batch
     )
@@ -177,7 +175,7 @@ def _begun(
     hub: Hub, request: Request, post: Post, trail: refusal_records.RefusalRecorder, *, at_once: bool
 ) -> PreparedPost | UnfinishedPost:
     caller = trail.caller
-    ref = versions.chosen(hub, caller, post.system, post.name, post.version)
+    ref = versions.choose_version(hub, caller, post.system, post.name, post.version)
     try:
         plain = bodies.inflate(request, post.coding, hub.limits.max_bytes)
         if not post.is_batch:
@@ -265,7 +263,7 @@ def taken(hub: Hub, request: Request, accepted_message: AcceptedMessage, *, is_d
     ref = accepted_message.message.ref
     hub.counts.add("accepted", ref.system, ref.name, str(ref.version), "duplicate" if is_duplicate else "new")
     if not is_duplicate:
-        versions.accepted(hub, accepted_message)
+        versions.record_acceptance(hub, accepted_message)
     if hub.spans is not None:
         hub.spans.accepted(request, accepted_message.message, time.time())
 
