@@ -178,7 +178,7 @@ class Commands:
     def revoke_key(self, id_: str, at: datetime, *, by: str = "") -> bool:
         return keys.revoke_key(self._database, id_, at, by)
 
-    def note_act(self, *, by: str, what: str, object_: str = "", details: Mapping[str, Json] | None = None) -> int:
+    def note_act(self, *, by: str, what: str, object_: str = "", details: Mapping[str, object] | None = None) -> int:
         """An act that changes nothing else, such as revealing a personal value: noted before it is done, so that none
         is done unnoted.
         """

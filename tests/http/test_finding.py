@@ -9,7 +9,8 @@ import pytest
 
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead, Delivered, Exchange, Settlement
-from hub.http.ops import answers, finding
+from hub.http.ops import finding
+from tests.support.declared import faults
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
@@ -36,7 +37,7 @@ def caller(hub):
 def get(hub, schema, path):
     answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
-    assert answers.envelope(schema)().validate(answer.json()) == {}
+    assert not faults(schema, answer.json())
     return answer.json()["data"]
 
 

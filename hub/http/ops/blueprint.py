@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, g
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from marshmallow import RAISE
+from marshmallow import RAISE, Schema
 from webargs.flaskparser import FlaskParser
 
 from hub.core import json
@@ -27,6 +27,7 @@ from hub.http.common import bodies
 from hub.http.common.flask_responses import acting, envelope
 from hub.http.ops import (
     administration,
+    answer_schemas,
     answers,
     building,
     finding,
@@ -53,7 +54,24 @@ class _Parser(FlaskParser):
 
 
 class _Calls(Blueprint):  # type: ignore[misc]  # the library has no types
+    """Calls whose answers are declared in hub.flow.answers; their schemas are in the document under their names."""
+
     ARGUMENTS_PARSER = _Parser()
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._components: dict[str, answer_schemas.Schema] = {}
+
+    def response(self, status_code: int, answer: Any, *, name: str = "", **named: Any) -> Any:
+        """`answer`: its declaration, or a schema of the library. `name`: of a declaration that has none."""
+        if not isinstance(answer, dict) and not (isinstance(answer, type) and issubclass(answer, Schema)):
+            answer = answer_schemas.envelope(answer, name or answer.__name__, self._components)
+        return super().response(status_code, answer, **named)
+
+    def register_views_in_doc(self, api: Any, app: Any, spec: Any, **named: Any) -> None:
+        super().register_views_in_doc(api, app, spec, **named)
+        for name, schema in self._components.items():
+            spec.components.schemas.setdefault(name, schema)
 
 
 def blueprint(hub: Hub) -> Blueprint:
