@@ -2,7 +2,7 @@
 
 from typing import Annotated, NotRequired, TypedDict
 
-from hub.flow.answers.fields import Object, Rate, Time, about, one_of
+from hub.flow.answers.fields import AnyMembers, Rate, Time, about, one_of
 
 PauseOfRoute = TypedDict("PauseOfRoute", {"since": Time, "by": str, "why": str, "waiting": int, "isExact": bool})
 
@@ -114,7 +114,7 @@ SystemList = TypedDict("SystemList", {"revision": str, "items": list[SystemLine]
 _Url = Annotated[str, about("Without the credentials that may stand in it.")]
 AddressOf = TypedDict("AddressOf", {"name": str, "url": _Url})
 CallOf = TypedDict("CallOf", {"message": str, "about": str, "call": str})
-ProvenBy = TypedDict("ProvenBy", {"scheme": str, "details": Object})
+ProvenBy = TypedDict("ProvenBy", {"scheme": str, "details": AnyMembers})
 SignedBy = TypedDict("SignedBy", {"scheme": str, "form": str})
 SettingOf = TypedDict(
     "SettingOf",
@@ -255,7 +255,7 @@ class PlanReport(TypedDict):
     revision: Annotated[str, about("What would become active.")]
     onto: Annotated[str | None, about("The active one that it was compared with; send it along with the change.")]
     changes: list[MeaningChange]
-    findings: list[Object]
+    findings: list[AnyMembers]
     waiting: list[TouchedWay]
     whatIf: WhatIf
     defaults: Annotated[

@@ -34,7 +34,7 @@ def one_of(*values: str) -> Keywords:
 Time = Annotated[str, Keywords({"format": "date-time"})]
 Id = Annotated[str, Keywords({"format": "uuid"})]
 Rate = float | None  # null: there is nothing to tell of
-Object = Mapping[str, object]  # of any members
+AnyMembers = Mapping[str, object]  # of any members
 
 
 def fill(kind: Callable[..., Answer], row: object, **more: object) -> Answer:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from hub.core.config.identified_request import FOR_A_PERSON
 from hub.core.config.system import VersionState
 from hub.core.message import Json, Ref
 from hub.core.model.delivery import Status
 from hub.core.model.remedies import MENDS, Verb
+from hub.flow.answers.overview import Kind
 from hub.flow.hub import Hub
 from hub.flow.interfaces.contracts import names_of
 from hub.flow.overview import backlog, clusters, rates, unrouted_preview
@@ -26,25 +26,6 @@ LATELY = timedelta(days=7)  # a version counts as used if it was used within thi
 REMEMBERED = timedelta(hours=1)  # a lost worker is listed for this time if another worker is alive
 LEAST_S = 1.0
 BOOKS_S = 30.0
-
-
-class Kind(StrEnum):
-    """The kind of a problem; pages translate by it."""
-
-    CLUSTER = "cluster"  # dead or held of one cause
-    DOUBT = "doubt"  # sent, outcome not seen, of one cause
-    UNNAMED = "unnamed"  # waits, and nobody has looked for its cause yet
-    PARKED = "parked"  # keys behind a dead delivery
-    BLOCKED = "blocked"  # a lane that stands still behind one
-    BREAKER = "breaker"  # a target that is left alone for now
-    LAG = "lag"  # a lane that does not keep up
-    PAUSED = "paused"  # a route or a target that a person stopped, and nobody let go on yet
-    UNROUTED = "unrouted"  # messages that no route took, of one cause
-    ARRIVALS = "arrivals"  # what a queue or a hook brought and the hub could not accept
-    SUNSET = "sunset"  # a version that ends soon and is used
-    UNACCOUNTED = "unaccounted"  # the books do not add up
-    SILENT = "silent"  # a worker without a sign of life
-    CONFIGURATION = "configuration"  # the active configuration cannot be loaded here
 
 
 # Sort order: possible loss first, then blocked work, then waiting work; the rest in the order above.
