@@ -1,5 +1,6 @@
 """Answers about what the hub is made of: routes, systems, and changes of the configuration."""
 
+from collections.abc import Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 from hub.flow.answers.fields import AnyMembers, Rate, Time, about, one_of
@@ -255,7 +256,7 @@ class PlanReport(TypedDict):
     revision: Annotated[str, about("What would become active.")]
     onto: Annotated[str | None, about("The active one that it was compared with; send it along with the change.")]
     changes: list[MeaningChange]
-    findings: list[AnyMembers]
+    findings: Sequence[AnyMembers]
     waiting: list[TouchedWay]
     whatIf: WhatIf
     defaults: Annotated[

@@ -1,5 +1,6 @@
 """Answers about contracts and mappings: versions, who uses them, whether they may go, and a trial."""
 
+from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 from hub.flow.answers.fields import AnyMembers, Time, one_of
@@ -22,7 +23,7 @@ class Retirement(TypedDict):
     version: str
     canRetire: bool
     reasons: list[str]
-    because: list[AnyMembers]
+    because: Sequence[AnyMembers]
     used: list[UsedBy]
     routes: list[str]
     mappings: list[str]
@@ -33,7 +34,7 @@ class OldVersion(TypedDict):
     version: str
     sunset: str | None
     daysLeft: int | None
-    callers: list[AnyMembers]
+    callers: Sequence[AnyMembers]
 
 
 class ContractVersion(OldVersion):
@@ -41,7 +42,7 @@ class ContractVersion(OldVersion):
     state: str
     since: str | None
     messages: int
-    delivered: list[AnyMembers]
+    delivered: Sequence[AnyMembers]
 
 
 class ContractHead(TypedDict):
@@ -72,7 +73,7 @@ class ContractField(TypedDict):
     limits: list[str]
     isPersonal: bool
     isKnown: bool
-    used: list[AnyMembers]
+    used: Sequence[AnyMembers]
 
 
 class WholeVersion(ContractVersion):
@@ -89,9 +90,9 @@ class WholeContract(ContractHead):
     revision: str
     since: str
     versions: list[WholeVersion]
-    steps: list[AnyMembers]
-    routes: list[AnyMembers]
-    mappings: list[AnyMembers]
+    steps: Sequence[AnyMembers]
+    routes: Sequence[AnyMembers]
+    mappings: Sequence[AnyMembers]
 
 
 MappingHead = TypedDict(
@@ -117,9 +118,9 @@ class WholeMapping(MappingHead):
 
     revision: str
     since: str
-    source: list[AnyMembers]
-    target: list[AnyMembers]
-    leaves: list[AnyMembers]
+    source: Sequence[AnyMembers]
+    target: Sequence[AnyMembers]
+    leaves: Sequence[AnyMembers]
     lookups: list[str]
     cases: list[str]
 
@@ -133,10 +134,10 @@ MappingTrial = TypedDict(
         "of": str,
         "source": object,
         "result": object,
-        "changes": list[AnyMembers],
+        "changes": Sequence[AnyMembers],
         "fault": Why | None,
-        "sourceFaults": list[AnyMembers],
-        "targetFaults": list[AnyMembers],
+        "sourceFaults": Sequence[AnyMembers],
+        "targetFaults": Sequence[AnyMembers],
         "isMasked": bool,
     },
 )

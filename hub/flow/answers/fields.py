@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
+from keyword import iskeyword
 from typing import Annotated, TypeVar, cast
 
 from hub.core.message import Ref
@@ -39,20 +40,24 @@ AnyMembers = Mapping[str, object]  # of any members
 
 def fill(kind: Callable[..., Answer], row: object, **more: object) -> Answer:
     """An answer of the kind. Its field `createdAt` is the row's `created_at`; `more` has the fields that the row lacks,
-    or that differ from it. They stand in the order of the declaration.
+    or that differ from it. They stand in the order of the declaration. What may be absent, and is in neither, is left
+    out.
     """
     return cast(
         "Answer",
         {
             field: _plain(more[field] if field in more else getattr(row, attribute))
-            for field, attribute in _attributes(kind)
+            for field, attribute, is_required in _attributes(kind)
+            if field in more or is_required or hasattr(row, attribute)
         },
     )
 
 
 @cache
-def _attributes(kind: Callable[..., object]) -> list[tuple[str, str]]:
-    return [(field, re.sub("([A-Z])", r"_\1", field).lower()) for field in kind.__annotations__]
+def _attributes(kind: Callable[..., object]) -> list[tuple[str, str, bool]]:
+    required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
+    names = {field: re.sub("([A-Z])", r"_\1", field).lower() for field in kind.__annotations__}
+    return [(field, f"{name}_" if iskeyword(name) else name, field in required) for field, name in names.items()]
 
 
 def _plain(value: object) -> object:

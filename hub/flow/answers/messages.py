@@ -1,5 +1,6 @@
 """Answers about messages: found, looked at stage by stage, explained, and made again."""
 
+from collections.abc import Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 from hub.core.documents.difference import Kind
@@ -107,13 +108,13 @@ class Object(TypedDict):
 
     asked: str
     at: Time
-    keys: list[AnyMembers]
+    keys: Sequence[AnyMembers]
     began: Time
     ended: Time
     isOver: bool
-    lanes: list[AnyMembers]
-    steps: list[AnyMembers]
-    gaps: list[AnyMembers]
+    lanes: Sequence[AnyMembers]
+    steps: Sequence[AnyMembers]
+    gaps: Sequence[AnyMembers]
     isWhole: bool
 
 
@@ -121,13 +122,13 @@ class Explained(TypedDict):
     type: str
     version: int
     disposition: str
-    faults: list[AnyMembers]
-    considered: list[AnyMembers]
-    conditions: list[AnyMembers]
+    faults: Sequence[AnyMembers]
+    considered: Sequence[AnyMembers]
+    conditions: Sequence[AnyMembers]
     nearest: AnyMembers | None
 
 
-Lineage = TypedDict("Lineage", {"messageId": Id, "deliveries": list[AnyMembers]})
+Lineage = TypedDict("Lineage", {"messageId": Id, "deliveries": Sequence[AnyMembers]})
 Change = TypedDict(
     "Change",
     {

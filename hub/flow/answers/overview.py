@@ -1,5 +1,6 @@
 """Answers about the whole: what needs a person, what flows, the landscape, and what waits by its cause."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, NotRequired, TypedDict
 
@@ -285,7 +286,7 @@ class Cluster(Cause):
     count: int
     states: list[ClusterLine]
     examples: list[Example]
-    changed: Annotated[list[AnyMembers], about("What changed about when it came up: signs, not proofs.")]
+    changed: Annotated[Sequence[AnyMembers], about("What changed about when it came up: signs, not proofs.")]
 
 
 class Members(TypedDict):

@@ -63,7 +63,7 @@ def _line(hub: Hub, catalog: Catalog, route: Route) -> answers.RouteLine:
     """A route's row in the list. `waiting`: dead, unknown, and held deliveries that wait for a person; `state`: paused,
     canary or live.
     """
-    flowed: Any = next((row for row in _rates(hub)["routes"] if row["route"] == route.name), {})
+    flowed: Any = next((row for row in rates.ways(hub)["routes"] if row["route"] == route.name), {})
     standing = backlog(hub)
     ways = [way for lane in standing.lanes.values() for way in lane.ways if way.route == route.name]
     pause = next(
@@ -97,10 +97,6 @@ def _pause(impact: PauseImpact) -> answers.PauseOfRoute:
     return fill(answers.PauseOfRoute, pause, since=pause.at, waiting=impact.number, isExact=impact.is_exact)
 
 
-def _rates(hub: Hub) -> dict[str, Any]:
-    return rates.ways(hub)
-
-
 # ---- the graph
 
 
@@ -118,7 +114,7 @@ def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = No
     )
     there = kept.get() if wait_s is None else kept.soon(wait_s)
     tried = there if there is not None else _Tried()
-    flowed = {row["target"]: row for row in _rates(hub)["ways"] if row["route"] == route.name}
+    flowed: dict[str, Any] = {row["target"]: row for row in rates.ways(hub)["ways"] if row["route"] == route.name}
     standing = backlog(hub)
     steps: list[answers.Step] = [{"kind": "source", "text": route.source, "out": tried.messages}]
     steps += [{"kind": kind, "text": text, "out": tried.out(kind)} for kind, text in _steps(route)]

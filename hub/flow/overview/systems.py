@@ -155,7 +155,7 @@ def _line(hub: Hub, system: System) -> answers.SystemLine:
     """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person),
     ok, or none: nothing is sent to it.
     """
-    flowed: dict[str, Any] = rates.ways(hub)
+    flowed = rates.ways(hub)
     row = next((target for target in flowed["targets"] if target["system"] == system.name), None)
     standing = backlog(hub)
     lane = standing.lanes.get(system.name)

@@ -10,7 +10,6 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
 from hub.flow.accounts import keys, people
 from hub.flow.answers import administration as answers
 from hub.flow.hub import Hub
@@ -129,7 +128,7 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
                 what=given.get("what"),
                 object_=given.get("object"),
             )
-            items: list[Json] = [people.act_json(row) for row in rows]
+            items = [people.act_json(row) for row in rows]
             return envelope({"items": items, "next": rows[-1].sequence if len(rows) == limit else None})
 
     @ops.route("/audit/verify")
@@ -150,7 +149,7 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
         def get(self) -> Response:
             """Who may sign in. For operators, as the page People is."""
             operators_only()
-            items: list[Json] = [people.as_json(row) for row in hub.store.users()]
+            items = [people.as_json(row) for row in hub.store.users()]
             return envelope({"items": items})
 
         @ops.arguments(NewPerson, error_status_code=400)
@@ -182,7 +181,7 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
         def get(self) -> Response:
             """Callers' keys, without what proves them."""
             now = hub.clock()
-            items: list[Json] = [keys.as_json(row, now) for row in hub.store.keys()]  # noqa: SIM118  no mapping
+            items = [keys.as_json(row, now) for row in hub.store.keys()]  # noqa: SIM118  no mapping
             return envelope({"items": items})
 
         @ops.arguments(NewKey, error_status_code=400)

@@ -305,6 +305,6 @@ def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in given.items()}
 
 
-def _page(items: Sequence[dict[str, Json]], rows: Sequence[MessageRow | DeliveryRow], limit: int) -> Response:
+def _page(items: Sequence[object], rows: Sequence[MessageRow | DeliveryRow], limit: int) -> Response:
     """A page, and where the next one goes on; a page that is not full is the last."""
     return envelope({"items": list(items), "next": rows[-1].id if len(rows) == limit else None})

@@ -14,9 +14,9 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
 from hub.core.model.delivery import Status
 from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import backlog, clusters, landscape, now, rates, sparklines
 from hub.flow.repairs import pauses
@@ -141,16 +141,7 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function 
         def get(self) -> Response:
             """Business keys whose later deliveries wait behind a dead one, the oldest first."""
             found, is_whole = backlog.parked(hub)
-            items: list[Json] = [
-                {
-                    "system": one.lane,
-                    "orderKey": one.order_key,
-                    "deliveryId": one.delivery_id,
-                    "since": one.since.isoformat(),
-                    "waiting": one.waiting,
-                }
-                for one in found
-            ]
+            items = [fill(answers.ParkedKey, one, system=one.lane) for one in found]
             return tagged({"items": items, "isWhole": is_whole})
 
 
@@ -189,9 +180,7 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
                 cluster_id, Status(given["status"]), limit=given["limit"], before=_place(given.get("before"))
             )
             attempts = hub.store.attempts(*(row.id for row in rows))
-            items: list[Json] = [
-                trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows
-            ]
+            items = [trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows]
             return envelope(
                 {
                     "items": items,

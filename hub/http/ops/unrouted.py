@@ -9,7 +9,6 @@ from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from hub.core.message import Json
 from hub.flow.answers import repairs as answers
 from hub.flow.hub import Hub
 from hub.flow.overview import unrouted_preview as looks
@@ -101,7 +100,7 @@ def _add_causes(ops: Blueprint, hub: Hub) -> None:
         @ops.response(200, answers.UnroutedCauses)
         def get(self) -> Response:
             """What waits by cause, the largest first: which version of which message, and what each route said."""
-            items: list[Json] = [looks.line_json(line) for line in looks.counted(hub)]
+            items = [looks.line_json(line) for line in looks.counted(hub)]
             return tagged({"items": items})
 
     @ops.route("/unrouted/causes/<string:cause>/route")
@@ -131,7 +130,7 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
         def get(self, given: dict[str, Any]) -> Response:
             """Messages that no route took, newest first."""
             rows = hub.store.unrouted(cause=given.get("cause"), limit=given["limit"], before=given.get("before"))
-            items: list[Json] = [looks.row_json(row) for row in rows]
+            items = [looks.row_json(row) for row in rows]
             return envelope({"items": items, "next": rows[-1].message.id if len(rows) == given["limit"] else None})
 
     @ops.route("/unrouted/preview")
