@@ -12,10 +12,10 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Reason, Refused
-from hub.core.message import Disposition, Json
+from hub.core.message import Disposition
 from hub.core.model.delivery import Status
 from hub.flow.answers import messages as answers
-from hub.flow.answers.fields import AnyMembers
+from hub.flow.answers.fields import AnyMembers, fill
 from hub.flow.hub import Hub
 from hub.flow.views import find, story
 from hub.http.common.flask_responses import envelope, tagged
@@ -160,12 +160,5 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
             return envelope({"id": view_id})
 
 
-def _view(one: View) -> dict[str, Json]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "owner": one.owner,
-        "question": dict(one.question),
-        "changedAt": one.changed_at.isoformat(),
-        "changedBy": one.changed_by,
-    }
+def _view(one: View) -> answers.ViewAnswer:
+    return fill(answers.ViewAnswer, one)
