@@ -41,8 +41,10 @@ AnyMembers = Mapping[str, object]  # of any members
 def fill(kind: Callable[..., Answer], row: object, **more: object) -> Answer:
     """An answer of the kind. Its field `createdAt` is the row's `created_at`; `more` has the fields that the row lacks,
     or that differ from it. They stand in the order of the declaration. What may be absent, and is in neither, is left
-    out.
+    out. Raises TypeError for a field that is not declared.
     """
+    if unknown := more.keys() - kind.__annotations__.keys():
+        raise TypeError(f"{', '.join(sorted(unknown))}: not declared in {kind}.")
     return cast(
         "Answer",
         {

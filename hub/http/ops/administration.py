@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 from hub.core.errors import Code, Refused
 from hub.flow.accounts import keys, people
 from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import running as facts
 from hub.flow.repairs import pauses
@@ -141,7 +142,7 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
                 found = hub.store.verify_acts(anchor=given.get("anchor"))
             except ValueError as error:
                 raise Refused(Code.BAD_REQUEST, str(error)) from error
-            return envelope({"records": found.records, "head": found.head, "broken": found.broken, "text": found.text})
+            return envelope(fill(answers.Verdict, found))
 
     @ops.route("/users")
     class Users(MethodView):
@@ -197,7 +198,7 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
                 pins=given["pins"],
                 by=acting(given),
             )
-            return envelope({"id": made.id, "key": made.key, "secret": made.secret})
+            return envelope(fill(answers.MadeKey, made))
 
     @ops.route("/keys/<key_id>/revoke")
     class Revoke(MethodView):

@@ -21,6 +21,7 @@ from hub.core.model.delivery import Status
 from hub.flow.answers import contracts as contract_answers
 from hub.flow.answers import messages as message_answers
 from hub.flow.answers import overview as overview_answers
+from hub.flow.answers.fields import fill
 from hub.flow.dry_run import message
 from hub.flow.hub import Hub
 from hub.flow.interfaces import retire
@@ -237,18 +238,8 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
         def get(self) -> Response:
             """The books: what was accepted, and where all of it is."""
             books = hub.store.conservation()
-            return envelope(
-                {
-                    "messages": books.messages,
-                    "everAccepted": books.ever,
-                    "routed": books.routed,
-                    "unrouted": books.unrouted,
-                    "filtered": books.filtered,
-                    "planned": books.planned,
-                    "deliveries": {status.value: number for status, number in books.by_status.items()},
-                    "unaccounted": books.unaccounted,
-                },
-            )
+            deliveries = {status.value: number for status, number in books.by_status.items()}
+            return envelope(fill(overview_answers.Books, books, everAccepted=books.ever, deliveries=deliveries))
 
 
 def _add_landscape(ops: Blueprint, hub: Hub) -> None:
@@ -288,7 +279,7 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
             did.
             """
             refused = hub.catalogs.refused
-            told: Json = refused.as_json() if refused is not None else None
+            told = fill(overview_answers.Refusal, refused) if refused is not None else None
             return envelope({"revision": hub.catalogs.active().revision, "active": hub.store.active(), "refused": told})
 
 
