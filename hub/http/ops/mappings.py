@@ -13,7 +13,6 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Fault, Refused
-from hub.core.message import Json
 from hub.flow.answers import contracts as answers
 from hub.flow.dry_run import mapping as dry_run
 from hub.flow.hub import Hub
@@ -87,7 +86,7 @@ def _add_mappings(ops: Blueprint, hub: Hub) -> None:
             """
             catalog = hub.catalogs.active()
             one = dry_run.one_named(catalog, name)
-            cases: list[Json] = [*dry_run.cases(catalog, hub.settings.workspace, one)]
+            cases = dry_run.cases(catalog, hub.settings.workspace, one)
             return tagged({**(mappings.mapping(hub.store, catalog, name) or {}), "cases": cases})
 
     @ops.route("/mappings/<string:name>/try")
