@@ -80,7 +80,7 @@ INNER = {
     "catalog": ["mapping_paths yaml", "catalog", "files", "config_difference scaffold workspace", "checks"],
     "store": ["columns", "tables", "engine", "accounts migrate", "messages", "repairs", "queries retention", "command_methods query_methods", "store", "commit"],
     "flow": [
-        "context render", "hub", "accounts interfaces settling", "intake", "accept", "doors outbound",
+        "answers", "context render", "hub", "accounts interfaces settling", "intake", "accept", "doors outbound",
         "delivery repairs views", "deliver dry_run maintenance overview", "configuration",
     ],
     "http": ["common", "ops", "partner", "monitoring", "app"],

@@ -20,7 +20,7 @@ from typing import Any, NoReturn, cast
 import msgspec
 
 from hub.core.errors import Code, Fault, Refused
-from hub.core.message import Json
+from hub.core.message import Json, Writable
 
 LOW, HIGH = -(2**63), 2**63 - 1  # whole numbers: what a BIGINT, a Java long and a Go int64 hold
 MAX_EXPONENT = 308  # fractions: what a double reaches, so that no reader makes infinity or zero of it
@@ -68,14 +68,14 @@ def decode(raw: bytes, limits: Limits = LIMITS) -> Json:
     return value
 
 
-def encode(value: Json) -> bytes:
+def encode(value: Writable) -> bytes:
     """Compact UTF-8. Decimals keep their digits. Raises ValueError for what JSON cannot say: NaN, infinity, a lone
     surrogate.
     """
     return _checked(_ENCODER.encode(value), value)
 
 
-def readable(value: Json) -> str:
+def readable(value: Writable) -> str:
     """As `encode`, indented: for people."""
     return msgspec.json.format(encode(value), indent=2).decode()
 
@@ -365,7 +365,7 @@ def _refuse(code: Code, text: str, got: str, want: str, fix: str = "send less", 
     raise Refused(code, text, [Fault(pointer, got, want, fix)])
 
 
-def _checked(encoded: bytes, value: Json) -> bytes:
+def _checked(encoded: bytes, value: Writable) -> bytes:
     # The encoder writes NaN as `null` (float) or as a bare word (Decimal). Only bytes with these words in them need the
     # slow look.
     if b"null" in encoded or b"NaN" in encoded or b"Infinity" in encoded:
@@ -373,7 +373,7 @@ def _checked(encoded: bytes, value: Json) -> bytes:
     return encoded
 
 
-def _refuse_non_finite(value: Json) -> None:
+def _refuse_non_finite(value: Writable) -> None:
     if isinstance(value, Decimal | float):
         if not Decimal(value).is_finite():
             raise ValueError(f"{value} cannot be written as JSON; only finite numbers can")

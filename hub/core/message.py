@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import TypeAlias
 
 # What the strict decoder gives: fractions are Decimal, so that no digit is lost. `float` never comes from outside.
 Json: TypeAlias = "None | bool | int | float | Decimal | str | list[Json] | dict[str, Json]"
+Writable: TypeAlias = "Json | Mapping[str, object] | Sequence[object]"  # an answer by its declaration is JSON too
 
 _REF = re.compile(r"([a-z][a-z0-9-]{0,39})/([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*)(?:@([1-9][0-9]{0,3}))?", re.ASCII)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.core.message import Json
 from hub.store.accounts import acts as acts_module
 from hub.store.accounts import keys as keys_module
 from hub.store.accounts import people, revisions
@@ -82,7 +81,7 @@ class Commands:
     keys = verb(keys_module.all_keys)
     revoke_key = verb(keys_module.revoke_key)
 
-    def note_act(self, *, by: str, what: str, object_: str = "", details: Mapping[str, Json] | None = None) -> int:
+    def note_act(self, *, by: str, what: str, object_: str = "", details: Mapping[str, object] | None = None) -> int:
         """An act that changes nothing else, such as revealing a personal value: noted before it is done, so that none
         is done unnoted.
         """

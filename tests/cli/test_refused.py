@@ -7,9 +7,10 @@ from click.testing import CliRunner
 
 from hub.cli.commands import main
 from hub.core.config.queue import Arrival
+from hub.flow.answers import repairs
 from hub.flow.configuration.plan import apply
 from hub.flow.doors.queues import take_in
-from hub.http.ops import answers
+from tests.support.declared import faults
 from tests.support.hubs import operator
 from tests.support.queues import queue_workspace
 from tests.support.servers import served, small_hub
@@ -86,18 +87,18 @@ def test_the_same_over_http(hub):
 
         def got(path, schema):
             answer = operator.get(base + path, timeout=10)
-            assert answers.envelope(schema)().validate(answer.json()) == {}, answer.text
+            assert not faults(schema, answer.json())
             return answer.json()["data"]
 
         def act(verb, **given):
             return operator.post(f"{base}/{verb}", json={"by": "ann", **given}, timeout=10).json()["data"]
 
-        assert len(got("?limit=500", answers.RefusedArrivals)["items"]) == 2
-        first = got("?limit=1", answers.RefusedArrivals)
+        assert len(got("?limit=500", repairs.RefusedArrivals)["items"]) == 2
+        first = got("?limit=1", repairs.RefusedArrivals)
         assert first["next"] == first["items"][0]["id"]
-        assert len(got(f"?before={first['next']}", answers.RefusedArrivals)["items"]) == 1
+        assert len(got(f"?before={first['next']}", repairs.RefusedArrivals)["items"]) == 1
         late, poison = ids(hub)["late"], ids(hub)["poison"]
-        assert got(f"/{late}", answers.RefusedArrival)["headers"] == {"n": 1}
+        assert got(f"/{late}", repairs.RefusedArrival)["headers"] == {"n": 1}
         assert operator.get(f"{base}/01a00000-0000-7000-8000-000000000000", timeout=10).status_code == 404
         assert operator.get(f"{base}?state=lost", timeout=10).status_code == 400
         mended(hub)

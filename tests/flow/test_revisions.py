@@ -10,9 +10,10 @@ import requests
 from hub.catalog import Catalog
 from hub.catalog.scaffold.new_workspace import init
 from hub.core.errors import StoreBusy
+from hub.flow.answers import overview
 from hub.flow.configuration.plan import apply
 from hub.flow.context.revisions import Revisions
-from hub.http.ops import answers
+from tests.support.declared import faults
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
@@ -116,10 +117,11 @@ def test_a_process_that_refused_the_newest_stays_ready_and_says_so(tmp_path, sto
     ):
 
         def told(path):
-            return operator.get(hub.url + path, timeout=10).json()["data"]
+            answer = operator.get(hub.url + path, timeout=10).json()
+            assert path != "/ops/v1/revision" or not faults(overview.Revision, answer)
+            return answer["data"]
 
         kept = told("/ops/v1/revision")
-        assert answers.Revision().validate(kept) == {}
         assert (kept["revision"], kept["refused"]) == (kept["active"], None)
         assert told("/health/ready") == {"status": "ok"}
         assert "hub_revision_refused 0.0" in operator.get(hub.url + "/metrics", timeout=10).text
@@ -129,7 +131,6 @@ def test_a_process_that_refused_the_newest_stays_ready_and_says_so(tmp_path, sto
         made.catalogs.refresh()
         # Then it serves on by the old one, and says why: in full to operators, in a word to everybody
         found = told("/ops/v1/revision")
-        assert answers.Revision().validate(found) == {}
         assert (found["revision"], found["active"], found["refused"]["revision"]) == (
             kept["revision"],
             "f" * 64,

@@ -9,7 +9,8 @@ import pytest
 
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead, Delivered, Exchange, Settlement
-from hub.http.ops import answers, finding
+from hub.flow.answers import messages
+from tests.support.declared import faults
 from tests.support.hubs import operator, small_workspace
 from tests.support.servers import served, small_hub
 
@@ -36,12 +37,12 @@ def caller(hub):
 def get(hub, schema, path):
     answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
-    assert answers.envelope(schema)().validate(answer.json()) == {}
+    assert not faults(schema, answer.json())
     return answer.json()["data"]
 
 
 def find(hub, query):
-    return get(hub, finding.FoundMessages, f"/find?{query}")
+    return get(hub, messages.FoundMessages, f"/find?{query}")
 
 
 def post(caller, number):
@@ -79,7 +80,7 @@ def test_a_number_leads_to_its_message_whatever_number_it_is(hub, caller):
     several = find(hub, "q=FN-1%20FN-2%20FN-9")
     assert {line["id"] for line in several["items"]} == {ids["FN-1"], ids["FN-2"]}
     assert several["words"] == {"FN-1": "key", "FN-2": "key", "FN-9": None}
-    assert get(hub, finding.Count, "/find/count?q=FN-1%20FN-2") == {
+    assert get(hub, messages.Count, "/find/count?q=FN-1%20FN-2") == {
         "number": 2,
         "isExact": True,
         "scannedUntil": None,
@@ -142,8 +143,8 @@ def test_a_question_can_be_kept(hub):
     answer = operator.post(f"{hub.url}/ops/v1/views", json=given, timeout=20)
     assert answer.status_code == 200, answer.text
     view = answer.json()["data"]
-    assert view["id"] in [one["id"] for one in get(hub, finding.ViewsAnswer, "/views?owner=ann")["items"]]
-    assert get(hub, finding.ViewsAnswer, "/views")["items"] == []
+    assert view["id"] in [one["id"] for one in get(hub, messages.ViewsAnswer, "/views?owner=ann")["items"]]
+    assert get(hub, messages.ViewsAnswer, "/views")["items"] == []
     assert (
         operator.post(f"{hub.url}/ops/v1/views", json={**given, "question": {"status": "lost"}}, timeout=20).status_code
         == 400
@@ -158,7 +159,7 @@ def test_a_question_can_be_kept(hub):
 def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
     settle(hub, Delivered())
     message_id = post(caller, "LIFE-1")
-    life = get(hub, finding.Object, "/objects/LIFE-1")
+    life = get(hub, messages.Object, "/objects/LIFE-1")
     assert [lane["system"] for lane in life["lanes"]] == ["shop", "warehouse"]
     assert [(step["kind"], step.get("status")) for step in life["steps"]] == [
         ("message", None),
@@ -167,13 +168,13 @@ def test_an_orders_life_is_one_line_with_what_stands_still(hub, caller):
     assert (life["isOver"], life["gaps"]) == (False, [])
     # When its delivery dies, then the line says where it stands still
     settle(hub, Dead(Cause(Reason.REFUSED, "no")))
-    [gap] = get(hub, finding.Object, "/objects/LIFE-1")["gaps"]
+    [gap] = get(hub, messages.Object, "/objects/LIFE-1")["gaps"]
     assert (gap["kind"], gap["system"], gap["afterMessageId"], gap["text"]) == ("stuck", "warehouse", message_id, "no")
     # When a person replays it and it arrives, then its life is over
     [line] = hub.hub.store.deliveries(message_id)
     hub.hub.store.reopen([line.id], by="ann")
     settle(hub, Delivered())
-    life = get(hub, finding.Object, f"/objects/{message_id}")
+    life = get(hub, messages.Object, f"/objects/{message_id}")
     assert life["isOver"]
     assert json.dumps(life["keys"]) == '[{"name": "orderNo", "value": "LIFE-1", "messages": 1}]'
     assert operator.get(f"{hub.url}/ops/v1/objects/no-such", timeout=20).status_code == 404

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from hub.http.ops import answers, mappings
+from hub.flow.answers import contracts
+from tests.support.declared import faults
 from tests.support.hubs import operator
 from tests.support.servers import served, small_hub
 from tests.support.versioned import new_order, old_order, versioned
@@ -48,7 +49,7 @@ def hub(tmp_path_factory):
 def get(hub, schema, path):
     answer = operator.get(f"{hub.url}/ops/v1{path}", timeout=20)
     assert answer.status_code == 200, answer.text
-    assert answers.envelope(schema)().validate(answer.json()) == {}
+    assert not faults(schema, answer.json())
     again = operator.get(f"{hub.url}/ops/v1{path}", headers={"if-none-match": answer.headers["etag"]}, timeout=20)
     assert again.status_code == 304
     return answer.json()["data"]
@@ -57,12 +58,12 @@ def get(hub, schema, path):
 def try_on(hub, name=NAME, **given):
     answer = operator.post(f"{hub.url}/ops/v1/mappings/{name}/try", json=given, timeout=20)
     if answer.status_code == 200:
-        assert answers.envelope(mappings.MappingTrial)().validate(answer.json()) == {}
+        assert not faults(contracts.MappingTrial, answer.json())
     return answer
 
 
 def test_who_uses_which_version_and_field(hub):
-    found = get(hub, mappings.ContractList, "/contracts")
+    found = get(hub, contracts.ContractList, "/contracts")
     [old] = found["old"]
     assert (old["version"], old["sunset"], [one["number"] for one in old["callers"]]) == (
         "shop/order.placed@1",
@@ -73,7 +74,7 @@ def test_who_uses_which_version_and_field(hub):
         ("shop/order.placed", "emits"),
         ("warehouse/order.create", "accepts"),
     ]
-    one = get(hub, mappings.WholeContract, "/contracts/shop/order.placed")
+    one = get(hub, contracts.WholeContract, "/contracts/shop/order.placed")
     first, second = one["versions"]
     assert (first["state"], first["messages"], second["state"], second["messages"]) == ("deprecated", 2, "current", 1)
     fields = {field["place"]: field for field in second["fields"]}
@@ -96,14 +97,14 @@ def test_who_uses_which_version_and_field(hub):
 
 
 def test_what_a_mapping_carries_on_of_what_came(hub):
-    found = {one["name"]: one for one in get(hub, mappings.MappingList, "/mappings")["items"]}
+    found = {one["name"]: one for one in get(hub, contracts.MappingList, "/mappings")["items"]}
     assert found[UPGRADE]["isUpgrade"]
     assert found[UPGRADE]["routes"] == found[NAME]["routes"] == ["orders"]
     # Three messages: two of the old version are counted as what they are upgraded to
     coverage = found[NAME]["coverage"]
     assert (coverage["messages"], coverage["came"], coverage["carried"], coverage["filled"]) == (3, 4, 3, 3)
     assert coverage["left"] == [{"place": "/lines/*/gift", "number": 1}]
-    one = get(hub, mappings.WholeMapping, f"/mappings/{NAME}")
+    one = get(hub, contracts.WholeMapping, f"/mappings/{NAME}")
     came = {field["place"]: (field["came"], field["isTaken"]) for field in one["source"]}
     assert came == {
         "/lines": (3, True),

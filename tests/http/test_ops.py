@@ -13,10 +13,11 @@ from hub.cli import main as hub_command
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead, Exchange, Settlement
 from hub.flow.accounts import people
+from hub.flow.answers import administration, building, messages, overview
 from hub.http.app import make_app
 from hub.http.monitoring.side_servers import OwnSocket
-from hub.http.ops import administration, answers, building_answers, message_answers
 from hub.vault import VaultError
+from tests.support.declared import faults
 from tests.support.hubs import OPS_TOKEN, HubProcess, Sink, operator, small_workspace
 from tests.support.servers import served, small_hub
 from tests.support.sockets import Forwarder, by_socket
@@ -72,7 +73,7 @@ def post(hub, path, document, **headers):
 def fits(schema, answer):
     """The answer's data, once it is known to be what the schema says: nothing missing, nothing more."""
     assert answer.status_code == 200, answer.text
-    assert answers.envelope(schema)().validate(answer.json()) == {}
+    assert not faults(schema, answer.json())
     return answer.json()["data"]
 
 
@@ -84,21 +85,21 @@ def test_a_message_is_found_by_its_keys_and_shown_with_its_deliveries(hub, accep
         f"id={message_id}",
         f"key={number}&status=pending&disposition=routed&type=shop/order.placed",
     ):
-        assert [item["id"] for item in fits(answers.Messages, get(hub, f"/messages?{query}"))["items"]] == [message_id]
-    assert fits(answers.Messages, get(hub, f"/messages?key={number}&status=dead"))["items"] == []
-    one = fits(answers.Message, get(hub, f"/messages/{message_id}"))
+        assert [item["id"] for item in fits(messages.Messages, get(hub, f"/messages?{query}"))["items"]] == [message_id]
+    assert fits(messages.Messages, get(hub, f"/messages?key={number}&status=dead"))["items"] == []
+    one = fits(messages.Message, get(hub, f"/messages/{message_id}"))
     assert [line["status"] for line in one["deliveries"]] == ["pending"]
-    stages = fits(message_answers.Stages, get(hub, f"/messages/{message_id}/stages"))
+    stages = fits(messages.Stages, get(hub, f"/messages/{message_id}/stages"))
     assert stages["stages"][0]["body"]["orderNo"] == number
     assert stages["deliveries"][0]["stages"][-1]["stage"] == "mapped"
-    story = fits(answers.Story, get(hub, f"/trace/{number}"))
+    story = fits(messages.Story, get(hub, f"/trace/{number}"))
     assert [message["id"] for message in story["messages"]] == [message_id]
 
 
 def test_what_is_personal_is_shown_to_who_says_why_and_that_is_on_record(hub, accepted):
     _, message_id = accepted
     answer = post(hub, f"/messages/{message_id}/reveal", {"by": "ann", "why": "the customer called"})
-    assert not fits(message_answers.Stages, answer)["isMasked"]
+    assert not fits(messages.Stages, answer)["isMasked"]
     [act] = [one for one in hub.hub.store.acts() if one.what == "message.revealed"]
     assert (act.by, act.object, act.details) == ("ann", message_id, {"why": "the customer called"})
     unknown = "00000000-0000-7000-8000-000000000000"
@@ -167,10 +168,10 @@ def test_pages_neither_skip_nor_repeat(hub, caller):
             b'{"orderNo":"PG-%d","items":[{"sku":"S","quantity":1}]}' % number,
             f"pg-{number}",
         )
-    whole = [item["id"] for item in fits(answers.Messages, get(hub, "/messages?limit=500"))["items"]]
+    whole = [item["id"] for item in fits(messages.Messages, get(hub, "/messages?limit=500"))["items"]]
     paged, after = [], None
     while True:
-        page = fits(answers.Messages, get(hub, "/messages?limit=2" + (f"&before={after}" if after else "")))
+        page = fits(messages.Messages, get(hub, "/messages?limit=2" + (f"&before={after}" if after else "")))
         paged += [item["id"] for item in page["items"]]
         after = page["next"]
         if after is None:
@@ -185,7 +186,7 @@ def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
     [claim] = [one for one in claims if one.message.id == message_id]
     hub.hub.store.return_leases([one for one in claims if one is not claim])
     hub.hub.store.settle([Settlement(claim, Dead(Cause(Reason.REFUSED, "no")), Exchange(), claim.message.revision)])
-    waiting = fits(answers.Deliveries, get(hub, "/deliveries/dead"))["items"]
+    waiting = fits(messages.Deliveries, get(hub, "/deliveries/dead"))["items"]
     assert [(line["id"], line["why"]["reason"]) for line in waiting] == [(claim.id, "refused")]
     # When a person replays it, then it is pending again; a second time changes nothing
     assert post(hub, "/deliveries/replay", {"ids": [claim.id], "by": "ann"}).json()["data"] == {claim.id: "reopened"}
@@ -194,15 +195,15 @@ def test_a_dead_delivery_is_listed_replayed_and_cancelled(hub, accepted):
     assert post(hub, "/deliveries/cancel", {"ids": [claim.id], "by": "ann", "why": "sold out"}).json()["data"] == {
         claim.id: "cancelled"
     }
-    [line] = fits(answers.Message, get(hub, f"/messages/{message_id}"))["deliveries"]
+    [line] = fits(messages.Message, get(hub, f"/messages/{message_id}"))["deliveries"]
     assert (line["status"], line["changedBy"]) == ("cancelled", "ann")
-    assert fits(answers.Books, get(hub, "/conservation"))["unaccounted"] == 0
+    assert fits(overview.Books, get(hub, "/conservation"))["unaccounted"] == 0
 
 
 def test_the_landscape_is_told(hub):
-    systems = fits(building_answers.SystemList, get(hub, "/systems"))
+    systems = fits(building.SystemList, get(hub, "/systems"))
     assert {"shop", "warehouse"} <= {system["name"] for system in systems["items"]}
-    routes = fits(building_answers.RouteList, get(hub, "/routes"))
+    routes = fits(building.RouteList, get(hub, "/routes"))
     assert routes["revision"] == systems["revision"]
     assert any(target.startswith("warehouse/") for route in routes["items"] for target in route["targets"])
 

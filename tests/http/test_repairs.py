@@ -9,9 +9,9 @@ import pytest
 
 from hub.core.errors import Cause, Reason
 from hub.core.model.delivery import Dead
+from hub.flow.answers import messages, repairs
 from hub.flow.repairs.repair import advance
-from hub.http.ops import answers
-from hub.http.ops import repair_schemas as schemas
+from tests.support.declared import faults
 from tests.support.hubs import operator, small_workspace
 from tests.support.making import settled
 from tests.support.servers import served, small_hub
@@ -59,7 +59,7 @@ def post(hub, path, document, **headers):
 
 def fits(schema, answer):
     assert answer.status_code == 200, answer.text
-    assert answers.envelope(schema)().validate(answer.json()) == {}
+    assert not faults(schema, answer.json())
     return answer.json()["data"]
 
 
@@ -69,49 +69,49 @@ def new(ids, **given):
 
 def test_a_repair_is_made_looked_at_started_and_ends(hub, dead):
     # Given a repair with a canary of one
-    made = fits(schemas.Repair, post(hub, "/repairs", new(dead, canary=1, rate=1000)))
+    made = fits(repairs.Repair, post(hub, "/repairs", new(dead, canary=1, rate=1000)))
     path = f"/repairs/{made['id']}"
     assert (made["state"], made["number"], made["results"]["waiting"]) == ("ready", 3, 3)
     # When it is looked at, then what would be sent is told, without what is personal
-    seen = get(hub, f"{path}/preview?limit=2", schemas.Preview)
+    seen = get(hub, f"{path}/preview?limit=2", repairs.Preview)
     assert (seen["counts"]["made"], seen["counts"]["same"], seen["next"]) == (2, 2, 2)
     assert seen["items"][0]["payload"]["items"] == [{"sku": "***", "quantity": 1}]
-    assert get(hub, f"{path}/preview?after=2", schemas.Preview)["counts"]["made"] == 1
+    assert get(hub, f"{path}/preview?after=2", repairs.Preview)["counts"]["made"] == 1
     # When it is started, then its first goes, and the rest once a person says so
-    assert fits(schemas.Repair, post(hub, f"{path}/start", {"by": "ann"}))["state"] == "canary"
+    assert fits(repairs.Repair, post(hub, f"{path}/start", {"by": "ann"}))["state"] == "canary"
     advance(hub.hub)
-    assert get(hub, path, schemas.Repair)["results"]["going"] == 1
-    assert fits(schemas.Repair, post(hub, f"{path}/continue", {"by": "ben"}))["state"] == "running"
+    assert get(hub, path, repairs.Repair)["results"]["going"] == 1
+    assert fits(repairs.Repair, post(hub, f"{path}/continue", {"by": "ben"}))["state"] == "running"
     advance(hub.hub)
-    assert fits(schemas.Repair, post(hub, f"{path}/stop", {"by": "ben"}))["state"] == "stopped"
-    assert fits(schemas.Repair, post(hub, f"{path}/start", {"by": "ben"}))["state"] == "running"
+    assert fits(repairs.Repair, post(hub, f"{path}/stop", {"by": "ben"}))["state"] == "stopped"
+    assert fits(repairs.Repair, post(hub, f"{path}/start", {"by": "ben"}))["state"] == "running"
     # And its rows say where each is, page by page
-    first = get(hub, f"{path}/rows?limit=2", schemas.RowPage)
-    rest = get(hub, f"{path}/rows?limit=2&after={first['next']}", schemas.RowPage)
+    first = get(hub, f"{path}/rows?limit=2", repairs.RowPage)
+    rest = get(hub, f"{path}/rows?limit=2&after={first['next']}", repairs.RowPage)
     assert [row["deliveryId"] for row in [*first["items"], *rest["items"]]] == dead
     assert rest["next"] is None
-    assert get(hub, f"{path}/rows?result=delivered", schemas.RowPage)["items"] == []
+    assert get(hub, f"{path}/rows?result=delivered", repairs.RowPage)["items"] == []
     # When they die again and are discarded, then each has its result
     for claim in hub.hub.store.claim("warehouse", size=100, lease_s=30, worker="w"):
         hub.hub.store.settle([settled(claim, Dead(WHY))])
     advance(hub.hub)
-    rows = get(hub, f"{path}/rows", schemas.RowPage)["items"]
+    rows = get(hub, f"{path}/rows", repairs.RowPage)["items"]
     assert {row["why"]["reason"] for row in rows if row["result"] == "failed"} == {"refused"}
-    over = fits(schemas.Repair, post(hub, "/repairs", new(dead, act="discard", canary=2)))
+    over = fits(repairs.Repair, post(hub, "/repairs", new(dead, act="discard", canary=2)))
     assert over["canary"] == 0
-    assert get(hub, f"/repairs/{over['id']}/preview", schemas.Preview)["counts"]["ends"] == 3
+    assert get(hub, f"/repairs/{over['id']}/preview", repairs.Preview)["counts"]["ends"] == 3
     post(hub, f"/repairs/{over['id']}/start", {"by": "ann"})
     advance(hub.hub)
-    assert get(hub, f"/repairs/{over['id']}", schemas.Repair)["results"]["discarded"] == 3
-    assert [one["id"] for one in get(hub, f"/repairs?delivery={dead[0]}", schemas.Repairs)["items"]] == [
+    assert get(hub, f"/repairs/{over['id']}", repairs.Repair)["results"]["discarded"] == 3
+    assert [one["id"] for one in get(hub, f"/repairs?delivery={dead[0]}", repairs.Repairs)["items"]] == [
         over["id"],
         made["id"],
     ]
-    assert over["id"] in [one["id"] for one in get(hub, "/repairs?state=done&limit=500", schemas.Repairs)["items"]]
+    assert over["id"] in [one["id"] for one in get(hub, "/repairs?state=done&limit=500", repairs.Repairs)["items"]]
 
 
 def test_under_one_idempotency_key_a_repair_is_made_once(hub, dead):
-    first, again = (fits(schemas.Repair, post(hub, "/repairs", new(dead), idempotency_key="press")) for _ in range(2))
+    first, again = (fits(repairs.Repair, post(hub, "/repairs", new(dead), idempotency_key="press")) for _ in range(2))
     assert first["id"] == again["id"]
     other = post(hub, "/repairs", new(dead, force=True), idempotency_key="press")
     assert (other.status_code, other.json()["code"]) == (422, 42202)
@@ -157,9 +157,9 @@ def test_what_is_not_there_or_not_begun_is_refused(hub, dead):
         assert post(hub, f"/repairs/{UNKNOWN}/{act}", {}).status_code == 400
     assert post(hub, "/repairs", new([UNKNOWN])).json()["code"] == 40400
     assert post(hub, "/repairs", new(dead, **{"with": "candidate"}, revision="a" * 64)).json()["code"] == 40400
-    made = fits(schemas.Repair, post(hub, "/repairs", new(dead, canary=1)))
+    made = fits(repairs.Repair, post(hub, "/repairs", new(dead, canary=1)))
     assert post(hub, f"/repairs/{made['id']}/continue", {"by": "ann"}).json()["code"] == 40900
-    assert get(hub, "/repairs/candidates", schemas.Candidates)["items"] == []
+    assert get(hub, "/repairs/candidates", repairs.Candidates)["items"] == []
 
 
 def test_an_edit_is_answered_with_both_and_known_again(hub, dead):
@@ -167,9 +167,9 @@ def test_an_edit_is_answered_with_both_and_known_again(hub, dead):
     body = '{"orderNo":"H-EDIT","items":[{"sku":"S","quantity":2}]}'
     wrong = post(hub, path, given | {"body": '{"orderNo":"H-EDIT"}'})
     assert (wrong.status_code, wrong.json()["details"][0]["pointer"]) == (422, "/items")
-    first = fits(schemas.Edited, post(hub, path, given | {"body": body}))
-    again = fits(schemas.Edited, post(hub, path, given | {"body": body}))
+    first = fits(repairs.Edited, post(hub, path, given | {"body": body}))
+    again = fits(repairs.Edited, post(hub, path, given | {"body": body}))
     assert (first["duplicate"], again["duplicate"], again["messageId"]) == (False, True, first["messageId"])
     assert post(hub, f"/deliveries/{UNKNOWN}/edit", given | {"body": body}).json()["code"] == 40400
     assert post(hub, path, given).status_code == 400
-    assert get(hub, f"/messages/{first['messageId']}", answers.Message)["keys"] == {"orderNo": "H-EDIT"}
+    assert get(hub, f"/messages/{first['messageId']}", messages.Message)["keys"] == {"orderNo": "H-EDIT"}

@@ -19,7 +19,7 @@ from rich.table import Table
 from hub.core import json
 from hub.core.documents.times import shown
 from hub.core.errors import BadWorkspace, HubError, StoreBusy
-from hub.core.message import Json
+from hub.core.message import Writable
 from hub.logs import is_of_a_database
 from hub.logs import told as told_of
 from hub.settings import BadSetting, Settings, read
@@ -69,7 +69,7 @@ def user() -> str:
         return "unknown"
 
 
-def say(value: Json) -> None:
+def say(value: Writable) -> None:
     """One JSON value on standard output."""
     sys.stdout.write(json.encode(value).decode() + "\n")
 

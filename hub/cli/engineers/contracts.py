@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from hub.catalog.files import lock
 from hub.cli.common.durations import Span
 from hub.cli.common.output import FAULTS, as_json, console, errors, report_errors, say, table, when
 from hub.core import json
-from hub.core.message import Json, Ref, is_type
+from hub.core.message import Ref, is_type
 from hub.core.schemas.change_effects import Effect
 from hub.core.schemas.compat import compare
 from hub.core.schemas.contract import Contract, compile_contract
+from hub.flow.answers.fields import AnyMembers
 from hub.flow.context.revisions import Revisions
 from hub.flow.dry_run.contract import try_contract
 from hub.flow.interfaces import contracts as looked
@@ -52,16 +54,16 @@ def list_(settings: Settings, as_json: bool) -> None:
             one["version"],
             one["state"],
             one["sunset"],
-            one["messages"] if item["side"] == "emits" else _sent(one),
-            _users(one),
+            one["messages"] if item["side"] == "emits" else _sent(one["delivered"]),
+            _users(one["callers"]),
         )
-        for item in _dicts(found["items"])
-        for one in _dicts(item["versions"])
+        for item in found["items"]
+        for one in item["versions"]
     ]
     table(f"Since {found['since']} (UTC)", ["version", "state", "ends", "messages", "by"], rows)
-    for one in _dicts(found["old"]):
+    for one in found["old"]:
         console.print(
-            f"{one['version']} is deprecated. It ends on {one['sunset'] or 'no date'}. It is still used by {_users(one)}",
+            f"{one['version']} is deprecated. It ends on {one['sunset'] or 'no date'}. It is still used by {_users(one['callers'])}",
             markup=False,
         )
 
@@ -81,7 +83,7 @@ def show(settings: Settings, message: str, as_json: bool) -> None:
     if as_json:
         say(found)
         return
-    for one in _dicts(found["versions"]):
+    for one in found["versions"]:
         ends = f", ends on {one['sunset']}" if one["sunset"] else ""
         console.print(f"{one['version']}: {one['state']}{ends}", style="bold", markup=False)
         rows = [
@@ -90,28 +92,24 @@ def show(settings: Settings, message: str, as_json: bool) -> None:
                 field["kind"],
                 "yes" if field["required"] else "",
                 "personal" if field["isPersonal"] else "",
-                _users({"callers": field["used"]}),
+                _users(field["used"]),
             )
-            for field in _dicts(one["fields"])
+            for field in one["fields"]
         ]
         table("", ["field", "kind", "required", "", "sent by"], rows)
-    for one in _dicts(found["steps"]):
-        console.print(f"{one['from']} → {one['to']}: {one['compatibility']}", markup=False)
-    for kind in ("routes", "mappings"):
-        names = ", ".join(str(one["name"]) for one in _dicts(found[kind]))
+    for step in found["steps"]:
+        console.print(f"{step['from']} → {step['to']}: {step['compatibility']}", markup=False)
+    for kind, users in (("routes", found["routes"]), ("mappings", found["mappings"])):
+        names = ", ".join(str(one["name"]) for one in users)
         console.print(f"{kind}: {names or 'none'}", markup=False)
 
 
-def _dicts(value: Json) -> list[dict[str, Json]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _users(callers: Iterable[AnyMembers]) -> str:
+    return ", ".join(f"{user['name']} ({user['number']})" for user in callers)
 
 
-def _users(one: dict[str, Json]) -> str:
-    return ", ".join(f"{user['name']} ({user['number']})" for user in _dicts(one["callers"]))
-
-
-def _sent(one: dict[str, Json]) -> str:
-    return ", ".join(f"{sent['number']} by {sent['route']} in 24 h" for sent in _dicts(one["delivered"]))
+def _sent(delivered: Iterable[AnyMembers]) -> str:
+    return ", ".join(f"{sent['number']} by {sent['route']} in 24 h" for sent in delivered)
 
 
 @contracts.command()

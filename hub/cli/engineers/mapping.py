@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -38,14 +39,14 @@ def list_(settings: Settings, as_json: bool) -> None:
     that they use (last 30 days).
     """
     with open_serving(settings, writer=False) as store:
-        found = mappings.mappings(store, Revisions(store).active())
+        found: Any = mappings.mappings(store, Revisions(store).active())
     if as_json:
         say(found)
         return
     rows = []
-    for one in _dicts(found["items"]):
-        [coverage] = _dicts([one["coverage"]])
-        users = [*_texts(one["routes"]), *_texts(one["hooks"])]
+    for one in found["items"]:
+        coverage = one["coverage"]
+        users = [*one["routes"], *one["hooks"]]
         carried = f"{coverage['carried']} of {coverage['came']}" if coverage["came"] is not None else "-"
         rows.append(
             (
@@ -71,7 +72,7 @@ def show(settings: Settings, mapping: str, as_json: bool) -> None:
     name = Path(mapping).name.removesuffix(".yaml")
     with open_serving(settings, writer=False) as store:
         made = Revisions(store).active()
-        found = mappings.mapping(store, made, name)
+        found: Any = mappings.mapping(store, made, name)
     if found is None:
         raise ValueError(f"There is no mapping {mapping}; {did_you_mean(name, mappings.named(made))}")
     if as_json:
@@ -83,25 +84,17 @@ def show(settings: Settings, mapping: str, as_json: bool) -> None:
             one["field"],
             one["way"],
             one["written"],
-            ", ".join(_texts(one["from"])),
-            " and ".join(_texts(one["conditions"])),
+            ", ".join(one["from"]),
+            " and ".join(one["conditions"]),
         )
-        for one in _dicts(found["leaves"])
+        for one in found["leaves"]
     ]
     table("", ["field", "how", "as written", "from", "when"], rows)
-    [coverage] = _dicts([found["coverage"]])
-    for one in _dicts(coverage["left"]):
+    coverage = found["coverage"]
+    for one in coverage["left"]:
         console.print(f"not used: {one['place']}, in {one['number']} messages since {found['since']}", markup=False)
-    for place in _texts(coverage["lacking"]):
+    for place in coverage["lacking"]:
         console.print(f"missing: {place} is required by {found['to']}", style="yellow", markup=False)
-
-
-def _dicts(value: Json) -> list[dict[str, Json]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _texts(value: Json) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 @map_.command("try")

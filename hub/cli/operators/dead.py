@@ -101,7 +101,7 @@ def cluster(settings: Settings, id_: str, as_json: bool) -> None:
     remedy.
     """
     with open_serving(settings, writer=False) as store:
-        found: dict[str, Any] | None = causes.found(store, id_, store.clusters())
+        found: Any = causes.found(store, id_, store.clusters())
     if found is None:
         fail(f"There is no cause {id_}. List the causes: hub dead clusters", FAULTS)
     if as_json:

@@ -33,7 +33,7 @@ def now(settings: Settings, as_json: bool) -> None:
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
         store.name_clusters()
         store.name_unrouted()
-        found: dict[str, Any] = present.now(desk)
+        found: Any = present.now(desk)
     if as_json:
         say(found)
     else:
@@ -123,7 +123,7 @@ def find(settings: Settings, /, words: tuple[str, ...], limit: int, count: bool,
     question = finding.Question(" ".join(f'"{word}"' if " " in word else word for word in words), filters)
     with open_serving(settings, writer=False) as store:
         store.name_clusters()
-        found: dict[str, Any] = finding.count(store, question) if count else finding.find(store, question, limit=limit)
+        found: Any = finding.count(store, question) if count else finding.find(store, question, limit=limit)
     if as_json:
         say(found)
     elif count:
@@ -188,7 +188,7 @@ def object_(settings: Settings, number: str, as_json: bool) -> None:
     missing.
     """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:
-        found: dict[str, Any] | None = stories.story(desk, number)
+        found: Any = stories.story(desk, number)
     if found is None:
         fail(f"No message has the number {number}.", FAULTS)
     if as_json:

@@ -173,8 +173,7 @@ def show(settings: Settings, id_: str, result: str | None, rows: int, after: int
             else []
         )
     if as_json:
-        items: list[Json] = [acts.row_json(line) for line in lines]
-        say({**acts.as_json(row), "rows": items})
+        say({**acts.as_json(row), "rows": [acts.row_json(line) for line in lines]})
         return
     _show(row, as_json=False)
     table(

@@ -13,7 +13,8 @@ from hub.console.common.page_context import SOON_S, Desk
 from hub.console.drawing.document_lines import shown, text_of
 from hub.core import json
 from hub.core.errors import Code, Refused
-from hub.core.message import Json, Ref
+from hub.core.message import Ref
+from hub.flow.answers.contracts import WholeContract
 from hub.flow.hub import Hub
 from hub.flow.interfaces import contracts, samples
 
@@ -63,10 +64,10 @@ def add(pages: Blueprint, desk: Desk) -> None:
         return desk.render("sample.html", ref=ref, name=name, document=shown(body, None))
 
 
-def _told(hub: Hub, type_: str) -> dict[str, Json]:
+def _told(hub: Hub, type_: str) -> WholeContract:
     """Made once for all who look. Raises Refused."""
 
-    def told() -> dict[str, Json]:
+    def told() -> WholeContract:
         return contracts.one_named(
             hub.store,
             hub.catalogs.active(),

@@ -11,7 +11,7 @@ from flask import current_app, url_for
 
 from hub.console.common import formatting
 from hub.console.words import Words
-from hub.flow.overview.now import Kind
+from hub.flow.answers.overview import Kind
 from hub.flow.overview.sparklines import Lines
 
 _NO_LINE = (Kind.UNNAMED, Kind.UNROUTED, Kind.ARRIVALS, Kind.SUNSET, Kind.UNACCOUNTED, Kind.SILENT, Kind.CONFIGURATION)

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from hub.console.common.page_context import Desk
 from hub.console.drawing.landscape import picture
 from hub.console.waiting.needs import lines_of
+from hub.flow.answers.overview import Kind
 from hub.flow.hub import Hub
 from hub.flow.overview import backlog, landscape, now, rates, sparklines
 
@@ -91,9 +92,9 @@ def marks(needs: list[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for one in needs:
         subject = one["subject"]
-        if one["kind"] == now.Kind.BREAKER:
+        if one["kind"] == Kind.BREAKER:
             found.setdefault(("target", subject["system"]), str(subject["state"]))
-        elif one["kind"] == now.Kind.PAUSED:
+        elif one["kind"] == Kind.PAUSED:
             found[subject["of"], subject["name"]] = "paused"
     return found
 

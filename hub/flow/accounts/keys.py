@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from hub.core.config.system import System
 from hub.core.errors import Code, Refused
-from hub.core.message import Json, is_type
+from hub.core.message import is_type
+from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.callers import key_id
 from hub.flow.hub import Hub
 from hub.logs import event
@@ -88,19 +90,9 @@ def system_types(system: System) -> set[str]:
     return {emit.type for emit in system.emits.values()}
 
 
-def as_json(row: KeyRow, now: datetime) -> dict[str, Json]:
+def as_json(row: KeyRow, now: datetime) -> answers.CallerKey:
     """A key as operators see it, without its secret."""
-    return {
-        "id": row.id,
-        "name": row.name,
-        "systems": list(row.systems),
-        "form": row.form,
-        "pins": dict(row.pins),
-        "state": state_of(row, now),
-        "createdAt": row.created_at.isoformat(),
-        "expiresAt": row.expires_at.isoformat() if row.expires_at else None,
-        "revokedAt": row.revoked_at.isoformat() if row.revoked_at else None,
-    }
+    return fill(answers.CallerKey, row, state=state_of(row, now))
 
 
 def read_pin(text: str) -> tuple[str, int]:

@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import TypedDict
 
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
+from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.work_places import Places
 from hub.logs import event
 from hub.store import Act, Session, Store, User
@@ -197,26 +198,11 @@ def is_csrf(token: str, shown: str) -> bool:
     return hmac.compare_digest(csrf_of(token).encode(), shown.encode("utf-8", "replace"))
 
 
-def as_json(user: User) -> dict[str, Json]:
+def as_json(user: User) -> answers.Person:
     """An account as operators see it: without the hash."""
-    return {
-        "name": user.name,
-        "role": user.role,
-        "createdAt": user.created_at.isoformat(),
-        "changedAt": user.changed_at.isoformat(),
-        "disabledAt": user.disabled_at.isoformat() if user.disabled_at is not None else None,
-    }
+    return fill(answers.Person, user)
 
 
-def act_json(act: Act) -> dict[str, Json]:
+def act_json(act: Act) -> answers.RecordedAct:
     """One record of the audit chain."""
-    return {
-        "sequence": act.sequence,
-        "at": act.at.isoformat(),
-        "by": act.by,
-        "what": act.what,
-        "object": act.object,
-        "details": dict(act.details),
-        "before": act.before,
-        "hash": act.hash,
-    }
+    return fill(answers.RecordedAct, act)

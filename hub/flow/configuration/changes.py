@@ -13,6 +13,8 @@ from hub.catalog import difference, looks, plain_file, read
 from hub.catalog.files.revision import hash_of
 from hub.core.errors import BadWorkspace, Code, HubError, Refused
 from hub.core.message import Json
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.flow.configuration.plan import Plan, apply, plan, plan_back
 from hub.flow.context.query_cache import BackgroundResult
 from hub.flow.context.revisions import Unmet, nothing_unmet, roll_back
@@ -27,7 +29,7 @@ FRESH_S = 10.0  # cache TTL of a plan
 FOR_EVER_S = 1e9  # the difference between two hashes never changes
 
 
-def history(hub: Hub, *, limit: int = 50) -> dict[str, Json]:
+def history(hub: Hub, *, limit: int = 50) -> answers.RevisionHistory:
     """The history of activations, newest first. `kept`: stored configurations that were never active.
 
     An item: revision, at, by, why, before, despite, isActive, summary [{what: added, removed or changed; kind; name}].
@@ -36,33 +38,25 @@ def history(hub: Hub, *, limit: int = 50) -> dict[str, Json]:
     store, active = hub.store, hub.store.active()
     rows = store.activations(limit)
     reasons = _reasons(store, limit)
-    items: list[Json] = []
+    items: list[answers.ActivationLine] = []
     for row in rows:
         ask = partial(_summed_up, store, row.before, row.hash)
         summary = hub.shelf.at(f"summary {row.before} {row.hash}", ask, least_s=FOR_EVER_S).get()
-        items.append(
-            {
-                "revision": row.hash,
-                "at": row.at.isoformat(),
-                "by": row.by,
-                "why": next((why for hash_, before, why in reasons if (hash_, before) == (row.hash, row.before)), ""),
-                "before": row.before,
-                "despite": list(row.despite),
-                "isActive": row.hash == active,
-                "summary": list(summary),
-            }
-        )
+        why = next((why for hash_, before, why in reasons if (hash_, before) == (row.hash, row.before)), "")
+        is_active = row.hash == active
+        line = fill(answers.ActivationLine, row, revision=row.hash, why=why, isActive=is_active, summary=summary)
+        items.append(line)
     refused = hub.catalogs.refused
     return {
         "active": active,
-        "refused": refused.as_json() if refused is not None else None,
+        "refused": fill(answers.RefusedRevision, refused) if refused is not None else None,
         "items": items,
         "kept": [{"revision": hash_, "createdAt": at.isoformat()} for hash_, at in store.candidates(limit)],
-        "processes": [*_processes(store)],
+        "processes": _processes(store),
     }
 
 
-def one(hub: Hub, name: str) -> dict[str, Json]:
+def one(hub: Hub, name: str) -> answers.OneRevision:
     """One configuration, by its hash or a prefix, compared with the one that it replaced. Raises Refused (404).
 
     `changes` in meaning (null: one of the two cannot be read any more, `unreadable` says why), `files` line by line.
@@ -72,21 +66,19 @@ def one(hub: Hub, name: str) -> dict[str, Json]:
     rows = [row for row in store.activations(HISTORY) if row.hash == hash_]
     before = rows[0].before if rows else store.active()
     old, new = (store.revision(before) or {}) if before is not None else {}, store.revision(hash_) or {}
-    changes: Json = None
+    changes: list[answers.MeaningChange] | None = None
     unreadable = ""
     try:
         if before is not None:
             differences = difference(hub.catalogs.pinned(before), hub.catalogs.pinned(hash_))
-            changes = [{**change.as_json(), "text": change.text} for change in differences]
+            changes = [fill(answers.MeaningChange, change) for change in differences]
     except HubError as error:
         unreadable = str(error)
     return {
         "revision": hash_,
         "isActive": hash_ == store.active(),
         "before": before,
-        "activations": [
-            {"at": row.at.isoformat(), "by": row.by, "before": row.before, "despite": list(row.despite)} for row in rows
-        ],
+        "activations": [fill(answers.Activated, row) for row in rows],
         "changes": changes,
         "unreadable": unreadable,
         "files": [
@@ -158,9 +150,6 @@ class Activation:
     revision: str
     changed: bool
 
-    def as_json(self) -> dict[str, Json]:
-        return {"revision": self.revision, "changed": self.changed}
-
 
 def make_active(
     store: Store,
@@ -221,20 +210,19 @@ def _reasons(store: Store, limit: int) -> list[tuple[str, Json, str]]:
     return [(act.object, act.details.get("before"), str(act.details["why"])) for act in acts if act.details.get("why")]
 
 
-def _processes(store: Store) -> list[dict[str, Json]]:
-    rows = store.processes()
-    return [{"name": row.name, "role": row.role, "revision": row.revision, "isSilent": row.is_silent} for row in rows]
+def _processes(store: Store) -> list[answers.ProcessRevision]:
+    return [fill(answers.ProcessRevision, row) for row in store.processes()]
 
 
 # ---- what differs, by names
 
 
-def _summed_up(store: Store, before: str | None, after: str) -> list[Json]:
+def _summed_up(store: Store, before: str | None, after: str) -> list[answers.NamedChange]:
     old = (store.revision(before) or {}) if before is not None else {}
     return list(summary(old, store.revision(after) or {}))
 
 
-def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[dict[str, Json]]:
+def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[answers.NamedChange]:
     """What was added, removed or changed between two configurations' files, by kind and name. Nothing is compiled, so
     it is fast.
     """
@@ -248,7 +236,7 @@ def summary(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[dict[str
             yield {"what": _what(old.get(path), new.get(path)), "kind": kind, "name": name}
 
 
-def _entries(old: Any, new: Any) -> Iterator[dict[str, Json]]:
+def _entries(old: Any, new: Any) -> Iterator[answers.NamedChange]:
     has_entry = False
     for part, kind in (("routes", "route"), ("targets", "target")):
         old_entries, new_entries = (side.get(part) or {} if isinstance(side, dict) else {} for side in (old, new))
@@ -282,7 +270,7 @@ def _what(old: object, new: object) -> str:
     return "added" if old is None else "removed" if new is None else "changed"
 
 
-def _file(path: str, old: str | None, new: str | None) -> Json:
+def _file(path: str, old: str | None, new: str | None) -> answers.FileDifference:
     """`lines`: the unified diff without its header, cut to a maximum length."""
     lines = list(difflib.unified_diff((old or "").splitlines(), (new or "").splitlines(), lineterm="", n=3))[2:]
     return {

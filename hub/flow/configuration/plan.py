@@ -10,7 +10,8 @@ from pathlib import Path
 from hub.catalog import AffectedNames, Catalog, Change, WorkspaceFiles, difference, from_files, is_readable, judge
 from hub.catalog.files import lock
 from hub.core.errors import BadWorkspace, Finding
-from hub.core.message import Json
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.revisions import Unmet, nothing_unmet
 from hub.flow.dry_run.whatif import Report, all_destinations, recent, what_if
 from hub.flow.intake.default_version import NewDefault, new_defaults
@@ -30,14 +31,8 @@ class AffectedBacklog:
     number: int
     is_orphaned: bool  # the route or its target is gone: they will be held
 
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "route": self.route,
-            "target": self.target,
-            "status": self.status,
-            "number": self.number,
-            "orphaned": self.is_orphaned,
-        }
+    def as_json(self) -> answers.TouchedWay:
+        return fill(answers.TouchedWay, self, orphaned=self.is_orphaned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +53,8 @@ class Plan:
     def errors(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level == "error")
 
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "revision": self.revision,
-            "onto": self.onto,
-            "changes": [change.as_json() for change in self.changes],
-            "findings": [dict(finding.as_json()) for finding in self.findings],
-            "waiting": [entry.as_json() for entry in self.waiting],
-            "whatIf": self.report.as_json(),
-            "defaults": [entry.as_json() for entry in self.defaults],
-        }
+    def as_json(self) -> answers.PlanReport:
+        return fill(answers.PlanReport, self, whatIf=self.report)
 
 
 def plan(

@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 from hub.catalog import Catalog, from_files
 from hub.core.errors import BadWorkspace, Finding, HubError, StoreBusy
-from hub.core.message import Json
 from hub.logs import event
 from hub.store import Store
 
@@ -70,9 +69,6 @@ class Refusal:
     revision: str
     reason: str
     is_of_this_machine: bool = False  # another machine may be able to run it
-
-    def as_json(self) -> dict[str, Json]:
-        return {"revision": self.revision, "reason": self.reason}
 
 
 class Revisions:

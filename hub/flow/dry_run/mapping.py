@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from hub.catalog import Catalog
 from hub.core import json
@@ -21,6 +22,9 @@ from hub.core.message import Json
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.integers import declared
 from hub.core.schemas.masking import Masker
+from hub.flow.answers import contracts as answers
+from hub.flow.answers.fields import fill
+from hub.flow.answers.messages import Why
 from hub.flow.interfaces import samples
 from hub.flow.interfaces.mappings import NamedMapping, named
 from hub.flow.views.stages import REVEALED
@@ -163,7 +167,7 @@ def of_message(
     return TrialInput(payload, veil, row.received_at, lookups, row.id)
 
 
-def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInput) -> dict[str, Json]:
+def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInput) -> answers.MappingTrial:
     """What the mapping makes of it: mapping, from, to, of, source, result (null: nothing), changes (see
     core.documents.difference), isMasked, `fault` (reason, text, field, fix: what stopped it; null: nothing),
     sourceFaults and targetFaults ({pointer, got, want, fix}).
@@ -173,7 +177,7 @@ def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInpu
     reads, makes = catalog.contract(mapping.source), catalog.contract(mapping.target)
     veil.learn(reads, trial_input.payload)
     veil.learn(makes, done.result)
-    changes: list[Json] = []
+    changes: list[Any] = []
     if done.steps:
         masked_changes = veil.over_changes(
             difference(trial_input.payload, done.result), (reads, trial_input.payload), (makes, done.result)
@@ -192,15 +196,15 @@ def try_on(catalog: Catalog, named_mapping: NamedMapping, trial_input: TrialInpu
         # same.
         "result": veil.over(None, veil.over(makes, done.result)) if done.steps else None,
         "changes": changes,
-        "fault": dict(fault.as_json()) if fault is not None else None,
+        "fault": fill(Why, fault) if fault is not None else None,
         "sourceFaults": [_fault(veil, fault) for fault in done.before],
         "targetFaults": [_fault(veil, fault) for step in done.steps for fault in step.faults],
         "isMasked": veil.has_masked,
     }
 
 
-def _fault(veil: Masker, fault: Fault) -> dict[str, Json]:
-    return dict(replace(fault, got=veil.over_text(fault.got)).as_json())
+def _fault(veil: Masker, fault: Fault) -> dict[str, str]:
+    return replace(fault, got=veil.over_text(fault.got)).as_json()
 
 
 def one_named(catalog: Catalog, name: str) -> NamedMapping:

@@ -4,11 +4,15 @@ sent.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hub.catalog import Catalog
 from hub.core.documents.difference import difference
 from hub.core.errors import BadWorkspace
-from hub.core.message import Json, Ref
+from hub.core.message import Ref
 from hub.core.schemas.masking import Masker
+from hub.flow.answers import messages as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.revisions import NoRevision, Revisions
 from hub.flow.dry_run.whatif import Rendition, StoredMessage, make
 from hub.store import Store
@@ -16,7 +20,7 @@ from hub.store import Store
 
 def afresh(
     store: Store, catalogs: Revisions, message_id: str, *, with_: Catalog | None = None, is_revealed: bool = False
-) -> dict[str, Json] | None:
+) -> answers.Afresh | None:
     """What `with_` (default: the active configuration) would make of a message; None if there is no such message.
 
     made {revision, disposition, refused}, now {the same}, isSame, and `deliveries`: per route, target and part: `what`
@@ -40,9 +44,9 @@ def afresh(
         for key, body in rendition.payloads.items():
             veil.learn(catalog.contract(Ref.parse(key[1])) if catalog is not None else None, body)
     keys = sorted({*before.payloads, *before.faults, *after.payloads, *after.faults}, key=str)
-    deliveries: list[Json] = [_delivery(veil, old, new, before, after, key) for key in keys]
+    deliveries = [_delivery(veil, old, new, before, after, key) for key in keys]
     is_same = (before.refused, before.disposition) == (after.refused, after.disposition) and all(
-        delivery["what"] == "same" for delivery in deliveries if isinstance(delivery, dict)
+        delivery["what"] == "same" for delivery in deliveries
     )
     return {
         "messageId": row.id,
@@ -54,8 +58,8 @@ def afresh(
     }
 
 
-def _side(revision: str, rendition: Rendition) -> Json:
-    return {"revision": revision, "disposition": rendition.disposition, "refused": rendition.refused}
+def _side(revision: str, rendition: Rendition) -> answers.Side:
+    return fill(answers.Side, rendition, revision=revision)
 
 
 def _delivery(
@@ -65,11 +69,11 @@ def _delivery(
     before: Rendition,
     after: Rendition,
     key: tuple[str, str, int | None],
-) -> Json:
+) -> answers.DeliveryAfresh:
     route, target, part = key
     ref = Ref.parse(target)
     was, is_ = (old.contract(ref) if old is not None else None), new.contract(ref)
-    changes: list[Json] = []
+    changes: list[Any] = []
     if key in before.payloads and key in after.payloads:
         old_body, new_body = before.payloads[key], after.payloads[key]
         changes = veil.over_changes(difference(old_body, new_body), (was, old_body), (is_, new_body))

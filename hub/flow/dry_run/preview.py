@@ -18,6 +18,8 @@ from hub.core.message import Json, Ref
 from hub.core.model.repair import Act, Result
 from hub.core.schemas.contract import MASK
 from hub.core.schemas.masking import path_in
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.revisions import NoRevision, Revisions
 from hub.flow.context.usage import ELEMENT
 from hub.flow.dry_run.whatif import masked
@@ -57,22 +59,16 @@ class Preview:
     items: list[dict[str, Json]] = field(default_factory=list)
     next: int | None = None  # the place after which the next page begins
 
-    def as_json(self) -> dict[str, Json]:
-        faults: list[Json] = [
+    def as_json(self) -> answers.Preview:
+        faults = [
             {"reason": reason, "field": place, "number": group.number, "example": group.example}
             for (reason, place), group in sorted(self.faults.items(), key=lambda entry: (-entry[1].number, entry[0]))
         ]
-        changes: list[Json] = [
+        changes = [
             {"pointer": pointer, "number": group.number, "example": group.example}
             for pointer, group in sorted(self.changes.items(), key=lambda entry: (-entry[1].number, entry[0]))
         ]
-        return {
-            "counts": dict(self.counts),
-            "faults": faults,
-            "changes": changes,
-            "items": list(self.items),
-            "next": self.next,
-        }
+        return fill(answers.Preview, self, faults=faults, changes=changes, items=list(self.items))
 
 
 def preview(

@@ -18,6 +18,8 @@ from hub.core.config.routing import Route, match
 from hub.core.errors import GiveUp, Refused
 from hub.core.json import LIMITS, Limits
 from hub.core.message import Json, Ref
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.flow.render import found, render, upgraded
 from hub.store import Lookup, Store
 
@@ -65,6 +67,9 @@ class Group:
     number: int = 0
     examples: list[tuple[str, Json, Json]] = field(default_factory=list)
 
+    def as_json(self) -> list[answers.WhatIfExample]:
+        return [{"message": id_, "before": before, "after": after} for id_, before, after in self.examples]
+
 
 @dataclass(slots=True)
 class Report:
@@ -74,21 +79,12 @@ class Report:
     unchanged: int = 0
     groups: dict[Kind, Group] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Json]:
-        differences: list[Json] = [
-            {
-                "what": kind.what,
-                "route": kind.route,
-                "target": kind.target,
-                "pointer": kind.pointer,
-                "messages": group.number,
-                "examples": [
-                    {"message": id_, "before": before, "after": after} for id_, before, after in group.examples
-                ],
-            }
+    def as_json(self) -> answers.WhatIf:
+        differences = [
+            fill(answers.WhatIfGroup, kind, messages=group.number, examples=group.as_json())
             for kind, group in sorted(self.groups.items())
         ]
-        return {"messages": self.messages, "unchanged": self.unchanged, "differences": differences}
+        return fill(answers.WhatIf, self, differences=differences)
 
 
 def what_if(

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from hub.catalog import Catalog
 from hub.core.config.system import Emit
-from hub.core.message import Json
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.store import KeyRow, Store
 
 QUIET = timedelta(days=30)  # callers without a post for this time are left out
@@ -28,8 +29,8 @@ class PinnedCaller:
     version: int
     is_taken: bool
 
-    def as_json(self) -> dict[str, Json]:
-        return {"caller": self.caller, "name": self.name, "version": self.version, "isTaken": self.is_taken}
+    def as_json(self) -> answers.StayingCaller:
+        return fill(answers.StayingCaller, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,8 @@ class NewDefault:
     stay: tuple[PinnedCaller, ...]
     free: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Json]:
-        stay: list[Json] = [caller.as_json() for caller in self.stay]
-        return {"message": self.type, "before": self.before, "after": self.after, "stay": stay, "free": list(self.free)}
+    def as_json(self) -> answers.NewDefault:
+        return fill(answers.NewDefault, self, message=self.type)
 
     @property
     def text(self) -> str:

@@ -16,7 +16,9 @@ from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.schemas.compat import compare
 from hub.core.schemas.contract import Contract
-from hub.core.schemas.fields import fields
+from hub.core.schemas.fields import Field, fields
+from hub.flow.answers import contracts as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.query_cache import CachedQuery
 from hub.flow.hub import Hub
 from hub.flow.interfaces.retire import can_retire, shadow_report, used_json
@@ -28,7 +30,7 @@ OPEN_S = 2.0  # cache TTL of the number of open deliveries
 DELIVERED = timedelta(hours=24)  # the time over which sent messages are counted
 
 
-def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
+def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> answers.ContractList:
     """All messages that systems send or take: `items` by system, each with type, system, name, about, side ("emits" or
     "accepts") and `versions`: version, state, since, sunset, daysLeft, `messages` since then and `callers` {name,
     caller, number, firstAt, lastAt}, busiest first; of what the hub sends, `delivered` {route, number} of the last day
@@ -42,8 +44,8 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
     used = store.usage(since=since)
     flowed = store.flowed(now - DELIVERED)
     names = names_of(store)
-    items: list[Json] = []
-    old: list[dict[str, Json]] = []
+    items: list[answers.ContractLine] = []
+    old: list[answers.OldVersion] = []
     for system in sorted(catalog.systems.values(), key=lambda system: system.name):
         sides: tuple[tuple[str, Iterable[Emit | Accept]], ...] = (
             ("emits", system.emits.values()),
@@ -54,14 +56,19 @@ def contracts(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> 
                 versions = [
                     _version(message, side, number, now, used, flowed, names) for number in sorted(message.versions)
                 ]
-                items.append({**_head(message, side), "versions": list(versions)})
+                items.append({**_head(message, side), "versions": versions})
                 old += [
-                    {name: version[name] for name in ("version", "sunset", "daysLeft", "callers")}
+                    {
+                        "version": version["version"],
+                        "sunset": version["sunset"],
+                        "daysLeft": version["daysLeft"],
+                        "callers": version["callers"],
+                    }
                     for version in versions
                     if version["state"] == VersionState.DEPRECATED.value and version["callers"]
                 ]
-    old.sort(key=lambda version: (str(version["sunset"] or "9999"), str(version["version"])))
-    return {"revision": catalog.revision, "since": since, "items": items, "old": list(old)}
+    old.sort(key=lambda version: (version["sunset"] or "9999", version["version"]))
+    return {"revision": catalog.revision, "since": since, "items": items, "old": old}
 
 
 def contract(
@@ -71,7 +78,7 @@ def contract(
     *,
     folder: Path | None = None,
     count_open: Callable[[], Mapping[Ref, int] | None] | None = None,
-) -> dict[str, Json] | None:
+) -> answers.WholeContract | None:
     """One message, `system/name`; None if no system has it. `folder`: the workspace's, for samples. `count_open`: see
     flow.interfaces.retire.
 
@@ -93,7 +100,7 @@ def contract(
     flowed = store.flowed(now - DELIVERED) if side == "accepts" else []
     names = names_of(store)
     counted = (count_open or store.count_open)() if side == "emits" else None
-    versions: list[Json] = []
+    versions: list[answers.WholeVersion] = []
     for number in sorted(message.versions):
         row = _version(message, side, number, now, used, flowed, names)
         schema_contract = message.contracts.get(number)
@@ -133,7 +140,7 @@ def one_named(
     *,
     folder: Path | None = None,
     count_open: Callable[[], Mapping[Ref, int] | None] | None = None,
-) -> dict[str, Json]:
+) -> answers.WholeContract:
     """Does the same as `contract`. Raises Refused if there is no such message."""
     message = contract(store, catalog, type_, folder=folder, count_open=count_open)
     if message is None:
@@ -162,7 +169,7 @@ def _ref(type_: str, number: int) -> Ref:
     return Ref(system, name, number)
 
 
-def _head(message: Emit | Accept, side: str) -> dict[str, Json]:
+def _head(message: Emit | Accept, side: str) -> answers.ContractHead:
     system, _, name = message.type.partition("/")
     return {"type": message.type, "system": system, "name": name, "about": message.about, "side": side}
 
@@ -175,7 +182,7 @@ def _version(
     used: Sequence[UsageCount],
     flowed: Sequence[ThroughputRow],
     names: Mapping[str, str],
-) -> dict[str, Json]:
+) -> answers.ContractVersion:
     version: Version = message.versions[number]
     ref = f"{message.type}@{number}"
     counts = (
@@ -201,8 +208,8 @@ def _version(
     }
 
 
-def _by(usage: UsageCount, names: Mapping[str, str]) -> dict[str, Json]:
-    row = used_json(usage)
+def _by(usage: UsageCount, names: Mapping[str, str]) -> dict[str, object]:
+    row: Mapping[str, object] = used_json(usage)
     return {
         "name": names.get(usage.caller, usage.caller),
         **{name: row[name] for name in ("caller", "number", "firstAt", "lastAt")},
@@ -214,52 +221,35 @@ def names_of(store: Store) -> dict[str, str]:
     return {key.id: key.name for key in store.keys()}  # noqa: SIM118  a verb of the store, no mapping
 
 
-def _fields(contract_: Contract | None, used: Sequence[UsageCount], names: Mapping[str, str]) -> list[Json]:
+def _fields(
+    contract_: Contract | None, used: Sequence[UsageCount], names: Mapping[str, str]
+) -> list[answers.ContractField]:
     """The fields of the contract in its order; then additional fields that were sent and that it allows."""
     known = fields(contract_) if contract_ is not None else []
-    by_place: dict[str, list[Json]] = {}
+    by_place: dict[str, list[dict[str, object]]] = {}
     for usage in used:
         if usage.field.startswith("/"):
             by_place.setdefault(usage.field, []).append(_by(usage, names))
-    rows: list[Json] = [
-        {
-            "place": field.place,
-            "kind": field.kind,
-            "required": field.is_required,
-            "about": field.about,
-            "values": list(field.values),
-            "limits": list(field.limits),
-            "isPersonal": field.is_personal,
-            "isKnown": True,
-            "used": by_place.pop(field.place, []),
-        }
-        for field in known
-    ]
-    for place, callers in sorted(by_place.items()):
-        nothing: dict[str, Json] = {
-            "kind": "",
-            "required": False,
-            "about": "",
-            "values": [],
-            "limits": [],
-            "isPersonal": False,
-            "isKnown": False,
-        }
-        rows.append({"place": place, **nothing, "used": callers})
-    return rows
+    rows = [_field(field, by_place.pop(field.place, []), is_known=True) for field in known]
+    beside = [(Field(place, "", False, place=place), callers) for place, callers in sorted(by_place.items())]
+    return [*rows, *(_field(field, callers, is_known=False) for field, callers in beside)]
 
 
-def _steps(message: Emit | Accept) -> list[Json]:
+def _field(field: Field, callers: Sequence[Mapping[str, object]], *, is_known: bool) -> answers.ContractField:
+    return fill(answers.ContractField, field, required=field.is_required, isKnown=is_known, used=callers)
+
+
+def _steps(message: Emit | Accept) -> list[dict[str, Json]]:
     numbers = sorted(message.contracts)
-    rows: list[Json] = []
+    rows: list[dict[str, Json]] = []
     for old, new in pairwise(numbers):
         changes = compare(message.contracts[old], message.contracts[new])
         rows.append({"from": f"{message.type}@{old}", "to": f"{message.type}@{new}", **changes.as_json()})
     return rows
 
 
-def _routes(catalog: Catalog, type_: str) -> list[Json]:
-    rows: list[Json] = []
+def _routes(catalog: Catalog, type_: str) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
     for route in catalog.routes:
         uses = ["source"] if route.source == type_ else []
         uses += ["target"] if any(to.ref.type == type_ for to in route.to) else []
@@ -268,9 +258,9 @@ def _routes(catalog: Catalog, type_: str) -> list[Json]:
     return rows
 
 
-def _mappings(catalog: Catalog, type_: str) -> list[Json]:
+def _mappings(catalog: Catalog, type_: str) -> list[dict[str, str]]:
     pairs = sorted(pair for pair in catalog.mappings if type_ in (pair[0].type, pair[1].type))
-    rows: list[Json] = [
+    rows = [
         {
             "name": file_name(*pair).removeprefix("mappings/").removesuffix(".yaml"),
             "from": str(pair[0]),

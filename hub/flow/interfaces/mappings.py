@@ -14,6 +14,7 @@ from hub.core.analysis.lineage import Leaf
 from hub.core.config.mapping import Mapping as FieldMapping
 from hub.core.message import Json, Ref
 from hub.core.schemas.fields import Field, fields
+from hub.flow.answers import contracts as answers
 from hub.flow.interfaces import traffic
 from hub.flow.interfaces.traffic import Came
 from hub.store import Store
@@ -50,21 +51,21 @@ def named(catalog: Catalog) -> dict[str, NamedMapping]:
     return {entry.name: entry for entry in sorted((*own, *foreign), key=lambda entry: entry.name)}
 
 
-def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> dict[str, Json]:
+def mappings(store: Store, catalog: Catalog, *, lately: timedelta = LATELY) -> answers.MappingList:
     """All of them: `items`, each with name, file, from, to, isForeign, routes and hooks that use it, examples (how
     many), and coverage (see `mapping`).
     """
     since = (store.now() - lately).date().isoformat()
     seen = traffic.counted(store.usage(since=since, fields=True))
-    items: list[Json] = []
+    items: list[answers.MappingHead] = []
     for entry in named(catalog).values():
         carrying = traffic.of_file(catalog, entry.file)
         came = Came() if entry.is_foreign else seen.came(catalog, entry.mapping.source)
-        items.append({**_head(catalog, entry), "coverage": _coverage(catalog, entry, carrying, came)})
+        items.append(_head(catalog, entry, _coverage(catalog, entry, carrying, came)))
     return {"revision": catalog.revision, "since": since, "items": items}
 
 
-def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LATELY) -> dict[str, Json] | None:
+def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LATELY) -> dict[str, object] | None:
     """One mapping; None where there is none of this name.
 
     `source` and `target`: their fields in the contract's order, each with place, kind, required, about, isPersonal; of
@@ -89,8 +90,10 @@ def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LA
         )
     source, target = _source(catalog, entry, carrying, came), _fields(catalog, entry.mapping.target)
     numbers = carrying.numbers([field.place for field in target], came.places, came.messages)
+    head: dict[str, object] = {**_head(catalog, entry, _coverage(catalog, entry, carrying, came))}
+    coverage = head.pop("coverage")
     return {
-        **_head(catalog, entry),
+        **head,
         "revision": catalog.revision,
         "since": since,
         "source": [
@@ -110,25 +113,27 @@ def mapping(store: Store, catalog: Catalog, name: str, *, lately: timedelta = LA
                 if (names := name_of(path)) and names[0][0] == "$"
             )
         ),
-        "coverage": _coverage(catalog, entry, carrying, came),
+        "coverage": coverage,
     }
 
 
-def _head(catalog: Catalog, entry: NamedMapping) -> dict[str, Json]:
+def _head(catalog: Catalog, entry: NamedMapping, coverage: dict[str, Json]) -> answers.MappingHead:
+    mapping = entry.mapping
     return {
         "name": entry.name,
         "file": entry.file,
         "from": entry.source,
-        "to": str(entry.mapping.target),
+        "to": str(mapping.target),
         "isForeign": entry.is_foreign,
-        "isUpgrade": entry.mapping.source.type == entry.mapping.target.type,
-        "routes": list(_routes(catalog, entry)),
-        "hooks": list(_hooks(catalog, entry)),
-        "examples": len(entry.mapping.examples),
+        "isUpgrade": mapping.source.type == mapping.target.type,
+        "routes": _routes(catalog, entry),
+        "hooks": _hooks(catalog, entry),
+        "examples": len(mapping.examples),
+        "coverage": coverage,
     }
 
 
-def _routes(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
+def _routes(catalog: Catalog, entry: NamedMapping) -> list[str]:
     """The routes that use the mapping, directly or in a chain of versions."""
     names: list[str] = []
     for route in catalog.routes if not entry.is_foreign else ():
@@ -145,7 +150,7 @@ def _routes(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
     return names
 
 
-def _hooks(catalog: Catalog, entry: NamedMapping) -> Sequence[str]:
+def _hooks(catalog: Catalog, entry: NamedMapping) -> list[str]:
     """The hooks and queues whose bodies the mapping reads, as `system/name`."""
     names: list[str] = []
     for system in catalog.systems.values():

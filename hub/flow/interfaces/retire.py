@@ -11,6 +11,8 @@ from datetime import timedelta
 from hub.catalog import Catalog
 from hub.core.config.system import Emit
 from hub.core.message import Json, Ref
+from hub.flow.answers import contracts as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.usage import REFUSED
 from hub.store import Store, UsageCount
 
@@ -28,34 +30,19 @@ class Retirement:
     mappings: tuple[str, ...]  # that read it
     # open deliveries; they are still delivered, by the revision that accepted them. None: not counted yet
     open: int | None
-    because: tuple[Mapping[str, Json], ...] = ()  # the reasons in machine-readable form: kind is used, pinned or only
+    because: tuple[Mapping[str, object], ...] = ()  # the reasons in machine-readable form: kind is used, pinned or only
 
     @property
     def may(self) -> bool:
         return not self.reasons
 
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "version": str(self.ref),
-            "canRetire": self.may,
-            "reasons": list(self.reasons),
-            "because": [dict(reason) for reason in self.because],
-            "used": [used_json(usage) for usage in self.used],
-            "routes": list(self.routes),
-            "mappings": list(self.mappings),
-            "openDeliveries": self.open,
-        }
+    def as_json(self) -> answers.Retirement:
+        used = [used_json(usage) for usage in self.used]
+        return fill(answers.Retirement, self, version=self.ref, canRetire=self.may, used=used, openDeliveries=self.open)
 
 
-def used_json(usage: UsageCount) -> dict[str, Json]:
-    return {
-        "version": str(usage.ref),
-        "caller": usage.caller,
-        "field": usage.field,
-        "number": usage.number,
-        "firstAt": usage.first_at.isoformat(),
-        "lastAt": usage.last_at.isoformat(),
-    }
+def used_json(usage: UsageCount) -> answers.UsedBy:
+    return fill(answers.UsedBy, usage, version=usage.ref)
 
 
 def can_retire(
@@ -78,7 +65,7 @@ def can_retire(
     other_versions = [number for number in emit.live if number != ref.version]
     routes = tuple(route.name for route in catalog.routes if route.source == ref.type and not other_versions)
     mappings = tuple(f"{source} -> {target}" for source, target in sorted(catalog.mappings) if source == ref)
-    because: list[dict[str, Json]] = [{"kind": "used", **used_json(usage)} for usage in recent]
+    because: list[Mapping[str, object]] = [{"kind": "used", **used_json(usage)} for usage in recent]
     reasons = [
         f"{usage.caller} sent {usage.number}, the last on {usage.last_at:%Y-%m-%d %H:%M} UTC, within the last {_span(quiet)}"
         for usage in recent

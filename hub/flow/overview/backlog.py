@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.core.message import Json
+from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview.clusters import counted
 from hub.flow.views import trace
@@ -73,26 +74,15 @@ def _backlog(hub: Hub) -> Backlog:
     return Backlog(store.now(), lanes, ways, stuck)
 
 
-def told(counted_backlog: Backlog) -> list[Json]:
+def told(counted_backlog: Backlog) -> list[answers.LaneBacklog]:
     """Per target system: backlog, isExact, oldestDueAt, lagS (0: nothing is late), and the ways with their backlog."""
-    lines: list[Json] = []
+    lines: list[answers.LaneBacklog] = []
     for name, lane in sorted(counted_backlog.lanes.items()):
         due = lane.oldest_due_at
         lag = max(0.0, (counted_backlog.at - due).total_seconds()) if due is not None else 0.0
-        ways: list[Json] = [
-            {"route": way.route, "target": way.target, "backlog": way.number, "isExact": way.is_exact}
-            for way in lane.ways
-        ]
-        lines.append(
-            {
-                "system": name,
-                "backlog": lane.number,
-                "isExact": lane.is_exact,
-                "oldestDueAt": due.isoformat() if due is not None else None,
-                "lagS": round(lag, 3),
-                "ways": ways,
-            }
-        )
+        ways = [fill(answers.WayBacklog, way, backlog=way.number) for way in lane.ways]
+        line = fill(answers.LaneBacklog, lane, system=name, backlog=lane.number, lagS=round(lag, 3), ways=ways)
+        lines.append(line)
     return lines
 
 
@@ -144,13 +134,9 @@ def behind(hub: Hub, kind: str, name: str, *, limit: int = 50) -> Behind:
     return Behind(max(number, len(rows)), is_exact, due, tuple(rows), pause)
 
 
-def behind_json(entry: Behind) -> dict[str, Json]:
+def behind_json(entry: Behind) -> answers.Behind:
     """count, isExact, oldestDueAt, paused {since, by, why} or null, items: deliveries, without their attempts."""
     pause = entry.stopped.pause if entry.stopped is not None else None
-    return {
-        "count": entry.number,
-        "isExact": entry.is_exact,
-        "oldestDueAt": entry.oldest_due_at.isoformat() if entry.oldest_due_at is not None else None,
-        "paused": {"since": pause.at.isoformat(), "by": pause.by, "why": pause.why} if pause is not None else None,
-        "items": [trace.delivery_json(row, []) for row in entry.rows],
-    }
+    paused = fill(answers.PausedBy, pause, since=pause.at) if pause is not None else None
+    items = [trace.delivery_json(row, []) for row in entry.rows]
+    return fill(answers.Behind, entry, count=entry.number, paused=paused, items=items)

@@ -4,15 +4,17 @@ only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hub.core.message import Json
 from hub.core.model.cluster import Cluster
 from hub.core.model.delivery import Status
 from hub.core.model.remedies import MENDS
+from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
-from hub.store import ClusterBacklog, DeliveryRow, Store
+from hub.store import ClusterBacklog, Store
 
 SHORTLY = timedelta(hours=24)  # an activation within this time before a cause's first failure may have caused it
 BESIDE = timedelta(hours=1)  # other causes of the same target within this time may be related
@@ -20,7 +22,7 @@ LEAST_S = 1.0
 EXAMPLES = 3  # of the oldest, and of the newest
 
 
-def listed(waiting: Sequence[ClusterBacklog], *, status: Status | None = None) -> list[Json]:
+def listed(waiting: Sequence[ClusterBacklog], *, status: Status | None = None) -> list[answers.ClusterLine]:
     """The deliveries that wait for a person, a row per cause and state, the largest first. Deliveries without a cause
     yet are one row with `id` null.
 
@@ -36,37 +38,23 @@ def counted(hub: Hub) -> list[ClusterBacklog]:
     return hub.shelf.at("clusters", hub.store.clusters, least_s=LEAST_S).get()
 
 
-def line(backlog: ClusterBacklog) -> dict[str, Json]:
+def line(backlog: ClusterBacklog) -> answers.ClusterLine:
     """One row of the list."""
-    row: dict[str, Json] = {
-        "id": None,
-        "status": backlog.status.value,
-        "count": backlog.number,
-        "trend": trend(backlog.last_hour, backlog.hour_before, backlog.number),
-        "lastHour": backlog.last_hour,
-        "hourBefore": backlog.hour_before,
-        "oldestAt": backlog.oldest_at.isoformat(),
-        "newestAt": backlog.newest_at.isoformat(),
-    }
+    how = trend(backlog.last_hour, backlog.hour_before, backlog.number)
+    row = fill(answers.ClusterLine, backlog, id=None, count=backlog.number, trend=how)
     return row if backlog.cluster is None else {**row, **_cause(backlog.cluster)}
 
 
-def _cause(cluster: Cluster) -> Mapping[str, Json]:
-    cause = cluster.cause
-    mend = MENDS[cause.reason]
-    return {
-        "id": cluster.id,
-        "firstSeenAt": cluster.first_at.isoformat(),
-        "route": cause.route,
-        "target": str(cause.target),
-        "source": str(cause.source),
-        "reason": cause.reason.value,
-        "code": cause.code,
-        "field": cause.field,
-        "text": cluster.sample,
-        "mend": {"word": mend.word, "text": mend.text, "verb": mend.verb.value},
-        "fix": cluster.fix,
-    }
+def _cause(cluster: Cluster) -> answers.Cause:
+    return fill(
+        answers.Cause,
+        cluster.cause,
+        id=cluster.id,
+        firstSeenAt=cluster.first_at,
+        text=cluster.sample,
+        mend=fill(answers.Mend, MENDS[cluster.cause.reason]),
+        fix=cluster.fix,
+    )
 
 
 def trend(last_hour: int, hour_before: int, number: int) -> str:
@@ -78,7 +66,7 @@ def trend(last_hour: int, hour_before: int, number: int) -> str:
     return "falling" if last_hour < hour_before * 0.8 else "steady"
 
 
-def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> dict[str, Json] | None:
+def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> answers.Cluster | None:
     """One cause with its rows by state, examples (the oldest and the newest), and what changed when it began. None: no
     such cause.
 
@@ -89,7 +77,7 @@ def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> dict[str
     if cluster is None:
         return None
     lines = [entry for entry in waiting if entry.cluster is not None and entry.cluster.id == id_]
-    states: list[Json] = [line(entry) for entry in lines]
+    states = [line(entry) for entry in lines]
     examples = {
         row.id: row
         for entry in lines
@@ -97,8 +85,14 @@ def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> dict[str
         for row in store.cluster_members(id_, entry.status, limit=EXAMPLES, oldest=oldest)
     }
     messages = {row.id: dict(row.keys) for row in store.messages(*(row.message_id for row in examples.values()))}
-    shown: list[Json] = [
-        _example(row, messages.get(row.message_id, {}))
+    shown = [
+        fill(
+            answers.Example,
+            row,
+            deliveryId=row.id,
+            keys=messages.get(row.message_id, {}),
+            text=row.why.text if row.why is not None else "",
+        )
         for row in sorted(examples.values(), key=lambda row: (row.changed_at, row.id))
     ]
     return {
@@ -110,19 +104,7 @@ def found(store: Store, id_: str, waiting: Sequence[ClusterBacklog]) -> dict[str
     }
 
 
-def _example(row: DeliveryRow, keys: dict[str, str]) -> Json:
-    return {
-        "deliveryId": row.id,
-        "messageId": row.message_id,
-        "status": row.status.value,
-        "keys": dict(keys),
-        "changedAt": row.changed_at.isoformat(),
-        "attempts": row.attempts,
-        "text": row.why.text if row.why is not None else "",
-    }
-
-
-def changed(store: Store, cluster: Cluster) -> list[Json]:
+def changed(store: Store, cluster: Cluster) -> list[dict[str, Json]]:
     """What changed shortly before a cause began, or with it; the nearest first. These are hints, not proofs.
 
     kind "revision": a configuration was made active. "stopped": the way delivered until then (`lastAt`), and has not

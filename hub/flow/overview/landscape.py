@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.core.analysis.graph_layout import Drawing, draw
-from hub.core.message import Json
+from hub.flow.answers import overview as answers
 from hub.flow.hub import Hub
 from hub.flow.overview import rates
 from hub.flow.overview.backlog import backlog
@@ -16,7 +16,7 @@ from hub.flow.overview.backlog import backlog
 FAULTY = 0.5  # an edge with this failure ratio is marked faulty, even without dead deliveries
 
 
-def landscape(hub: Hub) -> dict[str, Json]:
+def landscape(hub: Hub) -> answers.Landscape:
     """Nodes with their places, edges with their points and flow; all lengths in steps of one node, x to the right by
     layers, y downwards.
 
@@ -28,13 +28,13 @@ def landscape(hub: Hub) -> dict[str, Json]:
     """
     catalog = hub.catalogs.active()
     drawing = picture(catalog)
-    flow: dict[str, Any] = rates.ways(hub)
+    flow = rates.ways(hub)
     taken = {row["message"].split("@")[0]: row["perSecond"] for row in flow["accepted"]}
-    sent = {(row["route"], row["target"]): row for row in flow["ways"]}
+    sent: dict[tuple[str, str], Any] = {(row["route"], row["target"]): row for row in flow["ways"]}
     waiting = backlog(hub)
     edges = [_edge(edge, drawing, taken, sent, waiting.ways, waiting.stuck) for edge in _edges(catalog)]
     faulty = {node for edge in edges if edge["isFaulty"] for node in (edge["from"], edge["to"])}
-    nodes: list[Json] = []
+    nodes: list[answers.Node] = []
     for node, kind, name, title in _nodes(catalog):
         spot = drawing.spots[node]
         edges_of_node = [edge for edge in edges if node in (edge["from"], edge["to"]) and edge["kind"] == "out"]
@@ -57,7 +57,7 @@ def landscape(hub: Hub) -> dict[str, Json]:
         "width": drawing.width,
         "height": drawing.height,
         "nodes": nodes,
-        "edges": list(edges),
+        "edges": edges,
     }
 
 
@@ -98,11 +98,11 @@ def _edges(catalog: Catalog) -> list[dict[str, Any]]:
 def _edge(
     edge: dict[str, Any],
     drawing: Drawing,
-    taken: Mapping[str, float],
+    taken: Mapping[str, float | None],
     sent: Mapping[tuple[str, str], dict[str, Any]],
     pending: Mapping[tuple[str, str], int],
     stuck: Mapping[tuple[str, str], int],
-) -> dict[str, Any]:
+) -> Any:
     points = drawing.edges.get((edge["from"], edge["to"])) or (drawing.spots[edge["from"]], drawing.spots[edge["to"]])
     shape = {
         **{name: edge[name] for name in ("from", "to", "kind", "message")},

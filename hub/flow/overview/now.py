@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from hub.core.config.identified_request import FOR_A_PERSON
 from hub.core.config.system import VersionState
-from hub.core.message import Json, Ref
+from hub.core.message import Ref
 from hub.core.model.delivery import Status
 from hub.core.model.remedies import MENDS, Verb
+from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import AnyMembers, fill
+from hub.flow.answers.overview import Kind
 from hub.flow.hub import Hub
 from hub.flow.interfaces.contracts import names_of
 from hub.flow.overview import backlog, clusters, rates, unrouted_preview
@@ -28,31 +30,12 @@ LEAST_S = 1.0
 BOOKS_S = 30.0
 
 
-class Kind(StrEnum):
-    """The kind of a problem; pages translate by it."""
-
-    CLUSTER = "cluster"  # dead or held of one cause
-    DOUBT = "doubt"  # sent, outcome not seen, of one cause
-    UNNAMED = "unnamed"  # waits, and nobody has looked for its cause yet
-    PARKED = "parked"  # keys behind a dead delivery
-    BLOCKED = "blocked"  # a lane that stands still behind one
-    BREAKER = "breaker"  # a target that is left alone for now
-    LAG = "lag"  # a lane that does not keep up
-    PAUSED = "paused"  # a route or a target that a person stopped, and nobody let go on yet
-    UNROUTED = "unrouted"  # messages that no route took, of one cause
-    ARRIVALS = "arrivals"  # what a queue or a hook brought and the hub could not accept
-    SUNSET = "sunset"  # a version that ends soon and is used
-    UNACCOUNTED = "unaccounted"  # the books do not add up
-    SILENT = "silent"  # a worker without a sign of life
-    CONFIGURATION = "configuration"  # the active configuration cannot be loaded here
-
-
 # Sort order: possible loss first, then blocked work, then waiting work; the rest in the order above.
 FIRST = (Kind.UNACCOUNTED, Kind.CONFIGURATION, Kind.BLOCKED, Kind.BREAKER, Kind.DOUBT)
 RANK = {kind: place for place, kind in enumerate(dict.fromkeys((*FIRST, *Kind)))}
 
 
-def now(hub: Hub) -> dict[str, Json]:
+def now(hub: Hub) -> answers.Now:
     """The open problems, `needs`, most urgent first, with `rates`, `lanes` (backlog and oldest due time) and `books`.
     Cached for one second.
 
@@ -68,7 +51,7 @@ def now(hub: Hub) -> dict[str, Json]:
     return hub.shelf.at("now", lambda: _now(hub), least_s=LEAST_S).get()
 
 
-def _now(hub: Hub) -> dict[str, Json]:
+def _now(hub: Hub) -> answers.Now:
     at = hub.store.now()
     books = hub.shelf.at("books", hub.store.conservation, least_s=BOOKS_S)
     counted_books = books.soon()
@@ -88,11 +71,11 @@ def _now(hub: Hub) -> dict[str, Json]:
             )
         )
     needs += _configuration(hub)
-    needs.sort(key=lambda need: (RANK[Kind(str(need["kind"]))], -_number(need["count"]), str(need["id"])))
+    needs.sort(key=lambda need: (RANK[Kind(need["kind"])], -need["count"], need["id"]))
     return {
         "at": at.isoformat(),
         "revision": hub.catalogs.active().revision,
-        "needs": list(needs),
+        "needs": needs,
         "refusals": _refusals(hub),
         "rates": rates.ways(hub),
         "lanes": backlog.told(backlog.backlog(hub)),
@@ -108,7 +91,7 @@ def _need(
     id_: str,
     count: int,
     since: datetime | None,
-    subject: dict[str, Json],
+    subject: AnyMembers,
     text: str,
     verb: str,
     command: str,
@@ -116,7 +99,7 @@ def _need(
     is_exact: bool = True,
     trend: tuple[str, int, int] | None = None,
     severity: str = "fault",
-) -> dict[str, Json]:
+) -> answers.Need:
     return {
         "kind": kind.value,
         "id": f"{kind.value}:{id_}",
@@ -133,11 +116,7 @@ def _need(
     }
 
 
-def _number(value: Json) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _clusters(hub: Hub) -> Iterator[dict[str, Json]]:
+def _clusters(hub: Hub) -> Iterator[answers.Need]:
     for entry in clusters.counted(hub):
         trend = (clusters.trend(entry.last_hour, entry.hour_before, entry.number), entry.last_hour, entry.hour_before)
         if entry.cluster is None:
@@ -179,12 +158,12 @@ def _command(entry: ClusterBacklog, verb: Verb) -> str:
     )
 
 
-def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
+def _parked(hub: Hub) -> Iterator[answers.Need]:
     """One problem per lane: the number of order keys blocked by a dead delivery, and of their deliveries."""
     keys, is_whole = backlog.parked(hub)
     for lane in sorted({key.lane for key in keys}):
         keys_of_lane = [key for key in keys if key.lane == lane]
-        subject: dict[str, Json] = {
+        subject: AnyMembers = {
             "system": lane,
             "deliveries": sum(key.waiting for key in keys_of_lane),
             "keys": [key.order_key for key in keys_of_lane[:10]],
@@ -203,11 +182,11 @@ def _parked(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _blocked(hub: Hub) -> Iterator[dict[str, Json]]:
+def _blocked(hub: Hub) -> Iterator[answers.Need]:
     """One problem per blocked lane: the number of dead deliveries that block it, and of the waiting deliveries."""
     lanes = backlog.backlog(hub).lanes
     for blocked_lane in hub.store.blocked():
-        subject: dict[str, Json] = {
+        subject: AnyMembers = {
             "system": blocked_lane.lane,
             "deliveries": lanes[blocked_lane.lane].number if blocked_lane.lane in lanes else 0,
         }
@@ -224,9 +203,9 @@ def _blocked(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _breakers(hub: Hub) -> Iterator[dict[str, Json]]:
+def _breakers(hub: Hub) -> Iterator[answers.Need]:
     for breaker in hub.store.open_breakers():
-        subject: dict[str, Json] = {
+        subject: AnyMembers = {
             "system": breaker.lane,
             "state": breaker.state,
             "trips": breaker.trips,
@@ -246,10 +225,10 @@ def _breakers(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _paused(hub: Hub) -> Iterator[dict[str, Json]]:
+def _paused(hub: Hub) -> Iterator[answers.Need]:
     for impact in backlog.stopped(hub):
         pause = impact.pause
-        subject: dict[str, Json] = {"of": pause.kind, "name": pause.name, "by": pause.by, "why": pause.why}
+        subject: AnyMembers = {"of": pause.kind, "name": pause.name, "by": pause.by, "why": pause.why}
         text = "Somebody stopped it. What waits goes on once it is resumed; nothing is lost, and no attempt is spent."
         yield _need(
             Kind.PAUSED,
@@ -265,7 +244,7 @@ def _paused(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
+def _lags(hub: Hub) -> Iterator[answers.Need]:
     """One problem per lagging lane. A paused lane is not lagging: it is listed as paused."""
     waiting = backlog.backlog(hub)
     open_ = {row.lane for row in hub.store.open_breakers()}
@@ -273,7 +252,7 @@ def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
     for name, lane in sorted(waiting.lanes.items()):
         if name in paused or lane.oldest_due_at is None or waiting.at - lane.oldest_due_at < LATE:
             continue
-        subject: dict[str, Json] = {
+        subject: AnyMembers = {
             "system": name,
             "lagS": int((waiting.at - lane.oldest_due_at).total_seconds()),
             "isLeftAlone": name in open_,
@@ -293,7 +272,7 @@ def _lags(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
+def _arrivals(hub: Hub) -> Iterator[answers.Need]:
     for arrivals in hub.store.waiting_arrivals():
         text = "A queue brought what the hub cannot accept; its sender hears nothing of it."
         if not arrivals.source.startswith("queue:"):
@@ -310,13 +289,13 @@ def _arrivals(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
+def _unrouted(hub: Hub) -> Iterator[answers.Need]:
     """One problem per cause of unrouted messages. They were accepted and match no route, so a person must act."""
     for line in unrouted_preview.counted(hub):
         row = unrouted_preview.line_json(line)
         trend = (str(row["trend"]), line.last_hour, line.hour_before)
         command = f"hub unrouted preview --cause {line.id}" if line.id is not None else "hub unrouted list"
-        subject: dict[str, Json] = {
+        subject: AnyMembers = {
             "id": line.id,
             "message": row["message"],
             "misses": row["misses"],
@@ -335,26 +314,15 @@ def _unrouted(hub: Hub) -> Iterator[dict[str, Json]]:
         )
 
 
-def _refusals(hub: Hub) -> list[Json]:
+def _refusals(hub: Hub) -> list[answers.RefusedOf]:
     return [
-        {
-            "source": cause.source,
-            "caller": cause.caller,
-            "door": cause.door,
-            "code": cause.code,
-            "number": cause.number,
-            "times": cause.times,
-            "since": cause.oldest_at.isoformat(),
-            "newestAt": cause.newest_at.isoformat(),
-            "id": cause.id,
-            "text": cause.text,
-        }
+        fill(answers.RefusedOf, cause, since=cause.oldest_at)
         for cause in hub.store.refused_causes()
         if cause.door not in FOR_A_PERSON
     ]
 
 
-def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
+def _sunsets(hub: Hub, at: datetime) -> Iterator[answers.Need]:
     catalog = hub.catalogs.active()
     near: list[tuple[Ref, str]] = [
         (Ref(system.name, name, number), version.sunset)
@@ -370,10 +338,10 @@ def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
         since = (at - LATELY).date().isoformat()
         used = [usage for usage in hub.store.usage(type_=ref.type, version=ref.version, since=since) if usage.number]
         if used:
-            callers: list[Json] = [usage.caller for usage in used]
-            names: list[Json] = [known.get(usage.caller, usage.caller) for usage in used]
+            callers = [usage.caller for usage in used]
+            names = [known.get(usage.caller, usage.caller) for usage in used]
             number = sum(usage.number for usage in used)
-            subject: dict[str, Json] = {
+            subject: AnyMembers = {
                 "message": str(ref),
                 "sunset": sunset,
                 "daysLeft": (date.fromisoformat(sunset) - at.date()).days,
@@ -385,7 +353,7 @@ def _sunsets(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
             yield _need(Kind.SUNSET, str(ref), number, None, subject, text, "retire", command, severity="warning")
 
 
-def _silent(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
+def _silent(hub: Hub, at: datetime) -> Iterator[answers.Need]:
     lives = hub.store.workers() > 0
     for worker, seen_at in hub.store.signs():
         silent = at - seen_at
@@ -399,11 +367,11 @@ def _silent(hub: Hub, at: datetime) -> Iterator[dict[str, Json]]:
             )
 
 
-def _configuration(hub: Hub) -> list[dict[str, Json]]:
+def _configuration(hub: Hub) -> list[answers.Need]:
     refused = hub.catalogs.refused
     if refused is None:
         return []
-    subject: dict[str, Json] = {
+    subject: AnyMembers = {
         "revision": refused.revision,
         "kept": hub.catalogs.active().revision,
         "reason": refused.reason,

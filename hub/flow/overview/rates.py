@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from hub.core import json
-from hub.core.message import Json
 from hub.core.model.latency import quantile
+from hub.flow.answers import overview as answers
 from hub.flow.hub import Hub
 from hub.store import ThroughputRow
 from hub.store.engine.register_tables import OUTCOMES
@@ -21,7 +21,7 @@ STEPS = 600  # maximum number of points of a time series
 ATTEMPTED = ("delivered", "retried", "dead", "unknown", "held", "ended")
 
 
-def ways(hub: Hub) -> dict[str, Json]:
+def ways(hub: Hub) -> answers.Rates:
     """The throughput of the last minutes: `total`, `accepted` per message type, `ways` per route and target, `routes`,
     `targets` per target system.
 
@@ -32,13 +32,13 @@ def ways(hub: Hub) -> dict[str, Json]:
     return hub.shelf.at("rates", lambda: _ways(hub), least_s=LEAST_S).get()
 
 
-def _ways(hub: Hub) -> dict[str, Json]:
+def _ways(hub: Hub) -> answers.Rates:
     now = hub.store.now()
     since = begin(now)
     seconds = (now - since).total_seconds()
     rows = hub.store.flowed(since)
     sent = [row for row in rows if row.route]
-    taken: list[Json] = [_taken(row, seconds) for row in rows if not row.route]
+    taken = [_taken(row, seconds) for row in rows if not row.route]
     accepted = sum(row.numbers["accepted"] for row in rows)
     lanes, routes = sorted({row.way.split("/")[0] for row in sent}), sorted({row.route for row in sent})
     return {
@@ -67,7 +67,7 @@ def begin(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0) - LATELY + MINUTE
 
 
-def _taken(row: ThroughputRow, seconds: float) -> Json:
+def _taken(row: ThroughputRow, seconds: float) -> answers.Accepted:
     number = row.numbers["accepted"]
     return {
         "message": row.way,
@@ -84,13 +84,18 @@ def _sum(rows: Iterable[ThroughputRow], at: datetime) -> ThroughputRow:
     return total
 
 
-def _told(row: ThroughputRow, seconds: float) -> dict[str, Json]:
+def _told(row: ThroughputRow, seconds: float) -> answers.Flow:
     attempts = sum(row.numbers[name] for name in ATTEMPTED)
     delivered = row.numbers["delivered"]
     return {
         "perSecond": round(delivered / seconds, 3),
         "attempts": attempts,
-        **{name: row.numbers[name] for name in ATTEMPTED},
+        "delivered": delivered,
+        "retried": row.numbers["retried"],
+        "dead": row.numbers["dead"],
+        "unknown": row.numbers["unknown"],
+        "held": row.numbers["held"],
+        "ended": row.numbers["ended"],
         "success": round(delivered / attempts, 4) if attempts else None,
         "failing": round(1 - delivered / attempts, 4) if attempts else None,
         "p50Ms": _ms(row.journey, 0.5),
@@ -100,7 +105,7 @@ def _told(row: ThroughputRow, seconds: float) -> dict[str, Json]:
     }
 
 
-def _ms(numbers: tuple[int, ...], share: float) -> Json:
+def _ms(numbers: tuple[int, ...], share: float) -> float | None:
     milliseconds = quantile(numbers, share)
     return None if milliseconds is None else round(milliseconds, 1)
 
@@ -113,7 +118,7 @@ def series(
     route: str | None = None,
     way: str | None = None,
     lane: str | None = None,
-) -> dict[str, Json]:
+) -> answers.Series:
     """A time series of the last `minutes`, a point per `step` minutes, oldest first, without gaps: at, accepted, and
     the fields of `ways`.
 
@@ -129,13 +134,13 @@ def series(
     return hub.shelf.at(name, lambda: _series(hub, minutes, step, route, way, lane), least_s=LEAST_S).get()
 
 
-def _series(hub: Hub, minutes: int, step: int, route: str | None, way: str | None, lane: str | None) -> dict[str, Json]:
+def _series(hub: Hub, minutes: int, step: int, route: str | None, way: str | None, lane: str | None) -> answers.Series:
     now = hub.store.now()
     span = timedelta(minutes=step)
     points = -(-minutes // step)
     since = now.replace(second=0, microsecond=0) + MINUTE - points * span
     rows = {row.at: row for row in hub.store.flow_series(since, step=span, route=route, way=way, lane=lane)}
-    curve: list[Json] = []
+    curve: list[answers.Point] = []
     for index in range(points):
         at = since + index * span
         row = rows.get(at) or ThroughputRow(at, "", "", dict.fromkeys(OUTCOMES, 0))

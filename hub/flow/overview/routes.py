@@ -19,9 +19,11 @@ from hub.core.config.routing import Destination, Route, TargetPolicy, match
 from hub.core.errors import Code, GiveUp, Refused
 from hub.core.message import Json, Ref
 from hub.core.model.capacity_windows import Quota
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import rates
-from hub.flow.overview.backlog import backlog, stopped
+from hub.flow.overview.backlog import PauseImpact, backlog, stopped
 from hub.flow.render import upgraded
 from hub.store.messages.pauses import ROUTE
 
@@ -31,13 +33,13 @@ SAMPLES_S = 30.0
 FILE = "routes.yaml"
 
 
-def routes(hub: Hub) -> dict[str, Json]:
+def routes(hub: Hub) -> answers.RouteList:
     """All routes of the active configuration, in the order of routes.yaml; `items` as `told` has them."""
     catalog = hub.catalogs.active()
     return {"revision": catalog.revision, "items": [_line(hub, catalog, route) for route in catalog.routes]}
 
 
-def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json]:
+def route(hub: Hub, name: str, *, wait_s: float | None = None) -> answers.OneRoute:
     """One route: its row, graph, options, YAML text and tests. `wait_s`: see `graph`. Raises Refused (404)."""
     catalog = hub.catalogs.active()
     named_route = next((other for other in catalog.routes if other.name == name), None)
@@ -52,31 +54,22 @@ def route(hub: Hub, name: str, *, wait_s: float | None = None) -> dict[str, Json
         **_line(hub, catalog, named_route),
         "graph": graph(hub, catalog, named_route, wait_s=wait_s),
         "treatment": _treatment(named_route),
-        "written": {"file": written.file, "line": written.line, "text": written.text} if written is not None else None,
+        "written": fill(answers.Written, written) if written is not None else None,
         "tests": [_test(case) for case in tests(hub, named_route)],
     }
 
 
-def _line(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
+def _line(hub: Hub, catalog: Catalog, route: Route) -> answers.RouteLine:
     """A route's row in the list. `waiting`: dead, unknown, and held deliveries that wait for a person; `state`: paused,
     canary or live.
     """
-    flowed: Any = next((row for row in _rates(hub)["routes"] if row["route"] == route.name), {})
+    flowed: Any = next((row for row in rates.ways(hub)["routes"] if row["route"] == route.name), {})
     standing = backlog(hub)
     ways = [way for lane in standing.lanes.values() for way in lane.ways if way.route == route.name]
     pause = next(
         (impact for impact in stopped(hub) if (impact.pause.kind, impact.pause.name) == (ROUTE, route.name)), None
     )
     emit = catalog.emit(route.source)
-    paused: Json = None
-    if pause is not None:
-        paused = {
-            "since": pause.pause.at.isoformat(),
-            "by": pause.pause.by,
-            "why": pause.pause.why,
-            "waiting": pause.number,
-            "isExact": pause.is_exact,
-        }
     return {
         "name": route.name,
         "about": route.about,
@@ -85,10 +78,12 @@ def _line(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
         "when": route.when.text if route.when is not None else None,
         "targets": [str(to.ref) for to in route.to],
         "steps": [step for step, _ in _steps(route)],
-        "state": "paused" if paused else "canary" if any(to.canary is not None for to in route.to) else "live",
-        "paused": paused,
+        "state": "paused" if pause else "canary" if any(to.canary is not None for to in route.to) else "live",
+        "paused": _pause(pause) if pause is not None else None,
         "shadows": list(emit.shadows) if emit is not None else [],
-        **{key: flowed.get(key) for key in ("success", "p50Ms", "p99Ms")},
+        "success": flowed.get("success"),
+        "p50Ms": flowed.get("p50Ms"),
+        "p99Ms": flowed.get("p99Ms"),
         "perSecond": flowed.get("perSecond", 0.0),
         "attempts": flowed.get("attempts", 0),
         "backlog": pause.number if pause is not None else sum(way.number for way in ways),
@@ -97,14 +92,15 @@ def _line(hub: Hub, catalog: Catalog, route: Route) -> dict[str, Json]:
     }
 
 
-def _rates(hub: Hub) -> dict[str, Any]:
-    return rates.ways(hub)
+def _pause(impact: PauseImpact) -> answers.PauseOfRoute:
+    pause = impact.pause
+    return fill(answers.PauseOfRoute, pause, since=pause.at, waiting=impact.number, isExact=impact.is_exact)
 
 
 # ---- the graph
 
 
-def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = None) -> dict[str, Json]:
+def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = None) -> answers.RouteGraph:
     """What a message meets, in this order: `steps` one after the other, then each of `branches` by itself.
 
     A step: kind (source, drop, when, split, hold, capacity, enrich), text (as it is written), out (how many of the
@@ -118,11 +114,11 @@ def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = No
     )
     there = kept.get() if wait_s is None else kept.soon(wait_s)
     tried = there if there is not None else _Tried()
-    flowed = {row["target"]: row for row in _rates(hub)["ways"] if row["route"] == route.name}
+    flowed: dict[str, Any] = {row["target"]: row for row in rates.ways(hub)["ways"] if row["route"] == route.name}
     standing = backlog(hub)
-    steps: list[Json] = [{"kind": "source", "text": route.source, "out": tried.messages}]
+    steps: list[answers.Step] = [{"kind": "source", "text": route.source, "out": tried.messages}]
     steps += [{"kind": kind, "text": text, "out": tried.out(kind)} for kind, text in _steps(route)]
-    branches: list[Json] = []
+    branches: list[answers.Branch] = []
     for place, to in enumerate(route.to):
         way, row = (route.name, str(to.ref)), flowed.get(str(to.ref), {})
         branches.append(
@@ -139,14 +135,14 @@ def graph(hub: Hub, catalog: Catalog, route: Route, *, wait_s: float | None = No
             }
         )
     return {
-        "messages": tried.messages if there is not None else None,
+        "messages": tried.messages if there is not None else None,  # type: ignore[typeddict-item]  # null on pages: the API waits
         "undecided": tried.undecided,
         "steps": steps,
         "branches": branches,
     }
 
 
-def mappings(catalog: Catalog, source: str, target: Ref) -> Json:
+def mappings(catalog: Catalog, source: str, target: Ref) -> list[answers.MappingStep] | None:
     """The chain of mappings from a message's newest live version to a target; null if there is none."""
     emit = catalog.emit(source)
     if emit is None or emit.newest is None:
@@ -199,7 +195,7 @@ def _steps(route: Route) -> list[tuple[str, str]]:
     return steps
 
 
-def _condition(to: Destination) -> Json:
+def _condition(to: Destination) -> answers.Condition | None:
     if to.when is not None:
         return {"kind": "when", "text": to.when.text}
     if to.canary is None:
@@ -369,14 +365,9 @@ def samples(hub: Hub) -> Mapping[str, str]:
     return hub.shelf.at("samples", lambda: read_files(hub.settings.workspace), least_s=SAMPLES_S).get()
 
 
-def _test(case: Case) -> Json:
+def _test(case: Case) -> answers.RouteTestCase:
     """One test result. `verdict`: passed, failed, or missing (its sample is not on this machine)."""
     missing = any(problem.code is Check.NO_SAMPLE for problem in case.wrong)
-    return {
-        "number": case.number,
-        "about": case.about,
-        "line": case.line,
-        "ms": round(case.ms, 1),
-        "verdict": "missing" if missing else "failed" if case.wrong else "passed",
-        "wrong": [problem.text for problem in case.wrong],
-    }
+    verdict = "missing" if missing else "failed" if case.wrong else "passed"
+    wrong = [problem.text for problem in case.wrong]
+    return fill(answers.RouteTestCase, case, ms=round(case.ms, 1), verdict=verdict, wrong=wrong)

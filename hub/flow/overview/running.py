@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from hub.core.message import Json
+from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.settings import Settings
-from hub.store import Process, Store
+from hub.store import Store
 
 KEEPING = "keep"  # the lead of the retention round
 
 
-def processes(store: Store) -> list[Json]:
+def processes(store: Store) -> list[answers.Process]:
     """All processes with a heartbeat within a day, the latest started first."""
-    return [_process_json(process) for process in store.processes()]
+    return [fill(answers.Process, process, silent=process.is_silent) for process in store.processes()]
 
 
-def _process_json(process: Process) -> Json:
-    return {
-        "name": process.name,
-        "role": process.role,
-        "version": process.version,
-        "revision": process.revision,
-        "startedAt": process.started_at.isoformat(),
-        "seenAt": process.seen_at.isoformat(),
-        "leads": list(process.leads),
-        "silent": process.is_silent,
-    }
-
-
-def stored(store: Store, settings: Settings) -> dict[str, Json]:
+def stored(store: Store, settings: Settings) -> answers.Stored:
     """The store's size, partitions and retention. `keptAt`: the last retention round; `oldestAt`: the oldest
     message.
     """

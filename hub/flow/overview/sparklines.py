@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hub.core.message import Json
+from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.store import MinuteCount
 from hub.store.queries.throughput import MINUTE
@@ -28,8 +29,8 @@ class Sparkline:
         self.delivered[minute] += beat.delivered
         self.failed[minute] += beat.failed
 
-    def as_json(self) -> dict[str, Json]:
-        return {"accepted": list(self.accepted), "delivered": list(self.delivered), "failed": list(self.failed)}
+    def as_json(self) -> answers.Hour:
+        return fill(answers.Hour, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Lines:
     targets: Mapping[str, Sparkline]
     ways: Mapping[tuple[str, str], Sparkline]
 
-    def as_json(self) -> dict[str, Json]:
-        ways: list[Json] = [
+    def as_json(self) -> answers.Lines:
+        ways: list[answers.HourOfWay] = [
             {"route": route, "target": way, **line.as_json()} for (route, way), line in sorted(self.ways.items())
         ]
         return {

@@ -17,6 +17,8 @@ from hub.core.message import Json
 from hub.core.model.breaker import BreakerState, Circuit
 from hub.core.model.delivery import Status
 from hub.flow.accounts import keys
+from hub.flow.answers import building as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import rates, sparklines
 from hub.flow.overview.backlog import backlog, stopped
@@ -33,7 +35,7 @@ MEASURED_S = 2.0
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 
-def systems(hub: Hub) -> dict[str, Json]:
+def systems(hub: Hub) -> answers.SystemList:
     """All systems of the active configuration, by name, with their interfaces and health."""
     catalog = hub.catalogs.active()
     return {
@@ -42,7 +44,7 @@ def systems(hub: Hub) -> dict[str, Json]:
     }
 
 
-def system(hub: Hub, name: str) -> dict[str, Json]:
+def system(hub: Hub, name: str) -> answers.OneSystem:
     """One system: its row, with its addresses, settings and secrets (by name), auth, caps, hooks, queues, who calls,
     and the last check.
 
@@ -76,26 +78,15 @@ def system(hub: Hub, name: str) -> dict[str, Json]:
             {"name": hook.name, "path": f"/in/{name}/{hook.name}", "by": "adapter" if hook.by_adapter else "scheme"}
             for hook in named_system.hooks.values()
         ],
-        "queues": [
-            {
-                "name": queue.name,
-                "queue": queue.queue,
-                "exchange": queue.exchange,
-                "topics": list(queue.topics),
-                "broker": queue.broker,
-            }
-            for queue in named_system.queues.values()
-        ],
-        "callers": [
-            {"id": row.id, "name": row.name, "state": state} for row, state in callers if state in ("valid", "ending")
-        ],
+        "queues": [fill(answers.QueueOf, queue) for queue in named_system.queues.values()],
+        "callers": [fill(answers.CallerOf, row, state=state) for row, state in callers if state in ("valid", "ending")],
         "routesFrom": [route.name for route in catalog.routes if route.source.split("/")[0] == name],
         "routesTo": [route.name for route in catalog.routes if any(to.ref.system == name for to in route.to)],
         "lastCheck": _last_check(hub, name),
     }
 
 
-def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
+def check(hub: Hub, name: str, *, by: str) -> answers.CheckedNow:
     """Checks each address that the system declares: DNS, connection, TLS. No call is made. The person and the result
     are recorded.
 
@@ -110,7 +101,7 @@ def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
         )
     end = time.monotonic() + CHECK_S
     ca = named_system.outbound.ca.removeprefix("file:")
-    tried: list[Json] = []
+    tried: list[answers.CheckedAddress] = []
     for setting, url in wanted:
         steps = reach(url, hub.settings.allow_cidrs, ca=ca, deadline_s=min(5.0, max(0.5, end - time.monotonic())))
         tried.append(
@@ -121,7 +112,7 @@ def check(hub: Hub, name: str, *, by: str) -> dict[str, Json]:
                 "steps": [_step(step) for step in steps],
             }
         )
-    ok = all(isinstance(answer, dict) and answer["ok"] for answer in tried)
+    ok = all(address["ok"] for address in tried)
     hub.store.note_act(by=by, what=CHECKED, object_=name, details={"ok": ok, "addresses": tried})
     return {"system": name, "at": hub.store.now().isoformat(), "by": by, "ok": ok, "addresses": tried}
 
@@ -160,11 +151,11 @@ def _found(hub: Hub, name: str) -> System:
 # ---- how it stands
 
 
-def _line(hub: Hub, system: System) -> dict[str, Json]:
+def _line(hub: Hub, system: System) -> answers.SystemLine:
     """`health`: paused, open, half_open, failing (half of its attempts or more), stuck (something waits for a person),
     ok, or none: nothing is sent to it.
     """
-    flowed: dict[str, Any] = rates.ways(hub)
+    flowed = rates.ways(hub)
     row = next((target for target in flowed["targets"] if target["system"] == system.name), None)
     standing = backlog(hub)
     lane = standing.lanes.get(system.name)
@@ -218,13 +209,12 @@ def _health(
     return "stuck" if stuck else "ok"
 
 
-def _breaker(state: BreakerState | None, now: datetime) -> Json:
+def _breaker(state: BreakerState | None, now: datetime) -> answers.BreakerNow:
     """The breaker's current state; its history is in the log."""
     if state is None:
         return {"state": Circuit.CLOSED.value, "since": None, "until": None, "trips": 0}
-    until = state.until.isoformat() if state.until is not None else None
     since = (now - state.age).replace(microsecond=0)  # stable between calls, except for clock differences
-    return {"state": state.state.value, "since": since.isoformat(), "until": until, "trips": state.trips}
+    return fill(answers.BreakerNow, state, since=since)
 
 
 def _last(hub: Hub, name: str) -> str | None:
@@ -237,25 +227,14 @@ def _last(hub: Hub, name: str) -> str | None:
     return (curves.since + places[-1] * MINUTE).isoformat() if places else None
 
 
-def _last_check(hub: Hub, name: str) -> Json:
+def _last_check(hub: Hub, name: str) -> answers.LastCheck | None:
     for act in hub.store.acts(what=CHECKED, object_=name, limit=1):
-        return {
-            "at": act.at.isoformat(),
-            "by": act.by,
-            "ok": act.details.get("ok"),
-            "addresses": act.details.get("addresses"),
-        }
+        return fill(answers.LastCheck, act, ok=act.details.get("ok"), addresses=act.details.get("addresses"))
     return None
 
 
-def _step(step: Step) -> Json:
-    return {
-        "step": step.name,
-        "ok": step.ok,
-        "ms": step.ms,
-        "text": step.text[:300],
-        "until": step.until.isoformat() if step.until is not None else None,
-    }
+def _step(step: Step) -> answers.CheckStep:
+    return fill(answers.CheckStep, step, step=step.name, text=step.text[:300])
 
 
 # ---- what is declared
@@ -276,7 +255,7 @@ def _resolved(hub: Hub, reference: str) -> str | None:
         return None
 
 
-def _setting(hub: Hub, system: System, name: str) -> Json:
+def _setting(hub: Hub, system: System, name: str) -> answers.SettingOf:
     """A setting for display. For a secret, `value` is null and `reference` names where it is stored, if it is a
     reference.
     """
@@ -296,7 +275,7 @@ def _setting(hub: Hub, system: System, name: str) -> Json:
     }
 
 
-def _secrets(hub: Hub, system: System) -> list[Json]:
+def _secrets(hub: Hub, system: System) -> list[answers.SecretOf]:
     """The secrets that sign calls to the system: where each is stored, and whether it can be resolved."""
     out = system.outbound
     secrets = [
@@ -342,17 +321,12 @@ def _call(side: Accept) -> str:
     return f"{side.method} {side.path}".strip()
 
 
-def _interfaces(sides: Iterable[Emit | Accept]) -> Json:
+def _interfaces(sides: Iterable[Emit | Accept]) -> list[answers.Interface]:
     return [{"type": side.type, "about": side.about, "versions": _versions(side.versions)} for side in sides]
 
 
-def _versions(versions: Mapping[int, Version]) -> Json:
+def _versions(versions: Mapping[int, Version]) -> list[answers.VersionState]:
     return [
-        {
-            "version": number,
-            "state": version.state.value,
-            "since": version.since or None,
-            "sunset": version.sunset or None,
-        }
+        fill(answers.VersionState, version, version=number, since=version.since or None, sunset=version.sunset or None)
         for number, version in sorted(versions.items())
     ]

@@ -7,9 +7,11 @@ from typing import Any
 
 from hub.catalog import Catalog
 from hub.core.errors import GiveUp
-from hub.core.message import Disposition, Json
+from hub.core.message import Disposition
 from hub.core.model.delivery import AcceptedMessage
 from hub.core.model.unrouted import as_rows
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview.clusters import trend
 from hub.flow.render import found, render
@@ -26,57 +28,37 @@ def counted(hub: Hub) -> list[UnroutedLine]:
     return hub.shelf.at("unrouted", hub.store.unrouted_causes, least_s=LEAST_S).get()
 
 
-def line_json(line: UnroutedLine) -> dict[str, Json]:
+def line_json(line: UnroutedLine) -> answers.UnroutedCause:
     """One cause. `misses`: why each route did not match, as route, target, condition, why. `wish`: a person's request
     for all of them that is under way.
     """
     wished, cause = line.wished, line.cause
-    misses: list[Json] = []
-    if cause is not None:
-        misses = [dict(zip(("route", "target", "condition", "why"), row, strict=True)) for row in as_rows(cause.misses)]
-    return {
-        "id": line.id,
-        "message": str(cause.source) if cause is not None else None,
-        "text": cause.text if cause is not None else "Nobody has looked for the cause yet.",
-        "misses": misses,
-        "number": line.number,
-        "oldestAt": line.oldest_at.isoformat(),
-        "newestAt": line.newest_at.isoformat(),
-        "trend": trend(line.last_hour, line.hour_before, line.number),
-        "lastHour": line.last_hour,
-        "hourBefore": line.hour_before,
-        "wish": {
-            "act": wished.wish.value,
-            "at": wished.at.isoformat(),
-            "by": wished.by,
-            "why": wished.why,
-            "left": wished.left,
-        }
-        if wished is not None
-        else None,
-    }
+    misses = (
+        [dict(zip(("route", "target", "condition", "why"), row, strict=True)) for row in as_rows(cause.misses)]
+        if cause is not None
+        else []
+    )
+    return fill(
+        answers.UnroutedCause,
+        line,
+        message=cause.source if cause is not None else None,
+        text=cause.text if cause is not None else "Nobody has looked for the cause yet.",
+        misses=misses,
+        trend=trend(line.last_hour, line.hour_before, line.number),
+        wish=fill(answers.UnroutedWish, wished, act=wished.wish) if wished is not None else None,
+    )
 
 
-def row_json(row: UnroutedRow) -> dict[str, Json]:
+def row_json(row: UnroutedRow) -> answers.Unrouted:
     """One unrouted message."""
     message = row.message
-    return {
-        "messageId": message.id,
-        "type": message.type,
-        "version": message.version,
-        "receivedAt": message.received_at.isoformat(),
-        "source": message.source,
-        "caller": message.caller,
-        "keys": dict(message.keys),
-        "revision": message.revision,
-        "cause": row.cause_id,
-        "note": row.note,
-    }
+    keys = dict(message.keys)
+    return fill(answers.Unrouted, message, messageId=message.id, keys=keys, cause=row.cause_id, note=row.note)
 
 
 def preview(
     hub: Hub, *, ids: Sequence[str] = (), cause: str | None = None, force: bool = False, limit: int = 50
-) -> dict[str, Json]:
+) -> answers.UnroutedPreview:
     """Previews routing unrouted messages with the active configuration: `ids`, or the newest `limit` of a cause.
     Changes nothing.
 
@@ -90,8 +72,8 @@ def preview(
     routable, stays = made_again(hub, catalog, list(waiting), by="")
     notes = stays if force else {**stays, **hub.store.later_of(list(routable.values()))}
     notes |= _ended(hub, [id_ for id_ in ids if id_ not in waiting])
-    items: list[Json] = []
-    counts = {Disposition.ROUTED.value: 0, Disposition.FILTERED.value: 0, "stays": 0}
+    items: list[Any] = []
+    counts = dict.fromkeys((Disposition.ROUTED.value, Disposition.FILTERED.value, "stays"), 0)
     ways: dict[tuple[str, str], dict[str, Any]] = {}
     for id_ in [*waiting, *(id_ for id_ in notes if id_ not in waiting)]:
         accepted = routable[id_] if id_ not in notes else None
@@ -99,24 +81,24 @@ def preview(
         counts[becomes] += 1
         lines = _lines(hub, catalog, accepted) if accepted is not None else []
         for line in lines:
-            way = ways.setdefault((str(line["route"]), str(line["target"])), {"number": 0, "faults": 0, "fault": None})
+            way = ways.setdefault((line["route"], line["target"]), {"number": 0, "faults": 0, "fault": None})
             way["number"] += 1
             way["faults"] += line["fault"] is not None
             way["fault"] = way["fault"] or line["fault"]
-        item = row_json(waiting[id_]) if id_ in waiting else {"messageId": id_}
-        items.append({**item, "becomes": becomes, "note": notes.get(id_), "deliveries": list(lines)})
+        item: Any = row_json(waiting[id_]) if id_ in waiting else {"messageId": id_}
+        items.append({**item, "becomes": becomes, "note": notes.get(id_), "deliveries": lines})
     number = (
         len(notes.keys() | waiting.keys())
         if ids
         else sum(line.number for line in hub.store.unrouted_causes() if line.id == cause)
     )
-    told_ways: list[Json] = [{"route": route, "target": target, **way} for (route, target), way in sorted(ways.items())]
-    counts_: dict[str, Json] = dict(counts)
+    told_ways: list[Any] = [{"route": route, "target": target, **way} for (route, target), way in sorted(ways.items())]
+    counted_by_fate: Any = counts
     return {
         "revision": catalog.revision,
         "number": number,
         "looked": len(items),
-        "counts": counts_,
+        "counts": counted_by_fate,
         "ways": told_ways,
         "items": items,
     }
@@ -127,12 +109,12 @@ def _ended(hub: Hub, ids: Sequence[str]) -> dict[str, str]:
     return {id_: known.get(id_, "There is no such message.") for id_ in ids}
 
 
-def _lines(hub: Hub, catalog: Catalog, accepted: AcceptedMessage) -> list[dict[str, Json]]:
+def _lines(hub: Hub, catalog: Catalog, accepted: AcceptedMessage) -> list[answers.UnroutedMade]:
     """The deliveries that a message would get. `fault`: why the mapping fails; null also if a look-up is needed that is
     made only at the delivery.
     """
     enriched = {route.name for route in catalog.routes if route.enrich}
-    lines: list[dict[str, Json]] = []
+    lines: list[answers.UnroutedMade] = []
     message = accepted.message
     lookups = hub.store.lookups(message.id)
     for planned in accepted.deliveries:
@@ -153,13 +135,5 @@ def _lines(hub: Hub, catalog: Catalog, accepted: AcceptedMessage) -> list[dict[s
                 )
         except GiveUp as error:
             fault = f"{error.why.field} {error.why.text}".strip()
-        lines.append(
-            {
-                "route": planned.route,
-                "target": str(planned.ref),
-                "part": planned.part,
-                "orderKey": planned.order_key,
-                "fault": fault,
-            }
-        )
+        lines.append(fill(answers.UnroutedMade, planned, target=planned.ref, fault=fault))
     return lines

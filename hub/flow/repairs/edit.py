@@ -15,9 +15,11 @@ from datetime import timedelta
 
 from hub.core import json
 from hub.core.errors import Code, Refused
-from hub.core.message import Incoming, Json
+from hub.core.message import Incoming
 from hub.core.model.delivery import DedupeKey, NewDelivery
 from hub.flow.accept import prepare_message
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.intake.versions import record_acceptance
 from hub.logs import event
@@ -35,13 +37,8 @@ class EditResult:
     replaced_by: str | None  # the new delivery; None where it was made before
     is_known: bool
 
-    def as_json(self) -> dict[str, Json]:
-        return {
-            "deliveryId": self.delivery_id,
-            "messageId": self.message_id,
-            "newDeliveryId": self.replaced_by,
-            "duplicate": self.is_known,
-        }
+    def as_json(self) -> answers.Edited:
+        return fill(answers.Edited, self, newDeliveryId=self.replaced_by, duplicate=self.is_known)
 
 
 def edit(hub: Hub, delivery_id: str, raw: bytes, *, by: str, why: str, force: bool = False) -> EditResult:

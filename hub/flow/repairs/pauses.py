@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 from hub.catalog import Catalog
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
+from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.logs import event
 from hub.store import Pause, Store
 from hub.store.messages.pauses import ROUTE, TARGET
@@ -43,20 +44,13 @@ def resume(store: Store, kind: str, name: str, *, by: str, notify: Ring | None =
     return done
 
 
-def paused(store: Store) -> list[dict[str, Json]]:
+def paused(store: Store) -> list[answers.Paused]:
     """The pauses, with the number of deliveries that wait because of each."""
     return [as_json(row, store.waiting_behind(row.kind, row.name)) for row in store.pauses()]
 
 
-def as_json(row: Pause, waiting: int) -> dict[str, Json]:
-    return {
-        "kind": row.kind,
-        "name": row.name,
-        "since": row.at.isoformat(),
-        "by": row.by,
-        "why": row.why,
-        "waiting": waiting,
-    }
+def as_json(row: Pause, waiting: int) -> answers.Paused:
+    return fill(answers.Paused, row, since=row.at, waiting=waiting)
 
 
 def _known(catalog: Catalog, kind: str, name: str) -> None:

@@ -9,8 +9,10 @@ from hub.core.config import identified_request
 from hub.core.config.queue import Arrival, Queue
 from hub.core.documents.content_coding import coding_of, inflated
 from hub.core.errors import Code, Refused
-from hub.core.message import Json, Receipt, Request
+from hub.core.message import Receipt, Request
 from hub.core.model.delivery import AcceptedMessage
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.doors import hooks, refused_posts
 from hub.flow.doors.queues import kept_again, take_in, together
 from hub.flow.hub import Hub
@@ -152,7 +154,7 @@ def is_open(row: RefusedRow) -> bool:
     return row.door == identified_request.QUEUE
 
 
-def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> dict[str, Json]:
+def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> answers.RefusedArrival:
     """The arrival with its body. Each call is recorded. Raises Refused without a reason."""
     if not why:
         raise Refused(Code.BAD_REQUEST, "why: 1–500")
@@ -160,40 +162,19 @@ def revealed(store: Store, row: RefusedRow, *, by: str, why: str) -> dict[str, J
     return as_json(row, bare=True)
 
 
-def as_json(row: RefusedRow, *, bare: bool = False) -> dict[str, Json]:
+def as_json(row: RefusedRow, *, bare: bool = False) -> answers.RefusedArrival:
     """A refused arrival as operators see it, with its body if it was loaded and may be shown. `bare`: shows the body in
     any case.
     """
-    shown: dict[str, Json] = {
-        "id": row.id,
-        "source": row.source,
-        "state": row.state,
-        "receivedAt": row.received_at.isoformat(),
-        "lastAt": row.last_at.isoformat(),
-        "times": row.times,
-        "messageId": row.message_id,
-        "topic": row.topic,
-        "contentType": row.content_type,
-        "bytes": row.size,
-        "code": row.code,
-        "text": row.text,
-        "faults": [dict(fault) for fault in row.faults],
-        "revision": row.revision,
-        "changedAt": row.changed_at.isoformat(),
-        "changedBy": row.changed_by,
-        "door": row.door,
-        "caller": row.caller,
-        "traceIds": list[Json](row.trace_ids),
-        "note": row.note,
-    }
+    shown: dict[str, object] = {}
     if row.arrival is not None and (bare or is_open(row)):
         body = _plain(row.arrival)[:MAX_SHOWN]
-        shown |= {
+        shown = {
             "headers": dict(row.arrival.headers),
             "body": body.decode("utf-8", "backslashreplace"),
             "flaw": row.arrival.flaw,
         }
-    return shown
+    return fill(answers.RefusedArrival, row, bytes=row.size, **shown)
 
 
 def _plain(arrival: Arrival) -> bytes:

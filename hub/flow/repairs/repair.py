@@ -12,8 +12,9 @@ from typing import Any
 
 from hub.core import json
 from hub.core.errors import Code, Refused, StoreBusy
-from hub.core.message import Json
 from hub.core.model.repair import Act, Order, Result, State, With
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.logs import event, told
 from hub.store import RepairedRow, RepairRow, Step, Store
@@ -124,41 +125,11 @@ def _tell(hub: Hub, id_: str, step: Step) -> None:
         event("repair.changed", texts[step.state], repair=id_, state=step.state.value)
 
 
-def as_json(row: RepairRow) -> dict[str, Json]:
+def as_json(row: RepairRow) -> answers.Repair:
     """A repair as operators see it: its order, progress and results."""
-    return {
-        "id": row.id,
-        "act": row.act.value,
-        "with": row.with_.value,
-        "revision": row.revision,
-        "force": row.force,
-        "canary": row.canary,
-        "goOnAt": row.go_on_at,
-        "rate": row.rate,
-        "selection": dict(row.selection),
-        "why": row.why,
-        "createdAt": row.created_at.isoformat(),
-        "createdBy": row.created_by,
-        "state": row.state.value,
-        "changedAt": row.changed_at.isoformat(),
-        "changedBy": row.changed_by,
-        "number": row.number,
-        "results": {result.value: row.results.get(result, 0) for result in Result},
-    }
+    return fill(answers.Repair, row, results={result.value: row.results.get(result, 0) for result in Result})
 
 
-def row_json(row: RepairedRow) -> dict[str, Json]:
+def row_json(row: RepairedRow) -> answers.RepairedRow:
     """One delivery of a repair, with its result."""
-    return {
-        "place": row.place,
-        "deliveryId": row.delivery_id,
-        "messageId": row.message_id,
-        "route": row.route,
-        "target": str(row.ref) if row.ref is not None else None,
-        "orderKey": row.order_key,
-        "status": row.status.value if row.status is not None else None,
-        "result": row.result.value,
-        "why": dict(row.why.as_json()) if row.why is not None else None,
-        "note": row.note,
-        "changedAt": row.changed_at.isoformat(),
-    }
+    return fill(answers.RepairedRow, row, target=row.ref)

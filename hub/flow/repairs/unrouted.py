@@ -25,6 +25,8 @@ from hub.core.message import Disposition, Json, Message
 from hub.core.model.delivery import AcceptedMessage, NewDelivery
 from hub.core.model.unrouted import Wish, cause_of
 from hub.flow.accept import match_all
+from hub.flow.answers import repairs as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.render import upgraded
 from hub.logs import event, told
@@ -62,8 +64,8 @@ class UnroutedResult:
     results: Mapping[str, int]
     left: int
 
-    def as_json(self) -> dict[str, Json]:
-        return {"cause": self.cause, "number": self.number, "results": dict(self.results), "left": self.left}
+    def as_json(self) -> answers.UnroutedOrdered:
+        return fill(answers.UnroutedOrdered, self)
 
 
 def again(

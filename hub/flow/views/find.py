@@ -14,6 +14,8 @@ from typing import Any
 from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json
+from hub.flow.answers import messages as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.views import trace
 from hub.store import Store
@@ -77,7 +79,7 @@ def _understood(store: Store, question: Question) -> _Asked:
     return _Asked(replace(question.filters, clusters=clusters), "words", kinds, clusters)
 
 
-def find(store: Store, question: Question, *, limit: int = PAGE, place: str | None = None) -> dict[str, Json]:
+def find(store: Store, question: Question, *, limit: int = PAGE, place: str | None = None) -> answers.FoundMessages:
     """A page of messages, newest first, each with its deliveries (see trace.message_json; attempts are left out).
 
     `by`: number, words or filters. `words`: per word of the box the kind of number that it is; null: none. `clusters`:
@@ -90,9 +92,7 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
     at, is_older = _place(place)
     page = store.find(asked.filters, limit=limit, place=at, is_older=is_older)
     lines = store.deliveries(*(row.id for row in page.rows))
-    items: list[Json] = [
-        trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in page.rows
-    ]
+    items = [trace.message_json(row, [line for line in lines if line.message_id == row.id], []) for row in page.rows]
     following, previous = _ends(page, place, is_older=is_older)
     return {
         "items": items,
@@ -105,17 +105,16 @@ def find(store: Store, question: Question, *, limit: int = PAGE, place: str | No
     }
 
 
-def count(store: Store, question: Question) -> dict[str, Json]:
+def count(store: Store, question: Question) -> answers.Count:
     """The number of matches: `number`, `isExact` (false: at least so many), `scannedUntil` (null: all were searched),
     `by`.
     """
     asked = _understood(store, question)
     counted = store.count_found(asked.filters)
-    until = counted.scanned_until.isoformat() if counted.scanned_until is not None else None
-    return {"number": counted.number, "isExact": counted.is_exact, "scannedUntil": until, "by": asked.by}
+    return fill(answers.Count, counted, by=asked.by)
 
 
-def counted(hub: Hub, question: Question) -> dict[str, Json]:
+def counted(hub: Hub, question: Question) -> answers.Count:
     """The same, cached: counting ten thousand messages takes a moment."""
     return hub.shelf.at(f"count {question}", lambda: count(hub.store, question)).get()
 

@@ -12,6 +12,7 @@ from hub.core.errors import GiveUp, Refused
 from hub.core.json import LIMITS
 from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
+from hub.flow.answers import messages as answers
 from hub.flow.context.revisions import Revisions
 from hub.flow.render import found, source_part, upgraded
 from hub.store import DeliveryRow, MessageRow, Store
@@ -29,7 +30,7 @@ def of_mapping(catalog: Catalog, source: Ref, target: Ref) -> dict[str, Origin]:
 
 def of_message(
     store: Store, catalogs: Revisions, message_id: str, *, field: str | None = None, source: str | None = None
-) -> Json:
+) -> answers.Lineage | None:
     """Per delivery and target field: the value, and the source fields, tables and constants that made it. None if there
     is no such message.
 
@@ -55,7 +56,7 @@ def _delivery(
     line: DeliveryRow,
     field: str | None,
     source: str | None,
-) -> Json:
+) -> dict[str, Json]:
     head: dict[str, Json] = {"deliveryId": line.id, "target": str(line.ref), "status": line.status.value}
     if line.undecided:
         return {

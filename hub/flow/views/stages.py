@@ -8,7 +8,7 @@ a person, and is recorded (`/ops/v1/messages/{id}/reveal`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from hub.catalog import Catalog
 from hub.core import json
@@ -23,6 +23,8 @@ from hub.core.message import Json, Ref
 from hub.core.schemas.contract import Contract
 from hub.core.schemas.integers import declared
 from hub.core.schemas.masking import Masker
+from hub.flow.answers import messages as answers
+from hub.flow.answers.fields import fill
 from hub.flow.context.revisions import NoRevision, Revisions
 from hub.flow.outbound import destination_for
 from hub.flow.render import address, found, source_part
@@ -45,22 +47,15 @@ class _Stage:
     body: Json
     contract: Contract | None
 
-    def as_json(self, veil: Masker, before: _Stage | None) -> dict[str, Json]:
-        row: dict[str, Json] = {
-            "stage": self.name,
-            "message": str(self.ref) if self.ref is not None else None,
-            "body": veil.over(self.contract, self.body),
-        }
-        if before is None:
-            return {**row, "changes": None}
-        changes = difference(before.body, self.body)
-        return {
-            **row,
-            "changes": veil.over_changes(changes, (before.contract, before.body), (self.contract, self.body)),
-        }
+    def as_json(self, veil: Masker, before: _Stage | None) -> answers.Stage:
+        body, changes = veil.over(self.contract, self.body), None
+        if before is not None:
+            found = difference(before.body, self.body)
+            changes = veil.over_changes(found, (before.contract, before.body), (self.contract, self.body))
+        return fill(answers.Stage, self, stage=self.name, message=self.ref, body=body, changes=changes)
 
 
-def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: bool = False) -> dict[str, Json] | None:
+def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: bool = False) -> answers.Stages | None:
     """All stages of one message; None if there is no such message.
 
     `received`: the original request, if the message itself is not the original. `raw`: {bytes, text, isCut, curl}.
@@ -90,7 +85,7 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
     for stage in (*shared, *(stage for chain, _ in chains.values() for stage in chain)):
         veil.learn(stage.contract, stage.body)
     attempts = store.attempts(*(line.id for line in lines))
-    deliveries: list[Json] = []
+    deliveries: list[answers.StagesOfDelivery] = []
     for line in lines:
         chain, trouble = chains.get(line.id, ([], problem or fault))
         attempts_of_line = [attempt for attempt in attempts if attempt.delivery_id == line.id]
@@ -103,18 +98,18 @@ def stages(store: Store, catalogs: Revisions, message_id: str, *, is_revealed: b
                 veil, line, shared, chain, trouble or unfilled, lookups, attempts_of_line, call=call, is_array=is_array
             )
         )
-    result: dict[str, Json] = {
+    return {
         "messageId": row.id,
         "received": _received(store, row, veil),
         "raw": _raw(veil, shared[0] if shared else None, row, raw),
         "stages": _told(veil, shared, None),
         "fault": fault or problem,
         "deliveries": deliveries,
+        "isMasked": veil.has_masked,  # last: by then all is masked
     }
-    return {**result, "isMasked": veil.has_masked}
 
 
-def reveal(store: Store, catalogs: Revisions, message_id: str, *, by: str, why: str) -> dict[str, Json] | None:
+def reveal(store: Store, catalogs: Revisions, message_id: str, *, by: str, why: str) -> answers.Stages | None:
     """The stages with personal values. The person and the reason are recorded first: if we die after that, nothing was
     shown.
     """
@@ -217,15 +212,15 @@ def _call(
         return "", dict[str, Json](error.why.as_json())
 
 
-def _told(veil: Masker, chain: list[_Stage], before: _Stage | None) -> list[Json]:
-    rows: list[Json] = []
+def _told(veil: Masker, chain: list[_Stage], before: _Stage | None) -> list[answers.Stage]:
+    rows: list[answers.Stage] = []
     for stage in chain:
         rows.append(stage.as_json(veil, before))
         before = stage
     return rows
 
 
-def _raw(veil: Masker, decoded: _Stage | None, row: MessageRow, raw: bytes) -> Json:
+def _raw(veil: Masker, decoded: _Stage | None, row: MessageRow, raw: bytes) -> answers.Raw:
     """The bytes as text. A masked text is encoded from the masked document, so that no personal part remains."""
     text = raw.decode("utf-8", "replace")
     if decoded is None and not veil.is_lifted:
@@ -243,21 +238,14 @@ def _raw(veil: Masker, decoded: _Stage | None, row: MessageRow, raw: bytes) -> J
     }
 
 
-def _received(store: Store, row: MessageRow, veil: Masker) -> Json:
+def _received(store: Store, row: MessageRow, veil: Masker) -> answers.Received | None:
     """The original request of a hook or queue, if the message itself is not the original."""
     origin = store.origin(row.trace_id) if row.source in (HOOK, QUEUE) else None
     if origin is None:
         return None
     text = origin.raw.decode("utf-8", "replace")
-    return {
-        "source": origin.source,
-        "receivedAt": origin.received_at.isoformat(),
-        "method": origin.method,
-        "query": veil.over_text(origin.query),
-        "contentType": origin.content_type,
-        "bytes": len(origin.raw),
-        "text": veil.over_text(text)[:MAX_TEXT],
-    }
+    query, text = veil.over_text(origin.query), veil.over_text(text)[:MAX_TEXT]
+    return fill(answers.Received, origin, query=query, bytes=len(origin.raw), text=text)
 
 
 def _delivery(
@@ -271,11 +259,11 @@ def _delivery(
     *,
     call: str,
     is_array: bool,
-) -> Json:
+) -> answers.StagesOfDelivery:
     seen = found(lookups, line.route, line.part)
     tried = [attempt for attempt in attempts if attempt.url]
     mapped = chain[-1] if chain and chain[-1].name == "mapped" else None
-    sent: Json = None
+    sent: answers.Sent | None = None
     if tried and mapped is not None:
         payload = veil.over(mapped.contract, mapped.body)
         body = json.encode([payload] if is_array else payload).decode()
@@ -304,57 +292,50 @@ def _delivery(
     }
 
 
-def _attempt(veil: Masker, attempt: AttemptRow, following: AttemptRow | None, line: DeliveryRow) -> Json:
+def _attempt(
+    veil: Masker, attempt: AttemptRow, following: AttemptRow | None, line: DeliveryRow
+) -> answers.AttemptInFull:
     text = attempt.reply.decode("utf-8", "replace")
     body: Json = veil.over(None, read(attempt.reply).value)
-    why: Json = _why(veil, attempt)
-    after: Json = None
+    why, next_at = _why(veil, attempt), None
     if following is not None:
-        after = {
-            "at": following.started_at.isoformat(),
-            "afterMs": int((following.started_at - attempt.ended_at).total_seconds() * 1000),
-            "why": why,
-        }
+        next_at = following.started_at
     elif line.status.value in ("pending", "unknown") and attempt.outcome in ("retry", "in_doubt", "outcome_not_seen"):
-        after = {
-            "at": line.due_at.isoformat(),
-            "afterMs": int((line.due_at - attempt.ended_at).total_seconds() * 1000),
-            "why": why,
-        }
-    return {
-        "number": attempt.number,
-        "startedAt": attempt.started_at.isoformat(),
-        "endedAt": attempt.ended_at.isoformat(),
-        "outcome": attempt.outcome,
-        "request": {"method": attempt.method, "url": attempt.url, "bytes": attempt.request_bytes, "sent": attempt.sent},
-        "reply": {
-            "status": attempt.http_status,
-            "bytes": len(attempt.reply),
-            "text": veil.over_text(text),
-            "body": body,
-        },
-        "ms": attempt.ms,
-        "phases": phases(attempt),
-        "why": why,
-        "next": after,
-        "revision": attempt.revision,
-        "worker": attempt.worker,
+        next_at = line.due_at
+    reply: answers.Reply = {
+        "status": attempt.http_status,
+        "bytes": len(attempt.reply),
+        "text": veil.over_text(text),
+        "body": body,
     }
+    return fill(
+        answers.AttemptInFull,
+        attempt,
+        request=fill(answers.Request, attempt, bytes=attempt.request_bytes),
+        reply=reply,
+        phases=phases(attempt),
+        why=why,
+        next=_next(next_at, attempt.ended_at, why) if next_at is not None else None,
+    )
 
 
-def _why(veil: Masker, attempt: AttemptRow) -> Json:
+def _next(at: datetime, ended_at: datetime, why: answers.Why | None) -> answers.Next:
+    return {"at": at.isoformat(), "afterMs": int((at - ended_at).total_seconds() * 1000), "why": why}
+
+
+def _why(veil: Masker, attempt: AttemptRow) -> answers.Why | None:
     if attempt.why is None:
         return None
-    return {**attempt.why.as_json(), "text": veil.over_text(attempt.why.text)}
+    return fill(answers.Why, attempt.why, text=veil.over_text(attempt.why.text))
 
 
-def phases(attempt: AttemptRow) -> list[Json]:
+def phases(attempt: AttemptRow) -> list[answers.Phase]:
     """The duration of each phase of a call, in order: DNS, connection, TLS, wait for the first byte, reading the rest.
 
     The attempt records when each phase ended, in ms from the start. A phase that was not needed (a reused connection)
     took no time.
     """
-    rows: list[Any] = []
+    rows: list[answers.Phase] = []
     before = 0
     for name in PHASES:
         over = attempt.timings.get(name, 0)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from hub.core.message import Json
 from hub.core.model.delivery import ENDED, Status
+from hub.flow.answers import messages as answers
 from hub.flow.hub import Hub
 from hub.store import AttemptRow, DeliveryRow, MessageRow
 from hub.store.queries.details import MAX_STORY
@@ -22,7 +23,7 @@ LEARNT_S = 300.0  # cache TTL of the learnt followers
 LATE = timedelta(minutes=1)
 
 
-def story(hub: Hub, value: str) -> dict[str, Json] | None:
+def story(hub: Hub, value: str) -> answers.Object | None:
     """The life behind a business key or a message's id; None if nothing bears it.
 
     keys [{name, value, messages}]; began, ended (the last that happened), isOver (nothing is open and nothing is
@@ -53,9 +54,7 @@ def story(hub: Hub, value: str) -> dict[str, Json] | None:
     is_over = all(line.status in ENDED for line in lines) and not any(gap["isLate"] for gap in gaps)
     ended = max([rows[-1].received_at, *(line.changed_at for line in lines)])
     pairs = [pair for row in rows for pair in row.keys]
-    keys: list[Json] = [
-        {"name": name, "value": text, "messages": pairs.count((name, text))} for name, text in dict.fromkeys(pairs)
-    ]
+    keys = [{"name": name, "value": text, "messages": pairs.count((name, text))} for name, text in dict.fromkeys(pairs)]
     return {
         "asked": value,
         "at": now.isoformat(),
@@ -64,13 +63,13 @@ def story(hub: Hub, value: str) -> dict[str, Json] | None:
         "ended": ended.isoformat(),
         "isOver": is_over,
         "lanes": _lanes(hub, rows, lines),
-        "steps": list(steps),
-        "gaps": list(gaps),
+        "steps": steps,
+        "gaps": gaps,
         "isWhole": len(rows) < MAX_STORY,
     }
 
 
-def _lanes(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow]) -> list[Json]:
+def _lanes(hub: Hub, rows: list[MessageRow], lines: list[DeliveryRow]) -> list[dict[str, str]]:
     names: dict[str, None] = {}
     for row in rows:
         names[row.system] = None

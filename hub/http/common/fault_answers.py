@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.core import json
 from hub.core.errors import Code, Refused, StoreBusy
-from hub.core.message import Json
+from hub.core.message import Json, Writable
 from hub.core.model.error_catalogue import MEANINGS
 from hub.logs import event, told
 
@@ -41,9 +41,9 @@ class Refusal(Answer):
     code: Code
 
 
-def success(data: Json, trace_id: str, *, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+def success(data: Writable, trace_id: str, *, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Answer:
     """The unified envelope (seed 003 §2.2); `timestamp` is epoch milliseconds, as there."""
-    envelope: Json = {"code": 0, "message": "success", "data": data, "traceId": trace_id, "timestamp": _now_ms()}
+    envelope = {"code": 0, "message": "success", "data": data, "traceId": trace_id, "timestamp": _now_ms()}
     return Answer(status, (("content-type", JSON), *ALWAYS, *headers), json.encode(envelope))
 
 

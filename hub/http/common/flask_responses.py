@@ -10,7 +10,7 @@ from flask import Response, g, request
 
 from hub.core import json
 from hub.core.errors import Code, Fault, Refused
-from hub.core.message import Json
+from hub.core.message import Writable
 from hub.flow.accounts.people import OPERATOR
 from hub.http.common.fault_answers import Answer, success
 
@@ -43,15 +43,15 @@ def operators_only() -> None:
         raise Refused(Code.FORBIDDEN, "This is for operators.")
 
 
-def envelope(data: Json) -> Response:
+def envelope(data: Writable) -> Response:
     return respond(success(data, g.trace_id))
 
 
-def tagged(data: dict[str, Json], *, but: tuple[str, ...] = ("at",)) -> Response:
+def tagged(data: Mapping[str, object], *, but: tuple[str, ...] = ("at",)) -> Response:
     """The same for what is asked for again and again: 304 without a body, where the asker has it already. `but`: what
     does not count as a change.
     """
-    counted: dict[str, Json] = {name: value for name, value in data.items() if name not in but}
+    counted = {name: value for name, value in data.items() if name not in but}
     tag = hashlib.sha256(json.encode(counted)).hexdigest()[:32]
     answer = Response(status=304) if request.if_none_match.contains_weak(tag) else envelope(data)
     answer.set_etag(tag, weak=True)

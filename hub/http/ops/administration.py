@@ -1,4 +1,3 @@
-# ruff: noqa: N815  names are as they stand in the answers
 """`/ops/v1` about running the hub: pauses, people and their record, callers' keys, processes, the store."""
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
 from hub.flow.accounts import keys, people
+from hub.flow.answers import administration as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import running as facts
 from hub.flow.repairs import pauses
 from hub.http.common.flask_responses import acting, envelope, operators_only, tagged
-from hub.http.ops import answers
 from hub.http.ops.request_schemas import Number, Text
-from hub.http.ops.shapes import anything, number, text, time
 from hub.store.engine.people_tables import ROLES
 
 _KIND = ma.validate.OneOf(pauses.KINDS)
@@ -41,27 +39,6 @@ class ResumeIt(By):
     name = Text(required=True, validate=ma.validate.Length(1, 190))
 
 
-class Paused(ma.Schema):
-    kind = ma.fields.String(required=True, validate=_KIND)
-    name = text()
-    since = time()
-    by = text()
-    why = text()
-    waiting = number()
-
-
-class PausedList(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(Paused), required=True)
-
-
-class Changed(ma.Schema):
-    changed = ma.fields.Boolean(required=True)
-    waiting = number()
-
-
-CHANGED = answers.envelope(Changed)
-
-
 class Which(ma.Schema):
     limit = Number(load_default=50, validate=ma.validate.Range(1, 500))
     before = Number(metadata={"description": "`next` of the page before."})
@@ -73,45 +50,10 @@ class Which(ma.Schema):
     object = Text(validate=ma.validate.Length(1, 255))
 
 
-class RecordedAct(ma.Schema):
-    sequence = number()
-    at = time()
-    by = text()
-    what = text()
-    object = text()
-    details = anything()
-    before = text()
-    hash = text()
-
-
-class Acts(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(RecordedAct), required=True)
-    next = number(allow_none=True)
-
-
 class Anchored(ma.Schema):
     anchor = Text(
         validate=ma.validate.Length(3, 100), metadata={"description": "NUMBER:HASH, as an earlier check gave it."}
     )
-
-
-class Verdict(ma.Schema):
-    records = number()
-    head = text()
-    broken = number(allow_none=True)
-    text = text()
-
-
-class Person(ma.Schema):
-    name = text()
-    role = ma.fields.String(required=True, validate=ma.validate.OneOf(ROLES))
-    createdAt = time()
-    changedAt = time()
-    disabledAt = time(allow_none=True)
-
-
-class Persons(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(Person), required=True)
 
 
 class NewPerson(By):
@@ -120,34 +62,8 @@ class NewPerson(By):
     role = ma.fields.String(load_default=people.VIEWER, validate=ma.validate.OneOf(ROLES))
 
 
-class Named(ma.Schema):
-    name = text()
-    role = text()
-
-
 class ChangeIt(By):
     what = ma.fields.String(required=True, validate=ma.validate.OneOf(list(people.CHANGES)))
-
-
-class ChangedPerson(ma.Schema):
-    name = text()
-    changed = text()
-
-
-class CallerKey(ma.Schema):
-    id = text()
-    name = text()
-    systems = ma.fields.List(ma.fields.String(), required=True)
-    form = text()
-    pins = anything()
-    state = text()
-    createdAt = time()
-    expiresAt = time(allow_none=True)
-    revokedAt = time(allow_none=True)
-
-
-class Keys(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(CallerKey), required=True)
 
 
 class NewKey(By):
@@ -162,44 +78,6 @@ class NewKey(By):
     )
 
 
-class MadeKey(ma.Schema):
-    id = text()
-    key = text()
-    secret = text()
-
-
-class Revoked(ma.Schema):
-    revoked = ma.fields.Boolean(required=True)
-
-
-class Process(ma.Schema):
-    name = text()
-    role = text()
-    version = text()
-    revision = text()
-    startedAt = time()
-    seenAt = time()
-    leads = ma.fields.List(ma.fields.String(), required=True)
-    silent = ma.fields.Boolean(required=True)
-
-
-class Processes(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(Process), required=True)
-
-
-class Stored(ma.Schema):
-    kind = text()
-    bytes = number()
-    schema = text(allow_none=True)
-    tables = anything()
-    parts = anything()
-    keepMessagesDays = ma.fields.Float(required=True, allow_none=True)
-    keepKeysDays = ma.fields.Float(required=True)
-    archive = text(allow_none=True)
-    keptAt = time(allow_none=True)
-    oldestAt = time(allow_none=True)
-
-
 def add(ops: Blueprint, hub: Hub) -> None:
     """Its calls, on the operator's blueprint."""
     _add_pauses(ops, hub)
@@ -211,13 +89,13 @@ def add(ops: Blueprint, hub: Hub) -> None:
 def _add_pauses(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/pauses")
     class Pauses(MethodView):
-        @ops.response(200, answers.envelope(PausedList))
+        @ops.response(200, answers.PausedList)
         def get(self) -> Response:
             """What is paused, and how many wait because of it."""
             return tagged({"items": list(pauses.paused(hub.store))})
 
         @ops.arguments(PauseIt, error_status_code=400)
-        @ops.response(200, CHANGED)
+        @ops.response(200, answers.Changed)
         def post(self, given: dict[str, Any]) -> Response:
             """Pauses a route or a target. What is under way is finished; what waits, waits."""
             done = pauses.pause(
@@ -228,7 +106,7 @@ def _add_pauses(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/pauses/resume")
     class Resume(MethodView):
         @ops.arguments(ResumeIt, error_status_code=400)
-        @ops.response(200, CHANGED)
+        @ops.response(200, answers.Changed)
         def post(self, given: dict[str, Any]) -> Response:
             """Lets it go on, at its target's pace. `waiting`: how many go on with it."""
             waiting = hub.store.waiting_behind(given["kind"], given["name"])
@@ -240,7 +118,7 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/audit")
     class Audit(MethodView):
         @ops.arguments(Which, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(Acts))
+        @ops.response(200, answers.Acts)
         def get(self, given: dict[str, Any]) -> Response:
             """What people did, newest first."""
             limit = given["limit"]
@@ -251,32 +129,32 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
                 what=given.get("what"),
                 object_=given.get("object"),
             )
-            items: list[Json] = [people.act_json(row) for row in rows]
+            items = [people.act_json(row) for row in rows]
             return envelope({"items": items, "next": rows[-1].sequence if len(rows) == limit else None})
 
     @ops.route("/audit/verify")
     class Verify(MethodView):
         @ops.arguments(Anchored, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(Verdict))
+        @ops.response(200, answers.Verdict)
         def get(self, given: dict[str, Any]) -> Response:
             """Checks the whole chain. `broken`: the first record that is wrong; null: all of it stands."""
             try:
                 found = hub.store.verify_acts(anchor=given.get("anchor"))
             except ValueError as error:
                 raise Refused(Code.BAD_REQUEST, str(error)) from error
-            return envelope({"records": found.records, "head": found.head, "broken": found.broken, "text": found.text})
+            return envelope(fill(answers.Verdict, found))
 
     @ops.route("/users")
     class Users(MethodView):
-        @ops.response(200, answers.envelope(Persons))
+        @ops.response(200, answers.Persons)
         def get(self) -> Response:
             """Who may sign in. For operators, as the page People is."""
             operators_only()
-            items: list[Json] = [people.as_json(row) for row in hub.store.users()]
+            items = [people.as_json(row) for row in hub.store.users()]
             return envelope({"items": items})
 
         @ops.arguments(NewPerson, error_status_code=400)
-        @ops.response(200, answers.envelope(Named))
+        @ops.response(200, answers.Named)
         def post(self, given: dict[str, Any]) -> Response:
             """Makes an account. The password is kept as its hash, and stands in no answer and no record."""
             try:
@@ -288,7 +166,7 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/users/<string:name>/change")
     class ChangePerson(MethodView):
         @ops.arguments(ChangeIt, error_status_code=400)
-        @ops.response(200, answers.envelope(ChangedPerson))
+        @ops.response(200, answers.ChangedPerson)
         def post(self, given: dict[str, Any], name: str) -> Response:
             """Shuts an account out, lets it in again, or gives it another role; whoever is signed in under it is signed
             in no more.
@@ -300,15 +178,15 @@ def _add_record(ops: Blueprint, hub: Hub) -> None:
 def _add_keys(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/keys")
     class KeysView(MethodView):
-        @ops.response(200, answers.envelope(Keys))
+        @ops.response(200, answers.Keys)
         def get(self) -> Response:
             """Callers' keys, without what proves them."""
             now = hub.clock()
-            items: list[Json] = [keys.as_json(row, now) for row in hub.store.keys()]  # noqa: SIM118  no mapping
+            items = [keys.as_json(row, now) for row in hub.store.keys()]  # noqa: SIM118  no mapping
             return envelope({"items": items})
 
         @ops.arguments(NewKey, error_status_code=400)
-        @ops.response(200, answers.envelope(MadeKey))
+        @ops.response(200, answers.MadeKey)
         def post(self, given: dict[str, Any]) -> Response:
             """Makes a key. Key and secret are in this answer, and nowhere else."""
             made = keys.make_for(
@@ -320,12 +198,12 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
                 pins=given["pins"],
                 by=acting(given),
             )
-            return envelope({"id": made.id, "key": made.key, "secret": made.secret})
+            return envelope(fill(answers.MadeKey, made))
 
     @ops.route("/keys/<key_id>/revoke")
     class Revoke(MethodView):
         @ops.arguments(By, error_status_code=400)
-        @ops.response(200, answers.envelope(Revoked))
+        @ops.response(200, answers.Revoked)
         def post(self, given: dict[str, Any], key_id: str) -> Response:
             """Ends a key; running processes refuse it within two seconds."""
             keys.revoke(hub.store, key_id, hub.clock(), by=acting(given))
@@ -335,14 +213,14 @@ def _add_keys(ops: Blueprint, hub: Hub) -> None:
 def _add_facts(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/processes")
     class ProcessesView(MethodView):
-        @ops.response(200, answers.envelope(Processes))
+        @ops.response(200, answers.Processes)
         def get(self) -> Response:
             """Which processes run, as what, and who leads."""
             return tagged({"items": facts.processes(hub.store)})
 
     @ops.route("/store")
     class StoreView(MethodView):
-        @ops.response(200, answers.envelope(Stored))
+        @ops.response(200, answers.Stored)
         def get(self) -> Response:
             """How large the store is, and how long things are kept."""
             return tagged(facts.stored(hub.store, hub.settings))

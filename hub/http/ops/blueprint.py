@@ -18,6 +18,10 @@ from hub.core import json
 from hub.core.errors import Code, Refused
 from hub.core.message import Json, Ref
 from hub.core.model.delivery import Status
+from hub.flow.answers import contracts as contract_answers
+from hub.flow.answers import messages as message_answers
+from hub.flow.answers import overview as overview_answers
+from hub.flow.answers.fields import fill
 from hub.flow.dry_run import message
 from hub.flow.hub import Hub
 from hub.flow.interfaces import retire
@@ -27,11 +31,10 @@ from hub.http.common import bodies
 from hub.http.common.flask_responses import acting, envelope
 from hub.http.ops import (
     administration,
-    answers,
+    answer_schemas,
     building,
     finding,
     mappings,
-    message_answers,
     overview,
     refused,
     repairs,
@@ -53,7 +56,24 @@ class _Parser(FlaskParser):
 
 
 class _Calls(Blueprint):  # type: ignore[misc]  # the library has no types
+    """Calls whose answers are declared in hub.flow.answers; their schemas are in the document under their names."""
+
     ARGUMENTS_PARSER = _Parser()
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._components: dict[str, answer_schemas.Schema] = {}
+
+    def response(self, status_code: int, answer: Any, *, name: str = "", **named: Any) -> Any:
+        """`answer`: its declaration, or a schema where it is no JSON. `name`: of a declaration that has none."""
+        if not isinstance(answer, dict):
+            answer = answer_schemas.envelope(answer, name or answer.__name__, self._components)
+        return super().response(status_code, answer, **named)
+
+    def register_views_in_doc(self, api: Any, app: Any, spec: Any, **named: Any) -> None:
+        super().register_views_in_doc(api, app, spec, **named)
+        for name, schema in self._components.items():
+            spec.components.schema(name, schema)
 
 
 def blueprint(hub: Hub) -> Blueprint:
@@ -77,7 +97,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
     @ops.route("/messages")
     class Messages(MethodView):
         @ops.arguments(Find, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.Messages))
+        @ops.response(200, message_answers.Messages)
         def get(self, given: dict[str, Any]) -> Response:
             """Messages, newest first."""
             limit = given.pop("limit")
@@ -95,7 +115,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
 
     @ops.route("/messages/<uuid:message_id>")
     class OneMessage(MethodView):
-        @ops.response(200, answers.envelope(answers.Message))
+        @ops.response(200, message_answers.Message)
         def get(self, message_id: Any) -> Response:
             """One message with its deliveries and attempts."""
             [row] = _one(hub, str(message_id)) or _nothing("There is no such message.")
@@ -104,7 +124,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
 
     @ops.route("/messages/<uuid:message_id>/stages")
     class Stages(MethodView):
-        @ops.response(200, message_answers.ALL_STAGES)
+        @ops.response(200, message_answers.Stages)
         def get(self, message_id: Any) -> Response:
             """Its bodies at each stage, and what each stage changed: raw, decoded, upgraded, mapped, sent, answered.
             Personal values are masked.
@@ -116,7 +136,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
     @ops.route("/messages/<uuid:message_id>/reveal")
     class RevealView(MethodView):
         @ops.arguments(Reveal, error_status_code=400)
-        @ops.response(200, message_answers.ALL_STAGES)
+        @ops.response(200, message_answers.Stages)
         def post(self, given: dict[str, Any], message_id: Any) -> Response:
             """The same stages with all that is personal. Who asked, and why, is on record before the answer leaves."""
             return envelope(
@@ -139,7 +159,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
 
     @ops.route("/messages/<uuid:message_id>/afresh")
     class Afresh(MethodView):
-        @ops.response(200, answers.envelope(message_answers.Afresh))
+        @ops.response(200, message_answers.Afresh)
         def get(self, message_id: Any) -> Response:
             """What the active configuration would make of it, beside what was made. Nothing is sent."""
             return envelope(
@@ -148,7 +168,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
 
     @ops.route("/messages/<uuid:message_id>/explain")
     class Explain(MethodView):
-        @ops.response(200, answers.envelope(answers.Explained))
+        @ops.response(200, message_answers.Explained)
         def get(self, message_id: object) -> Response:
             """Why it went where it went: every condition with its values, by the configuration that decided it."""
             row, raw = hub.store.message(str(message_id)), hub.store.body(str(message_id))
@@ -163,7 +183,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
     @ops.route("/messages/<uuid:message_id>/lineage")
     class Lineage(MethodView):
         @ops.arguments(OfField, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.Lineage))
+        @ops.response(200, message_answers.Lineage)
         def get(self, given: dict[str, Any], message_id: object) -> Response:
             """Where each field that its targets got came from; or where a field of the source went. Personal values are
             masked.
@@ -175,7 +195,7 @@ def _add_messages(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one functi
 
     @ops.route("/trace/<path:value>")
     class Trace(MethodView):
-        @ops.response(200, answers.envelope(answers.Story))
+        @ops.response(200, message_answers.Story)
         def get(self, value: str) -> Response:
             """The whole story that a business key or a message id belongs to."""
             return envelope(trace.trace(hub.store, value) or _nothing("No message bears this number."))
@@ -185,7 +205,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/deliveries/<any(dead, held, unknown):status>")
     class Waiting(MethodView):
         @ops.arguments(Page, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.Deliveries))
+        @ops.response(200, message_answers.Deliveries)
         def get(self, given: dict[str, Any], status: str) -> Response:
             """Deliveries that wait for a person, newest first."""
             rows = hub.store.waiting(Status(status), limit=given["limit"], before=given.get("before"))
@@ -199,7 +219,7 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/deliveries/replay")
     class ReplayView(MethodView):
         @ops.arguments(Replay, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Re-arms deliveries under their old keys. A result per id."""
             return envelope(dict(replay.replay(hub, given["ids"], by=acting(given), force=given["force"])))
@@ -207,36 +227,26 @@ def _add_deliveries(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/deliveries/cancel")
     class CancelView(MethodView):
         @ops.arguments(Cancel, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Ends deliveries for good. A result per id."""
             return envelope(dict(replay.cancel(hub, given["ids"], by=acting(given), why=given["why"])))
 
     @ops.route("/conservation")
     class Books(MethodView):
-        @ops.response(200, answers.envelope(answers.Books))
+        @ops.response(200, overview_answers.Books)
         def get(self) -> Response:
             """The books: what was accepted, and where all of it is."""
             books = hub.store.conservation()
-            return envelope(
-                {
-                    "messages": books.messages,
-                    "everAccepted": books.ever,
-                    "routed": books.routed,
-                    "unrouted": books.unrouted,
-                    "filtered": books.filtered,
-                    "planned": books.planned,
-                    "deliveries": {status.value: number for status, number in books.by_status.items()},
-                    "unaccounted": books.unaccounted,
-                },
-            )
+            deliveries = {status.value: number for status, number in books.by_status.items()}
+            return envelope(fill(overview_answers.Books, books, everAccepted=books.ever, deliveries=deliveries))
 
 
 def _add_landscape(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/contracts/usage")
     class Usage(MethodView):
         @ops.arguments(Used, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.Usage))
+        @ops.response(200, contract_answers.Usage)
         def get(self, given: dict[str, Any]) -> Response:
             """Who sent which version, and which of its fields."""
             since = (hub.store.now() - timedelta(days=given["days"])).date().isoformat()
@@ -248,7 +258,7 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/contracts/can-retire")
     class CanRetire(MethodView):
         @ops.arguments(OneVersion, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.Retirement))
+        @ops.response(200, contract_answers.Retirement)
         def get(self, given: dict[str, Any]) -> Response:
             """May a version be retired? Who used it last, and what would break."""
             ref = Ref(given["type"].split("/")[0], given["type"].split("/")[1], given["version"])
@@ -263,13 +273,13 @@ def _add_landscape(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/revision")
     class OneRevision(MethodView):
-        @ops.response(200, answers.envelope(answers.Revision))
+        @ops.response(200, overview_answers.Revision)
         def get(self) -> Response:
             """Which configuration this process goes by, which one is active, and why it refused the active one where it
             did.
             """
             refused = hub.catalogs.refused
-            told: Json = refused.as_json() if refused is not None else None
+            told = fill(overview_answers.Refusal, refused) if refused is not None else None
             return envelope({"revision": hub.catalogs.active().revision, "active": hub.store.active(), "refused": told})
 
 
@@ -286,6 +296,6 @@ def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in given.items()}
 
 
-def _page(items: Sequence[dict[str, Json]], rows: Sequence[MessageRow | DeliveryRow], limit: int) -> Response:
+def _page(items: Sequence[object], rows: Sequence[MessageRow | DeliveryRow], limit: int) -> Response:
     """A page, and where the next one goes on; a page that is not full is the last."""
     return envelope({"items": list(items), "next": rows[-1].id if len(rows) == limit else None})

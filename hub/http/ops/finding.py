@@ -12,12 +12,13 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Reason, Refused
-from hub.core.message import Disposition, Json
+from hub.core.message import Disposition
 from hub.core.model.delivery import Status
+from hub.flow.answers import messages as answers
+from hub.flow.answers.fields import AnyMembers, fill
 from hub.flow.hub import Hub
 from hub.flow.views import find, story
 from hub.http.common.flask_responses import envelope, tagged
-from hub.http.ops import answers, shapes
 from hub.http.ops.request_schemas import Instant, Number, Text
 from hub.store import View
 
@@ -80,51 +81,6 @@ class Owner(ma.Schema):
     owner = Text(load_default="", validate=ma.validate.Length(0, 100))
 
 
-class FoundMessages(ma.Schema):
-    items = shapes.some(answers.Message)
-    by = shapes.text(validate=ma.validate.OneOf(["number", "words", "filters"]))
-    words = ma.fields.Dict(keys=ma.fields.String(), required=True)
-    clusters = shapes.some(ma.fields.String())
-    next = shapes.text(allow_none=True)
-    previous = shapes.text(allow_none=True)
-    scannedUntil = shapes.time(allow_none=True)  # noqa: N815
-
-
-class Count(ma.Schema):
-    number = shapes.number()
-    isExact = shapes.yes()  # noqa: N815
-    scannedUntil = shapes.time(allow_none=True)  # noqa: N815
-    by = shapes.text()
-
-
-class ViewAnswer(ma.Schema):
-    id = shapes.text()
-    name = shapes.text()
-    owner = shapes.text()
-    question = ma.fields.Dict(required=True)
-    changedAt = shapes.time()  # noqa: N815
-    changedBy = shapes.text()  # noqa: N815
-
-
-class ViewsAnswer(ma.Schema):
-    items = shapes.some(ViewAnswer)
-
-
-class Object(ma.Schema):
-    """The life of one business object (see flow.views.story)."""
-
-    asked = shapes.text()
-    at = shapes.time()
-    keys = shapes.some(ma.fields.Dict())
-    began = shapes.time()
-    ended = shapes.time()
-    isOver = shapes.yes()  # noqa: N815
-    lanes = shapes.some(ma.fields.Dict())
-    steps = shapes.some(ma.fields.Dict())
-    gaps = shapes.some(ma.fields.Dict())
-    isWhole = shapes.yes()  # noqa: N815
-
-
 def add(ops: Blueprint, hub: Hub) -> None:
     """Adds the calls to the operator's."""
     _add_find(ops, hub)
@@ -132,7 +88,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/objects/<path:value>")
     class OneObject(MethodView):
-        @ops.response(200, answers.envelope(Object))
+        @ops.response(200, answers.Object)
         def get(self, value: str) -> Response:
             """The whole life behind a number, on one line: which systems, in which order, what is under way, and what
             is missing.
@@ -147,7 +103,7 @@ def _add_find(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/find")
     class Find(MethodView):
         @ops.arguments(AskedPage, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(FoundMessages))
+        @ops.response(200, answers.FoundMessages)
         def get(self, given: dict[str, Any]) -> Response:
             """Messages by numbers of any kind, by words of an error's text, and by what they are; newest first."""
             limit, place = given.pop("limit"), given.pop("place", None)
@@ -159,7 +115,7 @@ def _add_find(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/find/count")
     class Counted(MethodView):
         @ops.arguments(Asked, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(Count))
+        @ops.response(200, answers.Count)
         def get(self, given: dict[str, Any]) -> Response:
             """How many that would be, before anybody acts on them."""
             return envelope(find.counted(hub, question(given)))
@@ -177,13 +133,13 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/views")
     class Views(MethodView):
         @ops.arguments(Owner, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(ViewsAnswer))
+        @ops.response(200, answers.ViewsAnswer)
         def get(self, given: dict[str, Any]) -> Response:
             """Saved questions: everybody's, and those of `owner`."""
             return envelope({"items": [_view(one) for one in hub.store.views(given["owner"])]})
 
         @ops.arguments(SavedView, error_status_code=400)
-        @ops.response(200, answers.envelope(ViewAnswer))
+        @ops.response(200, answers.ViewAnswer)
         def post(self, given: dict[str, Any]) -> Response:
             """Keeps a question under a name; the same owner's of this name is replaced."""
             wrong = Asked().validate(given["question"])
@@ -197,19 +153,12 @@ def _add_views(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/views/<string:view_id>/delete")
     class OneView(MethodView):
         @ops.arguments(Owner, error_status_code=400)
-        @ops.response(200, answers.envelope(ma.fields.Dict(required=True), "Deleted"))
+        @ops.response(200, AnyMembers, name="Deleted")
         def post(self, given: dict[str, Any], view_id: str) -> Response:
             """Deletes a saved question: everybody's, or one of `owner`'s."""
             find.delete_view(hub, view_id, owner=given["owner"])
             return envelope({"id": view_id})
 
 
-def _view(one: View) -> dict[str, Json]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "owner": one.owner,
-        "question": dict(one.question),
-        "changedAt": one.changed_at.isoformat(),
-        "changedBy": one.changed_by,
-    }
+def _view(one: View) -> answers.ViewAnswer:
+    return fill(answers.ViewAnswer, one)

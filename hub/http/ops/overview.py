@@ -14,14 +14,14 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Refused
-from hub.core.message import Json
 from hub.core.model.delivery import Status
+from hub.flow.answers import overview as answers
+from hub.flow.answers.fields import fill
 from hub.flow.hub import Hub
 from hub.flow.overview import backlog, clusters, landscape, now, rates, sparklines
 from hub.flow.repairs import pauses
 from hub.flow.views import trace
 from hub.http.common.flask_responses import envelope, tagged
-from hub.http.ops import answers, overview_answers
 from hub.http.ops.request_schemas import Number, Text
 
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -73,14 +73,14 @@ def add(ops: Blueprint, hub: Hub) -> None:
 def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function per path
     @ops.route("/now")
     class Now(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.Now))
+        @ops.response(200, answers.Now)
         def get(self) -> Response:
             """What needs a person, the most urgent first; and how everything flows."""
             return tagged(now.now(hub))
 
     @ops.route("/rates")
     class Rates(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.Rates))
+        @ops.response(200, answers.Rates)
         def get(self) -> Response:
             """What flowed in the last minutes, on each way."""
             return tagged(rates.ways(hub))
@@ -88,7 +88,7 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function 
     @ops.route("/rates/series")
     class Series(MethodView):
         @ops.arguments(Curve, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(overview_answers.Series))
+        @ops.response(200, answers.Series)
         def get(self, given: dict[str, Any]) -> Response:
             """The same as a curve."""
             route, way = given.get("route"), given.get("target")
@@ -110,7 +110,7 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function 
 
     @ops.route("/rates/lines")
     class OneHour(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.Lines))
+        @ops.response(200, answers.Lines)
         def get(self) -> Response:
             """The last hour by the minute, for all routes and targets at once."""
             return tagged(sparklines.lines(hub).as_json())
@@ -118,7 +118,7 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function 
     @ops.route("/waiting")
     class WaitingBehind(MethodView):
         @ops.arguments(Behind, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(overview_answers.Behind))
+        @ops.response(200, answers.Behind)
         def get(self, given: dict[str, Any]) -> Response:
             """What waits to be sent to a target, or on a route: how many, whether a pause keeps them, and the next to
             go.
@@ -130,27 +130,18 @@ def _add_whole(ops: Blueprint, hub: Hub) -> None:  # noqa: C901  # one function 
 
     @ops.route("/landscape")
     class Landscape(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.Landscape))
+        @ops.response(200, answers.Landscape)
         def get(self) -> Response:
             """Systems and routes with their places in a picture, and what flows along each edge."""
             return tagged(landscape.landscape(hub))
 
     @ops.route("/parked")
     class Parked(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.ParkedKeys))
+        @ops.response(200, answers.ParkedKeys)
         def get(self) -> Response:
             """Business keys whose later deliveries wait behind a dead one, the oldest first."""
             found, is_whole = backlog.parked(hub)
-            items: list[Json] = [
-                {
-                    "system": one.lane,
-                    "orderKey": one.order_key,
-                    "deliveryId": one.delivery_id,
-                    "since": one.since.isoformat(),
-                    "waiting": one.waiting,
-                }
-                for one in found
-            ]
+            items = [fill(answers.ParkedKey, one, system=one.lane) for one in found]
             return tagged({"items": items, "isWhole": is_whole})
 
 
@@ -158,7 +149,7 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/clusters")
     class Clusters(MethodView):
         @ops.arguments(OfState, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(overview_answers.Clusters))
+        @ops.response(200, answers.Clusters)
         def get(self, given: dict[str, Any]) -> Response:
             """What waits for a person, by its cause, the largest first."""
             return tagged(
@@ -171,7 +162,7 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/clusters/<string:cluster_id>")
     class OneCluster(MethodView):
-        @ops.response(200, answers.envelope(overview_answers.Cluster))
+        @ops.response(200, answers.Cluster)
         def get(self, cluster_id: str) -> Response:
             """One cause: examples, what changed when it came up, and what would mend it."""
             found = clusters.found(hub.store, cluster_id, clusters.counted(hub)) if _ID.fullmatch(cluster_id) else None
@@ -182,16 +173,14 @@ def _add_clusters(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/clusters/<string:cluster_id>/deliveries")
     class Members(MethodView):
         @ops.arguments(MembersPage, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(overview_answers.Members))
+        @ops.response(200, answers.Members)
         def get(self, given: dict[str, Any], cluster_id: str) -> Response:
             """The deliveries that wait for one cause, the latest first."""
             rows = hub.store.cluster_members(
                 cluster_id, Status(given["status"]), limit=given["limit"], before=_place(given.get("before"))
             )
             attempts = hub.store.attempts(*(row.id for row in rows))
-            items: list[Json] = [
-                trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows
-            ]
+            items = [trace.delivery_json(row, [one for one in attempts if one.delivery_id == row.id]) for row in rows]
             return envelope(
                 {
                     "items": items,

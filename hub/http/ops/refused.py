@@ -12,16 +12,16 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from hub.core.errors import Code, Refused
+from hub.flow.answers import repairs as answers
 from hub.flow.hub import Hub
 from hub.flow.repairs import refused as acts
 from hub.http.common.flask_responses import acting, envelope
-from hub.http.ops import answers
 from hub.http.ops.request_schemas import Act, Id, Instant, Number, Page, Reveal, Text
 from hub.store import ArrivalFilter
 from hub.store.repairs.arrivals import STATES, WAITING
 
 MOST = 500
-ONE = answers.envelope(answers.RefusedArrival)
+
 ANY = "any"
 
 
@@ -90,7 +90,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/refused")
     class RefusedList(MethodView):
         @ops.arguments(List, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(answers.RefusedArrivals))
+        @ops.response(200, answers.RefusedArrivals)
         def get(self, given: dict[str, Any]) -> Response:
             """What was refused, newest first, without the bodies."""
             rows = hub.store.refused(limit=given["limit"], before=given.get("before"), wanted=wanted(given))
@@ -103,7 +103,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/refused/<uuid:refused_id>")
     class OneRefused(MethodView):
-        @ops.response(200, ONE)
+        @ops.response(200, answers.RefusedArrival)
         def get(self, refused_id: object) -> Response:
             """One of them with each fault; of what a queue brought its headers and body too. For other bodies see
             reveal.
@@ -116,7 +116,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/refused/<uuid:refused_id>/reveal")
     class RevealRefused(MethodView):
         @ops.arguments(Reveal, error_status_code=400)
-        @ops.response(200, ONE)
+        @ops.response(200, answers.RefusedArrival)
         def post(self, given: dict[str, Any], refused_id: object) -> Response:
             """The same with headers and body as they came. Who asked, and why, is on record before the answer
             leaves.
@@ -129,7 +129,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/refused/retry")
     class RetryView(MethodView):
         @ops.arguments(Retry, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Reads them again by the active configuration. A result per id."""
             return envelope(dict(acts.retry(hub, given["ids"], by=acting(given))))
@@ -137,7 +137,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/refused/drop")
     class DropView(MethodView):
         @ops.arguments(Drop, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Lets them go for good. A result per id."""
             return envelope(dict(acts.drop(hub.store, given["ids"], by=acting(given), why=given["why"])))

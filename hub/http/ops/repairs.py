@@ -10,15 +10,13 @@ from flask_smorest import Blueprint
 
 from hub.core.model.repair import Order, Selection
 from hub.flow.accept import idempotency_key
+from hub.flow.answers import repairs as answers
 from hub.flow.dry_run import preview as previewing
 from hub.flow.hub import Hub
 from hub.flow.repairs import edit as editing
 from hub.flow.repairs import repair as acts
 from hub.http.common.flask_responses import acting, envelope
-from hub.http.ops import answers
 from hub.http.ops import repair_schemas as schemas
-
-ONE = answers.envelope(schemas.Repair)
 
 
 def add(ops: Blueprint, hub: Hub) -> None:
@@ -30,7 +28,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/deliveries/<uuid:delivery_id>/edit")
     class EditView(MethodView):
         @ops.arguments(schemas.Edit, error_status_code=400)
-        @ops.response(200, answers.envelope(schemas.Edited))
+        @ops.response(200, answers.Edited)
         def post(self, given: dict[str, Any], delivery_id: object) -> Response:
             """Sends the message with another body in this delivery's place, which ends. The same call again changes
             nothing.
@@ -47,7 +45,7 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/repairs")
     class Repairs(MethodView):
         @ops.arguments(schemas.FindRepairs, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(schemas.Repairs))
+        @ops.response(200, answers.Repairs)
         def get(self, given: dict[str, Any]) -> Response:
             """Repairs, newest first, with how far they are."""
             limit = given["limit"]
@@ -59,7 +57,7 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
             )
 
         @ops.arguments(schemas.NewRepair, error_status_code=400)
-        @ops.response(200, ONE)
+        @ops.response(200, answers.Repair)
         def post(self, given: dict[str, Any]) -> Response:
             """Chooses the deliveries. Nothing is done to them before it is started. Under one Idempotency-Key it is
             made once.
@@ -83,7 +81,7 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
 
     @ops.route("/repairs/candidates")
     class Candidates(MethodView):
-        @ops.response(200, answers.envelope(schemas.Candidates))
+        @ops.response(200, answers.Candidates)
         def get(self) -> Response:
             """Configurations that are kept and were never active, newest first: `hub repair candidate` keeps one."""
             return envelope(
@@ -94,7 +92,7 @@ def _add_repairs(ops: Blueprint, hub: Hub) -> None:
 def _add_looks(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/repairs/<uuid:repair_id>")
     class OneRepair(MethodView):
-        @ops.response(200, ONE)
+        @ops.response(200, answers.Repair)
         def get(self, repair_id: object) -> Response:
             """One repair, with how many of its deliveries have come to which result."""
             return envelope(acts.as_json(acts.find(hub.store, str(repair_id))))
@@ -102,7 +100,7 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/repairs/<uuid:repair_id>/rows")
     class Rows(MethodView):
         @ops.arguments(schemas.Rows, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(schemas.RowPage))
+        @ops.response(200, answers.RowPage)
         def get(self, given: dict[str, Any], repair_id: object) -> Response:
             """Its deliveries in the order in which they go, each with its result."""
             limit = given["limit"]
@@ -115,7 +113,7 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/repairs/<uuid:repair_id>/preview")
     class Preview(MethodView):
         @ops.arguments(schemas.Look, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(schemas.Preview))
+        @ops.response(200, answers.Preview)
         def get(self, given: dict[str, Any], repair_id: object) -> Response:
             """What would be sent now, and in what it differs from what was sent. Changes nothing."""
             seen = previewing.preview(
@@ -130,7 +128,7 @@ def _add_steering(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/repairs/<uuid:repair_id>/<any(start, continue, stop):verb>")
     class Steering(MethodView):
         @ops.arguments(schemas.Steer, error_status_code=400)
-        @ops.response(200, ONE)
+        @ops.response(200, answers.Repair)
         def post(self, given: dict[str, Any], repair_id: object, verb: str) -> Response:
             """`start`: its canary goes, or it goes on where it was stopped. `continue`: the rest goes. `stop`: nothing
             more goes. Twice changes nothing.

@@ -1,4 +1,3 @@
-# ruff: noqa: N815  names are as they stand in the answers
 """`/ops/v1/unrouted`: messages that no route took. Looked at, routed again, let go; as `hub unrouted` does."""
 
 from __future__ import annotations
@@ -10,12 +9,11 @@ from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from hub.core.message import Json
+from hub.flow.answers import repairs as answers
 from hub.flow.hub import Hub
 from hub.flow.overview import unrouted_preview as looks
 from hub.flow.repairs import unrouted as acts
 from hub.http.common.flask_responses import acting, envelope, tagged
-from hub.http.ops import answers, shapes
 from hub.http.ops.request_schemas import Id, Number, Page, Text, Yes
 
 _BY = {"description": "Who does it."}
@@ -68,108 +66,6 @@ class UnroutedDrop(UnroutedDropCause):
     ids = ma.fields.List(Id(), required=True, validate=ma.validate.Length(1, acts.MOST_IDS))
 
 
-class UnroutedMiss(ma.Schema):
-    route = shapes.text()
-    target = shapes.text()
-    condition = shapes.text()
-    why = shapes.text()
-
-
-class UnroutedWish(ma.Schema):
-    act = shapes.text()
-    at = shapes.time()
-    by = shapes.text()
-    why = shapes.text()
-    left = shapes.number()
-
-
-class UnroutedCause(ma.Schema):
-    id = shapes.text(allow_none=True)
-    message = shapes.text(allow_none=True)
-    text = shapes.text()
-    misses = shapes.some(UnroutedMiss)
-    number = shapes.number()
-    oldestAt = shapes.time()
-    newestAt = shapes.time()
-    trend = shapes.text()
-    lastHour = shapes.number()
-    hourBefore = shapes.number()
-    wish = ma.fields.Nested(UnroutedWish, required=True, allow_none=True)
-
-
-class UnroutedCauses(ma.Schema):
-    items = shapes.some(UnroutedCause)
-
-
-class Unrouted(ma.Schema):
-    messageId = ma.fields.UUID(required=True)
-    type = ma.fields.String()
-    version = ma.fields.Integer()
-    receivedAt = ma.fields.AwareDateTime(format="iso")
-    source = ma.fields.String()
-    caller = ma.fields.String()
-    keys = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
-    revision = ma.fields.String()
-    cause = ma.fields.String(allow_none=True)
-    note = shapes.text(allow_none=True)
-
-
-class UnroutedPage(ma.Schema):
-    items = shapes.some(Unrouted)
-    next = ma.fields.UUID(required=True, allow_none=True)
-
-
-class UnroutedMade(ma.Schema):
-    route = shapes.text()
-    target = shapes.text()
-    part = shapes.number(allow_none=True)
-    orderKey = shapes.text(allow_none=True)
-    fault = shapes.text(allow_none=True)
-
-
-class UnroutedBecomes(Unrouted):
-    becomes = ma.fields.String(required=True, validate=ma.validate.OneOf(["routed", "filtered", acts.STAYS]))
-    deliveries = shapes.some(UnroutedMade)
-
-
-class UnroutedWay(ma.Schema):
-    route = shapes.text()
-    target = shapes.text()
-    number = shapes.number()
-    faults = shapes.number()
-    fault = shapes.text(allow_none=True)
-
-
-class UnroutedCounts(ma.Schema):
-    routed = shapes.number()
-    filtered = shapes.number()
-    stays = shapes.number()
-
-
-class UnroutedPreview(ma.Schema):
-    revision = shapes.text()
-    number = shapes.number()
-    looked = shapes.number()
-    counts = shapes.one(UnroutedCounts)
-    ways = shapes.some(UnroutedWay)
-    items = shapes.some(UnroutedBecomes)
-
-
-class UnroutedOrdered(ma.Schema):
-    cause = shapes.text()
-    number = shapes.number(metadata={"description": "Messages of the cause that had come by then."})
-    results = ma.fields.Dict(
-        keys=ma.fields.String(),
-        values=ma.fields.Integer(),
-        required=True,
-        metadata={"description": "What became of those that went at once."},
-    )
-    left = shapes.number(metadata={"description": "Those that go in the background."})
-
-
-ORDERED = answers.envelope(UnroutedOrdered)
-
-
 def add(ops: Blueprint, hub: Hub) -> None:
     """Adds the calls to the operator's."""
     _add_looks(ops, hub)
@@ -178,7 +74,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/unrouted/route")
     class RouteView(MethodView):
         @ops.arguments(UnroutedRoute, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Routes messages again by the active configuration. Per id routed, filtered, or why it stays. Twice makes
             no second delivery.
@@ -190,7 +86,7 @@ def add(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/unrouted/drop")
     class DropView(MethodView):
         @ops.arguments(UnroutedDrop, error_status_code=400)
-        @ops.response(200, answers.RESULTS)
+        @ops.response(200, dict[str, str], name="Results")
         def post(self, given: dict[str, Any]) -> Response:
             """Lets messages go for good: they are filtered, for the reason that is given. Per id filtered, or why
             not.
@@ -201,16 +97,16 @@ def add(ops: Blueprint, hub: Hub) -> None:
 def _add_causes(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/unrouted/causes")
     class CausesView(MethodView):
-        @ops.response(200, answers.envelope(UnroutedCauses))
+        @ops.response(200, answers.UnroutedCauses)
         def get(self) -> Response:
             """What waits by cause, the largest first: which version of which message, and what each route said."""
-            items: list[Json] = [looks.line_json(line) for line in looks.counted(hub)]
+            items = [looks.line_json(line) for line in looks.counted(hub)]
             return tagged({"items": items})
 
     @ops.route("/unrouted/causes/<string:cause>/route")
     class RouteCauseView(MethodView):
         @ops.arguments(UnroutedRouteCause, error_status_code=400)
-        @ops.response(200, ORDERED)
+        @ops.response(200, answers.UnroutedOrdered)
         def post(self, given: dict[str, Any], cause: str) -> Response:
             """The same for all of a cause that have come by now; of many the rest in the background."""
             return envelope(
@@ -220,7 +116,7 @@ def _add_causes(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/unrouted/causes/<string:cause>/drop")
     class DropCauseView(MethodView):
         @ops.arguments(UnroutedDropCause, error_status_code=400)
-        @ops.response(200, ORDERED)
+        @ops.response(200, answers.UnroutedOrdered)
         def post(self, given: dict[str, Any], cause: str) -> Response:
             """Lets all of a cause go that have come by now."""
             return envelope(acts.drop_cause(hub, cause, by=acting(given), why=given["why"]).as_json())
@@ -230,17 +126,17 @@ def _add_looks(ops: Blueprint, hub: Hub) -> None:
     @ops.route("/unrouted")
     class UnroutedList(MethodView):
         @ops.arguments(UnroutedFind, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(UnroutedPage))
+        @ops.response(200, answers.UnroutedPage)
         def get(self, given: dict[str, Any]) -> Response:
             """Messages that no route took, newest first."""
             rows = hub.store.unrouted(cause=given.get("cause"), limit=given["limit"], before=given.get("before"))
-            items: list[Json] = [looks.row_json(row) for row in rows]
+            items = [looks.row_json(row) for row in rows]
             return envelope({"items": items, "next": rows[-1].message.id if len(rows) == given["limit"] else None})
 
     @ops.route("/unrouted/preview")
     class PreviewView(MethodView):
         @ops.arguments(UnroutedLook, location="query", error_status_code=400)
-        @ops.response(200, answers.envelope(UnroutedPreview))
+        @ops.response(200, answers.UnroutedPreview)
         def get(self, given: dict[str, Any]) -> Response:
             """Which deliveries they would get by the active configuration, per message and in all. Changes nothing."""
             ids, cause = [given["id"]] if "id" in given else [], given.get("cause")

@@ -58,7 +58,7 @@ class Verdict:
 
 
 def record(
-    database: Database, connection: sa.Connection, by: str, what: str, object_: str, details: Mapping[str, Json]
+    database: Database, connection: sa.Connection, by: str, what: str, object_: str, details: Mapping[str, object]
 ) -> int:
     """Writes one act into the caller's transaction, and gives its number. Call it last: its lock is held until the
     commit, and all acts wait for it.
