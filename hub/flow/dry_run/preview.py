@@ -104,8 +104,6 @@ def preview(
                 "deliveryId": row.delivery_id,
                 "messageId": row.message_id,
                 "orderKey": row.order_key,
-            }
-            item |= {
                 "target": str(row.ref) if row.ref is not None else None,
                 "fault": None,
                 "before": None,
@@ -146,13 +144,7 @@ class _Seen:
             for hash_ in (self.row.made_with or self.message.revision, self.repair.revision or self.message.revision)
         )
         if new is None:
-            item["fault"] = dict(_UNREADABLE.as_json())
-            _count(
-                result.faults,
-                (_UNREADABLE.reason.value, ""),
-                {"deliveryId": self.row.delivery_id, "text": _UNREADABLE.text},
-            )
-            return "fault"
+            return self._fault(_UNREADABLE, item, result)
         if self.row.undecided:
             return "unsure"  # its route is decided again when it goes: into none, one or several
         seen = found(self.lookups, self.row.route or "", self.row.part)
@@ -161,13 +153,7 @@ class _Seen:
         except GiveUp as error:
             if self._asks(new, seen):
                 return "unsure"
-            item["fault"] = dict(error.why.as_json())
-            _count(
-                result.faults,
-                (error.why.reason.value, error.why.field),
-                {"deliveryId": self.row.delivery_id, "text": error.why.text},
-            )
-            return "fault"
+            return self._fault(error.why, item, result)
         if self._asks(new, seen):
             return "unsure"
         try:
@@ -179,13 +165,7 @@ class _Seen:
                 or None
             )
         except GiveUp as error:
-            item["fault"] = dict(error.why.as_json())
-            _count(
-                result.faults,
-                (error.why.reason.value, error.why.field),
-                {"deliveryId": self.row.delivery_id, "text": error.why.text},
-            )
-            return "fault"
+            return self._fault(error.why, item, result)
         before, why = self._before(old, seen)
         item["payload"] = self._masked((new, old), payload)
         if why is not None:
@@ -193,6 +173,11 @@ class _Seen:
             return "made"
         self._compare((new, old), before, payload, item, result)
         return "made"
+
+    def _fault(self, why: Cause, item: dict[str, Json], result: Preview) -> str:
+        item["fault"] = dict(why.as_json())
+        _count(result.faults, (why.reason.value, why.field), {"deliveryId": self.row.delivery_id, "text": why.text})
+        return "fault"
 
     def _compare(
         self, by: Sequence[Catalog | None], before: Json, payload: Json, item: dict[str, Json], result: Preview
