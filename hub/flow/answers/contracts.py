@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
-from hub.flow.answers.fields import AnyMembers, Time, one_of
+from hub.flow.answers.fields import AnyMembers, Time, about, one_of
 from hub.flow.answers.messages import Why
 
 
@@ -27,7 +27,7 @@ class Retirement(TypedDict):
     used: list[UsedBy]
     routes: list[str]
     mappings: list[str]
-    openDeliveries: int
+    openDeliveries: Annotated[int | None, about("null: not counted yet.")]
 
 
 class OldVersion(TypedDict):
