@@ -126,9 +126,7 @@ class Explained(TypedDict):
     considered: Sequence[AnyMembers]
     conditions: Sequence[AnyMembers]
     nearest: AnyMembers | None
-    notes: Annotated[
-        Sequence[AnyMembers], about("What the routes say beside their conditions: an alert that nobody hears.")
-    ]
+    notes: Annotated[Sequence[str], about("What the routes say beside their conditions: an alert that nobody hears.")]
 
 
 Lineage = TypedDict("Lineage", {"messageId": Id, "deliveries": Sequence[AnyMembers]})
