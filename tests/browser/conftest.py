@@ -40,9 +40,9 @@ def add_user(hub, name, role, password=PASSWORD):
     assert code == 0, error
 
 
-# Each page is looked at in English; in both languages the frame, what no route took, and with `make browser` all.
+# Each page is looked at in English; in both languages what no route took, and with `make browser` all.
 LANGUAGES = ["en", "zh-CN"]
-IN_BOTH = ("test_frame", "test_unrouted")
+IN_BOTH = ("test_unrouted",)
 
 
 def pytest_generate_tests(metafunc):
