@@ -152,7 +152,7 @@ def prepare_message(
     """Validates an authenticated, decoded message, computes its keys and matches the routes. Pure, except for the new
     ids. Raises Refused.
 
-    `seen`: the dedupe keys that the request itself gives; those of the contract are added here.
+    `dedupe_keys`: those that the request itself gives; the contract adds its own here.
     """
     catalog = hub.catalogs.active()
     emit = _emit(catalog, incoming.ref, now, is_posted=source in POSTED)
