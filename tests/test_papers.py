@@ -265,3 +265,17 @@ def test_every_stratum_stands_in_the_drawing_and_in_the_laws():
     for page in (ROOT / "ARCHITECTURE.md", DESIGN / "laws.md"):
         text = page.read_text("utf-8")
         assert [name for name in packages if f"hub/{name}" not in text] == [], page.name
+
+
+# `hub/core/model/retry.py` (`may_retry`, `wait_s`)
+NAMED_IN = re.compile(r"`([a-z_/]+\.py)` \(((?:`\w+`(?:, )?)+)[),]")
+
+
+@pytest.mark.parametrize("page", [ROOT / "ARCHITECTURE.md", DESIGN / "language.md"], ids=lambda page: page.name)
+def test_each_name_beside_a_path_is_defined_there(page):
+    named = NAMED_IN.findall(page.read_text("utf-8"))
+    assert len(named) >= 6
+    for path, names in named:
+        text = (ROOT / path).read_text("utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^ *(def|class) {name}\b|^{name}\b.*=", text, re.MULTILINE), f"{path}: {name}"

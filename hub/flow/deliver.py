@@ -34,7 +34,7 @@ from hub.flow.delivery.retries import put_off
 from hub.flow.hub import Hub
 from hub.flow.intake.versions import record_acceptance
 from hub.flow.outbound import (
-    Ready,
+    PreparedCall,
     costly_deliveries,
 )
 from hub.flow.settling import FENCED, OUTCOMES, ids, settle, tell
@@ -46,7 +46,7 @@ from hub.logs import event, told
 SETTLE_EVERY_S = 0.05  # answers are settled in batches; no answer waits longer than this for its batch
 # Deliveries that are mapped at once, while the previous ones are being sent: the first call leaves early, and a large
 # claim does not block the interpreter for other lanes and for posts.
-MADE_AT_ONCE = 8
+PREPARED_AT_ONCE = 8
 HEAVY_S = 0.2  # time limit per round for expensive mappings
 
 
@@ -116,18 +116,18 @@ def _work_off(  # noqa: C901  # the steps of a delivery in one place
     settled = _settle(hub, [*orphans, *lookups.ended])
     heavy = costly_deliveries(hub, sendable)
 
-    def ready() -> Iterator[Ready]:
+    def prepared_calls() -> Iterator[PreparedCall]:
         # Deliveries of a bundle must be grouped before the first call, so all of them are mapped at once.
         light = [way for way in sendable if way[0].id not in heavy]
-        for chunk in _chunks(light, MADE_AT_ONCE if is_paced else max(1, len(light))):
-            yield from make(chunk)
+        for chunk in _chunks(light, PREPARED_AT_ONCE if is_paced else max(1, len(light))):
+            yield from prepare_chunk(chunk)
         # Expensive mappings come last and have a time limit, so that they do not delay the others.
         end = time.monotonic() + HEAVY_S
         for way in sendable:
             if way[0].id in heavy and time.monotonic() < end:
-                yield from make([way])
+                yield from prepare_chunk([way])
 
-    def make(chunk: Sequence[tuple[Claim, Destination]]) -> list[Ready]:
+    def prepare_chunk(chunk: Sequence[tuple[Claim, Destination]]) -> list[PreparedCall]:
         # pure: pinned mapping, target's contract; a fault is Dead, unsent
         calls, ended = prepare(hub, chunk, lookups.found)
         settled.update(_settle(hub, ended))
@@ -136,7 +136,7 @@ def _work_off(  # noqa: C901  # the steps of a delivery in one place
         return calls
 
     # no transaction and no connection is held here
-    for batch in send(hub, lane, ready(), sender, concurrency=concurrency, is_paced=is_paced):
+    for batch in send(hub, lane, prepared_calls(), sender, concurrency=concurrency, is_paced=is_paced):
         settled.update(_settle(hub, batch))
         for settlement in batch:
             del unsettled[settlement.claim.id]
@@ -159,7 +159,13 @@ def _chunks(ways: Sequence[tuple[Claim, Destination]], size: int) -> Iterator[Se
 
 
 def send(
-    hub: Hub, lane: str, ready: Iterable[Ready], sender: Sender, *, concurrency: int, is_paced: bool = False
+    hub: Hub,
+    lane: str,
+    prepared_calls: Iterable[PreparedCall],
+    sender: Sender,
+    *,
+    concurrency: int,
+    is_paced: bool = False,
 ) -> Iterator[list[Settlement]]:
     """Sends the calls in parallel while more are prepared, and yields judged batches as the answers arrive. A call that
     hangs does not delay the others. Once the lane's breaker is open, no more calls are sent; those have no answer.
@@ -168,20 +174,20 @@ def send(
     """
     target = hub.targets(lane)
     if isinstance(target, BatchTarget):
-        yield from _send_batch(hub, target, list(ready))
+        yield from _send_batch(hub, target, list(prepared_calls))
         return
     batch: list[Settlement] = []
     oldest = time.monotonic()
-    unanswered: dict[int, Ready] = {}
+    unanswered: dict[int, PreparedCall] = {}
 
     def calls() -> Iterator[Call]:
-        for index, prepared in enumerate(ready):
+        for index, prepared in enumerate(prepared_calls):
             assert prepared.call is not None
             unanswered[index] = prepared
             yield prepared.call
 
     def wait(index: int) -> float:
-        return hub.pace.go(lane, len(unanswered[index].made)) if is_paced else 0.0
+        return hub.pace.go(lane, len(unanswered[index].deliveries)) if is_paced else 0.0
 
     for index, done in sender.stream(calls(), concurrency, halt=lambda: hub.pace.is_open(lane), wait=wait):
         if not batch:
@@ -194,16 +200,21 @@ def send(
         yield batch
 
 
-def _send_batch(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterator[list[Settlement]]:
+def _send_batch(hub: Hub, target: BatchTarget, prepared_calls: Sequence[PreparedCall]) -> Iterator[list[Settlement]]:
     """Lets a BatchTarget send a batch, and judges its answers. If it raises, the outcome of all is unknown: each may
     have been sent.
     """
     began = time.monotonic()
     answers: Sequence[Answer]
     try:
-        answers = target.send([call.parcel for call in ready])
+        answers = target.send([call.parcel for call in prepared_calls])
     except Exception as error:  # noqa: BLE001
-        event("target.unexpected", told(error), level="error", lane=ready[0].parcel.ref.system if ready else "")
+        event(
+            "target.unexpected",
+            told(error),
+            level="error",
+            lane=prepared_calls[0].parcel.ref.system if prepared_calls else "",
+        )
         answers = [
             Unknown(
                 Cause(
@@ -212,16 +223,16 @@ def _send_batch(hub: Hub, target: BatchTarget, ready: Sequence[Ready]) -> Iterat
                     fix="See the log; look at the target.",
                 )
             )
-        ] * len(ready)
+        ] * len(prepared_calls)
     ms = int((time.monotonic() - began) * 1000)
     settled: list[Settlement] = []
-    for call, answer in zip(ready, answers, strict=True):
+    for call, answer in zip(prepared_calls, answers, strict=True):
         hub.pace.saw(call.parcel.ref.system, answer)
         body = answer.body if isinstance(answer, Reply) else b""
         exchange = Exchange(
             target.address, "SEND", None, not isinstance(answer, TryLater), len(call.parcel.body), body, ms
         )
-        settled += [settlement_of(hub, call, outbound, exchange, answer, None) for outbound in call.made]
+        settled += [settlement_of(hub, call, outbound, exchange, answer, None) for outbound in call.deliveries]
     if settled:
         yield settled
 

@@ -109,11 +109,11 @@ def reply_message(hub: Hub, outbound: OutboundDelivery, answer: Reply) -> Accept
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedCall:
     """One call and its deliveries: one, or several of a bundle. `parcel`: the content for the target; an array if the
     destination batches.
     """
 
-    made: tuple[OutboundDelivery, ...]
+    deliveries: tuple[OutboundDelivery, ...]
     parcel: Parcel
     call: Call | None  # None: the target is a BatchTarget and sends by itself

@@ -34,7 +34,7 @@ _HEADERS = ("authorization", "webhook-id", "webhook-timestamp", "webhook-signatu
 SECONDS_DIGITS = 10  # of a time in seconds since 1970, until the year 2286
 _DIGITS = re.compile(r"[0-9]{1,16}", re.ASCII)
 # one text, whatever was wrong: it tells a guesser nothing
-UNPROVEN = "The key, its signature or its right is not valid."
+UNPROVEN = "The key, the signature or the permission is not valid."
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ BUGS = {
                 "flow/deliver.py",
                 "        settled.update(_settle(hub, ended))\n        for settlement in ended:\n",
                 (
-                    "        over = [settlement_of(hub, call, outbound, Exchange(), Reply(), None) for call in calls for outbound in call.made]\n"
+                    "        over = [settlement_of(hub, call, outbound, Exchange(), Reply(), None) for call in calls for outbound in call.deliveries]\n"
                     "        settled.update(_settle(hub, [*ended, *over]))\n        for settlement in ended:\n"
                 ),
             ),

@@ -309,6 +309,10 @@ def test_a_batch_under_a_key_that_signs_nothing(hub):
 )
 def test_each_way_says_what_is_missing_and_not_what_is_wrong(hub, system, headers, got):
     status, told = post(hub, system, order(), **headers)
-    assert (status, told["code"], told["message"]) == (401, 40100, "The key, its signature or its right is not valid.")
+    assert (status, told["code"], told["message"]) == (
+        401,
+        40100,
+        "The key, the signature or the permission is not valid.",
+    )
     assert [fault["got"] for fault in told["details"]] == got
     assert all(fault["want"] and fault["fix"] for fault in told["details"])

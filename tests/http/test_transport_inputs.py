@@ -233,7 +233,7 @@ def test_who_is_not_known_gets_one_answer(hub, caller, key):  # B41, B42
     answer = caller.session.post(caller.base + PATH, data=ORDER, headers=headers, timeout=30)
     assert answer.status_code in ((401, 431, 400) if key and (len(key) > 1_000 or not key.isascii()) else (401,))
     if answer.status_code == 401:
-        assert answer.json()["message"] == "The key, its signature or its right is not valid."
+        assert answer.json()["message"] == "The key, the signature or the permission is not valid."
 
 
 def test_two_authorization_headers(hub, caller):  # B42

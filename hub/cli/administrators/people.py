@@ -70,7 +70,7 @@ def _state(row: User) -> str:
 
 @user_.command()
 @click.argument("name")
-@click.option("--again", is_flag=True, help="Enable NAME again.")
+@click.option("--again", is_flag=True, help="Enable the disabled user NAME.")
 @_by
 @as_json
 @click.pass_obj
@@ -179,7 +179,7 @@ def audit(
 @click.option(
     "--anchor",
     metavar="NUMBER:HASH",
-    help="Head hash of an earlier check, stored outside the hub. The chain must still contain it.",
+    help="Head hash that an earlier check printed, stored outside the hub. Fails if the chain no longer contains it.",
 )
 @as_json
 @click.pass_obj

@@ -96,7 +96,7 @@ def archive(settings: Settings, before: datetime, to: Path, as_json: bool) -> No
     type=click.FloatRange(min=0.0, min_open=True),
     default=30.0,
     show_default=True,
-    help="Days for which the restored messages are not pruned again.",
+    help="Keep the restored messages for this number of days before they can be pruned.",
 )
 @_by
 @as_json

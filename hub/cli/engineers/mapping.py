@@ -66,8 +66,8 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def show(settings: Settings, mapping: str, as_json: bool) -> None:
-    """Show one mapping of the active configuration, by its file name. Shows how each field is set, and which source
-    fields are unused or target fields missing.
+    """Show one mapping of the active configuration, by its file name. Shows how each field is set, and lists unused
+    source fields and missing target fields.
     """
     name = Path(mapping).name.removesuffix(".yaml")
     with open_serving(settings, writer=False) as store:
@@ -107,8 +107,8 @@ def try_(settings: Settings, what: tuple[str, ...], as_json: bool) -> None:
     faults against the contracts.
 
     MAPPING is a file, or its name without .yaml. FROM and TO are two versions such as oms/order.created@1
-    wms/outbound.create@1. As at a real delivery, a message of FROM is upgraded to the newest live version first, and
-    then mapped. Exits with 1 on faults.
+    wms/outbound.create@1. A message of FROM is first upgraded to the newest live version and then mapped, as in a real
+    delivery. Exits with 1 on faults.
     """
     if len(what) not in (2, 3):
         raise ValueError(

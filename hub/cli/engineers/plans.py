@@ -37,11 +37,11 @@ _WORDS = {
 
 
 @click.command()
-@click.option("--last", type=Span(), help="What-if with the messages of this period, such as 24h.")
+@click.option("--last", type=Span(), help="Try the change on the messages of this period, such as 24h.")
 @click.option(
     "--messages",
     type=click.IntRange(0, 1_000_000),
-    help=f"What-if with this number of latest messages. Default: {DEFAULT_MESSAGES}.",
+    help=f"Try the change on this number of recent messages. Default: {DEFAULT_MESSAGES}.",
 )
 @click.option("--to", metavar="HASH", help="Plan a rollback to this configuration, instead of the workspace.")
 @as_json
@@ -127,7 +127,7 @@ def _example(examples: list[tuple[str, Json, Json]]) -> str:
 @click.option(
     "--onto",
     metavar="HASH",
-    help="Apply only if this configuration, against which the change was planned, is still active.",
+    help="Apply only if this configuration is still active: the one that the change was planned for.",
 )
 @click.option(
     "--elsewhere", is_flag=True, help="Do not check secrets on this machine: only the processes of the hub have them."

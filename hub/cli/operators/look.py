@@ -184,7 +184,7 @@ def _stands(item: dict[str, Any]) -> str:
 @click.pass_obj
 @report_errors
 def object_(settings: Settings, number: str, as_json: bool) -> None:
-    """Show the history of the order behind NUMBER. Lists each system in turn, what is in progress, and what is
+    """Show the history of the order that NUMBER belongs to. Lists each system in turn, what is in progress, and what is
     missing.
     """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as desk:

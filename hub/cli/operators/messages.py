@@ -210,8 +210,8 @@ def _safe(text: str) -> str:
 @click.pass_obj
 @report_errors
 def explain(settings: Settings, id_or_type: str, file: Path | None, target: str | None, as_json: bool) -> None:
-    """Explain the routing of a message: each condition with its values, and the nearest miss. With FILE, of a message
-    that was never sent.
+    """Explain the routing of a message: each condition with its values, and the route that came closest. With FILE: of
+    a message that was never sent.
     """
     at, hops = now(), 0
     if file is not None:

@@ -58,7 +58,7 @@ def _pause(kind: str) -> click.Command:
 def _resume(kind: str) -> click.Command:
     @click.command(
         "resume",
-        help=f"Resume the {kind} NAME, within the rate limits of its target. Exits with 1 if it was not paused.",
+        help=f"Resume sending of the {kind} NAME. The rate limits of targets still apply. Exits with 1 if it was not paused.",
     )
     @click.argument("name")
     @_by

@@ -26,7 +26,7 @@ ANY = "any"
 
 @click.group()
 def refused() -> None:
-    """Manage refused arrivals: messages from any door that the hub could not accept."""
+    """Manage refused arrivals: messages that the hub could not accept, from posts, hooks or queues."""
 
 
 @refused.command("list")
@@ -101,8 +101,8 @@ def list_(settings: Settings, /, state: str | None, limit: int, as_json: bool, *
 @click.pass_obj
 @report_errors
 def show(settings: Settings, id_: str, why: str, by: str, as_json: bool) -> None:
-    """Show the refused arrival ID with each fault. Headers and body are shown for queues, and for other sources with
-    --why.
+    """Show the refused arrival ID with each fault. Shows headers and body for queues. For other sources, give --why to
+    see them.
     """
     with open_serving(settings, writer=False) as store:
         row = next(iter(store.refused_ones(id_)), None)

@@ -66,7 +66,7 @@ def repair() -> None:
     type=click.Choice([one.value for one in With]),
     default="pinned",
     show_default=True,
-    help="Configuration: pinned (accepted the message), current (active now), or candidate.",
+    help="Configuration: pinned (the one that accepted the message), current (the active one), or candidate (stored, not active).",
 )
 @click.option(
     "--revision",
@@ -82,7 +82,7 @@ def repair() -> None:
 @click.option(
     "--go-on-at",
     type=click.IntRange(1, 100),
-    help="Percentage of the canary that must be delivered for the rest to start automatically.",
+    help="The rest starts automatically when this percentage of the canary is delivered.",
 )
 @click.option("--rate", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Deliveries per second.")
 @click.option(
@@ -261,7 +261,7 @@ def _change(example: dict[str, Json]) -> str:
 @click.pass_obj
 @report_errors
 def start(settings: Settings, id_: str, by: str, as_json: bool) -> None:
-    """Start the repair ID, its canary first, or resume it after a stop. A running hub executes it."""
+    """Start the repair ID, or resume a stopped one. The canary is sent first. A running hub executes it."""
     with open_serving(settings, writer=False) as store:
         _show(acts.start(store, id_, by=by), as_json=as_json)
 
@@ -273,7 +273,7 @@ def start(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def continue_(settings: Settings, id_: str, by: str, as_json: bool) -> None:
-    """Send the rest of the repair ID, whatever the result of the canary."""
+    """Send the rest of the repair ID, even if the canary failed."""
     with open_serving(settings, writer=False) as store:
         _show(acts.go_on(store, id_, by=by), as_json=as_json)
 
@@ -296,8 +296,8 @@ def stop(settings: Settings, id_: str, by: str, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def watch(settings: Settings, id_: str, as_json: bool) -> None:
-    """Follow the repair ID until it waits for a person, is stopped, or is done. Exits with 1 unless each delivery
-    succeeded.
+    """Follow the repair ID until it waits for a person, is stopped, or is done. Exits with 1 if a delivery did not
+    succeed.
     """
     with open_serving(settings, writer=False) as store, Progress(console=errors, disable=as_json) as progress:
         row = acts.find(store, id_)
@@ -338,7 +338,7 @@ def candidate(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 @report_errors
 def edit(settings: Settings, id_: str, file: Path, why: str, force: bool, by: str, as_json: bool) -> None:
-    """Replace DELIVERY: it ends, and the message is sent with FILE as its body. FILE is checked like a post. A repeat
+    """Cancel DELIVERY, and send its message with FILE as the body. FILE is checked like a post. A repeat
     changes nothing.
     """
     try:

@@ -114,7 +114,7 @@ def preview(
     settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, limit: int, as_json: bool
 ) -> None:
     """Preview the deliveries that the active configuration would make. Nothing changes. Exits with 1 if some messages
-    would stay or be dead at once.
+    would stay unrouted, or would become dead letters immediately.
     """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
@@ -158,8 +158,8 @@ def _show_preview(seen: dict[str, Any]) -> None:
 def route(
     settings: Settings, ids: tuple[str, ...], cause: str | None, force: bool, why: str, by: str, as_json: bool
 ) -> None:
-    """Route messages again with the active configuration. A running hub delivers them within HUB_SWEEP seconds, and
-    continues with the rest of a large cause.
+    """Route messages again with the active configuration. A running hub delivers them within HUB_SWEEP seconds. If a
+    cause has many messages, it routes the rest afterwards.
     """
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
@@ -179,7 +179,7 @@ def route(
 @click.pass_obj
 @report_errors
 def drop(settings: Settings, ids: tuple[str, ...], cause: str | None, why: str, by: str, as_json: bool) -> None:
-    """Drop unrouted messages: their disposition becomes filtered, with your reason."""
+    """Drop unrouted messages. They become `filtered`, and your reason is stored."""
     with open_serving(settings, writer=False) as store, at_desk(settings, store) as hub:
         acts.check_chosen(ids, cause)
         if cause is not None:

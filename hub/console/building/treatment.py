@@ -21,7 +21,8 @@ def of_route(told: Mapping[str, Any], words: Words) -> list[Fact]:
     if told["hold"]:
         found.append((words("treat.hold"), " · ".join(filter(None, (told["hold"]["until"], told["hold"]["zone"])))))
     if told["capacity"]:
-        found.append((words("treat.capacity"), words("treat.capacity.text", **told["capacity"])))
+        key = "treat.capacity.text.by" if told["capacity"]["by"] else "treat.capacity.text"
+        found.append((words("treat.capacity"), words(key, **told["capacity"])))
     for one in told["enrich"]:
         parts = [words("treat.enrich.text", call=one["call"])]
         if one["cacheS"]:

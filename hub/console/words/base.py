@@ -131,7 +131,7 @@ TEXTS = {
         "Reload in a moment; nothing is lost. If it lasts, look at Processes and the log.",
         "请稍后刷新；数据不会丢失。若持续出现，请查看进程与日志。",
     ),
-    "error.500": ("A fault of the hub's.", "系统内部错误。"),
+    "error.500": ("An internal error of the hub.", "系统内部错误。"),
     "error.500.mend": (
         "Reload. If it stays, give the trace id to whoever runs the hub.",
         "请刷新。若仍出现，请将追踪号告知管理员。",

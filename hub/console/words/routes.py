@@ -59,6 +59,10 @@ TEXTS = {
         "{quota}, by the clock of {zone}; what is over it goes in the next window",
         "{quota}（{zone} 时间），超出部分进入下一窗口",
     ),
+    "treat.capacity.text.by": (
+        "{quota} for each {by}, by the clock of {zone}; what is over it goes in the next window",
+        "每个 {by} {quota}（{zone} 时间），超出部分进入下一窗口",
+    ),
     "treat.enrich": ("Looks up ${name}", "查询 ${name}"),
     "treat.enrich.text": ("asks {call} once per message", "每条消息查询一次 {call}"),
     "treat.enrich.cache": ("an answer serves for {span}", "应答复用 {span}"),

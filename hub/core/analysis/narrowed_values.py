@@ -10,6 +10,8 @@ from typing import Any
 from hub.core.schemas.ranges import ANY, Range
 from hub.core.schemas.types import MISSING, Shape
 
+NUMBERS = frozenset({"number", "integer"})
+
 
 def with_true(found: Shape) -> Shape:
     kinds = found.without(MISSING, "null")
@@ -126,9 +128,6 @@ def sized(found: Shape, sign: str, value: int, *, holds: bool) -> Shape:
     if sign in (">", ">=", "="):
         least = max(one for one in (least, value + (sign == ">")) if one is not None)
     return settled_shape(replace(shape, shortest=least, longest=most))
-
-
-NUMBERS = frozenset({"number", "integer"})
 
 
 def settled_shape(shape: Shape) -> Shape:

@@ -7,8 +7,6 @@ from typing import Any
 from hub.core.errors import Cause, GiveUp, Reason
 
 MAX_VALUES = 100_000  # in one result: what a mapping makes is bounded like what a partner sends
-
-
 MAX_TEXT = 10_000_000  # characters in one result
 
 

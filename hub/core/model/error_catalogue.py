@@ -35,7 +35,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.INVALID_UTF8: Meaning("The body is not UTF-8.", "Encode the body as UTF-8, without a byte order mark."),
     Code.INVALID_UNICODE: Meaning(
-        "Text holds what is no character.",
+        "The text contains an invalid character.",
         "Send valid Unicode characters. Half surrogate pairs and NUL are not allowed.",
     ),
     Code.BAD_ENCODING: Meaning(
@@ -48,11 +48,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Send one Idempotency-Key header with 1 to 255 visible ASCII characters, such as a UUID.",
     ),
     Code.BAD_TIMESTAMP: Meaning(
-        "The time of the signature is no time.",
+        "The timestamp of the signature is not valid.",
         "Send webhook-timestamp in whole seconds since 1970-01-01 UTC (legacy form: X-Timestamp in milliseconds).",
     ),
     Code.UNAUTHENTICATED: Meaning(
-        "The key, its signature or its right is not valid.",
+        "The key, the signature or the permission is not valid.",
         "Check the key and the secret. Sign the exact bytes that you send, after compression. The details say what is missing or malformed. They do not say whether the key or the signature is wrong.",
     ),
     Code.STALE_TIMESTAMP: Meaning(
@@ -118,11 +118,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "The headers are too many or too large.", "Send at most 100 headers, of at most 32 kB in total."
     ),
     Code.INTERNAL: Meaning(
-        "A fault of the hub's.",
+        "An internal error of the hub.",
         "Send again with the same Idempotency-Key. If the error persists, give the traceId to the hub's operator, who finds the cause in the log.",
     ),
     Code.BAD_GATEWAY: Meaning(
-        "The system behind said no, or something that cannot be used.",
+        "The system behind refused the request, or its answer cannot be used.",
         "The message gives the reason. Correct what it names. The hub stores the exchange under the message's id.",
     ),
     Code.UNAVAILABLE: Meaning(
@@ -135,6 +135,6 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.STORAGE_FULL: Meaning(
         "The hub's storage is full.",
-        "Wait for the time in Retry-After, then send again. The hub's operator has been notified.",
+        "Wait for the time in Retry-After, then send again. If it lasts, tell the hub's operator.",
     ),
 }

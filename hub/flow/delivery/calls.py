@@ -15,7 +15,7 @@ from hub.core.model.delivery import Claim, Dead, Exchange, Hold, Settlement, Sup
 from hub.flow.context.revisions import NoRevision
 from hub.flow.delivery.judging import outcome_of
 from hub.flow.hub import Hub
-from hub.flow.outbound import OutboundDelivery, Ready, destination_for, render_delivery
+from hub.flow.outbound import OutboundDelivery, PreparedCall, destination_for, render_delivery
 from hub.flow.settling import ids
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
@@ -55,7 +55,7 @@ def _orphaned(claim: Claim) -> Cause:
 
 def prepare(
     hub: Hub, ways: Sequence[tuple[Claim, Destination]], lookups: Mapping[str, Mapping[str, Json]]
-) -> tuple[list[Ready], list[Settlement]]:
+) -> tuple[list[PreparedCall], list[Settlement]]:
     """Maps and validates each claim, and builds the calls. A claim that cannot be mapped is dead, unsent: a retry
     cannot help.
     """
@@ -79,10 +79,10 @@ def prepare(
                 fix="See the log; mend, then replay.",
             )
             ended.append(Settlement(claim, Dead(why), Exchange(), active.revision))
-    ready: list[Ready] = []
+    prepared: list[PreparedCall] = []
     for group in _group_bundles(outbounds):
         try:
-            ready.append(_build_call(hub, group))
+            prepared.append(_build_call(hub, group))
         except (GiveUp, TryLater) as error:  # the call cannot be built or signed, permanently or for now
             ended += [
                 Settlement(outbound.claim, outcome_of(hub, outbound, error), Exchange(), active.revision)
@@ -96,7 +96,7 @@ def prepare(
                 fix="See the log; mend, then replay.",
             )
             ended += [Settlement(outbound.claim, Dead(why), Exchange(), active.revision) for outbound in group]
-    return ready, ended
+    return prepared, ended
 
 
 def _group_bundles(outbounds: Sequence[OutboundDelivery]) -> Iterator[tuple[OutboundDelivery, ...]]:
@@ -115,12 +115,12 @@ def _group_bundles(outbounds: Sequence[OutboundDelivery]) -> Iterator[tuple[Outb
     yield from (tuple(bundle) for bundle in bundles.values())
 
 
-def _build_call(hub: Hub, group: tuple[OutboundDelivery, ...]) -> Ready:
+def _build_call(hub: Hub, group: tuple[OutboundDelivery, ...]) -> PreparedCall:
     # A destination that batches takes only arrays, also for a single delivery after a refused batch or a replay.
     parcel = group[0].parcel if group[0].destination.batch is None else _bundle_parcel(group)
     target = hub.targets(parcel.ref.system)
     assert target is not None
-    return Ready(group, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
+    return PreparedCall(group, parcel, None if isinstance(target, BatchTarget) else target.call(parcel))
 
 
 def _bundle_parcel(group: Sequence[OutboundDelivery]) -> Parcel:

@@ -10,45 +10,45 @@ from hub.core.config.verdict import UNDER_WAY
 from hub.core.errors import Cause, GiveUp, Reason, Refused, StoreBusy, TryLater, Unknown
 from hub.core.model.delivery import AcceptedMessage, Exchange, Outcome, Retry, Settlement, judge
 from hub.flow.hub import Hub, LaneTarget
-from hub.flow.outbound import OutboundDelivery, Ready, reply_message
+from hub.flow.outbound import OutboundDelivery, PreparedCall, reply_message
 from hub.flow.settling import ids
 from hub.kit.http.call import HttpResult
 from hub.kit.target import BatchTarget
 from hub.logs import event, told
 
 
-def judge_result(hub: Hub, ready: Ready, done: HttpResult) -> list[Settlement]:
+def judge_result(hub: Hub, prepared: PreparedCall, done: HttpResult) -> list[Settlement]:
     """Interprets one HTTP result, reports it to the breaker, and gives a settlement per delivery of the call."""
-    target = hub.targets(ready.parcel.ref.system)
-    answer, reply = _interpret(hub, ready, None if isinstance(target, BatchTarget) else target, done)
-    hub.pace.saw(ready.parcel.ref.system, answer)
-    assert ready.call is not None
+    target = hub.targets(prepared.parcel.ref.system)
+    answer, reply = _interpret(hub, prepared, None if isinstance(target, BatchTarget) else target, done)
+    hub.pace.saw(prepared.parcel.ref.system, answer)
+    assert prepared.call is not None
     exchange = Exchange(
-        url=ready.call.shown or ready.call.url,
-        method=ready.call.method,
+        url=prepared.call.shown or prepared.call.url,
+        method=prepared.call.method,
         status=done.status,
         sent=done.sent,
-        request_bytes=len(ready.call.body),
+        request_bytes=len(prepared.call.body),
         reply=done.kept,
         ms=int(done.ms),
         timings=dict(done.timings),
     )
-    return [settlement_of(hub, ready, outbound, exchange, answer, reply) for outbound in ready.made]
+    return [settlement_of(hub, prepared, outbound, exchange, answer, reply) for outbound in prepared.deliveries]
 
 
 def settlement_of(
     hub: Hub,
-    ready: Ready,
+    prepared: PreparedCall,
     outbound: OutboundDelivery,
     exchange: Exchange,
     answer: Answer,
     reply: AcceptedMessage | None,
 ) -> Settlement:
     outcome: Outcome
-    if isinstance(answer, GiveUp) and len(ready.made) > 1:
+    if isinstance(answer, GiveUp) and len(prepared.deliveries) > 1:
         # The target does not say which delivery it refused. Each is sent alone now, so that one bad delivery does not
         # make the others dead.
-        text = f"A batch of {len(ready.made)} was refused; each of them is sent alone. {answer.why.text}"
+        text = f"A batch of {len(prepared.deliveries)} was refused; each of them is sent alone. {answer.why.text}"
         outcome = Retry(Cause(answer.why.reason, text, fix=answer.why.fix), 0.0, alone=True)
     else:
         outcome = outcome_of(hub, outbound, answer)
@@ -69,10 +69,10 @@ def outcome_of(hub: Hub, outbound: OutboundDelivery, answer: Answer) -> Outcome:
 
 
 def _interpret(
-    hub: Hub, ready: Ready, target: LaneTarget | None, done: HttpResult
+    hub: Hub, prepared: PreparedCall, target: LaneTarget | None, done: HttpResult
 ) -> tuple[Answer, AcceptedMessage | None]:
     """The meaning of the answer, and the message that it becomes if the route says `reply:`."""
-    now, first = hub.clock(), ready.made[0]
+    now, first = hub.clock(), prepared.deliveries[0]
     try:
         if target is None:
             text = "The target left the configuration while it was being sent to."
@@ -81,8 +81,8 @@ def _interpret(
                 if done.sent
                 else TryLater(Cause(Reason.ORPHANED, f"Nothing was sent: {text}"))
             ), None
-        answer = target.verdict(_with_doubt(hub, ready, done), done, now=now)
-        if isinstance(answer, Reply) and first.destination.reply is not None and len(ready.made) == 1:
+        answer = target.verdict(_with_doubt(hub, prepared, done), done, now=now)
+        if isinstance(answer, Reply) and first.destination.reply is not None and len(prepared.deliveries) == 1:
             return answer, reply_message(hub, first, answer)
     except Refused as error:
         fault = error.faults[0] if error.faults else None
@@ -100,15 +100,15 @@ def _interpret(
     return answer, None
 
 
-def _with_doubt(hub: Hub, ready: Ready, done: HttpResult) -> Parcel:
+def _with_doubt(hub: Hub, prepared: PreparedCall, done: HttpResult) -> Parcel:
     """The parcel that is judged. Only for a conflict it matters whether an earlier attempt is in doubt; only then the
     store is asked.
     """
-    ids = [outbound.claim.id for outbound in ready.made if outbound.claim.attempt > 1]
+    ids = [outbound.claim.id for outbound in prepared.deliveries if outbound.claim.attempt > 1]
     if done.status not in UNDER_WAY or not ids:
-        return ready.parcel
+        return prepared.parcel
     try:
         is_doubted = bool(hub.store.doubted(ids))
     except StoreBusy:
         is_doubted = True  # then it is tried again; its idempotency key makes that harmless
-    return replace(ready.parcel, is_doubted=is_doubted)
+    return replace(prepared.parcel, is_doubted=is_doubted)

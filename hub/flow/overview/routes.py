@@ -276,7 +276,11 @@ def _treatment(route: Route) -> dict[str, Json]:
     return {
         "drop": {"when": route.drop.when.text, "why": route.drop.why} if route.drop is not None else None,
         "hold": {"until": route.hold.until.text, "zone": route.hold.zone} if route.hold is not None else None,
-        "capacity": {"quota": _quota(route.capacity.quota), "zone": route.capacity.quota.zone}
+        "capacity": {
+            "quota": _quota(route.capacity.quota),
+            "zone": route.capacity.quota.zone,
+            "by": route.capacity.by.text if route.capacity.by is not None else None,
+        }
         if route.capacity is not None
         else None,
         "enrich": [

@@ -107,7 +107,7 @@ def _judged(error: BaseException, trace_id: str) -> tuple[Code, str, Json, tuple
             event("request.failed", told(error), level="error", trace_id=trace_id)
             return (
                 Code.INTERNAL,
-                "A fault of the hub's. Send it again, under the same key; if it stays, tell its operator the traceId.",
+                "An internal error of the hub. Send it again, under the same key; if it stays, tell its operator the traceId.",
                 [],
                 (),
             )

@@ -62,7 +62,7 @@ COUNTED = (
     _counted(
         "attempts",
         ("lane", "route", "outcome"),
-        "Delivery attempts settled, by outcome: delivered, retry, dead, in_doubt, hold, ended, superseded. fenced: the lease had expired, so the result was discarded.",
+        "Delivery attempts settled, by outcome: delivered, retry, dead, in_doubt, hold, ended, superseded or fenced. `fenced`: the lease had expired, and the result was discarded.",
     ),
     _counted(
         "put_off",
@@ -79,7 +79,11 @@ COUNTED = (
     _counted(
         "unrouted_ended", ("how",), "Unrouted messages resolved by a person, by result: routed, filtered, dropped."
     ),
-    _counted("lost_leases", ("lane",), "Recovery rounds that found expired leases, by lane."),
+    _counted(
+        "lost_leases",
+        ("lane",),
+        "Recovery rounds that found at least one expired lease, by lane. Not the number of leases.",
+    ),
     _counted(
         "rings",
         ("outcome",),
@@ -152,7 +156,11 @@ STORE_UP = Family(
 DELIVERIES = Family("hub_deliveries", "gauge", "store", ("status",), "All deliveries, by state.")
 MESSAGES = Family("hub_messages", "gauge", "store", ("disposition",), "All messages, by disposition.")
 UNACCOUNTED = Family(
-    "hub_unaccounted", "gauge", "store", (), "Messages and deliveries that the books cannot account for. Must be 0."
+    "hub_unaccounted",
+    "gauge",
+    "store",
+    (),
+    "Messages and deliveries that are missing from the count of all states. Must be 0.",
 )
 BOOKS_AGE = Family(
     "hub_books_age_seconds",
@@ -180,7 +188,7 @@ PARKED = Family(
     "gauge",
     "store",
     ("lane",),
-    "Deliveries that wait behind a dead letter, on its business key or, if it blocks the lane, in the whole lane.",
+    "Deliveries that wait because of a dead letter: those with its business key, or all of the lane if it blocks the lane.",
 )
 BREAKER = Family(
     "hub_breaker_state",
@@ -202,7 +210,7 @@ CAPACITY_KEYS = Family(
     "gauge",
     "store",
     ("route",),
-    "Values with used capacity of a route, in windows that have not ended.",
+    "Number of values of `by` that use capacity of a route, in windows that have not ended.",
 )
 CAPACITY_USED = Family(
     "hub_capacity_used", "gauge", "store", ("route",), "Capacity used of a route, in windows that have not ended."
